@@ -1,0 +1,54 @@
+/* recur.h - recurrent neural networks in C: training and inference on a CPU.
+ *
+ *   #include <recur.h>        cc app.c $(pkg-config --cflags --libs recur)
+ *
+ * This is the only header a program includes. The nouns, one header each:
+ *
+ *   recur/base.h       versions, handles, what a named tensor is
+ *   recur/status.h     errors are values: codes, names, the last sentence
+ *   recur/context.h    allocator, instruction set, threads
+ *   recur/random.h     counter-based random numbers; drawing ids from logits
+ *   recur/packed.h     the layout of a batch of sequences of different lengths
+ *   recur/layer.h      anything that maps rows to rows: making, parameters, passes
+ *   recur/cell.h       one step of a recurrence, for loops written by hand
+ *   recur/state.h      hidden state between calls
+ *   recur/tape.h       what backward needs from forward, and scratch memory
+ *   recur/loss.h       value and gradient of a loss
+ *   recur/optimizer.h  update rules and clipping over a flat vector
+ *   recur/io.h         safetensors files
+ *
+ * Conventions of every function
+ *   - Data is float32, row-major. In shapes: T time, B batch, N packed rows, I input, H hidden,
+ *     L layers, D directions (1 or 2), G gates. Counts are int64_t, bytes size_t.
+ *   - A fallible function returns recur_status: RECUR_OK (0), or a negative code and a sentence in
+ *     recur_last_error(). On failure outputs are unspecified, but handles are as before the call.
+ *   - Out-parameters come last; a create function sets its own to NULL on failure.
+ *   - The caller's arrays are borrowed for the call only, need no alignment and must not overlap
+ *     unless a function says so.
+ *   - A context argument may be NULL: the default context.
+ *   - release(NULL) does nothing. Handles may be released in any order.
+ *   - An options struct starts with its size; zero in any other member means the default:
+ *     C: recur_x_options o = { .size = sizeof o };   C++: recur_x_options o = {}; o.size = sizeof o;
+ *   - "Threads: free" means: may run on any number of threads at once, as long as nobody writes to
+ *     what the call reads. "one at a time" names the handle that must not be shared.
+ */
+#ifndef RECUR_H
+#define RECUR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "recur/base.h"
+#include "recur/status.h"
+#include "recur/context.h"
+#include "recur/random.h"
+#include "recur/packed.h"
+#include "recur/layer.h"
+#include "recur/cell.h"
+#include "recur/state.h"
+#include "recur/tape.h"
+#include "recur/loss.h"
+#include "recur/optimizer.h"
+#include "recur/io.h"
+
+#endif

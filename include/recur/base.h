@@ -1,0 +1,70 @@
+/* recur/base.h - versions, handles, named tensors. Included by recur.h; never alone. */
+#ifndef RECUR_BASE_H
+#define RECUR_BASE_H
+#ifndef RECUR_H
+#error "include <recur.h>"
+#endif
+
+/** The version of this header; recur_version() gives that of the library that runs. */
+#define RECUR_VERSION_MAJOR 0
+#define RECUR_VERSION_MINOR 1
+#define RECUR_VERSION_PATCH 0
+#define RECUR_VERSION ((RECUR_VERSION_MAJOR << 16) | (RECUR_VERSION_MINOR << 8) | RECUR_VERSION_PATCH)
+
+/** RECUR_API marks an exported function, RECUR_TRY one whose status must not be ignored. */
+#if defined(__GNUC__)
+#define RECUR_API extern __attribute__((visibility("default")))
+#define RECUR_TRY extern __attribute__((visibility("default"), warn_unused_result))
+#else
+#define RECUR_API extern
+#define RECUR_TRY extern
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** RECUR_OK or one of RECUR_E_*; see recur/status.h. */
+typedef int32_t recur_status;
+
+/** @name Handles
+ * The nine nouns. All are opaque; each is made by a create function (a layer by that of its kind)
+ * and given back with its release function.
+ * @{ */
+typedef struct recur_context recur_context;     /**< allocator, instruction set, threads     */
+typedef struct recur_packed recur_packed;       /**< layout of a ragged batch                */
+typedef struct recur_layer recur_layer;         /**< maps rows to rows; owns parameters      */
+typedef struct recur_cell recur_cell;           /**< one step of a recurrence                */
+typedef struct recur_state recur_state;         /**< hidden state between calls              */
+typedef struct recur_tape recur_tape;           /**< record of forward passes, and scratch   */
+typedef struct recur_loss recur_loss;           /**< value and gradient of a loss            */
+typedef struct recur_optimizer recur_optimizer; /**< update rule with its moments            */
+typedef struct recur_file recur_file;           /**< a safetensors container                 */
+/** @} */
+
+/** A named array: a parameter of a layer, a part of a state, a tensor of a file.
+ * Filled in by the library, which writes no more than `size` bytes of it. */
+typedef struct recur_tensor {
+    uint32_t size;    /**< in: sizeof(recur_tensor)                                          */
+    int32_t rank;     /**< 0 to 4                                                            */
+    int64_t dim[4];   /**< shape; unused ones are 1                                          */
+    int64_t offset;   /**< index of its first float in the flat vector of its owner; 0 in a file */
+    int64_t count;    /**< number of elements: the product of dim                            */
+    const char *name; /**< such as "rnn.weight_ih_l0"; lives as long as the object asked     */
+    const char *type; /**< element type: "F32"; in a file also "F64", "F16", "BF16", "I64" … */
+} recur_tensor;
+
+/** Version of the library that runs: major << 16 | minor << 8 | patch.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API uint32_t recur_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,402 @@
+/* recur/layer.h - anything that maps rows to rows. Included by recur.h; never alone.
+ *
+ *     x [N][I] or ids [N] ──▶ layer ──▶ y [rows][O]        rows: N, or B behind a `last`
+ *
+ * A layer is constant in every pass, forward and backward: gradients go to the caller's flat vector,
+ * history to the tape, hidden state to a state object. So any number of threads may run one layer. */
+#ifndef RECUR_LAYER_H
+#define RECUR_LAYER_H
+#ifndef RECUR_H
+#error "include <recur.h>"
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- making layers ------------------------------------------------------------------------------ */
+
+/** Kinds of recurrence; docs/math.md has their equations. */
+enum {
+    RECUR_CELL_RNN_TANH = 1,        /**< h' = tanh(W x + U h + b); Elman 1990                          */
+    RECUR_CELL_RNN_RELU = 2,        /**< the same with max(0, .)                                       */
+    RECUR_CELL_LSTM = 3,            /**< gates i, f, g, o; Hochreiter and Schmidhuber 1997, Gers 2000  */
+    RECUR_CELL_GRU = 4,             /**< gates r, z, n; reset after the product: PyTorch, cuDNN, Keras' default */
+    RECUR_CELL_GRU_RESET_BEFORE = 5 /**< gates r, z, n; reset before the product: Cho 2014, ONNX' default */
+};
+
+/** Which way through time. */
+enum {
+    RECUR_DIRECTION_FORWARD = 0,
+    RECUR_DIRECTION_REVERSE = 1,      /**< each sequence from its own last step to its first */
+    RECUR_DIRECTION_BIDIRECTIONAL = 2 /**< both, side by side: [forward half][reverse half]  */
+};
+
+/** Flags at creation. */
+enum {
+    RECUR_LAYER_NO_BIAS = 1,   /**< no bias vectors                                             */
+    RECUR_LAYER_CELL_NAMES = 2 /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
+};
+
+/** Options of recur_recurrent_create. */
+typedef struct recur_recurrent_options {
+    uint32_t size;           /**< sizeof(recur_recurrent_options)                                  */
+    int32_t cell;            /**< RECUR_CELL_*, required                                           */
+    int64_t input_size;      /**< I, required                                                      */
+    int64_t hidden_size;     /**< H, required                                                      */
+    int64_t num_layers;      /**< L; 0 = 1                                                         */
+    int64_t projection_size; /**< 0; other widths of h are RECUR_E_UNSUPPORTED in this version     */
+    int32_t direction;       /**< RECUR_DIRECTION_*                                                */
+    uint32_t flags;          /**< RECUR_LAYER_*                                                    */
+    double dropout;          /**< [0,1): on the outputs of all layers but the last, in training    */
+} recur_recurrent_options;
+
+/** Cells over time: a stack of L layers in one or two directions. Parameters, named as PyTorch's, per layer k and
+ * direction ("_reverse"): weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][H], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H],
+ * where in = I for k = 0, else D*H, and G blocks of H rows belong to the gates in the order above. All are zero
+ * until recur_layer_init or recur_layer_load.
+ *
+ * Shapes:  x [N][I] or ids [N] below I, y [N][D*H], states h (and c for LSTM) [L*D][B][H].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: NULL, unknown cell, direction or flags, sizes < 1, dropout outside [0,1).
+ *          UNSUPPORTED: cell names with more than one layer or not forward; a projection. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
+                                              recur_layer **out);
+
+/** y = W x + b for every row. Parameters: weight [out_features][in_features], bias [out_features].
+ *
+ * Shapes:  x [R][in_features] or ids [R] below in_features (the column of W), y [R][out_features].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: sizes < 1, unknown flags. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param flags RECUR_LAYER_NO_BIAS or 0.
+ */
+RECUR_TRY recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,
+                                           uint32_t flags, recur_layer **out);
+
+/** A vector for each symbol. Parameter: weight [symbols][width].
+ *
+ * Shapes:  ids [R] below symbols (rows of floats are not accepted), y [R][width].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: sizes < 1, flags not 0. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
+                                              uint32_t flags, recur_layer **out);
+
+/** One row per sequence, in the caller's order: what the whole sequence has been seen by. FORWARD takes its last step,
+ * REVERSE its first; BIDIRECTIONAL takes the first half of the features from the last step, the second half from
+ * the first. A sequence of length 0 gives a row of zeros.
+ *
+ * Shapes:  x [N][features], y [B][features].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: features < 1, unknown direction. SHAPE: BIDIRECTIONAL with an odd number of features. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,
+                                         recur_layer **out);
+
+/** Zeroes each number with the given probability and divides the others by 1 - probability, when the tape's mode is
+ * RECUR_TAPE_TRAIN; passes on everything otherwise.
+ *
+ * Shapes:  x [R][features], y [R][features].
+ * Memory:  one allocation. Masks are recomputed from the tape's seed, never stored.
+ * Errors:  ARGUMENT: features < 1, probability outside [0,1). MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
+                                            recur_layer **out);
+
+/** Functions of recur_activation_create. */
+enum { RECUR_ACTIVATION_TANH = 1, RECUR_ACTIVATION_SIGMOID = 2, RECUR_ACTIVATION_RELU = 3 };
+
+/** y = function(x), number by number.
+ *
+ * Shapes:  x [R][features], y [R][features].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: features < 1, unknown function. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
+                                               recur_layer **out);
+
+/** Ways to compose layers. */
+enum {
+    RECUR_COMPOSE_SEQUENTIAL = 1, /**< each part takes the rows of the one before                       */
+    RECUR_COMPOSE_GROUP = 2       /**< parts that the caller runs himself, through recur_layer_child:
+                                       one flat vector, one optimizer, one file for all                 */
+};
+
+/** A layer of named parts. The parts are copied, values included, into one flat vector; release the originals when you
+ * like. Parameters are named "part.name": "rnn.weight_ih_l0", "fc.weight".
+ *
+ * Shapes:  SEQUENTIAL: part i+1 takes as many features as part i gives; what looks through time stands before a `last`.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: NULL, no parts, a name that is empty, has a dot or is used twice, unknown kind. SHAPE: parts that do not fit
+ *          each other. UNSUPPORTED: a snapshot as part; in a chain, a group, or ids in the middle. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t count,
+                                            const char *const *names, recur_layer *const *parts,
+                                            recur_layer **out);
+
+/** The part called name ("rnn", "decoder.rnn"): another handle on the same parameters, which start at *offset of the
+ * flat vector of `layer`: its gradients go to grads + *offset.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing. The part keeps the whole alive; release it like any layer.
+ * Errors:  ARGUMENT: NULL. MISSING: no such part.
+ * Threads: free.
+ * Since:   0.1
+ * @param offset NULL: not wanted.
+ */
+RECUR_TRY recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
+                                         int64_t *offset);
+
+/** Number formats of recur_layer_snapshot. */
+enum { RECUR_PRECISION_FLOAT32 = 0 };
+
+/** An immutable copy laid out for running on this machine, for any number of streams and threads. Later changes of the
+ * original do not reach it. It has no parameters to read or write, and no pass on it can be recorded.
+ *
+ * Shapes:  takes and gives what `layer` does.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: NULL, unknown precision. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out);
+
+/** Gives a handle back. NULL is allowed.
+ *
+ * Shapes:  -
+ * Memory:  a layer is freed with its last handle, those on its parts included.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API void recur_layer_release(recur_layer *layer);
+
+/* ---- what a layer is ---------------------------------------------------------------------------- */
+
+/** Kinds of layer. */
+enum {
+    RECUR_KIND_RECURRENT = 1,
+    RECUR_KIND_LINEAR = 2,
+    RECUR_KIND_EMBEDDING = 3,
+    RECUR_KIND_LAST = 4,
+    RECUR_KIND_DROPOUT = 5,
+    RECUR_KIND_ACTIVATION = 6,
+    RECUR_KIND_COMPOSE = 7
+};
+
+/** What a layer can do: bits of recur_layer_info.abilities. */
+enum {
+    RECUR_ABLE_ROWS = 1,         /**< takes rows of floats                                        */
+    RECUR_ABLE_IDS = 2,          /**< takes ids                                                   */
+    RECUR_ABLE_STEP = 4,         /**< recur_layer_step runs it                                    */
+    RECUR_ABLE_RECORD = 8,       /**< can be trained: not a snapshot                              */
+    RECUR_ABLE_PER_SEQUENCE = 16 /**< gives B rows, in the caller's order, not N                  */
+};
+
+/** Everything needed to draw, convert or rebuild a layer. Filled in by recur_layer_describe. */
+typedef struct recur_layer_info {
+    uint32_t size;       /**< in: sizeof(recur_layer_info)                                        */
+    int32_t kind;        /**< RECUR_KIND_*                                                        */
+    int64_t input_size;  /**< floats of an input row, or number of symbols; 0 for a group         */
+    int64_t output_size; /**< floats of an output row; 0 for a group                              */
+    int64_t hidden_size; /**< recurrent: H; else 0                                                */
+    int64_t num_layers;  /**< recurrent: L; else 0                                                */
+    int64_t parts;       /**< composed: number of parts; else 0                                   */
+    int64_t offset;      /**< of its first parameter in the flat vector of the layer asked        */
+    double dropout;      /**< recurrent, dropout: the probability                                 */
+    int32_t variant;     /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_COMPOSE_*; else 0           */
+    int32_t direction;   /**< RECUR_DIRECTION_*                                                   */
+    uint32_t flags;      /**< RECUR_LAYER_*                                                       */
+    uint32_t abilities;  /**< RECUR_ABLE_*                                                        */
+    const char *name;    /**< of this part in its whole; "" otherwise                             */
+    const char *type;    /**< "lstm", "linear", "sequential" …: for messages and files            */
+} recur_layer_info;
+
+/** What a layer is (part = -1), or one of its parts (0 to parts-1).
+ *
+ * Shapes:  -
+ * Memory:  the strings live as long as the layer.
+ * Errors:  ARGUMENT: NULL, no such part, out->size too small.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out);
+
+/** Rows of y for a layout: N, or B if a `last` is inside. 0 for NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed);
+
+/* ---- parameters --------------------------------------------------------------------------------- */
+
+/** Number of parameters: floats in the flat vector (also of a snapshot's original). 0 for NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API int64_t recur_layer_count(const recur_layer *layer);
+
+/** The flat vector of parameters, to read and write. While somebody writes to it nobody may run the layer, and while
+ * a tape holds a record of the layer nobody may write to it.
+ *
+ * Shapes:  [recur_layer_count].
+ * Memory:  belongs to the layer and never moves; 64-byte aligned for a layer that is nobody's part.
+ * Errors:  NULL for NULL, for a snapshot, and where there are no parameters.
+ * Threads: free; who writes is the caller's to arrange.
+ * Since:   0.1
+ */
+RECUR_API float *recur_layer_params(recur_layer *layer);
+
+/** Number of named tensors in the flat vector. 0 for NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API int64_t recur_layer_tensors(const recur_layer *layer);
+
+/** One named tensor of the flat vector: name, shape, offset.
+ *
+ * Shapes:  index 0 to recur_layer_tensors-1; tensors follow each other without holes.
+ * Memory:  the name lives as long as the layer.
+ * Errors:  ARGUMENT: NULL, no such index, out->size too small.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_tensor(const recur_layer *layer, int64_t index, recur_tensor *out);
+
+/** Initialisation schemes. A matrix of several gates is filled gate by gate. */
+enum {
+    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1); value unused */
+    RECUR_INIT_CONSTANT = 1,   /**< value                                                                  */
+    RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                                       */
+    RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */
+    RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010. Matrices only */
+    RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe 2014. Matrices only */
+    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only, unless matched by name */
+    RECUR_INIT_FORGET_BIAS = 7 /**< the forget gate's two biases: value and 0, so that they sum to value; Gers 2000. LSTM only */
+};
+
+/** Fills parameters with start values, which depend only on scheme, value, seed and the tensor's place in the layer.
+ *
+ * Shapes:  -
+ * Memory:  ORTHOGONAL takes scratch from the allocator; the others allocate nothing.
+ * Errors:  ARGUMENT: NULL, unknown scheme, value not finite, negative bound or deviation. MISSING: no tensor's name
+ *          contains match. UNSUPPORTED: a snapshot; a scheme that fills none of the matched tensors. MEMORY.
+ * Threads: one at a time on a layer.
+ * Since:   0.1
+ * @param match only tensors whose name contains this ("weight_hh", "rnn."); NULL: all. Matched tensors which the scheme
+ *        cannot fill (a vector under ORTHOGONAL) are left alone, as long as it fills some.
+ */
+RECUR_TRY recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,
+                                        uint64_t seed);
+
+/* ---- passes ------------------------------------------------------------------------------------- */
+
+/** Runs a layer over a batch. With a tape in mode TRAIN or SENSITIVE the pass is recorded for one backward.
+ *
+ * Shapes:  x [N][input_size], y [recur_layer_rows][output_size]. A part behind a `last` is run with a layout of its own.
+ * Memory:  without a tape, scratch comes from the allocator; with one, nothing is allocated after warm-up or
+ *          recur_tape_reserve. The tape keeps no pointer of the caller's.
+ * Errors:  ARGUMENT: NULL. SHAPE: the state's batch or tensors do not fit. UNSUPPORTED: the layer takes ids only, is a group, or is a
+ *          snapshot and would be recorded. MEMORY. A failed pass leaves state and tape as they were.
+ * Threads: free in layer and packed; state and tape one at a time.
+ * Since:   0.1
+ * @param state NULL: the initial state (zeros), final state not wanted. Else read at the start, replaced at the end.
+ * @param y NULL: only the state (or the record) is wanted.
+ * @param tape NULL: inference.
+ */
+RECUR_TRY recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x,
+                                           recur_state *state, float *y, recur_tape *tape);
+
+/** The same for symbols. For a recurrent or linear layer an id stands for the one-hot vector of that index (a row is looked
+ * up; nothing is multiplied by zero), for an embedding for its row.
+ *
+ * Shapes:  ids [N], each 0 to input_size-1; y as recur_layer_forward.
+ * Memory:  as recur_layer_forward.
+ * Errors:  as recur_layer_forward; ARGUMENT: an id out of range. UNSUPPORTED: the layer takes rows only.
+ * Threads: as recur_layer_forward.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed,
+                                               const int32_t *ids, recur_state *state, float *y,
+                                               recur_tape *tape);
+
+/** Plays back the newest record of the tape, which must be of this layer and this layout, and removes it.
+ *
+ * Shapes:  x [N][input_size] as in forward; dy [rows][output_size], NULL: zeros; dx [N][input_size] is overwritten, NULL: not wanted;
+ *          dparams [recur_layer_count] is added to, NULL: not wanted.
+ * Memory:  scratch from the tape: nothing is allocated after warm-up or recur_tape_reserve.
+ * Errors:  ARGUMENT: NULL. ORDER: no record, or the newest is of another layer, another layout, or was made with ids. SHAPE: dstate does
+ *          not fit. MEMORY. On failure the record stays and gradients are as they were.
+ * Threads: free in layer and packed; dstate and tape one at a time.
+ * Since:   0.1
+ * @param dstate in: gradient of the final state; out: gradient of the initial state. NULL: zeros, not wanted.
+ */
+RECUR_TRY recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x,
+                                            const float *dy, recur_state *dstate, float *dx, float *dparams,
+                                            recur_tape *tape);
+
+/** The same for a record made by recur_layer_forward_ids.
+ *
+ * Shapes:  as recur_layer_backward, with ids [N]; ids have no gradient.
+ * Memory:  as recur_layer_backward.
+ * Errors:  as recur_layer_backward; ARGUMENT: an id out of range. ORDER: the record was made with rows.
+ * Threads: as recur_layer_backward.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_packed *packed,
+                                                const int32_t *ids, const float *dy, recur_state *dstate,
+                                                float *dparams, recur_tape *tape);
+
+/** Streaming: one step of every stream of a state, without dropout. Fastest on a snapshot.
+ *
+ * Shapes:  x [B][input_size], y [B][output_size], B the state's batch.
+ * Memory:  never allocates, locks or calls the system; scratch lies in the state.
+ * Errors:  ARGUMENT: NULL layer, x or state. SHAPE: the state does not fit, or its scratch, made for another layer, is too small.
+ *          UNSUPPORTED: the layer looks backwards (reverse, bidirectional), has a `last` or is a group, or takes ids only.
+ * Threads: free in layer; state one at a time.
+ * Since:   0.1
+ * @param y NULL: only the state is wanted.
+ */
+RECUR_TRY recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y);
+
+/** The same for symbols.
+ *
+ * Shapes:  ids [B], each 0 to input_size-1; y [B][output_size].
+ * Memory:  as recur_layer_step.
+ * Errors:  as recur_layer_step; ARGUMENT: an id out of range.
+ * Threads: as recur_layer_step.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state,
+                                            float *y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,140 @@
+/* recur/optimizer.h - update rules and clipping over a flat vector. Included by recur.h; never alone. */
+#ifndef RECUR_OPTIMIZER_H
+#define RECUR_OPTIMIZER_H
+#ifndef RECUR_H
+#error "include <recur.h>"
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Update rules; definitions and defaults are PyTorch's. */
+enum {
+    RECUR_OPTIMIZER_SGD = 1,     /**< rate 0.001; momentum, NESTEROV                                        */
+    RECUR_OPTIMIZER_ADAM = 2,    /**< rate 0.001, beta1 0.9, beta2 0.999, epsilon 1e-8; AMSGRAD; Kingma 2015 */
+    RECUR_OPTIMIZER_ADAMW = 3,   /**< the same with weight decay beside the gradient; Loshchilov 2019       */
+    RECUR_OPTIMIZER_RMSPROP = 4, /**< rate 0.01, beta2 (alpha) 0.99, epsilon 1e-8; momentum, CENTRED        */
+    RECUR_OPTIMIZER_ADAGRAD = 5, /**< rate 0.01, epsilon 1e-10; Duchi 2011                                  */
+    RECUR_OPTIMIZER_ADADELTA = 6 /**< rate 1, beta2 (rho) 0.9, epsilon 1e-6; Zeiler 2012                    */
+};
+
+/** Flags of an optimizer. */
+enum {
+    RECUR_OPTIMIZER_NESTEROV = 1,  /**< SGD with momentum                     */
+    RECUR_OPTIMIZER_AMSGRAD = 2,   /**< Adam, AdamW; Reddi 2018               */
+    RECUR_OPTIMIZER_CENTRED = 4,   /**< RMSprop; Graves 2013                  */
+    RECUR_OPTIMIZER_BETA1_ZERO = 8 /**< beta1 = 0 is meant, not its default   */
+};
+
+/** Options of an optimizer. */
+typedef struct recur_optimizer_options {
+    uint32_t size;       /**< sizeof(recur_optimizer_options)                             */
+    int32_t kind;        /**< RECUR_OPTIMIZER_*, required                                 */
+    double rate;         /**< learning rate, > 0; 0 = the kind's default                  */
+    double momentum;     /**< SGD, RMSprop: [0,1); 0 = none                               */
+    double beta1;        /**< Adam, AdamW: [0,1); 0 = 0.9                                 */
+    double beta2;        /**< Adam's beta2, RMSprop's alpha, Adadelta's rho: [0,1); 0 = the kind's default */
+    double epsilon;      /**< > 0; 0 = the kind's default                                 */
+    double weight_decay; /**< ≥ 0; 0 = none, for AdamW too                                */
+    uint64_t flags;      /**< RECUR_OPTIMIZER_NESTEROV ...                                */
+} recur_optimizer_options;
+
+/** An update rule with its moments (zero) for a flat vector of count floats.
+ *
+ * Shapes:  -
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: NULL, unknown kind or flags, count < 0, a number outside its range, an option that the kind does not have. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_options *options,
+                                              int64_t count, recur_optimizer **out);
+
+/** Gives an optimizer back. NULL is allowed.
+ *
+ * Shapes:  -
+ * Memory:  freed at once.
+ * Errors:  cannot fail.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_API void recur_optimizer_release(recur_optimizer *optimizer);
+
+/** The learning rate. 0 for NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  cannot fail.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_API double recur_optimizer_rate(const recur_optimizer *optimizer);
+
+/** Sets the learning rate of the steps that follow.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, negative or not finite. 0 is allowed: nothing moves.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate);
+
+/** Own multiples of rate and weight decay for a range of the vector (such as a recur_tensor's offset and count). rate_scale 0 freezes
+ * it. Of overlapping ranges the later wins.
+ *
+ * Shapes:  offset + count at most the vector's length.
+ * Memory:  may allocate.
+ * Errors:  ARGUMENT: NULL, a range outside the vector, a negative or non-finite scale. MEMORY.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_optimizer_range(recur_optimizer *optimizer, int64_t offset, int64_t count,
+                                             double rate_scale, double decay_scale);
+
+/** One update: params moves against grads, which are multiplied by grad_scale on the way in (1, or 1/rows of a summed batch).
+ *
+ * Shapes:  params [count], grads [count], count as at creation.
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL. SHAPE: another count. NUMERIC: grad_scale not finite. NaN in grads is no error: it reaches params.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
+                                            int64_t count, double grad_scale);
+
+/** Scales grads so that their L2 norm is at most max_norm; gives the norm before. max_norm 0: only measures. A norm
+ * that is NaN or infinite comes back and leaves grads alone.
+ *
+ * Shapes:  grads [count].
+ * Memory:  allocates nothing.
+ * Errors:  NaN for NULL, a negative count, or a negative or NaN max_norm.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API double recur_clip_norm(float *grads, int64_t count, double max_norm);
+
+/** The same for the largest absolute value (the infinity norm).
+ *
+ * Shapes:  grads [count].
+ * Memory:  allocates nothing.
+ * Errors:  as recur_clip_norm.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API double recur_clip_norm_inf(float *grads, int64_t count, double max_norm);
+
+/** Limits every gradient to [-limit, limit]; NaN stays NaN.
+ *
+ * Shapes:  grads [count].
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, a negative count, limit negative or NaN.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_clip_value(float *grads, int64_t count, double limit);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

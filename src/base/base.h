@@ -1,0 +1,87 @@
+/* base.h - what every room of the library stands on: errors, sized structs, memory, the context, random numbers.
+ *
+ * Public functions check everything at the door with these helpers, then call private code that trusts its arguments. */
+#ifndef RECUR__BASE_H
+#define RECUR__BASE_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "recur.h"
+
+/* ---- errors ------------------------------------------------------------------------------------- */
+
+/* Sets this thread's sentence and returns the code. Never allocates. The only writer of recur_last_error(). */
+recur_status recur__fail(recur_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* RECUR_E_MEMORY with the number of bytes; SIZE_MAX says that the size itself overflowed. */
+recur_status recur__no_memory(size_t bytes);
+
+#define RECUR__TRY(call)                                                                                     \
+    do {                                                                                                     \
+        const recur_status try_ = (call);                                                                    \
+        if (try_) return try_;                                                                               \
+    } while (0)
+
+/* The first lines of a public function: "recur_tape_create: out is NULL". */
+#define RECUR__NOT_NULL(pointer)                                                                             \
+    do {                                                                                                     \
+        if (!(pointer)) return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL", __func__, #pointer);          \
+    } while (0)
+
+/* ---- sized structs ------------------------------------------------------------------------------ */
+
+/* Copies a caller's options into ours, `known` bytes long: a shorter (older) struct is filled up with zeros, a longer
+   (newer) one is accepted if its unknown tail is zero. from NULL: all zeros. */
+recur_status recur__take(const char *what, const void *from, void *to, size_t known);
+
+/* Fills a caller's sized struct from ours: no more than its size bytes, its size member kept. */
+recur_status recur__give(const char *what, const void *from, void *to, size_t known, size_t least);
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+/* 64-byte aligned, contents undefined; NULL if there is none or bytes is SIZE_MAX. The only door to the allocator. */
+void *recur__alloc(const recur_context *ctx, size_t bytes);
+void recur__free(const recur_context *ctx, void *ptr, size_t bytes); /* NULL is allowed */
+
+/* One function lays out an object twice: first with base NULL, to measure, then to carve. */
+typedef struct recur__carver {
+    unsigned char *base;
+    size_t used; /* SIZE_MAX: the size overflowed */
+} recur__carver;
+
+/* count elements of `size` bytes at a multiple of 64; NULL while measuring, and for count 0. */
+void *recur__carve(recur__carver *carver, int64_t count, size_t size);
+
+/* a * b, or -1 if that overflows or either is negative: sticky through chains of products. */
+int64_t recur__times(int64_t a, int64_t b);
+
+/* ---- context ------------------------------------------------------------------------------------ */
+
+/* The context itself, or the default one for NULL, kept alive until recur_context_release. */
+recur_context *recur__context_retain(recur_context *ctx);
+int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
+int recur__context_threads(const recur_context *ctx);
+
+/* Whether this build and this machine have an instruction set; the best of those; its name. */
+bool recur__cpu_has(int isa);
+int recur__cpu_best(void);
+const char *recur__isa_name(int isa);
+
+/* A number that no layer or layout of this process had before. */
+uint64_t recur__serial(void);
+
+/* ---- random numbers ----------------------------------------------------------------------------- */
+
+double recur__uniform(uint64_t bits); /* [0,1) */
+double recur__normal(uint64_t bits);  /* N(0,1), the same on every machine */
+
+/* ---- small things ------------------------------------------------------------------------------- */
+
+static inline int64_t recur__min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t recur__max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Largest batch, number of steps and feature width: products of two of them fit in int64_t, one in CBLAS's int. */
+enum { RECUR__LARGEST = INT32_MAX };
+
+#endif

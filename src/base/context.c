@@ -1,0 +1,120 @@
+/* context.c - allocator, instruction set, threads; the only place that knows malloc and getenv.
+ *
+ * The default context is the library's only global object: made once, never changed afterwards, never freed. It also
+ * counts serial numbers, whose values no result depends on. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+
+struct recur_context {
+    atomic_int_fast64_t references;
+    recur_allocator allocator;
+    int isa, threads;
+};
+
+static struct {
+    pthread_once_t once;
+    recur_context context;
+    atomic_uint_fast64_t serials;
+} the = { .once = PTHREAD_ONCE_INIT };
+
+static void *libc_alloc(void *user, size_t bytes, size_t align)
+{
+    (void)user;
+    void *ptr = NULL;
+    return posix_memalign(&ptr, align, bytes) ? NULL : ptr;
+}
+
+static void libc_free(void *user, void *ptr, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    free(ptr);
+}
+
+/* RECUR_ISA in the environment, if this machine has it; else the best. */
+static int isa_wanted(void)
+{
+    const char *name = getenv("RECUR_ISA");
+    for (int isa = RECUR_ISA_REF; name && isa <= RECUR_ISA_NEON; isa++)
+        if (strcmp(name, recur__isa_name(isa)) == 0 && recur__cpu_has(isa)) return isa;
+    return recur__cpu_best();
+}
+
+static void make_default(void)
+{
+    the.context.allocator = (recur_allocator){ libc_alloc, libc_free, NULL };
+    the.context.isa = isa_wanted();
+    the.context.threads = 1;
+}
+
+static const recur_context *resolve(const recur_context *ctx)
+{
+    if (ctx) return ctx;
+    pthread_once(&the.once, make_default);
+    return &the.context;
+}
+
+recur_status recur_context_create(const recur_context_options *options, recur_context **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    recur_context_options o;
+    RECUR__TRY(recur__take("recur_context_options", options, &o, sizeof o));
+    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 || o.flags || o.reserved)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: isa %d, threads %d, flags %u: one is unknown or negative",
+                           (int)o.isa, (int)o.threads, (unsigned)o.flags);
+    if (o.allocator && (!o.allocator->alloc || !o.allocator->free))
+        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: the allocator needs both alloc and free");
+    if (o.isa && !recur__cpu_has(o.isa))
+        return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s", recur__isa_name(o.isa));
+    const recur_context from = { .allocator = o.allocator ? *o.allocator : resolve(NULL)->allocator,
+                                 .isa = o.isa ? o.isa : isa_wanted(),
+                                 .threads = o.threads ? o.threads : 1 };
+    recur_context *ctx = recur__alloc(&from, sizeof *ctx);
+    if (!ctx) return recur__no_memory(sizeof *ctx);
+    memset(ctx, 0, sizeof *ctx);
+    atomic_init(&ctx->references, 1);
+    ctx->allocator = from.allocator;
+    ctx->isa = from.isa;
+    ctx->threads = from.threads;
+    *out = ctx;
+    return RECUR_OK;
+}
+
+recur_context *recur__context_retain(recur_context *ctx)
+{
+    if (!ctx || ctx == &the.context) return (recur_context *)(uintptr_t)resolve(NULL);
+    atomic_fetch_add_explicit(&ctx->references, 1, memory_order_relaxed);
+    return ctx;
+}
+
+void recur_context_release(recur_context *ctx)
+{
+    if (!ctx || ctx == &the.context) return;
+    if (atomic_fetch_sub_explicit(&ctx->references, 1, memory_order_acq_rel) > 1) return;
+    const recur_allocator allocator = ctx->allocator;
+    allocator.free(allocator.user, ctx, sizeof *ctx);
+}
+
+const char *recur_context_isa(const recur_context *ctx) { return recur__isa_name(resolve(ctx)->isa); }
+int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
+int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
+
+uint64_t recur__serial(void) { return atomic_fetch_add_explicit(&the.serials, 1, memory_order_relaxed) + 1; }
+
+void *recur__alloc(const recur_context *ctx, size_t bytes)
+{
+    if (bytes == SIZE_MAX) return NULL;
+    const recur_allocator *a = &resolve(ctx)->allocator;
+    return a->alloc(a->user, bytes ? bytes : 1, 64);
+}
+
+void recur__free(const recur_context *ctx, void *ptr, size_t bytes)
+{
+    if (!ptr) return;
+    const recur_allocator *a = &resolve(ctx)->allocator;
+    a->free(a->user, ptr, bytes ? bytes : 1);
+}

@@ -1,0 +1,57 @@
+/* cpu.c - which instruction sets this build has and this machine can run. One table, one row per set.
+ * The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
+#include "base/base.h"
+
+static bool always(void) { return true; }
+
+#if defined(__x86_64__) || defined(__i386__)
+static bool has_sse2(void) { return __builtin_cpu_supports("sse2"); }
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static const struct {
+    int isa;
+    const char *name;
+    bool (*available)(void);
+} sets[] = {
+    /* the better, the later */
+    { RECUR_ISA_REF, "ref", always },
+#ifdef RECUR__HAS_sse2
+    { RECUR_ISA_SSE2, "sse2", has_sse2 },
+#endif
+#ifdef RECUR__HAS_avx2
+    { RECUR_ISA_AVX2, "avx2", has_avx2 },
+#endif
+#ifdef RECUR__HAS_avx512
+    { RECUR_ISA_AVX512, "avx512", has_avx512 },
+#endif
+#ifdef RECUR__HAS_neon
+    { RECUR_ISA_NEON, "neon", always },
+#endif
+};
+enum { SETS = sizeof sets / sizeof *sets };
+
+bool recur__cpu_has(int isa)
+{
+    for (int i = 0; i < SETS; i++)
+        if (sets[i].isa == isa) return sets[i].available();
+    return false;
+}
+
+int recur__cpu_best(void)
+{
+    for (int i = SETS - 1; i > 0; i--)
+        if (sets[i].available()) return sets[i].isa;
+    return RECUR_ISA_REF;
+}
+
+const char *recur__isa_name(int isa)
+{
+    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon" };
+    return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_NEON ? names[isa] : "unknown";
+}
