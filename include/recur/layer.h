@@ -297,7 +297,7 @@ enum {
     RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */
     RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010. Matrices only */
     RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe 2014. Matrices only */
-    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only, unless matched by name */
+    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only */
     RECUR_INIT_FORGET_BIAS = 7 /**< the forget gate's two biases: value and 0, so that they sum to value; Gers 2000. LSTM only */
 };
 

@@ -1,0 +1,257 @@
+# Makefile - builds, tests and installs librecur. GNU make; `make help` lists what it can do.
+#
+#   make                        lib/librecur.so, lib/librecur.a, build/examples/*
+#   make test                   everything that is checked, in one run; TEST=name for one
+#   make PREFIX=/usr DESTDIR=/tmp/stage install
+#
+# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR DESTDIR, BLAS_LIBS, SANITIZE=address,undefined,
+# WERROR=1, V=1 (shows whole commands).
+
+VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
+SONAME  := librecur.so.0# the number rises when something public is removed or changed, and only then
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+BLAS_LIBS  ?= -lopenblas
+PKG_CONFIG ?= pkg-config
+ifeq ($(origin AR),default)
+AR := ar
+endif
+export CC CFLAGS CPPFLAGS LDFLAGS BLAS_LIBS BLAS_CFLAGS PKG_CONFIG SANITIZE
+
+Q := $(if $(V),,@)
+comma := ,
+
+# ---- where things go ------------------------------------------------------------------------------
+
+# A sanitizer build keeps to itself: build/address-undefined/ holds its objects and its libraries.
+ifeq ($(SANITIZE),)
+DIR := build
+LIB := lib
+TO_LIB := ../../lib# from the examples to the library
+else
+DIR := build/$(subst $(comma),-,$(SANITIZE))
+LIB := $(DIR)/lib
+TO_LIB := ../lib
+endif
+export BUILD := $(DIR)
+
+SHARED := $(LIB)/librecur.so.$(VERSION)
+LINKS  := $(LIB)/$(SONAME) $(LIB)/librecur.so
+STATIC := $(LIB)/librecur.a
+
+# ---- instruction sets -----------------------------------------------------------------------------
+
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+ISAS    := ref
+ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
+ISAS := ref sse2 avx2 avx512
+endif
+ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
+ISAS := ref neon
+endif
+
+FLAGS_ref    := -O2 -ffp-contract=off
+FLAGS_sse2   := -O3 -msse2 -ffp-contract=off
+FLAGS_avx2   := -O3 -mavx2 -mfma -ffp-contract=fast
+FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -ffp-contract=fast
+FLAGS_neon   := -O3 -ffp-contract=fast
+
+# ---- flags ----------------------------------------------------------------------------------------
+
+ifneq ($(filter -ffast-math -Ofast,$(CC) $(CFLAGS) $(LDFLAGS)),)
+$(error -ffast-math and -Ofast break NaN, and switch off small numbers in the whole process that loads the library)
+endif
+
+# Some systems keep the header of OpenBLAS in a folder of its own.
+BLAS_CFLAGS ?= $(addprefix -isystem ,$(dir $(firstword $(wildcard /usr/include/openblas/cblas.h /opt/homebrew/opt/openblas/include/cblas.h))))
+
+LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
+CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+BASE     := $(LANGUAGE) -O2 -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=off $(WARNINGS) $(CHECKED)
+HAS      := $(addprefix -DRECUR__HAS_,$(ISAS))
+
+LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
+TEST_FLAGS    = $(LIBRARY_FLAGS) -Itests $(HAS)
+EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
+
+LIBRARY_LIBS := $(BLAS_LIBS) -ljansson -lm -lpthread
+SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
+
+COMPILE = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- sources and objects --------------------------------------------------------------------------
+
+# Kernels and cells are compiled once for each instruction set, apart from the tables that choose among them.
+PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/cells/*.c)))
+ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
+OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
+
+EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
+COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
+
+ALL_TESTS := $(sort $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+SCRIPTS   := $(patsubst tests/%.sh,%,$(wildcard tests/*.sh)) check-layers check-abi
+SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/*.c tests/naive/*.c))
+TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
+PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
+
+# ---- building -------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo install uninstall clean
+.PHONY: check-layers check-abi abi-golden format lint help FORCE
+
+all: libs $(EXAMPLES) ## the libraries and the example programs
+libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
+
+# Everything compiled depends on a file that changes with the flags, the libraries on one that changes with the list of objects.
+export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(BLAS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
+export objects_TEXT := $(OBJECTS)
+$(DIR)/flags $(DIR)/objects: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$$(@F)_TEXT" | cmp -s - $@ || printf '%s\n' "$$$(@F)_TEXT" >$@
+
+# A missing dependency is named once, before the compiler trips over it.
+$(DIR)/have-%: $(DIR)/flags
+	@scripts/deps.sh --check $*
+	@touch $@
+
+$(DIR)/obj/%.o: src/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $(@D)
+	@echo "  cc  $<"
+	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) $(COMPILE)
+
+define per_isa
+$(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $$(@D)
+	@echo "  cc  $$< ($(1))"
+	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) -DRECUR__ISA=$(1) $$(COMPILE)
+endef
+$(foreach isa,$(ISAS),$(eval $(call per_isa,$(isa))))
+
+$(SHARED): $(OBJECTS) $(DIR)/objects lib/librecur.map
+	@mkdir -p $(@D)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(CHECKED) $(SHARED_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBRARY_LIBS)
+
+$(LINKS): $(SHARED)
+	@ln -sf $(<F) $@
+
+# q, not r: rooms may have files of the same name.
+$(STATIC): $(OBJECTS) $(DIR)/objects
+	@mkdir -p $(@D)
+	@echo "  ar  $@"
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $(OBJECTS)
+
+# Examples see what a user sees: the public header and the shared library.
+$(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
+	@mkdir -p $(@D)
+	@echo "  cc  $<"
+	$(Q)$(CC) $(EXAMPLE_FLAGS) $(COMPILE)
+
+$(DIR)/examples/%: $(DIR)/examples/obj/%.o $(COMMON) $(SHARED) | $(LINKS)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' -lz -lm
+
+# Tests see everything: private headers, and the static library.
+$(DIR)/tests/obj/%.o: tests/%.c $(DIR)/flags | $(DIR)/have-tests
+	@mkdir -p $(@D)
+	@echo "  cc  $<"
+	$(Q)$(CC) $(TEST_FLAGS) $(COMPILE)
+
+$(DIR)/tests/libsupport.a: $(SUPPORT)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $(SUPPORT)
+
+$(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libsupport.a) $(STATIC)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBRARY_LIBS)
+
+.SECONDARY:
+-include $(shell find $(DIR) -name '*.d' 2>/dev/null)
+
+# ---- checking -------------------------------------------------------------------------------------
+
+deps: ## install what building and testing need, if anything is missing
+	@scripts/deps.sh tests
+
+# The second make starts after the dependencies are there, a compiler among them.
+test: ## build and run all tests; TEST=name runs one
+	@scripts/deps.sh tests
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TESTS)),all)
+	$(if $(TESTS),,$(error there is no test called $(TEST)))
+	@scripts/test.sh $(TESTS)
+
+VALGRIND_TESTS ?= $(ALL_TESTS)
+valgrind: ## the tests named in VALGRIND_TESTS under valgrind
+	@scripts/deps.sh valgrind
+	@$(MAKE) --no-print-directory run-valgrind
+
+# Valgrind does not know AVX-512. With one thread, BLAS leaves none of its own behind.
+VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full
+FOUND    := $(filter $(VALGRIND_TESTS) $(addprefix test_,$(VALGRIND_TESTS)),$(ALL_TESTS))
+run-valgrind: $(addprefix $(DIR)/tests/,$(FOUND))
+	@RECUR_ISA=avx2 OPENBLAS_NUM_THREADS=1 WRAPPER="$(VALGRIND)" scripts/test.sh $(FOUND)
+
+check-layers: ## who includes whom, and what may be called where
+	@scripts/check-layers.sh
+
+check-abi: libs ## headers, map, exported symbols and golden layout agree
+	@scripts/check-abi.sh
+
+abi-golden: ## rewrite the golden layout from the headers
+	@scripts/check-abi.sh --golden
+
+# ---- showing --------------------------------------------------------------------------------------
+
+demo: ## train the example networks; MNIST=DIR takes the real digits
+	@scripts/deps.sh examples
+	@$(MAKE) --no-print-directory run-demo
+
+run-demo: all
+	@MNIST="$(MNIST)" scripts/demo.sh
+
+# ---- installing -----------------------------------------------------------------------------------
+
+HEADERS     := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h))
+INCLUDE_TO  := $(DESTDIR)$(PREFIX)/include
+LIB_TO      := $(DESTDIR)$(LIBDIR)
+
+install: libs ## headers, libraries and recur.pc below PREFIX
+	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig
+	@for header in $(HEADERS); do install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; done
+	@install -m 755 $(SHARED) $(LIB_TO)/
+	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
+	@install -m 644 $(STATIC) $(LIB_TO)/
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	     -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' pkgconfig/recur.pc.in >$(LIB_TO)/pkgconfig/recur.pc
+	@chmod 644 $(LIB_TO)/pkgconfig/recur.pc
+	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
+
+uninstall: ## remove what install put there
+	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(LIB_TO)/pkgconfig/recur.pc
+	@rm -f $(addprefix $(LIB_TO)/,$(notdir $(SHARED) $(LINKS) $(STATIC)))
+	@rmdir $(INCLUDE_TO)/recur 2>/dev/null || true
+	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
+
+# ---- tidying --------------------------------------------------------------------------------------
+
+clean: ## remove everything that was built
+	@rm -rf build lib/*.so lib/*.so.* lib/*.a
+
+SOURCES := $(wildcard src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*.[ch] examples/*/*.[ch] bench/*.[ch])
+format: ## lay out the C sources (clang-format)
+	clang-format -i $(SOURCES)
+
+lint: ## look for mistakes that compile (clang's analyzer)
+	@for file in $(ONCE) $(PER_ISA); do \
+	    clang --analyze --analyzer-output text $(LIBRARY_FLAGS) $(HAS) -DRECUR__ISA=ref $$file || exit 1; done
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,74 @@
+/* fit.c - the epochs of a classifier; see fit.h. */
+#include "fit.h"
+#include "clock.h"
+#include "csv.h"
+#include "dice.h"
+#include "model.h"
+#include "progress.h"
+#include "stop.h"
+#include "try.h"
+
+#include <stdlib.h>
+
+/* All samples in the given order, batch by batch; an interrupt ends training early. */
+static score pass(const fit_task *task, int learn, const int64_t *order, int64_t samples)
+{
+    score s = { 0, 0, 0 };
+    TRY(recur_tape_set_mode(task->run->tape, learn ? RECUR_TAPE_TRAIN : RECUR_TAPE_EVALUATE));
+    for (int64_t i = 0; i < samples && !(learn && stopped()); i += task->batch) {
+        task->step(learn, order + i, samples - i < task->batch ? samples - i : task->batch, &s);
+        if (learn) progress_show(&s);
+    }
+    return s;
+}
+
+/* The order depends on seed and epoch alone: a run that is loaded goes on as if it had never stopped. */
+static score train(const fit_task *task, int64_t epoch, int64_t *order)
+{
+    dice d = dice_for((uint64_t)task->settings->seed, 0x10000 + (uint64_t)epoch);
+    shuffled(&d, task->train, order);
+    TRY(recur_tape_set_seed(task->run->tape, (uint64_t)epoch));
+    progress_begin(epoch, task->settings->epochs, task->train);
+    return pass(task, 1, order, task->train);
+}
+
+static score test(const fit_task *task, int64_t *order)
+{
+    for (int64_t i = 0; i < task->test; i++) order[i] = i;
+    return pass(task, 0, order, task->test);
+}
+
+static void save(const fit_task *task, int64_t done)
+{
+    if (!task->settings->save) return;
+    recur_file *file = model_new(task->options, done);
+    run_save(task->run, file, "");
+    model_write(file, task->settings->save);
+}
+
+int fit(const fit_task *task, int64_t done, score *held_out)
+{
+    const run_settings *set = task->settings;
+    csv curves = csv_open(set->csv, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds",
+                          set->load != NULL);
+    int64_t *order = NEW(int64_t, task->train > task->test ? task->train : task->test);
+    *held_out = (score){ 0, 0, 0 };
+    stop_on_interrupt();
+    if (done >= set->epochs) *held_out = test(task, order);
+    while (done < set->epochs && !stopped()) {
+        const double start = seconds();
+        const score trained = train(task, done + 1, order);
+        const double time = seconds() - start;
+        if (!stopped()) {
+            *held_out = test(task, order);
+            score_line(++done, &trained, held_out, time, task->what);
+            csv_row(&curves, 6,
+                    (double[]){ (double)done, score_loss(&trained), score_accuracy(&trained), score_loss(held_out),
+                                score_accuracy(held_out), time });
+        }
+        save(task, done); /* after every epoch, and where an interrupt came */
+    }
+    free(order);
+    csv_close(&curves);
+    return stopped() ? stopped_status(done, set->save) : 0;
+}

@@ -1,0 +1,106 @@
+/* images.c - reading a set of images in the IDX format: two big-endian files, a header and then bytes.
+ *
+ *     images: 00 00 08 03, number, rows, columns (4 bytes each), pixels      labels: 00 00 08 01, number, labels */
+#include "images.h"
+#include "try.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <zlib.h>
+
+typedef struct {
+    gzFile stream;
+    char path[4096];
+} idx;
+
+/* zlib reads plain files as they are; so only the name differs. */
+static idx idx_open(const char *dir, const char *name, const char *what)
+{
+    idx f;
+    const char *const endings[] = { "", ".gz" };
+    for (int i = 0; i < 2; i++) {
+        snprintf(f.path, sizeof f.path, "%s/%s-%s%s", dir, name, what, endings[i]);
+        errno = 0;
+        f.stream = gzopen(f.path, "rb");
+        if (f.stream) return f;
+        if (errno != ENOENT) die("%s: %s", f.path, strerror(errno));
+    }
+    die("%s has neither %s-%s nor the same with .gz", dir, name, what);
+}
+
+static void idx_read(const idx *f, void *to, int bytes)
+{
+    int code;
+    const int got = gzread(f->stream, to, (unsigned)bytes);
+    if (got == bytes) return;
+    const char *reason = gzerror(f->stream, &code);
+    die("%s: %s", f->path, got < 0 && code != Z_BUF_ERROR ? reason : "the file ends too early");
+}
+
+static int64_t idx_number(const idx *f)
+{
+    uint8_t b[4];
+    idx_read(f, b, 4);
+    return (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 | b[3];
+}
+
+static void idx_expect(const idx *f, const char *what, int64_t wanted)
+{
+    const int64_t found = idx_number(f);
+    if (found != wanted) die("%s: %s is %lld, not %lld", f->path, what, (long long)found, (long long)wanted);
+}
+
+/* Nothing may follow, and the checksum of gzip must be right. */
+static void idx_close(idx *f, int whole)
+{
+    char more;
+    if (whole && gzread(f->stream, &more, 1) > 0) die("%s: it is longer than its header says", f->path);
+    const int code = gzclose(f->stream);
+    if (whole && code != Z_OK) die("%s: the file is damaged", f->path);
+}
+
+static uint8_t *read_pixels(const char *dir, const char *name, int64_t most, int64_t *n)
+{
+    idx f = idx_open(dir, name, "images-idx3-ubyte");
+    idx_expect(&f, "the magic number of images", 0x803);
+    const int64_t all = idx_number(&f);
+    idx_expect(&f, "the number of rows", IMAGE_ROWS);
+    idx_expect(&f, "the number of columns", IMAGE_COLUMNS);
+    *n = most > 0 && most < all ? most : all;
+    if (*n == 0) die("%s: it has no images", f.path);
+    uint8_t *pixels = NEW(uint8_t, *n * IMAGE_PIXELS);
+    for (int64_t i = 0; i < *n; i++) idx_read(&f, pixels + i * IMAGE_PIXELS, IMAGE_PIXELS);
+    idx_close(&f, *n == all);
+    return pixels;
+}
+
+static uint8_t *read_labels(const char *dir, const char *name, int64_t n)
+{
+    idx f = idx_open(dir, name, "labels-idx1-ubyte");
+    idx_expect(&f, "the magic number of labels", 0x801);
+    const int64_t all = idx_number(&f);
+    if (all < n) die("%s: %lld labels for at least %lld images", f.path, (long long)all, (long long)n);
+    uint8_t *labels = NEW(uint8_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        idx_read(&f, &labels[i], 1);
+        if (labels[i] >= IMAGE_CLASSES) die("%s: label %lld is %d, not 0 to 9", f.path, (long long)i, labels[i]);
+    }
+    idx_close(&f, n == all);
+    return labels;
+}
+
+images images_read(const char *dir, const char *name, int64_t most)
+{
+    images set = { .n = 0 };
+    set.pixels = read_pixels(dir, name, most, &set.n);
+    set.labels = read_labels(dir, name, set.n);
+    return set;
+}
+
+void images_release(images *set)
+{
+    free(set->pixels);
+    free(set->labels);
+}

@@ -1,0 +1,83 @@
+#!/bin/sh
+# check-layers.sh [FOLDER] - who may include whom below src/ (or FOLDER), and what may be called where.
+#
+# Comments and the contents of strings do not count. Prints every offence as file:line: and ends with status 1 if there is one.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+src=${1:-src}
+
+# room: the rooms whose headers it may include, beside its own and recur.h
+rooms='
+base:
+math:    base kernels
+kernels: base
+packed:  base
+cells:   base kernels
+layers:  base math kernels cells packed
+train:   base kernels math
+io:      base layers train
+'
+
+# what may not be there; where it may (a file, a folder, or -); why
+rules='
+getenv|secure_getenv|environ                          base/context.c  the environment is read in one place
+malloc|posix_memalign|aligned_alloc|free              base/context.c  memory goes through recur__alloc and recur__free
+calloc|realloc|reallocarray|strdup|strndup|asprintf   -               memory goes through recur__alloc and recur__free
+__builtin_cpu_supports|__builtin_cpu_init|getauxval   base/cpu.c      the CPU is asked in one place
+printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror|dprintf|stdout|stderr  -  a library does not print
+exit|_exit|_Exit|quick_exit|abort|assert|raise|__builtin_trap|__builtin_abort    -  errors are values
+cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\.h         math/           only math knows BLAS
+'
+
+found=$(mktemp) || exit 1
+trap 'rm -f "$found"' EXIT
+
+for file in $(find "$src" -name '*.[ch]' | LC_ALL=C sort); do
+    awk -f scripts/strip.awk "$file" | awk -v file="$file" -v path="${file#"$src"/}" -v rooms="$rooms" -v rules="$rules" '
+        function offence(why) { printf "%s:%d: %s\n", file, FNR, why }
+        BEGIN {
+            room = path
+            sub(/\/.*/, "", room)
+            n = split(rooms, row, "\n")
+            for (i = 1; i <= n; i++) {
+                count = split(row[i], word, /[: ]+/)
+                if (word[1] != room || word[1] == "") continue
+                known = allowed[room] = 1
+                for (k = 2; k <= count; k++) allowed[word[k]] = 1
+            }
+            if (!known) offence("no room of this name is in scripts/check-layers.sh")
+            n = split(rules, row, "\n")
+            for (i = 1; i <= n; i++) {
+                count = split(row[i], word, / +/)
+                if (count < 3 || (word[2] != "-" && index(path, word[2]) == 1)) continue
+                pattern[++patterns] = "(^|[^A-Za-z0-9_.>])(" word[1] ")([^A-Za-z0-9_]|$)"
+                reason[patterns] = row[i]
+                sub(/^[^ ]+ +[^ ]+ +/, "", reason[patterns])
+            }
+        }
+        /^[ \t]*#[ \t]*include[ \t]*"/ {
+            split($0, quoted, "\"")
+            name = quoted[2]
+            from = name
+            sub(/\/.*/, "", from)
+            if (name != "recur.h" && name !~ /\//) offence("\"" name "\": say the room, as in \"" room "/" name "\"")
+            else if (name ~ /\.\.\//) offence("\"" name "\": say the room, not the way to it")
+            else if (name != "recur.h" && !(from in allowed)) offence(room " may not include " name)
+            next
+        }
+        {
+            gsub(/format *\( *printf/, "") # the attribute
+            for (i = 1; i <= patterns; i++)
+                if (match($0, pattern[i])) {
+                    text = substr($0, RSTART, RLENGTH)
+                    gsub(/^[^A-Za-z0-9_]|[^A-Za-z0-9_]$/, "", text)
+                    offence(text ": " reason[i])
+                }
+        }' >>"$found"
+done
+
+if [ -s "$found" ]; then
+    cat "$found"
+    exit 1
+fi
+echo "layers: $(find "$src" -name '*.[ch]' | wc -l | tr -d ' ') files keep to their rooms"

@@ -1,0 +1,7 @@
+/* cells.h - the table of all kinds: one line each, in the order of RECUR_CELL_*. */
+#define RECUR__CELLS(X, set)                                                                                 \
+    X(rnn_tanh, set)                                                                                         \
+    X(rnn_relu, set)                                                                                         \
+    X(lstm, set)                                                                                             \
+    X(gru, set)                                                                                              \
+    X(gru_reset_before, set)

@@ -1,0 +1,49 @@
+/* lstm.c - long short-term memory; Hochreiter and Schmidhuber 1997, with the forget gate of Gers 2000.
+ *
+ *   i = σ(W_i x + U_i h + b_i)     f = σ(W_f x + U_f h + b_f)
+ *   g = tanh(W_g x + U_g h + b_g)  o = σ(W_o x + U_o h + b_o)
+ *   c' = f c + i g                 h' = o tanh(c')
+ *
+ * backward, with the gates kept and tanh(c') computed again:
+ *   dc' += dh' o (1 - tanh²(c'))   dc = dc' f
+ *   da_i = dc' g i (1-i)   da_f = dc' c f (1-f)   da_g = dc' i (1-g²)   da_o = dh' tanh(c') o (1-o) */
+#include "cells/drive.h"
+
+enum { SLOTS = 4, STATES = 2 };
+
+INLINE void forward(vf *k, vf *s, vf *u)
+{
+    (void)u;
+    const vf i = v_sigmoid(k[0]), f = v_sigmoid(k[1]), g = v_tanh(k[2]), o = v_sigmoid(k[3]);
+    const vf c = f * s[1] + i * g;
+    k[0] = i, k[1] = f, k[2] = g, k[3] = o;
+    s[0] = o * v_tanh(c), s[1] = c;
+}
+
+INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+{
+    (void)du;
+    const vf i = k[0], f = k[1], g = k[2], o = k[3], tanh_c = v_tanh(c);
+    const vf dh = d[0], dc = d[1] + dh * o * (1.0f - tanh_c * tanh_c);
+    k[0] = dc * g * (i * (1.0f - i));
+    k[1] = dc * p[1] * (f * (1.0f - f));
+    k[2] = dc * i * (1.0f - g * g);
+    k[3] = dh * tanh_c * (o * (1.0f - o));
+    d[0] = v_set(0), d[1] = dc * f;
+}
+
+static void forward_rows(const recur__rows *r) { drive_forward(r, SLOTS, STATES, false, true, forward); }
+static void backward_rows(const recur__rows_backward *r) { drive_backward(r, SLOTS, STATES, false, true, backward); }
+
+const recur__cell RECUR__PER_ISA(lstm) = {
+    .kind = RECUR_CELL_LSTM,
+    .name = "lstm",
+    .gates = 4,
+    .slots = SLOTS,
+    .states = STATES,
+    .phases = 1,
+    .forget_gate = 1,
+    .run = { { 0, 0, 4, 0 } },
+    .forward = { forward_rows },
+    .backward = { backward_rows },
+};

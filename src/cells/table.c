@@ -1,0 +1,49 @@
+/* table.c - finds the row of a kind for an instruction set. */
+#include "cells/cell.h"
+#include "cells/cells.h"
+
+#define DECLARE(kind, set) extern const recur__cell recur__##kind##_##set;
+#define POINTER(kind, set) &recur__##kind##_##set,
+#define TABLE(set)                                                                                           \
+    RECUR__CELLS(DECLARE, set)                                                                               \
+    static const recur__cell *const set[] = { RECUR__CELLS(POINTER, set) NULL };
+
+TABLE(ref)
+#ifdef RECUR__HAS_sse2
+TABLE(sse2)
+#endif
+#ifdef RECUR__HAS_avx2
+TABLE(avx2)
+#endif
+#ifdef RECUR__HAS_avx512
+TABLE(avx512)
+#endif
+#ifdef RECUR__HAS_neon
+TABLE(neon)
+#endif
+
+static const recur__cell *const *cells_of(int isa)
+{
+    switch (isa) {
+#ifdef RECUR__HAS_sse2
+    case RECUR_ISA_SSE2: return sse2;
+#endif
+#ifdef RECUR__HAS_avx2
+    case RECUR_ISA_AVX2: return avx2;
+#endif
+#ifdef RECUR__HAS_avx512
+    case RECUR_ISA_AVX512: return avx512;
+#endif
+#ifdef RECUR__HAS_neon
+    case RECUR_ISA_NEON: return neon;
+#endif
+    default: return ref;
+    }
+}
+
+const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind)
+{
+    for (const recur__cell *const *cell = cells_of(recur__context_isa(ctx)); *cell; cell++)
+        if ((*cell)->kind == kind) return *cell;
+    return NULL;
+}

@@ -1,0 +1,127 @@
+/* io.h - model files inside: a list of tensors, a list of texts, and the contents they point into.
+ *
+ *     u64 n, little-endian │ n bytes of JSON, '{' first, padded with spaces │ the buffer: every tensor, no holes
+ *
+ *     file ──▶ entries ──▶ entry { name, type, shape, data ──▶ the contents of the file that was opened, or its own memory }
+ *          └─▶ texts   ──▶ text  { key, value }
+ *
+ * Data stay as in the file, little-endian and of their own type, until somebody reads them. */
+#ifndef RECUR__IO_H
+#define RECUR__IO_H
+
+#include "base/base.h"
+
+/* ---- element types ------------------------------------------------------------------------------ */
+
+typedef struct recur__type {
+    const char *name;
+    int bits;                                    /* of one element */
+    float (*element)(const unsigned char *from); /* the nearest float; NULL: not one number of whole bytes */
+} recur__type;
+
+const recur__type *recur__type_of(const char *name); /* NULL: unknown */
+
+void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count, float *to);
+void recur__floats_to(const float *from, int64_t count, unsigned char *to); /* F32, little-endian */
+
+/* ---- the file ----------------------------------------------------------------------------------- */
+
+enum { RECUR__FILE_RANK = 64, RECUR__FILE_HEADER = 100000000 };
+
+typedef struct recur__list {
+    void **items;
+    int64_t count, room;
+} recur__list;
+
+typedef struct recur__entry {
+    size_t allocated; /* of this allocation, which holds name, shape and perhaps data */
+    const char *name;
+    const recur__type *type;
+    const int64_t *shape; /* [rank] */
+    int rank;             /* 0 to RECUR__FILE_RANK */
+    bool used;
+    int64_t count;
+    unsigned char *data; /* [bytes] */
+    size_t bytes;
+} recur__entry;
+
+typedef struct recur__text {
+    size_t allocated;
+    const char *key, *value;
+} recur__text;
+
+struct recur_file {
+    recur_context *ctx;
+    unsigned char *contents; /* of the file that was opened, else NULL */
+    size_t bytes;
+    recur__list entries, texts;
+};
+
+static inline recur__entry *recur__entry_at(const recur_file *file, int64_t i) { return file->entries.items[i]; }
+static inline recur__text *recur__text_at(const recur_file *file, int64_t i) { return file->texts.items[i]; }
+
+recur_status recur__file_create(recur_context *ctx, recur_file **out);
+
+/* Product of the dimensions, or -1 if one is negative or that of those above 0 overflows. */
+int64_t recur__shape_count(int rank, const int64_t *shape);
+
+/* Adds an entry called prefix + name, its contents unchecked. data NULL: memory of its own, not filled in. */
+recur_status recur__entry_add(recur_file *file, const char *prefix, const recur__entry *like, recur__entry **out);
+
+/* The entry called prefix + name; NULL if there is none. */
+recur__entry *recur__entry_find(const recur_file *file, const char *prefix, const char *name);
+
+/* recur_file_add for prefix + name. */
+recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info, const float *from);
+
+/* Adds a text under prefix + key, which must be UTF-8 and new; the text there, NULL if there is none. */
+recur_status recur__text_add(recur_file *file, const char *prefix, const char *key, const char *value);
+const char *recur__file_text(const recur_file *file, const char *prefix, const char *key);
+
+/* Takes back what was added last, down to so many entries and texts. */
+void recur__file_shrink(recur_file *file, int64_t entries, int64_t texts);
+
+bool recur__is_utf8(const char *text);
+
+/* "[16,8]" for messages; a long one ends in "...". */
+typedef struct recur__shape_words {
+    char text[100];
+} recur__shape_words;
+recur__shape_words recur__shape_say(int rank, const int64_t *shape);
+
+/* ---- the disk ----------------------------------------------------------------------------------- */
+
+/* The contents of a regular file, from recur__alloc. */
+recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data, size_t *bytes);
+
+/* A file being written under a temporary name. */
+typedef struct recur__disk {
+    const recur_context *ctx;
+    const char *path;
+    char *temporary;
+    size_t allocated;
+    int fd;
+} recur__disk;
+
+recur_status recur__disk_begin(recur__disk *disk, const recur_context *ctx, const char *path);
+recur_status recur__disk_put(recur__disk *disk, const unsigned char *data, size_t bytes);
+
+/* With RECUR_OK gives the file its name, with a failure removes it and hands the failure on. */
+recur_status recur__disk_end(recur__disk *disk, recur_status status);
+
+/* ---- loading and saving under a prefix ---------------------------------------------------------- */
+
+/* Who is loaded or saved: the named tensors of a layer, an optimizer or a state, and where their floats lie. */
+typedef struct recur__owner {
+    const char *what; /* "layer", for messages */
+    const void *object;
+    float *flat;
+    int64_t tensors;
+    recur_status (*piece)(const struct recur__owner *owner, int64_t index, recur_tensor *info, float **data);
+} recur__owner;
+
+/* Strict, and all or nothing. */
+recur_status recur__load(const recur__owner *owner, recur_file *file, const char *prefix);
+recur_status recur__save(const recur__owner *owner, recur_file *file, const char *prefix);
+
+#endif

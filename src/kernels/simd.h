@@ -1,0 +1,171 @@
+/* simd.h - a small vocabulary of vectors, the same for every instruction set; the reference set has vectors of one.
+ *
+ *   vf                  VW floats; + - * / work on it, also with a float on one side
+ *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest reads as 0)
+ *   v_set               one float in all lanes
+ *   v_max v_min         with NaN in the second argument the result is NaN
+ *   v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN, else 0
+ *   v_exp v_sigmoid v_tanh
+ *
+ * Accuracy (tests/test_kernels.c measures it): exp 1 ulp, sigmoid and tanh 3 ulp; the reference rounds libm's double results. */
+#ifndef RECUR__SIMD_H
+#define RECUR__SIMD_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/isa.h"
+
+#define RECUR__IS_ref    1
+#define RECUR__IS_sse2   2
+#define RECUR__IS_avx2   3
+#define RECUR__IS_avx512 4
+#define RECUR__IS_neon   5
+#define RECUR__IS_2(set) RECUR__IS_##set
+#define RECUR__IS(set)   RECUR__IS_2(set)
+#define RECUR__SET       RECUR__IS(RECUR__ISA)
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+#if RECUR__SET == RECUR__IS_ref
+
+enum { VW = 1 };
+typedef float vf;
+INLINE vf v_set(float s) { return s; }
+INLINE vf v_max(vf a, vf b) { return a > b ? a : b; }
+INLINE vf v_min(vf a, vf b) { return a < b ? a : b; }
+INLINE vf v_exp(vf x) { return (float)exp((double)x); }
+INLINE vf v_sigmoid(vf x) { return (float)(1 / (1 + exp(-(double)x))); }
+INLINE vf v_tanh(vf x) { return (float)tanh((double)x); }
+INLINE vf v_where_positive(vf x, vf v) { return x <= 0 ? 0 : v; }
+INLINE float v_sum(vf x) { return x; }
+
+#else
+
+#if RECUR__SET == RECUR__IS_avx512
+#include <immintrin.h>
+enum { VW = 16 };
+#elif RECUR__SET == RECUR__IS_avx2
+#include <immintrin.h>
+enum { VW = 8 };
+#elif RECUR__SET == RECUR__IS_sse2
+#include <emmintrin.h>
+enum { VW = 4 };
+#else
+#include <arm_neon.h>
+enum { VW = 4 };
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VW)));
+typedef int32_t vi __attribute__((vector_size(4 * VW)));
+
+INLINE vf v_set(float s) { return s - (vf){ 0 }; } /* exact; compilers make one broadcast of it */
+
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+#elif RECUR__SET == RECUR__IS_sse2
+INLINE vf v_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
+#else
+INLINE vf v_max(vf a, vf b) { return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+#endif
+
+INLINE vf v_where_positive(vf x, vf v) { return (vf)((vi)v & ~(vi)(x <= 0.0f)); }
+
+/* x = n ln 2 + r with |r| ≤ ln 2 / 2: gives r, exp(r) - 1 and 2^n (0 below the normal numbers, infinity above). */
+typedef struct v_reduced {
+    vf r, em1, scale;
+} v_reduced;
+
+INLINE v_reduced v_reduce(vf x)
+{
+    const float magic = 12582912.0f; /* 1.5·2^23: adding it rounds to an integer in the low bits */
+    const vf t = x * 1.44269504088896341f + magic, n = t - magic;
+    v_reduced e;
+    e.r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
+    const vf r = e.r; /* Cephes' minimax polynomial, Moshier 1989 */
+    vf p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    e.em1 = p * (r * r) + r;
+    e.scale = (vf)(((vi)t << 23) + 0x3F800000);
+    return e;
+}
+
+INLINE vf v_exp(vf x)
+{
+    const v_reduced e = v_reduce(v_max(v_set(-87.6f), v_min(v_set(88.8f), x)));
+    return e.em1 * e.scale + e.scale;
+}
+
+INLINE vf v_sigmoid(vf x)
+{
+    const v_reduced e = v_reduce(-v_max(v_set(-88.0f), v_min(v_set(87.0f), x)));
+    return 1.0f / (1.0f + (e.em1 * e.scale + e.scale));
+}
+
+/* tanh x = E / (E + 2) with E = exp(2x) - 1 */
+INLINE vf v_tanh(vf x)
+{
+    const v_reduced e = v_reduce(2.0f * v_max(v_set(-10.0f), v_min(v_set(10.0f), x)));
+    const vf E = e.em1 * e.scale + (e.scale - 1.0f);
+    return E / (E + 2.0f);
+}
+
+INLINE float v_sum(vf x)
+{
+    float lanes[VW];
+    memcpy(lanes, &x, sizeof lanes);
+    for (int step = VW / 2; step > 0; step /= 2)
+        for (int i = 0; i < step; i++) lanes[i] += lanes[i + step];
+    return lanes[0];
+}
+
+#endif
+
+INLINE vf v_load(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void v_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+INLINE void v_store_n(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE __m256i v_mask_n(int64_t n)
+{
+    static const int32_t edge[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
+    __m256i mask;
+    memcpy(&mask, edge + 8 - n, sizeof mask);
+    return mask;
+}
+INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, v_mask_n(n)); }
+INLINE void v_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, v_mask_n(n), (__m256)v); }
+#else
+INLINE vf v_load_n(const float *p, int64_t n)
+{
+    float lanes[VW] = { 0 };
+    for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
+    return v_load(lanes);
+}
+INLINE void v_store_n(float *p, vf v, int64_t n)
+{
+    float lanes[VW];
+    v_store(lanes, v);
+    for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+}
+#endif
+
+#endif

@@ -1,0 +1,46 @@
+/* table.c - one row per instruction set. The build defines RECUR__HAS_<name> for the sets that it compiles. */
+#include "kernels/kernels.h"
+
+#define DECLARE(set)                                                                                         \
+    extern const recur__update recur__update_##set;                                                          \
+    extern const recur__product recur__product_##set;                                                        \
+    extern const recur__vector recur__vector_##set;
+#define ROW(id, set) { id, &recur__update_##set, &recur__product_##set, &recur__vector_##set },
+
+DECLARE(ref)
+#ifdef RECUR__HAS_sse2
+DECLARE(sse2)
+#endif
+#ifdef RECUR__HAS_avx2
+DECLARE(avx2)
+#endif
+#ifdef RECUR__HAS_avx512
+DECLARE(avx512)
+#endif
+#ifdef RECUR__HAS_neon
+DECLARE(neon)
+#endif
+
+static const recur__kernels table[] = {
+    ROW(RECUR_ISA_REF, ref)
+#ifdef RECUR__HAS_sse2
+    ROW(RECUR_ISA_SSE2, sse2)
+#endif
+#ifdef RECUR__HAS_avx2
+    ROW(RECUR_ISA_AVX2, avx2)
+#endif
+#ifdef RECUR__HAS_avx512
+    ROW(RECUR_ISA_AVX512, avx512)
+#endif
+#ifdef RECUR__HAS_neon
+    ROW(RECUR_ISA_NEON, neon)
+#endif
+};
+
+const recur__kernels *recur__kernels_of(const recur_context *ctx)
+{
+    const int isa = recur__context_isa(ctx);
+    for (size_t i = 1; i < sizeof table / sizeof *table; i++)
+        if (table[i].isa == isa) return &table[i];
+    return &table[0];
+}

@@ -1,0 +1,86 @@
+/* vector.c - functions of one number, applied in one pass over a vector. */
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+typedef vf function(vf x);
+typedef vf derivative(vf x, vf dy);
+
+INLINE void map(int64_t n, const float *x, float *y, function *f)
+{
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) v_store(y + i, f(v_load(x + i)));
+    if (i < n) v_store_n(y + i, f(v_load_n(x + i, n - i)), n - i);
+}
+
+INLINE void map_backward(int64_t n, const float *x, const float *dy, float *dx, derivative *d)
+{
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) v_store(dx + i, d(v_load(x + i), v_load(dy + i)));
+    if (i < n) v_store_n(dx + i, d(v_load_n(x + i, n - i), v_load_n(dy + i, n - i)), n - i);
+}
+
+INLINE vf relu_of(vf x) { return v_max(v_set(0), x); }
+INLINE vf d_tanh(vf x, vf dy)
+{
+    const vf y = v_tanh(x);
+    return dy * (1.0f - y * y);
+}
+INLINE vf d_sigmoid(vf x, vf dy)
+{
+    const vf y = v_sigmoid(x);
+    return dy * y * (1.0f - y);
+}
+
+static void tanh_(int64_t n, const float *x, float *y) { map(n, x, y, v_tanh); }
+static void sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_sigmoid); }
+static void relu(int64_t n, const float *x, float *y) { map(n, x, y, relu_of); }
+static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
+static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_tanh); }
+static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_sigmoid);
+}
+
+static void relu_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] = x[i] <= 0 ? 0 : dy[i]; /* where x is NaN, dy goes on */
+}
+
+static void add(int64_t n, const float *x, float *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* 32 bits for element e: a multiplicative hash with the key mixed in twice; the compiler makes vectors of it. */
+INLINE uint32_t hash(uint32_t e, uint32_t low, uint32_t high)
+{
+    uint32_t z = e * 0x9E3779B9u + low;
+    z = (z ^ (z >> 16)) * 0x21F0AAADu ^ high;
+    z = (z ^ (z >> 15)) * 0x735A2D97u;
+    return z ^ (z >> 15);
+}
+
+static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
+{
+    const float scale = (float)(1 / (1 - p));
+    const uint32_t threshold = (uint32_t)(p * 0x1p32); /* p < 1 */
+    for (int64_t at = 0; at < n; at += (int64_t)1 << 32) {
+        const uint64_t k = recur_random(key, (uint64_t)at >> 32);
+        const uint32_t low = (uint32_t)k, high = (uint32_t)(k >> 32);
+        const int64_t count = recur__min(n - at, (int64_t)1 << 32);
+        for (int64_t e = 0; e < count; e++)
+            y[at + e] = hash((uint32_t)e, low, high) >= threshold ? x[at + e] * scale : 0;
+    }
+}
+
+const recur__vector RECUR__PER_ISA(vector) = {
+    .tanh = tanh_,
+    .sigmoid = sigmoid,
+    .relu = relu,
+    .tanh_backward = tanh_backward,
+    .sigmoid_backward = sigmoid_backward,
+    .relu_backward = relu_backward,
+    .add = add,
+    .dropout = dropout,
+    .exp = exp_,
+};

@@ -1,0 +1,62 @@
+/* embedding.c - a row of the weight for each id.
+ *
+ * backward: dweight[id] += dy of its rows */
+#include <stdio.h>
+
+#include "layers/leaf.h"
+
+static bool embedding_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
+{
+    if (index > 0) return false;
+    snprintf(name, 64, "weight");
+    t->rank = 2;
+    t->dim[0] = layer->input_size;
+    t->dim[1] = layer->output_size;
+    return true;
+}
+
+static double embedding_bound(const recur_layer *layer)
+{
+    (void)layer;
+    return 0; /* N(0,1) */
+}
+
+static void embedding_forward(const recur_layer *layer, recur__pass *pass)
+{
+    const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
+    for (int64_t r = 0; r < R && pass->y; r++)
+        memcpy(pass->y + r * E, layer->params + pass->ids[r] * E, (size_t)E * sizeof(float));
+}
+
+static void embedding_backward(const recur_layer *layer, recur__pass *pass)
+{
+    const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
+    for (int64_t r = 0; r < R && pass->dy && pass->dparams; r++)
+        pass->kernels->vector->add(E, pass->dy + r * E, pass->dparams + pass->ids[r] * E);
+}
+
+static const recur__layer_ops embedding_ops = {
+    .kind = RECUR_KIND_EMBEDDING,
+    .tensor = embedding_tensor,
+    .measure = recur__measure_nothing,
+    .forward = embedding_forward,
+    .backward = embedding_backward,
+    .bound = embedding_bound,
+};
+
+recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width, uint32_t flags, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__TRY(recur__layer_check_size("symbols", symbols));
+    RECUR__TRY(recur__layer_check_size("width", width));
+    if (flags) return recur__fail(RECUR_E_ARGUMENT, "recur_embedding_create: flags %#x are unknown", (unsigned)flags);
+    const recur_layer layer = {
+        .ops = &embedding_ops,
+        .type = "embedding",
+        .abilities = RECUR_ABLE_IDS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .input_size = symbols,
+        .output_size = width,
+    };
+    return recur__layer_build(ctx, &layer, false, out);
+}

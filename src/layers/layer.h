@@ -1,0 +1,172 @@
+/* layer.h - what stands behind a recur_layer: a tree of nodes over one flat vector, and a table of operations per kind.
+ *
+ *   recur_layer (root)  owns params [count], names, the tree
+ *     └ part (node)     params = root's + offset; a handle on a part is a pointer to its node and counts on the root
+ *
+ * A pass goes through the tree in three steps, so that nothing can fail half-way: the door checks everything; `measure`
+ * says what memory is needed, and it is taken; then `forward` or `backward` computes, and cannot fail. */
+#ifndef RECUR__LAYER_H
+#define RECUR__LAYER_H
+
+#include "cells/cell.h"
+#include "kernels/kernels.h"
+#include "packed/packed.h"
+
+/* Everything that makes one layer differ from another of its kind. */
+typedef struct recur__spec {
+    int32_t variant, direction;
+    uint32_t flags;
+    int64_t hidden_size, num_layers; /* recurrent */
+    double dropout;                  /* probability */
+    const recur__cell *cell;         /* recurrent */
+} recur__spec;
+
+/* The rows of a pass through one node. */
+typedef struct recur__shape {
+    const recur_packed *packed; /* N, B, T */
+    bool per_sequence;          /* rows are B, in the caller's order: behind a `last` */
+    bool ids;                   /* input are ids */
+    bool record;                /* for a backward later */
+    bool y_kept;                /* the pass's y stays until backward: no copy of it is needed */
+    bool dropout;
+} recur__shape;
+
+static inline int64_t recur__shape_rows(const recur__shape *s) { return s->per_sequence ? s->packed->batch : s->packed->rows; }
+
+/* Memory of a pass: `keep` lives in the record until backward, `scratch` to the end of the pass. Scratch is given back part
+   by part, so its peak counts. Both measure while their base is NULL. */
+typedef struct recur__room {
+    recur__carver keep, scratch;
+    size_t peak;
+} recur__room;
+
+void *recur__scratch(recur__room *room, int64_t count, size_t size); /* carves, and remembers the peak */
+
+/* One pass through one node. */
+typedef struct recur__pass {
+    recur__shape shape;
+    const recur__kernels *kernels;
+    uint64_t key; /* of this pass's dropout masks */
+    recur__room *room;
+    const float *x;      /* [rows][input_size], or */
+    const int32_t *ids;  /* [rows] */
+    float *y;            /* forward: [rows out][output_size] or NULL; backward: what forward kept there, if y_kept */
+    float *state;        /* forward: this node's values in the caller's order, in and out; NULL: zeros */
+    const float *dy;     /* backward: NULL means zeros */
+    float *dstate;       /* backward: d(final) in, d(initial) out; NULL: zeros */
+    bool zero_start;     /* backward: forward began with zeros */
+    float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
+} recur__pass;
+
+/* What a kind of layer does. Every slot but those marked is filled; a pass trusts its arguments. */
+typedef struct recur__layer_ops {
+    int32_t kind; /* RECUR_KIND_* */
+    /* Describes the index-th tensor of a leaf in t (rank, dim) and its name in name[64]; false if there is none. NULL: no tensors. */
+    bool (*tensor)(const recur_layer *layer, int64_t index, char *name, recur_tensor *t);
+    /* Adds to the room what forward (and with shape.record backward) takes; forward and backward carve in the same order. */
+    void (*measure)(const recur_layer *layer, const recur__shape *shape, recur__room *room);
+    void (*forward)(const recur_layer *layer, recur__pass *pass);
+    void (*backward)(const recur_layer *layer, recur__pass *pass);
+    /* Start values of PyTorch for one tensor: the bound of U(-bound, bound); 0: N(0,1). NULL: no tensors. */
+    double (*bound)(const recur_layer *layer);
+} recur__layer_ops;
+
+struct recur_layer {
+    const recur__layer_ops *ops;
+    recur_layer *root;
+    const char *name;       /* of this part in its whole; "" for a root */
+    const char *type;       /* "lstm", "linear" */
+    recur__spec spec;
+    uint32_t abilities;     /* RECUR_ABLE_* */
+    int64_t input_size, output_size;
+    int64_t parts;
+    recur_layer **part;     /* [parts] */
+    float *params;          /* [count] */
+    int64_t offset, count;  /* in the root's vector */
+    recur_tensor *tensor;   /* [tensors], those of the root's table that are this node's */
+    int64_t tensors;
+    int64_t prefix;         /* characters of a tensor's full name that name this part */
+    int64_t states;         /* state tensors of all recurrent parts */
+    int64_t state_floats;   /* their floats for one sequence */
+    uint64_t serial;
+    /* of a root only */
+    recur_context *ctx;
+    _Atomic int64_t references;
+    void *memory;
+    size_t bytes;
+};
+
+/* ---- the tree (layer.c) ------------------------------------------------------------------------- */
+
+/* Makes a layer after a prototype on the caller's stack: ops, type, spec, sizes, abilities, parts with their names. Parameters are those of
+   the parts, else zero. snapshot: takes away the right to record. */
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, bool snapshot, recur_layer **out);
+
+recur_layer *recur__layer_retain(const recur_layer *layer);
+recur_context *recur__layer_context(const recur_layer *layer);
+static inline bool recur__layer_is_snapshot(const recur_layer *layer) { return !(layer->abilities & RECUR_ABLE_RECORD); }
+
+/* Checks a number of features or symbols. */
+recur_status recur__layer_check_size(const char *what, int64_t size);
+
+/* ---- states (state.c) --------------------------------------------------------------------------- */
+
+struct recur_state {
+    recur_context *ctx;
+    size_t bytes;
+    int64_t batch, count, tensors;
+    recur_tensor *tensor;
+    float *values; /* [count], sequences in the caller's order */
+    unsigned char *scratch;
+    size_t scratch_bytes; /* for recur_layer_step and cells without a tape */
+};
+
+/* SHAPE unless the state has these sequences and the layer's tensors. */
+recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch, const char *what);
+
+/* ---- tapes (tape.c) ----------------------------------------------------------------------------- */
+
+typedef struct recur__record {
+    struct recur__record *older;
+    uint64_t layer, layout; /* serial numbers */
+    int64_t batch;
+    bool ids, dropout, zero_start;
+    uint64_t key;
+    unsigned char *keep;
+    size_t bytes; /* this header and keep */
+} recur__record;
+
+bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
+bool recur__tape_drops_out(const recur_tape *tape);
+/* Scratch of at least so many bytes; NULL if there is no memory. */
+unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
+/* A new record with room for keep, not yet on the tape; commit cannot fail. */
+recur__record *recur__tape_begin(recur_tape *tape, size_t keep);
+void recur__tape_commit(recur_tape *tape, recur__record *record);
+recur__record *recur__tape_newest(const recur_tape *tape);
+void recur__tape_pop(recur_tape *tape);
+uint64_t recur__tape_next_key(const recur_tape *tape);
+
+/* ---- passes (passes.c) -------------------------------------------------------------------------- */
+
+/* What the caller gave to a forward or backward; the doors in passes.c and cell.c fill it in. */
+typedef struct recur__call {
+    const recur_layer *layer;
+    const recur_packed *packed;
+    bool with_ids; /* which of the two is the input */
+    const float *x;
+    const int32_t *ids;
+    float *y;
+    const float *dy;
+    recur_state *state; /* backward: dstate */
+    float *dx, *dparams;
+    recur_tape *tape;
+} recur__call;
+
+recur_status recur__forward(const char *what, const recur__call *call);
+recur_status recur__backward(const char *what, const recur__call *call);
+recur_status recur__step(const char *what, const recur__call *call);
+/* Bytes that a pass of this shape takes at most, forward or backward. */
+void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
+
+#endif

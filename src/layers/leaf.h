@@ -1,0 +1,20 @@
+/* leaf.h - what the small layers share: they work row by row, keep nothing, and need no scratch. */
+#ifndef RECUR__LEAF_H
+#define RECUR__LEAF_H
+
+#include "layers/layer.h"
+
+static inline void recur__measure_nothing(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+{
+    (void)layer, (void)shape, (void)room;
+}
+
+/* A gradient of zeros goes back as zeros. True if there is nothing else to do. */
+static inline bool recur__no_gradient(const recur_layer *layer, recur__pass *pass)
+{
+    const size_t floats = (size_t)(recur__shape_rows(&pass->shape) * layer->input_size);
+    if (!pass->dy && pass->dx && floats) memset(pass->dx, 0, floats * sizeof(float));
+    return !pass->dy;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* linear.c - y = W x + b, row by row; an id is the one-hot vector of that index.
+ *
+ * backward: dW += dyᵀ x   db += Σ dy   dx = dy W */
+#include <stdio.h>
+
+#include "layers/leaf.h"
+#include "math/math.h"
+
+static float *bias_of(const recur_layer *layer, float *params)
+{
+    return layer->spec.flags & RECUR_LAYER_NO_BIAS ? NULL : params + layer->input_size * layer->output_size;
+}
+
+static bool linear_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
+{
+    if (index > 1 || (index == 1 && layer->spec.flags & RECUR_LAYER_NO_BIAS)) return false;
+    snprintf(name, 64, "%s", index == 0 ? "weight" : "bias");
+    t->rank = index == 0 ? 2 : 1;
+    t->dim[0] = layer->output_size;
+    t->dim[1] = index == 0 ? layer->input_size : 1;
+    return true;
+}
+
+static double linear_bound(const recur_layer *layer) { return 1 / __builtin_sqrt((double)layer->input_size); }
+
+static void linear_forward(const recur_layer *layer, recur__pass *pass)
+{
+    const int64_t R = recur__shape_rows(&pass->shape), in = layer->input_size, out = layer->output_size;
+    const float *W = layer->params, *b = bias_of(layer, layer->params);
+    float *y = pass->y;
+    if (!y || R == 0) return;
+    if (b)
+        for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
+    else memset(y, 0, (size_t)(R * out) * sizeof *y);
+    if (!pass->ids) recur__gemm_nt(pass->kernels, R, out, in, (recur__matrix){ pass->x, in }, (recur__matrix){ W, in }, y, out);
+    else
+        for (int64_t r = 0; r < R; r++)
+            for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + pass->ids[r]];
+}
+
+static void linear_backward(const recur_layer *layer, recur__pass *pass)
+{
+    if (recur__no_gradient(layer, pass)) return;
+    const int64_t R = recur__shape_rows(&pass->shape), in = layer->input_size, out = layer->output_size;
+    const float *dy = pass->dy;
+    if (R == 0) return;
+    if (pass->dparams) {
+        float *dW = pass->dparams, *db = bias_of(layer, pass->dparams);
+        if (!pass->ids) recur__gemm_tn(pass->kernels, out, in, R, (recur__matrix){ dy, out }, (recur__matrix){ pass->x, in }, dW, in);
+        else
+            for (int64_t r = 0; r < R; r++)
+                for (int64_t j = 0; j < out; j++) dW[j * in + pass->ids[r]] += dy[r * out + j];
+        if (db) pass->kernels->product->column_sums(R, out, dy, out, db);
+    }
+    if (!pass->dx) return;
+    memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
+    recur__gemm_nn(pass->kernels, R, in, out, (recur__matrix){ dy, out }, (recur__matrix){ layer->params, in }, pass->dx, in);
+}
+
+static const recur__layer_ops linear_ops = {
+    .kind = RECUR_KIND_LINEAR,
+    .tensor = linear_tensor,
+    .measure = recur__measure_nothing,
+    .forward = linear_forward,
+    .backward = linear_backward,
+    .bound = linear_bound,
+};
+
+recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features, uint32_t flags, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__TRY(recur__layer_check_size("in_features", in_features));
+    RECUR__TRY(recur__layer_check_size("out_features", out_features));
+    if (flags & ~(uint32_t)RECUR_LAYER_NO_BIAS)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_linear_create: flags %#x are unknown", (unsigned)flags);
+    const recur_layer layer = {
+        .ops = &linear_ops,
+        .type = "linear",
+        .spec = { .flags = flags },
+        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_IDS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .input_size = in_features,
+        .output_size = out_features,
+    };
+    return recur__layer_build(ctx, &layer, false, out);
+}

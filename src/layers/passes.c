@@ -1,0 +1,212 @@
+/* passes.c - the doors of forward, backward and step: everything is checked and all memory taken before anything is computed. */
+#include "layers/layer.h"
+
+void *recur__scratch(recur__room *room, int64_t count, size_t size)
+{
+    void *memory = recur__carve(&room->scratch, count, size);
+    if (room->scratch.used > room->peak) room->peak = room->scratch.used;
+    return memory;
+}
+
+void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+{
+    room->scratch.used = room->peak == SIZE_MAX ? SIZE_MAX : 0;
+    layer->ops->measure(layer, shape, room);
+}
+
+/* ---- checks ------------------------------------------------------------------------------------- */
+
+static recur_status check_ids(const char *what, const recur_layer *layer, int64_t rows, const int32_t *ids)
+{
+    const uint32_t symbols = (uint32_t)layer->input_size;
+    uint32_t outside = 0; /* without a branch, so that the loop becomes vectors */
+    for (int64_t r = 0; r < rows; r++) outside |= (uint32_t)ids[r] >= symbols;
+    for (int64_t r = 0; outside && r < rows; r++)
+        if ((uint32_t)ids[r] >= symbols)
+            return recur__fail(RECUR_E_ARGUMENT, "%s: id %ld in row %lld, but there are %lld symbols", what, (long)ids[r], (long long)r,
+                               (long long)layer->input_size);
+    return RECUR_OK;
+}
+
+/* The input is there and of a type that the layer takes. */
+static recur_status check_input(const char *what, const recur__call *call, bool ids, int64_t rows)
+{
+    const recur_layer *layer = call->layer;
+    if (!layer->ops->forward) return recur__fail(RECUR_E_UNSUPPORTED, "%s: a group is not run, but its %lld parts are", what, (long long)layer->parts);
+    if (!(layer->abilities & (ids ? RECUR_ABLE_IDS : RECUR_ABLE_ROWS)))
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s takes no %s", what, layer->type, ids ? "ids" : "rows of floats");
+    if (rows == 0) return RECUR_OK;
+    if (!(ids ? (const void *)call->ids : (const void *)call->x))
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL, but there are %lld rows", what, ids ? "ids" : "x", (long long)rows);
+    return ids ? check_ids(what, layer, rows, call->ids) : RECUR_OK;
+}
+
+static recur_status check_call(const char *what, const recur__call *call)
+{
+    if (!call->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", what);
+    if (!call->packed) return recur__fail(RECUR_E_ARGUMENT, "%s: packed is NULL", what);
+    return RECUR_OK;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------ */
+
+static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key)
+{
+    recur__pass pass = { .shape = *shape, .kernels = recur__kernels_of(recur__layer_context(call->layer)), .key = key, .room = room,
+                         .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL };
+    call->layer->ops->forward(call->layer, &pass);
+}
+
+/* Inference without a tape: one block from the allocator, if any is needed. */
+static recur_status forward_alone(const recur__call *call, const recur__shape *shape, size_t peak)
+{
+    recur_context *ctx = recur__layer_context(call->layer);
+    unsigned char *memory = peak ? recur__alloc(ctx, peak) : NULL;
+    if (peak && !memory) return recur__no_memory(peak);
+    recur__room room = { .scratch.base = memory };
+    run_forward(call, shape, &room, 0);
+    recur__free(ctx, memory, peak);
+    return RECUR_OK;
+}
+
+static recur_status forward_on_tape(const recur__call *call, const recur__shape *shape, const recur__room *measured)
+{
+    recur_tape *tape = call->tape;
+    if (measured->keep.used == SIZE_MAX || measured->peak == SIZE_MAX) return recur__no_memory(SIZE_MAX);
+    recur__room room = { .scratch.base = recur__tape_scratch(tape, measured->peak) };
+    if (!room.scratch.base) return recur__no_memory(measured->peak);
+    if (!shape->record) {
+        run_forward(call, shape, &room, 0);
+        return RECUR_OK;
+    }
+    recur__record *record = recur__tape_begin(tape, measured->keep.used);
+    if (!record) return recur__no_memory(measured->keep.used);
+    record->layer = call->layer->serial;
+    record->layout = call->packed->serial;
+    record->batch = call->packed->batch;
+    record->ids = shape->ids;
+    record->dropout = shape->dropout;
+    record->zero_start = !call->state;
+    record->key = recur__tape_next_key(tape);
+    room.keep.base = record->keep;
+    run_forward(call, shape, &room, record->key);
+    recur__tape_commit(tape, record);
+    return RECUR_OK;
+}
+
+recur_status recur__forward(const char *what, const recur__call *call)
+{
+    RECUR__TRY(check_call(what, call));
+    const bool ids = call->with_ids, record = recur__tape_records_passes(call->tape);
+    RECUR__TRY(check_input(what, call, ids, call->packed->rows));
+    if (record && recur__layer_is_snapshot(call->layer))
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: a snapshot cannot be recorded; set the tape's mode to RECUR_TAPE_EVALUATE", what);
+    if (call->state) RECUR__TRY(recur__state_check(call->state, call->layer, call->packed->batch, what));
+    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape) };
+    recur__room measured = { 0 };
+    recur__measure(call->layer, &shape, &measured);
+    return call->tape ? forward_on_tape(call, &shape, &measured) : forward_alone(call, &shape, measured.peak);
+}
+
+recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x, recur_state *state, float *y,
+                                 recur_tape *tape)
+{
+    return recur__forward(__func__, &(recur__call){ .layer = layer, .packed = packed, .x = x, .state = state, .y = y, .tape = tape });
+}
+
+recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed, const int32_t *ids, recur_state *state, float *y,
+                                     recur_tape *tape)
+{
+    return recur__forward(__func__, &(recur__call){ .layer = layer, .packed = packed, .with_ids = true, .ids = ids, .state = state, .y = y, .tape = tape });
+}
+
+/* ---- backward ----------------------------------------------------------------------------------- */
+
+static recur_status check_record(const char *what, const recur__call *call, const recur__record *record, bool ids)
+{
+    if (!record) return recur__fail(RECUR_E_ORDER, "%s: the tape has no record: there was no recorded forward", what);
+    if (record->layer != call->layer->serial)
+        return recur__fail(RECUR_E_ORDER, "%s: the newest of %lld records is of another layer", what,
+                           (long long)recur_tape_records(call->tape));
+    if (record->layout != call->packed->serial || record->batch != call->packed->batch)
+        return recur__fail(RECUR_E_ORDER, "%s: the newest record is of another layout: it had batch %lld, this one has %lld", what,
+                           (long long)record->batch, (long long)call->packed->batch);
+    if (record->ids != ids)
+        return recur__fail(RECUR_E_ORDER, "%s: the newest record was made with %s", what, record->ids ? "ids" : "rows of floats");
+    return RECUR_OK;
+}
+
+recur_status recur__backward(const char *what, const recur__call *call)
+{
+    RECUR__TRY(check_call(what, call));
+    if (!call->tape) return recur__fail(RECUR_E_ARGUMENT, "%s: tape is NULL", what);
+    const bool ids = call->with_ids;
+    const recur_layer *layer = call->layer;
+    RECUR__TRY(check_input(what, call, ids, call->packed->rows));
+    const recur__record *record = recur__tape_newest(call->tape);
+    RECUR__TRY(check_record(what, call, record, ids));
+    if (call->state) RECUR__TRY(recur__state_check(call->state, layer, call->packed->batch, what));
+    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout };
+    recur__room measured = { 0 };
+    recur__measure(layer, &shape, &measured);
+    recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
+    if (!room.scratch.base) return recur__no_memory(measured.peak);
+    recur__pass pass = { .shape = shape, .kernels = recur__kernels_of(recur__layer_context(layer)), .key = record->key, .room = &room,
+                         .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
+                         .zero_start = record->zero_start, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
+    layer->ops->backward(layer, &pass);
+    recur__tape_pop(call->tape);
+    return RECUR_OK;
+}
+
+recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x, const float *dy, recur_state *dstate,
+                                  float *dx, float *dparams, recur_tape *tape)
+{
+    return recur__backward(__func__, &(recur__call){ .layer = layer, .packed = packed, .x = x, .dy = dy, .state = dstate, .dx = dx,
+                                                     .dparams = dparams, .tape = tape });
+}
+
+recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_packed *packed, const int32_t *ids, const float *dy,
+                                      recur_state *dstate, float *dparams, recur_tape *tape)
+{
+    return recur__backward(__func__, &(recur__call){ .layer = layer, .packed = packed, .with_ids = true, .ids = ids, .dy = dy, .state = dstate,
+                                                     .dparams = dparams, .tape = tape });
+}
+
+/* ---- step --------------------------------------------------------------------------------------- */
+
+recur_status recur__step(const char *what, const recur__call *call)
+{
+    if (!call->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", what);
+    if (!call->state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", what);
+    const bool ids = call->with_ids;
+    recur_state *state = call->state;
+    RECUR__TRY(check_input(what, call, ids, state->batch));
+    if (!(call->layer->abilities & RECUR_ABLE_STEP))
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, call->layer->type,
+                           (int)call->layer->spec.direction);
+    RECUR__TRY(recur__state_check(state, call->layer, state->batch, what));
+    int64_t sizes[1], starts[2];
+    const recur_packed one = recur__one_step(state->batch, sizes, starts);
+    recur__call with = *call;
+    with.packed = &one;
+    const recur__shape shape = { .packed = &one, .ids = ids };
+    recur__room room = { 0 };
+    recur__measure(call->layer, &shape, &room);
+    if (room.peak > state->scratch_bytes)
+        return recur__fail(RECUR_E_SHAPE, "%s: the state's scratch has %zu bytes, but this layer needs %zu: make the state for it", what,
+                           state->scratch_bytes, room.peak);
+    room = (recur__room){ .scratch.base = state->scratch };
+    run_forward(&with, &shape, &room, 0);
+    return RECUR_OK;
+}
+
+recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y)
+{
+    return recur__step(__func__, &(recur__call){ .layer = layer, .x = x, .state = state, .y = y });
+}
+
+recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state, float *y)
+{
+    return recur__step(__func__, &(recur__call){ .layer = layer, .with_ids = true, .ids = ids, .state = state, .y = y });
+}

@@ -1,0 +1,81 @@
+/* recurrent.h - what the files of the recurrent layer share: parameters and memory of a stack of cells over time. */
+#ifndef RECUR__RECURRENT_H
+#define RECUR__RECURRENT_H
+
+#include "layers/layer.h"
+#include "math/math.h"
+
+/* Parameters of one layer in one direction, as pointers into a flat vector (or gradients: the same places). */
+typedef struct recur__weights {
+    int64_t in;        /* I, or D*H above the first layer */
+    float *W, *U;      /* [G*H][in], [G*H][H] */
+    float *b_ih, *b_hh; /* [G*H]; NULL without bias */
+} recur__weights;
+
+recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
+
+/* What a pass keeps for backward; sizes per layer and direction (ld = l*D + d), or per layer. In inference one of each. */
+typedef struct recur__history {
+    float *slots;                 /* [L*D][N][S*H] */
+    float *c;                     /* [L*D][N][H] cells with c */
+    float *u;                     /* [L*D][N][H] cells of two phases */
+    float *y;                     /* [L][N][D*H]; the top one is the pass's y, if that is kept */
+    float *start[RECUR__STATES];  /* [L*D][B][H] initial states, by place */
+} recur__history;
+
+/* One walk through a recurrent layer: sizes at hand, and the pass. */
+typedef struct recur__walk {
+    const recur_layer *layer;
+    recur__pass *pass;
+    const recur__cell *cell;
+    const recur_packed *packed;
+    int64_t N, B, H, L, D;
+    int64_t S, G; /* slots and gates, times H */
+    recur__history history;
+} recur__walk;
+
+recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass);
+
+static inline bool recur__is_reverse(const recur_layer *layer, int64_t d)
+{
+    return d == 1 || layer->spec.direction == RECUR_DIRECTION_REVERSE;
+}
+
+/* Carves the history (in the record, or in inference what stands for it in scratch). */
+void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room *room);
+
+/* Copies one state tensor of one layer and direction between the caller's order and places; state NULL: zeros. */
+void recur__state_load(const recur_packed *packed, int64_t H, const float *state, float *by_place);
+void recur__state_store(const recur_packed *packed, int64_t H, const float *by_place, float *state);
+
+/* Scratch of the two directions of a pass, carved by each and measured by both. */
+typedef struct recur__forward_scratch {
+    float *bias;                  /* [S*H] */
+    float *state[RECUR__STATES];  /* [B][H] by place */
+    float *x;                     /* [N][D*H] input after dropout */
+    float *table;                 /* [I][S*H] what each id adds, if ids are many */
+} recur__forward_scratch;
+
+typedef struct recur__backward_scratch {
+    float *dstate[RECUR__STATES]; /* [B][H] by place */
+    float *du;                    /* [B][H] */
+    float *sums;                  /* [S*H] */
+    float *before;                /* [N][H] h before each step */
+    float *x;                     /* [N][D*H] input after dropout */
+    float *dy[2];                 /* [N][D*H] between layers */
+    float *table;                 /* [I][G*H] what each id got */
+} recur__backward_scratch;
+
+void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__forward_scratch *out);
+void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__backward_scratch *out);
+
+/* Ids are looked up in a transposed table if there are at least as many of them as symbols, else in the matrix itself. */
+static inline bool recur__wants_table(const recur_layer *layer, const recur__shape *shape)
+{
+    return shape->ids && shape->packed->rows >= layer->input_size;
+}
+
+void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
+void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);
+
+#endif

@@ -1,0 +1,219 @@
+/* tape.c - a stack of records in a chain of blocks, and one block of scratch.
+ *
+ *   block 1 [record][record][record      ]  →  block 2 [record][free          ]  →  block 3 [free  ]
+ *                                                        newest ↑
+ * A record never moves. Popping gives its bytes back to its block; blocks stay for the next pass, so that a loop that has run once
+ * allocates nothing. */
+#include "layers/layer.h"
+
+typedef struct block {
+    struct block *older, *newer;
+    size_t bytes, used; /* of the memory behind this header */
+} block;
+
+struct recur_tape {
+    recur_context *ctx;
+    int32_t mode;
+    uint64_t seed, passes; /* passes recorded since the seed was set */
+    int64_t records;
+    recur__record *newest;
+    block *first, *current;
+    size_t reserved; /* for records */
+    unsigned char *scratch;
+    size_t scratch_bytes;
+};
+
+enum { ALIGN = 64, SMALLEST_BLOCK = 1 << 14 };
+#define HEADER(type) ((sizeof(type) + ALIGN - 1) / ALIGN * ALIGN)
+
+static unsigned char *memory_of(block *b) { return (unsigned char *)b + HEADER(block); }
+
+static block *new_block(recur_tape *tape, size_t bytes)
+{
+    if (bytes > SIZE_MAX / 2) return NULL;
+    block *b = recur__alloc(tape->ctx, bytes + HEADER(block));
+    if (b) *b = (block){ .bytes = bytes };
+    return b;
+}
+
+static void free_chain(recur_tape *tape, block *b)
+{
+    while (b) {
+        block *newer = b->newer;
+        recur__free(tape->ctx, b, b->bytes + HEADER(block));
+        b = newer;
+    }
+}
+
+static size_t chain_bytes(const block *b)
+{
+    size_t bytes = 0;
+    for (; b; b = b->newer) bytes += b->bytes;
+    return bytes;
+}
+
+recur_status recur_tape_create(recur_context *ctx, recur_tape **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    recur_tape *tape = recur__alloc(ctx, sizeof *tape);
+    if (!tape) return recur__no_memory(sizeof *tape);
+    *tape = (recur_tape){ .ctx = recur__context_retain(ctx) };
+    *out = tape;
+    return RECUR_OK;
+}
+
+void recur_tape_release(recur_tape *tape)
+{
+    if (!tape) return;
+    recur_context *ctx = tape->ctx;
+    free_chain(tape, tape->first);
+    recur__free(ctx, tape->scratch, tape->scratch_bytes);
+    recur__free(ctx, tape, sizeof *tape);
+    recur_context_release(ctx);
+}
+
+recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode)
+{
+    RECUR__NOT_NULL(tape);
+    if (mode < RECUR_TAPE_TRAIN || mode > RECUR_TAPE_SENSITIVE)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_tape_set_mode: mode %d is unknown", (int)mode);
+    tape->mode = mode;
+    return RECUR_OK;
+}
+
+recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed)
+{
+    RECUR__NOT_NULL(tape);
+    tape->seed = seed;
+    tape->passes = 0;
+    return RECUR_OK;
+}
+
+recur_status recur_tape_reset(recur_tape *tape)
+{
+    RECUR__NOT_NULL(tape);
+    for (block *b = tape->first; b; b = b->newer) b->used = 0;
+    tape->current = tape->first;
+    tape->newest = NULL;
+    tape->records = 0;
+    tape->reserved = 0;
+    return RECUR_OK;
+}
+
+int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records : 0; }
+size_t recur_tape_bytes(const recur_tape *tape)
+{
+    return tape ? sizeof *tape + chain_bytes(tape->first) + tape->scratch_bytes : 0;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+static size_t record_bytes(size_t keep) { return keep > SIZE_MAX / 2 ? SIZE_MAX : HEADER(recur__record) + keep; }
+
+/* A block behind the current one, with at least so many bytes free; those further on are replaced if they are too small. */
+static block *next_block(recur_tape *tape, size_t bytes)
+{
+    block *next = tape->current ? tape->current->newer : tape->first;
+    if (next && next->bytes >= bytes) return next;
+    const size_t held = chain_bytes(tape->first), smallest = SMALLEST_BLOCK;
+    size_t wanted = bytes > held ? bytes : held; /* doubles what is held, so that there are few blocks */
+    block *made = new_block(tape, wanted > smallest ? wanted : smallest);
+    if (!made) made = new_block(tape, bytes);
+    if (!made) return NULL;
+    free_chain(tape, next);
+    made->older = tape->current;
+    if (tape->current) tape->current->newer = made;
+    else tape->first = made;
+    return made;
+}
+
+recur__record *recur__tape_begin(recur_tape *tape, size_t keep)
+{
+    const size_t bytes = record_bytes(keep);
+    block *b = tape->current;
+    if (!b || b->bytes - b->used < bytes) {
+        b = next_block(tape, bytes);
+        if (!b) return NULL;
+    }
+    recur__record *record = (recur__record *)(void *)(memory_of(b) + b->used);
+    *record = (recur__record){ .older = tape->newest, .keep = (unsigned char *)record + HEADER(recur__record), .bytes = bytes };
+    return record;
+}
+
+void recur__tape_commit(recur_tape *tape, recur__record *record)
+{
+    block *b = tape->current;
+    const unsigned char *at = (const unsigned char *)record;
+    if (!b || at != memory_of(b) + b->used) b = b ? b->newer : tape->first;
+    b->used += record->bytes;
+    tape->current = b;
+    tape->newest = record;
+    tape->records++;
+    tape->passes++;
+}
+
+void recur__tape_pop(recur_tape *tape)
+{
+    block *b = tape->current;
+    b->used -= tape->newest->bytes;
+    if (b->used == 0 && b->older) tape->current = b->older;
+    tape->newest = tape->newest->older;
+    tape->records--;
+}
+
+recur__record *recur__tape_newest(const recur_tape *tape) { return tape->newest; }
+bool recur__tape_records_passes(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }
+bool recur__tape_drops_out(const recur_tape *tape) { return tape && tape->mode == RECUR_TAPE_TRAIN; }
+uint64_t recur__tape_next_key(const recur_tape *tape) { return recur_random(tape->seed, tape->passes); }
+
+unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
+{
+    if (bytes > tape->scratch_bytes || !tape->scratch) {
+        unsigned char *scratch = recur__alloc(tape->ctx, bytes);
+        if (!scratch) return NULL;
+        recur__free(tape->ctx, tape->scratch, tape->scratch_bytes);
+        tape->scratch = scratch;
+        tape->scratch_bytes = bytes;
+    }
+    return tape->scratch;
+}
+
+/* Room for all reservations in one piece: in an empty tape one block, else what is missing behind the records. */
+static bool reserve_records(recur_tape *tape, size_t bytes)
+{
+    if (tape->records) {
+        const block *b = tape->current;
+        return b->bytes - b->used >= bytes || next_block(tape, bytes);
+    }
+    const size_t wanted = tape->reserved + bytes;
+    if (wanted == 0 || (tape->first && tape->first->bytes >= wanted)) return true;
+    block *made = new_block(tape, wanted);
+    if (!made) return false;
+    free_chain(tape, tape->first);
+    tape->first = tape->current = made;
+    return true;
+}
+
+recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed, int64_t passes)
+{
+    RECUR__NOT_NULL(tape);
+    RECUR__NOT_NULL(layer);
+    RECUR__NOT_NULL(packed);
+    if (passes < 0) return recur__fail(RECUR_E_ARGUMENT, "recur_tape_reserve: %lld passes", (long long)passes);
+    if (!layer->ops->measure) return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: a group is not run, but its parts are");
+    if (passes > 0 && recur__layer_is_snapshot(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: %lld passes of a snapshot cannot be recorded", (long long)passes);
+    recur__room room = { 0 };
+    for (int i = 0; i < 4; i++) { /* rows and ids, recorded and not */
+        room.keep.used = 0;
+        const recur__shape shape = { .packed = packed, .ids = i & 1, .record = i & 2 && passes > 0, .dropout = true };
+        recur__measure(layer, &shape, &room);
+    }
+    const int64_t all = recur__times(passes, record_bytes(room.keep.used) > INT64_MAX ? -1 : (int64_t)record_bytes(room.keep.used));
+    if (all < 0 || (size_t)all > SIZE_MAX / 4 || room.peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
+    if (!recur__tape_scratch(tape, room.peak)) return recur__no_memory(room.peak);
+    if (!reserve_records(tape, (size_t)all)) return recur__no_memory((size_t)all);
+    tape->reserved += (size_t)all;
+    return RECUR_OK;
+}

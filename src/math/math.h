@@ -1,0 +1,21 @@
+/* math.h - the contract of matrix products; behind it CBLAS, the reference, and the products of one row. */
+#ifndef RECUR__MATH_H
+#define RECUR__MATH_H
+
+#include "kernels/kernels.h"
+
+/* A row-major matrix inside a larger array: element (i, j) is at data[i * ld + j]. */
+typedef struct recur__matrix {
+    const float *data;
+    int64_t ld;
+} recur__matrix;
+
+/* All three add to C [M][N]. No size may exceed RECUR__LARGEST; zero is fine. */
+void recur__gemm_nt(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
+                    int64_t ldc); /* A [M][K] B [N][K]ᵀ: inputs times weights    */
+void recur__gemm_nn(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
+                    int64_t ldc); /* A [M][K] B [K][N]: gradients times weights  */
+void recur__gemm_tn(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
+                    int64_t ldc); /* A [K][M]ᵀ B [K][N]: gradients times inputs  */
+
+#endif

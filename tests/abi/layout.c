@@ -1,0 +1,187 @@
+/* layout.c - prints what programs have compiled into them: sizes, offsets and constants of the public headers.
+ *
+ * scripts/check-abi.sh compares the output with recur.abi, and its names with the headers. */
+#include <recur.h>
+
+#include <stdio.h>
+
+#define STRUCT(type) printf("struct %s %zu\n", #type, sizeof(type))
+#define MEMBER(type, name) \
+    printf("member %s.%s %zu %zu\n", #type, #name, offsetof(type, name), sizeof(((type *)NULL)->name))
+#define VALUE(name) printf("value %s %d\n", #name, (int)(name))
+
+static void structs(void)
+{
+    STRUCT(recur_tensor);
+    MEMBER(recur_tensor, size);
+    MEMBER(recur_tensor, rank);
+    MEMBER(recur_tensor, dim);
+    MEMBER(recur_tensor, offset);
+    MEMBER(recur_tensor, count);
+    MEMBER(recur_tensor, name);
+    MEMBER(recur_tensor, type);
+
+    STRUCT(recur_allocator);
+    MEMBER(recur_allocator, alloc);
+    MEMBER(recur_allocator, free);
+    MEMBER(recur_allocator, user);
+
+    STRUCT(recur_context_options);
+    MEMBER(recur_context_options, size);
+    MEMBER(recur_context_options, isa);
+    MEMBER(recur_context_options, threads);
+    MEMBER(recur_context_options, flags);
+    MEMBER(recur_context_options, allocator);
+    MEMBER(recur_context_options, reserved);
+
+    STRUCT(recur_sample_options);
+    MEMBER(recur_sample_options, size);
+    MEMBER(recur_sample_options, top_k);
+    MEMBER(recur_sample_options, top_p);
+    MEMBER(recur_sample_options, temperature);
+
+    STRUCT(recur_recurrent_options);
+    MEMBER(recur_recurrent_options, size);
+    MEMBER(recur_recurrent_options, cell);
+    MEMBER(recur_recurrent_options, input_size);
+    MEMBER(recur_recurrent_options, hidden_size);
+    MEMBER(recur_recurrent_options, num_layers);
+    MEMBER(recur_recurrent_options, projection_size);
+    MEMBER(recur_recurrent_options, direction);
+    MEMBER(recur_recurrent_options, flags);
+    MEMBER(recur_recurrent_options, dropout);
+
+    STRUCT(recur_layer_info);
+    MEMBER(recur_layer_info, size);
+    MEMBER(recur_layer_info, kind);
+    MEMBER(recur_layer_info, input_size);
+    MEMBER(recur_layer_info, output_size);
+    MEMBER(recur_layer_info, hidden_size);
+    MEMBER(recur_layer_info, num_layers);
+    MEMBER(recur_layer_info, parts);
+    MEMBER(recur_layer_info, offset);
+    MEMBER(recur_layer_info, dropout);
+    MEMBER(recur_layer_info, variant);
+    MEMBER(recur_layer_info, direction);
+    MEMBER(recur_layer_info, flags);
+    MEMBER(recur_layer_info, abilities);
+    MEMBER(recur_layer_info, name);
+    MEMBER(recur_layer_info, type);
+
+    STRUCT(recur_loss_options);
+    MEMBER(recur_loss_options, size);
+    MEMBER(recur_loss_options, kind);
+    MEMBER(recur_loss_options, flags);
+    MEMBER(recur_loss_options, ignore_index);
+    MEMBER(recur_loss_options, smoothing);
+    MEMBER(recur_loss_options, delta);
+    MEMBER(recur_loss_options, classes);
+    MEMBER(recur_loss_options, class_weight);
+    MEMBER(recur_loss_options, positive_weight);
+    MEMBER(recur_loss_options, reserved);
+
+    STRUCT(recur_optimizer_options);
+    MEMBER(recur_optimizer_options, size);
+    MEMBER(recur_optimizer_options, kind);
+    MEMBER(recur_optimizer_options, rate);
+    MEMBER(recur_optimizer_options, momentum);
+    MEMBER(recur_optimizer_options, beta1);
+    MEMBER(recur_optimizer_options, beta2);
+    MEMBER(recur_optimizer_options, epsilon);
+    MEMBER(recur_optimizer_options, weight_decay);
+    MEMBER(recur_optimizer_options, flags);
+}
+
+static void values(void)
+{
+    /* recur/status.h */
+    VALUE(RECUR_OK);
+    VALUE(RECUR_E_ARGUMENT);
+    VALUE(RECUR_E_SHAPE);
+    VALUE(RECUR_E_MEMORY);
+    VALUE(RECUR_E_ORDER);
+    VALUE(RECUR_E_UNSUPPORTED);
+    VALUE(RECUR_E_FORMAT);
+    VALUE(RECUR_E_IO);
+    VALUE(RECUR_E_NUMERIC);
+    VALUE(RECUR_E_MISSING);
+    /* recur/context.h */
+    VALUE(RECUR_ISA_AUTO);
+    VALUE(RECUR_ISA_REF);
+    VALUE(RECUR_ISA_SSE2);
+    VALUE(RECUR_ISA_AVX2);
+    VALUE(RECUR_ISA_AVX512);
+    VALUE(RECUR_ISA_NEON);
+    /* recur/packed.h */
+    VALUE(RECUR_LAYOUT_BATCH_FIRST);
+    VALUE(RECUR_LAYOUT_TIME_FIRST);
+    VALUE(RECUR_LAYOUT_JOINED);
+    /* recur/layer.h */
+    VALUE(RECUR_CELL_RNN_TANH);
+    VALUE(RECUR_CELL_RNN_RELU);
+    VALUE(RECUR_CELL_LSTM);
+    VALUE(RECUR_CELL_GRU);
+    VALUE(RECUR_CELL_GRU_RESET_BEFORE);
+    VALUE(RECUR_DIRECTION_FORWARD);
+    VALUE(RECUR_DIRECTION_REVERSE);
+    VALUE(RECUR_DIRECTION_BIDIRECTIONAL);
+    VALUE(RECUR_LAYER_NO_BIAS);
+    VALUE(RECUR_LAYER_CELL_NAMES);
+    VALUE(RECUR_ACTIVATION_TANH);
+    VALUE(RECUR_ACTIVATION_SIGMOID);
+    VALUE(RECUR_ACTIVATION_RELU);
+    VALUE(RECUR_COMPOSE_SEQUENTIAL);
+    VALUE(RECUR_COMPOSE_GROUP);
+    VALUE(RECUR_PRECISION_FLOAT32);
+    VALUE(RECUR_KIND_RECURRENT);
+    VALUE(RECUR_KIND_LINEAR);
+    VALUE(RECUR_KIND_EMBEDDING);
+    VALUE(RECUR_KIND_LAST);
+    VALUE(RECUR_KIND_DROPOUT);
+    VALUE(RECUR_KIND_ACTIVATION);
+    VALUE(RECUR_KIND_COMPOSE);
+    VALUE(RECUR_ABLE_ROWS);
+    VALUE(RECUR_ABLE_IDS);
+    VALUE(RECUR_ABLE_STEP);
+    VALUE(RECUR_ABLE_RECORD);
+    VALUE(RECUR_ABLE_PER_SEQUENCE);
+    VALUE(RECUR_INIT_DEFAULT);
+    VALUE(RECUR_INIT_CONSTANT);
+    VALUE(RECUR_INIT_UNIFORM);
+    VALUE(RECUR_INIT_NORMAL);
+    VALUE(RECUR_INIT_XAVIER);
+    VALUE(RECUR_INIT_ORTHOGONAL);
+    VALUE(RECUR_INIT_IDENTITY);
+    VALUE(RECUR_INIT_FORGET_BIAS);
+    /* recur/tape.h */
+    VALUE(RECUR_TAPE_TRAIN);
+    VALUE(RECUR_TAPE_EVALUATE);
+    VALUE(RECUR_TAPE_SENSITIVE);
+    /* recur/loss.h */
+    VALUE(RECUR_LOSS_CROSS_ENTROPY);
+    VALUE(RECUR_LOSS_NLL);
+    VALUE(RECUR_LOSS_MSE);
+    VALUE(RECUR_LOSS_L1);
+    VALUE(RECUR_LOSS_HUBER);
+    VALUE(RECUR_LOSS_BCE_LOGITS);
+    VALUE(RECUR_LOSS_SUM);
+    VALUE(RECUR_LOSS_IGNORE_INDEX);
+    /* recur/optimizer.h */
+    VALUE(RECUR_OPTIMIZER_SGD);
+    VALUE(RECUR_OPTIMIZER_ADAM);
+    VALUE(RECUR_OPTIMIZER_ADAMW);
+    VALUE(RECUR_OPTIMIZER_RMSPROP);
+    VALUE(RECUR_OPTIMIZER_ADAGRAD);
+    VALUE(RECUR_OPTIMIZER_ADADELTA);
+    VALUE(RECUR_OPTIMIZER_NESTEROV);
+    VALUE(RECUR_OPTIMIZER_AMSGRAD);
+    VALUE(RECUR_OPTIMIZER_CENTRED);
+    VALUE(RECUR_OPTIMIZER_BETA1_ZERO);
+}
+
+int main(void)
+{
+    structs();
+    values();
+    return 0;
+}

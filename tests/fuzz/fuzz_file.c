@@ -1,0 +1,69 @@
+/* fuzz_file.c - libFuzzer on model files: whatever opens must be readable, writable, and the same when opened again.
+ *
+ * Not part of `make test`. With clang and its sanitizers, from the root of the project:
+ *
+ *   make SANITIZE=address,undefined CC=clang libs
+ *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/fuzz_file.c \
+ *         build/address-undefined/lib/librecur.a -lopenblas -ljansson -lm -lpthread -o build/fuzz_file
+ *   mkdir -p build/corpus && build/fuzz_file -max_len=4096 -max_total_time=300 build/corpus tests/golden */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recur.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void check(int good)
+{
+    if (!good) abort();
+}
+
+static void read_all(recur_file *file, size_t bytes)
+{
+    for (int64_t i = 0; i < recur_file_tensors(file); i++) {
+        recur_tensor t = { .size = sizeof t };
+        check(!recur_file_tensor(file, i, &t));
+        check(t.count >= 0 && (uint64_t)t.count <= 2 * bytes); /* no type is smaller than half a byte */
+        float *to = malloc((size_t)t.count * sizeof *to + 1);
+        const recur_status status = to ? recur_file_read(file, t.name, to, t.count) : RECUR_E_MEMORY;
+        check(!status || status == RECUR_E_UNSUPPORTED);
+        free(to);
+    }
+}
+
+static uint8_t *write_all(const recur_file *file, size_t *bytes)
+{
+    *bytes = 0;
+    check(!recur_file_write_memory(file, NULL, bytes));
+    uint8_t *data = malloc(*bytes);
+    check(data != NULL && !recur_file_write_memory(file, data, bytes));
+    return data;
+}
+
+/* What is written opens, and is written as the same bytes again. */
+static void write_twice(const recur_file *file)
+{
+    size_t bytes, bytes_again;
+    recur_file *back;
+    uint8_t *data = write_all(file, &bytes);
+    check(!recur_file_open_memory(NULL, data, bytes, &back));
+    check(recur_file_tensors(back) == recur_file_tensors(file) && recur_file_texts(back) == recur_file_texts(file));
+    uint8_t *data_again = write_all(back, &bytes_again);
+    check(recur_file_tensors(back) > 1 || (bytes == bytes_again && memcmp(data, data_again, bytes) == 0));
+    recur_file_release(back);
+    free(data);
+    free(data_again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    recur_file *file;
+    if (recur_file_open_memory(NULL, data, bytes, &file)) {
+        check(file == NULL && *recur_last_error());
+        return 0;
+    }
+    read_all(file, bytes);
+    write_twice(file);
+    recur_file_release(file);
+    return 0;
+}

@@ -1,0 +1,134 @@
+/* support.h - what the tests share: checks with facts in them, guarded arrays, dice, a counting allocator, one whole pass.
+ *
+ * Includes CMocka in the order it wants. Tests are single-threaded, so these helpers may keep state of their own. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "recur.h"
+#include "naive/naive.h"
+
+#define COUNT(array) ((int64_t)(sizeof(array) / sizeof *(array)))
+
+/* A test whose arrays are checked and given back afterwards. */
+#define TEST(function) cmocka_unit_test_teardown(function, support_teardown)
+int support_teardown(void **state);
+
+/* ---- checks (check.c) --------------------------------------------------------------------------- */
+
+/* What is being tried, for the message of a failing check. */
+void trying(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The call must succeed. */
+#define OK(call) support_ok((call), #call, __FILE__, __LINE__)
+void support_ok(recur_status status, const char *call, const char *file, int line);
+
+/* The call must fail with the code and a new sentence that contains every word of `words` ("4 3"; numbers as a whole). */
+#define FAILS(code, call, words)                                           \
+    do {                                                                   \
+        support_forget();                                                  \
+        support_fails((code), (call), (words), #call, __FILE__, __LINE__); \
+    } while (0)
+void support_forget(void);
+void support_fails(recur_status code, recur_status got, const char *words, const char *call, const char *file,
+                   int line);
+
+/* |got - want| ≤ absolute + relative |want| + of_largest max|want|. */
+typedef struct tolerance {
+    double absolute, relative, of_largest;
+} tolerance;
+
+extern const tolerance OUTPUTS;   /* what float32 arithmetic gives in a forward pass */
+extern const tolerance GRADIENTS; /* and in a backward pass */
+
+void check_close(const char *what, int64_t count, const float *got, const double *want, tolerance allowed);
+void check_near(const char *what, int64_t count, const float *got, const float *want, tolerance allowed);
+void check_same(const char *what, int64_t count, const float *got, const float *want); /* bit for bit */
+
+/* ---- arrays that live until the end of the test, with guards behind them (arrays.c) ------------- */
+
+void *bytes_of(int64_t count, size_t size); /* filled with 0xFF: a float there is NaN until written */
+float *floats(int64_t count);               /* NaN */
+float *zeros(int64_t count);
+float *copy_of(int64_t count, const float *from);
+double *doubles(int64_t count); /* zeros */
+double *widen(int64_t count, const float *from);
+void give_back(void); /* checks all guards, frees all arrays */
+
+/* ---- dice (arrays.c) ---------------------------------------------------------------------------- */
+
+void dice(uint64_t seed);
+int64_t below(int64_t n);                          /* 0 ... n-1 */
+float between(double low, double high);            /* uniform */
+float *randoms(int64_t count, double scale);       /* uniform in ±scale */
+int32_t *random_ids(int64_t count, int64_t below); /* [count] */
+
+/* ---- contexts (contexts.c) ---------------------------------------------------------------------- */
+
+/* An allocator that counts, checks and can fail. What it gives is filled with NaN. */
+typedef struct counter {
+    int64_t allocations, blocks; /* ever made, now alive */
+    size_t bytes;                /* now alive */
+    int64_t until_failure;       /* so many still succeed; negative: all do */
+    bool once;                   /* only one fails, then all succeed */
+    int64_t mistakes;            /* frees with another number of bytes, of unknown memory, writes behind the end */
+} counter;
+
+recur_context *counting_context(counter *c, int isa); /* NULL: the machine lacks it */
+
+/* For every instruction set of this machine: for (recur_context *ctx = NULL; (ctx = next_context(ctx));). Releasing one
+   checks that everything made from it was given back. */
+recur_context *next_context(recur_context *before);
+recur_context *reference_context(void); /* RECUR_ISA_REF; give it to close_context */
+void close_context(recur_context *ctx); /* as next_context checks */
+
+/* ---- models and passes (models.c) --------------------------------------------------------------- */
+
+/* Every kind of recurrence, once. */
+typedef struct kind_row {
+    int cell, naive, gates, states;
+    const char *name; /* PyTorch's */
+} kind_row;
+extern const kind_row KINDS[5];
+
+recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags);
+void randomize(recur_layer *layer, double scale); /* parameters uniform in ±scale */
+recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names,
+                   recur_layer **parts); /* releases the parts */
+recur_packed *layout(recur_context *ctx, int64_t B, const int64_t *lengths, int64_t T);
+
+recur_tensor tensor_of(const recur_layer *layer, const char *name); /* fails if there is none */
+recur_layer_info info_of(const recur_layer *layer, int64_t part);
+
+/* One pass with all that goes in and all that comes out. Outputs are made by run_*. */
+typedef struct run {
+    const recur_packed *packed;
+    const float *x; /* or */
+    const int32_t *ids;
+    const float *s0, *dsn; /* flat initial state, gradient of the final one; NULL: no state object */
+    const float *dy;
+    int mode; /* RECUR_TAPE_* */
+    uint64_t seed;
+    float *y, *sn;             /* out */
+    float *dx, *ds0, *dparams; /* out of run_both */
+} run;
+
+void run_forward(const recur_layer *layer, run *r);                  /* without a tape */
+void run_both(recur_context *ctx, const recur_layer *layer, run *r); /* with one: forward and backward */
+
+/* The gather of a padded or joined array, and its way back (padding: zeros). */
+float *packed_of(const recur_packed *packed, int layout, int64_t width, const float *from);
+float *unpacked(const recur_packed *packed, int layout, int64_t width, const float *rows);
+
+#endif

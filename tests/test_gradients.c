@@ -1,0 +1,345 @@
+/* test_gradients.c - backward against finite differences, for every kind of cell and layer.
+ *
+ * The loss is sum(y r) + sum(final state s). Its derivative comes from four points,
+ *
+ *     f'(v) ≈ (8 (f(v+e) - f(v-e)) - (f(v+2e) - f(v-2e))) / 12e,      e = 1/32,
+ *
+ * whose truncation, e⁴/30 times the fifth derivative, is some 1e-7; float32 outputs with errors of 1e-7, some hundred of
+ * them, add about 1e-6/e = 3e-5. The reference arithmetic is used, so neither hides the other. */
+#include "support/support.h"
+
+static const double E = 1.0 / 32;
+static const tolerance DIFFERENCES = { 1e-4, 0, 1e-3 };
+
+/* A model at a point. */
+typedef struct point {
+    recur_layer *layer;
+    const recur_packed *packed;
+    float *x, *s0; /* s0 NULL: without a state */
+    const int32_t *ids;
+    const float *r, *s;
+    int mode;
+    recur_tape *tape;
+    recur_state *state;
+    float *y, *sn;
+    int64_t X, Y, S;
+} point;
+
+static double loss(point *p)
+{
+    OK(recur_tape_reset(p->tape));
+    OK(recur_tape_set_seed(p->tape, 99));
+    if (p->s0) OK(recur_state_write(p->state, 0, p->S, p->s0));
+    recur_state *state = p->s0 ? p->state : NULL;
+    if (p->ids)
+        OK(recur_layer_forward_ids(p->layer, p->packed, p->ids, state, p->y, p->tape));
+    else
+        OK(recur_layer_forward(p->layer, p->packed, p->x, state, p->y, p->tape));
+    double sum = 0;
+    for (int64_t i = 0; i < p->Y; i++) sum += (double)p->y[i] * (double)p->r[i];
+    if (!p->s0) return sum;
+    OK(recur_state_read(p->state, 0, p->S, p->sn));
+    for (int64_t i = 0; i < p->S; i++) sum += (double)p->sn[i] * (double)p->s[i];
+    return sum;
+}
+
+static double loss_with(point *p, float *v, double value)
+{
+    const float before = *v;
+    *v = (float)value;
+    const double f = loss(p);
+    *v = before;
+    return f;
+}
+
+static void check_gradient(const char *what, point *p, int64_t count, float *v, const float *got)
+{
+    double *want = doubles(count);
+    for (int64_t i = 0; i < count; i++) {
+        const double at = (double)v[i];
+        const double near = loss_with(p, &v[i], at + E) - loss_with(p, &v[i], at - E);
+        const double far = loss_with(p, &v[i], at + 2 * E) - loss_with(p, &v[i], at - 2 * E);
+        want[i] = (8 * near - far) / (12 * E);
+    }
+    check_close(what, count, got, want, DIFFERENCES);
+}
+
+/* All gradients of a layer, which is given back. */
+static void check_layer(recur_context *ctx, recur_layer *layer, const recur_packed *packed, bool ids, bool with_state,
+                        int mode)
+{
+    const recur_layer_info info = info_of(layer, -1);
+    point p = { .layer = layer, .packed = packed, .mode = mode };
+    p.X = recur_packed_rows(packed) * info.input_size;
+    p.Y = recur_layer_rows(layer, packed) * info.output_size;
+    OK(recur_state_create(layer, recur_packed_batch(packed), &p.state));
+    OK(recur_tape_create(ctx, &p.tape));
+    OK(recur_tape_set_mode(p.tape, mode));
+    p.S = recur_state_count(p.state);
+    p.x = floats(p.X);
+    for (int64_t i = 0; i < p.X; i++)
+        p.x[i] = between(0.3, 1.2) * (below(2) ? 1.0f : -1.0f); /* away from a ReLU's kink */
+    p.ids = ids ? random_ids(recur_packed_rows(packed), info.input_size) : NULL;
+    p.r = randoms(p.Y, 1);
+    p.s = randoms(p.S, 1);
+    p.s0 = with_state ? randoms(p.S, 1) : NULL;
+    p.y = floats(p.Y);
+    p.sn = floats(p.S);
+    run r = { .packed = packed,
+              .x = p.x,
+              .ids = p.ids,
+              .s0 = p.s0,
+              .dsn = with_state ? p.s : NULL,
+              .dy = p.r,
+              .mode = mode,
+              .seed = 99 };
+    run_both(ctx, layer, &r);
+    check_gradient("dparams", &p, recur_layer_count(layer), recur_layer_params(layer), r.dparams);
+    if (!ids) check_gradient("dx", &p, p.X, p.x, r.dx);
+    if (with_state) check_gradient("grad of initial state", &p, p.S, p.s0, r.ds0);
+    recur_state_release(p.state);
+    recur_tape_release(p.tape);
+    recur_layer_release(layer);
+    give_back();
+}
+
+static recur_packed *ragged(recur_context *ctx)
+{
+    return layout(ctx, 4, (const int64_t[]){ 2, 0, 4, 1 }, 4);
+}
+
+/* Parameters at which no unit of a ReLU recurrence comes near its kink: small weights, biases of 4 and -4 in turn. */
+static recur_layer *prepared(recur_layer *layer, int cell)
+{
+    randomize(layer, 0.7);
+    if (cell != RECUR_CELL_RNN_RELU) return layer;
+    randomize(layer, 0.1);
+    for (int64_t i = 0; i < recur_layer_tensors(layer); i++) {
+        recur_tensor t = { .size = sizeof t };
+        OK(recur_layer_tensor(layer, i, &t));
+        for (int64_t j = 0; strstr(t.name, "bias_ih") && j < t.count; j++)
+            recur_layer_params(layer)[t.offset + j] = j % 2 ? 4 : -4;
+    }
+    return layer;
+}
+
+static void recurrences(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(5);
+    for (int k = 0; k < COUNT(KINDS); k++)
+        for (int direction = 0; direction < 3; direction++)
+            for (int how = 0; how < 3; how++) { /* a state, none, ids */
+                trying("%s direction %d how %d", KINDS[k].name, direction, how);
+                recur_layer *layer = recurrent(ctx, KINDS[k].cell, 3, 4, 2, direction, 0);
+                check_layer(ctx, prepared(layer, KINDS[k].cell), packed, how == 2, how != 1, RECUR_TAPE_SENSITIVE);
+            }
+    for (int k = 0; k < COUNT(KINDS); k++) {
+        if (KINDS[k].cell == RECUR_CELL_RNN_RELU) continue; /* needs the biases */
+        trying("%s without bias", KINDS[k].name);
+        recur_layer *layer = recurrent(ctx, KINDS[k].cell, 2, 3, 1, 0, RECUR_LAYER_NO_BIAS);
+        check_layer(ctx, prepared(layer, KINDS[k].cell), packed, false, true, RECUR_TAPE_SENSITIVE);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+/* No kind of the public header is left out of KINDS, which all tests walk. */
+static void completeness(void **unused)
+{
+    (void)unused;
+    int kinds = 0;
+    for (int cell = 1; cell < 100; cell++) {
+        const recur_recurrent_options options = {
+            .size = sizeof options, .cell = cell, .input_size = 1, .hidden_size = 1
+        };
+        recur_layer *layer = NULL;
+        if (recur_recurrent_create(NULL, &options, &layer)) continue;
+        bool listed = false;
+        for (int k = 0; k < COUNT(KINDS); k++) listed |= KINDS[k].cell == cell;
+        if (!listed) fail_msg("cell %d is not tested", cell);
+        recur_layer_release(layer);
+        kinds++;
+    }
+    assert_int_equal(kinds, COUNT(KINDS));
+}
+
+/* ---- cells: two steps by hand -------------------------------------------------------------------- */
+
+enum { STEPS = 2, B = 3, I = 2, H = 3 };
+
+typedef struct hand {
+    recur_cell *cell;
+    recur_state *state;
+    float *x, *s0, *r, *s; /* [STEPS][B][I], [S], [STEPS][B][H], [S] */
+    const int32_t *ids;
+    int64_t S;
+} hand;
+
+static double hand_loss(const hand *q, recur_tape *tape)
+{
+    float y[B * H], sn[2 * B * H];
+    double sum = 0;
+    OK(recur_state_write(q->state, 0, q->S, q->s0));
+    for (int64_t t = 0; t < STEPS; t++) {
+        if (q->ids)
+            OK(recur_cell_step_ids(q->cell, q->ids + t * B, q->state, y, tape));
+        else
+            OK(recur_cell_step(q->cell, q->x + t * B * I, q->state, y, tape));
+        for (int64_t i = 0; i < B * H; i++) sum += (double)y[i] * (double)q->r[t * B * H + i];
+    }
+    OK(recur_state_read(q->state, 0, q->S, sn));
+    for (int64_t i = 0; i < q->S; i++) sum += (double)sn[i] * (double)q->s[i];
+    return sum;
+}
+
+static void check_hand(const char *what, const hand *q, int64_t count, float *v, const float *got)
+{
+    double *want = doubles(count);
+    for (int64_t i = 0; i < count; i++) {
+        const float at = v[i];
+        double f[5];
+        for (int e = -2; e <= 2; e++) {
+            v[i] = (float)((double)at + e * E);
+            f[e + 2] = hand_loss(q, NULL);
+        }
+        v[i] = at;
+        want[i] = (8 * (f[3] - f[1]) - (f[4] - f[0])) / (12 * E);
+    }
+    check_close(what, count, got, want, DIFFERENCES);
+}
+
+static void check_cell(recur_context *ctx, int kind, bool ids)
+{
+    hand q = { .ids = ids ? random_ids(STEPS * B, I) : NULL };
+    const recur_recurrent_options options = { .size = sizeof options, .cell = kind, .input_size = I, .hidden_size = H };
+    OK(recur_cell_create(ctx, &options, &q.cell));
+    recur_layer *layer = prepared(recur_cell_layer(q.cell), kind);
+    OK(recur_state_create(layer, B, &q.state));
+    q.S = recur_state_count(q.state);
+    q.x = randoms(STEPS * B * I, 1);
+    q.s0 = randoms(q.S, 1);
+    q.r = randoms(STEPS * B * H, 1);
+    q.s = randoms(q.S, 1);
+    recur_tape *tape = NULL;
+    OK(recur_tape_create(ctx, &tape));
+    hand_loss(&q, tape);
+    assert_int_equal(recur_tape_records(tape), STEPS);
+    float *dx = floats(STEPS * B * I), *grads = zeros(recur_layer_count(layer)), *ds0 = floats(q.S);
+    OK(recur_state_write(q.state, 0, q.S, q.s));
+    for (int64_t t = STEPS - 1; t >= 0; t--) {
+        const float *dy = q.r + t * B * H;
+        if (ids)
+            OK(recur_cell_step_backward_ids(q.cell, q.ids + t * B, dy, q.state, grads, tape));
+        else
+            OK(recur_cell_step_backward(q.cell, q.x + t * B * I, dy, q.state, dx + t * B * I, grads, tape));
+    }
+    OK(recur_state_read(q.state, 0, q.S, ds0));
+    check_hand("dparams", &q, recur_layer_count(layer), recur_layer_params(layer), grads);
+    check_hand("grad of initial state", &q, q.S, q.s0, ds0);
+    if (!ids) check_hand("dx", &q, STEPS * B * I, q.x, dx);
+    recur_tape_release(tape);
+    recur_state_release(q.state);
+    recur_cell_release(q.cell);
+    give_back();
+}
+
+static void cells(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    dice(6);
+    for (int k = 0; k < COUNT(KINDS); k++)
+        for (int ids = 0; ids < 2; ids++) {
+            trying("cell %s%s", KINDS[k].name, ids ? " ids" : "");
+            check_cell(ctx, KINDS[k].cell, ids);
+        }
+    close_context(ctx);
+}
+
+/* ---- the other layers ---------------------------------------------------------------------------- */
+
+static void row_layers(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    recur_layer *layer = NULL;
+    dice(7);
+    for (int how = 0; how < 4; how++) {
+        trying("linear %d", how);
+        OK(recur_linear_create(ctx, 5, 3, how & 1 ? RECUR_LAYER_NO_BIAS : 0, &layer));
+        randomize(layer, 1);
+        check_layer(ctx, layer, packed, how & 2, false, RECUR_TAPE_SENSITIVE);
+    }
+    trying("embedding");
+    OK(recur_embedding_create(ctx, 4, 3, 0, &layer));
+    randomize(layer, 1);
+    check_layer(ctx, layer, packed, true, false, RECUR_TAPE_SENSITIVE);
+    for (int direction = 0; direction < 3; direction++) {
+        trying("last %d", direction);
+        OK(recur_last_create(ctx, 4, direction, &layer));
+        check_layer(ctx, layer, packed, false, false, RECUR_TAPE_SENSITIVE);
+    }
+    for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_SENSITIVE; mode += RECUR_TAPE_SENSITIVE) {
+        trying("dropout mode %d", mode);
+        OK(recur_dropout_create(ctx, 6, 0.4, &layer));
+        check_layer(ctx, layer, packed, false, false, mode);
+    }
+    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_RELU; function++) {
+        trying("activation %d", function);
+        OK(recur_activation_create(ctx, 5, function, &layer));
+        check_layer(ctx, layer, packed, false, false, RECUR_TAPE_SENSITIVE);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+/* embedding or linear → recurrent with dropout inside → dropout → tanh → last → linear */
+static recur_layer *long_chain(recur_context *ctx, int cell, bool ids)
+{
+    const recur_recurrent_options options = { .size = sizeof options,
+                                              .cell = cell,
+                                              .input_size = 3,
+                                              .hidden_size = 3,
+                                              .num_layers = 2,
+                                              .direction = RECUR_DIRECTION_BIDIRECTIONAL,
+                                              .dropout = 0.3 };
+    recur_layer *parts[6] = { NULL };
+    if (ids)
+        OK(recur_embedding_create(ctx, 5, 3, 0, &parts[0]));
+    else
+        OK(recur_linear_create(ctx, 4, 3, 0, &parts[0]));
+    OK(recur_recurrent_create(ctx, &options, &parts[1]));
+    OK(recur_dropout_create(ctx, 6, 0.3, &parts[2]));
+    OK(recur_activation_create(ctx, 6, RECUR_ACTIVATION_TANH, &parts[3]));
+    OK(recur_last_create(ctx, 6, RECUR_DIRECTION_BIDIRECTIONAL, &parts[4]));
+    OK(recur_linear_create(ctx, 6, 2, 0, &parts[5]));
+    const char *const names[] = { "in", "rnn", "drop", "tanh", "last", "fc" };
+    return prepared(chain(ctx, RECUR_COMPOSE_SEQUENTIAL, COUNT(names), names, parts), 0);
+}
+
+static void chains(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(8);
+    for (int how = 0; how < 8; how++) {
+        const int cell = how & 4 ? RECUR_CELL_LSTM : RECUR_CELL_GRU,
+                  mode = how & 1 ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE;
+        trying("chain %d", how);
+        check_layer(ctx, long_chain(ctx, cell, how & 2), packed, how & 2, true, mode);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(completeness), TEST(recurrences), TEST(cells), TEST(row_layers),
+                                        TEST(chains) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
