@@ -97,11 +97,13 @@ SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/
 TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
+BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(wildcard bench/*.c))
+
 # ---- building -------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo install uninstall clean
+.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench install uninstall clean
 .PHONY: check-layers check-abi abi-golden format lint help FORCE
 
 all: libs $(EXAMPLES) ## the libraries and the example programs
@@ -157,6 +159,16 @@ $(DIR)/examples/%: $(DIR)/examples/obj/%.o $(COMMON) $(SHARED) | $(LINKS)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' -lz -lm
 
+# So does the bench, which measures BLAS beside it.
+$(DIR)/bench/obj/%.o: bench/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $(@D)
+	@echo "  cc  $<"
+	$(Q)$(CC) $(EXAMPLE_FLAGS) $(BLAS_CFLAGS) $(COMPILE)
+
+$(DIR)/bench/recur-bench: $(BENCH_OBJECTS) $(SHARED) | $(LINKS)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJECTS) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' $(BLAS_LIBS) -lm
+
 # Tests see everything: private headers, and the static library.
 $(DIR)/tests/obj/%.o: tests/%.c $(DIR)/flags | $(DIR)/have-tests
 	@mkdir -p $(@D)
@@ -188,7 +200,8 @@ run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TES
 	$(if $(TESTS),,$(error there is no test called $(TEST)))
 	@scripts/test.sh $(TESTS)
 
-VALGRIND_TESTS ?= $(ALL_TESTS)
+# Valgrind takes a minute for each of those left out; the sanitizers run them too.
+VALGRIND_TESTS ?= $(filter-out test_gradients test_loss test_naive test_random,$(ALL_TESTS))
 valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 	@scripts/deps.sh valgrind
 	@$(MAKE) --no-print-directory run-valgrind
@@ -217,11 +230,16 @@ demo: ## train the example networks; MNIST=DIR takes the real digits
 run-demo: all
 	@MNIST="$(MNIST)" scripts/demo.sh
 
+# ---- measuring ------------------------------------------------------------------------------------
+
+bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds 2"; bench/compare.py sets it beside other libraries
+	@$< $(BENCH)
+
 # ---- installing -----------------------------------------------------------------------------------
 
-HEADERS     := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h))
-INCLUDE_TO  := $(DESTDIR)$(PREFIX)/include
-LIB_TO      := $(DESTDIR)$(LIBDIR)
+HEADERS    := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h))
+INCLUDE_TO := $(DESTDIR)$(PREFIX)/include
+LIB_TO     := $(DESTDIR)$(LIBDIR)
 
 install: libs ## headers, libraries and recur.pc below PREFIX
 	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig

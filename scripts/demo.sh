@@ -20,6 +20,7 @@ show() {
     seconds=$(($(date +%s) - start))
     result=$(sed -n 's/.*\(test accuracy *[0-9.]* *%\).*/\1/p' "$scratch/log" | tail -n 1)
     [ -n "$result" ] || result=$(sed '/^ *$/d' "$scratch/log" | tail -n 1)
+    [ ${#result} -le 34 ] || result=$(printf '%.31s...' "$result")
     if [ -e "$scratch/failed" ]; then
         rm "$scratch/failed"
         result="FAILED: $result"

@@ -2,7 +2,8 @@
 # test.sh NAME... - runs tests one after the other and counts.
 #
 # A name is a CMocka program of $BUILD/tests, a script of tests/, or one of the checks in scripts/. A script counts as one
-# test; its exit status 77 means that it does not apply here. WRAPPER is put in front of programs (valgrind).
+# test, unless its last line has counts like ours; its exit status 77 means that it does not apply here. WRAPPER is put in
+# front of programs (valgrind).
 # The last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -44,19 +45,21 @@ for name in "$@"; do
     status=$?
     seconds=$(echo "$start $(now)" | awk '{ printf "%.1f", $2 - $1 }')
 
+    unfinished=0
+    counts=$(tail -n 1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')
     case $name in
-    test_*)
-        # shellcheck disable=SC2046
-        set -- $(count "$log")
-        good=$1 bad=$2 unfinished=$3
-        # A program that ends badly, or before its tests have ended, has failed even if none of its tests has.
-        if [ "$bad" = 0 ] && { [ $status != 0 ] || [ "$unfinished" = 1 ]; }; then bad=1; fi
-        ;;
-    *)
+    test_*) counts=$(count "$log") ;;
+    esac
+    # shellcheck disable=SC2086
+    set -- $counts
+    if [ $# != 0 ]; then
+        good=$1 bad=$2 unfinished=${3:-0}
+    else
         good=0 bad=0
         case $status in 0) good=1 ;; 77) ;; *) bad=1 ;; esac
-        ;;
-    esac
+    fi
+    # A program that ends badly, or before its tests have ended, has failed even if none of its tests has.
+    if [ "$bad" = 0 ] && { [ "$unfinished" = 1 ] || { [ $status != 0 ] && [ $status != 77 ]; }; }; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     note=
     if [ $status = 77 ] && [ "$bad" = 0 ]; then note="  (skipped: $(tail -n 1 "$log"))"; fi

@@ -198,17 +198,17 @@ check "hello: the file knows its shape" status 0
 
 # ---- mnist ----------------------------------------------------------------------------------------
 
-drawn="--train 1000 --hidden 32 --layers 1 --batch 50 --lr 0.005"
-run mnist $drawn --cell gru --epochs 2 --save "$tmp/model" --csv "$tmp/curves.csv"
+drawn="--train 3000 --hidden 32 --layers 1 --batch 50 --lr 0.005"
+run mnist $drawn --cell gru --epochs 5 --save "$tmp/model" --csv "$tmp/curves.csv"
 check "mnist" status 0
 check "mnist is quiet" quiet
 check "mnist: last line" last_like "$test_line"
 check "mnist: sequences per second" out_has "$epoch_line  [0-9]* sequences/s$"
-check "mnist: curves" csv_is "$tmp/curves.csv" $curves 2
-check "mnist learns" accuracy_from 50
+check "mnist: curves" csv_is "$tmp/curves.csv" $curves 5
+check "mnist learns" accuracy_from 80
 saved=$(last_line)
 untimed "$tmp/first"
-run mnist $drawn --cell gru --epochs 2
+run mnist $drawn --cell gru --epochs 5
 untimed "$tmp/again"
 check "mnist: same seed, same output" same "$tmp/first" "$tmp/again"
 run mnist --train 1 --load "$tmp/model" --epochs 0

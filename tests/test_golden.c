@@ -84,10 +84,7 @@ static recur_layer *read_layer(recur_context *ctx, recur_file *file, uint32_t fl
                      (int64_t)number(file, "hidden_size", 0), L, direction, flags);
 }
 
-static uint32_t bias_flag(const recur_file *file)
-{
-    return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS;
-}
+static uint32_t bias_flag(const recur_file *file) { return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS; }
 
 /* Parameters by their names, one by one; what is named prefix + name in the file. */
 static void check_params(const recur_layer *layer, recur_file *file, const char *prefix, const float *got,

@@ -18,7 +18,6 @@ typedef struct point {
     float *x, *s0; /* s0 NULL: without a state */
     const int32_t *ids;
     const float *r, *s;
-    int mode;
     recur_tape *tape;
     recur_state *state;
     float *y, *sn;
@@ -69,7 +68,7 @@ static void check_layer(recur_context *ctx, recur_layer *layer, const recur_pack
                         int mode)
 {
     const recur_layer_info info = info_of(layer, -1);
-    point p = { .layer = layer, .packed = packed, .mode = mode };
+    point p = { .layer = layer, .packed = packed };
     p.X = recur_packed_rows(packed) * info.input_size;
     p.Y = recur_layer_rows(layer, packed) * info.output_size;
     OK(recur_state_create(layer, recur_packed_batch(packed), &p.state));
@@ -103,10 +102,7 @@ static void check_layer(recur_context *ctx, recur_layer *layer, const recur_pack
     give_back();
 }
 
-static recur_packed *ragged(recur_context *ctx)
-{
-    return layout(ctx, 4, (const int64_t[]){ 2, 0, 4, 1 }, 4);
-}
+static recur_packed *ragged(recur_context *ctx) { return layout(ctx, 4, (const int64_t[]){ 2, 0, 4, 1 }, 4); }
 
 /* Parameters at which no unit of a ReLU recurrence comes near its kink: small weights, biases of 4 and -4 in turn. */
 static recur_layer *prepared(recur_layer *layer, int cell)

@@ -122,7 +122,8 @@ static void long_and_deep_headers(void **state)
 {
     (void)state;
     enum { DEEP = 100000, RANKS = 65 };
-    char *header = bytes_of(2 * DEEP + 16, 1), *to = header;
+    static char header[2 * DEEP + 16];
+    char *to = header;
     to += sprintf(to, "{\"a\":");
     memset(to, '[', DEEP);
     memset(to + DEEP, ']', DEEP);

@@ -128,7 +128,7 @@ int option_set(const option_row *row, const char *text, char *message, size_t si
 
 static void print_help(const char *purpose, const option_row *table)
 {
-    printf("usage: %s [options]\n\n%s\n", program_name(), purpose);
+    printf("usage: %s [options]\n\n%s\n\n", program_name(), purpose);
     for (const option_row *row = table; row->name; row++) {
         char argument[64], head[96], value[64];
         describe_argument(row, argument, sizeof argument);

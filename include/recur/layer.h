@@ -43,7 +43,7 @@ typedef struct recur_recurrent_options {
     int32_t cell;            /**< RECUR_CELL_*, required                                           */
     int64_t input_size;      /**< I, required                                                      */
     int64_t hidden_size;     /**< H, required                                                      */
-    int64_t num_layers;      /**< L; 0 = 1                                                         */
+    int64_t num_layers;      /**< L, at most 1024; 0 = 1                                           */
     int64_t projection_size; /**< 0; other widths of h are RECUR_E_UNSUPPORTED in this version     */
     int32_t direction;       /**< RECUR_DIRECTION_*                                                */
     uint32_t flags;          /**< RECUR_LAYER_*                                                    */

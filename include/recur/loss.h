@@ -37,7 +37,6 @@ typedef struct recur_loss_options {
     int64_t classes;              /**< length of the weight vectors; 0 without them                 */
     const float *class_weight;    /**< labels: [classes], ≥ 0, copied; NULL = ones                  */
     const float *positive_weight; /**< BCE: [classes], ≥ 0, weight of t = 1, copied; NULL = ones    */
-    const void *reserved;         /**< NULL                                                         */
 } recur_loss_options;
 
 /** Makes a loss. Without RECUR_LOSS_SUM a loss is a mean: of label kinds over the weights of the rows that count, of value

@@ -1,57 +1,74 @@
 /* cell.h - what a kind of recurrence is: a table. A new kind is one new file and one line in cells.h.
  *
- * Per packed row a cell keeps SLOTS blocks of H floats. Before the pointwise part they hold pre-activations, after it whatever
- * backward needs, after backward the gradients of the pre-activations.
+ * Per packed row a cell has SLOTS blocks of H floats. They begin as pre-activations, hold after the step whatever backward needs,
+ * and after backward the gradients of the pre-activations. A step has one phase, or two (GRU with the reset before the product):
  *
- *   - W_ih has one block of H rows per gate, and gate g adds W x + b_ih to slot g.
- *   - W_hh has one block per gate too. A *run* says which blocks add U s + b_hh to which slots, and whether s is h (phase 0) or
- *     the vector u that phase 0 left behind (phase 1: GRU with the reset before the product).
- *   - Each phase ends with a pointwise part, forward and backward.
+ *     phase:  accumulators = init + W x + U s          products, in tiles of rows × units
+ *             pointwise part of the cell               on the same tile, while it is in registers
  *
- * Cells never call GEMM and never loop over time; layers never know a gate. */
+ * s is h in the first phase, in the second the vector u that the first one left behind. Cells hold equations only; the tiles around
+ * them are in drive.h; the walk over time is in layers/, which never knows a gate. */
 #ifndef RECUR__CELL_H
 #define RECUR__CELL_H
 
 #include "base/base.h"
 
-enum { RECUR__STATES = 2, RECUR__PHASES = 2, RECUR__RUNS = 3 }; /* the most of any kind */
+enum { RECUR__STATES = 2, RECUR__PHASES = 2 }; /* the most of any kind */
 
-/* The rows of one step, forward. */
-typedef struct recur__rows {
+/* Which blocks of H rows of W and U a phase adds to which slots. Its accumulators are slots first_slot to first_slot + accumulators - 1.
+ * Gate x_first + i of W goes to accumulator i; gate h_first + i of U to accumulator i if i < shared, else to the last ones. */
+typedef struct recur__phase {
+    int first_slot, accumulators;
+    int x_first, x_gates;
+    int h_first, h_gates, shared;
+} recur__phase;
+
+/* The slot to which gate h_first + i of U goes. */
+static inline int recur__h_slot(const recur__phase *p, int i)
+{
+    return p->first_slot + (i < p->shared ? i : i + p->accumulators - p->h_gates);
+}
+
+/* The rows of one step, forward. Panels are those of layers/panels.h. */
+typedef struct recur__step {
     int64_t rows, H;
-    float *slots;                /* [rows][SLOTS*H] */
-    float *state[RECUR__STATES]; /* [rows][H] h, c: before in, after out */
-    float *u;                    /* [rows][H] phase 0 out, phase 1 unused; NULL with one phase */
-    float *y;                    /* [rows][..] h again, ldy floats apart; NULL: not wanted */
+    const float *init;              /* [..][S*H], row r at init + (ids ? ids[r] : r) * ld_init */
+    int64_t ld_init;
+    const int32_t *ids;
+    const float *x, *W;             /* [rows][in], panels; in = 0: W x is in init already */
+    int64_t ldx, in;
+    const float *s, *U;             /* [rows][H], panels; U NULL: s is zero */
+    int64_t lds;
+    const float *h, *c;             /* [rows][H] state before */
+    int64_t ldh;                    /* of h; rows of c are H apart */
+    float *slots;                   /* [rows][S*H] what backward needs; NULL with one phase: not wanted */
+    float *u;                       /* [rows][H] phase 0 of two: out */
+    float *y, *c_after;             /* [rows][..] state after */
     int64_t ldy;
-    float *c; /* [rows][H] c again, for backward; NULL: not wanted */
-} recur__rows;
+} recur__step;
 
 /* The rows of one step, backward. */
-typedef struct recur__rows_backward {
+typedef struct recur__step_backward {
     int64_t rows, H;
-    float *slots;                       /* [rows][SLOTS*H] as forward left them in, gradients of pre-activations out */
-    const float *before[RECUR__STATES]; /* [rows][..] h and c before the step, ld_before floats apart */
-    int64_t ld_before[RECUR__STATES];
-    const float *c;               /* [rows][H] c after the step */
-    const float *dy;              /* [rows][..] adds to dh, lddy floats apart; NULL: zeros */
+    const float *dA, *Ut;           /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du; dA NULL: nothing comes */
+    float *slots;                   /* [rows][S*H] as forward left them in, gradients out */
+    const float *h, *c;             /* [rows][..] state before the step */
+    int64_t ldh;
+    const float *c_after;           /* [rows][H] */
+    const float *dy;                /* [rows][..] adds to dh; NULL: zeros */
     int64_t lddy;
-    float *dstate[RECUR__STATES]; /* [rows][H] d(after) in; d(before) out, but for what comes back through U */
-    float *du;                    /* [rows][H] phase 1 unused, phase 0 in */
-} recur__rows_backward;
-
-typedef struct recur__run {
-    int phase, first_gate, gates, first_slot;
-} recur__run;
+    float *dh, *dc;                 /* [rows][H] gradients of the state after in; before out, but for what comes back through U */
+} recur__step_backward;
 
 typedef struct recur__cell {
     int32_t kind;     /* RECUR_CELL_* */
     const char *name; /* for messages and recur_layer_info.type */
     int gates, slots, states, phases;
     int forget_gate; /* the gate whose bias RECUR_INIT_FORGET_BIAS sets, or -1 */
-    recur__run run[RECUR__RUNS]; /* unused ones have 0 gates */
-    void (*forward[RECUR__PHASES])(const recur__rows *r);
-    void (*backward[RECUR__PHASES])(const recur__rows_backward *r); /* phase 1 is run before phase 0 */
+    int width, wide; /* floats of a vector; vectors of units in a tile where a phase has one accumulator, and in backward */
+    recur__phase phase[RECUR__PHASES];
+    void (*forward[RECUR__PHASES])(const recur__step *step);
+    void (*backward[RECUR__PHASES])(const recur__step_backward *step); /* phase 1 is run before phase 0 */
 } recur__cell;
 
 /* The row of a kind for an instruction set of a context (NULL: the default one); NULL for an unknown kind. */

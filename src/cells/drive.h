@@ -1,82 +1,268 @@
-/* drive.h - drives a cell's equations over rows and units, VW units at a time. Included by every cell.
+/* drive.h - the tiles in which a cell's products and equations run. Included by every cell.
  *
- * A cell writes its pointwise parts for one vector of units:
+ * A tile is MR rows × V vectors of accumulators in registers: the slots of VW units, or NV vectors of units where there is one
+ * slot. Products fill it, then it goes through a small buffer to the cell's equations, written for one vector of units:
  *
  *   forward(k, s, u)         k[SLOTS] pre-activations in, what backward needs out; s[STATES] state before in, after out; u out or in
  *   backward(k, p, c, d, du) k[SLOTS] as forward left them in, gradients out; p[STATES] state before, c after; d[STATES] gradients of
- *                            the state after in, before out; du in or out
+ *                            the state after in, before out; du in
  *
- * The calls below are inlined with the numbers of slots and states known, so that only what a kind uses is loaded and stored. */
+ * Everything is inlined with the numbers of rows, slots and states known. The reference set has tiles of one number, summed in double. */
 #ifndef RECUR__DRIVE_H
 #define RECUR__DRIVE_H
 
 #include "cells/cell.h"
 #include "kernels/simd.h"
 
-enum { MOST_SLOTS = 4 };
+enum { MOST_SLOTS = 4, WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4, ACCUMULATORS = 4 };
+/* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers. */
+enum { MOST_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon ? 7 : 3 };
+
+#if RECUR__SET == RECUR__IS_ref
+typedef double va;
+#else
+typedef vf va; /* an accumulator */
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
 
 typedef void forward_part(vf *k, vf *s, vf *u);
 typedef void backward_part(vf *k, const vf *p, vf c, vf *d, vf *du);
 
-INLINE vf load_part(const float *p, int64_t n) { return n == VW ? v_load(p) : v_load_n(p, n); }
+/* A tile after its products: rows of ACCUMULATORS vectors. */
+typedef struct tile {
+    float number[MOST_ROWS][ACCUMULATORS * VW];
+    int64_t row, unit; /* where it lies */
+    int rows, vectors; /* of units */
+} tile;
+
+/* The equations over a whole tile: functions of their own, or compilers keep constants in the registers of the products. */
+#define APART static __attribute__((noinline))
+typedef void forward_finish(const recur__step *a, const tile *t);
+typedef void backward_finish(const recur__step_backward *a, const tile *t);
+
+/* What is fixed at compile time for one phase of one cell. */
+typedef struct shape {
+    recur__phase phase;
+    int slots, states;
+    bool last;   /* this phase gives h; in backward it takes dh */
+    bool two;    /* the cell has two phases */
+} shape;
+
+INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
 INLINE void store_part(float *p, vf v, int64_t n)
 {
-    if (n == VW) v_store(p, v);
+    if (n >= VW) v_store(p, v);
     else v_store_n(p, v, n);
 }
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* n units from unit j on, of row r */
-INLINE void forward_units(const recur__rows *a, int slots, int states, bool has_u, bool gives_h, forward_part *part, int64_t r,
-                          int64_t j, int64_t n)
+/* acc[r][to(v)] += a[r][k] * panel[k][v] for all k; `first` and on are shared, the others shifted */
+INLINE void multiply(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
+                     const float *panel)
 {
-    const int64_t H = a->H, at = r * H + j;
-    float *row = a->slots + r * slots * H + j;
-    vf k[MOST_SLOTS], s[RECUR__STATES], u = { 0 };
-    for (int i = 0; i < slots; i++) k[i] = load_part(row + i * H, n);
-    for (int i = 0; i < states; i++) s[i] = load_part(a->state[i] + at, n);
-    part(k, s, &u);
-    for (int i = 0; i < slots; i++) store_part(row + i * H, k[i], n);
-    if (has_u && !gives_h) store_part(a->u + at, u, n);
-    if (!gives_h) return;
-    for (int i = 0; i < states; i++) store_part(a->state[i] + at, s[i], n);
-    if (a->y) store_part(a->y + r * a->ldy + j, s[0], n);
-    if (states > 1 && a->c) store_part(a->c + at, s[1], n);
-}
-
-/* gives_h: this phase ends the step */
-INLINE void drive_forward(const recur__rows *a, int slots, int states, bool has_u, bool gives_h, forward_part *part)
-{
-    for (int64_t r = 0; r < a->rows; r++) {
-        int64_t j = 0;
-        for (; j + VW <= a->H; j += VW) forward_units(a, slots, states, has_u, gives_h, part, r, j, VW);
-        if (j < a->H) forward_units(a, slots, states, has_u, gives_h, part, r, j, a->H - j);
+    for (int64_t k = 0; k < K; k++, panel += V * VW) {
+        va w[ACCUMULATORS];
+        UNROLL for (int v = 0; v < V; v++) w[v] = v_load(panel + v * VW);
+        UNROLL for (int r = 0; r < MR; r++) {
+            const va ark = v_set(a[r * lda + k]);
+            UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
+        }
     }
 }
 
-INLINE void backward_units(const recur__rows_backward *a, int slots, int states, bool has_u, bool takes_dy, backward_part *part,
-                           int64_t r, int64_t j, int64_t n)
+/* ---- forward ------------------------------------------------------------------------------------ */
+
+INLINE void finish_units(const shape sh, const recur__step *a, forward_part *part, const float *sums, int64_t r, int64_t j, int64_t n)
 {
-    const int64_t H = a->H, at = r * H + j;
-    float *row = a->slots + r * slots * H + j;
-    vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], c = { 0 }, du = { 0 };
-    for (int i = 0; i < slots; i++) k[i] = load_part(row + i * H, n);
-    for (int i = 0; i < states; i++) p[i] = load_part(a->before[i] + r * a->ld_before[i] + j, n);
-    for (int i = 0; i < states; i++) d[i] = load_part(a->dstate[i] + at, n);
-    if (states > 1) c = load_part(a->c + at, n);
-    if (takes_dy && a->dy) d[0] += load_part(a->dy + r * a->lddy + j, n);
-    if (has_u && !takes_dy) du = load_part(a->du + at, n);
-    part(k, p, c, d, &du);
-    for (int i = 0; i < slots; i++) store_part(row + i * H, k[i], n);
-    for (int i = 0; i < states; i++) store_part(a->dstate[i] + at, d[i], n);
+    const int64_t H = a->H;
+    float *row = a->slots ? a->slots + r * sh.slots * H + j : NULL;
+    vf k[MOST_SLOTS], s[RECUR__STATES], u = v_set(0);
+    UNROLL for (int i = 0; i < sh.slots; i++) {
+        const int own = i - sh.phase.first_slot;
+        k[i] = own >= 0 && own < sh.phase.accumulators ? v_load(sums + own * VW) : load_part(row + i * H, n);
+    }
+    s[0] = load_part(a->h + r * a->ldh + j, n);
+    if (sh.states > 1) s[1] = load_part(a->c + r * H + j, n);
+    part(k, s, &u);
+    if (row)
+        UNROLL for (int i = 0; i < sh.slots; i++) store_part(row + i * H, k[i], n);
+    if (sh.two && !sh.last) store_part(a->u + r * H + j, u, n);
+    if (!sh.last) return;
+    store_part(a->y + r * a->ldy + j, s[0], n);
+    if (sh.states > 1) store_part(a->c_after + r * H + j, s[1], n);
 }
 
-/* takes_dy: this phase begins the step's backward */
-INLINE void drive_backward(const recur__rows_backward *a, int slots, int states, bool has_u, bool takes_dy, backward_part *part)
+INLINE void finish_forward(const shape sh, const recur__step *a, forward_part *part, const tile *t)
 {
-    for (int64_t r = 0; r < a->rows; r++) {
-        int64_t j = 0;
-        for (; j + VW <= a->H; j += VW) backward_units(a, slots, states, has_u, takes_dy, part, r, j, VW);
-        if (j < a->H) backward_units(a, slots, states, has_u, takes_dy, part, r, j, a->H - j);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const int64_t j = t->unit + v * VW, left = a->H - j;
+            if (left >= VW) finish_units(sh, a, part, &t->number[r][v * VW], t->row + r, j, VW);
+            else finish_units(sh, a, part, &t->number[r][v * VW], t->row + r, j, left);
+        }
+}
+
+/* MR rows from r0 on, NV vectors of units from j on. */
+INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
+                         int64_t r0, int64_t j)
+{
+    const int A = p.accumulators, V = A * NV;
+    const int64_t H = a->H, left = H - j;
+    tile t;
+    va acc[MOST_ROWS][ACCUMULATORS];
+    for (int r = 0; r < MR; r++) {
+        const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init + p.first_slot * H + j;
+        UNROLL for (int v = 0; v < V; v++)
+            v_store(&t.number[r][v * VW], A > 1 ? load_part(init + v * H, left) : load_part(init + v * VW, left - v * VW));
+    }
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
+    if (a->in) multiply(MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U) multiply(MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, H, U);
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;
+    finish(a, &t);
+}
+
+/* All rows of one group of units, in blocks of nearly equal size. */
+INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
+{
+    for (int64_t r = 0, blocks = (a->rows + MOST_ROWS - 1) / MOST_ROWS; blocks > 0; blocks--) {
+        const int64_t rows = (a->rows - r + blocks - 1) / blocks;
+        switch (rows) {
+        case 1: forward_tile(1, NV, p, a, finish, W, U, r, j); break;
+#if RECUR__SET != RECUR__IS_ref
+        case 2: forward_tile(2, NV, p, a, finish, W, U, r, j); break;
+        case 3: forward_tile(3, NV, p, a, finish, W, U, r, j); break;
+#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
+        case 4: forward_tile(4, NV, p, a, finish, W, U, r, j); break;
+        case 5: forward_tile(5, NV, p, a, finish, W, U, r, j); break;
+        case 6: forward_tile(6, NV, p, a, finish, W, U, r, j); break;
+        default: forward_tile(7, NV, p, a, finish, W, U, r, j); break;
+#endif
+#endif
+        }
+        r += rows;
+    }
+}
+
+INLINE void drive_forward(const recur__phase p, const recur__step *a, forward_finish *finish)
+{
+    const int64_t H = a->H;
+    const float *W = a->W, *U = a->U;
+    for (int64_t j = 0; j < H;) {
+        const int64_t vectors = p.accumulators > 1 ? 1 : least(WIDE, (H - j + VW - 1) / VW);
+        switch (vectors) {
+        case 1: forward_group(1, p, a, finish, W, U, j); break;
+#if RECUR__SET != RECUR__IS_ref
+        case 2: if (p.accumulators == 1) forward_group(2, p, a, finish, W, U, j); break;
+        case 3: if (p.accumulators == 1) forward_group(3, p, a, finish, W, U, j); break;
+        default: if (p.accumulators == 1) forward_group(4, p, a, finish, W, U, j); break;
+#endif
+        }
+        W += a->in * p.x_gates * vectors * VW;
+        if (U) U += H * p.h_gates * vectors * VW;
+        j += vectors * VW;
+    }
+}
+
+/* ---- backward ----------------------------------------------------------------------------------- */
+
+INLINE void finish_units_backward(const shape sh, const recur__step_backward *a, backward_part *part, const float *came, int64_t r,
+                                  int64_t j, int64_t n)
+{
+    const int64_t H = a->H, at = r * H + j;
+    float *row = a->slots + r * sh.slots * H + j;
+    vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], c = v_set(0), in = v_load(came);
+    UNROLL for (int i = 0; i < sh.slots; i++) k[i] = load_part(row + i * H, n);
+    p[0] = load_part(a->h + r * a->ldh + j, n);
+    d[0] = load_part(a->dh + at, n);
+    if (sh.last) {
+        d[0] += in;
+        if (a->dy) d[0] += load_part(a->dy + r * a->lddy + j, n);
+    }
+    if (sh.states > 1) {
+        p[1] = load_part(a->c + at, n);
+        c = load_part(a->c_after + at, n);
+        d[1] = load_part(a->dc + at, n);
+    }
+    part(k, p, c, d, &in);
+    UNROLL for (int i = 0; i < sh.slots; i++) store_part(row + i * H, k[i], n);
+    store_part(a->dh + at, d[0], n);
+    if (sh.states > 1) store_part(a->dc + at, d[1], n);
+}
+
+INLINE void finish_backward(const shape sh, const recur__step_backward *a, backward_part *part, const tile *t)
+{
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const int64_t j = t->unit + v * VW, left = a->H - j;
+            if (left >= VW) finish_units_backward(sh, a, part, &t->number[r][v * VW], t->row + r, j, VW);
+            else finish_units_backward(sh, a, part, &t->number[r][v * VW], t->row + r, j, left);
+        }
+}
+
+INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
+                          const float *Ut, int64_t r0, int64_t j)
+{
+    const int64_t H = a->H, lda = slots * H;
+    tile t;
+    va acc[MOST_ROWS][ACCUMULATORS];
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    for (int i = 0; a->dA && i < from->h_gates; i++)
+        multiply(MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H, lda, H, Ut + i * H * NV * VW);
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;
+    finish(a, &t);
+}
+
+INLINE void backward_group(int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
+                           const float *Ut, int64_t j)
+{
+    for (int64_t r = 0, blocks = (a->rows + MOST_ROWS - 1) / MOST_ROWS; blocks > 0; blocks--) {
+        const int64_t rows = (a->rows - r + blocks - 1) / blocks;
+        switch (rows) {
+        case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
+#if RECUR__SET != RECUR__IS_ref
+        case 2: backward_tile(2, NV, slots, from, a, finish, Ut, r, j); break;
+        case 3: backward_tile(3, NV, slots, from, a, finish, Ut, r, j); break;
+#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
+        case 4: backward_tile(4, NV, slots, from, a, finish, Ut, r, j); break;
+        case 5: backward_tile(5, NV, slots, from, a, finish, Ut, r, j); break;
+        case 6: backward_tile(6, NV, slots, from, a, finish, Ut, r, j); break;
+        default: backward_tile(7, NV, slots, from, a, finish, Ut, r, j); break;
+#endif
+#endif
+        }
+        r += rows;
+    }
+}
+
+/* from: the phase whose gradients come back here: the next one, or the first one of the step after. */
+INLINE void drive_backward(int slots, const recur__phase from, const recur__step_backward *a, backward_finish *finish)
+{
+    const int64_t H = a->H;
+    const float *Ut = a->Ut;
+    for (int64_t j = 0; j < H;) {
+        const int64_t vectors = least(WIDE, (H - j + VW - 1) / VW);
+        switch (vectors) {
+        case 1: backward_group(1, slots, &from, a, finish, Ut, j); break;
+#if RECUR__SET != RECUR__IS_ref
+        case 2: backward_group(2, slots, &from, a, finish, Ut, j); break;
+        case 3: backward_group(3, slots, &from, a, finish, Ut, j); break;
+        default: backward_group(4, slots, &from, a, finish, Ut, j); break;
+#endif
+        }
+        Ut += from.h_gates * H * vectors * VW;
+        j += vectors * VW;
     }
 }
 

@@ -41,16 +41,21 @@ INLINE void reset_backward(vf *k, const vf *p, vf c, vf *d, vf *du)
     d[0] += *du * r;
 }
 
-static void reset_rows(const recur__rows *r) { drive_forward(r, SLOTS, STATES, true, false, reset_forward); }
-static void update_rows(const recur__rows *r) { drive_forward(r, SLOTS, STATES, true, true, update_forward); }
-static void update_rows_backward(const recur__rows_backward *r)
-{
-    drive_backward(r, SLOTS, STATES, true, true, update_backward);
-}
-static void reset_rows_backward(const recur__rows_backward *r)
-{
-    drive_backward(r, SLOTS, STATES, true, false, reset_backward);
-}
+#define RESET  { .first_slot = 0, .accumulators = 2, .x_gates = 2, .h_gates = 2, .shared = 2 }
+#define UPDATE { .first_slot = 2, .accumulators = 1, .x_first = 2, .x_gates = 1, .h_first = 2, .h_gates = 1, .shared = 1 }
+
+static const shape RESET_SHAPE = { .phase = RESET, .slots = SLOTS, .states = STATES, .two = true };
+static const shape UPDATE_SHAPE = { .phase = UPDATE, .slots = SLOTS, .states = STATES, .two = true, .last = true };
+
+APART void finish_reset(const recur__step *a, const tile *t) { finish_forward(RESET_SHAPE, a, reset_forward, t); }
+APART void finish_update(const recur__step *a, const tile *t) { finish_forward(UPDATE_SHAPE, a, update_forward, t); }
+APART void finish_update_back(const recur__step_backward *a, const tile *t) { finish_backward(UPDATE_SHAPE, a, update_backward, t); }
+APART void finish_reset_back(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, reset_backward, t); }
+
+static void reset_step(const recur__step *step) { drive_forward((recur__phase)RESET, step, finish_reset); }
+static void update_step(const recur__step *step) { drive_forward((recur__phase)UPDATE, step, finish_update); }
+static void update_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)RESET, step, finish_update_back); }
+static void reset_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)UPDATE, step, finish_reset_back); }
 
 const recur__cell RECUR__PER_ISA(gru_reset_before) = {
     .kind = RECUR_CELL_GRU_RESET_BEFORE,
@@ -59,8 +64,10 @@ const recur__cell RECUR__PER_ISA(gru_reset_before) = {
     .slots = SLOTS,
     .states = STATES,
     .phases = 2,
-    .forget_gate = -1,
-    .run = { { 0, 0, 2, 0 }, { 1, 2, 1, 2 } },
-    .forward = { reset_rows, update_rows },
-    .backward = { reset_rows_backward, update_rows_backward },
+    .forget_gate = 1,
+    .width = VW,
+    .wide = WIDE,
+    .phase = { RESET, UPDATE },
+    .forward = { reset_step, update_step },
+    .backward = { reset_step_backward, update_step_backward },
 };

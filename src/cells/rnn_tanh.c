@@ -18,8 +18,15 @@ INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
     d[0] = v_set(0);
 }
 
-static void forward_rows(const recur__rows *r) { drive_forward(r, SLOTS, STATES, false, true, forward); }
-static void backward_rows(const recur__rows_backward *r) { drive_backward(r, SLOTS, STATES, false, true, backward); }
+#define PHASE { .first_slot = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 }
+
+static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
+
+APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, forward, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, backward, t); }
+
+static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, finish); }
+static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back); }
 
 const recur__cell RECUR__PER_ISA(rnn_tanh) = {
     .kind = RECUR_CELL_RNN_TANH,
@@ -29,7 +36,9 @@ const recur__cell RECUR__PER_ISA(rnn_tanh) = {
     .states = STATES,
     .phases = 1,
     .forget_gate = -1,
-    .run = { { 0, 0, 1, 0 } },
-    .forward = { forward_rows },
-    .backward = { backward_rows },
+    .width = VW,
+    .wide = WIDE,
+    .phase = { PHASE },
+    .forward = { forward_step },
+    .backward = { backward_step },
 };

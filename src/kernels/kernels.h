@@ -12,10 +12,15 @@ typedef struct recur__product {
     void (*rows)(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, float *y);  /* y[n] += Σk x[k] W[k][n] */
     void (*outer)(int64_t M, int64_t N, const float *a, const float *b, float *C, int64_t ldc); /* C[m][n] += a[m] b[n]    */
     void (*column_sums)(int64_t R, int64_t N, const float *A, int64_t lda, float *sum);         /* sum[n] += Σr A[r][n]    */
-    /* C[M][N] += op(A)[M][K] op(B)[K][N] with sums in double; NULL where CBLAS does it. */
-    void (*gemm)(bool at, bool bt, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb,
-                 float *C, int64_t ldc);
 } recur__product;
+
+/* Products whose sides are too short for CBLAS to pay; in the reference set all products. */
+typedef void recur__gemm_function(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C,
+                                  int64_t ldc);
+typedef struct recur__gemm {
+    recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
+    recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
+} recur__gemm;
 
 /* One pass over a vector of n numbers; y may be x. */
 typedef struct recur__vector {
@@ -35,6 +40,7 @@ typedef struct recur__kernels {
     int isa; /* RECUR_ISA_* */
     const recur__update *update;
     const recur__product *product;
+    const recur__gemm *gemm;
     const recur__vector *vector;
 } recur__kernels;
 

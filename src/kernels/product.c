@@ -1,4 +1,4 @@
-/* product.c - products with one row, and sums, for which a GEMM is the wrong tool; in the reference set, the GEMM itself.
+/* product.c - products with one row, and sums, for which a GEMM is the wrong tool.
  * The reference sums in double, in the order of the formula. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
@@ -30,18 +30,6 @@ static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float
         for (int64_t r = 0; r < R; r++) total += (double)A[r * lda + n];
         sum[n] = (float)total;
     }
-}
-
-static void gemm(bool at, bool bt, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb,
-                 float *C, int64_t ldc)
-{
-    const int64_t am = at ? 1 : lda, ak = at ? lda : 1, bk = bt ? 1 : ldb, bn = bt ? ldb : 1;
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t n = 0; n < N; n++) {
-            double sum = (double)C[m * ldc + n];
-            for (int64_t k = 0; k < K; k++) sum += (double)A[m * am + k * ak] * (double)B[k * bk + n * bn];
-            C[m * ldc + n] = (float)sum;
-        }
 }
 
 #else
@@ -123,7 +111,4 @@ const recur__product RECUR__PER_ISA(product) = {
     .rows = rows,
     .outer = outer,
     .column_sums = column_sums,
-#if RECUR__SET == RECUR__IS_ref
-    .gemm = gemm,
-#endif
 };

@@ -48,5 +48,5 @@ recur_status recur_activation_create(recur_context *ctx, int64_t features, int32
         .input_size = features,
         .output_size = features,
     };
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }

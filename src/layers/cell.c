@@ -59,7 +59,7 @@ static recur_status step(const char *what, const recur_cell *cell, recur__call *
     if (!cell) return recur__fail(RECUR_E_ARGUMENT, "%s: cell is NULL", what);
     if (!call->state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", what);
     call->layer = cell->layer;
-    if (!call->tape) return recur__step(what, call);
+    if (!call->tape) return recur__step_once(what, call);
     int64_t sizes[1], starts[2];
     const recur_packed one = recur__one_step(call->state->batch, sizes, starts);
     call->packed = &one;

@@ -68,33 +68,6 @@ static uint32_t chain_abilities(int64_t count, recur_layer *const *parts)
     return all | (any & RECUR_ABLE_PER_SEQUENCE) | (parts[0]->abilities & (RECUR_ABLE_ROWS | RECUR_ABLE_IDS));
 }
 
-/* Copies of the part nodes under their new names, so that the builder finds both in one place. */
-static recur_status build(recur_context *ctx, recur_layer *whole, int64_t count, const char *const *names, recur_layer *const *parts,
-                          recur_layer **out)
-{
-    recur__carver carver = { 0 };
-    recur_layer *node = NULL;
-    for (int pass = 0;; pass++) {
-        node = recur__carve(&carver, count, sizeof *node);
-        whole->part = recur__carve(&carver, count, sizeof *whole->part);
-        if (pass) break;
-        const size_t bytes = carver.used;
-        carver = (recur__carver){ .base = recur__alloc(ctx, bytes) };
-        if (!carver.base) return recur__no_memory(bytes);
-    }
-    for (int64_t i = 0; i < count; i++) {
-        node[i] = *parts[i];
-        node[i].name = names[i];
-        whole->part[i] = &node[i];
-        whole->states += node[i].states;
-        whole->state_floats += node[i].state_floats;
-    }
-    whole->parts = count;
-    const recur_status status = recur__layer_build(ctx, whole, false, out);
-    recur__free(ctx, carver.base, carver.used);
-    return status;
-}
-
 recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t count, const char *const *names,
                                   recur_layer *const *parts, recur_layer **out)
 {
@@ -106,7 +79,12 @@ recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t coun
         return recur__fail(RECUR_E_ARGUMENT, "composing %lld parts in way %d: there must be parts, and the way be known", (long long)count,
                            (int)kind);
     RECUR__TRY(check_names(count, names, parts));
-    recur_layer whole = { .spec = { .variant = kind }, .ops = &group_ops, .type = "group", .abilities = RECUR_ABLE_RECORD };
+    recur_layer whole = { .spec = { .variant = kind }, .ops = &group_ops, .type = "group", .abilities = RECUR_ABLE_RECORD, .parts = count,
+                          .part = (recur_layer **)(uintptr_t)parts };
+    for (int64_t i = 0; i < count; i++) {
+        whole.states += parts[i]->states;
+        whole.state_floats += parts[i]->state_floats;
+    }
     if (kind == RECUR_COMPOSE_SEQUENTIAL) {
         RECUR__TRY(check_chain(count, names, parts));
         whole.ops = &sequential_ops;
@@ -115,7 +93,7 @@ recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t coun
         whole.input_size = parts[0]->input_size;
         whole.output_size = parts[count - 1]->output_size;
     }
-    return build(ctx, &whole, count, names, parts, out);
+    return recur__layer_build(ctx, &whole, names, false, out);
 }
 
 /* ---- running a chain ---------------------------------------------------------------------------- */

@@ -39,5 +39,5 @@ recur_status recur_dropout_create(recur_context *ctx, int64_t features, double p
         .input_size = features,
         .output_size = features,
     };
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }

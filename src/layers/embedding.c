@@ -58,5 +58,5 @@ recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t
         .input_size = symbols,
         .output_size = width,
     };
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }

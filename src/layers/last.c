@@ -75,5 +75,5 @@ recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t dir
         .input_size = features,
         .output_size = features,
     };
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }

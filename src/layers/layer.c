@@ -8,6 +8,8 @@
 typedef struct builder {
     recur__carver carver;
     recur_layer *root;
+    const recur_layer *prototype;
+    const char *const *names; /* of the prototype's parts; NULL: their own */
     recur_tensor *table;
     float *params;
     int64_t tensors, floats; /* laid out so far */
@@ -66,7 +68,7 @@ static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node
 {
     recur_layer **part = recur__carve(&b->carver, from->parts, sizeof *part);
     for (int64_t i = 0; i < from->parts; i++) {
-        const char *name = from->part[i]->name;
+        const char *name = from == b->prototype && b->names ? b->names[i] : from->part[i]->name;
         const char *inner = join(b, path, path_length, name, ".");
         recur_layer *made = lay_out_node(b, from->part[i], name, inner, path_length + strlen(name) + 1);
         if (part) part[i] = made;
@@ -99,14 +101,14 @@ static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char
     return node;
 }
 
-static recur_layer *lay_out(builder *b, const recur_layer *prototype)
+static recur_layer *lay_out(builder *b)
 {
     int64_t tensors = 0, floats = 0;
-    count(prototype, &tensors, &floats);
+    count(b->prototype, &tensors, &floats);
     b->params = recur__carve(&b->carver, floats, sizeof(float));
     b->table = recur__carve(&b->carver, tensors, sizeof(recur_tensor));
     if (b->carver.used == SIZE_MAX) return NULL;
-    return lay_out_node(b, prototype, "", "", 0);
+    return lay_out_node(b, b->prototype, "", "", 0);
 }
 
 /* What a node is beside its layout: kernels of this context, rights. */
@@ -117,15 +119,15 @@ static void settle(recur_layer *node, recur_context *ctx, bool snapshot)
     for (int64_t i = 0; i < node->parts; i++) settle(node->part[i], ctx, snapshot);
 }
 
-recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, bool snapshot, recur_layer **out)
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out)
 {
-    builder b = { 0 };
-    lay_out(&b, prototype);
+    builder b = { .prototype = prototype, .names = names };
+    lay_out(&b);
     const size_t bytes = b.carver.used;
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    b = (builder){ .carver.base = memory };
-    recur_layer *layer = lay_out(&b, prototype);
+    b = (builder){ .carver.base = memory, .prototype = prototype, .names = names };
+    recur_layer *layer = lay_out(&b);
     layer->ctx = recur__context_retain(ctx);
     layer->memory = memory;
     layer->bytes = bytes;
@@ -168,7 +170,7 @@ recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, r
     RECUR__NOT_NULL(layer);
     if (precision != RECUR_PRECISION_FLOAT32)
         return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown", (int)precision);
-    return recur__layer_build(recur__layer_context(layer), layer, true, out);
+    return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
 }
 
 recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out, int64_t *offset)

@@ -98,9 +98,9 @@ struct recur_layer {
 
 /* ---- the tree (layer.c) ------------------------------------------------------------------------- */
 
-/* Makes a layer after a prototype on the caller's stack: ops, type, spec, sizes, abilities, parts with their names. Parameters are those of
-   the parts, else zero. snapshot: takes away the right to record. */
-recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, bool snapshot, recur_layer **out);
+/* Makes a layer after a prototype on the caller's stack: ops, type, spec, sizes, abilities, parts (names: their new ones, or NULL).
+   Parameters are those of the parts, else zero. snapshot: takes away the right to record. */
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out);
 
 recur_layer *recur__layer_retain(const recur_layer *layer);
 recur_context *recur__layer_context(const recur_layer *layer);
@@ -165,7 +165,7 @@ typedef struct recur__call {
 
 recur_status recur__forward(const char *what, const recur__call *call);
 recur_status recur__backward(const char *what, const recur__call *call);
-recur_status recur__step(const char *what, const recur__call *call);
+recur_status recur__step_once(const char *what, const recur__call *call);
 /* Bytes that a pass of this shape takes at most, forward or backward. */
 void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
 

@@ -82,5 +82,5 @@ recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_
         .input_size = in_features,
         .output_size = out_features,
     };
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }

@@ -175,7 +175,7 @@ recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_pack
 
 /* ---- step --------------------------------------------------------------------------------------- */
 
-recur_status recur__step(const char *what, const recur__call *call)
+recur_status recur__step_once(const char *what, const recur__call *call)
 {
     if (!call->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", what);
     if (!call->state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", what);
@@ -203,10 +203,10 @@ recur_status recur__step(const char *what, const recur__call *call)
 
 recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y)
 {
-    return recur__step(__func__, &(recur__call){ .layer = layer, .x = x, .state = state, .y = y });
+    return recur__step_once(__func__, &(recur__call){ .layer = layer, .x = x, .state = state, .y = y });
 }
 
 recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state, float *y)
 {
-    return recur__step(__func__, &(recur__call){ .layer = layer, .with_ids = true, .ids = ids, .state = state, .y = y });
+    return recur__step_once(__func__, &(recur__call){ .layer = layer, .with_ids = true, .ids = ids, .state = state, .y = y });
 }

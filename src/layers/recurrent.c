@@ -18,6 +18,8 @@ static const recur__layer_ops recurrent_ops = {
 
 /* ---- making ------------------------------------------------------------------------------------- */
 
+enum { MOST_LAYERS = 1024 };
+
 static int64_t directions(const recur_layer *layer) { return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
 
 static recur_status check(const recur_recurrent_options *o, const recur__cell *cell)
@@ -25,7 +27,8 @@ static recur_status check(const recur_recurrent_options *o, const recur__cell *c
     if (!cell) return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: cell %d is unknown", (int)o->cell);
     RECUR__TRY(recur__layer_check_size("input_size", o->input_size));
     RECUR__TRY(recur__layer_check_size("hidden_size", o->hidden_size));
-    RECUR__TRY(recur__layer_check_size("num_layers", o->num_layers));
+    if (o->num_layers < 1 || o->num_layers > MOST_LAYERS)
+        return recur__fail(RECUR_E_ARGUMENT, "num_layers is %lld: it must lie between 1 and %d", (long long)o->num_layers, MOST_LAYERS);
     const int64_t widest = recur__max(cell->slots, 2); /* of a row of slots, and of both directions */
     if (o->hidden_size > RECUR__LARGEST / widest)
         return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld times %lld is above %d", (long long)o->hidden_size, (long long)widest,
@@ -66,7 +69,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     };
     layer.output_size = directions(&layer) * o.hidden_size;
     layer.state_floats = recur__times(recur__times(cell->states * o.num_layers, directions(&layer)), o.hidden_size);
-    return recur__layer_build(ctx, &layer, false, out);
+    return recur__layer_build(ctx, &layer, NULL, false, out);
 }
 
 /* ---- parameters --------------------------------------------------------------------------------- */
@@ -119,36 +122,57 @@ static int64_t times3(int64_t a, int64_t b, int64_t c) { return recur__times(rec
 void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room *room)
 {
     recur__history *h = &w->history;
-    const int64_t LD = shape->record ? w->L * w->D : 1;
-    const int64_t kept_y = shape->record ? w->L - shape->y_kept : recur__min(w->L - 1, 2); /* inference: two take turns */
-    const int64_t floats[] = { times3(LD, w->N, w->S), shape->record && w->cell->states > 1 ? times3(LD, w->N, w->H) : 0,
-                               w->cell->phases > 1 ? times3(LD, w->N, w->H) : 0, times3(kept_y, w->N, w->D * w->H) };
-    float **const to[] = { &h->slots, &h->c, &h->u, &h->y };
-    for (int i = 0; i < 4; i++)
-        *to[i] = shape->record ? recur__carve(&room->keep, floats[i], sizeof(float)) : recur__scratch(room, floats[i], sizeof(float));
-    for (int i = 0; shape->record && i < w->cell->states; i++)
-        h->start[i] = recur__carve(&room->keep, times3(LD, w->B, w->H), sizeof(float));
+    const int64_t LD = w->L * w->D, NH = recur__times(w->N, w->H);
+    if (!shape->record) {
+        h->y = recur__scratch(room, times3(recur__min(w->L - 1, 2), w->D, NH), sizeof(float));
+        return;
+    }
+    h->slots = recur__carve(&room->keep, times3(LD, w->N, w->S), sizeof(float));
+    h->c = recur__carve(&room->keep, w->cell->states > 1 ? recur__times(LD, NH) : 0, sizeof(float));
+    h->u = recur__carve(&room->keep, w->cell->phases > 1 ? recur__times(LD, NH) : 0, sizeof(float));
+    h->y = recur__carve(&room->keep, times3(w->L - shape->y_kept, w->D, NH), sizeof(float));
+    for (int i = 0; i < w->cell->states; i++) h->start[i] = recur__carve(&room->keep, times3(LD, w->B, w->H), sizeof(float));
 }
+
+static bool drops_out(const recur__walk *w, const recur__shape *shape)
+{
+    return shape->dropout && w->layer->spec.dropout > 0 && w->L > 1;
+}
+
+static float *floats(recur__room *room, int64_t count) { return recur__scratch(room, count, sizeof(float)); }
 
 void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__forward_scratch *out)
 {
-    const bool drops = shape->dropout && w->layer->spec.dropout > 0 && w->L > 1;
-    out->bias = recur__scratch(room, w->S, sizeof(float));
-    for (int i = 0; i < w->cell->states; i++) out->state[i] = recur__scratch(room, recur__times(w->B, w->H), sizeof(float));
-    out->x = recur__scratch(room, drops ? times3(w->N, w->D, w->H) : 0, sizeof(float));
-    out->table = recur__scratch(room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->S) : 0, sizeof(float));
+    const recur__cell *cell = w->cell;
+    const int64_t BH = recur__times(w->B, w->H), in = recur__max(w->layer->input_size, w->L > 1 ? w->D * w->H : 0);
+    const bool own_slots = !shape->record && cell->phases > 1;
+    out->bias = floats(room, w->S);
+    for (int i = 0; i < cell->states; i++) out->state[i] = floats(room, BH);
+    out->final = floats(room, BH);
+    out->y = floats(room, recur__times(2, BH));
+    out->x = floats(room, drops_out(w, shape) ? times3(w->N, w->D, w->H) : 0);
+    const int64_t few = recur__times(RECUR__FEW_ROWS, recur__max(2, w->packed->longest)); /* rows that are multiplied at once */
+    const int64_t most = shape->ids ? recur__max(few, w->layer->input_size) : few;
+    out->init = floats(room, recur__times(recur__min(w->N, most), w->S));
+    out->slots = floats(room, own_slots ? recur__times(w->B, w->S) : 0);
+    out->u = floats(room, own_slots ? BH : 0);
+    for (int i = 0; i < cell->phases; i++) {
+        out->panels.W[i] = floats(room, recur__panel_size(cell, w->H, in, cell->phase[i].x_gates));
+        out->panels.U[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
+    }
 }
 
 void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__backward_scratch *out)
 {
-    const bool drops = shape->dropout && w->layer->spec.dropout > 0 && w->L > 1;
-    for (int i = 0; i < w->cell->states; i++) out->dstate[i] = recur__scratch(room, recur__times(w->B, w->H), sizeof(float));
-    out->du = recur__scratch(room, w->cell->phases > 1 ? recur__times(w->B, w->H) : 0, sizeof(float));
-    out->sums = recur__scratch(room, w->S, sizeof(float));
-    out->before = recur__scratch(room, recur__times(w->N, w->H), sizeof(float));
-    out->x = recur__scratch(room, drops ? times3(w->N, w->D, w->H) : 0, sizeof(float));
-    for (int i = 0; i < 2; i++) out->dy[i] = recur__scratch(room, w->L > 1 ? times3(w->N, w->D, w->H) : 0, sizeof(float));
-    out->table = recur__scratch(room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->G) : 0, sizeof(float));
+    const recur__cell *cell = w->cell;
+    const int64_t NDH = times3(w->N, w->D, w->H);
+    for (int i = 0; i < cell->states; i++) out->dstate[i] = floats(room, recur__times(w->B, w->H));
+    out->sums = floats(room, w->S);
+    out->before = floats(room, recur__times(w->N, w->H));
+    out->x = floats(room, drops_out(w, shape) ? NDH : 0);
+    for (int i = 0; i < 2; i++) out->dy[i] = floats(room, w->L > 1 ? NDH : 0);
+    out->table = floats(room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->G) : 0);
+    for (int i = 0; i < cell->phases; i++) out->panels.Ut[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
 }
 
 static void recurrent_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)

@@ -3,6 +3,7 @@
 #define RECUR__RECURRENT_H
 
 #include "layers/layer.h"
+#include "layers/panels.h"
 #include "math/math.h"
 
 /* Parameters of one layer in one direction, as pointers into a flat vector (or gradients: the same places). */
@@ -14,13 +15,14 @@ typedef struct recur__weights {
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
 
-/* What a pass keeps for backward; sizes per layer and direction (ld = l*D + d), or per layer. In inference one of each. */
+/* What a pass keeps for backward; sizes per layer and direction (ld = l*D + d), or per layer. Inference keeps only y, in scratch,
+ * where two layers take turns. */
 typedef struct recur__history {
-    float *slots;                 /* [L*D][N][S*H] */
-    float *c;                     /* [L*D][N][H] cells with c */
-    float *u;                     /* [L*D][N][H] cells of two phases */
-    float *y;                     /* [L][N][D*H]; the top one is the pass's y, if that is kept */
-    float *start[RECUR__STATES];  /* [L*D][B][H] initial states, by place */
+    float *slots;                /* [L*D][N][S*H] */
+    float *c;                    /* [L*D][N][H] cells with c */
+    float *u;                    /* [L*D][N][H] cells of two phases */
+    float *y;                    /* [L][N][D*H]; the top one is the pass's y, if that is kept */
+    float *start[RECUR__STATES]; /* [L*D][B][H] initial states, by place */
 } recur__history;
 
 /* One walk through a recurrent layer: sizes at hand, and the pass. */
@@ -48,22 +50,27 @@ void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room
 void recur__state_load(const recur_packed *packed, int64_t H, const float *state, float *by_place);
 void recur__state_store(const recur_packed *packed, int64_t H, const float *by_place, float *state);
 
-/* Scratch of the two directions of a pass, carved by each and measured by both. */
+/* Scratch of forward and backward, carved by each and measured by both. Sizes grow with B, T and N, so that room for a layout
+ * is room for every smaller one. */
 typedef struct recur__forward_scratch {
-    float *bias;                  /* [S*H] */
-    float *state[RECUR__STATES];  /* [B][H] by place */
-    float *x;                     /* [N][D*H] input after dropout */
-    float *table;                 /* [I][S*H] what each id adds, if ids are many */
+    float *bias;                 /* [S*H] */
+    float *state[RECUR__STATES]; /* [B][H] by place: before the first step; in inference c of every step */
+    float *final;                /* [B][H] h after the last step, by place */
+    float *y;                    /* [2][B][H] h of this step and the one before, where no y is wanted */
+    float *x;                    /* [N][D*H] input after dropout */
+    float *init;                 /* [..][S*H] what each id adds, or each row, where the tiles do not compute it */
+    float *slots, *u;            /* [B][S*H], [B][H]: inference, two phases */
+    recur__panels panels;
 } recur__forward_scratch;
 
 typedef struct recur__backward_scratch {
     float *dstate[RECUR__STATES]; /* [B][H] by place */
-    float *du;                    /* [B][H] */
     float *sums;                  /* [S*H] */
     float *before;                /* [N][H] h before each step */
     float *x;                     /* [N][D*H] input after dropout */
     float *dy[2];                 /* [N][D*H] between layers */
     float *table;                 /* [I][G*H] what each id got */
+    recur__panels panels;
 } recur__backward_scratch;
 
 void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__forward_scratch *out);
@@ -74,6 +81,9 @@ static inline bool recur__wants_table(const recur_layer *layer, const recur__sha
 {
     return shape->ids && shape->packed->rows >= layer->input_size;
 }
+
+/* So few rows a step that the input is better multiplied for all steps at once; and so few rows in all that panels do not pay. */
+enum { RECUR__FEW_ROWS = 4 };
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);

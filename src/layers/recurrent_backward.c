@@ -1,7 +1,7 @@
 /* recurrent_backward.c - the walk backwards: backpropagation through time.
  *
- * Per layer and direction, against the order of forward: the cell's pointwise part turns slots into the gradients dA of
- * the pre-activations, and dh += dA U carries them to the step before. After the loop, over all rows at once,
+ * Per layer and direction, against the order of forward: a tile brings dh = dy + dA U back from the step after, and the cell's
+ * equations turn the slots into the gradients dA of the pre-activations. After the loop, over all rows at once,
  *   dW += dAᵀ x    dU += dAᵀ h_before    db += Σ dA    dx = dA W */
 #include "layers/recurrent.h"
 
@@ -9,70 +9,91 @@
 typedef struct lane {
     int64_t ld, d;
     bool reverse;
-    recur__weights p, dp;           /* dp.W is NULL if dparams is not wanted */
-    float *slots;                   /* [N][S*H] */
-    const float *c, *u, *y;         /* [N][H], [N][H], [N][D*H] from this direction's half on */
+    recur__weights p, dp;         /* dp.W is NULL if dparams is not wanted */
+    const recur__panels *panels;
+    float *slots;                 /* [N][S*H] */
+    const float *c, *u, *y;       /* [N][H], [N][H], [N][D*H] from this direction's half on */
     const float *start[RECUR__STATES];
-    const float *dy;                /* [N][D*H] likewise; NULL: zeros */
-    float *dstate[RECUR__STATES];   /* [B][H] by place */
+    const float *dy;              /* [N][D*H] likewise; NULL: zeros */
+    float *dstate[RECUR__STATES]; /* [B][H] by place */
 } lane;
 
-/* Rows [from, to) of step t, whose state before the step lies at `before`. */
-static recur__rows_backward rows_of(const recur__walk *w, const lane *a, float *du, int64_t t, int64_t from, int64_t to, bool going_on)
+/* Rows [from, to) of step t, all phases: going_on, their state before is that of the step before; with next, gradients come back from
+   the step after. */
+static void run_rows(const recur__walk *w, const lane *a, int64_t t, int64_t from, int64_t to, bool going_on, bool next)
 {
-    const int64_t H = w->H, ldy = w->D * H, at = w->packed->starts[t] + from;
-    const int64_t before = going_on ? w->packed->starts[a->reverse ? t + 1 : t - 1] + from : from;
-    recur__rows_backward r = { .rows = to - from, .H = H, .slots = a->slots + at * w->S, .c = a->c ? a->c + at * H : NULL,
-                               .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy, .du = du ? du + from * H : NULL };
-    r.before[0] = going_on ? a->y + before * ldy : a->start[0] + before * H;
-    r.ld_before[0] = going_on ? ldy : H;
-    for (int s = 0; s < w->cell->states; s++) r.dstate[s] = a->dstate[s] + from * H;
+    if (from >= to) return;
+    const int64_t H = w->H, ldy = w->D * H, *starts = w->packed->starts, at = starts[t] + from;
+    const int64_t before = going_on ? starts[a->reverse ? t + 1 : t - 1] + from : from;
+    recur__step_backward step = { .rows = to - from, .H = H, .slots = a->slots + at * w->S, .h = going_on ? a->y + before * ldy : a->start[0] + before * H,
+                                  .ldh = going_on ? ldy : H, .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy,
+                                  .dh = a->dstate[0] + from * H };
     if (w->cell->states > 1) {
-        r.before[1] = (going_on ? a->c : a->start[1]) + before * H;
-        r.ld_before[1] = H;
+        step.c = (going_on ? a->c : a->start[1]) + before * H;
+        step.c_after = a->c + at * H;
+        step.dc = a->dstate[1] + from * H;
     }
-    return r;
+    for (int i = w->cell->phases - 1; i >= 0; i--) {
+        const bool comes_from_next = i == w->cell->phases - 1;
+        const float *after = next ? a->slots + (starts[a->reverse ? t - 1 : t + 1] + from) * w->S : NULL;
+        step.dA = comes_from_next ? after : step.slots;
+        step.Ut = a->panels->Ut[comes_from_next ? 0 : i + 1];
+        w->cell->backward[i](&step);
+    }
 }
 
-/* ds += dA U for the runs of a phase */
-static void through_recurrent(const recur__walk *w, const lane *a, int phase, int64_t rows, const float *slots, float *ds)
-{
-    const int64_t H = w->H;
-    for (const recur__run *run = w->cell->run; run < w->cell->run + RECUR__RUNS && run->gates; run++)
-        if (run->phase == phase)
-            recur__gemm_nn(w->pass->kernels, rows, H, run->gates * H, (recur__matrix){ slots + run->first_slot * H, w->S },
-                           (recur__matrix){ a->p.U + run->first_gate * H * H, H }, ds, H);
-}
-
-static void run_steps(const recur__walk *w, const lane *a, float *du)
+/* Against the order of forward. Rows differ in whether a step follows them (dA U comes back) and whether one precedes them. */
+static void run_steps(const recur__walk *w, const lane *a)
 {
     const recur_packed *packed = w->packed;
     const int64_t T = packed->longest;
     for (int64_t i = T - 1; i >= 0; i--) {
         const int64_t t = a->reverse ? T - 1 - i : i, rows = packed->sizes[t];
         const int64_t old = recur__rows_going_on(packed, t, a->reverse);
-        float *slots = a->slots + packed->starts[t] * w->S;
-        for (int phase = w->cell->phases - 1; phase >= 0; phase--) {
-            const recur__rows_backward going_on = rows_of(w, a, du, t, 0, old, old > 0), beginning = rows_of(w, a, du, t, old, rows, false);
-            if (old > 0) w->cell->backward[phase](&going_on);
-            if (old < rows) w->cell->backward[phase](&beginning);
-            if (phase > 0) memset(du, 0, (size_t)(rows * w->H) * sizeof *du);
-            through_recurrent(w, a, phase, rows, slots, phase > 0 ? du : a->dstate[0]);
-        }
+        const int64_t followed = a->reverse ? (t > 0 ? rows : 0) : t + 1 < T ? packed->sizes[t + 1] : 0;
+        const int64_t both = recur__min(old, followed);
+        run_rows(w, a, t, 0, both, true, true);
+        run_rows(w, a, t, both, old, true, false);
+        run_rows(w, a, t, recur__max(both, old), followed, false, true);
+        run_rows(w, a, t, recur__max(old, followed), rows, false, false);
+    }
+}
+
+/* What comes back through U to the states before the first step of each sequence: dh += dA U. */
+static void through_start(const recur__walk *w, const lane *a)
+{
+    const recur_packed *packed = w->packed;
+    const recur__phase *f = &w->cell->phase[0];
+    const int64_t H = w->H;
+    for (int64_t t = 0; t < (a->reverse ? packed->longest : 1); t++) {
+        const int64_t old = recur__rows_going_on(packed, t, a->reverse), at = packed->starts[t] + old;
+        for (int i = 0; i < f->h_gates; i++)
+            recur__gemm_nn(w->pass->kernels, packed->sizes[t] - old, H, H,
+                           (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S },
+                           (recur__matrix){ a->p.U + (f->h_first + i) * H * H, H }, a->dstate[0] + old * H, H);
+    }
+}
+
+static void pack(const recur__walk *w, const lane *a)
+{
+    for (int i = w->packed->longest > 1 ? 0 : 1; i < w->cell->phases; i++) { /* one step alone has nothing coming back to phase 0 */
+        const recur__phase *f = &w->cell->phase[i];
+        recur__panel_pack_backward(w->cell, w->H, f->h_gates, a->p.U + f->h_first * w->H * w->H, a->panels->Ut[i]);
     }
 }
 
 /* ---- gradients of the parameters ---------------------------------------------------------------- */
 
-/* dU += dAᵀ s over `rows` rows from row `at` on, for the runs of a phase */
+/* dU += dAᵀ s over `rows` rows from row `at` on: the shared slots of a phase together, then the others */
 static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, int64_t rows, recur__matrix s)
 {
+    const recur__phase *f = &w->cell->phase[phase];
     const int64_t H = w->H;
-    for (const recur__run *run = w->cell->run; run < w->cell->run + RECUR__RUNS && run->gates; run++)
-        if (run->phase == phase)
-            recur__gemm_tn(w->pass->kernels, run->gates * H, H, rows,
-                           (recur__matrix){ a->slots + at * w->S + run->first_slot * H, w->S }, s,
-                           a->dp.U + run->first_gate * H * H, H);
+    for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
+        const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
+        recur__gemm_tn(w->pass->kernels, gates * H, H, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
+                       a->dp.U + (f->h_first + i) * H * H, H);
+    }
 }
 
 /* h before each step, row by row */
@@ -108,8 +129,9 @@ static void bias_gradient(const recur__walk *w, const lane *a, float *sums)
     memset(sums, 0, (size_t)w->S * sizeof *sums);
     k->product->column_sums(w->N, w->S, a->slots, w->S, sums);
     k->vector->add(w->G, sums, a->dp.b_ih);
-    for (const recur__run *run = w->cell->run; run < w->cell->run + RECUR__RUNS && run->gates; run++)
-        k->vector->add(run->gates * w->H, sums + run->first_slot * w->H, a->dp.b_hh + run->first_gate * w->H);
+    for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
+        for (int i = 0; i < f->h_gates; i++)
+            k->vector->add(w->H, sums + recur__h_slot(f, i) * w->H, a->dp.b_hh + (f->h_first + i) * w->H);
 }
 
 /* dW[:, id] += dA of its rows; with a table of its own the columns are added up as rows first */
@@ -134,7 +156,7 @@ static lane lane_of(const recur__walk *w, int64_t l, int64_t d, const float *y, 
     const recur__history *h = &w->history;
     const recur__pass *pass = w->pass;
     const int64_t ld = l * w->D + d, NH = w->N * w->H, BH = w->B * w->H;
-    lane a = { .ld = ld, .d = d, .reverse = recur__is_reverse(w->layer, d), .slots = h->slots + ld * w->N * w->S,
+    lane a = { .ld = ld, .d = d, .panels = &scratch->panels, .reverse = recur__is_reverse(w->layer, d), .slots = h->slots + ld * w->N * w->S,
                .c = h->c ? h->c + ld * NH : NULL, .u = h->u ? h->u + ld * NH : NULL, .y = y + d * w->H,
                .dy = dy ? dy + d * w->H : NULL };
     a.p = recur__weights_of(w->layer, w->layer->params, l, d);
@@ -153,7 +175,9 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
     const int64_t BH = w->B * w->H, LD = w->L * w->D;
     for (int s = 0; s < w->cell->states; s++)
         recur__state_load(w->packed, w->H, pass->dstate ? pass->dstate + (s * LD + a->ld) * BH : NULL, a->dstate[s]);
-    run_steps(w, a, scratch->du);
+    pack(w, a);
+    run_steps(w, a);
+    if (pass->dstate) through_start(w, a);
     for (int s = 0; s < w->cell->states && pass->dstate; s++)
         recur__state_store(w->packed, w->H, a->dstate[s], pass->dstate + (s * LD + a->ld) * BH);
     if (a->dp.W) {
@@ -172,7 +196,7 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
 {
     recur__walk w = recur__walk_begin(layer, pass);
-    recur__backward_scratch scratch;
+    recur__backward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);
     recur__carve_backward(&w, &pass->shape, pass->room, &scratch);
     if (w.N == 0) return; /* gradients of states pass through unchanged */

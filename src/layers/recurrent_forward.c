@@ -1,19 +1,34 @@
 /* recurrent_forward.c - the walk over layers, directions and time, forward.
  *
- * Per layer and direction: slots = bias + x Wᵀ for all rows at once, then step by step  slots += h Uᵀ  and the cell's pointwise
- * part, which turns them into the new h (and c). State rows stand by place, so the first rows of the state are those of
- * the sequences that are alive. */
+ * Per layer and direction the weights are packed into panels, then step by step the cell's tiles compute bias + W x + U h and the new
+ * h (and c) from it. Where that pays better, W x (or for ids the column of W) is made for all steps beforehand. State rows
+ * stand by place, so the first rows of a state are those of the sequences that are alive. */
 #include "layers/recurrent.h"
+
+/* Where one layer and direction reads and writes. */
+typedef struct lane {
+    recur__weights p;
+    const float *x; /* [N][in] if the tiles multiply it */
+    const float *init; /* [..][S*H] */
+    int64_t ld_init;
+    const int32_t *ids; /* of rows of init */
+    const recur__panels *panels; /* NULL: the step multiplies row by row */
+    float *slots, *c, *u, *y; /* [N][..] of the record; y also in inference, if wanted */
+    float *start[RECUR__STATES]; /* [B][H] by place */
+    bool zero_start, reverse;
+} lane;
+
+/* ---- what the accumulators start with ----------------------------------------------------------- */
 
 /* Biases added up per slot: b_ih where W x goes, b_hh where U h goes. */
 static void add_biases(const recur__walk *w, const recur__weights *p, float *bias)
 {
+    const recur__vector *v = w->pass->kernels->vector;
     memset(bias, 0, (size_t)w->S * sizeof *bias);
     if (!p->b_ih) return;
-    const recur__vector *v = w->pass->kernels->vector;
     v->add(w->G, p->b_ih, bias);
-    for (const recur__run *run = w->cell->run; run < w->cell->run + RECUR__RUNS && run->gates; run++)
-        v->add(run->gates * w->H, p->b_hh + run->first_gate * w->H, bias + run->first_slot * w->H);
+    for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
+        for (int i = 0; i < f->h_gates; i++) v->add(w->H, p->b_hh + (f->h_first + i) * w->H, bias + recur__h_slot(f, i) * w->H);
 }
 
 /* row[g] += W[g][id]: the product with a one-hot vector */
@@ -22,96 +37,153 @@ static void add_column(const recur__weights *p, int64_t G, int32_t id, float *ro
     for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
 }
 
-/* What an id gives, for all ids: table[id] = bias + W[:, id]. */
-static void fill_table(const recur__walk *w, const recur__weights *p, const float *bias, float *table)
-{
-    for (int64_t id = 0; id < p->in; id++) {
-        memcpy(table + id * w->S, bias, (size_t)w->S * sizeof *table);
-        add_column(p, w->G, (int32_t)id, table + id * w->S);
-    }
-}
+/* Few rows a step: their input is multiplied for all steps at once. */
+static bool multiplies_at_once(const recur__walk *w) { return w->N < RECUR__FEW_ROWS * w->packed->longest; }
 
-/* slots = bias + x Wᵀ, or for ids the column of W */
-static void project_input(const recur__walk *w, const recur__weights *p, const float *x, const int32_t *ids,
-                          const recur__forward_scratch *scratch, float *slots)
+/* So few rows in all that packing would cost more than it saves. */
+static bool wants_panels(const recur__walk *w) { return w->packed->longest > 1 || w->B >= 2 * RECUR__FEW_ROWS; }
+
+/* Decides where init comes from: the bias alone, a table by id, or a row for every row. */
+static void prepare_input(const recur__walk *w, lane *a, const float *x, const int32_t *ids, const recur__forward_scratch *scratch)
 {
-    const size_t row = (size_t)w->S * sizeof *slots;
+    const size_t row = (size_t)w->S * sizeof(float);
+    const recur__weights *p = &a->p;
     add_biases(w, p, scratch->bias);
-    if (ids && scratch->table) {
-        fill_table(w, p, scratch->bias, scratch->table);
-        for (int64_t n = 0; n < w->N; n++) memcpy(slots + n * w->S, scratch->table + ids[n] * w->S, row);
-        return;
-    }
-    for (int64_t n = 0; n < w->N; n++) memcpy(slots + n * w->S, scratch->bias, row);
+    const bool table = ids && a->panels && recur__wants_table(w->layer, &w->pass->shape), by_row = !table && (ids || multiplies_at_once(w) || !a->panels);
+    a->x = ids || by_row ? NULL : x;
+    a->init = table || by_row ? scratch->init : scratch->bias;
+    a->ld_init = table || by_row ? w->S : 0;
+    a->ids = table ? ids : NULL;
+    const int64_t rows = table ? p->in : by_row ? w->N : 0;
+    for (int64_t r = 0; r < rows; r++) memcpy(scratch->init + r * w->S, scratch->bias, row);
     if (ids)
-        for (int64_t n = 0; n < w->N; n++) add_column(p, w->G, ids[n], slots + n * w->S);
-    else
-        recur__gemm_nt(w->pass->kernels, w->N, w->G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, slots, w->S);
+        for (int64_t r = 0; r < rows; r++) add_column(p, w->G, table ? (int32_t)r : ids[r], scratch->init + r * w->S);
+    else if (by_row)
+        recur__gemm_nt(w->pass->kernels, w->N, w->G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, scratch->init, w->S);
 }
 
-/* slots += s Uᵀ for the runs of a phase */
-static void add_recurrent(const recur__walk *w, const recur__weights *p, int phase, int64_t rows, const float *s, float *slots)
+static void pack(const recur__walk *w, const lane *a, const recur__panels *to)
+{
+    const int64_t H = w->H, in = a->p.in;
+    for (int i = 0; i < w->cell->phases; i++) {
+        const recur__phase *f = &w->cell->phase[i];
+        if (a->x) recur__panel_pack(w->cell, f, H, in, f->x_gates, a->p.W + f->x_first * H * in, to->W[i]);
+        recur__panel_pack(w->cell, f, H, H, f->h_gates, a->p.U + f->h_first * H * H, to->U[i]);
+    }
+}
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+/* Without panels: U s is added to the rows of init by ordinary products. */
+static void multiply_state(const recur__walk *w, const lane *a, const recur__phase *f, int64_t at, const recur__step *step)
 {
     const int64_t H = w->H;
-    for (const recur__run *run = w->cell->run; run < w->cell->run + RECUR__RUNS && run->gates; run++)
-        if (run->phase == phase)
-            recur__gemm_nt(w->pass->kernels, rows, run->gates * H, H, (recur__matrix){ s, H },
-                           (recur__matrix){ p->U + run->first_gate * H * H, H }, slots + run->first_slot * H, w->S);
+    for (int i = 0; i < f->h_gates; i++)
+        recur__gemm_nt(w->pass->kernels, step->rows, H, H, (recur__matrix){ step->s, step->lds },
+                       (recur__matrix){ a->p.U + (f->h_first + i) * H * H, H },
+                       (float *)(uintptr_t)a->init + at * w->S + recur__h_slot(f, i) * H, w->S);
 }
 
-/* Where one layer and direction reads and writes. */
-typedef struct lane {
-    float *slots, *c, *u, *y; /* [N][..] */
-    float *state[RECUR__STATES];
-    bool zero_start, reverse;
-} lane;
-
-static void run_steps(const recur__walk *w, const recur__weights *p, const lane *a)
+/* Rows [from, to) of step t, whose h before is at h: all phases. */
+static void run_rows(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch, int64_t t, int64_t from, int64_t to,
+                     const float *h, int64_t ldh, const float *c, float *y, int64_t ldy, bool zero)
 {
-    const recur_packed *packed = w->packed;
-    const int64_t T = packed->longest, H = w->H, ldy = w->D * H;
-    for (int64_t i = 0; i < T; i++) {
-        const int64_t t = a->reverse ? T - 1 - i : i, rows = packed->sizes[t], at = packed->starts[t];
-        const recur__rows r = { .rows = rows, .H = H, .slots = a->slots + at * w->S, .state = { a->state[0], a->state[1] },
-                                .u = a->u ? a->u + at * H : NULL, .y = a->y ? a->y + at * ldy : NULL, .ldy = ldy,
-                                .c = a->c ? a->c + at * H : NULL };
-        for (int phase = 0; phase < w->cell->phases; phase++) {
-            if (i > 0 || !a->zero_start) add_recurrent(w, p, phase, rows, phase == 0 ? r.state[0] : r.u, r.slots);
-            w->cell->forward[phase](&r);
-        }
+    const int64_t H = w->H, at = w->packed->starts[t] + from;
+    recur__step step = { .rows = to - from, .H = H, .init = a->init + (a->ids ? 0 : at) * a->ld_init, .ld_init = a->ld_init,
+                         .ids = a->ids ? a->ids + at : NULL, .ldx = a->p.in, .in = a->x ? a->p.in : 0, .h = h, .ldh = ldh, .c = c,
+                         .y = y, .ldy = ldy };
+    step.x = a->x ? a->x + at * a->p.in : NULL;
+    step.slots = a->slots ? a->slots + at * w->S : scratch->slots;
+    step.u = a->u ? a->u + at * H : scratch->u;
+    step.c_after = a->c ? a->c + at * H : scratch->state[1] ? scratch->state[1] + from * H : NULL;
+    for (int i = 0; i < w->cell->phases; i++) {
+        step.s = i == 0 ? h : step.u;
+        step.lds = i == 0 ? ldh : H;
+        step.W = a->panels ? a->panels->W[i] : NULL;
+        step.U = a->panels && !zero ? a->panels->U[i] : NULL;
+        if (!a->panels && !zero) multiply_state(w, a, &w->cell->phase[i], at, &step);
+        w->cell->forward[i](&step);
     }
 }
 
-/* Of a record: this layer and direction's part; in inference the same memory serves all. */
+/* h after step t: a row of y, or of the two that take turns where y is not wanted. */
+static float *h_of(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch, int64_t t)
+{
+    return a->y ? a->y + w->packed->starts[t] * w->D * w->H : scratch->y + t % 2 * w->B * w->H;
+}
+
+static void run_steps(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch)
+{
+    const recur_packed *packed = w->packed;
+    const int64_t T = packed->longest, H = w->H, ldy = a->y ? w->D * H : H;
+    for (int64_t i = 0; i < T; i++) {
+        const int64_t t = a->reverse ? T - 1 - i : i, before = a->reverse ? t + 1 : t - 1, rows = packed->sizes[t];
+        const int64_t old = recur__rows_going_on(packed, t, a->reverse);
+        float *y = h_of(w, a, scratch, t);
+        if (old > 0)
+            run_rows(w, a, scratch, t, 0, old, h_of(w, a, scratch, before), ldy, a->c ? a->c + packed->starts[before] * H : scratch->state[1],
+                     y, ldy, false);
+        if (old < rows)
+            run_rows(w, a, scratch, t, old, rows, a->start[0] + old * H, H, a->start[1] ? a->start[1] + old * H : NULL, y + old * ldy, ldy,
+                     a->zero_start);
+        const int64_t go_on = a->reverse ? (t > 0 ? rows : 0) : t + 1 < T ? packed->sizes[t + 1] : 0;
+        for (int64_t r = go_on; r < rows && !a->zero_start; r++) memcpy(scratch->final + r * H, y + r * ldy, (size_t)H * sizeof *y);
+    }
+}
+
+/* ---- one layer and direction -------------------------------------------------------------------- */
+
+/* States into places; in inference c stays in one place, so it begins there. */
+static void load_states(const recur__walk *w, lane *a, int64_t ld, const recur__forward_scratch *scratch)
+{
+    const recur__pass *pass = w->pass;
+    const int64_t BH = w->B * w->H, LD = w->L * w->D;
+    for (int s = 0; s < w->cell->states; s++) {
+        a->start[s] = pass->shape.record ? w->history.start[s] + ld * BH : scratch->state[s];
+        recur__state_load(w->packed, w->H, pass->state ? pass->state + (s * LD + ld) * BH : NULL, a->start[s]);
+    }
+}
+
+/* Final states into the caller's order; c of a record is found row by row. Sequences without steps keep their state. */
+static void store_states(const recur__walk *w, const lane *a, int64_t ld, const recur__forward_scratch *scratch)
+{
+    const recur_packed *packed = w->packed;
+    const int64_t H = w->H, BH = w->B * H, LD = w->L * w->D;
+    const int64_t alive = packed->sizes[0];
+    const size_t row = (size_t)H * sizeof(float);
+    if (!w->pass->state) return;
+    for (int64_t p = 0; p < alive; p++) {
+        const int64_t b = packed->in_order ? p : packed->order[p];
+        memcpy(w->pass->state + ld * BH + b * H, scratch->final + p * H, row);
+        if (w->cell->states == 1) continue;
+        const int64_t length = packed->longest == 1 ? 1 : packed->lengths[b], last = a->reverse ? 0 : length - 1;
+        const float *c = a->c ? a->c + (packed->starts[last] + p) * H : scratch->state[1] + p * H;
+        memcpy(w->pass->state + (LD + ld) * BH + b * H, c, row);
+    }
+}
+
+/* Of a record: this layer and direction's part. */
 static float *share(float *all, int64_t index, int64_t size) { return all ? all + index * size : NULL; }
 
 static void run_direction(const recur__walk *w, int64_t l, int64_t d, const float *x, const int32_t *ids, float *y,
                           const recur__forward_scratch *scratch)
 {
-    recur__pass *pass = w->pass;
-    const bool record = pass->shape.record;
-    const int64_t ld = l * w->D + d, index = record ? ld : 0, BH = w->B * w->H, LD = w->L * w->D;
-    const recur__weights p = recur__weights_of(w->layer, w->layer->params, l, d);
-    lane a = { .slots = share(w->history.slots, index, w->N * w->S), .c = share(w->history.c, index, w->N * w->H),
-               .u = share(w->history.u, index, w->N * w->H), .y = y ? y + d * w->H : NULL, .zero_start = !pass->state,
+    const int64_t ld = l * w->D + d;
+    lane a = { .p = recur__weights_of(w->layer, w->layer->params, l, d), .slots = share(w->history.slots, ld, w->N * w->S),
+               .c = share(w->history.c, ld, w->N * w->H), .u = share(w->history.u, ld, w->N * w->H), .y = y ? y + d * w->H : NULL,
+               .panels = wants_panels(w) ? &scratch->panels : NULL, .zero_start = !w->pass->state,
                .reverse = recur__is_reverse(w->layer, d) };
-    float *value[RECUR__STATES] = { 0 };
-    for (int s = 0; s < w->cell->states; s++) {
-        value[s] = pass->state ? pass->state + (s * LD + ld) * BH : NULL;
-        a.state[s] = value[s] && w->packed->in_order ? value[s] : scratch->state[s];
-        if (a.state[s] != value[s]) recur__state_load(w->packed, w->H, value[s], a.state[s]);
-        if (record) memcpy(w->history.start[s] + ld * BH, a.state[s], (size_t)BH * sizeof(float));
-    }
-    project_input(w, &p, x, ids, scratch, a.slots);
-    run_steps(w, &p, &a);
-    for (int s = 0; s < w->cell->states; s++)
-        if (value[s] && a.state[s] != value[s]) recur__state_store(w->packed, w->H, a.state[s], value[s]);
+    load_states(w, &a, ld, scratch);
+    prepare_input(w, &a, x, ids, scratch);
+    if (a.panels) pack(w, &a, a.panels);
+    run_steps(w, &a, scratch);
+    store_states(w, &a, ld, scratch);
 }
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
 {
     recur__walk w = recur__walk_begin(layer, pass);
-    recur__forward_scratch scratch;
+    recur__forward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);
     recur__carve_forward(&w, &pass->shape, pass->room, &scratch);
     if (w.N == 0) return; /* states pass through unchanged */

@@ -52,6 +52,13 @@ static size_t chain_bytes(const block *b)
     return bytes;
 }
 
+static size_t chain_used(const block *b)
+{
+    size_t used = 0;
+    for (; b; b = b->newer) used += b->used;
+    return used;
+}
+
 recur_status recur_tape_create(recur_context *ctx, recur_tape **out)
 {
     RECUR__NOT_NULL(out);
@@ -179,14 +186,15 @@ unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
     return tape->scratch;
 }
 
-/* Room for all reservations in one piece: in an empty tape one block, else what is missing behind the records. */
+/* Room for all reservations in one piece: in an empty tape one block, else what the records have not used of it, behind them. */
 static bool reserve_records(recur_tape *tape, size_t bytes)
 {
-    if (tape->records) {
-        const block *b = tape->current;
-        return b->bytes - b->used >= bytes || next_block(tape, bytes);
-    }
     const size_t wanted = tape->reserved + bytes;
+    if (tape->records) {
+        const size_t used = chain_used(tape->first), missing = wanted > used ? wanted - used : 0;
+        const block *b = tape->current;
+        return b->bytes - b->used >= missing || next_block(tape, missing);
+    }
     if (wanted == 0 || (tape->first && tape->first->bytes >= wanted)) return true;
     block *made = new_block(tape, wanted);
     if (!made) return false;

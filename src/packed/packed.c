@@ -63,26 +63,30 @@ static void fill(recur_packed *p, const int64_t *lengths)
     p->serial = recur__serial();
 }
 
+/* Other arrays, with room for at least what the old ones had. */
+static recur_status grow(recur_packed *packed, int64_t batch, int64_t steps)
+{
+    recur_packed moved = *packed;
+    moved.most_batch = recur__max(batch, packed->most_batch);
+    moved.most_steps = recur__max(steps, packed->most_steps);
+    recur__carver carver = { 0 };
+    lay_out(&carver, moved.most_batch, moved.most_steps, &moved);
+    moved.grown_bytes = carver.used;
+    moved.grown = recur__alloc(packed->ctx, carver.used);
+    if (!moved.grown) return recur__no_memory(carver.used);
+    carver = (recur__carver){ .base = moved.grown };
+    lay_out(&carver, moved.most_batch, moved.most_steps, &moved);
+    recur__free(packed->ctx, packed->grown, packed->grown_bytes);
+    *packed = moved;
+    return RECUR_OK;
+}
+
 recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64_t *lengths, int64_t steps)
 {
     RECUR__NOT_NULL(packed);
     int64_t longest = 0;
     RECUR__TRY(check(batch, lengths, &steps, &longest));
-    if (!packed->memory || batch > packed->most_batch || longest > packed->most_steps) {
-        const int64_t B = recur__max(batch, packed->most_batch), T = recur__max(longest, packed->most_steps);
-        recur__carver carver = { 0 };
-        recur_packed moved = *packed;
-        lay_out(&carver, B, T, &moved);
-        const size_t bytes = carver.used;
-        void *memory = recur__alloc(packed->ctx, bytes);
-        if (!memory) return recur__no_memory(bytes);
-        carver = (recur__carver){ .base = memory };
-        lay_out(&carver, B, T, &moved);
-        recur__free(packed->ctx, packed->memory, packed->bytes);
-        *packed = moved;
-        packed->memory = memory, packed->bytes = bytes;
-        packed->most_batch = B, packed->most_steps = T;
-    }
+    if (batch > packed->most_batch || steps > packed->most_steps) RECUR__TRY(grow(packed, batch, steps));
     packed->batch = batch, packed->steps = steps, packed->longest = longest;
     fill(packed, lengths);
     return RECUR_OK;
@@ -92,21 +96,30 @@ recur_status recur_packed_create(recur_context *ctx, int64_t batch, const int64_
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    recur_packed *packed = recur__alloc(ctx, sizeof *packed);
-    if (!packed) return recur__no_memory(sizeof *packed);
-    *packed = (recur_packed){ .ctx = recur__context_retain(ctx) };
-    const recur_status status = recur_packed_reset(packed, batch, lengths, steps);
-    if (status) recur_packed_release(packed);
-    else *out = packed;
-    return status;
+    int64_t longest = 0;
+    RECUR__TRY(check(batch, lengths, &steps, &longest));
+    recur_packed made = { .batch = batch, .steps = steps, .longest = longest, .most_batch = batch, .most_steps = steps }, *packed;
+    recur__carver carver = { 0 };
+    recur__carve(&carver, 1, sizeof made);
+    lay_out(&carver, batch, steps, &made);
+    made.bytes = carver.used;
+    carver = (recur__carver){ .base = recur__alloc(ctx, made.bytes) };
+    if (!carver.base) return recur__no_memory(made.bytes);
+    packed = recur__carve(&carver, 1, sizeof made);
+    lay_out(&carver, batch, steps, &made);
+    made.ctx = recur__context_retain(ctx);
+    *packed = made;
+    fill(packed, lengths);
+    *out = packed;
+    return RECUR_OK;
 }
 
 void recur_packed_release(recur_packed *packed)
 {
     if (!packed) return;
     recur_context *ctx = packed->ctx;
-    recur__free(ctx, packed->memory, packed->bytes);
-    recur__free(ctx, packed, sizeof *packed);
+    recur__free(ctx, packed->grown, packed->grown_bytes);
+    recur__free(ctx, packed, packed->bytes);
     recur_context_release(ctx);
 }
 

@@ -7,9 +7,10 @@
 /* Sequences sorted by length, stably, the longest first: "place" is where a sequence stands in that order. */
 struct recur_packed {
     recur_context *ctx;
-    void *memory;
-    size_t bytes;
-    int64_t most_batch, most_steps; /* what memory has room for */
+    size_t bytes;                   /* of the handle and its first arrays: one allocation */
+    void *grown;                    /* arrays of a larger layout, if reset asked for one */
+    size_t grown_bytes;
+    int64_t most_batch, most_steps; /* what the arrays have room for */
     uint64_t serial;                /* of this layout; 0: one step of a hand-written loop */
     int64_t batch, steps, rows;     /* B, T, N */
     int64_t longest;                /* steps that have rows */

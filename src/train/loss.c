@@ -66,7 +66,6 @@ static recur_status check_options(const recur__loss_kind *kind, const recur_loss
     if (!kind) return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: kind %d is unknown", (int)o->kind);
     if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit", (unsigned)o->flags);
-    if (o->reserved) return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: reserved must be NULL");
     RECUR__TRY(check_kind_has(kind, o));
     if (!(o->smoothing >= 0 && o->smoothing < 1))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: smoothing is %g; it must be in [0,1)", o->smoothing);

@@ -78,7 +78,6 @@ static void structs(void)
     MEMBER(recur_loss_options, classes);
     MEMBER(recur_loss_options, class_weight);
     MEMBER(recur_loss_options, positive_weight);
-    MEMBER(recur_loss_options, reserved);
 
     STRUCT(recur_optimizer_options);
     MEMBER(recur_optimizer_options, size);

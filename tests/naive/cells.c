@@ -17,10 +17,7 @@
 
 #include "naive/naive.h"
 
-static double sigmoid(double a)
-{
-    return 1 / (1 + exp(-a));
-}
+static double sigmoid(double a) { return 1 / (1 + exp(-a)); }
 
 int64_t naive_gates(int kind)
 {

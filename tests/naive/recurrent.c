@@ -22,14 +22,8 @@ static double *zeros(int64_t count)
     return p;
 }
 
-static int64_t directions(const naive_recurrent *net)
-{
-    return (net->forward ? 1 : 0) + (net->reverse ? 1 : 0);
-}
-static int64_t width(const naive_recurrent *net, int64_t k)
-{
-    return k ? directions(net) * net->H : net->I;
-}
+static int64_t directions(const naive_recurrent *net) { return (net->forward ? 1 : 0) + (net->reverse ? 1 : 0); }
+static int64_t width(const naive_recurrent *net, int64_t k) { return k ? directions(net) * net->H : net->I; }
 
 /* Parameters of the cell of layer k and direction d, and their gradients; returns how many there are in all before the next. */
 static int64_t cell_at(const naive_recurrent *net, int64_t k, int64_t d, const double *params, double *dparams,
@@ -53,15 +47,9 @@ static int64_t cell_at(const naive_recurrent *net, int64_t k, int64_t d, const d
     return at;
 }
 
-int64_t naive_count(const naive_recurrent *net)
-{
-    return cell_at(net, net->L, 0, NULL, NULL, NULL, NULL);
-}
+int64_t naive_count(const naive_recurrent *net) { return cell_at(net, net->L, 0, NULL, NULL, NULL, NULL); }
 
-static int is_reverse(const naive_recurrent *net, int64_t d)
-{
-    return net->reverse && (!net->forward || d == 1);
-}
+static int is_reverse(const naive_recurrent *net, int64_t d) { return net->reverse && (!net->forward || d == 1); }
 
 /* One layer, one direction, one sequence: X [T][in] → half of Y [T][DH]. */
 static void forward(const naive_recurrent *net, const naive_cell *cell, int64_t d, int64_t T, const double *X,
@@ -118,10 +106,7 @@ static int64_t state_at(const naive_recurrent *net, const naive_pass *p, int64_t
     return (m * p->B + b) * net->H;
 }
 
-static void copy(double *to, const double *from, int64_t count)
-{
-    memcpy(to, from, (size_t)count * sizeof *to);
-}
+static void copy(double *to, const double *from, int64_t count) { memcpy(to, from, (size_t)count * sizeof *to); }
 
 static void forward_sequence(const naive_recurrent *net, naive_pass *p, sequence *q)
 {

@@ -36,10 +36,7 @@ void give_back(void)
     if (written) fail_msg("%lld bytes were written behind the end of arrays", (long long)written);
 }
 
-float *floats(int64_t count)
-{
-    return bytes_of(count, sizeof(float));
-}
+float *floats(int64_t count) { return bytes_of(count, sizeof(float)); }
 
 float *zeros(int64_t count)
 {
@@ -86,15 +83,9 @@ void dice(uint64_t seed)
     for (int i = 0; i < 8; i++) roll();
 }
 
-int64_t below(int64_t n)
-{
-    return (int64_t)((roll() >> 16) % (uint64_t)n);
-}
+int64_t below(int64_t n) { return (int64_t)((roll() >> 16) % (uint64_t)n); }
 
-float between(double low, double high)
-{
-    return (float)(low + (high - low) * (double)(roll() >> 11) * 0x1p-53);
-}
+float between(double low, double high) { return (float)(low + (high - low) * (double)(roll() >> 11) * 0x1p-53); }
 
 float *randoms(int64_t count, double scale)
 {

@@ -45,10 +45,7 @@ void support_forget(void)
     assert_int_equal(recur_tape_set_seed(NULL, 0), RECUR_E_ARGUMENT);
 }
 
-static bool digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
+static bool digit(char c) { return c >= '0' && c <= '9'; }
 
 /* Whether a sentence has a word; a number must not be part of a longer one. */
 static bool has_word(const char *sentence, const char *word, size_t length)

@@ -17,6 +17,7 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
     if (bytes == 0 || align == 0 || align > 64 || (align & (align - 1)) != 0) c->mistakes++;
     if (c->until_failure == 0) {
         if (c->once) c->until_failure = -1;
+        c->refusals++;
         return NULL;
     }
     if (c->until_failure > 0) c->until_failure--;
@@ -76,10 +77,7 @@ void close_context(recur_context *ctx)
                  (long long)shared.mistakes);
 }
 
-recur_context *reference_context(void)
-{
-    return counting_context(&shared, RECUR_ISA_REF);
-}
+recur_context *reference_context(void) { return counting_context(&shared, RECUR_ISA_REF); }
 
 recur_context *next_context(recur_context *before)
 {

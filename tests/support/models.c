@@ -93,10 +93,7 @@ static void forward(const recur_layer *layer, run *r, recur_tape *tape)
     r->sn = state_values(state);
 }
 
-void run_forward(const recur_layer *layer, run *r)
-{
-    forward(layer, r, NULL);
-}
+void run_forward(const recur_layer *layer, run *r) { forward(layer, r, NULL); }
 
 void run_both(recur_context *ctx, const recur_layer *layer, run *r)
 {

@@ -82,6 +82,7 @@ typedef struct counter {
     size_t bytes;                /* now alive */
     int64_t until_failure;       /* so many still succeed; negative: all do */
     bool once;                   /* only one fails, then all succeed */
+    int64_t refusals;            /* how often it failed */
     int64_t mistakes;            /* frees with another number of bytes, of unknown memory, writes behind the end */
 } counter;
 

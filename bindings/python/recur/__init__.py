@@ -1,0 +1,53 @@
+"""Recurrent neural networks on a CPU: librecur for Python, with the names and argument orders of PyTorch.
+
+    net = recur.Sequential(recur.LSTM(8, 4), recur.Last(), recur.Linear(4, 4))
+    criterion, adam = recur.CrossEntropyLoss(), recur.Adam(net, lr=0.005)
+    for x, labels in batches:
+        adam.zero_grad()
+        y = net(x)                            # float32 arrays, ids, or packed sequences
+        loss, grad = criterion(y, labels)     # value and gradient
+        net.backward(grad)                    # fills net.grads
+        recur.clip_grad_norm_(net, 1.0)
+        adam.step()
+
+Everything is NumPy. `recur.c` has every function of the C library.
+"""
+from . import c
+from ._library import PATH as library_path
+from .cells import GRUCell, LSTMCell, RNNCell
+from .compose import Group, Sequential
+from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
+from .errors import (
+    ArgumentError,
+    Error,
+    FileError,
+    FormatError,
+    MissingError,
+    NumericError,
+    OrderError,
+    OutOfMemoryError,
+    ShapeError,
+    UnsupportedError,
+)
+from .files import File, load, save
+from .layers import Dropout, Embedding, Last, Linear, ReLU, Sigmoid, Tanh
+from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .module import Module
+from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
+from .packed import (
+    Layout,
+    PackedSequence,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+    unpack_sequence,
+    unpad_sequence,
+)
+from .recurrent import GRU, LSTM, RNN
+from .sampling import random, sample
+from .settings import Context, manual_seed, set_default_context, set_num_threads
+from .state import State
+
+__version__ = ".".join(map(str, c._api.VERSION))
+__all__ = [name for name in dir() if not name.startswith("_")]

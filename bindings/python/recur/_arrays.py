@@ -1,0 +1,64 @@
+"""Arrays of the user's on their way in: what is accepted, and in which words it is refused."""
+import numpy as np
+
+F32 = np.dtype(np.float32)
+INT32 = np.iinfo(np.int32)
+
+
+def to_numpy(value, name="x") -> np.ndarray:
+    """An array without a copy where there is one inside: NumPy's, or a torch tensor's."""
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        return value.detach().cpu().numpy()
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def floats(value, name, shape=None) -> np.ndarray:
+    """float32, contiguous; -1 in shape stands for any size."""
+    array = to_numpy(value, name)
+    if array.dtype != F32:
+        raise TypeError(f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)")
+    if shape is not None:
+        check_shape(array, name, shape)
+    return np.ascontiguousarray(array) if array.ndim else array
+
+
+def check_shape(array, name, shape) -> None:
+    if array.ndim != len(shape) or any(n not in (-1, m) for n, m in zip(shape, array.shape)):
+        wanted = tuple("any" if n == -1 else n for n in shape)
+        raise ValueError(f"{name} must have shape {str(wanted).replace(chr(39), '')}, not {array.shape}")
+
+
+def ids(value, name) -> np.ndarray:
+    """Integers of any type as int32: a copy, which no other thread can change after it has been checked."""
+    array = to_numpy(value, name)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, not {array.dtype}")
+    if array.size and (int(array.min()) < INT32.min or int(array.max()) > INT32.max):
+        raise ValueError(f"{name}: {array.min()} to {array.max()} do not fit into 32 bits")
+    return np.array(array, np.int32, order="C", copy=True)
+
+
+def rows_or_ids(value, name="x") -> tuple:
+    """(array, whether it holds ids): integers are ids, float32 are rows."""
+    array = to_numpy(value, name)
+    if array.dtype.kind in "iu":
+        return ids(array, name), True
+    return floats(array, name), False
+
+
+def size(value, name, least=1) -> int:
+    """A whole number in the user's words; the library checks the rest."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, not bool")
+    try:
+        number = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+    if number < least:
+        raise ValueError(f"{name} is {number}: it must be at least {least}")
+    return number

@@ -1,0 +1,146 @@
+"""Arguments of Python made into arguments of C, one converter for each type the headers use.
+
+A converter takes (value, name) and gives (checked, passed): what the size rules look at, and what ctypes hands over.
+"""
+import ctypes
+import os
+
+import numpy as np
+
+from . import _api
+from ._handles import CLASSES
+from ._numbers import INTEGERS, check_integer, check_number, encode
+from ._structs import STRUCTS
+
+IDS = {"const int32_t *": np.int32, "const int64_t *": np.int64}
+
+
+def integer(ctype):
+    return lambda value, name: (number := check_integer(value, ctype, name), number)
+
+
+def number(value, name):
+    checked = check_number(value, name)
+    return checked, checked
+
+
+def text(value, name):
+    if isinstance(value, os.PathLike):
+        value = os.fsencode(value)
+    checked = encode(value, name)
+    return checked, checked
+
+
+def handle(kind):
+    expected = CLASSES[kind]
+
+    def convert(value, name):
+        if value is None:
+            return None, None
+        if not isinstance(value, expected):
+            raise TypeError(f"{name}: a {kind} is needed, not {type(value).__name__}")
+        return value, value.owned
+
+    return convert
+
+
+def array(dtype, writes):
+    def convert(value, name):
+        if value is None:
+            return None, None
+        if not isinstance(value, np.ndarray) or (dtype is not None and value.dtype != dtype) or value.dtype.hasobject:
+            wanted = f"an array of {np.dtype(dtype)}" if dtype is not None else "an array of plain numbers"
+            given = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(f"{name}: {wanted} is needed, not {given}")
+        if not value.flags.c_contiguous:
+            raise ValueError(f"{name}: its numbers must lie one after the other (numpy.ascontiguousarray), strides are {value.strides}")
+        if writes and not value.flags.writeable:
+            raise ValueError(f"{name}: the array is read-only, and results go there")
+        return value, value.__array_interface__["data"][0]
+
+    return convert
+
+
+def integers(dtype):
+    """Ids, lengths: any integers, copied, so that no other thread can change what has been checked."""
+    limits = np.iinfo(dtype)
+
+    def convert(value, name):
+        if value is None:
+            return None, None
+        given = np.asarray(value)
+        if given.size == 0 and given.dtype == np.float64 and not isinstance(value, np.ndarray):
+            given = given.astype(dtype)
+        if given.dtype.kind not in "iu":
+            raise TypeError(f"{name}: integers are needed, not {given.dtype}")
+        if given.size and (int(given.min()) < limits.min or int(given.max()) > limits.max):
+            raise ValueError(f"{name}: {given.min()} to {given.max()} do not fit into {np.dtype(dtype)}")
+        copied = np.array(given, dtype, order="C", copy=True)
+        return copied, copied.__array_interface__["data"][0]
+
+    return convert
+
+
+def data(value, name):
+    """const void *: bytes of a file, or an array to move rows from."""
+    if isinstance(value, np.ndarray):
+        return array(None, False)(value, name)
+    if value is None:
+        return None, None
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{name}: bytes are needed, not {type(value).__name__}")
+    copied = bytes(value)
+    return copied, copied
+
+
+def struct(kind):
+    expected = STRUCTS[kind]
+
+    def convert(value, name):
+        if value is None:
+            return None, None
+        if isinstance(value, dict):
+            value = expected(**value)
+        if not isinstance(value, expected):
+            raise TypeError(f"{name}: a {kind} (or a dict of its members) is needed, not {type(value).__name__}")
+        return value, ctypes.byref(value)
+
+    return convert
+
+
+def texts(value, name):
+    if value is None:
+        return None, None
+    encoded = [encode(v, name) for v in value]
+    return encoded, (ctypes.c_char_p * max(len(encoded), 1))(*encoded)
+
+
+def handles(kind):
+    one = handle(kind)
+
+    def convert(value, name):
+        if value is None:
+            return None, None
+        owned = [one(v, f"{name}[{i}]")[1] for i, v in enumerate(value)]
+        passed = (ctypes.c_void_p * max(len(owned), 1))(*[o.value if o else None for o in owned])
+        passed.keep = owned
+        return owned, passed
+
+    return convert
+
+
+def make_converters() -> dict:
+    table = {ctype: integer(ctype) for ctype in INTEGERS}
+    table.update({"double": number, "const char *": text, "const char *const *": texts, "const void *": data})
+    table.update({"const float *": array(np.float32, False), "float *": array(np.float32, True)})
+    table.update({"int32_t *": array(np.int32, True), "void *": array(None, True)})
+    table.update({ctype: integers(dtype) for ctype, dtype in IDS.items()})
+    for kind in _api.HANDLES:
+        table[f"{kind} *"] = table[f"const {kind} *"] = handle(kind)
+        table[f"{kind} *const *"] = handles(kind)
+    for kind in _api.STRUCTS:
+        table[f"const {kind} *"] = struct(kind)
+    return table
+
+
+CONVERTERS = make_converters()

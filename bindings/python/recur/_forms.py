@@ -1,0 +1,88 @@
+"""The forms in which a batch comes in, and in which results go back: packed, dense over time, or plain rows.
+
+Every form turns the user's array into packed rows [N][...] and rows into the user's form again. Rows are N, or one for
+each sequence behind a `last`.
+"""
+import numpy as np
+
+from ._arrays import floats
+from .packed import Layout, PackedSequence, as_packed, is_packed
+
+
+class Packed:
+    def __init__(self, value):
+        self.layout = as_packed(value).layout
+
+    def rows(self, value):
+        return as_packed(value).data
+
+    def shaped(self, rows, per_sequence):
+        return rows if per_sequence else PackedSequence.of(rows, self.layout)
+
+    def gradient(self, value, width, per_sequence):
+        """dy as rows."""
+        if is_packed(value) and not per_sequence:
+            value = as_packed(value).data
+        return floats(value, "grad", (self.layout.batch if per_sequence else self.layout.rows, width))
+
+    def state(self, array):
+        return array
+
+    states = state
+
+
+class Dense:
+    """[T][B]... , [B][T]... with batch_first, or [T]... of one sequence (unbatched)."""
+
+    def __init__(self, shape, ndim, batch_first):
+        self.unbatched = len(shape) == ndim - 1
+        if not self.unbatched and len(shape) != ndim:
+            raise ValueError(f"x must have {ndim} dimensions (or {ndim - 1} for a single sequence), not shape {shape}")
+        self.batch_first = batch_first and not self.unbatched
+        steps, batch = (shape[0], 1) if self.unbatched else shape[1::-1] if batch_first else shape[:2]
+        self.steps, self.batch = steps, batch
+        self.layout = Layout.dense(steps, batch)
+
+    def rows(self, value):
+        if self.batch_first:
+            value = np.ascontiguousarray(value.swapaxes(0, 1))
+        return value.reshape(self.layout.rows, *value.shape[1 if self.unbatched else 2 :])
+
+    def shaped(self, rows, per_sequence):
+        if per_sequence:
+            return rows[0] if self.unbatched else rows
+        if self.unbatched:
+            return rows
+        y = rows.reshape(self.steps, self.batch, -1) if rows.size else rows.reshape(self.steps, self.batch, rows.shape[1])
+        return y.swapaxes(0, 1) if self.batch_first else y
+
+    def gradient(self, value, width, per_sequence):
+        if per_sequence:
+            return floats(value, "grad", (width,) if self.unbatched else (self.batch, width)).reshape(self.batch, width)
+        lead = (self.steps,) if self.unbatched else (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
+        return self.rows(floats(value, "grad", (*lead, width)))
+
+    def state(self, array):
+        """[L*D][H] of a single sequence becomes [L*D][1][H]."""
+        return array[:, None] if self.unbatched else array
+
+    def states(self, array):
+        return array[:, 0] if self.unbatched else array
+
+
+class Rows:
+    """Any shape in front: every row stands for itself."""
+
+    def __init__(self, shape, is_ids):
+        self.lead = tuple(shape) if is_ids else tuple(shape[:-1])
+        n = int(np.prod(self.lead, dtype=np.int64))
+        self.layout = Layout.dense(1, n)
+
+    def rows(self, value):
+        return value.reshape(self.layout.rows, *value.shape[len(self.lead) :])
+
+    def shaped(self, rows, per_sequence):
+        return rows.reshape(*self.lead, rows.shape[1])
+
+    def gradient(self, value, width, per_sequence):
+        return floats(value, "grad", (*self.lead, width)).reshape(-1, width)

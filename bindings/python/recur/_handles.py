@@ -1,0 +1,77 @@
+"""Handles: objects of the library with the life of Python objects.
+
+A handle and every call that is under way hold an _Owned, which gives the object back when nobody holds it any more. So a
+handle may be released while another thread runs on it: the call ends first.
+"""
+import ctypes
+import threading
+
+from . import _api
+
+# What the headers call "one at a time": calls on the same one wait for each other.
+EXCLUSIVE = {"recur_state", "recur_tape", "recur_optimizer", "recur_file"}
+
+
+class _Owned(ctypes.c_void_p):
+    """A pointer that is given back with its last reference. As an argument, ctypes holds it until the call is over."""
+
+    def hold(self, release, exclusive: bool, keep=None):
+        self.give_back = release
+        self.keep = keep  # what it is borrowed from, or what must live as long
+        self.lock = threading.Lock() if exclusive else None
+        self.users, self.count_lock = 0, threading.Lock()
+        return self
+
+    def __del__(self):
+        if self.value and getattr(self, "give_back", None):
+            self.give_back(ctypes.c_void_p(self.value))
+            self.value = None
+
+
+class Handle:
+    """Base of all handles. Made by the functions of recur.c, never by hand."""
+
+    __slots__ = ("_owned", "_facts", "__weakref__")
+    kind = ""
+
+    def __init__(self, *_args, **_more):
+        raise TypeError(f"a {self.kind or 'handle'} is made by the library's functions only")
+
+    @property
+    def owned(self) -> _Owned:
+        owned = self._owned
+        if owned is None:
+            raise RuntimeError(f"this {self.kind} has been released")
+        return owned
+
+    @property
+    def released(self) -> bool:
+        return self._owned is None
+
+    def release(self) -> None:
+        """Gives the object back as soon as no call and no array needs it. Twice is fine."""
+        self._owned = None
+
+    def __repr__(self):
+        return f"<{self.kind}{', released' if self.released else ''}>"
+
+    def __reduce__(self):
+        raise TypeError(f"a {self.kind} cannot be copied or pickled; use the library's own functions")
+
+
+CLASSES = {name: type(name, (Handle,), {"kind": name, "__slots__": ()}) for name in _api.HANDLES}
+
+
+def make(kind: str, address: int, release, keep=None) -> Handle:
+    handle = object.__new__(CLASSES[kind])
+    handle._owned = _Owned(address).hold(release, kind in EXCLUSIVE, keep)
+    handle._facts = None
+    return handle
+
+
+class View:
+    """What NumPy makes an array of that keeps its memory's owner alive."""
+
+    def __init__(self, owned: _Owned, address: int, count: int):
+        self.owned = owned
+        self.__array_interface__ = {"data": (address, False), "shape": (count,), "typestr": "<f4", "version": 3}

@@ -1,0 +1,110 @@
+"""How many numbers each array argument must hold, for every function that takes one.
+
+A rule gets the arguments by name and gives the least sizes by name: numbers for arrays with a type, bytes for void
+pointers. Where a handle is NULL or a number negative the library refuses the call before it looks at any array.
+"""
+from . import _api
+
+PADDED = (_api.CONSTANTS["RECUR_LAYOUT_BATCH_FIRST"], _api.CONSTANTS["RECUR_LAYOUT_TIME_FIRST"])
+
+
+def rules(ask) -> dict:
+    """`ask` has the queries of the library as attributes: they take handles and give numbers."""
+
+    def a_pass(a):
+        layer, packed = a["layer"], a["packed"]
+        if layer is None or packed is None:
+            return {}
+        n, rows, (inputs, outputs) = ask.rows_in(packed), ask.rows_out(layer, packed), ask.widths(layer)
+        x, y = n * inputs, rows * outputs
+        return {"x": x, "ids": n, "y": y, "dy": y, "dx": x, "dparams": ask.count(layer)}
+
+    def step(a):
+        layer, state = a["layer"], a["state"]
+        if layer is None or state is None:
+            return {}
+        B, (inputs, outputs) = ask.streams(state), ask.widths(layer)
+        return {"x": B * inputs, "ids": B, "y": B * outputs}
+
+    def cell_step(a):
+        cell, state = a["cell"], a.get("state", a.get("dstate"))
+        if cell is None or state is None:
+            return {}
+        layer = ask.layer_of(cell)
+        B, (inputs, outputs) = ask.streams(state), ask.widths(layer)
+        sizes = {"x": B * inputs, "dx": B * inputs, "ids": B, "y": B * outputs, "dy": B * outputs}
+        return {**sizes, "dparams": ask.count(layer)}
+
+    def count(*names):
+        return lambda a: dict.fromkeys(names, a["count"])
+
+    def move(rows, other):
+        def rule(a):
+            packed, unit = a["packed"], a["row_bytes"]
+            if packed is None:
+                return {}
+            n = ask.rows_in(packed)
+            far = ask.batch(packed) * ask.steps(packed) if a["layout"] in PADDED else n
+            return {rows: n * unit, other: far * unit}
+
+        return rule
+
+    def gather(a):
+        if a["packed"] is None:
+            return {}
+        n, B = ask.rows_in(a["packed"]), ask.batch(a["packed"])
+        return {"steps": B, "rows": n * a["row_bytes"], "to": B * a["row_bytes"]}
+
+    def weights(a):
+        options = a["options"]
+        if options is not None:
+            for name in ("class_weight", "positive_weight"):
+                room = options.room(name)
+                if getattr(options, name) and options.classes > room:
+                    raise ValueError(f"options.{name}: {options.classes} numbers are needed (classes), there are {room}")
+        return {}
+
+    def added(a):
+        info = a["info"]
+        if info is None or not 0 <= info.rank <= 4:
+            return {}
+        product = 1
+        for n in info.dim[: info.rank]:
+            product *= max(n, 0)
+        return {"from": product}
+
+    def loss(a):
+        y = a["rows"] * a.get("classes", a.get("features", 0))
+        return {"y": y, "target": y, "dy": y, "labels": a["rows"]}
+
+    return {
+        "recur_layer_forward": a_pass,
+        "recur_layer_forward_ids": a_pass,
+        "recur_layer_backward": a_pass,
+        "recur_layer_backward_ids": a_pass,
+        "recur_layer_step": step,
+        "recur_layer_step_ids": step,
+        "recur_cell_step": cell_step,
+        "recur_cell_step_ids": cell_step,
+        "recur_cell_step_backward": cell_step,
+        "recur_cell_step_backward_ids": cell_step,
+        "recur_compose_create": count("names", "parts"),
+        "recur_packed_create": lambda a: {"lengths": a["batch"]},
+        "recur_packed_reset": lambda a: {"lengths": a["batch"]},
+        "recur_packed_pack": move("rows", "from"),
+        "recur_packed_unpack": move("rows", "to"),
+        "recur_packed_gather": gather,
+        "recur_state_read": count("to"),
+        "recur_state_write": count("from"),
+        "recur_loss_create": weights,
+        "recur_loss_classes": loss,
+        "recur_loss_values": loss,
+        "recur_optimizer_step": count("params", "grads"),
+        "recur_clip_norm": count("grads"),
+        "recur_clip_norm_inf": count("grads"),
+        "recur_clip_value": count("grads"),
+        "recur_sample": lambda a: {"logits": a["rows"] * a["classes"], "ids": a["rows"]},
+        "recur_file_open_memory": lambda a: {"data": a["bytes"]},
+        "recur_file_read": count("to"),
+        "recur_file_add": added,
+    }

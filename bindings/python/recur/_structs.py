@@ -1,0 +1,94 @@
+"""The structs of the headers as ctypes structures that check what is put into them."""
+import ctypes
+
+import numpy as np
+
+from . import _api
+from ._numbers import INTEGERS, check_integer, check_number, encode
+
+CALLBACKS = {
+    "alloc": ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t),
+    "free": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t),
+}
+
+
+class Struct(ctypes.Structure):
+    """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied."""
+
+    def __init__(self, **members):
+        super().__init__()
+        object.__setattr__(self, "_arrays", {})
+        if "size" in self._ctypes:
+            members = {"size": ctypes.sizeof(self), **members}
+        for name, value in members.items():
+            if name not in self._ctypes:
+                raise TypeError(f"{type(self).__name__} has no member {name}: it has {', '.join(self._ctypes)}")
+            setattr(self, name, value)
+
+    def __setattr__(self, name, value):
+        if name in getattr(self, "_ctypes", {}):
+            value = self._checked(name, value)
+        super().__setattr__(name, value)
+
+    def _checked(self, name, value):
+        ctype, length = self._ctypes[name]
+        where = f"{type(self).__name__}.{name}"
+        if length:
+            values = [check_integer(v, ctype, where) for v in value]
+            if len(values) > length:
+                raise ValueError(f"{where} has room for {length} numbers, not {len(values)}")
+            return (INTEGERS[ctype] * length)(*values, *[1] * (length - len(values)))
+        if name == "size" and ctype == "uint32_t" and check_integer(value, ctype, where) > ctypes.sizeof(self):
+            raise ValueError(f"{where}: {value} is more than the {ctypes.sizeof(self)} bytes there are")
+        if ctype in INTEGERS:
+            return check_integer(value, ctype, where)
+        if ctype == "double":
+            return check_number(value, where)
+        if ctype == "const char *":
+            return encode(value, where)
+        if ctype == "const float *":
+            return self._array(name, value)
+        if ctype == "const recur_allocator *" and isinstance(value, STRUCTS["recur_allocator"]):
+            self._arrays[name] = value
+            return ctypes.pointer(value)
+        return value
+
+    def _array(self, name, value):
+        self._arrays[name] = array = None if value is None else np.array(value, np.float32).ravel()
+        return None if value is None else array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+
+    def room(self, name) -> int:
+        """Numbers behind a pointer member."""
+        array = self._arrays.get(name)
+        return 0 if array is None else array.size
+
+
+def _field(ctype, name, length):
+    if ctype == "function":
+        return CALLBACKS[name]
+    if length:
+        return INTEGERS[ctype] * length
+    if ctype in INTEGERS:
+        return INTEGERS[ctype]
+    if ctype == "const recur_allocator *":
+        return ctypes.POINTER(STRUCTS["recur_allocator"])
+    simple = {
+        "double": ctypes.c_double,
+        "const char *": ctypes.c_char_p,
+        "const float *": ctypes.POINTER(ctypes.c_float),
+        "void *": ctypes.c_void_p,
+        "const void *": ctypes.c_void_p,
+    }
+    return simple[ctype]
+
+
+STRUCTS: dict = {}
+for _name, _members in _api.STRUCTS.items():
+    STRUCTS[_name] = type(
+        _name,
+        (Struct,),
+        {
+            "_fields_": [(name, _field(ctype, name, length)) for ctype, name, length in _members],
+            "_ctypes": {name: (ctype, length) for ctype, name, length in _members},
+        },
+    )

@@ -1,0 +1,290 @@
+"""The functions of the C API under their own names, made from the headers' tables.
+
+    from recur import c
+    layer = c.recur_linear_create(None, 4, 2, 0)        # out-parameters are results
+    y = numpy.empty((3, 2), numpy.float32)
+    c.recur_layer_forward(layer, packed, x, None, y, None)
+
+Arguments are those of C, in its order, without the out-parameters: these come back (a tuple, if there are several). A
+failure is an exception with the library's sentence. Handles are objects that keep what they need alive; arrays are NumPy's,
+and must have the type, the order in memory and the room that the function needs, which is checked. None is NULL. Structs
+are classes here too (`c.recur_recurrent_options(cell=c.RECUR_CELL_LSTM, input_size=3, hidden_size=4)`); a dict does as
+well. docs and header comments of the C library describe each function.
+"""
+import contextlib
+import ctypes
+import types
+
+import numpy as np
+
+from . import _api, _sizes
+from ._convert import CONVERTERS
+from ._handles import CLASSES, EXCLUSIVE, View, make
+from ._library import LIBRARY
+from ._numbers import INTEGERS
+from ._structs import STRUCTS
+from .errors import raise_status
+
+SCALARS_OUT = {"double *": ctypes.c_double, "int64_t *": ctypes.c_int64, "size_t *": ctypes.c_size_t}
+RESULTS = {**INTEGERS, "void": None, "double": ctypes.c_double, "const char *": ctypes.c_char_p}
+_kept: list = []  # allocators: what they made may outlive every handle that Python has
+
+
+def _c_type(ctype):
+    """How ctypes passes a type: integers and doubles as they are, every pointer as an address."""
+    if ctype in INTEGERS:
+        return INTEGERS[ctype]
+    return {"double": ctypes.c_double, "const char *": ctypes.c_char_p}.get(ctype, ctypes.c_void_p)
+
+
+def _raw(name):
+    """The function itself, with all its types set."""
+    ret, args = _api.FUNCTIONS[name]
+    function = LIBRARY[name]
+    function.argtypes = [_c_type(ctype) for ctype, _ in args]
+    function.restype = RESULTS.get(ret, ctypes.c_void_p)
+    return function
+
+
+RAW = {name: _raw(name) for name in _api.FUNCTIONS}
+
+
+# ---- what functions give back ---------------------------------------------------------------------
+
+
+def _out_kind(ctype, name):
+    """'handle', 'struct', 'scalar' for an out-parameter, None for an argument."""
+    if ctype.endswith(" **") and ctype[:-3] in CLASSES:
+        return "handle"
+    if ctype[:-2] in STRUCTS and not ctype.startswith("const"):
+        return "struct"
+    return "scalar" if ctype in SCALARS_OUT else None
+
+
+def _plain(struct):
+    """A struct that the library filled in, as a namespace: its texts are copies that live on their own."""
+    members = {}
+    for name, (ctype, length) in struct._ctypes.items():
+        value = getattr(struct, name)
+        if ctype == "const char *":
+            value = value.decode(errors="replace") if value is not None else None
+        members[name] = tuple(value) if length else value
+    members.pop("size")
+    return types.SimpleNamespace(**members)
+
+
+def _new_out(ctype, kind):
+    if kind == "handle":
+        return ctypes.c_void_p()
+    return STRUCTS[ctype[:-2]]() if kind == "struct" else SCALARS_OUT[ctype]()
+
+
+def _finish_out(out, ctype, kind, keep):
+    if kind == "handle":
+        name = ctype[:-3]
+        return make(name, out.value, RAW[f"{name}_release"], keep)
+    return _plain(out) if kind == "struct" else out.value
+
+
+# ---- calling ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _pinned(owned, writes):
+    """A layout that a call reads must not be reset by another thread meanwhile."""
+    with owned.count_lock:
+        if owned.users < 0 or (writes and owned.users > 0):
+            raise RuntimeError("another thread is using this recur_packed")
+        owned.users += -1 if writes else 1
+    try:
+        yield
+    finally:
+        with owned.count_lock:
+            owned.users -= -1 if writes else 1
+
+
+class Function:
+    """A function of the library. `prototype` is its C declaration."""
+
+    def __init__(self, name):
+        self.__name__ = self.__qualname__ = name
+        self.ret, args = _api.FUNCTIONS[name]
+        self.raw = RAW[name]
+        self.fallible = self.ret == "recur_status"
+        self.plan = [(ctype, arg, _out_kind(ctype, arg)) for ctype, arg in args]
+        self.inputs = [(arg, CONVERTERS[ctype]) for ctype, arg, out in self.plan if not out]
+        self.prototype = f"{self.ret} {name}({', '.join(f'{t} {a}' for t, a in args) or 'void'})"
+        self.__doc__ = self.prototype
+        self.shared = [a for t, a, _ in self.plan if t in ("recur_packed *", "const recur_packed *")]
+        self.locked = [a for t, a, o in self.plan if not o and t.replace("const ", "")[:-2] in EXCLUSIVE]
+        self.size_rule = None
+
+    def __repr__(self):
+        return f"<C function {self.prototype}>"
+
+    def __call__(self, *given):
+        if len(given) != len(self.inputs):
+            names = ", ".join(name for name, _ in self.inputs)
+            raise TypeError(f"{self.__name__} takes ({names}), {len(given)} given")
+        checked, passed = {}, {}
+        for value, (name, convert) in zip(given, self.inputs):
+            checked[name], passed[name] = convert(value, name)
+        if not self.locked and not self.shared:
+            return self._call(checked, passed)
+        with contextlib.ExitStack() as stack:
+            owned = {id(o): o for o in (passed[name] for name in self.locked) if o is not None}
+            for key in sorted(owned):
+                stack.enter_context(owned[key].lock)
+            for name in self.shared:
+                if passed[name] is not None:
+                    stack.enter_context(_pinned(passed[name], self.__name__ == "recur_packed_reset"))
+            return self._call(checked, passed)
+
+    def _call(self, checked, passed):
+        if self.size_rule:
+            self._check_sizes(checked)
+        outs, arguments = [], []
+        for ctype, name, kind in self.plan:
+            if kind:
+                outs.append((_new_out(ctype, kind), ctype, kind))
+                arguments.append(ctypes.byref(outs[-1][0]))
+            else:
+                arguments.append(passed[name])
+        result = self.raw(*arguments)
+        if self.fallible:
+            if result < 0:
+                raise_status(result, RAW["recur_last_error"]().decode(errors="replace"))
+            results = [_finish_out(out, ctype, kind, None) for out, ctype, kind in outs]
+            return None if not results else results[0] if len(results) == 1 else tuple(results)
+        return result.decode(errors="replace") if isinstance(result, bytes) else result
+
+    def _check_sizes(self, checked):
+        for name, needed in self.size_rule(checked).items():
+            value = checked.get(name)
+            if value is None:
+                continue
+            in_bytes = isinstance(value, bytes) or (isinstance(value, np.ndarray) and _is_void(self.plan, name))
+            room = value.nbytes if in_bytes and isinstance(value, np.ndarray) else _numbers_in(value)
+            if room < needed:
+                unit = "bytes" if in_bytes else "numbers"
+                shape = f" (shape {value.shape})" if isinstance(value, np.ndarray) else ""
+                raise ValueError(f"{self.__name__}: {name} needs {needed} {unit}, and has {room}{shape}")
+
+
+def _is_void(plan, name):
+    return any(n == name and "void" in t for t, n, _ in plan)
+
+
+def _numbers_in(value):
+    return value.size if isinstance(value, np.ndarray) else len(value)
+
+
+# ---- functions that need more than their types tell -------------------------------------------------
+
+
+class Release(Function):
+    """recur_x_release: the handle lets go of its object, which is freed when no call and no array needs it."""
+
+    def __call__(self, handle):
+        if handle is not None and not isinstance(handle, CLASSES[self.plan[0][0][:-2]]):
+            raise TypeError(f"{self.__name__}: a {self.plan[0][0][:-2]} is needed, not {type(handle).__name__}")
+        if handle is not None:
+            handle.release()
+
+
+class Params(Function):
+    """The flat vector as an array: no copy, and the array keeps the layer alive. None where there are no parameters."""
+
+    def __call__(self, layer):
+        _, owned = self.inputs[0][1](layer, "layer")
+        address = self.raw(owned) if owned is not None else None
+        return np.asarray(View(owned, address, RAW["recur_layer_count"](owned))) if address else None
+
+
+class CellLayer(Function):
+    """The layer is borrowed: its handle keeps the cell alive, and does not release it."""
+
+    def __call__(self, cell):
+        _, owned = self.inputs[0][1](cell, "cell")
+        address = self.raw(owned) if owned is not None else None
+        return make("recur_layer", address, None, keep=owned) if address else None
+
+
+class WriteMemory(Function):
+    """The file as bytes."""
+
+    def __call__(self, file):
+        _, owned = CONVERTERS["const recur_file *"](file, "file")
+        with owned.lock if owned is not None else contextlib.nullcontext():
+            size = ctypes.c_size_t(0)
+            self._try(owned, None, size)
+            room = ctypes.create_string_buffer(max(size.value, 1))
+            self._try(owned, room, size)
+            return room.raw[: size.value]
+
+    def _try(self, owned, room, size):
+        status = self.raw(owned, room, ctypes.byref(size))
+        if status < 0:
+            raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
+
+
+class ContextCreate(Function):
+    def __call__(self, options):
+        context = super().__call__(options)
+        if isinstance(options, dict):
+            options = options.get("allocator")
+        if options is not None:
+            _kept.append(options)
+        return context
+
+
+def _make(name):
+    special = {
+        "recur_layer_params": Params,
+        "recur_cell_layer": CellLayer,
+        "recur_file_write_memory": WriteMemory,
+        "recur_context_create": ContextCreate,
+    }
+    if name.endswith("_release"):
+        return Release(name)
+    return special.get(name, Function)(name)
+
+
+class _Ask:
+    """Queries that the size rules need. Facts of a layer never change, so they are asked once."""
+
+    rows_in = staticmethod(lambda packed: RAW["recur_packed_rows"](packed.owned))
+    batch = staticmethod(lambda packed: RAW["recur_packed_batch"](packed.owned))
+    steps = staticmethod(lambda packed: RAW["recur_packed_steps"](packed.owned))
+    streams = staticmethod(lambda state: RAW["recur_state_batch"](state.owned))
+    rows_out = staticmethod(lambda layer, packed: RAW["recur_layer_rows"](layer.owned, packed.owned))
+
+    @staticmethod
+    def facts(handle):
+        if handle._facts is None:
+            info = recur_layer_describe(handle, -1)  # noqa: F821 (made below)
+            handle._facts = ((info.input_size, info.output_size), RAW["recur_layer_count"](handle.owned))
+        return handle._facts
+
+    def widths(self, layer):
+        return self.facts(layer)[0]
+
+    def count(self, layer):
+        return self.facts(layer)[1]
+
+    @staticmethod
+    def layer_of(cell):
+        if cell._facts is None:
+            cell._facts = recur_cell_layer(cell)  # noqa: F821 (made below)
+        return cell._facts
+
+
+globals().update(CLASSES)
+globals().update(STRUCTS)
+globals().update(_api.CONSTANTS)
+FUNCTIONS = {name: _make(name) for name in _api.FUNCTIONS}
+globals().update(FUNCTIONS)
+for _name, _rule in _sizes.rules(_Ask()).items():
+    FUNCTIONS[_name].size_rule = _rule
+
+__all__ = [*_api.FUNCTIONS, *_api.STRUCTS, *_api.CONSTANTS, *_api.HANDLES]

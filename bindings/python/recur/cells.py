@@ -1,0 +1,123 @@
+"""One step of a recurrence, for loops written by hand.
+
+    for x in xs:             h = cell(x, h)
+    for _ in reversed(xs):   gx, gh = cell.backward(gh)
+"""
+import numpy as np
+
+from . import c, settings
+from ._arrays import floats, rows_or_ids, size
+from .module import Module, Record
+from .recurrent import nonlinear
+from .state import State
+
+
+class Cell(Module):
+    """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state is (h, c). In place of
+    arrays a State may be given, which is changed and comes back."""
+
+    states = ("h",)
+
+    def __init__(self, kind, input_size, hidden_size, bias, context):
+        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+        self.bias = bool(bias)
+        options = c.recur_recurrent_options(
+            cell=kind,
+            input_size=input_size,
+            hidden_size=hidden_size,
+            flags=c.RECUR_LAYER_CELL_NAMES | (0 if bias else c.RECUR_LAYER_NO_BIAS),
+        )
+        self._own(c.recur_recurrent_create(settings.handle_of(context), options), context)
+
+    def _set(self, layer):
+        super()._set(layer)
+        self._cell = c.recur_cell_from_layer(layer)
+
+    def release(self):
+        super().release()
+        self._cell.release()
+
+    def _rows(self, x):
+        """(rows, whether they are ids, whether there is no batch dimension)."""
+        rows, is_ids = rows_or_ids(x, "x")
+        alone = rows.ndim == (0 if is_ids else 1)
+        if alone:
+            rows = rows.reshape(1, *rows.shape)
+        if rows.ndim != (1 if is_ids else 2):
+            raise ValueError(f"x must have shape (batch, {self.input_size}), or be ids (batch,), not {rows.shape}")
+        self._check_width(None if is_ids else rows.shape[1])
+        return rows, is_ids, alone
+
+    def _state_of(self, values, batch, alone, what):
+        """A State made of the user's arrays; a State stays what it is."""
+        if isinstance(values, State):
+            return values
+        state = State(self, batch)
+        values = values if len(self.states) > 1 or values is None else (values,)
+        if values is None:
+            return state
+        if not isinstance(values, (tuple, list)) or len(values) != len(self.states):
+            names = ", ".join(what + s for s in self.states)
+            raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
+        shape = (self.hidden_size,) if alone else (batch, self.hidden_size)
+        for name, value in zip(self.states, values):
+            if value is not None:
+                state[name] = floats(value, what + name, shape).reshape(1, batch, self.hidden_size)
+        return state
+
+    def _values_of(self, state, alone):
+        values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
+        return values if len(values) > 1 else values[0]
+
+    def __call__(self, x, state=None):
+        self._open()
+        rows, is_ids, alone = self._rows(x)
+        inner = self._state_of(state, len(rows), alone, "")
+        step = c.recur_cell_step_ids if is_ids else c.recur_cell_step
+        if self.training:
+            with self._lock:
+                step(self._cell, rows, inner._handle, None, self._tape_for_training())
+                self._records.append(Record(rows, is_ids, alone))
+        else:
+            step(self._cell, rows, inner._handle, None, None)
+        return state if inner is state else self._values_of(inner, alone)
+
+    def backward(self, grad_state=None, *, input_grad=True):
+        """(gradient of x, gradient of the state before the step), from the gradient of the state after it."""
+        self._open()
+        with self._lock:
+            record = self._newest()
+            alone, rows = record.form, record.rows
+            inner = self._state_of(grad_state, len(rows), alone, "gradient of ")
+            dx = None
+            if record.is_ids:
+                c.recur_cell_step_backward_ids(self._cell, rows, None, inner._handle, self.flat_grad, self._tape)
+            else:
+                dx = np.empty_like(rows) if input_grad else None
+                c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, self._tape)
+            self._records.pop()
+        dx = dx[0] if alone and dx is not None else dx
+        return dx, grad_state if inner is grad_state else self._values_of(inner, alone)
+
+    def extra_repr(self):
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+
+
+class RNNCell(Cell):
+    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, context=None):
+        self.nonlinearity = nonlinearity
+        super().__init__(nonlinear(nonlinearity), input_size, hidden_size, bias, context)
+
+
+class LSTMCell(Cell):
+    states = ("h", "c")
+
+    def __init__(self, input_size, hidden_size, bias=True, *, context=None):
+        super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, bias, context)
+
+
+class GRUCell(Cell):
+    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, context=None):
+        self.reset_after = bool(reset_after)
+        kind = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
+        super().__init__(kind, input_size, hidden_size, bias, context)

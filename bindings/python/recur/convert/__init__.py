@@ -1,0 +1,42 @@
+"""Models of other frameworks. Their packages are needed only when one of these is called."""
+
+
+def from_torch(module):
+    """A recur module with the weights of a torch one: RNN, LSTM, GRU, their cells, Linear, Embedding, ReLU, Tanh, Sigmoid,
+    Dropout, and Sequential of these."""
+    from . import pytorch
+
+    return pytorch.from_torch(module)
+
+
+def to_torch(module):
+    """A torch module with the weights of a recur one."""
+    from . import pytorch
+
+    return pytorch.to_torch(module)
+
+
+def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
+    """Writes a module as an ONNX model, and gives the model. The batch and the number of steps stay open.
+
+    states: the initial state is an input (h0, c0), else zeros. lengths: the number of steps of each sequence is an input.
+    """
+    from . import onnx_export
+
+    return onnx_export.to_onnx(module, path, states=states, lengths=lengths, opset=opset)
+
+
+def from_onnx(model, constants=None):
+    """A recur module from an ONNX file or model: RNN, LSTM and GRU nodes, with Gemm, MatMul and activations around them.
+    constants: arrays for graph inputs that are weights."""
+    from . import onnx_import
+
+    return onnx_import.from_onnx(model, constants)
+
+
+def from_keras(weights, config, *, logits=False):
+    """A recur module from Keras' arrays (get_weights()) and configuration (serialize: class_name, config).
+    logits: leave out a final softmax."""
+    from . import keras
+
+    return keras.from_keras(weights, config, logits=logits)

@@ -1,0 +1,116 @@
+"""Safetensors files: modules, optimizers, states, arrays and texts."""
+import os
+
+import numpy as np
+
+from . import c
+from ._arrays import floats
+from .module import Module
+from .optim import Optimizer
+from .state import State
+
+
+class File:
+    """A safetensors file in memory: tensors by name (as float32), texts beside them."""
+
+    def __init__(self, path=None, data=None):
+        if path is not None:
+            self._handle = c.recur_file_open(None, os.fspath(path))
+        else:
+            self._handle = c.recur_file_open_memory(None, data, 0 if data is None else len(bytes(data)))
+
+    def info(self) -> list:
+        """Name, shape and type of every tensor."""
+        infos = [c.recur_file_tensor(self._handle, i) for i in range(c.recur_file_tensors(self._handle))]
+        return [(t.name, t.dim[: t.rank], t.type) for t in infos]
+
+    def keys(self) -> list:
+        return [name for name, _, _ in self.info()]
+
+    def __contains__(self, name):
+        return name in self.keys()
+
+    def __getitem__(self, name) -> np.ndarray:
+        info = c.recur_file_find(self._handle, name)
+        out = np.empty(info.dim[: info.rank], np.float32)
+        c.recur_file_read(self._handle, name, out, out.size)
+        return out
+
+    def __setitem__(self, name, values) -> None:
+        values = floats(values, str(name))
+        if values.ndim > 4:
+            raise ValueError(f"{name} has {values.ndim} dimensions: a tensor of a file has at most 4")
+        c.recur_file_add(self._handle, c.recur_tensor(name=name, rank=values.ndim, dim=values.shape), values)
+
+    @property
+    def texts(self) -> dict:
+        keys = [c.recur_file_text_key(self._handle, i) for i in range(c.recur_file_texts(self._handle))]
+        return {key: c.recur_file_text(self._handle, key) for key in keys}
+
+    def set_text(self, key: str, value: str) -> None:
+        c.recur_file_set_text(self._handle, key, value)
+
+    def add(self, thing, prefix="") -> None:
+        """A module, optimizer or state under a prefix."""
+        if isinstance(thing, Module):
+            if thing.flat.size or not thing._able(c.RECUR_ABLE_RECORD):
+                c.recur_layer_save(thing._open(), self._handle, prefix)
+        elif isinstance(thing, Optimizer):
+            c.recur_optimizer_save(thing._handle, self._handle, prefix)
+        elif isinstance(thing, State):
+            c.recur_state_save(thing._handle, self._handle, prefix)
+        else:
+            raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
+
+    def load(self, thing, prefix="") -> None:
+        """Strict: everything the thing needs must be there, and nothing else under the prefix."""
+        if isinstance(thing, Module):
+            c.recur_layer_load(thing._open(), self._handle, prefix)
+            thing.forget()
+        elif isinstance(thing, Optimizer):
+            c.recur_optimizer_load(thing._handle, self._handle, prefix)
+        elif isinstance(thing, State):
+            c.recur_state_load(thing._handle, self._handle, prefix)
+        else:
+            raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
+
+    def write(self, path) -> None:
+        """The old file or the new one is at path, never half of one."""
+        c.recur_file_write(self._handle, os.fspath(path))
+
+    def __bytes__(self):
+        return c.recur_file_write_memory(self._handle)
+
+    def __repr__(self):
+        return f"File({c.recur_file_tensors(self._handle)} tensors, {c.recur_file_texts(self._handle)} texts)"
+
+
+def save(things, path, texts=None) -> None:
+    """save(net, path), or save({"model": net, "optimizer": adam, "mean": array}, path, texts={"epoch": "3"}): in a dict
+    the tensors of "model" are named "model.rnn.weight_ih_l0" and so on."""
+    file = File()
+    if isinstance(things, dict):
+        for name, thing in things.items():
+            if isinstance(thing, (Module, Optimizer, State)):
+                file.add(thing, f"{name}.")
+            else:
+                file[name] = thing
+    else:
+        file.add(things)
+    for key, value in (texts or {}).items():
+        file.set_text(key, value)
+    file.write(path)
+
+
+def load(path, into=None) -> dict:
+    """load(path, net) or load(path, {"model": net, "optimizer": adam}) fills them, strictly, and gives the texts. Without
+    `into`: all tensors by name, for load_state_dict."""
+    file = File(path)
+    if into is None:
+        return {name: file[name] for name in file.keys()}
+    if isinstance(into, dict):
+        for name, thing in into.items():
+            file.load(thing, f"{name}.")
+    else:
+        file.load(into)
+    return file.texts

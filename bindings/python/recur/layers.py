@@ -1,0 +1,157 @@
+"""Modules that treat every row by itself, and `Last`."""
+from . import c, settings
+from ._arrays import size
+from ._numbers import check_number
+from .module import Module
+
+
+class Linear(Module):
+    """y = W x + b. Integers in x are ids: the one-hot vector of that index."""
+
+    def __init__(self, in_features, out_features, bias=True, *, context=None):
+        self.in_features, self.out_features = size(in_features, "in_features"), size(out_features, "out_features")
+        self.bias_used = bool(bias)
+        flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
+        self._own(c.recur_linear_create(settings.handle_of(context), in_features, out_features, flags), context)
+
+    def extra_repr(self):
+        return f"{self.in_features}, {self.out_features}, bias={self.bias_used}"
+
+
+class Embedding(Module):
+    """A vector for each symbol."""
+
+    def __init__(self, num_embeddings, embedding_dim, *, context=None):
+        self.num_embeddings = size(num_embeddings, "num_embeddings")
+        self.embedding_dim = size(embedding_dim, "embedding_dim")
+        self._own(c.recur_embedding_create(settings.handle_of(context), num_embeddings, embedding_dim, 0), context)
+
+    def extra_repr(self):
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class Lazy(Module):
+    """A module that learns its number of features from its neighbour in a Sequential, or from its first input."""
+
+    def _plan(self, features, context):
+        self._layer, self.params, self._parent = None, {}, None
+        self._planned = context
+        self._mode = c.RECUR_TAPE_TRAIN
+        self._lock, self._records, self._tape = settings.threading.RLock(), [], None
+        self.features = None
+        if features is not None:
+            self.bind(size(features, "features"))
+
+    def bind(self, features):
+        """Makes the layer, unless it is there."""
+        if self._layer is None:
+            mode = self._mode
+            self._own(self._create(settings.handle_of(self._planned), features), self._planned, init=False)
+            self._mode, self.features = mode, features
+        return self
+
+    def _open(self):
+        if self._layer is None:
+            raise RuntimeError(f"this {type(self).__name__} does not know its features yet: call it, or give features=")
+        return super()._open()
+
+    def _form(self, x):
+        if self._layer is None:
+            data = x.data if hasattr(x, "batch_sizes") else x
+            shape = getattr(data, "shape", ())
+            if len(shape):
+                self.bind(int(shape[-1]))
+        self._open()
+        return super()._form(x)
+
+    def train(self, mode=True, dropout=True):
+        if self._layer is not None:
+            return super().train(mode, dropout)
+        self._mode = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_SENSITIVE) if mode else c.RECUR_TAPE_EVALUATE
+        return self
+
+    def state_dict(self):
+        return {}
+
+    def release(self):
+        if self._layer is not None:
+            super().release()
+
+
+class Dropout(Lazy):
+    """Zeroes each number with probability p in training, and divides the others by 1 - p."""
+
+    def __init__(self, p=0.5, *, features=None, context=None):
+        self.p = check_number(p, "p")
+        if not 0 <= self.p < 1:
+            raise ValueError(f"p is {p}: it must be at least 0 and below 1")
+        self._plan(features, context)
+
+    def _create(self, context, features):
+        return c.recur_dropout_create(context, features, self.p)
+
+    def extra_repr(self):
+        return f"p={self.p}"
+
+
+class Activation(Lazy):
+    function = 0
+
+    def __init__(self, *, features=None, context=None):
+        self._plan(features, context)
+
+    def _create(self, context, features):
+        return c.recur_activation_create(context, features, self.function)
+
+
+class ReLU(Activation):
+    """max(0, x)"""
+
+    function = c.RECUR_ACTIVATION_RELU
+
+
+class Tanh(Activation):
+    """tanh x"""
+
+    function = c.RECUR_ACTIVATION_TANH
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x))"""
+
+    function = c.RECUR_ACTIVATION_SIGMOID
+
+
+DIRECTIONS = {
+    "forward": c.RECUR_DIRECTION_FORWARD,
+    "reverse": c.RECUR_DIRECTION_REVERSE,
+    "bidirectional": c.RECUR_DIRECTION_BIDIRECTIONAL,
+}
+
+
+def direction_of(bidirectional, direction) -> str:
+    if direction is None:
+        return "bidirectional" if bidirectional else "forward"
+    if direction not in DIRECTIONS or bidirectional and direction != "bidirectional":
+        raise ValueError(f"direction is {direction!r}: it is 'forward', 'reverse' or 'bidirectional'")
+    return direction
+
+
+class Last(Lazy):
+    """One row for each sequence: what all of it has been seen by. Of a bidirectional layer's rows the first half comes
+    from the last step, the second half from the first. Inside a Sequential it follows the layer before it."""
+
+    over_time = True
+
+    def __init__(self, bidirectional=None, *, direction=None, batch_first=False, features=None, context=None):
+        self.direction = None
+        if bidirectional is not None or direction is not None:
+            self.direction = direction_of(bool(bidirectional), direction)
+        self.batch_first = bool(batch_first)
+        self._plan(features, context)
+
+    def _create(self, context, features):
+        return c.recur_last_create(context, features, DIRECTIONS[self.direction or "forward"])
+
+    def extra_repr(self):
+        return f"direction={self.direction or 'forward'!r}"

@@ -1,0 +1,117 @@
+"""Losses: loss, grad = criterion(y, target). Definitions are PyTorch's; classes are y's last dimension."""
+import numpy as np
+
+from . import c
+from ._arrays import floats, ids
+from .packed import PackedSequence, as_packed, is_packed
+
+REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
+
+
+class Loss:
+    """y and target are arrays, or packed sequences of one layout; grad has the form of y."""
+
+    def _create(self, kind, reduction, **options):
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction is {reduction!r}: it is 'mean' or 'sum'")
+        flags = options.pop("flags", 0) | REDUCTIONS[reduction]
+        self.reduction = reduction
+        self._handle = c.recur_loss_create(None, c.recur_loss_options(kind=kind, flags=flags, **options))
+
+    def __call__(self, y, target):
+        if not is_packed(y):
+            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target)
+        y = as_packed(y)
+        if is_packed(target):
+            target = as_packed(target)
+            if not np.array_equal(target.lengths, y.lengths):
+                raise ValueError("y and target are packed with different lengths")
+            target = target.data
+        value, grad = self._run(floats(y.data, "y"), target)
+        return value, PackedSequence.of(grad, y.layout)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(reduction={self.reduction!r})"
+
+
+class LabelLoss(Loss):
+    def _run(self, y, target):
+        if not y.ndim:
+            raise ValueError("y must have a dimension of classes")
+        labels = ids(target, "target")
+        if labels.shape != y.shape[:-1]:
+            raise ValueError(f"target must have shape {y.shape[:-1]}, not {labels.shape} (y is {y.shape}, classes last)")
+        grad = np.empty_like(y)
+        value = c.recur_loss_classes(self._handle, labels.size, y.shape[-1], y, labels, grad)
+        return value, grad
+
+
+def ignoring(index) -> dict:
+    return {"flags": c.RECUR_LOSS_IGNORE_INDEX, "ignore_index": index}
+
+
+def weights(weight, name) -> dict:
+    """A vector of weights for the options, and how many there are."""
+    if weight is None:
+        return {}
+    weight = floats(weight, name, (-1,))
+    return {name: weight, "classes": len(weight)}
+
+
+class CrossEntropyLoss(LabelLoss):
+    """-log softmax(y)[target]; negative labels count for nothing."""
+
+    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+        self._create(
+            c.RECUR_LOSS_CROSS_ENTROPY,
+            reduction,
+            smoothing=label_smoothing,
+            **ignoring(ignore_index),
+            **weights(weight, "class_weight"),
+        )
+
+
+class NLLLoss(LabelLoss):
+    """-y[target] of log probabilities."""
+
+    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean"):
+        self._create(c.RECUR_LOSS_NLL, reduction, **ignoring(ignore_index), **weights(weight, "class_weight"))
+
+
+class ValueLoss(Loss):
+    def _run(self, y, target):
+        target = floats(target, "target", y.shape)
+        width = y.shape[-1] if y.ndim else 1
+        grad = np.empty_like(y)
+        value = c.recur_loss_values(self._handle, y.size // width if width else 0, width, y, target, grad)
+        return value, grad
+
+
+class MSELoss(ValueLoss):
+    """(y - target)^2"""
+
+    def __init__(self, *, reduction="mean"):
+        self._create(c.RECUR_LOSS_MSE, reduction)
+
+
+class L1Loss(ValueLoss):
+    """|y - target|"""
+
+    def __init__(self, *, reduction="mean"):
+        self._create(c.RECUR_LOSS_L1, reduction)
+
+
+class HuberLoss(ValueLoss):
+    """e^2/2 up to delta, then delta (|e| - delta/2)."""
+
+    def __init__(self, reduction="mean", delta=1.0):
+        if delta == 0:
+            raise ValueError("delta is 0: it must be positive")
+        self._create(c.RECUR_LOSS_HUBER, reduction, delta=delta)
+
+
+class BCEWithLogitsLoss(ValueLoss):
+    """Binary cross-entropy of sigmoid(y) with target in [0, 1]."""
+
+    def __init__(self, *, reduction="mean", pos_weight=None):
+        self._create(c.RECUR_LOSS_BCE_LOGITS, reduction, **weights(pos_weight, "positive_weight"))

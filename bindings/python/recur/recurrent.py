@@ -1,0 +1,132 @@
+"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's."""
+import numpy as np
+
+from . import c, settings
+from ._arrays import floats, size
+from .layers import DIRECTIONS, direction_of
+from .module import Module
+from .state import State
+
+
+class Recurrent(Module):
+    """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one sequence), ids without the last
+    dimension, or a PackedSequence; y [T][B][D*H] alike; h [L*D][B][H]."""
+
+    over_time = True
+    states = ("h",)
+
+    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context):
+        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+        self.num_layers, self.batch_first = size(num_layers, "num_layers"), bool(batch_first)
+        self.direction = direction_of(bool(bidirectional), direction)
+        self.bidirectional = self.direction == "bidirectional"
+        self.bias, self.dropout = bool(bias), dropout
+        options = c.recur_recurrent_options(
+            cell=cell,
+            input_size=input_size,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            direction=DIRECTIONS[self.direction],
+            flags=0 if bias else c.RECUR_LAYER_NO_BIAS,
+            dropout=dropout,
+        )
+        self._own(c.recur_recurrent_create(settings.handle_of(context), options), context)
+
+    @property
+    def cell(self) -> int:
+        return self._info.variant
+
+    def _write_state(self, into, values, form, what):
+        """The user's h0, or (h0, c0), into a state. None stands for zeros."""
+        values = values if len(self.states) > 1 else (values,)
+        if not isinstance(values, (tuple, list)) or len(values) != len(self.states):
+            names = ", ".join(f"{what}{s}" for s in self.states)
+            raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
+        for name, value in zip(self.states, values):
+            if value is not None:
+                rows = self.num_layers * (2 if self.bidirectional else 1)
+                unbatched = getattr(form, "unbatched", False)
+                shape = (rows, self.hidden_size) if unbatched else (rows, into.batch, self.hidden_size)
+                into[name] = np.ascontiguousarray(form.state(floats(value, what + name, shape)))
+
+    def _read_state(self, state, form):
+        values = tuple(form.states(state[name]) for name in self.states)
+        return values if len(values) > 1 else values[0]
+
+    def __call__(self, x, state=None):
+        rows, is_ids, form = self._form(x)
+        if isinstance(state, State):
+            y = self._forward(rows, is_ids, form, state._handle)
+            return form.shaped(y, False), state
+        inner = State(self, form.layout.batch)
+        if state is not None:
+            self._write_state(inner, state, form, "initial ")
+        y = self._forward(rows, is_ids, form, inner._handle)
+        return form.shaped(y, False), self._read_state(inner, form)
+
+    def backward(self, grad=None, grad_state=None, *, input_grad=True):
+        """(gradient of x, gradient of the initial state), from those of y and of the final state; None stands for zeros."""
+        if isinstance(grad_state, State):
+            dx, _, _ = self._play_back(grad, lambda record: grad_state._handle, input_grad)
+            return dx, grad_state
+
+        def dstate_of(record):
+            self._inner = State(self, record.form.layout.batch)
+            if grad_state is not None:
+                self._write_state(self._inner, grad_state, record.form, "gradient of ")
+            return self._inner._handle
+
+        with self._lock:
+            dx, record, _ = self._play_back(grad, dstate_of, input_grad)
+            inner, self._inner = self._inner, None
+        return dx, self._read_state(inner, record.form)
+
+    def extra_repr(self):
+        more = [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
+        more += ["bias=False"] if not self.bias else []
+        more += ["batch_first=True"] if self.batch_first else []
+        more += [f"dropout={self.dropout}"] if self.dropout else []
+        more += [f"direction={self.direction!r}"] if self.direction != "forward" else []
+        return ", ".join([str(self.input_size), str(self.hidden_size), *more])
+
+
+NONLINEARITIES = {"tanh": c.RECUR_CELL_RNN_TANH, "relu": c.RECUR_CELL_RNN_RELU}
+
+
+def nonlinear(name) -> int:
+    if name not in NONLINEARITIES:
+        raise ValueError(f"nonlinearity is {name!r}: it is 'tanh' or 'relu'")
+    return NONLINEARITIES[name]
+
+
+class RNN(Recurrent):
+    """h' = tanh(W x + U h + b), or max(0, .)."""
+
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, *, direction=None, context=None):  # fmt: skip
+        self.nonlinearity = nonlinearity
+        super().__init__(nonlinear(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
+                         bidirectional, direction, context)  # fmt: skip
+
+
+class LSTM(Recurrent):
+    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0))."""
+
+    states = ("h", "c")
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
+                 *, direction=None, context=None):  # fmt: skip
+        super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                         direction, context)  # fmt: skip
+
+
+class GRU(Recurrent):
+    """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch; False: before, as in the
+    first paper (another function, not another form of this one)."""
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
+                 *, reset_after=True, direction=None, context=None):  # fmt: skip
+        self.reset_after = bool(reset_after)
+        cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
+        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
+                         context)  # fmt: skip

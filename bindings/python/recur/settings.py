@@ -1,0 +1,62 @@
+"""Seeds and contexts: what new modules are made with."""
+import threading
+
+from . import c
+
+_lock = threading.Lock()
+_seed, _drawn = 0, 0
+_context = None
+
+
+def manual_seed(seed: int) -> None:
+    """New modules draw their start values, and the masks of their dropout, from this seed, in the order they are made."""
+    global _seed, _drawn
+    c.recur_random(seed, 0)  # refuses what is no seed
+    with _lock:
+        _seed, _drawn = int(seed), 0
+
+
+def next_seed() -> int:
+    global _drawn
+    with _lock:
+        _drawn += 1
+        return c.recur_random(_seed, _drawn)
+
+
+class Context:
+    """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", or None for the best) and the most threads of a pass."""
+
+    def __init__(self, isa=None, threads=1):
+        code = getattr(c, f"RECUR_ISA_{isa.upper()}", None) if isinstance(isa, str) else 0 if isa is None else None
+        if code is None:
+            raise ValueError(f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512' or 'neon'")
+        self.handle = c.recur_context_create(c.recur_context_options(isa=code, threads=threads))
+        self.threads = threads
+
+    @property
+    def isa(self) -> str:
+        return c.recur_context_isa(self.handle)
+
+    def __repr__(self):
+        return f"Context(isa={self.isa!r}, threads={self.threads})"
+
+
+def set_default_context(context) -> None:
+    """Modules made from now on use this Context (None: the library's own, one thread)."""
+    global _context
+    if context is not None and not isinstance(context, Context):
+        raise TypeError(f"a Context is needed, not {type(context).__name__}")
+    _context = context
+
+
+def set_num_threads(threads: int) -> None:
+    """The most threads a pass of modules made from now on may use."""
+    set_default_context(Context(threads=threads))
+
+
+def handle_of(context):
+    """The C handle of a Context, of the default one for None."""
+    if context is not None and not isinstance(context, Context):
+        raise TypeError(f"context must be a recur.Context, not {type(context).__name__}")
+    context = context or _context
+    return context.handle if context else None

@@ -1,0 +1,65 @@
+"""Hidden state between calls."""
+import numpy as np
+
+from . import c
+from ._arrays import floats
+
+
+class State:
+    """h (and c) of every recurrent part of a module, for a number of sequences in the caller's order. Read and written by
+    copy: state["h"], state["rnn.c"] = array."""
+
+    def __init__(self, module, batch: int):
+        self._handle = c.recur_state_create(module._open(), batch)
+        self._fill()
+
+    def _fill(self):
+        infos = [c.recur_state_tensor(self._handle, i) for i in range(c.recur_state_tensors(self._handle))]
+        self._tensors = {t.name: (t.offset, t.dim[: t.rank]) for t in infos}
+        self.batch = c.recur_state_batch(self._handle)
+
+    def keys(self):
+        return self._tensors.keys()
+
+    def __iter__(self):
+        return iter(self._tensors)
+
+    def __len__(self):
+        return len(self._tensors)
+
+    def items(self):
+        return [(name, self[name]) for name in self._tensors]
+
+    def _find(self, name):
+        if name not in self._tensors:
+            raise KeyError(f"the state has no tensor {name!r}: it has {', '.join(self._tensors) or 'none'}")
+        return self._tensors[name]
+
+    def __getitem__(self, name) -> np.ndarray:
+        offset, shape = self._find(name)
+        out = np.empty(shape, np.float32)
+        c.recur_state_read(self._handle, offset, out.size, out)
+        return out
+
+    def __setitem__(self, name, values) -> None:
+        offset, shape = self._find(name)
+        values = floats(values, name, shape)
+        c.recur_state_write(self._handle, offset, values.size, values)
+
+    def reset(self, sequence=-1) -> None:
+        """Back to the initial state: one sequence, or all."""
+        c.recur_state_reset(self._handle, sequence)
+
+    def copy_(self, other: "State") -> "State":
+        """Takes the values of another state."""
+        if not isinstance(other, State):
+            raise TypeError(f"a State is needed, not {type(other).__name__}")
+        c.recur_state_copy(self._handle, other._handle)
+        return self
+
+    def release(self) -> None:
+        self._handle.release()
+
+    def __repr__(self):
+        shapes = ", ".join(f"{name} {shape}" for name, (_, shape) in self._tensors.items())
+        return f"State({shapes or 'none'}; batch {self.batch})"

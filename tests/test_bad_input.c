@@ -1,0 +1,383 @@
+/* test_bad_input.c - every fallible function against arguments that it must refuse: the documented code, a sentence with the
+ * numbers in it, and everything still works afterwards. Files, losses and optimizers have tests of their own for what is theirs. */
+#include "support/support.h"
+
+enum { I = 3, H = 4, B = 2, N = 5 };
+
+static recur_layer *rnn, *both, *embedding, *last, *group, *snapshot;
+static recur_packed *packed, *three;
+static recur_state *state, *wrong_batch, *wrong_layer;
+static recur_tape *tape;
+static recur_cell *cell;
+static float x[N * I], y[64], grads[400];
+static const int32_t ids[N] = { 0, 1, 2, 1, 0 };
+
+static int open_all(void **unused)
+{
+    (void)unused;
+    trying("-");
+    rnn = recurrent(NULL, RECUR_CELL_LSTM, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
+    both = recurrent(NULL, RECUR_CELL_GRU, I, H, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    recur_layer *other = recurrent(NULL, RECUR_CELL_LSTM, I, H + 1, 1, RECUR_DIRECTION_FORWARD, 0);
+    OK(recur_embedding_create(NULL, 7, I, 0, &embedding));
+    OK(recur_last_create(NULL, I, RECUR_DIRECTION_FORWARD, &last));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn, &group));
+    OK(recur_layer_snapshot(rnn, RECUR_PRECISION_FLOAT32, &snapshot));
+    packed = layout(NULL, B, (const int64_t[]){ 2, 3 }, 0);
+    three = layout(NULL, 3, NULL, 1);
+    OK(recur_state_create(rnn, B, &state));
+    OK(recur_state_create(rnn, 3, &wrong_batch));
+    OK(recur_state_create(other, B, &wrong_layer));
+    OK(recur_tape_create(NULL, &tape));
+    OK(recur_cell_from_layer(rnn, &cell));
+    recur_layer_release(other);
+    return 0;
+}
+
+static int close_all(void **unused)
+{
+    (void)unused;
+    recur_layer *const layers[] = { rnn, both, embedding, last, group, snapshot };
+    for (int i = 0; i < COUNT(layers); i++) recur_layer_release(layers[i]);
+    recur_packed_release(packed);
+    recur_packed_release(three);
+    recur_state_release(state);
+    recur_state_release(wrong_batch);
+    recur_state_release(wrong_layer);
+    recur_tape_release(tape);
+    recur_cell_release(cell);
+    return 0;
+}
+
+#define REFUSED(call, words) FAILS(RECUR_E_ARGUMENT, call, words)
+
+static void null_handles(void **unused)
+{
+    (void)unused;
+    recur_tensor t = { .size = sizeof t };
+    recur_layer_info info = { .size = sizeof info };
+    recur_layer *layer = NULL;
+    REFUSED(recur_context_create(NULL, NULL), "NULL");
+    REFUSED(recur_packed_create(NULL, 1, NULL, 1, NULL), "NULL");
+    REFUSED(recur_packed_reset(NULL, 1, NULL, 1), "NULL");
+    REFUSED(recur_packed_pack(NULL, 0, 4, x, y), "NULL");
+    REFUSED(recur_packed_pack(packed, 0, 4, NULL, y), "NULL");
+    REFUSED(recur_packed_pack(packed, 0, 4, x, NULL), "NULL");
+    REFUSED(recur_packed_unpack(NULL, 0, 4, x, y), "NULL");
+    REFUSED(recur_packed_unpack(packed, 0, 4, NULL, y), "NULL");
+    REFUSED(recur_packed_unpack(packed, 0, 4, x, NULL), "NULL");
+    REFUSED(recur_packed_gather(NULL, NULL, 4, x, y), "NULL");
+    REFUSED(recur_packed_gather(packed, NULL, 4, NULL, y), "NULL");
+    REFUSED(recur_packed_gather(packed, NULL, 4, x, NULL), "NULL");
+    REFUSED(recur_recurrent_create(NULL, NULL, &layer), "");
+    REFUSED(recur_linear_create(NULL, 1, 1, 0, NULL), "NULL");
+    REFUSED(recur_embedding_create(NULL, 1, 1, 0, NULL), "NULL");
+    REFUSED(recur_last_create(NULL, 1, 0, NULL), "NULL");
+    REFUSED(recur_dropout_create(NULL, 1, 0, NULL), "NULL");
+    REFUSED(recur_activation_create(NULL, 1, 1, NULL), "NULL");
+    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, NULL, &rnn, &layer), "NULL");
+    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, NULL, &layer), "NULL");
+    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn, NULL), "NULL");
+    REFUSED(recur_layer_child(NULL, "a", &layer, NULL), "NULL");
+    REFUSED(recur_layer_child(group, NULL, &layer, NULL), "NULL");
+    REFUSED(recur_layer_child(group, "a", NULL, NULL), "NULL");
+    REFUSED(recur_layer_snapshot(NULL, 0, &layer), "NULL");
+    REFUSED(recur_layer_snapshot(rnn, 0, NULL), "NULL");
+    REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1");
+    REFUSED(recur_layer_describe(NULL, -1, &info), "NULL");
+    REFUSED(recur_layer_describe(rnn, -1, NULL), "NULL");
+    REFUSED(recur_layer_tensor(NULL, 0, &t), "NULL");
+    REFUSED(recur_layer_tensor(rnn, 0, NULL), "NULL");
+    REFUSED(recur_layer_init(NULL, NULL, 0, 0, 0), "NULL");
+    recur_cell *none = cell;
+    REFUSED(recur_cell_create(NULL, NULL, &none), "");
+    assert_null(none);
+    REFUSED(recur_cell_from_layer(rnn, NULL), "NULL");
+    REFUSED(recur_state_create(rnn, 1, NULL), "NULL");
+    REFUSED(recur_state_tensor(NULL, 0, &t), "NULL");
+    REFUSED(recur_state_tensor(state, 0, NULL), "NULL");
+    REFUSED(recur_state_reset(NULL, -1), "NULL");
+    REFUSED(recur_state_copy(NULL, state), "NULL");
+    REFUSED(recur_state_copy(state, NULL), "NULL");
+    REFUSED(recur_state_read(NULL, 0, 1, y), "NULL");
+    REFUSED(recur_state_read(state, 0, 1, NULL), "NULL");
+    REFUSED(recur_state_write(NULL, 0, 1, y), "NULL");
+    REFUSED(recur_state_write(state, 0, 1, NULL), "NULL");
+    REFUSED(recur_tape_create(NULL, NULL), "NULL");
+    REFUSED(recur_tape_set_mode(NULL, 0), "NULL");
+    REFUSED(recur_tape_set_seed(NULL, 0), "NULL");
+    REFUSED(recur_tape_reset(NULL), "NULL");
+    REFUSED(recur_tape_reserve(NULL, rnn, packed, 1), "NULL");
+    REFUSED(recur_tape_reserve(tape, NULL, packed, 1), "NULL");
+    REFUSED(recur_tape_reserve(tape, rnn, NULL, 1), "NULL");
+    assert_null(recur_cell_layer(NULL));
+    assert_null(recur_layer_params(NULL));
+    assert_int_equal(recur_layer_count(NULL) + recur_layer_tensors(NULL), 0);
+    recur_layer_release(NULL);
+    recur_cell_release(NULL);
+    recur_context_release(NULL);
+}
+
+static void null_in_passes(void **unused)
+{
+    (void)unused;
+    REFUSED(recur_layer_forward(NULL, packed, x, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_forward(rnn, NULL, x, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_forward(rnn, packed, NULL, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_forward_ids(NULL, packed, ids, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_forward_ids(rnn, NULL, ids, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_forward_ids(rnn, packed, NULL, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_backward(NULL, packed, x, y, NULL, NULL, grads, tape), "NULL");
+    REFUSED(recur_layer_backward(rnn, NULL, x, y, NULL, NULL, grads, tape), "NULL");
+    REFUSED(recur_layer_backward(rnn, packed, NULL, y, NULL, NULL, grads, tape), "NULL");
+    REFUSED(recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, NULL), "NULL");
+    REFUSED(recur_layer_backward_ids(NULL, packed, ids, y, NULL, grads, tape), "NULL");
+    REFUSED(recur_layer_backward_ids(rnn, packed, NULL, y, NULL, grads, tape), "NULL");
+    REFUSED(recur_layer_backward_ids(rnn, packed, ids, y, NULL, grads, NULL), "NULL");
+    REFUSED(recur_layer_step(NULL, x, state, y), "NULL");
+    REFUSED(recur_layer_step(rnn, NULL, state, y), "NULL");
+    REFUSED(recur_layer_step(rnn, x, NULL, y), "NULL");
+    REFUSED(recur_layer_step_ids(NULL, ids, state, y), "NULL");
+    REFUSED(recur_layer_step_ids(rnn, NULL, state, y), "NULL");
+    REFUSED(recur_layer_step_ids(rnn, ids, NULL, y), "NULL");
+    REFUSED(recur_cell_step(NULL, x, state, y, NULL), "NULL");
+    REFUSED(recur_cell_step(cell, NULL, state, y, NULL), "NULL");
+    REFUSED(recur_cell_step(cell, x, NULL, y, NULL), "NULL");
+    REFUSED(recur_cell_step(cell, x, NULL, y, tape), "NULL");
+    REFUSED(recur_cell_step_ids(NULL, ids, state, y, NULL), "NULL");
+    REFUSED(recur_cell_step_ids(cell, NULL, state, y, NULL), "NULL");
+    REFUSED(recur_cell_step_ids(cell, ids, NULL, y, NULL), "NULL");
+    REFUSED(recur_cell_step_backward(NULL, x, y, state, NULL, grads, tape), "NULL");
+    REFUSED(recur_cell_step_backward(cell, x, y, NULL, NULL, grads, tape), "NULL");
+    REFUSED(recur_cell_step_backward(cell, x, y, state, NULL, grads, NULL), "NULL");
+    REFUSED(recur_cell_step_backward_ids(NULL, ids, y, state, grads, tape), "NULL");
+    REFUSED(recur_cell_step_backward_ids(cell, ids, y, NULL, grads, tape), "NULL");
+    REFUSED(recur_cell_step_backward_ids(cell, ids, y, state, grads, NULL), "NULL");
+    assert_int_equal(recur_tape_records(tape), 0);
+}
+
+/* ---- sizes and constants ------------------------------------------------------------------------------------ */
+
+static void recurrent_options(void **unused)
+{
+    (void)unused;
+    const recur_recurrent_options good = {
+        .size = sizeof good, .cell = RECUR_CELL_LSTM, .input_size = 3, .hidden_size = 4
+    };
+    const struct {
+        const char *what;
+        recur_recurrent_options options;
+        recur_status code;
+        const char *words;
+    } rows[] = {
+#define WITH(member, value) { .size = sizeof good, .cell = 3, .input_size = 3, .hidden_size = 4, .member = value }
+        { "cell 0", { .size = sizeof good, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
+        { "cell 6", { .size = sizeof good, .cell = 6, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "6" },
+        { "cell -1", { .size = sizeof good, .cell = -1, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-1" },
+        { "no input", { .size = sizeof good, .cell = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
+        { "no hidden", { .size = sizeof good, .cell = 3, .input_size = 3 }, RECUR_E_ARGUMENT, "0" },
+        { "input -3", { .size = sizeof good, .cell = 3, .input_size = -3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-3" },
+        { "input 2^40",
+          { .size = sizeof good, .cell = 3, .input_size = INT64_C(1) << 40, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "" },
+        { "layers", WITH(num_layers, -1), RECUR_E_ARGUMENT, "-1" },
+        { "direction", WITH(direction, 3), RECUR_E_ARGUMENT, "3" },
+        { "flags", WITH(flags, 4), RECUR_E_ARGUMENT, "4" },
+        { "dropout 1", WITH(dropout, 1), RECUR_E_ARGUMENT, "1" },
+        { "dropout -0.1", WITH(dropout, -0.1), RECUR_E_ARGUMENT, "-0.1" },
+        { "dropout NaN", WITH(dropout, (double)NAN), RECUR_E_ARGUMENT, "nan" },
+        { "projection", WITH(projection_size, 2), RECUR_E_UNSUPPORTED, "2" },
+        { "cell names, 2 layers",
+          { .size = sizeof good,
+            .cell = 3,
+            .input_size = 3,
+            .hidden_size = 4,
+            .num_layers = 2,
+            .flags = RECUR_LAYER_CELL_NAMES },
+          RECUR_E_UNSUPPORTED,
+          "2" },
+        { "cell names, reverse",
+          { .size = sizeof good,
+            .cell = 3,
+            .input_size = 3,
+            .hidden_size = 4,
+            .direction = RECUR_DIRECTION_REVERSE,
+            .flags = RECUR_LAYER_CELL_NAMES },
+          RECUR_E_UNSUPPORTED,
+          "" },
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        recur_layer *layer = rnn;
+        trying("%s", rows[i].what);
+        FAILS(rows[i].code, recur_recurrent_create(NULL, &rows[i].options, &layer), rows[i].words);
+        assert_null(layer);
+        recur_cell *none = cell;
+        const recur_status status = recur_cell_create(NULL, &rows[i].options, &none); /* of two reasons either */
+        assert_true(status == RECUR_E_ARGUMENT || status == RECUR_E_UNSUPPORTED);
+        assert_null(none);
+    }
+}
+
+static void sizes_of_layers(void **unused)
+{
+    (void)unused;
+    static const int64_t bad[] = { 0, -1, INT64_MIN };
+    recur_layer *layer = NULL;
+    for (int i = 0; i < COUNT(bad); i++) {
+        trying("size %lld", (long long)bad[i]);
+        REFUSED(recur_linear_create(NULL, bad[i], 3, 0, &layer), "");
+        REFUSED(recur_linear_create(NULL, 3, bad[i], 0, &layer), "");
+        REFUSED(recur_embedding_create(NULL, bad[i], 3, 0, &layer), "");
+        REFUSED(recur_embedding_create(NULL, 3, bad[i], 0, &layer), "");
+        REFUSED(recur_last_create(NULL, bad[i], 0, &layer), "");
+        REFUSED(recur_dropout_create(NULL, bad[i], 0.5, &layer), "");
+        REFUSED(recur_activation_create(NULL, bad[i], 1, &layer), "");
+    }
+    static const int64_t huge[] = { INT32_MAX, INT64_MAX };
+    for (int i = 0; i < COUNT(huge); i++) {
+        const recur_status linear = recur_linear_create(NULL, huge[i], huge[i], 0, &layer);
+        assert_true(linear == RECUR_E_ARGUMENT || linear == RECUR_E_MEMORY);
+        const recur_status table = recur_embedding_create(NULL, huge[i], huge[i], 0, &layer);
+        assert_true(table == RECUR_E_ARGUMENT || table == RECUR_E_MEMORY);
+        assert_null(layer);
+    }
+    REFUSED(recur_linear_create(NULL, 3, 3, RECUR_LAYER_CELL_NAMES, &layer), "2");
+    REFUSED(recur_embedding_create(NULL, 3, 3, 1, &layer), "1");
+    REFUSED(recur_last_create(NULL, 4, 3, &layer), "3");
+    REFUSED(recur_dropout_create(NULL, 4, 1, &layer), "1");
+    REFUSED(recur_dropout_create(NULL, 4, -0.5, &layer), "-0.5");
+    REFUSED(recur_dropout_create(NULL, 4, (double)NAN, &layer), "nan");
+    REFUSED(recur_activation_create(NULL, 4, 0, &layer), "0");
+    REFUSED(recur_activation_create(NULL, 4, 4, &layer), "4");
+    recur_state *none = state;
+    REFUSED(recur_state_create(rnn, 0, &none), "0");
+    REFUSED(recur_state_create(rnn, -7, &none), "-7");
+    REFUSED(recur_state_create(rnn, INT64_MAX, &none), "");
+    REFUSED(recur_state_create(NULL, 1, &none), "NULL");
+    assert_null(none);
+    REFUSED(recur_packed_pack(packed, 3, 4, x, y), "3");
+    REFUSED(recur_packed_unpack(packed, -1, 4, x, y), "-1");
+    REFUSED(recur_packed_pack(packed, 0, 0, x, y), "0");
+    REFUSED(recur_packed_unpack(packed, 0, 0, x, y), "0");
+    REFUSED(recur_packed_gather(packed, NULL, 0, x, y), "0");
+    REFUSED(recur_tape_reserve(tape, rnn, packed, -1), "-1");
+    FAILS(RECUR_E_MEMORY, recur_tape_reserve(tape, rnn, packed, INT64_MAX), "");
+}
+
+/* ---- passes -------------------------------------------------------------------------------------------------- */
+
+static void ids_out_of_range(void **unused)
+{
+    (void)unused;
+    static const int32_t bad[] = { 3, -1, INT32_MAX, INT32_MIN };
+    for (int i = 0; i < COUNT(bad); i++) {
+        int32_t some[N] = { 0, 1, 2, 1, 0 };
+        char words[32];
+        some[4] = bad[i];
+        snprintf(words, sizeof words, "%ld 4 3", (long)bad[i]);
+        trying("id %ld", (long)bad[i]);
+        REFUSED(recur_layer_forward_ids(rnn, packed, some, state, y, tape), words);
+        assert_int_equal(recur_tape_records(tape), 0);
+        OK(recur_layer_forward_ids(rnn, packed, ids, NULL, y, tape));
+        REFUSED(recur_layer_backward_ids(rnn, packed, some, y, NULL, grads, tape), words);
+        OK(recur_layer_backward_ids(rnn, packed, ids, y, NULL, grads, tape));
+        some[1] = bad[i];
+        snprintf(words, sizeof words, "%ld 1 3", (long)bad[i]);
+        REFUSED(recur_layer_step_ids(rnn, some, state, y), words);
+        REFUSED(recur_cell_step_ids(cell, some, state, y, NULL), words);
+        REFUSED(recur_cell_step_ids(cell, some, state, y, tape), words);
+    }
+    float values[2 * B * H];
+    OK(recur_state_read(state, 0, COUNT(values), values));
+    for (int i = 0; i < COUNT(values); i++) assert_true(values[i] == 0.0f);
+}
+
+static void states_that_do_not_fit(void **unused)
+{
+    (void)unused;
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, wrong_batch, y, NULL), "3 2");
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, wrong_batch, y, tape), "3 2");
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, wrong_layer, y, NULL), "");
+    FAILS(RECUR_E_SHAPE, recur_layer_forward_ids(rnn, packed, ids, wrong_batch, y, NULL), "3 2");
+    FAILS(RECUR_E_SHAPE, recur_layer_step(rnn, x, wrong_layer, y), "");
+    FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, NULL), "");
+    FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, tape), "");
+    OK(recur_layer_forward(rnn, packed, x, NULL, y, tape));
+    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_batch, NULL, grads, tape), "3 2");
+    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_layer, NULL, grads, tape), "");
+    assert_int_equal(recur_tape_records(tape), 1);
+    OK(recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape));
+    OK(recur_cell_step(cell, x, state, y, tape));
+    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(cell, x, y, wrong_batch, NULL, grads, tape), "3 2");
+    OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
+}
+
+static void meaningful_but_not_here(void **unused)
+{
+    (void)unused;
+    recur_state *two = NULL;
+    OK(recur_state_create(both, B, &two));
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(both, x, two, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step_ids(both, ids, two, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(last, x, state, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(embedding, x, state, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(group, x, state, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward(embedding, packed, x, NULL, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward_ids(last, packed, ids, NULL, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward(snapshot, packed, x, NULL, y, tape), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward_ids(snapshot, packed, ids, NULL, y, tape), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_tape_reserve(tape, snapshot, packed, 1), "1");
+    recur_cell *none = cell;
+    FAILS(RECUR_E_UNSUPPORTED, recur_cell_from_layer(both, &none), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_cell_from_layer(last, &none), "");
+    REFUSED(recur_cell_from_layer(NULL, &none), "NULL");
+    assert_null(none);
+    OK(recur_cell_from_layer(snapshot, &none));
+    FAILS(RECUR_E_UNSUPPORTED, recur_cell_step(none, x, state, y, tape), "");
+    recur_cell_release(none);
+    recur_state_release(two);
+    assert_int_equal(recur_tape_records(tape), 0);
+}
+
+static void backward_out_of_order(void **unused)
+{
+    (void)unused;
+    FAILS(RECUR_E_ORDER, recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape), "");
+    FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape), "");
+    OK(recur_layer_forward(both, packed, x, NULL, y, tape));
+    FAILS(RECUR_E_ORDER, recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape), "");
+    FAILS(RECUR_E_ORDER, recur_layer_backward(both, three, x, y, NULL, NULL, grads, tape), "2 3");
+    FAILS(RECUR_E_ORDER, recur_layer_backward_ids(both, packed, ids, y, NULL, grads, tape), "");
+    OK(recur_layer_backward(both, packed, x, y, NULL, NULL, grads, tape));
+    OK(recur_layer_forward(rnn, packed, x, NULL, y, tape)); /* a pass of a layer is not a step of its cell */
+    FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape), "");
+    OK(recur_tape_reset(tape));
+    OK(recur_cell_step(cell, x, state, y, tape));
+    FAILS(RECUR_E_ORDER, recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape), "");
+    OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
+}
+
+/* After all that a valid call gives what it always gave. */
+static void still_works(void **unused)
+{
+    (void)unused;
+    float first[N * H], second[N * H];
+    OK(recur_layer_forward(rnn, packed, x, NULL, first, NULL));
+    null_handles(NULL);
+    null_in_passes(NULL);
+    ids_out_of_range(NULL);
+    OK(recur_layer_forward(rnn, packed, x, NULL, second, NULL));
+    check_same("y", COUNT(first), second, first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define BAD(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
+        BAD(null_handles),     BAD(null_in_passes),         BAD(recurrent_options),       BAD(sizes_of_layers),
+        BAD(ids_out_of_range), BAD(states_that_do_not_fit), BAD(meaningful_but_not_here), BAD(backward_out_of_order),
+        BAD(still_works),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* test_bad_options.c - structs that start with their size: older and newer callers, damaged ones. */
+#include <unistd.h>
+
+#include "support/support.h"
+
+enum { ROOM = 256, EXTRA = 64 };
+
+/* Makes something from options, or refuses; gives back what it made. */
+typedef recur_status maker(const void *options);
+
+#define MAKER(name, type, call)                            \
+    static recur_status name(const void *options)          \
+    {                                                      \
+        recur_##type *out = NULL;                          \
+        const recur_status status = call;                  \
+        assert_int_equal(out != NULL, status == RECUR_OK); \
+        recur_##type##_release(out);                       \
+        return status;                                     \
+    }
+
+MAKER(context, context, recur_context_create(options, &out))
+MAKER(recurrent_layer, layer, recur_recurrent_create(NULL, options, &out))
+MAKER(cell, cell, recur_cell_create(NULL, options, &out))
+MAKER(loss, loss, recur_loss_create(NULL, options, &out))
+MAKER(optimizer, optimizer, recur_optimizer_create(NULL, options, 5, &out))
+
+static recur_status sample(const void *options)
+{
+    const float logits[3] = { 1, 2, 3 };
+    int32_t id = -1;
+    const recur_status status = recur_sample(options, 1, 3, logits, 1, 1, &id);
+    if (!status) assert_in_range(id, 0, 2);
+    return status;
+}
+
+static const recur_context_options CONTEXT = { .size = sizeof CONTEXT, .threads = 1 };
+static const recur_recurrent_options RNN = {
+    .size = sizeof RNN, .cell = RECUR_CELL_GRU, .input_size = 3, .hidden_size = 4, .num_layers = 1
+};
+static const recur_loss_options LOSS = { .size = sizeof LOSS, .kind = RECUR_LOSS_MSE };
+static const recur_optimizer_options ADAM = { .size = sizeof ADAM, .kind = RECUR_OPTIMIZER_ADAM };
+static const recur_sample_options SAMPLE = { .size = sizeof SAMPLE };
+
+/* needed: what an older caller must at least have had. */
+static const struct {
+    const char *name;
+    maker *make;
+    const void *good;
+    size_t size, needed;
+} STRUCTS[] = {
+    { "context", context, &CONTEXT, sizeof CONTEXT, 8 },
+    { "recurrent", recurrent_layer, &RNN, sizeof RNN, offsetof(recur_recurrent_options, num_layers) },
+    { "cell", cell, &RNN, sizeof RNN, offsetof(recur_recurrent_options, num_layers) },
+    { "loss", loss, &LOSS, sizeof LOSS, offsetof(recur_loss_options, flags) },
+    { "optimizer", optimizer, &ADAM, sizeof ADAM, offsetof(recur_optimizer_options, rate) },
+    { "sample", sample, &SAMPLE, sizeof SAMPLE, 8 },
+};
+
+/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are `tail`. */
+static const void *sized(int i, uint32_t size, unsigned char tail)
+{
+    static _Alignas(16) unsigned char room[ROOM];
+    memset(room, 0, sizeof room);
+    memset(room + STRUCTS[i].size, tail, EXTRA);
+    memcpy(room, STRUCTS[i].good, STRUCTS[i].size);
+    memcpy(room, &size, sizeof size);
+    return room;
+}
+
+static void sizes(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < COUNT(STRUCTS); i++) {
+        const uint32_t known = (uint32_t)STRUCTS[i].size;
+        char words[32];
+        trying("%s", STRUCTS[i].name);
+        OK(STRUCTS[i].make(sized(i, known, 0)));
+        FAILS(RECUR_E_ARGUMENT, STRUCTS[i].make(sized(i, 0, 0)), "0 size");
+        FAILS(RECUR_E_ARGUMENT, STRUCTS[i].make(sized(i, 4, 0)), "4 size");
+        for (uint32_t size = (uint32_t)STRUCTS[i].needed; size < known; size += 8)
+            OK(STRUCTS[i].make(sized(i, size, 0)));  /* older */
+        OK(STRUCTS[i].make(sized(i, known + 8, 0))); /* newer */
+        OK(STRUCTS[i].make(sized(i, known + EXTRA, 0)));
+        OK(STRUCTS[i].make(sized(i, known, 0xFF))); /* what lies behind is none of ours */
+        snprintf(words, sizeof words, "%u", (unsigned)known);
+        FAILS(RECUR_E_ARGUMENT, STRUCTS[i].make(sized(i, known + 8, 1)), words);
+        FAILS(RECUR_E_ARGUMENT, STRUCTS[i].make(sized(i, known + EXTRA, 1)), words);
+    }
+}
+
+/* An older caller's shorter struct hides what he does not know. */
+static void shorter_means_default(void **unused)
+{
+    (void)unused;
+    recur_recurrent_options options = RNN;
+    recur_layer *layer = NULL;
+    options.num_layers = 3;
+    options.flags = RECUR_LAYER_NO_BIAS;
+    options.size = offsetof(recur_recurrent_options, num_layers);
+    OK(recur_recurrent_create(NULL, &options, &layer));
+    recur_layer_info info = info_of(layer, -1);
+    assert_int_equal(info.num_layers, 1);
+    assert_int_equal(info.flags, 0);
+    recur_layer_release(layer);
+    options.size = offsetof(recur_recurrent_options, hidden_size);
+    FAILS(RECUR_E_ARGUMENT, recur_recurrent_create(NULL, &options, &layer), "0");
+    recur_context *ctx = NULL;
+    OK(recur_context_create(NULL, &ctx)); /* no options at all: all defaults */
+    recur_context_release(ctx);
+}
+
+/* Structs that are filled in: the library writes no more than size bytes, and zeros behind what it knows. */
+static void filled_in(void **unused)
+{
+    (void)unused;
+    recur_layer *layer = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    recur_state *state = NULL;
+    recur_file *file = NULL;
+    OK(recur_state_create(layer, 2, &state));
+    OK(recur_file_open_memory(NULL, NULL, 0, &file));
+    OK(recur_layer_save(layer, file, NULL));
+    union {
+        recur_tensor tensor;
+        recur_layer_info info;
+        unsigned char bytes[ROOM];
+    } u;
+    for (int what = 0; what < 5; what++) {
+        const size_t known = what == 0 ? sizeof(recur_layer_info) : sizeof(recur_tensor);
+        for (int n = 0; n < 4; n++) {
+            const uint32_t size = n == 0 ? (uint32_t)known : n == 1 ? (uint32_t)known + 32 : n == 2 ? 0 : 4;
+            memset(&u, 0xEE, sizeof u);
+            u.tensor.size = size;
+            trying("struct %d size %u", what, (unsigned)size);
+            support_forget();
+            const recur_status status = what == 0   ? recur_layer_describe(layer, -1, &u.info)
+                                        : what == 1 ? recur_layer_tensor(layer, 0, &u.tensor)
+                                        : what == 2 ? recur_state_tensor(state, 0, &u.tensor)
+                                        : what == 3 ? recur_file_tensor(file, 0, &u.tensor)
+                                                    : recur_file_find(file, "weight_hh_l0", &u.tensor);
+            if (n >= 2) {
+                support_fails(RECUR_E_ARGUMENT, status, n == 2 ? "0" : "4", "filling", __FILE__, __LINE__);
+                for (size_t i = 4; i < ROOM; i++) assert_int_equal(u.bytes[i], 0xEE);
+                continue;
+            }
+            OK(status);
+            assert_int_equal(u.tensor.size, size);
+            for (size_t i = known; i < ROOM; i++) assert_int_equal(u.bytes[i], i < size ? 0 : 0xEE);
+        }
+    }
+    recur_file_release(file);
+    recur_state_release(state);
+    recur_layer_release(layer);
+}
+
+static void contexts(void **unused)
+{
+    (void)unused;
+    const recur_allocator half = { .alloc = NULL };
+    const struct {
+        recur_context_options options;
+        recur_status code;
+        const char *words;
+    } rows[] = { { { .size = sizeof(recur_context_options), .isa = 6 }, RECUR_E_ARGUMENT, "6" },
+                 { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
+                 { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
+                 { { .size = sizeof(recur_context_options), .flags = 1 }, RECUR_E_ARGUMENT, "1" },
+                 { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" } };
+    for (int i = 0; i < COUNT(rows); i++) {
+        recur_context *ctx = (recur_context *)(void *)(uintptr_t)&half;
+        trying("row %d", i);
+        FAILS(rows[i].code, recur_context_create(&rows[i].options, &ctx), rows[i].words);
+        assert_null(ctx);
+    }
+    static const char *const names[] = { "ref", "sse2", "avx2", "avx512", "neon" };
+    int there = 0;
+    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_NEON; isa++) {
+        const recur_context_options options = { .size = sizeof options, .isa = isa };
+        recur_context *ctx = NULL;
+        const recur_status status = recur_context_create(&options, &ctx);
+        if (status) {
+            assert_int_equal(status, RECUR_E_UNSUPPORTED);
+            assert_non_null(strstr(recur_last_error(), names[isa - 1]));
+        } else {
+            assert_string_equal(recur_context_isa(ctx), names[isa - 1]);
+            there++;
+        }
+        recur_context_release(ctx);
+    }
+    assert_true(there >= 1);
+}
+
+/* Too large or too much: refused at once, without an attempt to count what it would be. */
+static void huge_recurrent(void **unused)
+{
+    (void)unused;
+    static const int64_t huge[] = { INT32_MAX, INT64_MAX, INT64_MAX / 2 };
+    alarm(20);
+    for (int i = 0; i < COUNT(huge); i++)
+        for (int which = 0; which < 4; which++) {
+            const recur_recurrent_options o = { .size = sizeof o,
+                                                .cell = RECUR_CELL_LSTM,
+                                                .input_size = which == 0 || which == 3 ? huge[i] : 1,
+                                                .hidden_size = which == 1 || which == 3 ? huge[i] : 1,
+                                                .num_layers = which >= 2 ? huge[i] : 1 };
+            if (o.input_size == INT32_MAX && o.hidden_size == 1 && o.num_layers == 1) continue; /* 34 GB may be there */
+            recur_layer *layer = NULL;
+            trying("size %lld at %d", (long long)huge[i], which);
+            const recur_status status = recur_recurrent_create(NULL, &o, &layer);
+            assert_true(status == RECUR_E_ARGUMENT || status == RECUR_E_MEMORY);
+            assert_null(layer);
+        }
+    alarm(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(sizes), TEST(shorter_means_default), TEST(filled_in), TEST(contexts),
+                                        TEST(huge_recurrent) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+/* test_laws.c - laws of recurrence: time, batch, direction. For every kind, on every instruction set. */
+#include "support/support.h"
+
+/* A random layer and a random ragged batch for it; rows and gradients are joined (sequence after sequence). */
+typedef struct subject {
+    recur_context *ctx;
+    const kind_row *kind;
+    recur_layer *layer;
+    int64_t I, H, L, D, O, B, N, T, S, lengths[8];
+    float *x, *dy, *s0, *dsn;
+} subject;
+
+enum { INPUT = 5, HIDDEN = 7 };
+
+static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t B, const int64_t *lengths)
+{
+    subject q = { .ctx = ctx, .kind = &KINDS[k], .I = INPUT, .H = HIDDEN, .L = L, .B = B };
+    trying("%s %s", recur_context_isa(ctx), q.kind->name);
+    q.D = direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+    q.O = q.D * q.H;
+    q.layer = recurrent(ctx, q.kind->cell, q.I, q.H, L, direction, 0);
+    randomize(q.layer, 0.5);
+    for (int64_t b = 0; b < B; b++) {
+        q.lengths[b] = lengths[b];
+        q.N += lengths[b];
+        if (lengths[b] > q.T) q.T = lengths[b];
+    }
+    q.S = q.kind->states * L * q.D * B * q.H;
+    q.x = randoms(q.N * q.I, 1);
+    q.dy = randoms(q.N * q.O, 1);
+    q.s0 = randoms(q.S, 1);
+    q.dsn = randoms(q.S, 1);
+    return q;
+}
+
+/* What a pass gives, joined again. */
+static run play(const subject *q, const recur_layer *layer, int64_t B, const int64_t *lengths, const float *x,
+                const float *s0, const float *dy, const float *dsn)
+{
+    recur_packed *packed = layout(q->ctx, B, lengths, 0);
+    run r = { .packed = packed,
+              .x = packed_of(packed, RECUR_LAYOUT_JOINED, q->I, x),
+              .s0 = s0,
+              .dy = packed_of(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, dy),
+              .dsn = dsn };
+    run_both(q->ctx, layer, &r);
+    r.y = unpacked(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, r.y);
+    r.dx = unpacked(packed, RECUR_LAYOUT_JOINED, q->I, r.dx);
+    recur_packed_release(packed);
+    return r;
+}
+
+static run play_all(const subject *q) { return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn); }
+
+/* Sequence b of a state [blocks][B][H]; and back. */
+static float *slice(const subject *q, const float *state, int64_t B, int64_t b)
+{
+    const int64_t blocks = q->S / (q->B * q->H);
+    float *one = floats(blocks * q->H);
+    for (int64_t m = 0; m < blocks; m++) memcpy(one + m * q->H, state + (m * B + b) * q->H, (size_t)q->H * sizeof *one);
+    return one;
+}
+
+static float *reversed(const subject *q, int64_t width, const float *rows)
+{
+    float *to = floats(q->N * width);
+    for (int64_t b = 0, first = 0; b < q->B; first += q->lengths[b++])
+        for (int64_t t = 0; t < q->lengths[b]; t++)
+            memcpy(to + (first + t) * width, rows + (first + q->lengths[b] - 1 - t) * width,
+                   (size_t)width * sizeof *to);
+    return to;
+}
+
+static void done(subject *q)
+{
+    recur_layer_release(q->layer);
+    give_back();
+}
+
+/* Every law, for every kind, on every instruction set. */
+typedef void law(recur_context *ctx, int k);
+
+static void everywhere(law *check)
+{
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int k = 0; k < COUNT(KINDS); k++) {
+            dice((uint64_t)k + 31);
+            check(ctx, k);
+        }
+}
+
+/* ---- batch ---------------------------------------------------------------------------------------- */
+
+static const int64_t RAGGED[] = { 4, 1, 0, 6, 3, 4 };
+
+/* A ragged batch is each of its sequences alone; its dparams are the sum of theirs. */
+static void each_alone(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
+    const run all = play_all(&q);
+    const int64_t P = recur_layer_count(q.layer), blocks = q.S / (q.B * q.H);
+    double *sum = doubles(P);
+    for (int64_t b = 0, first = 0; b < q.B; first += q.lengths[b++]) {
+        const int64_t n = q.lengths[b];
+        const run one = play(&q, q.layer, 1, &n, q.x + first * q.I, slice(&q, q.s0, q.B, b), q.dy + first * q.O,
+                             slice(&q, q.dsn, q.B, b));
+        check_near("y", n * q.O, all.y + first * q.O, one.y, OUTPUTS);
+        check_near("dx", n * q.I, all.dx + first * q.I, one.dx, GRADIENTS);
+        check_near("final state", blocks * q.H, slice(&q, all.sn, q.B, b), one.sn, OUTPUTS);
+        check_near("grad of state", blocks * q.H, slice(&q, all.ds0, q.B, b), one.ds0, GRADIENTS);
+        if (n == 0) check_same("passed through", blocks * q.H, one.sn, slice(&q, q.s0, q.B, b));
+        if (n == 0) check_same("passed back", blocks * q.H, one.ds0, slice(&q, q.dsn, q.B, b));
+        for (int64_t i = 0; i < P; i++) sum[i] += (double)one.dparams[i];
+    }
+    check_close("dparams", P, all.dparams, sum, GRADIENTS);
+    done(&q);
+}
+
+/* Permuting the batch permutes the rows and the states. */
+static void permuted(recur_context *ctx, int k)
+{
+    static const int64_t from[] = { 3, 5, 0, 2, 4, 1 };
+    subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
+    const run all = play_all(&q);
+    int64_t first[8], lengths[8], n = 0;
+    for (int64_t b = 0, at = 0; b < q.B; at += q.lengths[b++]) first[b] = at;
+    float *x = floats(q.N * q.I), *dy = floats(q.N * q.O), *s0 = floats(q.S), *dsn = floats(q.S),
+          *y = floats(q.N * q.O);
+    const int64_t blocks = q.S / (q.B * q.H);
+    for (int64_t b = 0; b < q.B; n += lengths[b++]) {
+        lengths[b] = q.lengths[from[b]];
+        memcpy(x + n * q.I, q.x + first[from[b]] * q.I, (size_t)(lengths[b] * q.I) * sizeof *x);
+        memcpy(dy + n * q.O, q.dy + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *dy);
+        memcpy(y + n * q.O, all.y + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *y);
+        for (int64_t m = 0; m < blocks; m++) {
+            const int64_t to = (m * q.B + b) * q.H, at = (m * q.B + from[b]) * q.H;
+            memcpy(s0 + to, q.s0 + at, (size_t)q.H * sizeof *s0);
+            memcpy(dsn + to, q.dsn + at, (size_t)q.H * sizeof *dsn);
+        }
+    }
+    const run other = play(&q, q.layer, q.B, lengths, x, s0, dy, dsn);
+    check_near("y", q.N * q.O, other.y, y, OUTPUTS);
+    check_near("dparams", recur_layer_count(q.layer), other.dparams, all.dparams, GRADIENTS);
+    for (int64_t b = 0; b < q.B; b++)
+        check_near("final state", blocks * q.H, slice(&q, other.sn, q.B, b), slice(&q, all.sn, q.B, from[b]), OUTPUTS);
+    done(&q);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------ */
+
+/* forward(a ++ b) is forward(a), then forward(b) with the state carried; so is backward. */
+static void joined(recur_context *ctx, int k)
+{
+    static const int64_t a[] = { 2, 1, 0, 3 }, b[] = { 1, 4, 2, 0 };
+    const int64_t both[] = { 3, 5, 2, 3 };
+    subject q = make(ctx, k, 2, RECUR_DIRECTION_FORWARD, COUNT(both), both);
+    const run whole = play_all(&q);
+    float *part[2][2]; /* x and dy of a and b */
+    int64_t n[2] = { 6, 7 }, at[2] = { 0, 0 }, first = 0;
+    for (int i = 0; i < 2; i++) {
+        part[i][0] = floats(n[i] * q.I);
+        part[i][1] = floats(n[i] * q.O);
+    }
+    float *y = floats(q.N * q.O), *dx = floats(q.N * q.I);
+    int64_t origin[2][8];
+    for (int64_t s = 0; s < q.B; s++)
+        for (int i = 0; i < 2; i++) {
+            const int64_t count = i ? b[s] : a[s];
+            memcpy(part[i][0] + at[i] * q.I, q.x + first * q.I, (size_t)(count * q.I) * sizeof(float));
+            memcpy(part[i][1] + at[i] * q.O, q.dy + first * q.O, (size_t)(count * q.O) * sizeof(float));
+            origin[i][s] = first;
+            at[i] += count;
+            first += count;
+        }
+    const run forward_a = play(&q, q.layer, q.B, a, part[0][0], q.s0, part[0][1], q.dsn);
+    const run of_b = play(&q, q.layer, q.B, b, part[1][0], forward_a.sn, part[1][1], q.dsn);
+    const run of_a = play(&q, q.layer, q.B, a, part[0][0], q.s0, part[0][1], of_b.ds0);
+    for (int i = 0; i < 2; i++)
+        for (int64_t s = 0, row = 0; s < q.B; row += i ? b[s] : a[s], s++) {
+            const run *of = i ? &of_b : &of_a;
+            const size_t count = (size_t)(i ? b[s] : a[s]) * sizeof(float);
+            memcpy(y + origin[i][s] * q.O, of->y + row * q.O, count * (size_t)q.O);
+            memcpy(dx + origin[i][s] * q.I, of->dx + row * q.I, count * (size_t)q.I);
+        }
+    check_near("y", q.N * q.O, y, whole.y, OUTPUTS);
+    check_near("dx", q.N * q.I, dx, whole.dx, GRADIENTS);
+    check_near("final state", q.S, of_b.sn, whole.sn, OUTPUTS);
+    check_near("grad of initial state", q.S, of_a.ds0, whole.ds0, GRADIENTS);
+    const int64_t P = recur_layer_count(q.layer);
+    double *sum = widen(P, of_a.dparams);
+    for (int64_t i = 0; i < P; i++) sum[i] += (double)of_b.dparams[i];
+    check_close("dparams", P, whole.dparams, sum, GRADIENTS);
+    done(&q);
+}
+
+/* T steps are forward(T), for rows and for ids. */
+static void step_by_step(recur_context *ctx, int k)
+{
+    static const int64_t dense[] = { 5, 5, 5 };
+    subject q = make(ctx, k, 2, RECUR_DIRECTION_FORWARD, 3, dense);
+    recur_packed *packed = layout(ctx, q.B, dense, 0);
+    const int32_t *ids = random_ids(q.N, q.I);
+    for (int with_ids = 0; with_ids < 2; with_ids++) {
+        run r = { .packed = packed, .x = q.x, .ids = with_ids ? ids : NULL, .s0 = q.s0 }; /* rows are time-major here */
+        run_forward(q.layer, &r);
+        recur_state *state = NULL;
+        OK(recur_state_create(q.layer, q.B, &state));
+        OK(recur_state_write(state, 0, q.S, q.s0));
+        float *y = floats(q.N * q.O), *s = floats(q.S);
+        for (int64_t t = 0; t < 5; t++)
+            if (with_ids)
+                OK(recur_layer_step_ids(q.layer, ids + t * q.B, state, y + t * q.B * q.O));
+            else
+                OK(recur_layer_step(q.layer, q.x + t * q.B * q.I, state, y + t * q.B * q.O));
+        OK(recur_state_read(state, 0, q.S, s));
+        check_near("y", q.N * q.O, y, r.y, OUTPUTS);
+        check_near("final state", q.S, s, r.sn, OUTPUTS);
+        recur_state_release(state);
+    }
+    recur_packed_release(packed);
+    done(&q);
+}
+
+/* ---- direction ------------------------------------------------------------------------------------- */
+
+/* reverse(x) is forward(x reversed) reversed. */
+static void other_way(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
+    const run there = play_all(&q);
+    recur_layer *forward = recurrent(ctx, q.kind->cell, q.I, q.H, 1, RECUR_DIRECTION_FORWARD, 0);
+    const int64_t P = recur_layer_count(forward);
+    assert_int_equal(recur_layer_count(q.layer), P);
+    memcpy(recur_layer_params(forward), recur_layer_params(q.layer), (size_t)P * sizeof(float));
+    const run back = play(&q, forward, q.B, q.lengths, reversed(&q, q.I, q.x), q.s0, reversed(&q, q.O, q.dy), q.dsn);
+    check_near("y", q.N * q.O, reversed(&q, q.O, back.y), there.y, OUTPUTS);
+    check_near("dx", q.N * q.I, reversed(&q, q.I, back.dx), there.dx, GRADIENTS);
+    check_near("final state", q.S, back.sn, there.sn, OUTPUTS);
+    check_near("grad of initial state", q.S, back.ds0, there.ds0, GRADIENTS);
+    check_near("dparams", P, back.dparams, there.dparams, GRADIENTS);
+    recur_layer_release(forward);
+    done(&q);
+}
+
+/* A bidirectional layer is a forward half beside a reverse half. */
+static void two_halves(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
+    const run both = play_all(&q);
+    const int64_t P = recur_layer_count(q.layer) / 2, block = q.B * q.H, states = q.kind->states;
+    double *dx = doubles(q.N * q.I);
+    for (int d = 0; d < 2; d++) {
+        recur_layer *half = recurrent(ctx, q.kind->cell, q.I, q.H, 1,
+                                      d ? RECUR_DIRECTION_REVERSE : RECUR_DIRECTION_FORWARD, 0);
+        assert_int_equal(recur_layer_count(half), P);
+        memcpy(recur_layer_params(half), recur_layer_params(q.layer) + d * P, (size_t)P * sizeof(float));
+        float *dy = floats(q.N * q.H), *y = floats(q.N * q.H), *s0 = floats(states * block),
+              *dsn = floats(states * block);
+        for (int64_t row = 0; row < q.N; row++) {
+            memcpy(dy + row * q.H, q.dy + row * q.O + d * q.H, (size_t)q.H * sizeof *dy);
+            memcpy(y + row * q.H, both.y + row * q.O + d * q.H, (size_t)q.H * sizeof *y);
+        }
+        for (int64_t m = 0; m < states; m++) {
+            memcpy(s0 + m * block, q.s0 + (2 * m + d) * block, (size_t)block * sizeof *s0);
+            memcpy(dsn + m * block, q.dsn + (2 * m + d) * block, (size_t)block * sizeof *dsn);
+        }
+        const run one = play(&q, half, q.B, q.lengths, q.x, s0, dy, dsn);
+        check_near("y", q.N * q.H, one.y, y, OUTPUTS);
+        check_near("dparams", P, one.dparams, both.dparams + d * P, GRADIENTS);
+        for (int64_t m = 0; m < states; m++) {
+            check_near("final state", block, one.sn + m * block, both.sn + (2 * m + d) * block, OUTPUTS);
+            check_near("grad of state", block, one.ds0 + m * block, both.ds0 + (2 * m + d) * block, GRADIENTS);
+        }
+        for (int64_t i = 0; i < q.N * q.I; i++) dx[i] += (double)one.dx[i];
+        recur_layer_release(half);
+    }
+    check_close("dx", q.N * q.I, both.dx, dx, GRADIENTS);
+    done(&q);
+}
+
+#define LAW(name)                         \
+    static void law_##name(void **unused) \
+    {                                     \
+        (void)unused;                     \
+        everywhere(name);                 \
+    }
+
+LAW(each_alone)
+LAW(permuted)
+LAW(joined)
+LAW(step_by_step)
+LAW(other_way)
+LAW(two_halves)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(law_each_alone),   TEST(law_permuted),  TEST(law_joined),
+                                        TEST(law_step_by_step), TEST(law_other_way), TEST(law_two_halves) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,384 @@
+/* test_laws_forms.c - laws of one thing in two forms: ids and one-hot rows, cell and layer, part and whole, copy and original,
+ * NULL and zeros, any instruction set and any number of threads. For every kind, on every instruction set. */
+#include "support/support.h"
+
+enum { I = 5, H = 7, B = 4 };
+static const int64_t LENGTHS[B] = { 3, 0, 5, 2 };
+enum { N = 10 };
+
+typedef struct subject {
+    recur_context *ctx;
+    const kind_row *kind;
+    recur_layer *layer;
+    recur_packed *packed;
+    int64_t O, S, P;
+    float *x, *dy, *s0, *dsn;
+} subject;
+
+static subject make(recur_context *ctx, int k, int direction)
+{
+    subject q = { .ctx = ctx, .kind = &KINDS[k] };
+    const int64_t D = direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+    trying("%s %s", recur_context_isa(ctx), q.kind->name);
+    q.layer = recurrent(ctx, q.kind->cell, I, H, 2, direction, 0);
+    randomize(q.layer, 0.5);
+    q.packed = layout(ctx, B, LENGTHS, 0);
+    q.O = D * H;
+    q.S = q.kind->states * 2 * D * B * H;
+    q.P = recur_layer_count(q.layer);
+    q.x = randoms(N * I, 1);
+    q.dy = randoms(N * q.O, 1);
+    q.s0 = randoms(q.S, 1);
+    q.dsn = randoms(q.S, 1);
+    return q;
+}
+
+static run play(const subject *q, const float *s0, const float *dy, const float *dsn)
+{
+    run r = { .packed = q->packed, .x = q->x, .s0 = s0, .dy = dy, .dsn = dsn };
+    run_both(q->ctx, q->layer, &r);
+    return r;
+}
+
+static void done(subject *q)
+{
+    recur_packed_release(q->packed);
+    recur_layer_release(q->layer);
+    give_back();
+}
+
+typedef void law(recur_context *ctx, int k);
+
+static void everywhere(law *check)
+{
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int k = 0; k < COUNT(KINDS); k++) {
+            dice((uint64_t)k + 61);
+            check(ctx, k);
+        }
+}
+
+/* backward(2 a + b) = 2 backward(a) + backward(b). */
+static void linear_in_dy(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    const float *dy2 = randoms(N * q.O, 1), *dsn2 = randoms(q.S, 1);
+    float *dy = floats(N * q.O), *dsn = floats(q.S);
+    for (int64_t i = 0; i < N * q.O; i++) dy[i] = 2 * q.dy[i] + dy2[i];
+    for (int64_t i = 0; i < q.S; i++) dsn[i] = 2 * q.dsn[i] + dsn2[i];
+    const run a = play(&q, q.s0, q.dy, q.dsn), b = play(&q, q.s0, dy2, dsn2), both = play(&q, q.s0, dy, dsn);
+    double *want = doubles(q.P);
+    for (int64_t i = 0; i < q.P; i++) want[i] = 2 * (double)a.dparams[i] + (double)b.dparams[i];
+    check_close("dparams", q.P, both.dparams, want, GRADIENTS);
+    want = doubles(N * I);
+    for (int64_t i = 0; i < N * I; i++) want[i] = 2 * (double)a.dx[i] + (double)b.dx[i];
+    check_close("dx", N * I, both.dx, want, GRADIENTS);
+    done(&q);
+}
+
+/* NULL means zeros: initial state, dy, gradient of the final state; what is not wanted changes nothing else. */
+static void null_is_zeros(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    const run with = play(&q, zeros(q.S), q.dy, zeros(q.S)), without = play(&q, NULL, q.dy, NULL);
+    check_same("y", N * q.O, without.y, with.y);
+    check_same("dparams", q.P, without.dparams, with.dparams);
+    check_same("dx", N * I, without.dx, with.dx);
+    const run no_dy = play(&q, q.s0, NULL, q.dsn), zero_dy = play(&q, q.s0, zeros(N * q.O), q.dsn);
+    check_same("dparams without dy", q.P, no_dy.dparams, zero_dy.dparams);
+    check_same("grad of state without dy", q.S, no_dy.ds0, zero_dy.ds0);
+    recur_tape *tape = NULL;
+    OK(recur_tape_create(ctx, &tape));
+    float *dx = floats(N * I), *grads = zeros(q.P);
+    for (int i = 0; i < 3; i++) OK(recur_layer_forward(q.layer, q.packed, q.x, NULL, NULL, tape));
+    OK(recur_layer_backward(q.layer, q.packed, q.x, q.dy, NULL, NULL, grads, tape));
+    check_same("dparams without dx", q.P, grads, with.dparams);
+    OK(recur_layer_backward(q.layer, q.packed, q.x, q.dy, NULL, dx, NULL, tape));
+    check_same("dx without dparams", N * I, dx, with.dx);
+    OK(recur_layer_backward(q.layer, q.packed, q.x, q.dy, NULL, NULL, grads, tape));
+    for (int64_t i = 0; i < q.P; i++) grads[i] /= 2;
+    check_near("dparams of two passes", q.P, grads, with.dparams, GRADIENTS);
+    recur_tape_release(tape);
+    done(&q);
+}
+
+/* An id is the one-hot row of that index. */
+static void ids_are_rows(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    run by_id = { .packed = q.packed, .ids = random_ids(N, I), .s0 = q.s0, .dy = q.dy, .dsn = q.dsn };
+    memset(q.x, 0, N * I * sizeof(float));
+    for (int64_t row = 0; row < N; row++) q.x[row * I + by_id.ids[row]] = 1;
+    run_both(ctx, q.layer, &by_id);
+    const run by_row = play(&q, q.s0, q.dy, q.dsn);
+    check_near("y", N * q.O, by_id.y, by_row.y, OUTPUTS);
+    check_near("dparams", q.P, by_id.dparams, by_row.dparams, GRADIENTS);
+    check_near("grad of state", q.S, by_id.ds0, by_row.ds0, GRADIENTS);
+    done(&q);
+}
+
+/* A loop over a cell, there and back, is the layer. */
+static void cells_are_layers(recur_context *ctx, int k)
+{
+    enum { T = 4 };
+    recur_layer *layer = recurrent(ctx, KINDS[k].cell, I, H, 1, RECUR_DIRECTION_FORWARD, RECUR_LAYER_CELL_NAMES);
+    randomize(layer, 0.5);
+    recur_packed *packed = layout(ctx, B, NULL, T);
+    const int64_t S = KINDS[k].states * B * H, P = recur_layer_count(layer);
+    run r = { .packed = packed,
+              .x = randoms(T * B * I, 1),
+              .s0 = randoms(S, 1),
+              .dy = randoms(T * B * H, 1),
+              .dsn = randoms(S, 1) };
+    trying("%s %s", recur_context_isa(ctx), KINDS[k].name);
+    run_both(ctx, layer, &r);
+    recur_cell *cell = NULL;
+    recur_state *state = NULL;
+    recur_tape *tape = NULL;
+    OK(recur_cell_from_layer(layer, &cell));
+    OK(recur_state_create(layer, B, &state));
+    OK(recur_state_write(state, 0, S, r.s0));
+    OK(recur_tape_create(ctx, &tape));
+    float *y = floats(T * B * H), *dx = floats(T * B * I), *s = floats(S), *grads = zeros(P);
+    for (int64_t t = 0; t < T; t++) OK(recur_cell_step(cell, r.x + t * B * I, state, y + t * B * H, tape));
+    OK(recur_state_read(state, 0, S, s));
+    check_near("y", T * B * H, y, r.y, OUTPUTS);
+    check_near("final state", S, s, r.sn, OUTPUTS);
+    OK(recur_state_write(state, 0, S, r.dsn));
+    for (int64_t t = T - 1; t >= 0; t--)
+        OK(recur_cell_step_backward(cell, r.x + t * B * I, r.dy + t * B * H, state, dx + t * B * I, grads, tape));
+    OK(recur_state_read(state, 0, S, s));
+    check_near("dx", T * B * I, dx, r.dx, GRADIENTS);
+    check_near("dparams", P, grads, r.dparams, GRADIENTS);
+    check_near("grad of state", S, s, r.ds0, GRADIENTS);
+    recur_tape_release(tape);
+    recur_state_release(state);
+    recur_cell_release(cell);
+    recur_packed_release(packed);
+    recur_layer_release(layer);
+    give_back();
+}
+
+/* A snapshot is its original at that moment: passes, steps, ids. */
+static void snapshot_is_original(recur_context *ctx, int k)
+{
+    for (int direction = 0; direction < 3; direction++) {
+        subject q = make(ctx, k, direction);
+        run r = { .packed = q.packed, .x = q.x, .s0 = q.s0 };
+        run i = { .packed = q.packed, .ids = random_ids(N, I) };
+        run_forward(q.layer, &r);
+        run_forward(q.layer, &i);
+        run r2 = r, i2 = i;
+        recur_state *state = NULL, *other = NULL;
+        float *y = floats(B * q.O), *y2 = floats(B * q.O);
+        OK(recur_state_create(q.layer, B, &state));
+        if (direction == RECUR_DIRECTION_FORWARD) OK(recur_layer_step(q.layer, q.x, state, y));
+        recur_layer *snapshot = NULL;
+        OK(recur_layer_snapshot(q.layer, RECUR_PRECISION_FLOAT32, &snapshot));
+        randomize(q.layer, 0.5);
+        assert_int_equal(recur_layer_count(snapshot), q.P);
+        assert_null(recur_layer_params(snapshot));
+        run_forward(snapshot, &r2);
+        run_forward(snapshot, &i2);
+        check_near("y", N * q.O, r2.y, r.y, OUTPUTS);
+        check_near("y of ids", N * q.O, i2.y, i.y, OUTPUTS);
+        check_near("final state", q.S, r2.sn, r.sn, OUTPUTS);
+        OK(recur_state_create(snapshot, B, &other));
+        if (direction == RECUR_DIRECTION_FORWARD) {
+            OK(recur_layer_step(snapshot, q.x, other, y2));
+            check_near("a step", B * q.O, y2, y, OUTPUTS);
+        }
+        recur_state_release(state);
+        recur_state_release(other);
+        recur_layer_release(snapshot);
+        done(&q);
+    }
+}
+
+/* A file gives back what went into it, bit for bit, NaN and infinity too. */
+static void file_is_identity(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    recur_layer_params(q.layer)[1] = NAN;
+    recur_layer_params(q.layer)[2] = -INFINITY;
+    recur_layer_params(q.layer)[3] = -0.0f;
+    recur_file *file = NULL, *again = NULL;
+    OK(recur_file_open_memory(ctx, NULL, 0, &file));
+    OK(recur_layer_save(q.layer, file, "m."));
+    size_t bytes = 0;
+    OK(recur_file_write_memory(file, NULL, &bytes));
+    void *data = bytes_of((int64_t)bytes, 1);
+    OK(recur_file_write_memory(file, data, &bytes));
+    OK(recur_file_open_memory(ctx, data, bytes, &again));
+    const float *before = copy_of(q.P, recur_layer_params(q.layer));
+    randomize(q.layer, 1);
+    OK(recur_layer_load(q.layer, again, "m."));
+    OK(recur_file_all_used(again));
+    check_same("params", q.P, recur_layer_params(q.layer), before);
+    recur_file_release(file);
+    recur_file_release(again);
+    done(&q);
+}
+
+/* Running the parts of a whole by hand is running the whole. */
+static void parts_are_whole(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    recur_layer *parts[2] = { q.layer }, *whole = NULL, *rnn = NULL, *fc = NULL;
+    OK(recur_linear_create(ctx, q.O, 3, 0, &parts[1]));
+    randomize(parts[1], 0.5);
+    OK(recur_compose_create(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" }, parts, &whole));
+    recur_layer_release(parts[1]);
+    int64_t at_rnn = -1, at_fc = -1;
+    OK(recur_layer_child(whole, "rnn", &rnn, &at_rnn));
+    OK(recur_layer_child(whole, "fc", &fc, &at_fc));
+    run all = { .packed = q.packed, .x = q.x, .s0 = q.s0, .dy = randoms(N * 3, 1), .dsn = q.dsn };
+    run_both(ctx, whole, &all);
+    run first = { .packed = q.packed, .x = q.x, .s0 = q.s0 };
+    run_forward(rnn, &first);
+    run second = { .packed = q.packed, .x = first.y, .dy = all.dy };
+    run_both(ctx, fc, &second);
+    first.dy = second.dx;
+    first.dsn = q.dsn;
+    run_both(ctx, rnn, &first);
+    check_near("y", N * 3, second.y, all.y, OUTPUTS);
+    check_near("dx", N * I, first.dx, all.dx, GRADIENTS);
+    check_near("dparams rnn", q.P, first.dparams, all.dparams + at_rnn, GRADIENTS);
+    check_near("dparams fc", recur_layer_count(fc), second.dparams, all.dparams + at_fc, GRADIENTS);
+    check_near("final state", q.S, first.sn, all.sn, OUTPUTS);
+    check_near("grad of state", q.S, first.ds0, all.ds0, GRADIENTS);
+    recur_layer_release(whole);
+    recur_layer_release(fc);
+    recur_layer_release(rnn);
+    done(&q);
+}
+
+/* Any number of threads gives the same bits as one. */
+static void threads_are_one(recur_context *ctx, int k)
+{
+    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon" };
+    recur_context_options options = { .size = sizeof options };
+    while (strcmp(names[options.isa], recur_context_isa(ctx)) != 0) options.isa++;
+    subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
+    const run one = play(&q, q.s0, q.dy, q.dsn);
+    for (options.threads = 2; options.threads <= 5; options.threads++) {
+        recur_context *many = NULL;
+        OK(recur_context_create(&options, &many));
+        recur_layer *layer = recurrent(many, q.kind->cell, I, H, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+        memcpy(recur_layer_params(layer), recur_layer_params(q.layer), (size_t)q.P * sizeof(float));
+        run r = { .packed = q.packed, .x = q.x, .s0 = q.s0, .dy = q.dy, .dsn = q.dsn };
+        run_both(many, layer, &r);
+        check_same("y", N * q.O, r.y, one.y);
+        check_same("final state", q.S, r.sn, one.sn);
+        check_same("dx", N * I, r.dx, one.dx);
+        check_same("dparams", q.P, r.dparams, one.dparams);
+        recur_layer_release(layer);
+        recur_context_release(many);
+    }
+    done(&q);
+}
+
+/* NaN goes on: through the rest of its own sequence, into the gradients, and nowhere else. */
+static void nan_propagates(recur_context *ctx, int k)
+{
+    subject q = make(ctx, k, RECUR_DIRECTION_FORWARD);
+    q.x[recur_packed_row(q.packed, 2, 2) * I + 3] = NAN;
+    q.s0[3 * H] = NAN; /* of sequence 3, which so is NaN from its first step on */
+    const run r = play(&q, q.s0, q.dy, q.dsn);
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t t = 0; t < LENGTHS[b]; t++)
+            for (int64_t i = 0; i < H; i++) {
+                const bool from_h = b == 3, from_x = b == 2 && t >= 2;
+                const float y = r.y[recur_packed_row(q.packed, b, t) * H + i];
+                if (!isnan(y) != !(from_h || from_x))
+                    fail_msg("sequence %d step %d unit %d is %g", (int)b, (int)t, (int)i, (double)y);
+            }
+    int64_t numbers = 0;
+    for (int64_t i = 0; i < I; i++) numbers += !isnan(r.dx[recur_packed_row(q.packed, 2, 2) * I + i]);
+    for (int64_t i = 0; i < q.P; i++) numbers += !isnan(r.dparams[i]);
+    const bool blind = q.kind->cell ==
+                       RECUR_CELL_RNN_RELU; /* its derivative does not hang on a: only dW = dA x sees the NaN */
+    if (blind ? numbers == I + q.P : numbers > 0) fail_msg("%s: %d gradients hide the NaN", q.kind->name, (int)numbers);
+    for (int64_t i = 0; i < I; i++) assert_int_equal(isnan(r.dx[recur_packed_row(q.packed, 0, 1) * I + i]), 0);
+    done(&q);
+}
+
+#define LAW(name)                         \
+    static void law_##name(void **unused) \
+    {                                     \
+        (void)unused;                     \
+        everywhere(name);                 \
+    }
+
+LAW(linear_in_dy)
+LAW(null_is_zeros)
+LAW(ids_are_rows)
+LAW(cells_are_layers)
+LAW(snapshot_is_original)
+LAW(file_is_identity)
+LAW(parts_are_whole)
+LAW(threads_are_one)
+LAW(nan_propagates)
+
+/* With small integers there is nothing to round: every instruction set gives the numbers of the textbook, exactly. */
+static void integers_are_exact(void **unused)
+{
+    (void)unused;
+    const tolerance none = { 0, 0, 0 };
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int direction = 0; direction < 3; direction++) {
+            const int forward = direction != RECUR_DIRECTION_REVERSE, reverse = direction != RECUR_DIRECTION_FORWARD;
+            const naive_recurrent net = { NAIVE_RNN_RELU, 19, 21, 2, forward, reverse, 1 };
+            const int64_t O = (forward + reverse) * net.H, S = 2 * B * O, P = naive_count(&net);
+            dice(9);
+            trying("%s direction %d", recur_context_isa(ctx), direction);
+            recur_layer *layer = recurrent(ctx, RECUR_CELL_RNN_RELU, net.I, net.H, net.L, direction, 0);
+            float *params = recur_layer_params(layer), *in = floats(N * (net.I + O) + 2 * S);
+            for (int64_t i = 0; i < P; i++) params[i] = below(8) ? 0 : (float)(below(3) - 1);
+            for (int64_t i = 0; i < N * (net.I + O) + 2 * S; i++) in[i] = (float)(below(5) - 2);
+            float *x = in, *dy = x + N * net.I, *s0 = dy + N * O, *dsn = s0 + S;
+            recur_packed *packed = layout(ctx, B, LENGTHS, 0);
+            run r = { .packed = packed,
+                      .x = packed_of(packed, RECUR_LAYOUT_JOINED, net.I, x),
+                      .s0 = s0,
+                      .dsn = dsn,
+                      .dy = packed_of(packed, RECUR_LAYOUT_JOINED, O, dy) };
+            run_both(ctx, layer, &r);
+            naive_pass want = { .B = B,
+                                .lengths = LENGTHS,
+                                .params = widen(P, params),
+                                .x = widen(N * net.I, x),
+                                .h0 = widen(S, s0),
+                                .dy = widen(N * O, dy),
+                                .dhn = widen(S, dsn),
+                                .y = doubles(N * O),
+                                .hn = doubles(S),
+                                .dx = doubles(N * net.I),
+                                .dh0 = doubles(S),
+                                .dparams = doubles(P) };
+            want.c0 = want.h0; /* an RNN has no c */
+            want.cn = want.hn;
+            want.dcn = want.dhn;
+            want.dc0 = want.dh0;
+            naive_run(&net, &want);
+            for (int64_t i = 0; i < P; i++) assert_true(fabs(want.dparams[i]) < 0x1p22);
+            check_close("y", N * O, unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y), want.y, none);
+            check_close("dx", N * net.I, unpacked(packed, RECUR_LAYOUT_JOINED, net.I, r.dx), want.dx, none);
+            check_close("dparams", P, r.dparams, want.dparams, none);
+            check_close("grad of state", S, r.ds0, want.dh0, none);
+            recur_packed_release(packed);
+            recur_layer_release(layer);
+            give_back();
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(law_linear_in_dy),     TEST(law_null_is_zeros),        TEST(law_ids_are_rows),
+        TEST(law_cells_are_layers), TEST(law_snapshot_is_original), TEST(law_file_is_identity),
+        TEST(law_parts_are_whole),  TEST(law_threads_are_one),      TEST(law_nan_propagates),
+        TEST(integers_are_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
