@@ -24,8 +24,8 @@ typedef struct shape {
     double clip;           /* L2 norm that gradients are clipped to; 0: they are not */
 } shape;
 
-/* Something that can be run again and again. `flops` counts 2 for each multiply-add of all matrix products of a call, those of
- * backward included; a product that a row lookup replaces (ids) counts nothing. */
+/* Something that can be run again and again. `flops` counts 2 for each multiply-add of all matrix products of a call,
+ * those of backward included; a product that a row lookup replaces (ids) counts nothing. */
 typedef struct task {
     const char *what;
     void *(*create)(const shape *s, recur_context *ctx);

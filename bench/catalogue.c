@@ -116,10 +116,7 @@ static void add_threads(catalogue *c)
 /* ---- the series --------------------------------------------------------------------------------- */
 
 /* One size varies; the others are these. The input is as wide as the hidden layer. */
-static shape typical(int32_t cell)
-{
-    return (shape){ .cell = cell, .T = 50, .B = 32, .I = 128, .H = 128, .L = 1 };
-}
+static shape typical(int32_t cell) { return (shape){ .cell = cell, .T = 50, .B = 32, .I = 128, .H = 128, .L = 1 }; }
 
 static void add_series(catalogue *c, char size)
 {

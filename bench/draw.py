@@ -9,7 +9,7 @@ import sys
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 COLOURS = {"torch": "#c44e31", "torch:padded": "#e2a58f", "torch:native": "#8c2f1b",
            "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "keras": "#d8a02b", "rtneural": "#8a8a8a", "one-thread": "#6f5aa8"}
@@ -31,6 +31,9 @@ def ratios(results, path):
             axes.plot([r["target"]] * 2, [y - 0.45, y + 0.45], color="black", linewidth=2)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
+    plain = ticker.FuncFormatter(lambda x, _: "%g" % x)
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(plain if max(r["most"] for r in results) < 20 else ticker.NullFormatter())
     axes.set_ylim(-0.8, len(results) - 0.2)
     axes.set_yticks(range(len(results)), [r["workload"] for r in results], fontsize=7)
     axes.set_xlabel("time of the other over that of librecur; thin line: least to greatest, thick mark: target")
@@ -49,8 +52,10 @@ def series(lines, path):
         above.plot(x, [1e3 * line["cpu"] for line in mine], marker="o", label=cell)
         below.plot(x, [line["gflops"] for line in mine], marker="o", label=cell)
     below.axhline(lines[0]["sgemm_gflops"], color="black", linewidth=0.8, linestyle="--", label="sgemm 512")
-    above.set_xscale("log", base=2)
-    above.set_yscale("log")
+    if size != "L":
+        above.set_xscale("log", base=2)
+        above.set_yscale("log")
+    above.set_xticks(x, ["%d" % each for each in x])
     above.set_ylabel("forward and backward, ms")
     below.set_ylabel("GFLOP/s")
     below.set_ylim(bottom=0)

@@ -1,5 +1,5 @@
-/* layers.c - forward and backward of recurrent layers alone, with the gradient of their input: what a library of layers does,
- * without head, loss and optimizer. */
+/* layers.c - forward and backward of recurrent layers alone, with the gradient of their input: what a library of layers
+ * does, without head, loss and optimizer. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -53,9 +53,6 @@ static void release(void *self)
     free(l);
 }
 
-static double flops(const shape *s)
-{
-    return products_recurrent(s, mean_rows(s) - (double)s->B, true, true);
-}
+static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, true, true); }
 
 const task layers_task = { "forward and backward of the layers", create, run, release, flops };

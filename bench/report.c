@@ -4,19 +4,10 @@
 #include <string.h>
 
 /* Processor time of the one thread; with several only the wall's clock tells. */
-static double typical(const measured *m)
-{
-    return m->threads > 1 ? m->wall : m->cpu;
-}
-static double least(const measured *m)
-{
-    return m->threads > 1 ? m->wall_least : m->cpu_least;
-}
+static double typical(const measured *m) { return m->threads > 1 ? m->wall : m->cpu; }
+static double least(const measured *m) { return m->threads > 1 ? m->wall_least : m->cpu_least; }
 
-static double gflops(const measured *m)
-{
-    return 1e-9 * m->w->task->flops(&m->w->shape) / typical(m);
-}
+static double gflops(const measured *m) { return 1e-9 * m->w->task->flops(&m->w->shape) / typical(m); }
 
 /* Bytes that a call asks for after the warm-up. */
 static double bytes_per_call(const measured *m)

@@ -45,9 +45,6 @@ static void release(void *self)
     free(q);
 }
 
-static double flops(const shape *s)
-{
-    return products_recurrent(s, mean_rows(s) - (double)s->B, false, false);
-}
+static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, false, false); }
 
 const task sequence_task = { "sequences forward", create, run, release, flops };

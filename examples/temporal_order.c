@@ -43,7 +43,7 @@ static const option_row options[] = {
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "strings in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
-    NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the LSTM's forget bias"),
+    NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the bias of the gate that keeps the state (LSTM f, GRU z)"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
 };

@@ -282,7 +282,6 @@ static void errors(void **unused)
         { gru, NULL, RECUR_INIT_NORMAL, -0.5, RECUR_E_ARGUMENT, "-0.5" },
         { gru, "weight_xx", RECUR_INIT_DEFAULT, 0, RECUR_E_MISSING, "weight_xx" },
         { snapshot, NULL, RECUR_INIT_DEFAULT, 0, RECUR_E_UNSUPPORTED, "snapshot" },
-        { gru, NULL, RECUR_INIT_FORGET_BIAS, 1, RECUR_E_UNSUPPORTED, "" },
         { bare, NULL, RECUR_INIT_FORGET_BIAS, 1, RECUR_E_UNSUPPORTED, "" },
         { gru, "bias", RECUR_INIT_ORTHOGONAL, 1, RECUR_E_UNSUPPORTED, "" },
         { gru, "bias", RECUR_INIT_XAVIER, 1, RECUR_E_UNSUPPORTED, "" },

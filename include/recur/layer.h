@@ -298,7 +298,7 @@ enum {
     RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010. Matrices only */
     RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe 2014. Matrices only */
     RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only */
-    RECUR_INIT_FORGET_BIAS = 7 /**< the forget gate's two biases: value and 0, so that they sum to value; Gers 2000. LSTM only */
+    RECUR_INIT_FORGET_BIAS = 7 /**< biases b_ih, b_hh = value, 0 of the gate that keeps the state: LSTM's f (Gers 2000), GRU's z */
 };
 
 /** Fills parameters with start values, which depend only on scheme, value, seed and the tensor's place in the layer.

@@ -64,7 +64,7 @@ typedef struct recur__cell {
     int32_t kind;     /* RECUR_CELL_* */
     const char *name; /* for messages and recur_layer_info.type */
     int gates, slots, states, phases;
-    int forget_gate; /* the gate whose bias RECUR_INIT_FORGET_BIAS sets, or -1 */
+    int forget_gate; /* the gate that keeps the state, whose bias RECUR_INIT_FORGET_BIAS sets, or -1 */
     int width, wide; /* floats of a vector; vectors of units in a tile where a phase has one accumulator, and in backward */
     recur__phase phase[RECUR__PHASES];
     void (*forward[RECUR__PHASES])(const recur__step *step);
