@@ -237,25 +237,30 @@ bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds
 
 # ---- installing -----------------------------------------------------------------------------------
 
-HEADERS    := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h))
+HEADERS    := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h include/recur/*.hpp))
 INCLUDE_TO := $(DESTDIR)$(PREFIX)/include
 LIB_TO     := $(DESTDIR)$(LIBDIR)
 
-install: libs ## headers, libraries and recur.pc below PREFIX
-	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig
+# Files whose text depends on where they go. They are made anew each time: PREFIX is no file that could be newer.
+TEMPLATES := pkgconfig/recur.pc cmake/recur/recur-config.cmake cmake/recur/recur-config-version.cmake
+EMPTY     :=
+FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PC_LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+             -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
+             -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
+
+install: libs ## headers, libraries, recur.pc and a CMake package below PREFIX
+	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur
 	@for header in $(HEADERS); do install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; done
 	@install -m 755 $(SHARED) $(LIB_TO)/
 	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
 	@install -m 644 $(STATIC) $(LIB_TO)/
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
-	     -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' pkgconfig/recur.pc.in >$(LIB_TO)/pkgconfig/recur.pc
-	@chmod 644 $(LIB_TO)/pkgconfig/recur.pc
+	@for file in $(TEMPLATES); do \
+	    $(FILL_IN) $$(echo $$file | sed 's|cmake/recur/|cmake/|').in >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; done
 	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
 
 uninstall: ## remove what install put there
-	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(LIB_TO)/pkgconfig/recur.pc
-	@rm -f $(addprefix $(LIB_TO)/,$(notdir $(SHARED) $(LINKS) $(STATIC)))
-	@rmdir $(INCLUDE_TO)/recur 2>/dev/null || true
+	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
+	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
 
 # ---- tidying --------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def chosen(words, workloads):
 def command_line():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", help="names, or beginnings of several: w3-lstm, w6 (all)")
-    parser.add_argument("--peers", nargs="+", choices=sorted(PROGRAMS), default=list(PROGRAMS), help="only these")
+    parser.add_argument("--peers", default=",".join(PROGRAMS), metavar="NAMES", help="only these of %(default)s")
     parser.add_argument("--rounds", type=int, help="rounds (11)")
     parser.add_argument("--seconds", type=float, help="seconds for each library in a round, one call at least (0.2)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 seconds")
@@ -283,6 +283,9 @@ def command_line():
         parser.error("--rounds must be 1 or more, --seconds not negative")
     if any(each.partition("=")[0] not in PROGRAMS or not each.partition("=")[2] for each in args.python):
         parser.error("--python wants PEER=FILE, such as keras=/opt/tf/bin/python")
+    args.peers = args.peers.split(",")
+    if unknown := [each for each in args.peers if each not in PROGRAMS]:
+        parser.error("unknown peer %s" % unknown[0])
     args.python = dict(each.split("=", 1) for each in args.python)
     return args
 

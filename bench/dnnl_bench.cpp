@@ -3,9 +3,9 @@
 //   g++ -O2 -std=c++17 -o dnnl_bench dnnl_bench.cpp -ldnnl        (version 2 or 3)
 //
 // Like the peers in Python it stays alive: it says who it is and what it can run, then answers each line "NAME SECONDS"
-// with the median time of a call. Weights are in the layouts that oneDNN prefers, laid out once outside the measured time,
-// though in training they would have to be laid out anew after each update. A layer of another input width is a primitive
-// of its own.
+// with the median time of a call. Weights are in the layouts that oneDNN prefers, laid out once outside the measured
+// time, though in training they would have to be laid out anew after each update. A layer of another input width is a
+// primitive of its own.
 #include <time.h>
 
 #include <algorithm>

@@ -24,7 +24,8 @@ for cell in ("lstm", "gru"):
         TARGETS[stream + "256", "torch"] = 5
         TARGETS[stream + "512", "onnx"] = 1.25
 
-# RTNeural with sizes fixed at compile time, on a Zen 4 core with AVX-512: microseconds of a streaming LSTM step.
+# RTNeural, in microseconds of a streaming LSTM step. It is not run beside the others, so these mean something only on a
+# machine like that of the measurement.
 RTNEURAL = {"w6-lstm-i1-h%d" % hidden: 1e-6 * microseconds for hidden, microseconds in
             zip((8, 16, 32, 64, 128, 256, 512), (0.054, 0.085, 0.177, 0.77, 2.7, 11, 53))}
 TARGETS.update({(name, "rtneural"): 1.0 for name in RTNEURAL})

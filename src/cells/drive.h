@@ -61,18 +61,33 @@ INLINE void store_part(float *p, vf v, int64_t n)
 }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* acc[r][to(v)] += a[r][k] * panel[k][v] for all k; `first` and on are shared, the others shifted */
+/* acc[r][v] += a[r][k] * panel[k][v] for one k */
+INLINE void multiply_one(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, const float *panel)
+{
+    va w[ACCUMULATORS];
+    UNROLL for (int v = 0; v < V; v++) w[v] = v_load(panel + v * VW);
+    UNROLL for (int r = 0; r < MR; r++) {
+        const va ark = v_set(a[r * lda]);
+        UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
+    }
+}
+
+/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
+ * of their sums, so even and odd k have their own. */
 INLINE void multiply(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                      const float *panel)
 {
-    for (int64_t k = 0; k < K; k++, panel += V * VW) {
-        va w[ACCUMULATORS];
-        UNROLL for (int v = 0; v < V; v++) w[v] = v_load(panel + v * VW);
-        UNROLL for (int r = 0; r < MR; r++) {
-            const va ark = v_set(a[r * lda + k]);
-            UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
+    int64_t k = 0;
+    if (MR == 1 && VW > 1) {
+        va odd[MOST_ROWS][ACCUMULATORS];
+        UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = v_set(0);
+        for (; k + 2 <= K; k += 2, panel += 2 * V * VW) {
+            multiply_one(1, V, shared, shift, acc, a + k, lda, panel);
+            multiply_one(1, V, shared, shift, odd, a + k + 1, lda, panel + V * VW);
         }
+        UNROLL for (int v = 0; v < V; v++) acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
     }
+    for (; k < K; k++, panel += V * VW) multiply_one(MR, V, shared, shift, acc, a + k, lda, panel);
 }
 
 /* ---- forward ------------------------------------------------------------------------------------ */

@@ -120,13 +120,18 @@ INLINE vf v_tanh(vf x)
     return E / (E + 2.0f);
 }
 
+/* The sum of all lanes: halves are added until one is left. */
 INLINE float v_sum(vf x)
 {
-    float lanes[VW];
-    memcpy(lanes, &x, sizeof lanes);
-    for (int step = VW / 2; step > 0; step /= 2)
-        for (int i = 0; i < step; i++) lanes[i] += lanes[i + step];
-    return lanes[0];
+#if RECUR__SET == RECUR__IS_avx512
+    return _mm512_reduce_add_ps((__m512)x);
+#elif RECUR__SET == RECUR__IS_avx2
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_shuffle_ps(quarter, quarter, 1)));
+#else
+    return (x[0] + x[2]) + (x[1] + x[3]);
+#endif
 }
 
 #endif

@@ -1,16 +1,24 @@
 /* activation.c - y = f(x), number by number. backward: dx = dy f'(x), with f'(x) computed from x again. */
 #include "layers/leaf.h"
 
+static void apply(const recur_layer *layer, const recur__vector *v, int64_t n, const float *x, float *y)
+{
+    if (!y) return;
+    switch (layer->spec.variant) {
+    case RECUR_ACTIVATION_TANH: v->tanh(n, x, y); break;
+    case RECUR_ACTIVATION_SIGMOID: v->sigmoid(n, x, y); break;
+    default: v->relu(n, x, y); break;
+    }
+}
+
 static void activation_forward(const recur_layer *layer, recur__pass *pass)
 {
-    const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
-    const recur__vector *v = pass->kernels->vector;
-    if (!pass->y) return;
-    switch (layer->spec.variant) {
-    case RECUR_ACTIVATION_TANH: v->tanh(n, pass->x, pass->y); break;
-    case RECUR_ACTIVATION_SIGMOID: v->sigmoid(n, pass->x, pass->y); break;
-    default: v->relu(n, pass->x, pass->y); break;
-    }
+    apply(layer, pass->kernels->vector, recur__shape_rows(&pass->shape) * layer->input_size, pass->x, pass->y);
+}
+
+static void activation_step(const recur_layer *layer, const recur__stream *s)
+{
+    apply(layer, s->kernels->vector, s->B * layer->input_size, s->x, s->y);
 }
 
 static void activation_backward(const recur_layer *layer, recur__pass *pass)
@@ -30,6 +38,8 @@ static const recur__layer_ops activation_ops = {
     .measure = recur__measure_nothing,
     .forward = activation_forward,
     .backward = activation_backward,
+    .step_floats = recur__step_nothing,
+    .step = activation_step,
 };
 
 recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function, recur_layer **out)

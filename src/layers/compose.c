@@ -4,12 +4,16 @@
 static void sequential_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
 static void sequential_forward(const recur_layer *layer, recur__pass *pass);
 static void sequential_backward(const recur_layer *layer, recur__pass *pass);
+static int64_t sequential_step_floats(const recur_layer *layer, int64_t B);
+static void sequential_step(const recur_layer *layer, const recur__stream *stream);
 
 static const recur__layer_ops sequential_ops = {
     .kind = RECUR_KIND_COMPOSE,
     .measure = sequential_measure,
     .forward = sequential_forward,
     .backward = sequential_backward,
+    .step_floats = sequential_step_floats,
+    .step = sequential_step,
 };
 
 /* A group is never run: the door sends it away. */
@@ -245,4 +249,38 @@ static void sequential_backward(const recur_layer *layer, recur__pass *whole)
         dy = pass.dx;
     }
     room->scratch.used = mark;
+}
+
+/* ---- one step of a chain ------------------------------------------------------------------------ */
+
+/* Floats between the parts, rounded up so that each begins where a vector may. */
+static int64_t between(const recur_layer *part, int64_t B) { return (recur__times(B, part->output_size) + 15) / 16 * 16; }
+
+/* What the parts give stands first, one behind the other, then the scratch of the part that runs. */
+static int64_t sequential_step_floats(const recur_layer *layer, int64_t B)
+{
+    int64_t outputs = 0, most = 0;
+    for (int64_t i = 0; i < layer->parts; i++) {
+        const recur_layer *part = layer->part[i];
+        const int64_t own = part->ops->step_floats ? part->ops->step_floats(part, B) : 0, y = recur__times(B, part->output_size);
+        if (own < 0 || y < 0 || __builtin_add_overflow(outputs, y + 15, &outputs)) return -1;
+        most = recur__max(most, own);
+    }
+    return __builtin_add_overflow(outputs, most, &most) ? -1 : most;
+}
+
+static void sequential_step(const recur_layer *layer, const recur__stream *whole)
+{
+    recur__stream s = *whole;
+    float *output = whole->scratch;
+    for (int64_t i = 0; i < layer->parts; i++) s.scratch += i + 1 < layer->parts ? between(layer->part[i], s.B) : 0;
+    for (int64_t i = 0; i < layer->parts; i++) {
+        const recur_layer *part = layer->part[i];
+        s.y = i + 1 < layer->parts ? output : whole->y;
+        part->ops->step(part, &s);
+        output += between(part, s.B);
+        s.state += part->state_floats * s.B;
+        s.x = s.y;
+        s.ids = NULL;
+    }
 }

@@ -17,11 +17,18 @@ static void dropout_backward(const recur_layer *layer, recur__pass *pass)
     if (!recur__no_gradient(layer, pass)) drop(layer, pass, pass->dy, pass->dx);
 }
 
+static void dropout_step(const recur_layer *layer, const recur__stream *s)
+{
+    if (s->y) memcpy(s->y, s->x, (size_t)(s->B * layer->input_size) * sizeof *s->y);
+}
+
 static const recur__layer_ops dropout_ops = {
     .kind = RECUR_KIND_DROPOUT,
     .measure = recur__measure_nothing,
     .forward = dropout_forward,
     .backward = dropout_backward,
+    .step_floats = recur__step_nothing,
+    .step = dropout_step,
 };
 
 recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability, recur_layer **out)

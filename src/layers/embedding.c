@@ -21,12 +21,18 @@ static double embedding_bound(const recur_layer *layer)
     return 0; /* N(0,1) */
 }
 
+static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
+{
+    const int64_t E = layer->output_size;
+    for (int64_t r = 0; r < R && y; r++) memcpy(y + r * E, layer->params + ids[r] * E, (size_t)E * sizeof(float));
+}
+
 static void embedding_forward(const recur_layer *layer, recur__pass *pass)
 {
-    const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
-    for (int64_t r = 0; r < R && pass->y; r++)
-        memcpy(pass->y + r * E, layer->params + pass->ids[r] * E, (size_t)E * sizeof(float));
+    look_up(layer, recur__shape_rows(&pass->shape), pass->ids, pass->y);
 }
+
+static void embedding_step(const recur_layer *layer, const recur__stream *s) { look_up(layer, s->B, s->ids, s->y); }
 
 static void embedding_backward(const recur_layer *layer, recur__pass *pass)
 {
@@ -41,6 +47,8 @@ static const recur__layer_ops embedding_ops = {
     .measure = recur__measure_nothing,
     .forward = embedding_forward,
     .backward = embedding_backward,
+    .step_floats = recur__step_nothing,
+    .step = embedding_step,
     .bound = embedding_bound,
 };
 

@@ -10,6 +10,8 @@ typedef struct builder {
     recur_layer *root;
     const recur_layer *prototype;
     const char *const *names; /* of the prototype's parts; NULL: their own */
+    recur_context *ctx;
+    bool snapshot;
     recur_tensor *table;
     float *params;
     int64_t tensors, floats; /* laid out so far */
@@ -62,6 +64,18 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
     else if (own) memset(b->params + node->offset, 0, (size_t)own * sizeof(float));
 }
 
+/* A leaf: kernels of this context, tensors, and what a snapshot holds beside them. */
+static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+{
+    recur_layer leaf = *from;
+    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size);
+    if (node) node->spec.cell = leaf.spec.cell;
+    lay_out_tensors(b, from, node, path, path_length);
+    if (!b->snapshot || !leaf.ops->carve_snapshot) return;
+    leaf.ops->carve_snapshot(&leaf, node, &b->carver);
+    if (node) node->ops->fill_snapshot(node);
+}
+
 static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length);
 
 static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
@@ -90,10 +104,11 @@ static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char
         node->params = b->params + b->floats;
         node->prefix = (int64_t)path_length;
         node->serial = recur__serial();
+        if (b->snapshot) node->abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
     }
     const int64_t first_tensor = b->tensors, first_float = b->floats;
     lay_out_parts(b, from, node, path, path_length);
-    if (from->parts == 0) lay_out_tensors(b, from, node, path, path_length);
+    if (from->parts == 0) lay_out_leaf(b, from, node, path, path_length);
     if (node) {
         node->tensors = b->tensors - first_tensor;
         node->count = b->floats - first_float;
@@ -111,28 +126,20 @@ static recur_layer *lay_out(builder *b)
     return lay_out_node(b, b->prototype, "", "", 0);
 }
 
-/* What a node is beside its layout: kernels of this context, rights. */
-static void settle(recur_layer *node, recur_context *ctx, bool snapshot)
-{
-    if (node->spec.cell) node->spec.cell = recur__cell_of(ctx, node->spec.variant);
-    if (snapshot) node->abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
-    for (int64_t i = 0; i < node->parts; i++) settle(node->part[i], ctx, snapshot);
-}
-
 recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out)
 {
-    builder b = { .prototype = prototype, .names = names };
+    builder b = { .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
     lay_out(&b);
     const size_t bytes = b.carver.used;
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    b = (builder){ .carver.base = memory, .prototype = prototype, .names = names };
+    b = (builder){ .carver.base = memory, .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
     recur_layer *layer = lay_out(&b);
     layer->ctx = recur__context_retain(ctx);
+    layer->kernels = recur__kernels_of(layer->ctx);
     layer->memory = memory;
     layer->bytes = bytes;
     atomic_init(&layer->references, 1);
-    settle(layer, ctx, snapshot);
     *out = layer;
     return RECUR_OK;
 }

@@ -58,6 +58,17 @@ typedef struct recur__pass {
     float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
 } recur__pass;
 
+/* One streaming step through one node; everything is there already. */
+typedef struct recur__stream {
+    const recur__kernels *kernels;
+    int64_t B;
+    const float *x;     /* [B][input_size], or */
+    const int32_t *ids; /* [B] */
+    float *state;       /* this node's values, in and out */
+    float *y;           /* [B][output_size] or NULL */
+    float *scratch;
+} recur__stream;
+
 /* What a kind of layer does. Every slot but those marked is filled; a pass trusts its arguments. */
 typedef struct recur__layer_ops {
     int32_t kind; /* RECUR_KIND_* */
@@ -67,6 +78,12 @@ typedef struct recur__layer_ops {
     void (*measure)(const recur_layer *layer, const recur__shape *shape, recur__room *room);
     void (*forward)(const recur_layer *layer, recur__pass *pass);
     void (*backward)(const recur_layer *layer, recur__pass *pass);
+    /* Streaming: one step of B sequences, with step_floats floats of scratch. NULL: the layer cannot. */
+    int64_t (*step_floats)(const recur_layer *layer, int64_t B);
+    void (*step)(const recur_layer *layer, const recur__stream *stream);
+    /* Carves what a snapshot holds beside its parameters (node NULL: only measures), and fills it. NULL: nothing. */
+    void (*carve_snapshot)(const recur_layer *layer, recur_layer *node, recur__carver *carver);
+    void (*fill_snapshot)(recur_layer *node);
     /* Start values of PyTorch for one tensor: the bound of U(-bound, bound); 0: N(0,1). NULL: no tensors. */
     double (*bound)(const recur_layer *layer);
 } recur__layer_ops;
@@ -88,9 +105,11 @@ struct recur_layer {
     int64_t prefix;         /* characters of a tensor's full name that name this part */
     int64_t states;         /* state tensors of all recurrent parts */
     int64_t state_floats;   /* their floats for one sequence */
+    void *prepared;         /* of a snapshot: what fill_snapshot made */
     uint64_t serial;
     /* of a root only */
     recur_context *ctx;
+    const recur__kernels *kernels;
     _Atomic int64_t references;
     void *memory;
     size_t bytes;
@@ -117,8 +136,9 @@ struct recur_state {
     int64_t batch, count, tensors;
     recur_tensor *tensor;
     float *values; /* [count], sequences in the caller's order */
-    unsigned char *scratch;
-    size_t scratch_bytes; /* for recur_layer_step and cells without a tape */
+    float *scratch;
+    int64_t scratch_floats; /* for recur_layer_step and cells without a tape */
+    uint64_t made_for;      /* serial of the layer that is known to fit */
 };
 
 /* SHAPE unless the state has these sequences and the layer's tensors. */

@@ -23,19 +23,29 @@ static bool linear_tensor(const recur_layer *layer, int64_t index, char *name, r
 
 static double linear_bound(const recur_layer *layer) { return 1 / __builtin_sqrt((double)layer->input_size); }
 
-static void linear_forward(const recur_layer *layer, recur__pass *pass)
+/* R rows of x or ids */
+static void multiply(const recur_layer *layer, const recur__kernels *kernels, int64_t R, const float *x, const int32_t *ids, float *y)
 {
-    const int64_t R = recur__shape_rows(&pass->shape), in = layer->input_size, out = layer->output_size;
+    const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
-    float *y = pass->y;
     if (!y || R == 0) return;
     if (b)
         for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
     else memset(y, 0, (size_t)(R * out) * sizeof *y);
-    if (!pass->ids) recur__gemm_nt(pass->kernels, R, out, in, (recur__matrix){ pass->x, in }, (recur__matrix){ W, in }, y, out);
+    if (!ids) recur__gemm_nt(kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
     else
         for (int64_t r = 0; r < R; r++)
-            for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + pass->ids[r]];
+            for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + ids[r]];
+}
+
+static void linear_forward(const recur_layer *layer, recur__pass *pass)
+{
+    multiply(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
+}
+
+static void linear_step(const recur_layer *layer, const recur__stream *s)
+{
+    multiply(layer, s->kernels, s->B, s->x, s->ids, s->y);
 }
 
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
@@ -63,6 +73,8 @@ static const recur__layer_ops linear_ops = {
     .measure = recur__measure_nothing,
     .forward = linear_forward,
     .backward = linear_backward,
+    .step_floats = recur__step_nothing,
+    .step = linear_step,
     .bound = linear_bound,
 };
 

@@ -52,7 +52,7 @@ static recur_status check_call(const char *what, const recur__call *call)
 
 static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key)
 {
-    recur__pass pass = { .shape = *shape, .kernels = recur__kernels_of(recur__layer_context(call->layer)), .key = key, .room = room,
+    recur__pass pass = { .shape = *shape, .kernels = call->layer->root->kernels, .key = key, .room = room,
                          .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL };
     call->layer->ops->forward(call->layer, &pass);
 }
@@ -151,7 +151,7 @@ recur_status recur__backward(const char *what, const recur__call *call)
     recur__measure(layer, &shape, &measured);
     recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
     if (!room.scratch.base) return recur__no_memory(measured.peak);
-    recur__pass pass = { .shape = shape, .kernels = recur__kernels_of(recur__layer_context(layer)), .key = record->key, .room = &room,
+    recur__pass pass = { .shape = shape, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
                          .zero_start = record->zero_start, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
@@ -175,29 +175,30 @@ recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_pack
 
 /* ---- step --------------------------------------------------------------------------------------- */
 
+/* A layer that this state was not made for: do its tensors and the scratch fit? */
+static recur_status check_stranger(const char *what, const recur_layer *layer, const recur_state *state)
+{
+    RECUR__TRY(recur__state_check(state, layer, state->batch, what));
+    const int64_t floats = layer->ops->step_floats(layer, state->batch);
+    if (floats >= 0 && floats <= state->scratch_floats) return RECUR_OK;
+    return recur__fail(RECUR_E_SHAPE, "%s: the state's scratch has %lld floats, but this layer needs %lld: make the state for it", what,
+                       (long long)state->scratch_floats, (long long)floats);
+}
+
 recur_status recur__step_once(const char *what, const recur__call *call)
 {
-    if (!call->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", what);
-    if (!call->state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", what);
-    const bool ids = call->with_ids;
+    const recur_layer *layer = call->layer;
     recur_state *state = call->state;
-    RECUR__TRY(check_input(what, call, ids, state->batch));
-    if (!(call->layer->abilities & RECUR_ABLE_STEP))
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, call->layer->type,
-                           (int)call->layer->spec.direction);
-    RECUR__TRY(recur__state_check(state, call->layer, state->batch, what));
-    int64_t sizes[1], starts[2];
-    const recur_packed one = recur__one_step(state->batch, sizes, starts);
-    recur__call with = *call;
-    with.packed = &one;
-    const recur__shape shape = { .packed = &one, .ids = ids };
-    recur__room room = { 0 };
-    recur__measure(call->layer, &shape, &room);
-    if (room.peak > state->scratch_bytes)
-        return recur__fail(RECUR_E_SHAPE, "%s: the state's scratch has %zu bytes, but this layer needs %zu: make the state for it", what,
-                           state->scratch_bytes, room.peak);
-    room = (recur__room){ .scratch.base = state->scratch };
-    run_forward(&with, &shape, &room, 0);
+    if (!layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", what);
+    if (!state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", what);
+    RECUR__TRY(check_input(what, call, call->with_ids, state->batch));
+    if (!(layer->abilities & RECUR_ABLE_STEP))
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, layer->type,
+                           (int)layer->spec.direction);
+    if (state->made_for != layer->serial) RECUR__TRY(check_stranger(what, layer, state));
+    const recur__stream stream = { .kernels = layer->root->kernels, .B = state->batch, .x = call->x, .ids = call->ids,
+                                   .state = state->values, .y = call->y, .scratch = state->scratch };
+    layer->ops->step(layer, &stream);
     return RECUR_OK;
 }
 

@@ -13,6 +13,10 @@ static const recur__layer_ops recurrent_ops = {
     .measure = recurrent_measure,
     .forward = recur__recurrent_forward,
     .backward = recur__recurrent_backward,
+    .step_floats = recur__recurrent_step_floats,
+    .step = recur__recurrent_step,
+    .carve_snapshot = recur__recurrent_carve_snapshot,
+    .fill_snapshot = recur__recurrent_fill_snapshot,
     .bound = recurrent_bound,
 };
 
@@ -55,7 +59,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     recur_recurrent_options o;
     RECUR__TRY(recur__take("recur_recurrent_options", options, &o, sizeof o));
     if (o.num_layers == 0) o.num_layers = 1;
-    const recur__cell *cell = recur__cell_of(ctx, o.cell);
+    const recur__cell *cell = recur__cell_of(ctx, o.cell, o.hidden_size);
     RECUR__TRY(check(&o, cell));
     recur_layer layer = {
         .ops = &recurrent_ops,

@@ -85,6 +85,26 @@ static inline bool recur__wants_table(const recur_layer *layer, const recur__sha
 /* So few rows a step that the input is better multiplied for all steps at once; and so few rows in all that panels do not pay. */
 enum { RECUR__FEW_ROWS = 4 };
 
+/* Biases added up per slot [S*H]: b_ih where W x goes, b_hh where U h goes. */
+void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);
+
+/* row[g] += W[g][id]: the product with a one-hot vector */
+static inline void recur__add_column(const recur__weights *p, int64_t G, int64_t id, float *row)
+{
+    for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
+}
+
+/* What a snapshot holds for each layer and direction. */
+typedef struct recur__prepared {
+    float *bias;          /* [S*H] */
+    recur__panels panels; /* forward */
+} recur__prepared;
+
+int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
+void recur__recurrent_step(const recur_layer *layer, const recur__stream *stream);
+void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node, recur__carver *carver);
+void recur__recurrent_fill_snapshot(recur_layer *node);
+
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);
 

@@ -20,23 +20,6 @@ typedef struct lane {
 
 /* ---- what the accumulators start with ----------------------------------------------------------- */
 
-/* Biases added up per slot: b_ih where W x goes, b_hh where U h goes. */
-static void add_biases(const recur__walk *w, const recur__weights *p, float *bias)
-{
-    const recur__vector *v = w->pass->kernels->vector;
-    memset(bias, 0, (size_t)w->S * sizeof *bias);
-    if (!p->b_ih) return;
-    v->add(w->G, p->b_ih, bias);
-    for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
-        for (int i = 0; i < f->h_gates; i++) v->add(w->H, p->b_hh + (f->h_first + i) * w->H, bias + recur__h_slot(f, i) * w->H);
-}
-
-/* row[g] += W[g][id]: the product with a one-hot vector */
-static void add_column(const recur__weights *p, int64_t G, int32_t id, float *row)
-{
-    for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
-}
-
 /* Few rows a step: their input is multiplied for all steps at once. */
 static bool multiplies_at_once(const recur__walk *w) { return w->N < RECUR__FEW_ROWS * w->packed->longest; }
 
@@ -48,7 +31,7 @@ static void prepare_input(const recur__walk *w, lane *a, const float *x, const i
 {
     const size_t row = (size_t)w->S * sizeof(float);
     const recur__weights *p = &a->p;
-    add_biases(w, p, scratch->bias);
+    recur__add_biases(w->layer, p, scratch->bias);
     const bool table = ids && a->panels && recur__wants_table(w->layer, &w->pass->shape), by_row = !table && (ids || multiplies_at_once(w) || !a->panels);
     a->x = ids || by_row ? NULL : x;
     a->init = table || by_row ? scratch->init : scratch->bias;
@@ -57,7 +40,7 @@ static void prepare_input(const recur__walk *w, lane *a, const float *x, const i
     const int64_t rows = table ? p->in : by_row ? w->N : 0;
     for (int64_t r = 0; r < rows; r++) memcpy(scratch->init + r * w->S, scratch->bias, row);
     if (ids)
-        for (int64_t r = 0; r < rows; r++) add_column(p, w->G, table ? (int32_t)r : ids[r], scratch->init + r * w->S);
+        for (int64_t r = 0; r < rows; r++) recur__add_column(p, w->G, table ? r : ids[r], scratch->init + r * w->S);
     else if (by_row)
         recur__gemm_nt(w->pass->kernels, w->N, w->G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, scratch->init, w->S);
 }
@@ -169,13 +152,14 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
                           const recur__forward_scratch *scratch)
 {
     const int64_t ld = l * w->D + d;
+    const recur__prepared *prepared = w->layer->prepared;
     lane a = { .p = recur__weights_of(w->layer, w->layer->params, l, d), .slots = share(w->history.slots, ld, w->N * w->S),
                .c = share(w->history.c, ld, w->N * w->H), .u = share(w->history.u, ld, w->N * w->H), .y = y ? y + d * w->H : NULL,
-               .panels = wants_panels(w) ? &scratch->panels : NULL, .zero_start = !w->pass->state,
+               .panels = prepared ? &prepared[ld].panels : wants_panels(w) ? &scratch->panels : NULL, .zero_start = !w->pass->state,
                .reverse = recur__is_reverse(w->layer, d) };
     load_states(w, &a, ld, scratch);
     prepare_input(w, &a, x, ids, scratch);
-    if (a.panels) pack(w, &a, a.panels);
+    if (a.panels && !prepared) pack(w, &a, a.panels);
     run_steps(w, &a, scratch);
     store_states(w, &a, ld, scratch);
 }

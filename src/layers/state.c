@@ -3,25 +3,17 @@
 
 /* ---- making ------------------------------------------------------------------------------------- */
 
-/* Scratch of one step of B sequences, of rows or of ids, whichever is more. */
-static size_t step_scratch(const recur_layer *layer, int64_t B)
+/* Scratch of one step; of a group the most of its parts, which are run one by one. */
+static int64_t step_floats(const recur_layer *layer, int64_t B)
 {
-    int64_t sizes[1], starts[2];
-    const recur_packed one = recur__one_step(B, sizes, starts);
-    recur__room room = { 0 };
-    if (!layer->ops->measure) { /* a group: the most of its parts, which are run one by one */
-        size_t most = 0;
-        for (int64_t i = 0; i < layer->parts; i++) {
-            const size_t part = step_scratch(layer->part[i], B);
-            most = part > most ? part : most;
-        }
-        return most;
+    if (layer->ops->step_floats) return layer->ops->step_floats(layer, B);
+    int64_t most = 0;
+    for (int64_t i = 0; i < layer->parts; i++) {
+        const int64_t part = step_floats(layer->part[i], B);
+        if (part < 0) return part;
+        most = recur__max(most, part);
     }
-    for (int ids = 0; ids < 2; ids++) {
-        const recur__shape shape = { .packed = &one, .ids = ids };
-        recur__measure(layer, &shape, &room);
-    }
-    return room.peak;
+    return most;
 }
 
 typedef struct builder {
@@ -60,11 +52,11 @@ static void lay_out_tensors(builder *b, const recur_layer *layer, const recur_la
     }
 }
 
-static void lay_out(builder *b, const recur_layer *layer, size_t scratch_bytes, recur_state *state)
+static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
 {
     recur__carve(&b->carver, 1, sizeof *state); /* the handle itself is where the memory begins */
     state->values = recur__carve(&b->carver, recur__times(layer->state_floats, b->batch), sizeof(float));
-    state->scratch = recur__carve(&b->carver, (int64_t)scratch_bytes, 1);
+    state->scratch = recur__carve(&b->carver, state->scratch_floats, sizeof(float));
     state->tensor = b->table = recur__carve(&b->carver, layer->states, sizeof(recur_tensor));
     lay_out_tensors(b, layer, layer, "", 0);
 }
@@ -76,17 +68,16 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     RECUR__NOT_NULL(layer);
     if (batch < 1 || batch > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "a state for batch %lld: it must lie between 1 and %d", (long long)batch, RECUR__LARGEST);
-    const size_t scratch_bytes = step_scratch(layer, batch);
-    if (scratch_bytes == SIZE_MAX || recur__times(layer->state_floats, batch) < 0) return recur__no_memory(SIZE_MAX);
-    recur_state state = { .batch = batch, .scratch_bytes = scratch_bytes };
+    recur_state state = { .batch = batch, .scratch_floats = step_floats(layer, batch), .made_for = layer->serial };
+    if (state.scratch_floats < 0 || recur__times(layer->state_floats, batch) < 0) return recur__no_memory(SIZE_MAX);
     builder b = { .batch = batch };
-    lay_out(&b, layer, scratch_bytes, &state);
+    lay_out(&b, layer, &state);
     recur_context *ctx = recur__layer_context(layer);
     const size_t bytes = b.carver.used;
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
     b = (builder){ .carver.base = memory, .batch = batch };
-    lay_out(&b, layer, scratch_bytes, &state);
+    lay_out(&b, layer, &state);
     state.ctx = recur__context_retain(ctx);
     state.bytes = bytes;
     state.tensors = b.tensors;
