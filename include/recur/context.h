@@ -32,7 +32,7 @@ typedef struct recur_allocator {
 typedef struct recur_context_options {
     uint32_t size;                    /**< sizeof(recur_context_options)                        */
     int32_t isa;                      /**< RECUR_ISA_*; 0: the best of this machine             */
-    int32_t threads;                  /**< the most threads a pass may use; 0 = 1               */
+    int32_t threads;                  /**< threads that a pass may use, its caller's included, at most 1024; 0 = 1 */
     uint32_t flags;                   /**< 0                                                    */
     const recur_allocator *allocator; /**< copied; NULL: the C library's                        */
     const void *reserved;             /**< NULL                                                 */
@@ -44,9 +44,12 @@ typedef struct recur_context_options {
  * value that is unknown or that this machine lacks is ignored. This is the only place that reads the
  * environment and asks the CPU.
  *
+ * With more than one thread the context starts a pool, asleep between passes, which shares out the sequences of a batch; results are the
+ * same bits for any number of threads. A pass that finds the pool busy, or is too small, runs on its caller's thread alone.
+ *
  * Shapes:  -
- * Memory:  one allocation, from options->allocator. Everything made from the context keeps it alive.
- * Errors:  ARGUMENT: unknown isa or flags, negative threads, half an allocator. UNSUPPORTED: the
+ * Memory:  one allocation, from options->allocator, and one for the pool. Everything made from the context keeps it alive.
+ * Errors:  ARGUMENT: unknown isa or flags, threads outside 0..1024, half an allocator. UNSUPPORTED: the
  *          machine lacks the instruction set asked for. MEMORY.
  * Threads: free.
  * Since:   0.1

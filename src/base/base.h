@@ -62,6 +62,8 @@ int64_t recur__times(int64_t a, int64_t b);
 recur_context *recur__context_retain(recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
+typedef struct recur__pool recur__pool;
+recur__pool *recur__context_pool(const recur_context *ctx); /* NULL: one thread */
 
 /* Whether this build and this machine have an instruction set; the best of those; its name. */
 bool recur__cpu_has(int isa);
@@ -70,6 +72,16 @@ const char *recur__isa_name(int isa);
 
 /* A number that no layer or layout of this process had before. */
 uint64_t recur__serial(void);
+
+/* ---- threads ------------------------------------------------------------------------------------ */
+
+/* Runs task(job, 0) to task(job, tasks - 1), in any order, on the threads of the context; returns when all are done. */
+enum { RECUR__WORTH_WAKING = 1 << 22 }; /* multiplications, about 40 µs: less work stays on its caller's thread */
+typedef void recur__task(void *job, int64_t index);
+void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job);
+
+recur__pool *recur__pool_create(const recur_context *ctx, int threads); /* NULL: no memory */
+void recur__pool_release(recur__pool *pool);
 
 /* ---- random numbers ----------------------------------------------------------------------------- */
 

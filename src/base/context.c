@@ -8,10 +8,13 @@
 
 #include "base/base.h"
 
+enum { MOST_THREADS = 1024 };
+
 struct recur_context {
     atomic_int_fast64_t references;
     recur_allocator allocator;
     int isa, threads;
+    recur__pool *pool; /* NULL with one thread */
 };
 
 static struct {
@@ -63,9 +66,9 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     *out = NULL;
     recur_context_options o;
     RECUR__TRY(recur__take("recur_context_options", options, &o, sizeof o));
-    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 || o.flags || o.reserved)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: isa %d, threads %d, flags %u: one is unknown or negative",
-                           (int)o.isa, (int)o.threads, (unsigned)o.flags);
+    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 || o.threads > MOST_THREADS || o.flags || o.reserved)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: isa %d, threads %d, flags %u: one is unknown, negative or above %d",
+                           (int)o.isa, (int)o.threads, (unsigned)o.flags, MOST_THREADS);
     if (o.allocator && (!o.allocator->alloc || !o.allocator->free))
         return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: the allocator needs both alloc and free");
     if (o.isa && !recur__cpu_has(o.isa))
@@ -80,6 +83,10 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->allocator = from.allocator;
     ctx->isa = from.isa;
     ctx->threads = from.threads;
+    if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(ctx, ctx->threads))) {
+        recur_context_release(ctx);
+        return recur__no_memory(sizeof(void *) * (size_t)from.threads);
+    }
     *out = ctx;
     return RECUR_OK;
 }
@@ -95,6 +102,7 @@ void recur_context_release(recur_context *ctx)
 {
     if (!ctx || ctx == &the.context) return;
     if (atomic_fetch_sub_explicit(&ctx->references, 1, memory_order_acq_rel) > 1) return;
+    recur__pool_release(ctx->pool);
     const recur_allocator allocator = ctx->allocator;
     allocator.free(allocator.user, ctx, sizeof *ctx);
 }
@@ -102,6 +110,7 @@ void recur_context_release(recur_context *ctx)
 const char *recur_context_isa(const recur_context *ctx) { return recur__isa_name(resolve(ctx)->isa); }
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
+recur__pool *recur__context_pool(const recur_context *ctx) { return resolve(ctx)->pool; }
 
 uint64_t recur__serial(void) { return atomic_fetch_add_explicit(&the.serials, 1, memory_order_relaxed) + 1; }
 

@@ -32,6 +32,7 @@ static inline int recur__h_slot(const recur__phase *p, int i)
 /* The rows of one step, forward. Panels are those of layers/panels.h. */
 typedef struct recur__step {
     int64_t rows, H;
+    bool alone;                     /* the step has one row in all, not one in this thread's share: it may be summed in another order */
     const float *init;              /* [..][S*H], row r at init + (ids ? ids[r] : r) * ld_init */
     int64_t ld_init;
     const int32_t *ids;
@@ -50,6 +51,7 @@ typedef struct recur__step {
 /* The rows of one step, backward. */
 typedef struct recur__step_backward {
     int64_t rows, H;
+    bool alone;
     const float *dA, *Ut;           /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du; dA NULL: nothing comes */
     float *slots;                   /* [rows][S*H] as forward left them in, gradients out */
     const float *h, *c;             /* [rows][..] state before the step */

@@ -74,11 +74,11 @@ INLINE void multiply_one(int MR, int V, int shared, int shift, va acc[MOST_ROWS]
 
 /* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
  * of their sums, so even and odd k have their own. */
-INLINE void multiply(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
+INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                      const float *panel)
 {
     int64_t k = 0;
-    if (MR == 1 && VW > 1) {
+    if (MR == 1 && VW > 1 && alone) {
         va odd[MOST_ROWS][ACCUMULATORS];
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = v_set(0);
         for (; k + 2 <= K; k += 2, panel += 2 * V * VW) {
@@ -137,8 +137,8 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
     }
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
-    if (a->in) multiply(MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply(MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, H, U);
+    if (a->in) multiply(a->alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U) multiply(a->alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, H, U);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
     t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;
@@ -232,7 +232,7 @@ INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, c
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
     for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply(MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H, lda, H, Ut + i * H * NV * VW);
+        multiply(a->alone, MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H, lda, H, Ut + i * H * NV * VW);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
     t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;

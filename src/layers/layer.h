@@ -45,6 +45,7 @@ void *recur__scratch(recur__room *room, int64_t count, size_t size); /* carves, 
 /* One pass through one node. */
 typedef struct recur__pass {
     recur__shape shape;
+    const recur_context *ctx;
     const recur__kernels *kernels;
     uint64_t key; /* of this pass's dropout masks */
     recur__room *room;
@@ -60,6 +61,7 @@ typedef struct recur__pass {
 
 /* One streaming step through one node; everything is there already. */
 typedef struct recur__stream {
+    const recur_context *ctx;
     const recur__kernels *kernels;
     int64_t B;
     const float *x;     /* [B][input_size], or */

@@ -24,7 +24,7 @@ static bool linear_tensor(const recur_layer *layer, int64_t index, char *name, r
 static double linear_bound(const recur_layer *layer) { return 1 / __builtin_sqrt((double)layer->input_size); }
 
 /* R rows of x or ids */
-static void multiply(const recur_layer *layer, const recur__kernels *kernels, int64_t R, const float *x, const int32_t *ids, float *y)
+static void multiply(const recur_layer *layer, const recur_context *ctx, const recur__kernels *kernels, int64_t R, const float *x, const int32_t *ids, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
@@ -32,7 +32,7 @@ static void multiply(const recur_layer *layer, const recur__kernels *kernels, in
     if (b)
         for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
     else memset(y, 0, (size_t)(R * out) * sizeof *y);
-    if (!ids) recur__gemm_nt(kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
+    if (!ids) recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
     else
         for (int64_t r = 0; r < R; r++)
             for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + ids[r]];
@@ -40,12 +40,12 @@ static void multiply(const recur_layer *layer, const recur__kernels *kernels, in
 
 static void linear_forward(const recur_layer *layer, recur__pass *pass)
 {
-    multiply(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
+    multiply(layer, pass->ctx, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
 }
 
 static void linear_step(const recur_layer *layer, const recur__stream *s)
 {
-    multiply(layer, s->kernels, s->B, s->x, s->ids, s->y);
+    multiply(layer, s->ctx, s->kernels, s->B, s->x, s->ids, s->y);
 }
 
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
@@ -56,7 +56,7 @@ static void linear_backward(const recur_layer *layer, recur__pass *pass)
     if (R == 0) return;
     if (pass->dparams) {
         float *dW = pass->dparams, *db = bias_of(layer, pass->dparams);
-        if (!pass->ids) recur__gemm_tn(pass->kernels, out, in, R, (recur__matrix){ dy, out }, (recur__matrix){ pass->x, in }, dW, in);
+        if (!pass->ids) recur__gemm_tn(pass->ctx, pass->kernels, out, in, R, (recur__matrix){ dy, out }, (recur__matrix){ pass->x, in }, dW, in);
         else
             for (int64_t r = 0; r < R; r++)
                 for (int64_t j = 0; j < out; j++) dW[j * in + pass->ids[r]] += dy[r * out + j];
@@ -64,7 +64,7 @@ static void linear_backward(const recur_layer *layer, recur__pass *pass)
     }
     if (!pass->dx) return;
     memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
-    recur__gemm_nn(pass->kernels, R, in, out, (recur__matrix){ dy, out }, (recur__matrix){ layer->params, in }, pass->dx, in);
+    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out }, (recur__matrix){ layer->params, in }, pass->dx, in);
 }
 
 static const recur__layer_ops linear_ops = {

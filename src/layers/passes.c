@@ -52,7 +52,7 @@ static recur_status check_call(const char *what, const recur__call *call)
 
 static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key)
 {
-    recur__pass pass = { .shape = *shape, .kernels = call->layer->root->kernels, .key = key, .room = room,
+    recur__pass pass = { .shape = *shape, .ctx = call->layer->root->ctx, .kernels = call->layer->root->kernels, .key = key, .room = room,
                          .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL };
     call->layer->ops->forward(call->layer, &pass);
 }
@@ -151,7 +151,7 @@ recur_status recur__backward(const char *what, const recur__call *call)
     recur__measure(layer, &shape, &measured);
     recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
     if (!room.scratch.base) return recur__no_memory(measured.peak);
-    recur__pass pass = { .shape = shape, .kernels = layer->root->kernels, .key = record->key, .room = &room,
+    recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
                          .zero_start = record->zero_start, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
@@ -196,7 +196,7 @@ recur_status recur__step_once(const char *what, const recur__call *call)
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, layer->type,
                            (int)layer->spec.direction);
     if (state->made_for != layer->serial) RECUR__TRY(check_stranger(what, layer, state));
-    const recur__stream stream = { .kernels = layer->root->kernels, .B = state->batch, .x = call->x, .ids = call->ids,
+    const recur__stream stream = { .ctx = layer->root->ctx, .kernels = layer->root->kernels, .B = state->batch, .x = call->x, .ids = call->ids,
                                    .state = state->values, .y = call->y, .scratch = state->scratch };
     layer->ops->step(layer, &stream);
     return RECUR_OK;

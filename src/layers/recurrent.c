@@ -193,6 +193,35 @@ static void recurrent_measure(const recur_layer *layer, const recur__shape *shap
     room->scratch.used = mark;
 }
 
+/* ---- shares of threads -------------------------------------------------------------------------- */
+
+int64_t recur__shares(const recur__walk *w, int64_t width)
+{
+    const int64_t threads = recur__context_threads(recur__layer_context(w->layer));
+    if (threads < 2 || (double)w->N * (double)w->G * (double)width < RECUR__WORTH_WAKING) return 1;
+    return recur__min(threads, w->B);
+}
+
+/* The longest sequences come first, so equal numbers of rows are unequal numbers of places: place p has as many rows as there are
+   steps with more than p rows. */
+static int64_t boundary(const recur_packed *packed, int64_t i, int64_t n)
+{
+    if (i == 0) return 0;
+    if (i == n) return packed->batch;
+    const int64_t wanted = packed->rows / n * i;
+    int64_t place = 0, rows = 0, length = packed->longest;
+    for (; place < packed->batch && rows < wanted; place++) {
+        while (length > 0 && packed->sizes[length - 1] <= place) length--;
+        rows += length;
+    }
+    return place;
+}
+
+recur__share recur__share_of(const recur_packed *packed, int64_t i, int64_t n)
+{
+    return (recur__share){ boundary(packed, i, n), boundary(packed, i + 1, n) };
+}
+
 /* ---- states between the caller's order and places ----------------------------------------------- */
 
 void recur__state_load(const recur_packed *packed, int64_t H, const float *state, float *by_place)

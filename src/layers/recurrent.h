@@ -43,6 +43,16 @@ static inline bool recur__is_reverse(const recur_layer *layer, int64_t d)
     return d == 1 || layer->spec.direction == RECUR_DIRECTION_REVERSE;
 }
 
+/* The places that one thread works on, through all steps. */
+typedef struct recur__share {
+    int64_t from, to;
+} recur__share;
+
+/* Into how many shares a pass of so many multiplications falls: one per thread, if it is worth waking them. */
+int64_t recur__shares(const recur__walk *w, int64_t width);
+/* Share i of n: places with about the same number of rows. */
+recur__share recur__share_of(const recur_packed *packed, int64_t i, int64_t n);
+
 /* Carves the history (in the record, or in inference what stands for it in scratch). */
 void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room *room);
 

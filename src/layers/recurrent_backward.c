@@ -18,14 +18,17 @@ typedef struct lane {
     float *dstate[RECUR__STATES]; /* [B][H] by place */
 } lane;
 
-/* Rows [from, to) of step t, all phases: going_on, their state before is that of the step before; with next, gradients come back from
+/* Of rows [from, to) of step t this thread's share, all phases: going_on, their state before is that of the step before; with next, gradients come back from
    the step after. */
-static void run_rows(const recur__walk *w, const lane *a, int64_t t, int64_t from, int64_t to, bool going_on, bool next)
+static void run_rows(const recur__walk *w, const lane *a, const recur__share *share, int64_t t, int64_t from, int64_t to, bool going_on,
+                     bool next)
 {
+    const bool alone = to - from == 1;
+    from = recur__max(from, share->from), to = recur__min(to, share->to);
     if (from >= to) return;
     const int64_t H = w->H, ldy = w->D * H, *starts = w->packed->starts, at = starts[t] + from;
     const int64_t before = going_on ? starts[a->reverse ? t + 1 : t - 1] + from : from;
-    recur__step_backward step = { .rows = to - from, .H = H, .slots = a->slots + at * w->S, .h = going_on ? a->y + before * ldy : a->start[0] + before * H,
+    recur__step_backward step = { .rows = to - from, .H = H, .alone = alone, .slots = a->slots + at * w->S, .h = going_on ? a->y + before * ldy : a->start[0] + before * H,
                                   .ldh = going_on ? ldy : H, .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy,
                                   .dh = a->dstate[0] + from * H };
     if (w->cell->states > 1) {
@@ -43,7 +46,7 @@ static void run_rows(const recur__walk *w, const lane *a, int64_t t, int64_t fro
 }
 
 /* Against the order of forward. Rows differ in whether a step follows them (dA U comes back) and whether one precedes them. */
-static void run_steps(const recur__walk *w, const lane *a)
+static void run_steps(const recur__walk *w, const lane *a, const recur__share *share)
 {
     const recur_packed *packed = w->packed;
     const int64_t T = packed->longest;
@@ -52,11 +55,24 @@ static void run_steps(const recur__walk *w, const lane *a)
         const int64_t old = recur__rows_going_on(packed, t, a->reverse);
         const int64_t followed = a->reverse ? (t > 0 ? rows : 0) : t + 1 < T ? packed->sizes[t + 1] : 0;
         const int64_t both = recur__min(old, followed);
-        run_rows(w, a, t, 0, both, true, true);
-        run_rows(w, a, t, both, old, true, false);
-        run_rows(w, a, t, recur__max(both, old), followed, false, true);
-        run_rows(w, a, t, recur__max(old, followed), rows, false, false);
+        run_rows(w, a, share, t, 0, both, true, true);
+        run_rows(w, a, share, t, both, old, true, false);
+        run_rows(w, a, share, t, recur__max(both, old), followed, false, true);
+        run_rows(w, a, share, t, recur__max(old, followed), rows, false, false);
     }
+}
+
+typedef struct time_job {
+    const recur__walk *w;
+    const lane *a;
+    int64_t shares;
+} time_job;
+
+static void run_share(void *argument, int64_t i)
+{
+    const time_job *job = argument;
+    const recur__share share = recur__share_of(job->w->packed, i, job->shares);
+    run_steps(job->w, job->a, &share);
 }
 
 /* What comes back through U to the states before the first step of each sequence: dh += dA U. */
@@ -68,7 +84,7 @@ static void through_start(const recur__walk *w, const lane *a)
     for (int64_t t = 0; t < (a->reverse ? packed->longest : 1); t++) {
         const int64_t old = recur__rows_going_on(packed, t, a->reverse), at = packed->starts[t] + old;
         for (int i = 0; i < f->h_gates; i++)
-            recur__gemm_nn(w->pass->kernels, packed->sizes[t] - old, H, H,
+            recur__gemm_nn(w->pass->ctx, w->pass->kernels, packed->sizes[t] - old, H, H,
                            (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S },
                            (recur__matrix){ a->p.U + (f->h_first + i) * H * H, H }, a->dstate[0] + old * H, H);
     }
@@ -91,7 +107,7 @@ static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, i
     const int64_t H = w->H;
     for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
         const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
-        recur__gemm_tn(w->pass->kernels, gates * H, H, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
+        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, H, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
                        a->dp.U + (f->h_first + i) * H * H, H);
     }
 }
@@ -176,21 +192,22 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
     for (int s = 0; s < w->cell->states; s++)
         recur__state_load(w->packed, w->H, pass->dstate ? pass->dstate + (s * LD + a->ld) * BH : NULL, a->dstate[s]);
     pack(w, a);
-    run_steps(w, a);
+    time_job job = { w, a, recur__shares(w, w->H) };
+    recur__parallel(recur__layer_context(w->layer), job.shares, run_share, &job);
     if (pass->dstate) through_start(w, a);
     for (int s = 0; s < w->cell->states && pass->dstate; s++)
         recur__state_store(w->packed, w->H, a->dstate[s], pass->dstate + (s * LD + a->ld) * BH);
     if (a->dp.W) {
         if (ids) ids_gradient(w, a, ids, scratch->table);
         else
-            recur__gemm_tn(pass->kernels, w->G, a->dp.in, w->N, (recur__matrix){ a->slots, w->S }, (recur__matrix){ x, a->dp.in }, a->dp.W,
+            recur__gemm_tn(pass->ctx, pass->kernels, w->G, a->dp.in, w->N, (recur__matrix){ a->slots, w->S }, (recur__matrix){ x, a->dp.in }, a->dp.W,
                            a->dp.in);
         recurrent_gradient(w, a, scratch->before);
         if (a->dp.b_ih) bias_gradient(w, a, scratch->sums);
     }
     if (!dx) return;
     if (a->d == 0) memset(dx, 0, (size_t)(w->N * a->p.in) * sizeof *dx);
-    recur__gemm_nn(pass->kernels, w->N, a->p.in, w->G, (recur__matrix){ a->slots, w->S }, (recur__matrix){ a->p.W, a->p.in }, dx, a->p.in);
+    recur__gemm_nn(pass->ctx, pass->kernels, w->N, a->p.in, w->G, (recur__matrix){ a->slots, w->S }, (recur__matrix){ a->p.W, a->p.in }, dx, a->p.in);
 }
 
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)

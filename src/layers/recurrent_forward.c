@@ -42,7 +42,7 @@ static void prepare_input(const recur__walk *w, lane *a, const float *x, const i
     if (ids)
         for (int64_t r = 0; r < rows; r++) recur__add_column(p, w->G, table ? r : ids[r], scratch->init + r * w->S);
     else if (by_row)
-        recur__gemm_nt(w->pass->kernels, w->N, w->G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, scratch->init, w->S);
+        recur__gemm_nt(w->pass->ctx, w->pass->kernels, w->N, w->G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, scratch->init, w->S);
 }
 
 static void pack(const recur__walk *w, const lane *a, const recur__panels *to)
@@ -62,17 +62,21 @@ static void multiply_state(const recur__walk *w, const lane *a, const recur__pha
 {
     const int64_t H = w->H;
     for (int i = 0; i < f->h_gates; i++)
-        recur__gemm_nt(w->pass->kernels, step->rows, H, H, (recur__matrix){ step->s, step->lds },
+        recur__gemm_nt(w->pass->ctx, w->pass->kernels, step->rows, H, H, (recur__matrix){ step->s, step->lds },
                        (recur__matrix){ a->p.U + (f->h_first + i) * H * H, H },
                        (float *)(uintptr_t)a->init + at * w->S + recur__h_slot(f, i) * H, w->S);
 }
 
-/* Rows [from, to) of step t, whose h before is at h: all phases. */
-static void run_rows(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch, int64_t t, int64_t from, int64_t to,
-                     const float *h, int64_t ldh, const float *c, float *y, int64_t ldy, bool zero)
+/* Of rows [from, to) of step t this thread's share: all phases. h, c and y are those of row 0. */
+static void run_rows(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch, const recur__share *share, int64_t t,
+                     int64_t from, int64_t to, const float *h, int64_t ldh, const float *c, float *y, int64_t ldy, bool zero)
 {
+    const bool alone = to - from == 1;
+    from = recur__max(from, share->from), to = recur__min(to, share->to);
+    if (from >= to) return;
+    h += from * ldh, c = c ? c + from * w->H : NULL, y += from * ldy;
     const int64_t H = w->H, at = w->packed->starts[t] + from;
-    recur__step step = { .rows = to - from, .H = H, .init = a->init + (a->ids ? 0 : at) * a->ld_init, .ld_init = a->ld_init,
+    recur__step step = { .rows = to - from, .H = H, .alone = alone, .init = a->init + (a->ids ? 0 : at) * a->ld_init, .ld_init = a->ld_init,
                          .ids = a->ids ? a->ids + at : NULL, .ldx = a->p.in, .in = a->x ? a->p.in : 0, .h = h, .ldh = ldh, .c = c,
                          .y = y, .ldy = ldy };
     step.x = a->x ? a->x + at * a->p.in : NULL;
@@ -95,7 +99,7 @@ static float *h_of(const recur__walk *w, const lane *a, const recur__forward_scr
     return a->y ? a->y + w->packed->starts[t] * w->D * w->H : scratch->y + t % 2 * w->B * w->H;
 }
 
-static void run_steps(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch)
+static void run_steps(const recur__walk *w, const lane *a, const recur__forward_scratch *scratch, const recur__share *share)
 {
     const recur_packed *packed = w->packed;
     const int64_t T = packed->longest, H = w->H, ldy = a->y ? w->D * H : H;
@@ -104,14 +108,29 @@ static void run_steps(const recur__walk *w, const lane *a, const recur__forward_
         const int64_t old = recur__rows_going_on(packed, t, a->reverse);
         float *y = h_of(w, a, scratch, t);
         if (old > 0)
-            run_rows(w, a, scratch, t, 0, old, h_of(w, a, scratch, before), ldy, a->c ? a->c + packed->starts[before] * H : scratch->state[1],
-                     y, ldy, false);
-        if (old < rows)
-            run_rows(w, a, scratch, t, old, rows, a->start[0] + old * H, H, a->start[1] ? a->start[1] + old * H : NULL, y + old * ldy, ldy,
-                     a->zero_start);
+            run_rows(w, a, scratch, share, t, 0, old, h_of(w, a, scratch, before), ldy,
+                     a->c ? a->c + packed->starts[before] * H : scratch->state[1], y, ldy, false);
+        if (old < rows) run_rows(w, a, scratch, share, t, old, rows, a->start[0], H, a->start[1], y, ldy, a->zero_start);
+        if (a->zero_start) continue;
         const int64_t go_on = a->reverse ? (t > 0 ? rows : 0) : t + 1 < T ? packed->sizes[t + 1] : 0;
-        for (int64_t r = go_on; r < rows && !a->zero_start; r++) memcpy(scratch->final + r * H, y + r * ldy, (size_t)H * sizeof *y);
+        for (int64_t r = recur__max(go_on, share->from); r < recur__min(rows, share->to); r++)
+            memcpy(scratch->final + r * H, y + r * ldy, (size_t)H * sizeof *y);
     }
+}
+
+/* The whole time loop of one share of the batch: no thread waits for another between steps. */
+typedef struct time_job {
+    const recur__walk *w;
+    const lane *a;
+    const recur__forward_scratch *scratch;
+    int64_t shares;
+} time_job;
+
+static void run_share(void *argument, int64_t i)
+{
+    const time_job *job = argument;
+    const recur__share share = recur__share_of(job->w->packed, i, job->shares);
+    run_steps(job->w, job->a, job->scratch, &share);
 }
 
 /* ---- one layer and direction -------------------------------------------------------------------- */
@@ -160,7 +179,8 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
     load_states(w, &a, ld, scratch);
     prepare_input(w, &a, x, ids, scratch);
     if (a.panels && !prepared) pack(w, &a, a.panels);
-    run_steps(w, &a, scratch);
+    time_job job = { w, &a, scratch, recur__shares(w, w->H + (a.x ? a.p.in : 0)) };
+    recur__parallel(recur__layer_context(w->layer), job.shares, run_share, &job);
     store_states(w, &a, ld, scratch);
 }
 

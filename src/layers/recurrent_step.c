@@ -72,7 +72,7 @@ static void multiply_input(const recur_layer *layer, const recur__stream *s, con
     for (int64_t b = 1; b < s->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
     if (ids)
         for (int64_t b = 0; b < s->B; b++) recur__add_column(p, G, ids[b], init + b * S);
-    else recur__gemm_nt(s->kernels, s->B, G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, init, S);
+    else recur__gemm_nt(s->ctx, s->kernels, s->B, G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, init, S);
 }
 
 /* init += U s for a phase, where U is not in panels. */
@@ -81,7 +81,7 @@ static void multiply_state(const recur__stream *s, const recur__weights *p, cons
 {
     const int64_t H = step->H;
     for (int i = 0; i < f->h_gates; i++)
-        recur__gemm_nt(s->kernels, s->B, H, H, (recur__matrix){ step->s, H }, (recur__matrix){ p->U + (f->h_first + i) * H * H, H },
+        recur__gemm_nt(s->ctx, s->kernels, s->B, H, H, (recur__matrix){ step->s, H }, (recur__matrix){ p->U + (f->h_first + i) * H * H, H },
                        init + recur__h_slot(f, i) * H, S);
 }
 
@@ -95,7 +95,7 @@ static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t
     const recur__weights p = rows ? recur__weights_of(layer, layer->params, l, 0) : (recur__weights){ .in = l == 0 ? layer->input_size : H };
     float *init = scratch;
     if (rows) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, init);
-    recur__step step = { .rows = s->B, .H = H, .init = rows ? init : prepared->bias, .ld_init = rows ? S : 0, .x = x, .ldx = p.in,
+    recur__step step = { .rows = s->B, .H = H, .alone = s->B == 1, .init = rows ? init : prepared->bias, .ld_init = rows ? S : 0, .x = x, .ldx = p.in,
                          .in = rows ? 0 : p.in, .lds = H, .h = h, .c = c, .ldh = H, .y = y, .c_after = c, .ldy = H };
     if (cell->phases > 1) {
         step.slots = scratch + s->B * S;

@@ -2,45 +2,79 @@
  * they fit its int.
  *
  * One row: sgemm would repack a whole matrix for it. Short sides: own kernels read both operands where they lie. Else: CBLAS.
- * bench/ measures where the border lies. */
+ * Products with many rows are cut into pieces, whatever the number of threads, so that the sums are the same. */
 #include <cblas.h>
 
 #include "math/math.h"
 
-enum { SHORT = 256 };
+/* bench/ measures where the border lies. CBLAS repacks an operand for every piece, so its pieces are larger. */
+enum { SHORT = 256, PIECE = 256, CBLAS_PIECE = 1024 };
 
-static void sgemm(enum CBLAS_TRANSPOSE at, enum CBLAS_TRANSPOSE bt, int64_t M, int64_t N, int64_t K, recur__matrix A,
-                  recur__matrix B, float *C, int64_t ldc)
+typedef struct product {
+    const recur__kernels *k;
+    int64_t M, N, K, piece;
+    recur__matrix A, B;
+    float *C;
+    int64_t ldc;
+    bool at, bt; /* transposed */
+    bool own;
+} product;
+
+/* Rows [m, m + M) of C */
+static void multiply(const product *p, int64_t m, int64_t M)
 {
-    cblas_sgemm(CblasRowMajor, at, bt, (int)M, (int)N, (int)K, 1, A.data, (int)A.ld, B.data, (int)B.ld, 1, C, (int)ldc);
+    const float *A = p->A.data + (p->at ? m : m * p->A.ld), *B = p->B.data;
+    float *C = p->C + m * p->ldc;
+    if (!p->own)
+        cblas_sgemm(CblasRowMajor, p->at ? CblasTrans : CblasNoTrans, p->bt ? CblasTrans : CblasNoTrans, (int)M, (int)p->N, (int)p->K, 1, A,
+                    (int)p->A.ld, B, (int)p->B.ld, 1, C, (int)p->ldc);
+    else if (p->bt)
+        for (int64_t r = 0; r < M; r++) p->k->product->dots(p->N, p->K, B, p->B.ld, A + r * p->A.ld, C + r * p->ldc);
+    else (p->at ? p->k->gemm->tn : p->k->gemm->nn)(M, p->N, p->K, A, p->A.ld, B, p->B.ld, C, p->ldc);
+}
+
+static void multiply_piece(void *argument, int64_t i)
+{
+    const product *p = argument;
+    multiply(p, i * p->piece, recur__min(p->piece, p->M - i * p->piece));
+}
+
+static void multiply_all(const recur_context *ctx, product *p)
+{
+    p->piece = p->own ? PIECE : CBLAS_PIECE;
+    const int64_t pieces = (p->M + p->piece - 1) / p->piece;
+    if ((double)p->M * (double)p->N * (double)p->K >= RECUR__WORTH_WAKING) recur__parallel(ctx, pieces, multiply_piece, p);
+    else
+        for (int64_t i = 0; i < pieces; i++) multiply_piece(p, i);
 }
 
 static bool empty(int64_t M, int64_t N, int64_t K) { return M == 0 || N == 0 || K == 0; }
 static bool reference(const recur__kernels *k) { return k->isa == RECUR_ISA_REF; }
 
-void recur__gemm_nt(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc)
+void recur__gemm_nt(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
+                    float *C, int64_t ldc)
 {
     if (empty(M, N, K)) return;
-    if (M < 4 || reference(k))
-        for (int64_t m = 0; m < M; m++) k->product->dots(N, K, B.data, B.ld, A.data + m * A.ld, C + m * ldc);
-    else sgemm(CblasNoTrans, CblasTrans, M, N, K, A, B, C, ldc);
+    product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .bt = true, .own = M < 4 || reference(k) };
+    if (p.own) multiply(&p, 0, M);
+    else multiply_all(ctx, &p);
 }
 
-void recur__gemm_nn(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc)
+void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
+                    float *C, int64_t ldc)
 {
     if (empty(M, N, K)) return;
+    product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .own = N < SHORT || K < SHORT || reference(k) };
     if (M == 1) k->product->rows(K, N, B.data, B.ld, A.data, C);
-    else if (N < SHORT || K < SHORT || reference(k)) k->gemm->nn(M, N, K, A.data, A.ld, B.data, B.ld, C, ldc);
-    else sgemm(CblasNoTrans, CblasNoTrans, M, N, K, A, B, C, ldc);
+    else multiply_all(ctx, &p);
 }
 
-void recur__gemm_tn(const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc)
+void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
+                    float *C, int64_t ldc)
 {
     if (empty(M, N, K)) return;
+    product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .at = true,
+                  .own = M < SHORT || N < SHORT || reference(k) };
     if (K == 1) k->product->outer(M, N, A.data, B.data, C, ldc);
-    else if (M < SHORT || N < SHORT || reference(k)) k->gemm->tn(M, N, K, A.data, A.ld, B.data, B.ld, C, ldc);
-    else sgemm(CblasTrans, CblasNoTrans, M, N, K, A, B, C, ldc);
+    else multiply_all(ctx, &p);
 }
