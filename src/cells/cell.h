@@ -73,8 +73,8 @@ typedef struct recur__cell {
     void (*backward[RECUR__PHASES])(const recur__step_backward *step); /* phase 1 is run before phase 0 */
 } recur__cell;
 
-/* The row of a kind for the instruction set of a context (NULL: the default one), with vectors no wider than H units need; NULL for an
- * unknown kind. */
+/* The row of a kind for the instruction set of a context (NULL: the default one), with vectors no wider than one row of H units
+ * needs; NULL for an unknown kind. */
 const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H);
 
 #endif

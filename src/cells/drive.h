@@ -53,10 +53,52 @@ typedef struct shape {
     bool two;    /* the cell has two phases */
 } shape;
 
-INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
-INLINE void store_part(float *p, vf v, int64_t n)
+/* The first n lanes of a vector; or, with n = QUADS, as many rows of 4 units as fill it, `stride` floats apart. */
+enum { QUADS = -1, ROWS_OF_QUADS = VW / 4 };
+
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf load_quads(const float *p, int64_t stride)
 {
-    if (n >= VW) v_store(p, v);
+    const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+    const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
+    return (vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    _mm_storeu_ps(p, _mm512_castps512_ps128((__m512)v));
+    _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps((__m512)v, 1));
+    _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
+    _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
+}
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE vf load_quads(const float *p, int64_t stride)
+{
+    return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
+    _mm_storeu_ps(p + stride, _mm256_extractf128_ps((__m256)v, 1));
+}
+#else /* 4 units fill a vector, or more */
+INLINE vf load_quads(const float *p, int64_t stride)
+{
+    (void)stride;
+    return v_load(p);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    (void)stride;
+    v_store(p, v);
+}
+#endif
+
+INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
+INLINE vf fetch(const float *p, int64_t stride, int64_t n) { return n == QUADS ? load_quads(p, stride) : load_part(p, n); }
+INLINE void put(float *p, int64_t stride, vf v, int64_t n)
+{
+    if (n == QUADS) store_quads(p, stride, v);
+    else if (n >= VW) v_store(p, v);
     else v_store_n(p, v, n);
 }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -90,31 +132,43 @@ INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MO
     for (; k < K; k++, panel += V * VW) multiply_one(MR, V, shared, shift, acc, a + k, lda, panel);
 }
 
+/* Rows of the next tile when so many are left: blocks of nearly equal size; of 4 units, as many as share a vector. */
+INLINE int64_t block_of(int64_t left, int64_t H)
+{
+    if (VW > 4 && H == 4) return least(left, ROWS_OF_QUADS);
+    return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
+}
+
 /* ---- forward ------------------------------------------------------------------------------------ */
 
 INLINE void finish_units(const shape sh, const recur__step *a, forward_part *part, const float *sums, int64_t r, int64_t j, int64_t n)
 {
-    const int64_t H = a->H;
-    float *row = a->slots ? a->slots + r * sh.slots * H + j : NULL;
+    const int64_t H = a->H, SH = sh.slots * H;
+    float *row = a->slots ? a->slots + r * SH + j : NULL;
     vf k[MOST_SLOTS], s[RECUR__STATES], u = v_set(0);
     UNROLL for (int i = 0; i < sh.slots; i++) {
         const int own = i - sh.phase.first_slot;
-        k[i] = own >= 0 && own < sh.phase.accumulators ? v_load(sums + own * VW) : load_part(row + i * H, n);
+        if (own < 0 || own >= sh.phase.accumulators) k[i] = fetch(row + i * H, SH, n);
+        else k[i] = n == QUADS ? load_quads(sums + own * VW, ACCUMULATORS * VW) : v_load(sums + own * VW);
     }
-    s[0] = load_part(a->h + r * a->ldh + j, n);
-    if (sh.states > 1) s[1] = load_part(a->c + r * H + j, n);
+    s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
+    if (sh.states > 1) s[1] = fetch(a->c + r * H + j, H, n);
     part(k, s, &u);
     if (row)
-        UNROLL for (int i = 0; i < sh.slots; i++) store_part(row + i * H, k[i], n);
-    if (sh.two && !sh.last) store_part(a->u + r * H + j, u, n);
+        UNROLL for (int i = 0; i < sh.slots; i++) put(row + i * H, SH, k[i], n);
+    if (sh.two && !sh.last) put(a->u + r * H + j, H, u, n);
     if (!sh.last) return;
-    store_part(a->y + r * a->ldy + j, s[0], n);
-    if (sh.states > 1) store_part(a->c_after + r * H + j, s[1], n);
+    put(a->y + r * a->ldy + j, a->ldy, s[0], n);
+    if (sh.states > 1) put(a->c_after + r * H + j, H, s[1], n);
 }
 
+/* Rows of 4 units share a vector; else one row has it for itself. */
 INLINE void finish_forward(const shape sh, const recur__step *a, forward_part *part, const tile *t)
 {
-    for (int r = 0; r < t->rows; r++)
+    int r = 0;
+    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
+        finish_units(sh, a, part, t->number[r], t->row + r, 0, QUADS);
+    for (; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW) finish_units(sh, a, part, &t->number[r][v * VW], t->row + r, j, VW);
@@ -148,8 +202,8 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
 /* All rows of one group of units, in blocks of nearly equal size. */
 INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
 {
-    for (int64_t r = 0, blocks = (a->rows + MOST_ROWS - 1) / MOST_ROWS; blocks > 0; blocks--) {
-        const int64_t rows = (a->rows - r + blocks - 1) / blocks;
+    for (int64_t r = 0, rows; r < a->rows; r += rows) {
+        rows = block_of(a->rows - r, a->H);
         switch (rows) {
         case 1: forward_tile(1, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
@@ -163,7 +217,6 @@ INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, fo
 #endif
 #endif
         }
-        r += rows;
     }
 }
 
@@ -192,30 +245,34 @@ INLINE void drive_forward(const recur__phase p, const recur__step *a, forward_fi
 INLINE void finish_units_backward(const shape sh, const recur__step_backward *a, backward_part *part, const float *came, int64_t r,
                                   int64_t j, int64_t n)
 {
-    const int64_t H = a->H, at = r * H + j;
-    float *row = a->slots + r * sh.slots * H + j;
-    vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], c = v_set(0), in = v_load(came);
-    UNROLL for (int i = 0; i < sh.slots; i++) k[i] = load_part(row + i * H, n);
-    p[0] = load_part(a->h + r * a->ldh + j, n);
-    d[0] = load_part(a->dh + at, n);
+    const int64_t H = a->H, SH = sh.slots * H, at = r * H + j;
+    float *row = a->slots + r * SH + j;
+    vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], c = v_set(0);
+    vf in = n == QUADS ? load_quads(came, ACCUMULATORS * VW) : v_load(came);
+    UNROLL for (int i = 0; i < sh.slots; i++) k[i] = fetch(row + i * H, SH, n);
+    p[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
+    d[0] = fetch(a->dh + at, H, n);
     if (sh.last) {
         d[0] += in;
-        if (a->dy) d[0] += load_part(a->dy + r * a->lddy + j, n);
+        if (a->dy) d[0] += fetch(a->dy + r * a->lddy + j, a->lddy, n);
     }
     if (sh.states > 1) {
-        p[1] = load_part(a->c + at, n);
-        c = load_part(a->c_after + at, n);
-        d[1] = load_part(a->dc + at, n);
+        p[1] = fetch(a->c + at, H, n);
+        c = fetch(a->c_after + at, H, n);
+        d[1] = fetch(a->dc + at, H, n);
     }
     part(k, p, c, d, &in);
-    UNROLL for (int i = 0; i < sh.slots; i++) store_part(row + i * H, k[i], n);
-    store_part(a->dh + at, d[0], n);
-    if (sh.states > 1) store_part(a->dc + at, d[1], n);
+    UNROLL for (int i = 0; i < sh.slots; i++) put(row + i * H, SH, k[i], n);
+    put(a->dh + at, H, d[0], n);
+    if (sh.states > 1) put(a->dc + at, H, d[1], n);
 }
 
 INLINE void finish_backward(const shape sh, const recur__step_backward *a, backward_part *part, const tile *t)
 {
-    for (int r = 0; r < t->rows; r++)
+    int r = 0;
+    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
+        finish_units_backward(sh, a, part, t->number[r], t->row + r, 0, QUADS);
+    for (; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW) finish_units_backward(sh, a, part, &t->number[r][v * VW], t->row + r, j, VW);
@@ -242,8 +299,8 @@ INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, c
 INLINE void backward_group(int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
                            const float *Ut, int64_t j)
 {
-    for (int64_t r = 0, blocks = (a->rows + MOST_ROWS - 1) / MOST_ROWS; blocks > 0; blocks--) {
-        const int64_t rows = (a->rows - r + blocks - 1) / blocks;
+    for (int64_t r = 0, rows; r < a->rows; r += rows) {
+        rows = block_of(a->rows - r, a->H);
         switch (rows) {
         case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
@@ -257,7 +314,6 @@ INLINE void backward_group(int NV, int slots, const recur__phase *from, const re
 #endif
 #endif
         }
-        r += rows;
     }
 }
 

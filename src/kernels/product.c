@@ -96,17 +96,35 @@ static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float
 
 #endif
 
+/* One row of C. The last vector overlaps the one before: it is read before that one is written, so both write the same numbers. */
+INLINE void outer_row(int64_t N, vf am, const float *b, float *c)
+{
+    if (N < VW) {
+        v_store_n(c, v_load_n(c, N) + am * v_load_n(b, N), N);
+        return;
+    }
+    const vf last = v_load(c + N - VW) + am * v_load(b + N - VW);
+    for (int64_t n = 0; n + VW <= N; n += VW) v_store(c + n, v_load(c + n) + am * v_load(b + n));
+    v_store(c + N - VW, last);
+}
+
 static void outer(int64_t M, int64_t N, const float *a, const float *b, float *C, int64_t ldc)
 {
-    for (int64_t m = 0; m < M; m++, C += ldc) {
-        const vf am = v_set(a[m]);
+    for (int64_t m = 0; m < M; m++, C += ldc) outer_row(N, v_set(a[m]), b, C);
+}
+
+static void scatter(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids, float *C)
+{
+    for (int64_t r = 0; r < R; r++, A += lda) {
+        float *c = C + ids[r] * N;
         int64_t n = 0;
-        for (; n + VW <= N; n += VW) v_store(C + n, v_load(C + n) + am * v_load(b + n));
-        if (n < N) v_store_n(C + n, v_load_n(C + n, N - n) + am * v_load_n(b + n, N - n), N - n);
+        for (; n + VW <= N; n += VW) v_store(c + n, v_load(c + n) + v_load(A + n));
+        for (; n < N; n++) c[n] += A[n];
     }
 }
 
 const recur__product RECUR__PER_ISA(product) = {
+    .scatter = scatter,
     .dots = dots,
     .rows = rows,
     .outer = outer,

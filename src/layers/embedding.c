@@ -37,8 +37,7 @@ static void embedding_step(const recur_layer *layer, const recur__stream *s) { l
 static void embedding_backward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
-    for (int64_t r = 0; r < R && pass->dy && pass->dparams; r++)
-        pass->kernels->vector->add(E, pass->dy + r * E, pass->dparams + pass->ids[r] * E);
+    if (pass->dy && pass->dparams) pass->kernels->product->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
 }
 
 static const recur__layer_ops embedding_ops = {

@@ -68,7 +68,7 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
 static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
 {
     recur_layer leaf = *from;
-    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size);
+    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, b->snapshot ? leaf.spec.hidden_size : INT64_MAX);
     if (node) node->spec.cell = leaf.spec.cell;
     lay_out_tensors(b, from, node, path, path_length);
     if (!b->snapshot || !leaf.ops->carve_snapshot) return;

@@ -158,6 +158,15 @@ typedef struct recur__record {
     size_t bytes; /* this header and keep */
 } recur__record;
 
+/* What passes of a shape take: a loop written by hand asks for the same ones again and again. */
+typedef struct recur__measured {
+    uint64_t layer, layout; /* serial numbers */
+    int64_t batch;
+    bool ids, record, dropout;
+    size_t keep, peak;
+} recur__measured;
+recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
+
 bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
 bool recur__tape_drops_out(const recur_tape *tape);
 /* Scratch of at least so many bytes; NULL if there is no memory. */

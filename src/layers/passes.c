@@ -14,6 +14,21 @@ void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__
     layer->ops->measure(layer, shape, room);
 }
 
+/* The same through the tape's memory of earlier passes. */
+static recur__room measure_on(recur_tape *tape, const recur_layer *layer, const recur__shape *shape)
+{
+    recur__measured *m = tape ? recur__tape_measured(tape, layer->serial) : NULL;
+    const recur_packed *p = shape->packed;
+    if (m && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch && m->ids == shape->ids &&
+        m->record == shape->record && m->dropout == shape->dropout)
+        return (recur__room){ .keep.used = m->keep, .peak = m->peak };
+    recur__room room = { 0 };
+    recur__measure(layer, shape, &room);
+    if (m)
+        *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, room.keep.used, room.peak };
+    return room;
+}
+
 /* ---- checks ------------------------------------------------------------------------------------- */
 
 static recur_status check_ids(const char *what, const recur_layer *layer, int64_t rows, const int32_t *ids)
@@ -103,8 +118,7 @@ recur_status recur__forward(const char *what, const recur__call *call)
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a snapshot cannot be recorded; set the tape's mode to RECUR_TAPE_EVALUATE", what);
     if (call->state) RECUR__TRY(recur__state_check(call->state, call->layer, call->packed->batch, what));
     const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape) };
-    recur__room measured = { 0 };
-    recur__measure(call->layer, &shape, &measured);
+    const recur__room measured = measure_on(call->tape, call->layer, &shape);
     return call->tape ? forward_on_tape(call, &shape, &measured) : forward_alone(call, &shape, measured.peak);
 }
 
@@ -147,8 +161,7 @@ recur_status recur__backward(const char *what, const recur__call *call)
     RECUR__TRY(check_record(what, call, record, ids));
     if (call->state) RECUR__TRY(recur__state_check(call->state, layer, call->packed->batch, what));
     const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout };
-    recur__room measured = { 0 };
-    recur__measure(layer, &shape, &measured);
+    const recur__room measured = measure_on(call->tape, layer, &shape);
     recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
     if (!room.scratch.base) return recur__no_memory(measured.peak);
     recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,

@@ -59,7 +59,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     recur_recurrent_options o;
     RECUR__TRY(recur__take("recur_recurrent_options", options, &o, sizeof o));
     if (o.num_layers == 0) o.num_layers = 1;
-    const recur__cell *cell = recur__cell_of(ctx, o.cell, o.hidden_size);
+    const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX);
     RECUR__TRY(check(&o, cell));
     recur_layer layer = {
         .ops = &recurrent_ops,
@@ -160,7 +160,7 @@ void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur
     out->init = floats(room, recur__times(recur__min(w->N, most), w->S));
     out->slots = floats(room, own_slots ? recur__times(w->B, w->S) : 0);
     out->u = floats(room, own_slots ? BH : 0);
-    for (int i = 0; i < cell->phases; i++) {
+    for (int i = 0; i < cell->phases && recur__wants_panels(w); i++) {
         out->panels.W[i] = floats(room, recur__panel_size(cell, w->H, in, cell->phase[i].x_gates));
         out->panels.U[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
     }
@@ -176,7 +176,8 @@ void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recu
     out->x = floats(room, drops_out(w, shape) ? NDH : 0);
     for (int i = 0; i < 2; i++) out->dy[i] = floats(room, w->L > 1 ? NDH : 0);
     out->table = floats(room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->G) : 0);
-    for (int i = 0; i < cell->phases; i++) out->panels.Ut[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
+    for (int i = w->packed->longest > 1 ? 0 : 1; i < cell->phases; i++) /* one step alone has nothing coming back to phase 0 */
+        out->panels.Ut[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
 }
 
 static void recurrent_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)

@@ -94,6 +94,7 @@ static inline bool recur__wants_table(const recur_layer *layer, const recur__sha
 
 /* So few rows a step that the input is better multiplied for all steps at once; and so few rows in all that panels do not pay. */
 enum { RECUR__FEW_ROWS = 4 };
+static inline bool recur__wants_panels(const recur__walk *w) { return w->packed->longest > 1 || w->B >= 2 * RECUR__FEW_ROWS; }
 
 /* Biases added up per slot [S*H]: b_ih where W x goes, b_hh where U h goes. */
 void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);

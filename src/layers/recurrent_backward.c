@@ -160,7 +160,7 @@ static void ids_gradient(const recur__walk *w, const lane *a, const int32_t *ids
         return;
     }
     memset(table, 0, (size_t)(in * G) * sizeof *table);
-    for (int64_t n = 0; n < w->N; n++) w->pass->kernels->vector->add(G, a->slots + n * w->S, table + ids[n] * G);
+    w->pass->kernels->product->scatter(w->N, G, a->slots, w->S, ids, table);
     for (int64_t g = 0; g < G; g++)
         for (int64_t id = 0; id < in; id++) a->dp.W[g * in + id] += table[id * G + g];
 }

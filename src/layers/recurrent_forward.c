@@ -23,9 +23,6 @@ typedef struct lane {
 /* Few rows a step: their input is multiplied for all steps at once. */
 static bool multiplies_at_once(const recur__walk *w) { return w->N < RECUR__FEW_ROWS * w->packed->longest; }
 
-/* So few rows in all that packing would cost more than it saves. */
-static bool wants_panels(const recur__walk *w) { return w->packed->longest > 1 || w->B >= 2 * RECUR__FEW_ROWS; }
-
 /* Decides where init comes from: the bias alone, a table by id, or a row for every row. */
 static void prepare_input(const recur__walk *w, lane *a, const float *x, const int32_t *ids, const recur__forward_scratch *scratch)
 {
@@ -174,7 +171,7 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
     const recur__prepared *prepared = w->layer->prepared;
     lane a = { .p = recur__weights_of(w->layer, w->layer->params, l, d), .slots = share(w->history.slots, ld, w->N * w->S),
                .c = share(w->history.c, ld, w->N * w->H), .u = share(w->history.u, ld, w->N * w->H), .y = y ? y + d * w->H : NULL,
-               .panels = prepared ? &prepared[ld].panels : wants_panels(w) ? &scratch->panels : NULL, .zero_start = !w->pass->state,
+               .panels = prepared ? &prepared[ld].panels : recur__wants_panels(w) ? &scratch->panels : NULL, .zero_start = !w->pass->state,
                .reverse = recur__is_reverse(w->layer, d) };
     load_states(w, &a, ld, scratch);
     prepare_input(w, &a, x, ids, scratch);

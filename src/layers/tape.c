@@ -11,6 +11,8 @@ typedef struct block {
     size_t bytes, used; /* of the memory behind this header */
 } block;
 
+enum { MEASURED = 4 };
+
 struct recur_tape {
     recur_context *ctx;
     int32_t mode;
@@ -21,6 +23,7 @@ struct recur_tape {
     size_t reserved; /* for records */
     unsigned char *scratch;
     size_t scratch_bytes;
+    recur__measured measured[MEASURED];
 };
 
 enum { ALIGN = 64, SMALLEST_BLOCK = 1 << 14 };
@@ -168,6 +171,8 @@ void recur__tape_pop(recur_tape *tape)
     tape->newest = tape->newest->older;
     tape->records--;
 }
+
+recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
 recur__record *recur__tape_newest(const recur_tape *tape) { return tape->newest; }
 bool recur__tape_records_passes(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }

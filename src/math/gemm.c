@@ -69,6 +69,19 @@ void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M
     else multiply_all(ctx, &p);
 }
 
+/* With few columns C is computed the other way round, so that the vectors are full: Cᵀ = Bᵀ A. */
+static bool turned_round(const product *p)
+{
+    enum { FEW = 16, MOST = 4096 };
+    float turned[MOST];
+    if (p->N > FEW || p->M <= p->N || p->M * p->N > MOST || !p->own || reference(p->k)) return false;
+    memset(turned, 0, (size_t)(p->M * p->N) * sizeof *turned);
+    p->k->gemm->tn(p->N, p->M, p->K, p->B.data, p->B.ld, p->A.data, p->A.ld, turned, p->M);
+    for (int64_t m = 0; m < p->M; m++)
+        for (int64_t n = 0; n < p->N; n++) p->C[m * p->ldc + n] += turned[n * p->M + m];
+    return true;
+}
+
 void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
                     float *C, int64_t ldc)
 {
@@ -76,5 +89,5 @@ void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M
     product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .at = true,
                   .own = M < SHORT || N < SHORT || reference(k) };
     if (K == 1) k->product->outer(M, N, A.data, B.data, C, ldc);
-    else multiply_all(ctx, &p);
+    else if (!turned_round(&p)) multiply_all(ctx, &p);
 }

@@ -1,0 +1,165 @@
+/* test_kernels.c - accuracy of every vector function, in units in the last place against libm's double; products against plain sums. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "math/math.h"
+
+enum { N = 1 << 16 };
+
+static float x[N], y[N];
+
+/* Distance of a float from a double, in units in the last place of the float nearest to it. */
+static double ulps(float got, double want)
+{
+    const float near = (float)want;
+    const double unit = (double)(nextafterf(fabsf(near), INFINITY) - fabsf(near));
+    return fabs((double)got - want) / unit;
+}
+
+static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
+
+/* Evenly from `from` to `to`, and as densely again about 0. */
+static void fill(double from, double to)
+{
+    for (int i = 0; i < N / 2; i++) {
+        x[i] = (float)(from + (to - from) * i / (N / 2 - 1));
+        x[N / 2 + i] = (float)((i % 2 ? 1 : -1) * exp(-20.0 * i / (N / 2)));
+    }
+}
+
+static double worst(void (*f)(int64_t, const float *, float *), double (*want)(double), double from, double to)
+{
+    double most = 0;
+    fill(from, to);
+    f(N - 3, x, y); /* an odd number: the last vector is not full */
+    for (int i = 0; i < N - 3; i++) most = fmax(most, ulps(y[i], want((double)x[i])));
+    return most;
+}
+
+/* Runs a check on every instruction set of this machine. */
+static void on_every_set(void (*check)(const recur_context *ctx, const recur__kernels *k))
+{
+    for (int32_t isa = RECUR_ISA_REF; isa <= RECUR_ISA_NEON; isa++) {
+        const recur_context_options options = { .size = sizeof options, .isa = isa };
+        recur_context *ctx = NULL;
+        if (recur_context_create(&options, &ctx)) continue;
+        const recur__kernels *k = recur__kernels_of(ctx);
+        assert_int_equal(k->isa, isa);
+        check(ctx, k);
+        recur_context_release(ctx);
+    }
+}
+
+static void check_functions(const recur_context *ctx, const recur__kernels *k)
+{
+    const double s = worst(k->vector->sigmoid, sigmoid, -80, 80), t = worst(k->vector->tanh, tanh, -12, 12), e = worst(k->vector->exp, exp, -80, 80);
+    printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, exp %.2f ulp\n", recur_context_isa(ctx), s, t, e);
+    assert_true(s <= 3 && t <= 3 && e <= 3);
+}
+
+static void functions(void **unused)
+{
+    (void)unused;
+    on_every_set(check_functions);
+}
+
+static void check_ends(const recur_context *ctx, const recur__kernels *k)
+{
+    (void)ctx;
+    enum { ENDS = 9 };
+    const float ends[ENDS] = { NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.0f, 500.0f, -500.0f, NAN };
+    float out[ENDS];
+    k->vector->tanh(ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0 && out[6] == 1 && isnan(out[8]));
+    k->vector->sigmoid(ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-37f && out[3] == 1 && out[5] == 0.5f && isnan(out[8]));
+    k->vector->relu(ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == INFINITY && out[2] == 0 && out[6] == 500 && out[7] == 0 && isnan(out[8]));
+}
+
+/* NaN stays NaN, and nothing overflows into one. */
+static void ends(void **unused)
+{
+    (void)unused;
+    on_every_set(check_ends);
+}
+
+typedef void product(const recur_context *, const recur__kernels *, int64_t, int64_t, int64_t, recur__matrix, recur__matrix, float *, int64_t);
+
+/* Small integers: every order of summing gives the same float. */
+static void check_product(const recur_context *ctx, const recur__kernels *k, product *f, bool at, bool bt, int64_t M, int64_t n, int64_t K)
+{
+    enum { GAP = 3, ROOM = 1 << 16 };
+    static float A[ROOM], B[ROOM], C[ROOM], want[ROOM];
+    const int64_t lda = (at ? M : K) + GAP, ldb = (bt ? K : n) + GAP, ldc = n + GAP;
+    for (int64_t i = 0; i < ROOM; i++) {
+        A[i] = (float)(recur_random(1, (uint64_t)i) % 7) - 3;
+        B[i] = (float)(recur_random(2, (uint64_t)i) % 7) - 3;
+        C[i] = want[i] = (float)(i % 5);
+    }
+    for (int64_t r = 0; r < M; r++)
+        for (int64_t c = 0; c < n; c++)
+            for (int64_t j = 0; j < K; j++)
+                want[r * ldc + c] += (at ? A[j * lda + r] : A[r * lda + j]) * (bt ? B[c * ldb + j] : B[j * ldb + c]);
+    f(ctx, k, M, n, K, (recur__matrix){ A, lda }, (recur__matrix){ B, ldb }, C, ldc);
+    assert_memory_equal(C, want, sizeof C);
+}
+
+static void check_products(const recur_context *ctx, const recur__kernels *k)
+{
+    static const int64_t sizes[][3] = { { 1, 1, 1 },    { 1, 35, 70 },  { 5, 16, 3 },   { 16, 4, 200 }, { 7, 64, 17 },  { 13, 65, 130 },
+                                        { 70, 33, 29 }, { 100, 3, 77 }, { 2, 130, 64 }, { 3, 48, 1 },   { 33, 127, 5 }, { 0, 4, 4 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check_product(ctx, k, recur__gemm_nt, false, true, sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_product(ctx, k, recur__gemm_nn, false, false, sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_product(ctx, k, recur__gemm_tn, true, false, sizes[i][0], sizes[i][1], sizes[i][2]);
+    }
+}
+
+static void products(void **unused)
+{
+    (void)unused;
+    on_every_set(check_products);
+}
+
+static void check_sums(const recur_context *ctx, const recur__kernels *k)
+{
+    (void)ctx;
+    enum { R = 9, W = 21 };
+    float A[R * W], sum[W] = { 0 }, C[3 * W] = { 0 }, want[3 * W] = { 0 };
+    const int32_t ids[R] = { 0, 2, 2, 1, 0, 2, 1, 1, 0 };
+    for (int i = 0; i < R * W; i++) A[i] = (float)(i % 11);
+    k->product->column_sums(R, W, A, W, sum);
+    k->product->scatter(R, W, A, W, ids, C);
+    for (int r = 0; r < R; r++)
+        for (int n = 0; n < W; n++) {
+            sum[n] -= A[r * W + n];
+            want[ids[r] * W + n] += A[r * W + n];
+        }
+    for (int n = 0; n < W; n++) assert_true(sum[n] == 0);
+    assert_memory_equal(C, want, sizeof C);
+}
+
+static void sums(void **unused)
+{
+    (void)unused;
+    on_every_set(check_sums);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(products),
+        cmocka_unit_test(sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
