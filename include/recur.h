@@ -14,7 +14,7 @@
  *   recur/state.h      hidden state between calls
  *   recur/tape.h       what backward needs from forward, and scratch memory
  *   recur/loss.h       value and gradient of a loss
- *   recur/optimizer.h  update rules and clipping over a flat vector
+ *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
  *   recur/io.h         safetensors files
  *
  * Conventions of every function

@@ -1,4 +1,4 @@
-/* recur/optimizer.h - update rules and clipping over a flat vector. Included by recur.h; never alone. */
+/* recur/optimizer.h - update rules, clipping and learning rates over time, for a flat vector. Included by recur.h; never alone. */
 #ifndef RECUR_OPTIMIZER_H
 #define RECUR_OPTIMIZER_H
 #ifndef RECUR_H
@@ -133,6 +133,73 @@ RECUR_API double recur_clip_norm_inf(float *grads, int64_t count, double max_nor
  * Since:   0.1
  */
 RECUR_TRY recur_status recur_clip_value(float *grads, int64_t count, double limit);
+
+/** Learning rates as a function of the step; t = step - warm_up. */
+enum {
+    RECUR_SCHEDULE_CONSTANT = 0,    /**< rate                                                               */
+    RECUR_SCHEDULE_STEP = 1,        /**< rate · gamma^floor(t/period)                                       */
+    RECUR_SCHEDULE_EXPONENTIAL = 2, /**< rate · gamma^(t/period)                                            */
+    RECUR_SCHEDULE_COSINE = 3       /**< half a wave from rate down to final_rate; Loshchilov 2017          */
+};
+
+/** A schedule. It has no state: the rate of a step is computed from the step, so a run that resumes needs nothing saved. */
+typedef struct recur_schedule {
+    uint32_t size;     /**< sizeof(recur_schedule)                                                          */
+    int32_t kind;      /**< RECUR_SCHEDULE_*                                                                */
+    double rate;       /**< at the start, or after warm-up; ≥ 0                                             */
+    double final_rate; /**< cosine: at the end; ≥ 0                                                         */
+    double gamma;      /**< step: > 0, 0 = 0.1; exponential: > 0, required                                  */
+    int64_t period;    /**< step: steps between falls, required; exponential: of one fall, 0 = 1; cosine: all steps, warm-up
+                            among them, required                                                            */
+    int64_t warm_up;   /**< steps of linear rise before: rate/warm_up, 2·rate/warm_up ...; 0 = none         */
+} recur_schedule;
+
+/** The learning rate of a step (the first is 0), for recur_optimizer_set_rate.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  NaN, with a sentence in recur_last_error: NULL, unknown kind, a negative step, a number outside its range or missing, an
+ *          option that the kind does not have.
+ * Threads: free.
+ * Since:   0.1
+ */
+RECUR_API double recur_schedule_rate(const recur_schedule *schedule, int64_t step);
+
+/** Flags of a plateau. */
+enum {
+    RECUR_PLATEAU_MAXIMUM = 1,       /**< larger values are better (an accuracy); else smaller ones (a loss) */
+    RECUR_PLATEAU_ABSOLUTE = 2,      /**< threshold is a difference; else a part of the best value           */
+    RECUR_PLATEAU_PATIENCE_ZERO = 4, /**< patience = 0 is meant, not its default                             */
+    RECUR_PLATEAU_THRESHOLD_ZERO = 8 /**< threshold = 0 is meant, not its default                            */
+};
+
+/** A learning rate that falls when a value no longer improves; rules and defaults are those of PyTorch's ReduceLROnPlateau. All it
+ * knows is in here, for the caller to see and to save; set rate, leave the last four members 0. */
+typedef struct recur_plateau {
+    uint32_t size;    /**< sizeof(recur_plateau)                                                            */
+    uint32_t flags;   /**< RECUR_PLATEAU_*                                                                  */
+    double rate;      /**< in: the rate at the start; out: the rate now                                     */
+    double factor;    /**< of a fall, (0,1); 0 = 0.1                                                        */
+    double threshold; /**< what counts as better, ≥ 0; 0 = 1e-4                                             */
+    double min_rate;  /**< no fall goes below                                                               */
+    double epsilon;   /**< a fall smaller than this is none; 0 = 1e-8                                       */
+    int64_t patience; /**< values that may be no better before a fall; 0 = 10                               */
+    int64_t cooldown; /**< values after a fall that do not count                                            */
+    double best;      /**< state: the best value                                                            */
+    int64_t seen;     /**< state: how often a value was the best                                            */
+    int64_t bad;      /**< state: values since then, or since the last fall                                 */
+    int64_t cooling;  /**< state: values that still do not count                                            */
+} recur_plateau;
+
+/** Takes one more value (the validation loss of an epoch) into account and sets plateau->rate. NaN is no better than anything.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, unknown flags, a number outside its range, plateau->size too small.
+ * Threads: one at a time.
+ * Since:   0.1
+ */
+RECUR_TRY recur_status recur_plateau_step(recur_plateau *plateau, double value);
 
 #ifdef __cplusplus
 }

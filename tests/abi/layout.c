@@ -89,6 +89,30 @@ static void structs(void)
     MEMBER(recur_optimizer_options, epsilon);
     MEMBER(recur_optimizer_options, weight_decay);
     MEMBER(recur_optimizer_options, flags);
+
+    STRUCT(recur_schedule);
+    MEMBER(recur_schedule, size);
+    MEMBER(recur_schedule, kind);
+    MEMBER(recur_schedule, rate);
+    MEMBER(recur_schedule, final_rate);
+    MEMBER(recur_schedule, gamma);
+    MEMBER(recur_schedule, period);
+    MEMBER(recur_schedule, warm_up);
+
+    STRUCT(recur_plateau);
+    MEMBER(recur_plateau, size);
+    MEMBER(recur_plateau, flags);
+    MEMBER(recur_plateau, rate);
+    MEMBER(recur_plateau, factor);
+    MEMBER(recur_plateau, threshold);
+    MEMBER(recur_plateau, min_rate);
+    MEMBER(recur_plateau, epsilon);
+    MEMBER(recur_plateau, patience);
+    MEMBER(recur_plateau, cooldown);
+    MEMBER(recur_plateau, best);
+    MEMBER(recur_plateau, seen);
+    MEMBER(recur_plateau, bad);
+    MEMBER(recur_plateau, cooling);
 }
 
 static void values(void)
@@ -176,6 +200,14 @@ static void values(void)
     VALUE(RECUR_OPTIMIZER_AMSGRAD);
     VALUE(RECUR_OPTIMIZER_CENTRED);
     VALUE(RECUR_OPTIMIZER_BETA1_ZERO);
+    VALUE(RECUR_SCHEDULE_CONSTANT);
+    VALUE(RECUR_SCHEDULE_STEP);
+    VALUE(RECUR_SCHEDULE_EXPONENTIAL);
+    VALUE(RECUR_SCHEDULE_COSINE);
+    VALUE(RECUR_PLATEAU_MAXIMUM);
+    VALUE(RECUR_PLATEAU_ABSOLUTE);
+    VALUE(RECUR_PLATEAU_PATIENCE_ZERO);
+    VALUE(RECUR_PLATEAU_THRESHOLD_ZERO);
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 
 Everything is NumPy. `recur.c` has every function of the C library.
 """
+
 from . import c
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
@@ -46,6 +47,7 @@ from .packed import (
 )
 from .recurrent import GRU, LSTM, RNN
 from .sampling import random, sample
+from .schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, StepLR
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 

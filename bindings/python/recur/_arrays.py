@@ -1,4 +1,5 @@
 """Arrays of the user's on their way in: what is accepted, and in which words it is refused."""
+
 import numpy as np
 
 F32 = np.dtype(np.float32)

@@ -2,6 +2,7 @@
 
 A converter takes (value, name) and gives (checked, passed): what the size rules look at, and what ctypes hands over.
 """
+
 import ctypes
 import os
 
@@ -53,7 +54,9 @@ def array(dtype, writes):
             given = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
             raise TypeError(f"{name}: {wanted} is needed, not {given}")
         if not value.flags.c_contiguous:
-            raise ValueError(f"{name}: its numbers must lie one after the other (numpy.ascontiguousarray), strides are {value.strides}")
+            raise ValueError(
+                f"{name}: its numbers must lie one after the other (numpy.ascontiguousarray), strides are {value.strides}"
+            )
         if writes and not value.flags.writeable:
             raise ValueError(f"{name}: the array is read-only, and results go there")
         return value, value.__array_interface__["data"][0]
@@ -139,7 +142,7 @@ def make_converters() -> dict:
         table[f"{kind} *"] = table[f"const {kind} *"] = handle(kind)
         table[f"{kind} *const *"] = handles(kind)
     for kind in _api.STRUCTS:
-        table[f"const {kind} *"] = struct(kind)
+        table[f"{kind} *"] = table[f"const {kind} *"] = struct(kind)
     return table
 
 

@@ -3,6 +3,7 @@
 Every form turns the user's array into packed rows [N][...] and rows into the user's form again. Rows are N, or one for
 each sequence behind a `last`.
 """
+
 import numpy as np
 
 from ._arrays import floats

@@ -3,6 +3,7 @@
 A handle and every call that is under way hold an _Owned, which gives the object back when nobody holds it any more. So a
 handle may be released while another thread runs on it: the call ends first.
 """
+
 import ctypes
 import threading
 

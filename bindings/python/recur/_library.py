@@ -1,4 +1,5 @@
 """Finds and loads librecur."""
+
 import ctypes
 import ctypes.util
 import os

@@ -1,4 +1,5 @@
 """Numbers and texts on their way into C: what does not fit is an error, never cut off."""
+
 import ctypes
 import numbers
 import operator

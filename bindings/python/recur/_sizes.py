@@ -3,6 +3,7 @@
 A rule gets the arguments by name and gives the least sizes by name: numbers for arrays with a type, bytes for void
 pointers. Where a handle is NULL or a number negative the library refuses the call before it looks at any array.
 """
+
 from . import _api
 
 PADDED = (_api.CONSTANTS["RECUR_LAYOUT_BATCH_FIRST"], _api.CONSTANTS["RECUR_LAYOUT_TIME_FIRST"])

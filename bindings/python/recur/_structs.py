@@ -1,4 +1,5 @@
 """The structs of the headers as ctypes structures that check what is put into them."""
+
 import ctypes
 
 import numpy as np

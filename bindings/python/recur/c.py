@@ -11,6 +11,7 @@ and must have the type, the order in memory and the room that the function needs
 are classes here too (`c.recur_recurrent_options(cell=c.RECUR_CELL_LSTM, input_size=3, hidden_size=4)`); a dict does as
 well. docs and header comments of the C library describe each function.
 """
+
 import contextlib
 import ctypes
 import types
@@ -56,7 +57,7 @@ def _out_kind(ctype, name):
     """'handle', 'struct', 'scalar' for an out-parameter, None for an argument."""
     if ctype.endswith(" **") and ctype[:-3] in CLASSES:
         return "handle"
-    if ctype[:-2] in STRUCTS and not ctype.startswith("const"):
+    if ctype[:-2] in STRUCTS and name == "out":
         return "struct"
     return "scalar" if ctype in SCALARS_OUT else None
 
@@ -117,6 +118,7 @@ class Function:
         self.__doc__ = self.prototype
         self.shared = [a for t, a, _ in self.plan if t in ("recur_packed *", "const recur_packed *")]
         self.locked = [a for t, a, o in self.plan if not o and t.replace("const ", "")[:-2] in EXCLUSIVE]
+        self.voids = {a for t, a in args if "void" in t}
         self.size_rule = None
 
     def __repr__(self):
@@ -163,16 +165,12 @@ class Function:
             value = checked.get(name)
             if value is None:
                 continue
-            in_bytes = isinstance(value, bytes) or (isinstance(value, np.ndarray) and _is_void(self.plan, name))
+            in_bytes = isinstance(value, bytes) or (isinstance(value, np.ndarray) and name in self.voids)
             room = value.nbytes if in_bytes and isinstance(value, np.ndarray) else _numbers_in(value)
             if room < needed:
                 unit = "bytes" if in_bytes else "numbers"
                 shape = f" (shape {value.shape})" if isinstance(value, np.ndarray) else ""
                 raise ValueError(f"{self.__name__}: {name} needs {needed} {unit}, and has {room}{shape}")
-
-
-def _is_void(plan, name):
-    return any(n == name and "void" in t for t, n, _ in plan)
 
 
 def _numbers_in(value):

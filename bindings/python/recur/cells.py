@@ -1,8 +1,9 @@
 """One step of a recurrence, for loops written by hand.
 
-    for x in xs:             h = cell(x, h)
-    for _ in reversed(xs):   gx, gh = cell.backward(gh)
+for x in xs:             h = cell(x, h)
+for _ in reversed(xs):   gx, gh = cell.backward(gh)
 """
+
 import numpy as np
 
 from . import c, settings

@@ -1,4 +1,5 @@
 """Modules of modules: one flat vector for all parameters, one optimizer, one file."""
+
 from . import c, settings
 from .cells import Cell
 from .layers import Activation, Dropout, Last, Lazy

@@ -1,4 +1,5 @@
 """Exceptions: one for each code of recur_status, also a Python kind that callers know. Their words are the library's."""
+
 from . import _api
 
 

@@ -1,4 +1,5 @@
 """Safetensors files: modules, optimizers, states, arrays and texts."""
+
 import os
 
 import numpy as np

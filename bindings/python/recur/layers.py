@@ -1,4 +1,9 @@
 """Modules that treat every row by itself, and `Last`."""
+
+import threading
+
+import numpy as np
+
 from . import c, settings
 from ._arrays import size
 from ._numbers import check_number
@@ -33,21 +38,24 @@ class Embedding(Module):
 class Lazy(Module):
     """A module that learns its number of features from its neighbour in a Sequential, or from its first input."""
 
+    flat = np.empty(0, np.float32)
+
     def _plan(self, features, context):
-        self._layer, self.params, self._parent = None, {}, None
-        self._planned = context
+        self._layer, self.params, self._tensors = None, {}, []
+        self._parent = self._grads = self._tape = self._seed = self.features = None
+        self._planned, self._offset = context, 0
         self._mode = c.RECUR_TAPE_TRAIN
-        self._lock, self._records, self._tape = settings.threading.RLock(), [], None
-        self.features = None
+        self._lock, self._records, self._scratch = threading.RLock(), [], []
         if features is not None:
             self.bind(size(features, "features"))
 
     def bind(self, features):
         """Makes the layer, unless it is there."""
         if self._layer is None:
-            mode = self._mode
+            mode, seed = self._mode, self._seed
             self._own(self._create(settings.handle_of(self._planned), features), self._planned, init=False)
             self._mode, self.features = mode, features
+            self._seed = self._seed if seed is None else seed
         return self
 
     def _open(self):

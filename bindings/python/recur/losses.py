@@ -1,4 +1,5 @@
 """Losses: loss, grad = criterion(y, target). Definitions are PyTorch's; classes are y's last dimension."""
+
 import numpy as np
 
 from . import c

@@ -1,4 +1,5 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
+
 import threading
 import types
 
@@ -43,7 +44,7 @@ class Module:
             c.recur_layer_init(layer, None, c.RECUR_INIT_DEFAULT, 0, self._seed)
 
     def _set(self, layer):
-        self._layer = layer
+        self._layer, self._state_forms = layer, {}
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
         self.flat = np.empty(0, np.float32) if flat is None else flat

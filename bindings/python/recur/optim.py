@@ -1,4 +1,5 @@
 """Update rules and clipping over the flat vector of a module; names, orders and defaults are PyTorch's."""
+
 import numpy as np
 
 from . import c

@@ -1,4 +1,5 @@
 """Batches of sequences of different lengths: PyTorch's packing functions over recur_packed."""
+
 import functools
 
 import numpy as np
@@ -151,8 +152,7 @@ def as_packed(value) -> PackedSequence:
 def check_order(lengths, enforce_sorted) -> None:
     if enforce_sorted and (np.diff(lengths) > 0).any():
         raise RuntimeError(
-            f"lengths must fall when enforce_sorted is True, not {lengths.tolist()}; "
-            "enforce_sorted=False takes them in any order"
+            f"lengths must fall when enforce_sorted is True, not {lengths.tolist()}; enforce_sorted=False takes them in any order"
         )
 
 

@@ -1,4 +1,5 @@
 """RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's."""
+
 import numpy as np
 
 from . import c, settings

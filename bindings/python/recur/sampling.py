@@ -1,4 +1,5 @@
 """Random numbers that depend on nothing but a seed and a counter, and drawing ids from logits."""
+
 import numpy as np
 
 from . import c

@@ -1,4 +1,5 @@
 """Seeds and contexts: what new modules are made with."""
+
 import threading
 
 from . import c

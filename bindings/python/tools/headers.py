@@ -6,6 +6,7 @@
 The headers keep to few forms (a prototype behind RECUR_API or RECUR_TRY, enums without a name, structs with typedef), so
 a few expressions read them; what they do not understand is an error, never left out.
 """
+
 import pathlib
 import pprint
 import re

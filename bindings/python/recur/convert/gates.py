@@ -1,0 +1,29 @@
+"""Orders of gates: blocks of H rows of the weights, from one framework's order into another's."""
+
+import numpy as np
+
+from ..recurrent import GRU, LSTM, RNN
+
+# Our blocks (PyTorch's: i f g o, r z n) as places in the other's order.
+ONNX = {"RNN": [0], "LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2]}  # i o f c; z r h
+KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
+KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
+
+
+def kind_of(layer) -> str:
+    return next(name for name, kind in KINDS.items() if isinstance(layer, kind))
+
+
+def reorder(array, order) -> np.ndarray:
+    """Blocks along the first axis: block i of the result is block order[i]."""
+    blocks = np.split(np.asarray(array, np.float32), len(order))
+    return np.ascontiguousarray(np.concatenate([blocks[i] for i in order]))
+
+
+def inverse(order) -> list:
+    return [order.index(i) for i in range(len(order))]
+
+
+def suffixes(layer, k) -> list:
+    """Endings of the names of layer k's parameters, one for each direction."""
+    return [f"_l{k}", f"_l{k}_reverse"] if layer.bidirectional else [f"_l{k}"]

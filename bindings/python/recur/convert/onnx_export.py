@@ -1,0 +1,182 @@
+"""Writing ONNX: one RNN, LSTM or GRU node for each layer, Gemm or MatMul for linear layers."""
+
+import numpy as np
+
+from .. import layers
+from .._arrays import size
+from ..compose import Sequential
+from ..recurrent import Recurrent
+from .gates import ONNX, inverse, kind_of, reorder, suffixes
+
+DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidirectional"}
+
+
+class Graph:
+    """Nodes and weights while they are collected; `x` names the value the next layer takes."""
+
+    def __init__(self, onnx, states, lengths):
+        self.onnx, self.helper = onnx, onnx.helper
+        self.nodes, self.weights, self.inputs, self.outputs = [], [], [], []
+        self.states = states
+        self.lengths = "lengths" if lengths else ""
+        self.timed = self.batch_first = False
+        self.x, self.finals = "x", None  # finals: Y_h [D][B][H] of the layer that gave x, if it is one
+        self.count = 0
+
+    def name(self, what):
+        self.count += 1
+        return f"{what}_{self.count}"
+
+    def add(self, op, inputs, outputs=1, **attributes):
+        names = [self.name(op.lower()) for _ in range(outputs)] if isinstance(outputs, int) else outputs
+        self.nodes.append(self.helper.make_node(op, inputs, names, name=self.name(op), **attributes))
+        return names[0] if len(names) == 1 else names
+
+    def weight(self, what, array):
+        name = self.name(what)
+        self.weights.append(self.onnx.numpy_helper.from_array(np.array(array, order="C"), name))
+        return name
+
+    def integers(self, *values):
+        return self.weight("shape", np.array(values, np.int64))
+
+
+def node_weights(layer, k) -> list:
+    """W [D][G*H][in], R [D][G*H][H], B [D][2*G*H] of one layer in ONNX's order of gates."""
+    order = inverse(ONNX[kind_of(layer)])
+    p, ends = layer.params, suffixes(layer, k)
+    W = np.stack([reorder(p["weight_ih" + s], order) for s in ends])
+    R = np.stack([reorder(p["weight_hh" + s], order) for s in ends])
+    if not layer.bias:
+        return [W, R]
+    B = np.stack([np.concatenate([reorder(p[b + s], order) for b in ("bias_ih", "bias_hh")]) for s in ends])
+    return [W, R, B]
+
+
+def initial(graph, layer, prefix, k) -> list:
+    """Rows of h0 (and c0) that belong to layer k."""
+    D = 2 if layer.bidirectional else 1
+    at = [graph.integers(k * D), graph.integers((k + 1) * D), graph.integers(0)]
+    return [graph.add("Slice", [prefix + s + "0", *at]) for s in layer.states]
+
+
+def recurrent(graph, layer, prefix):
+    kind = kind_of(layer)
+    attributes = {"hidden_size": layer.hidden_size, "direction": DIRECTIONS[layer.direction]}
+    if kind == "GRU":
+        attributes["linear_before_reset"] = int(layer.reset_after)
+    if kind == "RNN":
+        attributes["activations"] = [layer.nonlinearity.capitalize()] * (2 if layer.bidirectional else 1)
+    finals = []
+    for k in range(layer.num_layers):
+        names = [graph.weight(n, w) for n, w in zip("WRB", node_weights(layer, k))] + [""]
+        starts = initial(graph, layer, prefix, k) if graph.states else []
+        inputs = [graph.x, *names[:3], graph.lengths, *starts]
+        while not inputs[-1]:
+            inputs.pop()
+        y, *last = graph.add(kind, inputs, 1 + len(layer.states), **attributes)
+        finals.append(last)
+        y = graph.add("Transpose", [y], perm=[0, 2, 1, 3])  # [T][D][B][H] to [T][B][D][H]
+        graph.x = graph.add("Reshape", [y, graph.integers(0, 0, -1)])
+    graph.finals = finals[-1][0]
+    for s, parts in zip(layer.states, zip(*finals)):
+        graph.add("Concat", list(parts), [f"{prefix}{s}n"], axis=0)
+    batch, rows = "batch", layer.num_layers * (2 if layer.bidirectional else 1)
+    for s in layer.states:
+        if graph.states:
+            graph.inputs.append((f"{prefix}{s}0", np.float32, [rows, batch, layer.hidden_size]))
+        graph.outputs.append((f"{prefix}{s}n", [rows, batch, layer.hidden_size]))
+
+
+def last(graph, layer):
+    """Y_h right behind a recurrent layer of the same direction; else the last step, or the first."""
+    direction = layer.direction or "forward"
+    if graph.finals and direction == graph.direction:
+        y = graph.add("Transpose", [graph.finals], perm=[1, 0, 2])
+        graph.x = graph.add("Reshape", [y, graph.integers(0, -1)])
+    elif graph.lengths or direction == "bidirectional":
+        raise NotImplementedError(f"Last({direction!r}) cannot be written to ONNX here: put it right behind the recurrent layer")
+    else:
+        step = graph.weight("step", np.array(-1 if direction == "forward" else 0, np.int64))
+        graph.x = graph.add("Gather", [graph.x, step], axis=0)
+    graph.timed = False
+
+
+def linear(graph, layer):
+    p = layer.params
+    if graph.timed:
+        graph.x = graph.add("MatMul", [graph.x, graph.weight("weight", p["weight"].T)])
+        if layer.bias_used:
+            graph.x = graph.add("Add", [graph.x, graph.weight("bias", p["bias"])])
+    else:
+        inputs = [graph.x, graph.weight("weight", p["weight"])] + ([graph.weight("bias", p["bias"])] if layer.bias_used else [])
+        graph.x = graph.add("Gemm", inputs, transB=1)
+
+
+def write(graph, layer, prefix=""):
+    if isinstance(layer, Sequential):
+        for name, part in layer.named_children():
+            write(graph, part, f"{prefix}{name}_" if prefix or count_recurrent(layer) > 1 else "")
+    elif isinstance(layer, Recurrent):
+        recurrent(graph, layer, prefix)
+        graph.direction = layer.direction
+        return
+    elif isinstance(layer, layers.Last):
+        last(graph, layer)
+    elif isinstance(layer, layers.Linear):
+        linear(graph, layer)
+    elif isinstance(layer, layers.Embedding):
+        graph.x = graph.add("Gather", [graph.weight("weight", layer.params["weight"]), graph.x])
+    elif isinstance(layer, layers.Activation):
+        graph.x = graph.add({"ReLU": "Relu"}.get(type(layer).__name__, type(layer).__name__), [graph.x])
+    elif not isinstance(layer, layers.Dropout):
+        raise NotImplementedError(f"{type(layer).__name__} cannot be written to ONNX")
+    if not isinstance(layer, (layers.Dropout, Sequential)):
+        graph.finals = None
+
+
+def count_recurrent(layer) -> int:
+    if isinstance(layer, Sequential):
+        return sum(count_recurrent(part) for part in layer.children())
+    return int(isinstance(layer, Recurrent))
+
+
+def first(layer):
+    return first(layer.children()[0]) if isinstance(layer, Sequential) else layer
+
+
+def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
+    import onnx
+
+    module._open()
+    opset = size(opset, "opset", 13)
+    graph = Graph(onnx, states, lengths)
+    graph.timed, graph.batch_first = module.over_time, module.batch_first
+    axes = ["batch", "steps"] if graph.batch_first else ["steps", "batch"]
+    axes = axes if module.over_time else ["rows"]
+    by_id = isinstance(first(module), layers.Embedding)
+    graph.inputs.append(("x", np.int64 if by_id else np.float32, axes if by_id else [*axes, module._info.input_size]))
+    if lengths:
+        graph.inputs.append(("lengths", np.int32, ["batch"]))
+    if graph.timed and graph.batch_first:
+        graph.x = graph.add("Transpose", [graph.x], perm=[1, 0] if by_id else [1, 0, 2])
+    write(graph, module)
+    if graph.timed and graph.batch_first:
+        graph.x = graph.add("Transpose", [graph.x], perm=[1, 0, 2])
+    graph.add("Identity", [graph.x], ["y"])
+    shape = axes if graph.timed or not module.over_time else ["batch"]
+    graph.outputs.insert(0, ("y", [*shape, module._info.output_size]))
+    model = assemble(graph, opset)
+    if path is not None:
+        onnx.save(model, path)
+    return model
+
+
+def assemble(graph, opset):
+    h, np_type = graph.helper, graph.helper.np_dtype_to_tensor_dtype
+    inputs = [h.make_tensor_value_info(name, np_type(np.dtype(t)), shape) for name, t, shape in graph.inputs]
+    outputs = [h.make_tensor_value_info(name, np_type(np.dtype(np.float32)), shape) for name, shape in graph.outputs]
+    made = h.make_graph(graph.nodes, "recur", inputs, outputs, graph.weights)
+    model = h.make_model(made, producer_name="librecur", opset_imports=[h.make_opsetid("", opset)], ir_version=8)
+    graph.onnx.checker.check_model(model)
+    return model
