@@ -72,6 +72,8 @@ static void test_value(void **state)
     }
     float g[] = { 1 };
     FAILS(RECUR_E_ARGUMENT, recur_clip_value(NULL, 1, 1), "grads");
+    OK(recur_clip_value(NULL, 0, 1)); /* a layer without parameters has no gradients */
+    assert_true(recur_clip_norm(NULL, 0, 1) == 0 && recur_clip_norm_inf(NULL, 0, 1) == 0);
     FAILS(RECUR_E_ARGUMENT, recur_clip_value(g, -1, 1), "-1");
     FAILS(RECUR_E_ARGUMENT, recur_clip_value(g, 1, -0.5), "-0.5");
     FAILS(RECUR_E_ARGUMENT, recur_clip_value(g, 1, NOT_A_NUMBER), "nan");

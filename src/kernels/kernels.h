@@ -35,6 +35,7 @@ typedef struct recur__vector {
     /* y = x / (1 - p) where the mask of this key keeps, else 0. Element e of a tensor has the same mask in every call. */
     void (*dropout)(int64_t n, double p, uint64_t key, const float *x, float *y);
     void (*exp)(int64_t n, const float *x, float *y);
+    bool (*all_below)(int64_t n, const int32_t *ids, uint32_t limit); /* 0 <= id < limit */
 } recur__vector;
 
 typedef struct recur__kernels {

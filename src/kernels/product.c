@@ -113,12 +113,21 @@ static void outer(int64_t M, int64_t N, const float *a, const float *b, float *C
     for (int64_t m = 0; m < M; m++, C += ldc) outer_row(N, v_set(a[m]), b, C);
 }
 
+typedef float four __attribute__((vector_size(16)));
+
 static void scatter(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids, float *C)
 {
     for (int64_t r = 0; r < R; r++, A += lda) {
         float *c = C + ids[r] * N;
         int64_t n = 0;
         for (; n + VW <= N; n += VW) v_store(c + n, v_load(c + n) + v_load(A + n));
+        for (; n + 4 <= N; n += 4) { /* narrow rows, and what is left of wide ones */
+            four sum, own;
+            memcpy(&sum, c + n, sizeof sum);
+            memcpy(&own, A + n, sizeof own);
+            sum += own;
+            memcpy(c + n, &sum, sizeof sum);
+        }
         for (; n < N; n++) c[n] += A[n];
     }
 }

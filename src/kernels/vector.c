@@ -51,6 +51,13 @@ static void add(int64_t n, const float *x, float *y)
     for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static bool all_below(int64_t n, const int32_t *ids, uint32_t limit)
+{
+    uint32_t outside = 0; /* without a branch, so that the loop becomes vectors */
+    for (int64_t i = 0; i < n; i++) outside |= (uint32_t)ids[i] >= limit;
+    return !outside;
+}
+
 /* 32 bits for element e: a multiplicative hash with the key mixed in twice; the compiler makes vectors of it. */
 INLINE uint32_t hash(uint32_t e, uint32_t low, uint32_t high)
 {
@@ -83,4 +90,5 @@ const recur__vector RECUR__PER_ISA(vector) = {
     .add = add,
     .dropout = dropout,
     .exp = exp_,
+    .all_below = all_below,
 };

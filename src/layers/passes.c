@@ -34,9 +34,8 @@ static recur__room measure_on(recur_tape *tape, const recur_layer *layer, const 
 static recur_status check_ids(const char *what, const recur_layer *layer, int64_t rows, const int32_t *ids)
 {
     const uint32_t symbols = (uint32_t)layer->input_size;
-    uint32_t outside = 0; /* without a branch, so that the loop becomes vectors */
-    for (int64_t r = 0; r < rows; r++) outside |= (uint32_t)ids[r] >= symbols;
-    for (int64_t r = 0; outside && r < rows; r++)
+    if (layer->root->kernels->vector->all_below(rows, ids, symbols)) return RECUR_OK;
+    for (int64_t r = 0; r < rows; r++)
         if ((uint32_t)ids[r] >= symbols)
             return recur__fail(RECUR_E_ARGUMENT, "%s: id %ld in row %lld, but there are %lld symbols", what, (long)ids[r], (long long)r,
                                (long long)layer->input_size);

@@ -112,15 +112,22 @@ static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, i
     }
 }
 
-/* h before each step, row by row */
+/* n rows of H floats, ld apart, side by side */
+static void copy_rows(int64_t n, int64_t H, const float *from, int64_t ld, float *to)
+{
+    if (ld == H && n > 0) memcpy(to, from, (size_t)(n * H) * sizeof *to);
+    else
+        for (int64_t r = 0; r < n; r++) memcpy(to + r * H, from + r * ld, (size_t)H * sizeof *to);
+}
+
+/* h before each step: of the step before, or where the sequence begins */
 static void gather_before(const recur__walk *w, const lane *a, float *before)
 {
     const int64_t H = w->H, ldy = w->D * H;
     for (int64_t t = 0; t < w->packed->longest; t++) {
         const int64_t at = w->packed->starts[t], old = recur__rows_going_on(w->packed, t, a->reverse);
-        const float *y = old ? a->y + w->packed->starts[a->reverse ? t + 1 : t - 1] * ldy : NULL;
-        for (int64_t r = 0; r < w->packed->sizes[t]; r++)
-            memcpy(before + (at + r) * H, r < old ? y + r * ldy : a->start[0] + r * H, (size_t)H * sizeof *before);
+        if (old) copy_rows(old, H, a->y + w->packed->starts[a->reverse ? t + 1 : t - 1] * ldy, ldy, before + at * H);
+        copy_rows(w->packed->sizes[t] - old, H, a->start[0] + old * H, H, before + (at + old) * H);
     }
 }
 

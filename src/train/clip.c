@@ -14,7 +14,7 @@ static void scale_down(const recur__update *update, float *grads, int64_t count,
 
 double recur_clip_norm(float *grads, int64_t count, double max_norm)
 {
-    if (!grads || count < 0 || !(max_norm >= 0)) return NAN;
+    if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
     const recur__update *update = recur__kernels_of(NULL)->update;
     const double norm = sqrt(update->sum_squares(count, grads));
     scale_down(update, grads, count, norm, max_norm);
@@ -23,7 +23,7 @@ double recur_clip_norm(float *grads, int64_t count, double max_norm)
 
 double recur_clip_norm_inf(float *grads, int64_t count, double max_norm)
 {
-    if (!grads || count < 0 || !(max_norm >= 0)) return NAN;
+    if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
     const recur__update *update = recur__kernels_of(NULL)->update;
     const double norm = (double)update->max_abs(count, grads);
     scale_down(update, grads, count, norm, max_norm);
@@ -32,7 +32,7 @@ double recur_clip_norm_inf(float *grads, int64_t count, double max_norm)
 
 recur_status recur_clip_value(float *grads, int64_t count, double limit)
 {
-    RECUR__NOT_NULL(grads);
+    if (count) RECUR__NOT_NULL(grads);
     if (count < 0 || !(limit >= 0))
         return recur__fail(RECUR_E_ARGUMENT, "recur_clip_value: count %lld, limit %g: one is negative or NaN",
                            (long long)count, limit);

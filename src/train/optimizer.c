@@ -232,8 +232,10 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
                                   double grad_scale)
 {
     RECUR__NOT_NULL(optimizer);
-    RECUR__NOT_NULL(params);
-    RECUR__NOT_NULL(grads);
+    if (count) {
+        RECUR__NOT_NULL(params);
+        RECUR__NOT_NULL(grads);
+    }
     if (count != optimizer->count)
         return recur__fail(RECUR_E_SHAPE, "recur_optimizer_step: count is %lld, the optimizer was made for %lld",
                            (long long)count, (long long)optimizer->count);
