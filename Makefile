@@ -104,7 +104,7 @@ BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(wildcard bench/*.c)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench install uninstall clean
-.PHONY: check-layers check-abi abi-golden format lint help FORCE
+.PHONY: check-layers check-abi abi-golden docs format lint help FORCE
 
 all: libs $(EXAMPLES) ## the libraries and the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
@@ -130,7 +130,7 @@ define per_isa
 $(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $$(@D)
 	@echo "  cc  $$< ($(1))"
-	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) -DRECUR__ISA=$(1) $$(COMPILE)
+	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) $$(COMPILE)
 endef
 $(foreach isa,$(ISAS),$(eval $(call per_isa,$(isa))))
 
@@ -262,6 +262,17 @@ uninstall: ## remove what install put there
 	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
 	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
+
+# ---- documenting ----------------------------------------------------------------------------------
+
+# First the headers of C alone, whose every name has a comment; then all, where those of C++ say what differs from C.
+docs: ## the reference and the pages of docs/ as HTML in build/docs (doxygen)
+	@command -v doxygen >/dev/null 2>&1 || { echo "make docs needs doxygen (apt-get install doxygen)" >&2; exit 1; }
+	@mkdir -p build/docs
+	@{ cat Doxyfile; echo 'INPUT = include'; echo 'FILE_PATTERNS = *.h'; echo 'EXTRACT_ALL = NO'; echo 'GENERATE_HTML = NO'; \
+	   echo 'USE_MDFILE_AS_MAINPAGE ='; echo 'GENERATE_TAGFILE = build/docs/recur.tag'; } | VERSION=$(VERSION) doxygen -
+	@VERSION=$(VERSION) doxygen Doxyfile
+	@echo "build/docs/html/index.html"
 
 # ---- tidying --------------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ static void learn_word(run *word)
         TRY(recur_layer_forward_ids(word->net, four, in, NULL, logits[0], word->tape));
         TRY(recur_loss_classes(word->loss, 4, WORD_SYMBOLS, logits[0], out, &loss, dlogits[0]));
         TRY(recur_layer_backward_ids(word->net, four, in, dlogits[0], NULL, word->grads, word->tape));
-        TRY(recur_optimizer_step(word->adam, recur_layer_params(word->net), word->grads, word->count, 1));
+        TRY(recur_optimizer_step(word->optimizer, recur_layer_params(word->net), word->grads, word->count, 1));
     }
     printf("the word: loss %.4f after %d steps\n", loss, WORD_STEPS);
     recur_packed_release(four);
@@ -195,7 +195,7 @@ static score learn_sentence(void)
         TRY(recur_cell_step_backward(cell, &xh[t * W], &dxh[S], dh, NULL, r.grads + at_cell, r.tape));
         TRY(recur_layer_backward(head, one, &xh[t * W], dy[t], NULL, dxh, r.grads + at_head, r.tape));
     }
-    TRY(recur_optimizer_step(r.adam, recur_layer_params(r.net), r.grads, r.count, 1.0 / S));
+    TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1.0 / S));
     score s = { 0, 0, 0 };
     score_add(&s, loss / S, T, S, y[0], ids + 1, guess);
     return s;

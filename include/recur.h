@@ -13,7 +13,7 @@
  *   recur/cell.h       one step of a recurrence, for loops written by hand
  *   recur/state.h      hidden state between calls
  *   recur/tape.h       what backward needs from forward, and scratch memory
- *   recur/loss.h       value and gradient of a loss
+ *   recur/loss.h       value and gradient of a loss; reading label sequences
  *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
  *   recur/io.h         safetensors files
  *
@@ -25,7 +25,7 @@
  *   - Out-parameters come last; a create function sets its own to NULL on failure.
  *   - The caller's arrays are borrowed for the call only, need no alignment and must not overlap
  *     unless a function says so.
- *   - A context argument may be NULL: the default context.
+ *   - A context argument may be NULL: the default context. An array of no elements may be NULL.
  *   - release(NULL) does nothing. Handles may be released in any order.
  *   - An options struct starts with its size; zero in any other member means the default:
  *     C: recur_x_options o = { .size = sizeof o };   C++: recur_x_options o = {}; o.size = sizeof o;

@@ -40,6 +40,14 @@ last_is() { [ "$(last_line)" = "$1" ]; }
 last_like() { last_line | grep -qx -e "$1"; }
 same() { cmp -s "$1" "$2"; }
 untimed() { sed -e 's/  [0-9.]* s$//' -e 's/  [0-9.]* s  [0-9]* [a-z]*\/s$//' "$tmp/out" >"$1"; }
+# A run in two parts: the first $1 epochs, then up to $2, must end as one run of $2 does. Then the program and its options.
+in_parts()
+{
+    part=$1 whole=$2
+    shift 2
+    run "$@" --epochs "$whole" --save "$tmp/whole" && run "$@" --epochs "$part" --save "$tmp/parts" &&
+        run "$@" --epochs "$whole" --load "$tmp/parts" --save "$tmp/parts" && status 0 && same "$tmp/whole" "$tmp/parts"
+}
 accuracy() { last_line | sed -n 's/^test accuracy \([0-9]*\)\..*%$/\1/p'; }
 accuracy_from() { [ "$(accuracy)" -ge "$1" ] 2>/dev/null; }
 # Rows of numbers under the header, as many as wanted.
@@ -55,11 +63,13 @@ epoch_line='^epoch *[0-9]*  loss [0-9.]*  accuracy [0-9.]*%  [0-9.]* s'
 
 # ---- what all have in common ----------------------------------------------------------------------
 
-for program in temporal_order hello mnist; do
+for program in temporal_order hello mnist char_lm seq2seq tagger caption forecast word2vec; do
     run $program --help
     check "$program --help" status 0
     check "$program --help is not an error" quiet
-    for option in epochs seed csv save load help lr hidden; do
+    size=hidden
+    [ $program != word2vec ] || size=width
+    for option in epochs seed csv save load help lr $size; do
         check "$program --help tells of --$option" out_has "^  --$option "
     done
     run $program --nonsense
@@ -267,6 +277,155 @@ check "fewer labels than images" err_has "3 labels for"
 head -c 60 "$tmp/packed/train-images-idx3-ubyte.gz" >"$tmp/cut" && mv "$tmp/cut" "$tmp/packed/train-images-idx3-ubyte.gz"
 run mnist $files --data "$tmp/packed"
 check "a damaged packed file" status 1
+
+
+# By hand, by SGD, validated, pixel by pixel.
+run mnist --train 100 --batch 30 --hidden 8 --layers 1 --cell gru --epochs 1 --optimizer sgd --lr 0.1
+byhand=$(last_line)
+run mnist --train 100 --batch 30 --hidden 8 --layers 1 --cell gru --epochs 1 --optimizer sgd --lr 0.1 --hand-written --validate 2
+check "mnist --hand-written is the same" last_is "$byhand"
+check "mnist --validate" [ "$(grep -c '^update [0-9]*  loss [0-9.]*  accuracy [0-9.]*%$' "$tmp/out")" -eq 2 ]
+run mnist --hand-written --layers 2
+check "mnist --hand-written is one layer" status 2
+for more in "--irnn" "--irnn --identity 0.5 --permute 7" "--cell relu --gaussian 0.1" "--cell lstm --forget-bias 1"; do
+    # shellcheck disable=SC2086
+    run mnist --train 40 --batch 20 --hidden 8 --layers 1 --pixels --size 7 --clip 1 --epochs 1 $more
+    check "mnist --pixels $more" last_like "$test_line"
+done
+run mnist --size 9
+check "mnist --size" err_has "28 rows are not a multiple of 9"
+run mnist --cell rnn --forget-bias 1
+check "mnist --forget-bias without a gate" status 2
+run mnist --train 2000 --hidden 40 --layers 1 --pixels --size 7 --irnn --clip 1 --lr 0.002 --batch 20 --epochs 20
+check "an IRNN learns from pixels" accuracy_from 30
+
+# ---- char_lm --------------------------------------------------------------------------------------
+
+text="--hidden 24 --layers 2 --batch 10 --window 20 --length 50"
+char_line='^epoch *[0-9]*  loss [0-9.]*  validation [0-9.]* nats per character  [0-9.]* s  [0-9]* characters/s$'
+run char_lm $text --epochs 2 --csv "$tmp/curves.csv"
+check "char_lm" status 0
+check "char_lm is quiet" quiet
+check "char_lm: epochs" [ "$(grep -c "$char_line" "$tmp/out")" -eq 2 ]
+check "char_lm: curves" csv_is "$tmp/curves.csv" epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds 2
+check "char_lm learns" [ "$(sed -n '2s/.*validation 0*\([0-9]*\)\..*/\1/p' "$tmp/out" | sed 's/^$/0/')" -le 1 ]
+check "char_lm in parts, with overlap, dropout and a schedule" in_parts 1 3 char_lm $text --shift 12 --dropout 0.3 --warm-up 20
+cp "$tmp/whole" "$tmp/model"
+run char_lm --load "$tmp/model" --epochs 0 --prime "the king" --length 20 --temperature 0.5 --top-k 3
+check "char_lm --prime" out_has '^the king'
+run char_lm --load "$tmp/model" --epochs 0 --prime "THE KING"
+check "char_lm: letters that it does not know" err_has "none of the"
+run char_lm $text --shift 21
+check "char_lm --shift" status 2
+run char_lm $text --epochs 2 --schedule cosine --final-lr 0.0001
+check "char_lm --schedule" status 0
+printf 'only a few words' >"$tmp/text"
+run char_lm $text --text "$tmp/text"
+check "char_lm: a short text" err_has "too few for 10 strands"
+: >"$tmp/text"
+run char_lm $text --text "$tmp/text"
+check "char_lm: an empty text" status 1
+run char_lm --text "$tmp/nowhere"
+check "char_lm: no text" err_has "nowhere"
+i=0
+while [ $i -lt 200 ]; do printf 'ab\377\000c'; i=$((i + 1)); done >"$tmp/text"
+run char_lm $text --text "$tmp/text" --epochs 60 --save "$tmp/model" --batch 2 --length 10
+check "char_lm: any bytes" status 0
+run char_lm --load "$tmp/model" --epochs 0 --prime ab --length 8 --top-k 1
+check "char_lm: any bytes come back" [ "$(tail -c 11 "$tmp/out" | tr '\000\377' 'xy')" = "abyxcabyxc" ]
+
+"$programs/char_lm" $text --epochs 3 >"$tmp/out" 2>"$tmp/err"
+untimed "$tmp/first"
+"$programs/char_lm" $text --epochs 1000000 --save "$tmp/model" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+sleep 0.3
+kill -INT $pid
+wait $pid
+status=$?
+check "char_lm: an interrupt" status 130
+run char_lm $text --load "$tmp/model" --epochs 0
+check "char_lm: an interrupt leaves a model" status 0
+
+# ---- seq2seq, tagger, caption ---------------------------------------------------------------------
+
+run seq2seq --train 2000 --longest 3 --hidden 48 --epochs 12 --batch 20 --lr 0.01 --csv "$tmp/curves.csv"
+check "seq2seq" status 0
+check "seq2seq: answers" [ "$(grep -c '^[a-z]* is answered by [a-z]*, right is [a-z]*$' "$tmp/out")" -eq 5 ]
+check "seq2seq: curves" csv_is "$tmp/curves.csv" $curves 12
+check "seq2seq learns" accuracy_from 90
+for more in "--task add" "--task add --backwards --cell gru --layers 2" "--backwards --longest 15 --cell rnn"; do
+    # shellcheck disable=SC2086
+    check "seq2seq $more, in parts" in_parts 1 2 seq2seq --train 150 --hidden 8 --batch 40 $more
+    check "seq2seq $more: last line" last_like "$test_line"
+done
+
+run tagger --train 4000 --hidden 16 --epochs 8 --lr 0.01 --direction forward
+check "tagger" last_like "$test_line"
+forward=$(accuracy)
+run tagger --train 4000 --hidden 16 --epochs 8 --lr 0.01 --csv "$tmp/curves.csv"
+check "tagger, bidirectional: the future helps" [ "$(accuracy)" -ge $((forward + 5)) ]
+check "tagger: lines" [ "$(grep -c '^predicted  *[.1-6]' "$tmp/out")" -eq 3 ]
+check "tagger: curves" csv_is "$tmp/curves.csv" $curves 8
+check "tagger in parts" in_parts 1 2 tagger --train 100 --hidden 8 --cell gru --batch 30 --direction reverse
+
+run caption --train 3000 --epochs 6 --lr 0.003 --csv "$tmp/curves.csv"
+check "caption" accuracy_from 85
+check "caption: names" out_has '[0-9]: [a-z]*  [0-9]: '
+check "caption: curves" csv_is "$tmp/curves.csv" $curves 6
+check "caption in parts" in_parts 1 2 caption --train 70 --batch 30 --hidden 8 --cell gru
+run caption --data "$tmp/data" --batch 5 --epochs 1
+check "caption --data" last_like "$test_line"
+
+# ---- forecast -------------------------------------------------------------------------------------
+
+run forecast --epochs 200 --csv "$tmp/curves.csv" --forecast "$tmp/forecast.csv"
+check "forecast" status 0
+check "forecast: last line" last_like 'after 200 epochs: test loss [0-9.]*'
+check "forecast: curve" csv_is "$tmp/curves.csv" epoch,loss,seconds 200
+check "forecast: every day" csv_is "$tmp/forecast.csv" day,truth,forecast,learned 253
+for more in "--bidirectional --cell lstm" "--target close --ahead 1" "--apart"; do
+    # shellcheck disable=SC2086
+    check "forecast $more, in parts" in_parts 7 20 forecast --hidden 6 $more
+done
+{ echo "Volume,Date,Close,Open,High,Low"; for i in 1 2 3 4 5 6; do echo "$i,d,2,$i,4,1"; done; } >"$tmp/prices"
+run forecast --data "$tmp/prices" --train 4 --epochs 3
+check "forecast --data" status 0
+run forecast --data "$tmp/prices" --train 4 --epochs 3 --target close
+check "forecast: nothing changes" err_has "the target is 2 on all days"
+run forecast --data "$tmp/prices" --train 5 --ahead 2
+check "forecast: too few days" err_has "6 days are 4 with a target; 5"
+echo "7,d,2,many,4,1" >>"$tmp/prices"
+run forecast --data "$tmp/prices" --train 4
+check "forecast: not a number" err_has "day 7 has no number in column 'Open'"
+echo "Date,Open" >"$tmp/prices"
+run forecast --data "$tmp/prices"
+check "forecast: a column is missing" err_has "no column 'High'"
+dead=0 seed=1
+while [ $dead = 0 ] && [ $seed -lt 60 ]; do
+    run forecast --hidden 1 --epochs 30 --seed $seed --csv "$tmp/curves.csv"
+    dead=$(grep -c ' dead: ' "$tmp/out")
+    seed=$((seed + 1))
+done
+check "forecast: a dead start is noticed, and another tried" out_has "^starting again (start 2)$"
+check "forecast: the curve is that of the start that lived" csv_is "$tmp/curves.csv" epoch,loss,seconds 30
+
+# ---- word2vec -------------------------------------------------------------------------------------
+
+analogies() { last_line | sed -n 's/^analogies right \([0-9]*\)\..*/\1/p'; }
+run word2vec --csv "$tmp/curves.csv" --vectors "$tmp/vectors" --near "paris puppy"
+check "word2vec" [ "$(analogies)" -ge 75 ]
+check "word2vec: near" out_has '^near paris  *[a-z]* 0\.[0-9]*  [a-z]* '
+check "word2vec: transfer" out_has '^epoch  5  test loss from random vectors [0-9.]*, from these [0-9.]*$'
+check "word2vec: the vectors help" awk '/from random/ { if ($8 + 0 <= $11 + 0) bad = 1 } END { exit bad }' "$tmp/out"
+check "word2vec: curves" csv_is "$tmp/curves.csv" epoch,loss,seconds 30
+check "word2vec: vectors" awk 'NR == 1 { n = $1; width = $2 } NR > 1 && NF != width + 1 { bad = 1 } END { exit bad || NR != n + 1 }' "$tmp/vectors"
+for more in "" "--model skipgram" "--negatives 0" "--model skipgram --negatives 0 --subsample 0.01"; do
+    # shellcheck disable=SC2086
+    check "word2vec $more, in parts" in_parts 1 2 word2vec --width 8 --transfer 0 $more
+done
+printf 'word. ' >"$tmp/text"
+run word2vec --text "$tmp/text"
+check "word2vec: too few words" status 1
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,8 +1,8 @@
 #!/bin/sh
 # install.sh - installs the library into a staging folder and uses it from outside, as a stranger would.
 #
-# A program is built through pkg-config, against the shared and the static library, with the C and (if there is one) the
-# C++ compiler; then everything is uninstalled and nothing may be left.
+# Programs in C and C++ are built through pkg-config, against the shared and the static library, with every compiler that is
+# here, and through CMake if there is one; then everything is uninstalled and nothing may be left.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ if [ -n "${SANITIZE:-}" ]; then
     exit 77
 fi
 
-make=${MAKE:-make} cc=${CC:-cc} cxx=${CXX:-g++} pkg_config=${PKG_CONFIG:-pkg-config}
+make=${MAKE:-make} pkg_config=${PKG_CONFIG:-pkg-config}
 unset MAKEFLAGS MFLAGS TEST
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -43,6 +43,51 @@ int main(void)
 END
 cp "$scratch/app.c" "$scratch/app.cc"
 
+cat >"$scratch/net.cc" <<'END'
+#include <recur.hpp>
+int main()
+{
+    auto net = recur::sequential({{"rnn", recur::gru(3, 4)}, {"last", recur::last(4)}});
+    net.init(1);
+    return net.run(recur::packed({2, 1}), std::vector<float>(9)).size() == 8 ? 0 : 1;
+}
+END
+
+cat >"$scratch/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.10)
+project(app C CXX)
+set(CMAKE_CXX_STANDARD 17)
+find_package(recur 0.1 REQUIRED)
+find_package(recur REQUIRED)
+add_executable(shared app.c)
+target_link_libraries(shared recur::recur)
+add_executable(net net.cc)
+target_link_libraries(net recur::recur)
+add_executable(static app.c)
+target_link_libraries(static recur::static)
+find_package(recur 77 QUIET)
+if(recur_FOUND)
+    message(FATAL_ERROR "this version passes for 77")
+endif()
+END
+
+# The compilers that are here.
+compilers() {
+    for compiler in "$@"; do ! command -v "$compiler" >/dev/null 2>&1 || echo "$compiler"; done | sort -u
+}
+cs=$(compilers "${CC:-gcc}" gcc clang)
+cxxs=$(compilers "${CXX:-g++}" clang++)
+
+# linked PROGRAM FOLDER: it runs, and names librecur.so.N; with no FOLDER it needs no librecur.
+linked() {
+    LD_LIBRARY_PATH=$2 "$1" >"$scratch/out" || fail "$1: status $?"
+    names=$(readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(librecur[^]]*\)\].*/\1/p')
+    case ${2:+shared}:$names in
+    shared:librecur.so.[0-9]* | :) ;;
+    *) fail "$1 needs \"$names\"" ;;
+    esac
+}
+
 # try PREFIX LIBDIR: stage, build, run, remove.
 try() {
     prefix=$1 libdir=$2 stage=$scratch/stage
@@ -67,23 +112,39 @@ try() {
 
     cd "$scratch"
     # shellcheck disable=SC2086
-    {
+    for cc in $cs; do
+        echo "  $cc"
         $cc -std=c99 -pedantic -Werror app.c $cflags $libs -o shared
+        linked ./shared "$stage$libdir"
         $cc -std=c99 -pedantic -Werror app.c $cflags $static -o static
-        if command -v "$cxx" >/dev/null 2>&1; then $cxx -std=c++11 -pedantic -Werror app.cc $cflags $libs -o shared_cxx; fi
-    }
-    for program in shared shared_cxx; do
-        [ ! -f $program ] || LD_LIBRARY_PATH=$stage$libdir ./$program || fail "$program: status $?"
+        linked ./static ""
     done
-    readelf -d shared | grep -q 'NEEDED.*\[librecur\.so\.[0-9]*\]' || fail "the program does not name librecur.so.N"
-    ./static || fail "static: status $?"
-    if readelf -d static | grep -q 'NEEDED.*librecur'; then fail "the static program needs the shared library"; fi
+    # shellcheck disable=SC2086
+    for cxx in $cxxs; do
+        echo "  $cxx"
+        $cxx -std=c++11 -pedantic -Werror app.cc $cflags $libs -o shared
+        linked ./shared "$stage$libdir"
+        $cxx -std=c++17 -pedantic -Werror net.cc $cflags $libs -o net
+        linked ./net "$stage$libdir"
+        $cxx -std=c++17 -pedantic -Werror net.cc $cflags $static -o net
+        linked ./net ""
+    done
+    if [ -n "$cxxs" ] && command -v cmake >/dev/null 2>&1; then
+        echo "  cmake"
+        rm -rf "$scratch/built"
+        cmake -S "$scratch" -B "$scratch/built" -Drecur_DIR="$stage$libdir/cmake/recur" >log 2>&1 &&
+            cmake --build "$scratch/built" >>log 2>&1 || { cat log && fail "cmake"; }
+        linked built/shared "$stage$libdir"
+        linked built/net "$stage$libdir"
+        linked built/static ""
+    fi
     cd - >/dev/null
 
     "$make" -s uninstall DESTDIR="$stage" PREFIX="$prefix" LIBDIR="$libdir"
     left=$(cd "$stage" && find . ! -type d)
     [ -z "$left" ] || fail "left behind: $left"
-    [ ! -d "$stage$prefix/include/recur" ] || fail "left behind: include/recur"
+    left=$(cd "$stage" && find . -type d -name recur -path '*/*/recur' ! -path ./opt/recur)
+    [ -z "$left" ] || fail "left behind: $left"
 }
 
 try /usr /usr/lib

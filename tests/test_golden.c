@@ -186,8 +186,41 @@ static const struct {
                { "huber", RECUR_LOSS_HUBER, false },
                { "bce_with_logits", RECUR_LOSS_BCE_LOGITS, false } };
 
+/* Logits [T][B][C]; every sequence has as many of its row of labels as target_lengths says. */
+static void ctc_case(recur_context *ctx, recur_file *file)
+{
+    recur_tensor in = { .size = sizeof in };
+    OK(recur_file_find(file, "input", &in));
+    const int64_t T = in.dim[0], B = in.dim[1], C = in.dim[2], most = count_of(file, "target") / B;
+    recur_packed *packed = layout(ctx, B, read_integers(file, "input_lengths"), T);
+    const int64_t *lengths = read_integers(file, "target_lengths"), *targets = read_integers(file, "target");
+    const float *y = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, C, read(file, "input"));
+    int32_t *labels = bytes_of(B * most, sizeof *labels);
+    for (int64_t b = 0, at = 0; b < B; b++)
+        for (int64_t i = 0; i < lengths[b]; i++) labels[at++] = (int32_t)targets[b * most + i];
+    const recur_loss_options options = { .size = sizeof options,
+                                         .kind = RECUR_LOSS_CTC,
+                                         .flags = text_is(file, "reduction", "sum") ? RECUR_LOSS_SUM : 0u,
+                                         .blank = (int32_t)number(file, "blank", 0) };
+    recur_loss *loss = NULL;
+    OK(recur_loss_create(ctx, &options, &loss));
+    double value = NAN;
+    float *dy = floats(recur_packed_rows(packed) * C);
+    OK(recur_loss_sequences(loss, packed, C, y, labels, lengths, &value, dy, NULL));
+    const float value_f = (float)value;
+    check_near("loss", 1, &value_f, read(file, "loss"), OUTPUTS);
+    check_near("grad_input", T * B * C, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, C, dy), read(file, "grad_input"),
+               GRADIENTS);
+    recur_loss_release(loss);
+    recur_packed_release(packed);
+}
+
 static void loss_case(recur_context *ctx, recur_file *file)
 {
+    if (text_is(file, "loss", "ctc")) {
+        ctc_case(ctx, file);
+        return;
+    }
     int k = 0;
     while (k < COUNT(LOSSES) && !text_is(file, "loss", LOSSES[k].name)) k++;
     assert_true(k < COUNT(LOSSES));
@@ -333,7 +366,7 @@ static const struct {
     const char *name;
     void (*run)(recur_context *ctx, recur_file *file);
     int64_t cases;
-} FAMILIES[] = { { "layer", layer_case, 36 }, { "cell", cell_case, 8 }, { "loss", loss_case, 20 },
+} FAMILIES[] = { { "layer", layer_case, 36 }, { "cell", cell_case, 8 }, { "loss", loss_case, 21 },
                  { "optim", optim_case, 11 }, { "clip", clip_case, 2 }, { "training", training_case, 4 } };
 
 /* The family of a case, after it passed. */

@@ -22,9 +22,20 @@ static score pass(const fit_task *task, int learn, const int64_t *order, int64_t
     return s;
 }
 
-/* The order depends on seed and epoch alone: a run that is loaded goes on as if it had never stopped. */
-static score train(const fit_task *task, int64_t epoch, int64_t *order)
+/* The rate of an epoch (the first is 1), from that of the first. */
+static double rate_of(const fit_task *task, int64_t epoch, double rate)
 {
+    const recur_schedule falling = {
+        .size = sizeof falling, .kind = RECUR_SCHEDULE_EXPONENTIAL, .rate = rate, .gamma = task->decay
+    };
+    return task->decay > 0 ? recur_schedule_rate(&falling, epoch - 1) : rate;
+}
+
+/* The order depends on seed and epoch alone, the rate on the epoch: a run that is loaded goes on as if it had never
+ * stopped. */
+static score train(const fit_task *task, int64_t epoch, double rate, int64_t *order)
+{
+    TRY(recur_optimizer_set_rate(task->run->optimizer, rate_of(task, epoch, rate)));
     dice d = dice_for((uint64_t)task->settings->seed, 0x10000 + (uint64_t)epoch);
     shuffled(&d, task->train, order);
     TRY(recur_tape_set_seed(task->run->tape, (uint64_t)epoch));
@@ -52,12 +63,13 @@ int fit(const fit_task *task, int64_t done, score *held_out)
     csv curves = csv_open(set->csv, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds",
                           set->load != NULL);
     int64_t *order = NEW(int64_t, task->train > task->test ? task->train : task->test);
+    const double rate = recur_optimizer_rate(task->run->optimizer);
     *held_out = (score){ 0, 0, 0 };
     stop_on_interrupt();
     if (done >= set->epochs) *held_out = test(task, order);
     while (done < set->epochs && !stopped()) {
         const double start = seconds();
-        const score trained = train(task, done + 1, order);
+        const score trained = train(task, done + 1, rate, order);
         const double time = seconds() - start;
         if (!stopped()) {
             *held_out = test(task, order);

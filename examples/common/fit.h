@@ -14,6 +14,7 @@ typedef struct {
     int64_t train, test;       /* sizes of the two sets        */
     int64_t batch;             /* most samples in a batch      */
     const char *what;          /* what a sample is: "strings"  */
+    double decay;              /* the learning rate is multiplied by this after every epoch; 0: by 1 */
 
     /* Runs the samples order[0..n-1] of the training set, learning from them, or of the test set; adds to s. */
     void (*step)(int learn, const int64_t *order, int64_t n, score *s);

@@ -44,6 +44,8 @@ enum { ON_LINE_ONLY, IN_MODEL };
     { name, OPTION_COUNT, variable, low, high, NULL, NULL, place, meaning }
 #define NUMBER(name, variable, low, high, meaning) \
     { name, OPTION_NUMBER, variable, low, high, NULL, NULL, ON_LINE_ONLY, meaning }
+#define NUMBER_OF_MODEL(name, variable, low, high, meaning) \
+    { name, OPTION_NUMBER, variable, low, high, NULL, NULL, IN_MODEL, meaning }
 #define TEXT(name, variable, argument, meaning) \
     { name, OPTION_TEXT, variable, 0, 0, argument, NULL, ON_LINE_ONLY, meaning }
 #define CHOICE(name, variable, choices, place, meaning) \

@@ -16,17 +16,22 @@ recur_layer *chain(int32_t kind, int64_t n, const char *const *names, recur_laye
 run run_create(recur_layer *net, const recur_loss_options *loss, double rate)
 {
     const recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM, .rate = rate };
+    return run_create_with(net, loss, &adam);
+}
+
+run run_create_with(recur_layer *net, const recur_loss_options *loss, const recur_optimizer_options *optimizer)
+{
     run r = { .net = net, .count = recur_layer_count(net) };
     r.grads = NEW(float, r.count);
     TRY(recur_tape_create(NULL, &r.tape));
     TRY(recur_loss_create(NULL, loss, &r.loss));
-    TRY(recur_optimizer_create(NULL, &adam, r.count, &r.adam));
+    TRY(recur_optimizer_create(NULL, optimizer, r.count, &r.optimizer));
     return r;
 }
 
 void run_release(run *r)
 {
-    recur_optimizer_release(r->adam);
+    recur_optimizer_release(r->optimizer);
     recur_loss_release(r->loss);
     recur_tape_release(r->tape);
     recur_layer_release(r->net);
@@ -35,14 +40,14 @@ void run_release(run *r)
 
 /* The two prefixes of a run. */
 typedef struct {
-    char model[64], adam[64];
+    char model[64], optimizer[64];
 } prefixes;
 
 static prefixes under(const char *prefix)
 {
     prefixes p;
     snprintf(p.model, sizeof p.model, "%smodel.", prefix);
-    snprintf(p.adam, sizeof p.adam, "%sadam.", prefix);
+    snprintf(p.optimizer, sizeof p.optimizer, "%soptimizer.", prefix);
     return p;
 }
 
@@ -50,12 +55,12 @@ void run_save(const run *r, recur_file *file, const char *prefix)
 {
     const prefixes p = under(prefix);
     TRY(recur_layer_save(r->net, file, p.model));
-    TRY(recur_optimizer_save(r->adam, file, p.adam));
+    TRY(recur_optimizer_save(r->optimizer, file, p.optimizer));
 }
 
 void run_load(run *r, recur_file *file, const char *prefix)
 {
     const prefixes p = under(prefix);
     TRY(recur_layer_load(r->net, file, p.model));
-    TRY(recur_optimizer_load(r->adam, file, p.adam));
+    TRY(recur_optimizer_load(r->optimizer, file, p.optimizer));
 }

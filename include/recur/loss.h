@@ -1,6 +1,6 @@
-/* recur/loss.h - value and gradient of a loss. Included by recur.h; never alone.
+/* recur/loss.h - value and gradient of a loss; reading label sequences. Included by recur.h; never alone.
  *
- * Rows are independent of each other: packed order, caller's order, any order that y and its targets share. */
+ * Rows are independent of each other: packed order, caller's order, any order that y and its targets share. Only CTC sees time. */
 #ifndef RECUR_LOSS_H
 #define RECUR_LOSS_H
 #ifndef RECUR_H
@@ -14,6 +14,7 @@ extern "C" {
 enum {
     RECUR_LOSS_CROSS_ENTROPY = 1, /**< labels: -log softmax(y)[label], y are logits                      */
     RECUR_LOSS_NLL = 2,           /**< labels: -y[label], y are log probabilities                        */
+    RECUR_LOSS_CTC = 3,           /**< label sequences without times, y are logits; Graves 2006          */
     RECUR_LOSS_MSE = 16,          /**< values: (y - t)²                                                  */
     RECUR_LOSS_L1 = 17,           /**< values: |y - t|; the gradient is 0 where they are equal           */
     RECUR_LOSS_HUBER = 18,        /**< values: e²/2 for |e| ≤ delta, else delta (|e| - delta/2)          */
@@ -23,28 +24,31 @@ enum {
 /** Flags of a loss. */
 enum {
     RECUR_LOSS_SUM = 1,         /**< no division: what batches split over threads or machines need         */
-    RECUR_LOSS_IGNORE_INDEX = 2 /**< labels equal to ignore_index count for nothing, as negative ones do   */
+    RECUR_LOSS_IGNORE_INDEX = 2, /**< labels equal to ignore_index count for nothing, as negative ones do  */
+    RECUR_LOSS_ZERO_INFINITY = 4 /**< CTC: a sequence that cannot be spelled costs 0, with gradient 0, not infinity and NaN */
 };
 
 /** Options of a loss. */
 typedef struct recur_loss_options {
     uint32_t size;                /**< sizeof(recur_loss_options)                                   */
     int32_t kind;                 /**< RECUR_LOSS_*, required                                       */
-    uint32_t flags;               /**< RECUR_LOSS_SUM, RECUR_LOSS_IGNORE_INDEX                      */
+    uint32_t flags;               /**< RECUR_LOSS_SUM ...                                           */
     int32_t ignore_index;         /**< with RECUR_LOSS_IGNORE_INDEX                                 */
     double smoothing;             /**< cross-entropy: label smoothing, [0,1); Szegedy 2016          */
     double delta;                 /**< Huber: > 0; 0 = 1                                            */
     int64_t classes;              /**< length of the weight vectors; 0 without them                 */
     const float *class_weight;    /**< labels: [classes], ≥ 0, copied; NULL = ones                  */
     const float *positive_weight; /**< BCE: [classes], ≥ 0, weight of t = 1, copied; NULL = ones    */
+    int32_t blank;                /**< CTC: the class that stands for no label, ≥ 0                 */
+    int32_t reserved;             /**< 0                                                            */
 } recur_loss_options;
 
 /** Makes a loss. Without RECUR_LOSS_SUM a loss is a mean: of label kinds over the weights of the rows that count, of value
- * kinds over all numbers. With nothing to divide by, value and gradient are 0.
+ * kinds over all numbers, of CTC over sequences, each divided by its number of labels first (as PyTorch does). With nothing to divide by, value and gradient are 0.
  *
  * Shapes:  -
  * Memory:  one allocation.
- * Errors:  ARGUMENT: NULL, unknown kind or flags, smoothing outside [0,1), delta < 0, an option that the kind does not have, a weight
+ * Errors:  ARGUMENT: NULL, unknown kind or flags, smoothing outside [0,1), delta < 0, blank < 0, an option that the kind does not have, a weight
  *          that is negative or not finite. SHAPE: weights without classes. MEMORY.
  * Threads: free.
  * Since:   0.1
@@ -65,7 +69,7 @@ RECUR_API void recur_loss_release(recur_loss *loss);
  *
  * Shapes:  y [rows][classes], labels [rows], each below classes; negative ones count for nothing. dy [rows][classes] is overwritten.
  * Memory:  allocates nothing.
- * Errors:  ARGUMENT: NULL, negative sizes, a label ≥ classes. SHAPE: classes is not the weights' length, no classes. UNSUPPORTED: a kind on values.
+ * Errors:  ARGUMENT: NULL, negative sizes, a label ≥ classes. SHAPE: classes is not the weights' length, no classes. UNSUPPORTED: another kind.
  *          NaN in y is no error: it comes back as NaN.
  * Threads: free.
  * Since:   0.1
@@ -79,7 +83,7 @@ RECUR_TRY recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, 
  *
  * Shapes:  y [rows][features], target [rows][features], dy [rows][features] is overwritten.
  * Memory:  allocates nothing.
- * Errors:  ARGUMENT: NULL, negative sizes. SHAPE: features is not the weights' length. UNSUPPORTED: a kind on labels.
+ * Errors:  ARGUMENT: NULL, negative sizes. SHAPE: features is not the weights' length. UNSUPPORTED: another kind.
  * Threads: free.
  * Since:   0.1
  * @param value NULL: not wanted.
@@ -87,6 +91,41 @@ RECUR_TRY recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, 
  */
 RECUR_TRY recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
                                          const float *target, double *value, float *dy);
+
+/** Value and gradient of a CTC loss: minus the log probability of all ways to spell a sequence's labels in its steps, a class or
+ * the blank at each, repetitions merged. A sequence with too few steps (one for each label, and one between equal neighbours) has no
+ * such way: it costs infinity and has NaN as gradient, unless RECUR_LOSS_ZERO_INFINITY.
+ *
+ * Shapes:  y [N][classes] in packed order; label_lengths [B], each ≥ 0, in the caller's order; labels [sum of label_lengths], sequence after
+ *          sequence, each below classes and not the blank. dy [N][classes] is overwritten.
+ * Memory:  scratch from the tape, which then allocates nothing after warm-up; without one, from the allocator.
+ * Errors:  ARGUMENT: NULL, a size that is negative or too large, a label that is the blank or no class. SHAPE: the blank is no class.
+ *          UNSUPPORTED: another kind of loss. MEMORY. NaN in y is no error: it comes back as NaN.
+ * Threads: free; tape one at a time.
+ * Since:   0.1
+ * @param value NULL: not wanted.
+ * @param dy NULL: not wanted.
+ * @param tape NULL is allowed. Records are not touched.
+ */
+RECUR_TRY recur_status recur_loss_sequences(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+                                            const float *y, const int32_t *labels, const int64_t *label_lengths,
+                                            double *value, float *dy, recur_tape *tape);
+
+/** The label sequences that a CTC loss finds likely. width 0: what the likeliest path spells (greedy). width ≥ 1: the likeliest labels
+ * that a beam search over so many beginnings finds (Hannun 2014); as the width grows, those with the least loss.
+ *
+ * Shapes:  y [N][classes] in packed order; labels [N] has the sequences one after the other, in the caller's order, of which
+ *          label_lengths [B] says the lengths; scores [B].
+ * Memory:  as recur_loss_sequences; more for a larger width.
+ * Errors:  as recur_loss_sequences; ARGUMENT: width negative or above 2^31-1. NUMERIC: a row with NaN, with +infinity, or with no finite logit.
+ * Threads: free; tape one at a time.
+ * Since:   0.1
+ * @param scores NULL: not wanted. Of each result the log probability: of its path, or of all its paths that were in the beam.
+ * @param tape NULL is allowed. Records are not touched.
+ */
+RECUR_TRY recur_status recur_loss_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+                                         const float *y, int64_t width, int32_t *labels, int64_t *label_lengths,
+                                         double *scores, recur_tape *tape);
 
 #ifdef __cplusplus
 }

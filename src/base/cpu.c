@@ -5,9 +5,9 @@
 static bool always(void) { return true; }
 
 #if defined(__x86_64__) || defined(__i386__)
-static bool has_sse2(void) { return __builtin_cpu_supports("sse2"); }
-static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-static bool has_avx512(void)
+static bool __attribute__((unused)) has_sse2(void) { return __builtin_cpu_supports("sse2"); }
+static bool __attribute__((unused)) has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool __attribute__((unused)) has_avx512(void)
 {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");

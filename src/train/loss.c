@@ -10,6 +10,7 @@ static const recur__loss_kind kinds[] = {
       .smoothing = true,
       .class_weight = true },
     { .kind = RECUR_LOSS_NLL, .name = "nll", .classes = recur__nll, .class_weight = true },
+    { .kind = RECUR_LOSS_CTC, .name = "ctc", .sequences = true },
     { .kind = RECUR_LOSS_MSE, .name = "mse", .values = recur__mse },
     { .kind = RECUR_LOSS_L1, .name = "l1", .values = recur__l1 },
     { .kind = RECUR_LOSS_HUBER, .name = "huber", .values = recur__huber, .delta = true },
@@ -38,6 +39,11 @@ static recur_status check_kind_has(const recur__loss_kind *kind, const recur_los
     if (o->class_weight && !kind->class_weight) return foreign(kind, "class_weight");
     if (o->positive_weight && !kind->positive_weight) return foreign(kind, "positive_weight");
     if ((o->flags & RECUR_LOSS_IGNORE_INDEX || o->ignore_index) && !kind->classes) return foreign(kind, "ignore_index");
+    if (o->flags & RECUR_LOSS_ZERO_INFINITY && !kind->sequences) return foreign(kind, "flag RECUR_LOSS_ZERO_INFINITY");
+    if (o->blank && !kind->sequences) return foreign(kind, "blank");
+    if (o->blank < 0 || o->reserved)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: blank is %d, reserved %d: one is negative, or not 0",
+                           (int)o->blank, (int)o->reserved);
     if (o->ignore_index && !(o->flags & RECUR_LOSS_IGNORE_INDEX))
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_loss_create: ignore_index is %d, but the flag RECUR_LOSS_IGNORE_INDEX is not set",
@@ -64,7 +70,7 @@ static recur_status check_weights(const float *weight, int64_t classes)
 static recur_status check_options(const recur__loss_kind *kind, const recur_loss_options *o)
 {
     if (!kind) return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: kind %d is unknown", (int)o->kind);
-    if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX))
+    if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX | RECUR_LOSS_ZERO_INFINITY))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit", (unsigned)o->flags);
     RECUR__TRY(check_kind_has(kind, o));
     if (!(o->smoothing >= 0 && o->smoothing < 1))
@@ -99,7 +105,9 @@ recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *opt
                           .kind = kind,
                           .sum = o.flags & RECUR_LOSS_SUM,
                           .ignores = o.flags & RECUR_LOSS_IGNORE_INDEX,
+                          .zero_infinity = o.flags & RECUR_LOSS_ZERO_INFINITY,
                           .ignore_index = o.ignore_index,
+                          .blank = o.blank,
                           .smoothing = o.smoothing,
                           .delta = o.delta > 0 ? o.delta : 1,
                           .classes = o.classes,
@@ -142,7 +150,7 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
     if (!loss->kind->classes)
-        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_classes: the kind %s (%d) is one on values",
+        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_classes: the kind %s (%d) is none on labels of rows",
                            loss->kind->name, (int)loss->kind->kind);
     RECUR__TRY(check_shape(__func__, loss, rows, classes));
     if (classes == 0) return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes", (long long)rows);
@@ -163,7 +171,7 @@ recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t fea
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(target);
     if (!loss->kind->values)
-        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_values: the kind %s (%d) is one on labels",
+        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_values: the kind %s (%d) is none on values",
                            loss->kind->name, (int)loss->kind->kind);
     RECUR__TRY(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);

@@ -10,12 +10,13 @@ typedef double recur__class_loss(const recur_loss *loss, int64_t rows, int64_t c
 typedef double recur__value_loss(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t,
                                  float *dy);
 
-/* A kind: its functions, and which options it has. Either classes or values is NULL. */
+/* A kind: its functions, and which options it has. One of classes, values and sequences is set. */
 typedef struct recur__loss_kind {
     int32_t kind; /* RECUR_LOSS_* */
     const char *name;
     recur__class_loss *classes;
     recur__value_loss *values;
+    bool sequences; /* in ctc.c */
     bool smoothing, delta, class_weight, positive_weight;
 } recur__loss_kind;
 
@@ -23,8 +24,8 @@ struct recur_loss {
     recur_context *ctx;
     size_t bytes; /* of this allocation */
     const recur__loss_kind *kind;
-    bool sum, ignores;
-    int32_t ignore_index;
+    bool sum, ignores, zero_infinity;
+    int32_t ignore_index, blank;
     double smoothing, delta;
     int64_t classes; /* length of weight; 0 without */
     float *weight;   /* class_weight or positive_weight; NULL: ones */
@@ -35,6 +36,9 @@ static inline bool recur__label_counts(const recur_loss *loss, int32_t label)
 {
     return label >= 0 && !(loss->ignores && label == loss->ignore_index);
 }
+
+/* Scratch of at least so many bytes, which a tape lends until its next pass (layers/tape.c); NULL if there is no memory. */
+unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
 
 recur__class_loss recur__cross_entropy, recur__nll;
 recur__value_loss recur__mse, recur__l1, recur__huber, recur__bce_logits;

@@ -78,6 +78,8 @@ static void structs(void)
     MEMBER(recur_loss_options, classes);
     MEMBER(recur_loss_options, class_weight);
     MEMBER(recur_loss_options, positive_weight);
+    MEMBER(recur_loss_options, blank);
+    MEMBER(recur_loss_options, reserved);
 
     STRUCT(recur_optimizer_options);
     MEMBER(recur_optimizer_options, size);
@@ -183,12 +185,14 @@ static void values(void)
     /* recur/loss.h */
     VALUE(RECUR_LOSS_CROSS_ENTROPY);
     VALUE(RECUR_LOSS_NLL);
+    VALUE(RECUR_LOSS_CTC);
     VALUE(RECUR_LOSS_MSE);
     VALUE(RECUR_LOSS_L1);
     VALUE(RECUR_LOSS_HUBER);
     VALUE(RECUR_LOSS_BCE_LOGITS);
     VALUE(RECUR_LOSS_SUM);
     VALUE(RECUR_LOSS_IGNORE_INDEX);
+    VALUE(RECUR_LOSS_ZERO_INFINITY);
     /* recur/optimizer.h */
     VALUE(RECUR_OPTIMIZER_SGD);
     VALUE(RECUR_OPTIMIZER_ADAM);

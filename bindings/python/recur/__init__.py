@@ -32,7 +32,7 @@ from .errors import (
 )
 from .files import File, load, save
 from .layers import Dropout, Embedding, Last, Linear, ReLU, Sigmoid, Tanh
-from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .losses import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module
 from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
 from .packed import (

@@ -78,6 +78,17 @@ def rules(ask) -> dict:
         y = a["rows"] * a.get("classes", a.get("features", 0))
         return {"y": y, "target": y, "dy": y, "labels": a["rows"]}
 
+    def ctc(a):
+        packed, lengths = a["packed"], a["label_lengths"]
+        if packed is None:
+            return {}
+        n, B = ask.rows_in(packed), ask.batch(packed)
+        sizes = {"y": n * a["classes"], "dy": n * a["classes"], "label_lengths": B, "scores": B}
+        if "dy" not in a:  # decoding writes the labels
+            return {**sizes, "labels": n}
+        known = lengths is not None and len(lengths) >= B
+        return {**sizes, "labels": int(sum(max(int(n), 0) for n in lengths[:B])) if known else 0}
+
     return {
         "recur_layer_forward": a_pass,
         "recur_layer_forward_ids": a_pass,
@@ -100,6 +111,8 @@ def rules(ask) -> dict:
         "recur_loss_create": weights,
         "recur_loss_classes": loss,
         "recur_loss_values": loss,
+        "recur_loss_sequences": ctc,
+        "recur_loss_decode": ctc,
         "recur_optimizer_step": count("params", "grads"),
         "recur_clip_norm": count("grads"),
         "recur_clip_norm_inf": count("grads"),

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import c
 from ._arrays import floats, ids
-from .packed import PackedSequence, as_packed, is_packed
+from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
 
@@ -116,3 +116,30 @@ class BCEWithLogitsLoss(ValueLoss):
 
     def __init__(self, *, reduction="mean", pos_weight=None):
         self._create(c.RECUR_LOSS_BCE_LOGITS, reduction, **weights(pos_weight, "positive_weight"))
+
+
+class CTCLoss(Loss):
+    """Label sequences without times: loss, grad = criterion(logits [T][B][C], targets, input_lengths, target_lengths).
+
+    targets are [B][S], padded, or joined. Log probabilities serve as logits too: they are their own log softmax.
+    """
+
+    def __init__(self, blank=0, *, reduction="mean", zero_infinity=False):
+        flags = c.RECUR_LOSS_ZERO_INFINITY if zero_infinity else 0
+        self._create(c.RECUR_LOSS_CTC, reduction, flags=flags, blank=blank)
+
+    def __call__(self, y, targets, input_lengths, target_lengths):
+        y, lengths = floats(y, "y"), ids(target_lengths, "target_lengths").astype(np.int64)
+        if y.ndim != 3:
+            raise ValueError(f"y must have shape [T][B][classes], not {y.shape}")
+        layout, targets = Layout(input_lengths, y.shape[0]), ids(targets, "targets")
+        if layout.batch != y.shape[1] or lengths.shape != (layout.batch,):
+            raise ValueError(f"y has {y.shape[1]} sequences, input_lengths {layout.batch}, target_lengths {lengths.shape}")
+        if targets.ndim == 2:
+            if len(targets) != layout.batch or lengths.max(initial=0) > targets.shape[1]:
+                raise ValueError(f"targets of shape {targets.shape} do not hold {layout.batch} sequences of lengths {lengths}")
+            targets = np.concatenate([row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()])
+        rows = layout.pack(TIME_FIRST, y)
+        grad = np.empty_like(rows)
+        value = c.recur_loss_sequences(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
+        return value, layout.unpack(TIME_FIRST, grad)

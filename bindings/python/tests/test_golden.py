@@ -116,6 +116,11 @@ def test_loss(name):
             more[key] = kind(case.number(key))
     if "weight" in case.tensors:
         more["weight"] = case["weight"]
+    if case.texts["loss"] == "ctc":
+        y, lengths = case["input"], case["input_lengths"].astype(np.int64)
+        value, grad = recur.CTCLoss(**more)(y, case["target"].astype(np.int64), lengths, case["target_lengths"].astype(np.int64))
+        close(np.float32(value), case["loss"].reshape(()))
+        return near(grad, case["grad_input"])
     kind = LOSSES[case.texts["loss"]]
     labels = case.texts["loss"] in ("cross_entropy", "nll")
     value, grad = kind(**more)(case["input"], case["target"].astype(np.int64) if labels else case["target"])

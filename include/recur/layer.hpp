@@ -1,0 +1,177 @@
+/* recur/layer.hpp - anything that maps rows to rows, and how layers are made. Included by recur.hpp; never alone. */
+#ifndef RECUR_LAYER_HPP
+#define RECUR_LAYER_HPP
+#ifndef RECUR_HPP
+#error "include <recur.hpp>"
+#endif
+
+namespace recur {
+
+class file;
+class state;
+class tape;
+
+/** Anything that maps rows to rows. Made by lstm(), linear(), sequential() ... below. */
+class layer : public detail::handle<recur_layer, recur_layer_release> {
+public:
+    /** Takes over a handle of C. */
+    explicit layer(recur_layer *owned) : handle(owned)
+    {
+        const recur_layer_info info = describe();
+        input_size_ = info.input_size, output_size_ = info.output_size;
+    }
+    /** The part of this name, which shares the parameters; offset: where they start in params(). */
+    layer child(const char *name, int64_t *offset = nullptr) const
+    {
+        recur_layer *out;
+        detail::check(recur_layer_child(get(), name, &out, offset));
+        return layer(out);
+    }
+    /** An immutable copy for running, by any number of threads. */
+    layer snapshot(int32_t precision = RECUR_PRECISION_FLOAT32) const
+    {
+        recur_layer *out;
+        detail::check(recur_layer_snapshot(get(), precision, &out));
+        return layer(out);
+    }
+
+    recur_layer_info describe(int64_t part = -1) const
+    {
+        options<recur_layer_info> info;
+        detail::check(recur_layer_describe(get(), part, &info));
+        return info;
+    }
+    int64_t input_size() const noexcept { return input_size_; }
+    int64_t output_size() const noexcept { return output_size_; }
+    int64_t rows(const packed &p) const noexcept { return recur_layer_rows(get(), p.get()); }
+
+    int64_t count() const noexcept { return recur_layer_count(get()); }
+    span<float> params() { return slice(0, count()); }
+    span<const float> params() const { return span<const float>(recur_layer_params(get()), detail::number(count())); }
+    std::vector<recur_tensor> tensors() const
+    {
+        return detail::tensors<recur_layer>(get(), recur_layer_tensors(get()), recur_layer_tensor);
+    }
+    /** One tensor of the parameters, by its name. */
+    span<float> param(const std::string &name)
+    {
+        for (const recur_tensor &t : tensors())
+            if (name == t.name) return slice(t.offset, t.count);
+        throw error(RECUR_E_MISSING, "the layer has no tensor called \"" + name + "\"");
+    }
+
+    void init(uint64_t seed) { init(nullptr, RECUR_INIT_DEFAULT, 0, seed); }
+    void init(const char *match, int32_t scheme, double value, uint64_t seed = 0)
+    {
+        detail::check(recur_layer_init(get(), match, scheme, value, seed));
+    }
+    inline void load(file &from, const char *prefix = nullptr);
+    inline void save(file &to, const char *prefix = nullptr) const;
+
+    /** Runs the layer over a batch, of rows or of ids. */
+    inline void forward(const packed &p, span<const float> x, span<float> y, maybe<tape> t = none, maybe<state> s = none) const;
+    inline void forward(const packed &p, span<const int32_t> ids, span<float> y, maybe<tape> t = none,
+                        maybe<state> s = none) const;
+    /** The same without a tape, into a new array. */
+    template <class Input> std::vector<float> run(const packed &p, const Input &x, maybe<state> s = none) const;
+
+    /** Plays back the newest record: dparams is added to, dx and ds are overwritten. */
+    inline void backward(const packed &p, span<const float> x, span<const float> dy, span<float> dparams, tape &t,
+                         span<float> dx = none, maybe<state> ds = none) const;
+    inline void backward(const packed &p, span<const int32_t> ids, span<const float> dy, span<float> dparams, tape &t,
+                         maybe<state> ds = none) const;
+
+    /** One step of every stream of a state. */
+    inline void step(span<const float> x, state &s, span<float> y = none) const;
+    inline void step(span<const int32_t> ids, state &s, span<float> y = none) const;
+
+private:
+    span<float> slice(int64_t offset, int64_t n)
+    {
+        float *all = recur_layer_params(get());
+        if (!all && n) throw error(RECUR_E_UNSUPPORTED, "a snapshot has no parameters to read or write");
+        return all ? span<float>(all + offset, detail::number(n)) : span<float>();
+    }
+    int64_t input_size_ = 0, output_size_ = 0;
+};
+
+namespace detail {
+
+/** Calls a create function, whose last parameter is where the layer goes. */
+template <class... Parameters, class... Arguments>
+layer make_layer(recur_status (*create)(recur_context *, Parameters...), in_context ctx, Arguments... arguments)
+{
+    recur_layer *out;
+    check(create(ctx.get(), arguments..., &out));
+    return layer(out);
+}
+
+} // namespace detail
+
+/** Cells over time; o.cell says which. */
+inline layer recurrent(const recur_recurrent_options &o, in_context ctx = none)
+{
+    return detail::make_layer(recur_recurrent_create, ctx, &o);
+}
+inline layer recurrent(int32_t cell, int64_t input_size, int64_t hidden_size, recur_recurrent_options o, in_context ctx = none)
+{
+    o.cell = cell, o.input_size = input_size, o.hidden_size = hidden_size;
+    return recurrent(o, ctx);
+}
+inline layer rnn(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+{
+    return recurrent(RECUR_CELL_RNN_TANH, input_size, hidden_size, o, ctx);
+}
+inline layer lstm(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+{
+    return recurrent(RECUR_CELL_LSTM, input_size, hidden_size, o, ctx);
+}
+inline layer gru(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+{
+    return recurrent(RECUR_CELL_GRU, input_size, hidden_size, o, ctx);
+}
+inline layer linear(int64_t in_features, int64_t out_features, uint32_t flags = 0, in_context ctx = none)
+{
+    return detail::make_layer(recur_linear_create, ctx, in_features, out_features, flags);
+}
+inline layer embedding(int64_t symbols, int64_t width, in_context ctx = none)
+{
+    return detail::make_layer(recur_embedding_create, ctx, symbols, width, 0u);
+}
+inline layer last(int64_t features, int32_t direction = RECUR_DIRECTION_FORWARD, in_context ctx = none)
+{
+    return detail::make_layer(recur_last_create, ctx, features, direction);
+}
+inline layer dropout(int64_t features, double probability, in_context ctx = none)
+{
+    return detail::make_layer(recur_dropout_create, ctx, features, probability);
+}
+inline layer activation(int64_t features, int32_t function, in_context ctx = none)
+{
+    return detail::make_layer(recur_activation_create, ctx, features, function);
+}
+
+/** A part of a composed layer; it is copied, values included. */
+struct part {
+    part() = default;
+    part(const char *name_, const layer &layer_) : name(name_), handle(layer_.get()) {}
+    const char *name = nullptr;
+    recur_layer *handle = nullptr;
+};
+
+inline layer compose(int32_t kind, span<const part> parts, in_context ctx = none)
+{
+    std::vector<const char *> names;
+    std::vector<recur_layer *> handles;
+    for (const part &p : parts) names.push_back(p.name), handles.push_back(p.handle);
+    return detail::make_layer(recur_compose_create, ctx, kind, static_cast<int64_t>(names.size()), names.data(), handles.data());
+}
+inline layer sequential(std::initializer_list<part> parts, in_context ctx = none)
+{
+    return compose(RECUR_COMPOSE_SEQUENTIAL, parts, ctx);
+}
+inline layer group(std::initializer_list<part> parts, in_context ctx = none) { return compose(RECUR_COMPOSE_GROUP, parts, ctx); }
+
+} // namespace recur
+
+#endif
