@@ -36,7 +36,7 @@ show "one word by heart" hello
 if [ -n "${MNIST:-}" ]; then
     show "lstm, digits of $MNIST" mnist --data "$MNIST" --cell lstm --epochs 1
 else
-    show "lstm, drawn digits" mnist --cell lstm --epochs 1
+    show "lstm, drawn digits, 4 epochs" mnist --cell lstm --epochs 4
 fi
 
 echo
