@@ -86,7 +86,7 @@ static void release(model *m)
 /* Loss over the rows of one batch of sentences, from the first on; learns from them. */
 static double run_batch(model *m, int learn, const sentences *s, int64_t first, int64_t n, const int32_t *ids)
 {
-    int64_t lengths[BATCH];
+    int64_t lengths[BATCH] = { 0 };
     double loss;
     for (int64_t b = 0; b < n; b++) lengths[b] = s->length[first + b] - 1;
     TRY(recur_packed_reset(m->packed, n, lengths, 0));

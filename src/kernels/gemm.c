@@ -8,7 +8,8 @@
 
 #if RECUR__SET != RECUR__IS_ref
 
-enum { ROWS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon ? 6 : 3, VECTORS = 4, DEPTH = 128 };
+enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon }; /* 32, else 16 */
+enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, DEPTH = 128 };
 
 typedef struct product {
     bool transposed; /* of A */
@@ -57,11 +58,9 @@ INLINE void columns_of(int NV, bool at, bool full, const product *p, int64_t n, 
         case 1: tile(1, NV, at, full, p, m, n, k0, k1, tail); break;
         case 2: tile(2, NV, at, full, p, m, n, k0, k1, tail); break;
         case 3: tile(3, NV, at, full, p, m, n, k0, k1, tail); break;
-#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
         case 4: tile(4, NV, at, full, p, m, n, k0, k1, tail); break;
         case 5: tile(5, NV, at, full, p, m, n, k0, k1, tail); break;
         default: tile(6, NV, at, full, p, m, n, k0, k1, tail); break;
-#endif
         }
         m += rows;
     }
@@ -78,8 +77,10 @@ INLINE void multiply(bool at, const product *p)
         switch ((left + VW - 1) / VW) {
         case 1: columns_of(1, at, false, p, n, k, end, tail); break;
         case 2: columns_of(2, at, false, p, n, k, end, tail); break;
+#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
         case 3: columns_of(3, at, false, p, n, k, end, tail); break;
         default: columns_of(4, at, false, p, n, k, end, tail); break;
+#endif
         }
     }
 }
