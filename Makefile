@@ -201,7 +201,7 @@ run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TES
 	@scripts/test.sh $(TESTS)
 
 # Valgrind takes a minute for each of those left out; the sanitizers run them too.
-VALGRIND_TESTS ?= $(filter-out test_gradients test_loss test_naive test_random,$(ALL_TESTS))
+VALGRIND_TESTS ?= $(filter-out test_gradients test_threads test_loss test_naive test_random,$(ALL_TESTS))
 valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 	@scripts/deps.sh valgrind
 	@$(MAKE) --no-print-directory run-valgrind
