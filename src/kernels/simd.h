@@ -26,6 +26,10 @@
 #define RECUR__IS(set)   RECUR__IS_2(set)
 #define RECUR__SET       RECUR__IS(RECUR__ISA)
 
+#if defined(__clang__) /* it warns of loops of one turn, which cannot be unrolled */
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
 #define INLINE static inline __attribute__((always_inline, unused))
 
 #if RECUR__SET == RECUR__IS_ref
