@@ -83,6 +83,9 @@ void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task,
 recur__pool *recur__pool_create(const recur_context *ctx, int threads); /* NULL: no memory */
 void recur__pool_release(recur__pool *pool);
 
+/* Scratch of a tape, at least so many bytes, until its next pass; NULL if there is no memory. Passes and CTC take it. */
+unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
+
 /* ---- random numbers ----------------------------------------------------------------------------- */
 
 double recur__uniform(uint64_t bits); /* [0,1) */

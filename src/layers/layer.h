@@ -169,8 +169,6 @@ recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
 
 bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
 bool recur__tape_drops_out(const recur_tape *tape);
-/* Scratch of at least so many bytes; NULL if there is no memory. */
-unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
 /* A new record with room for keep, not yet on the tape; commit cannot fail. */
 recur__record *recur__tape_begin(recur_tape *tape, size_t keep);
 void recur__tape_commit(recur_tape *tape, recur__record *record);

@@ -37,9 +37,6 @@ static inline bool recur__label_counts(const recur_loss *loss, int32_t label)
     return label >= 0 && !(loss->ignores && label == loss->ignore_index);
 }
 
-/* Scratch of at least so many bytes, which a tape lends until its next pass (layers/tape.c); NULL if there is no memory. */
-unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
-
 recur__class_loss recur__cross_entropy, recur__nll;
 recur__value_loss recur__mse, recur__l1, recur__huber, recur__bce_logits;
 
