@@ -9,6 +9,7 @@
  *   recur/context.h    allocator, instruction set, threads
  *   recur/random.h     counter-based random numbers; drawing ids from logits
  *   recur/packed.h     the layout of a batch of sequences of different lengths
+ *   recur/recurrent.h  cells over time: kinds of recurrence and their options
  *   recur/layer.h      anything that maps rows to rows: making, parameters, passes
  *   recur/cell.h       one step of a recurrence, for loops written by hand
  *   recur/state.h      hidden state between calls
@@ -43,6 +44,7 @@
 #include "recur/context.h"
 #include "recur/random.h"
 #include "recur/packed.h"
+#include "recur/recurrent.h"
 #include "recur/layer.h"
 #include "recur/cell.h"
 #include "recur/state.h"

@@ -15,55 +15,23 @@ extern "C" {
 
 /* ---- making layers ------------------------------------------------------------------------------ */
 
-/** Kinds of recurrence; docs/math.md has their equations. */
-enum {
-    RECUR_CELL_RNN_TANH = 1,        /**< h' = tanh(W x + U h + b); Elman 1990                          */
-    RECUR_CELL_RNN_RELU = 2,        /**< the same with max(0, .)                                       */
-    RECUR_CELL_LSTM = 3,            /**< gates i, f, g, o; Hochreiter and Schmidhuber 1997, Gers 2000  */
-    RECUR_CELL_GRU = 4,             /**< gates r, z, n; reset after the product: PyTorch, cuDNN, Keras' default */
-    RECUR_CELL_GRU_RESET_BEFORE = 5 /**< gates r, z, n; reset before the product: Cho 2014, ONNX' default */
-};
-
-/** Which way through time. */
-enum {
-    RECUR_DIRECTION_FORWARD = 0,
-    RECUR_DIRECTION_REVERSE = 1,      /**< each sequence from its own last step to its first */
-    RECUR_DIRECTION_BIDIRECTIONAL = 2 /**< both, side by side: [forward half][reverse half]  */
-};
-
 /** Flags at creation. */
 enum {
     RECUR_LAYER_NO_BIAS = 1,   /**< no bias vectors                                             */
-    RECUR_LAYER_CELL_NAMES = 2 /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
+    RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
+    RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the old one */
+    RECUR_LAYER_LEARN_START = 8 /**< recurrent: initial states are parameters, not zeros          */
 };
 
-/** Options of recur_recurrent_create. */
-typedef struct recur_recurrent_options {
-    uint32_t size;           /**< sizeof(recur_recurrent_options)                                  */
-    int32_t cell;            /**< RECUR_CELL_*, required                                           */
-    int64_t input_size;      /**< I, required                                                      */
-    int64_t hidden_size;     /**< H, required                                                      */
-    int64_t num_layers;      /**< L, at most 1024; 0 = 1                                           */
-    int64_t projection_size; /**< 0; other widths of h are RECUR_E_UNSUPPORTED in this version     */
-    int32_t direction;       /**< RECUR_DIRECTION_*                                                */
-    uint32_t flags;          /**< RECUR_LAYER_*                                                    */
-    double dropout;          /**< [0,1): on the outputs of all layers but the last, in training    */
-} recur_recurrent_options;
-
-/** Cells over time: a stack of L layers in one or two directions. Parameters, named as PyTorch's, per layer k and
- * direction ("_reverse"): weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][H], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H],
- * where in = I for k = 0, else D*H, and G blocks of H rows belong to the gates in the order above. All are zero
- * until recur_layer_init or recur_layer_load.
- *
- * Shapes:  x [N][I] or ids [N] below I, y [N][D*H], states h (and c for LSTM) [L*D][B][H].
- * Memory:  one allocation.
- * Errors:  ARGUMENT: NULL, unknown cell, direction or flags, sizes < 1, dropout outside [0,1).
- *          UNSUPPORTED: cell names with more than one layer or not forward; a projection. MEMORY.
- * Threads: free.
- * Since:   0.1
- */
-RECUR_TRY recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
-                                              recur_layer **out);
+/** Functions of recur_activation_create and of recurrent layers. */
+enum {
+    RECUR_ACTIVATION_TANH = 1,
+    RECUR_ACTIVATION_SIGMOID = 2,
+    RECUR_ACTIVATION_RELU = 3,
+    RECUR_ACTIVATION_HARD_SIGMOID = 4, /**< 0.2 x + 0.5 between 0 and 1: ONNX, Keras 2 */
+    RECUR_ACTIVATION_SOFTSIGN = 5,     /**< x / (1 + |x|) */
+    RECUR_ACTIVATION_IDENTITY = 6
+};
 
 /** y = W x + b for every row. Parameters: weight [out_features][in_features], bias [out_features].
  *
@@ -112,9 +80,6 @@ RECUR_TRY recur_status recur_last_create(recur_context *ctx, int64_t features, i
  */
 RECUR_TRY recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
                                             recur_layer **out);
-
-/** Functions of recur_activation_create. */
-enum { RECUR_ACTIVATION_TANH = 1, RECUR_ACTIVATION_SIGMOID = 2, RECUR_ACTIVATION_RELU = 3 };
 
 /** y = function(x), number by number.
  *
@@ -224,6 +189,17 @@ typedef struct recur_layer_info {
     uint32_t abilities;  /**< RECUR_ABLE_*                                                        */
     const char *name;    /**< of this part in its whole; "" otherwise                             */
     const char *type;    /**< "lstm", "linear", "sequential" …: for messages and files            */
+    int64_t projection_size; /**< recurrent: as in recur_recurrent_options, like all that follows      */
+    double recurrent_dropout;
+    double zoneout_hidden;
+    double zoneout_cell;
+    double cell_clip;
+    double preactivation_clip;
+    int32_t gate_activation;
+    int32_t activation;
+    int32_t output_activation;
+    int32_t modules;
+    int32_t periods[RECUR_MOST_MODULES];
 } recur_layer_info;
 
 /** What a layer is (part = -1), or one of its parts (0 to parts-1).

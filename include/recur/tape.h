@@ -81,6 +81,48 @@ RECUR_TRY recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *l
  */
 RECUR_TRY recur_status recur_tape_reset(recur_tape *tape);
 
+/** When a trace is given. */
+enum {
+    RECUR_TRACE_FORWARD = 1, /**< after a recorded forward: gates, c and h of every step     */
+    RECUR_TRACE_BACKWARD = 2 /**< after its backward: gates hold gradients, dh is there too  */
+};
+
+/** What one layer and direction of a recurrent part did in all steps of a recorded pass. Rows are packed rows: recur_packed_row says
+ * where a step of a sequence lies. */
+typedef struct recur_trace {
+    uint32_t size;              /**< sizeof(recur_trace)                                          */
+    int32_t event;              /**< RECUR_TRACE_*                                                */
+    int32_t layer;              /**< of the stack, from 0                                         */
+    int32_t reverse;            /**< 1: the walk from each sequence's last step to its first      */
+    int64_t rows;               /**< N                                                            */
+    int64_t steps;              /**< T, of the longest sequence                                   */
+    int64_t hidden_size;        /**< H                                                            */
+    int64_t gates;              /**< blocks of H numbers in a row of `gates`: docs/math.md        */
+    int64_t h_stride;           /**< floats from one row of h to the next                         */
+    const char *part;           /**< its name in the layer that was run: "rnn"; "" if it is that layer itself */
+    const float *gate;          /**< [N][gates][H] FORWARD: gates after their activations; BACKWARD: gradients before them */
+    const float *c;             /**< [N][H] cell states; NULL for kinds without                   */
+    const float *h;             /**< [N][H, or P] hidden states, h_stride floats apart             */
+    const float *dh;            /**< BACKWARD: [N][H, or P] gradient of the loss by h of every step; else NULL */
+    const double *norm;         /**< BACKWARD: [T] length of that gradient over all sequences, step by step; else NULL */
+    const recur_packed *packed; /**< the layout                                                   */
+    const recur_layer *recurrent; /**< the part                                                   */
+} recur_trace;
+
+typedef void recur_trace_function(const recur_trace *trace, void *user);
+
+/** Lets a function see every recurrent part of recorded passes: once for each layer and direction after forward, and again after backward.
+ * What it computes stays the same, bit for bit. It must not use this tape, nor keep pointers.
+ *
+ * Shapes:  as recur_trace says.
+ * Memory:  backward takes N H floats and T doubles of scratch more.
+ * Errors:  ARGUMENT: tape NULL.
+ * Threads: one at a time; the function is called in the thread of the pass.
+ * Since:   0.1
+ * @param function NULL: no trace, which is free.
+ */
+RECUR_TRY recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user);
+
 /** Number of records that wait for their backward. 0 for NULL.
  *
  * Shapes:  -

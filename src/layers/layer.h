@@ -158,6 +158,13 @@ typedef struct recur__record {
     size_t bytes; /* this header and keep */
 } recur__record;
 
+/* Who looks on. */
+typedef struct recur__tracer {
+    recur_trace_function *function; /* NULL: nobody */
+    void *user;
+} recur__tracer;
+recur__tracer recur__tape_tracer(const recur_tape *tape); /* nobody for NULL */
+
 /* What passes of a shape take: a loop written by hand asks for the same ones again and again. */
 typedef struct recur__measured {
     uint64_t layer, layout; /* serial numbers */

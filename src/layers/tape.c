@@ -24,6 +24,7 @@ struct recur_tape {
     unsigned char *scratch;
     size_t scratch_bytes;
     recur__measured measured[MEASURED];
+    recur__tracer tracer;
 };
 
 enum { ALIGN = 64, SMALLEST_BLOCK = 1 << 14 };
@@ -99,6 +100,15 @@ recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed)
     tape->passes = 0;
     return RECUR_OK;
 }
+
+recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user)
+{
+    RECUR__NOT_NULL(tape);
+    tape->tracer = (recur__tracer){ function, user };
+    return RECUR_OK;
+}
+
+recur__tracer recur__tape_tracer(const recur_tape *tape) { return tape ? tape->tracer : (recur__tracer){ NULL, NULL }; }
 
 recur_status recur_tape_reset(recur_tape *tape)
 {

@@ -50,6 +50,16 @@ static void structs(void)
     MEMBER(recur_recurrent_options, direction);
     MEMBER(recur_recurrent_options, flags);
     MEMBER(recur_recurrent_options, dropout);
+    MEMBER(recur_recurrent_options, recurrent_dropout);
+    MEMBER(recur_recurrent_options, zoneout_hidden);
+    MEMBER(recur_recurrent_options, zoneout_cell);
+    MEMBER(recur_recurrent_options, cell_clip);
+    MEMBER(recur_recurrent_options, preactivation_clip);
+    MEMBER(recur_recurrent_options, gate_activation);
+    MEMBER(recur_recurrent_options, activation);
+    MEMBER(recur_recurrent_options, output_activation);
+    MEMBER(recur_recurrent_options, modules);
+    MEMBER(recur_recurrent_options, periods);
 
     STRUCT(recur_layer_info);
     MEMBER(recur_layer_info, size);
@@ -67,6 +77,36 @@ static void structs(void)
     MEMBER(recur_layer_info, abilities);
     MEMBER(recur_layer_info, name);
     MEMBER(recur_layer_info, type);
+    MEMBER(recur_layer_info, projection_size);
+    MEMBER(recur_layer_info, recurrent_dropout);
+    MEMBER(recur_layer_info, zoneout_hidden);
+    MEMBER(recur_layer_info, zoneout_cell);
+    MEMBER(recur_layer_info, cell_clip);
+    MEMBER(recur_layer_info, preactivation_clip);
+    MEMBER(recur_layer_info, gate_activation);
+    MEMBER(recur_layer_info, activation);
+    MEMBER(recur_layer_info, output_activation);
+    MEMBER(recur_layer_info, modules);
+    MEMBER(recur_layer_info, periods);
+
+    STRUCT(recur_trace);
+    MEMBER(recur_trace, size);
+    MEMBER(recur_trace, event);
+    MEMBER(recur_trace, layer);
+    MEMBER(recur_trace, reverse);
+    MEMBER(recur_trace, rows);
+    MEMBER(recur_trace, steps);
+    MEMBER(recur_trace, hidden_size);
+    MEMBER(recur_trace, gates);
+    MEMBER(recur_trace, h_stride);
+    MEMBER(recur_trace, part);
+    MEMBER(recur_trace, gate);
+    MEMBER(recur_trace, c);
+    MEMBER(recur_trace, h);
+    MEMBER(recur_trace, dh);
+    MEMBER(recur_trace, norm);
+    MEMBER(recur_trace, packed);
+    MEMBER(recur_trace, recurrent);
 
     STRUCT(recur_loss_options);
     MEMBER(recur_loss_options, size);
@@ -141,20 +181,33 @@ static void values(void)
     VALUE(RECUR_LAYOUT_BATCH_FIRST);
     VALUE(RECUR_LAYOUT_TIME_FIRST);
     VALUE(RECUR_LAYOUT_JOINED);
-    /* recur/layer.h */
+    /* recur/recurrent.h */
     VALUE(RECUR_CELL_RNN_TANH);
     VALUE(RECUR_CELL_RNN_RELU);
     VALUE(RECUR_CELL_LSTM);
     VALUE(RECUR_CELL_GRU);
     VALUE(RECUR_CELL_GRU_RESET_BEFORE);
+    VALUE(RECUR_CELL_LSTM_PEEPHOLE);
+    VALUE(RECUR_CELL_LSTM_COUPLED);
+    VALUE(RECUR_CELL_RNN_NORM);
+    VALUE(RECUR_CELL_LSTM_NORM);
+    VALUE(RECUR_CELL_GRU_NORM);
+    VALUE(RECUR_CELL_CLOCKWORK);
     VALUE(RECUR_DIRECTION_FORWARD);
     VALUE(RECUR_DIRECTION_REVERSE);
     VALUE(RECUR_DIRECTION_BIDIRECTIONAL);
+    VALUE(RECUR_MOST_MODULES);
+    /* recur/layer.h */
     VALUE(RECUR_LAYER_NO_BIAS);
     VALUE(RECUR_LAYER_CELL_NAMES);
+    VALUE(RECUR_LAYER_UPDATE_NEW);
+    VALUE(RECUR_LAYER_LEARN_START);
     VALUE(RECUR_ACTIVATION_TANH);
     VALUE(RECUR_ACTIVATION_SIGMOID);
     VALUE(RECUR_ACTIVATION_RELU);
+    VALUE(RECUR_ACTIVATION_HARD_SIGMOID);
+    VALUE(RECUR_ACTIVATION_SOFTSIGN);
+    VALUE(RECUR_ACTIVATION_IDENTITY);
     VALUE(RECUR_COMPOSE_SEQUENTIAL);
     VALUE(RECUR_COMPOSE_GROUP);
     VALUE(RECUR_PRECISION_FLOAT32);
@@ -182,6 +235,8 @@ static void values(void)
     VALUE(RECUR_TAPE_TRAIN);
     VALUE(RECUR_TAPE_EVALUATE);
     VALUE(RECUR_TAPE_SENSITIVE);
+    VALUE(RECUR_TRACE_FORWARD);
+    VALUE(RECUR_TRACE_BACKWARD);
     /* recur/loss.h */
     VALUE(RECUR_LOSS_CROSS_ENTROPY);
     VALUE(RECUR_LOSS_NLL);
