@@ -69,9 +69,10 @@ static float *read_state(recur_file *file, const char *h_name, const char *c_nam
     const int64_t n = count_of(file, h_name);
     float *h = read(file, h_name);
     if (!has(file, c_name)) return h;
-    float *both = floats(2 * n);
+    const int64_t m = count_of(file, c_name);
+    float *both = floats(n + m);
     memcpy(both, h, (size_t)n * sizeof *both);
-    memcpy(both + n, read(file, c_name), (size_t)n * sizeof *both);
+    memcpy(both + n, read(file, c_name), (size_t)m * sizeof *both);
     return both;
 }
 
@@ -80,8 +81,17 @@ static recur_layer *read_layer(recur_context *ctx, recur_file *file, uint32_t fl
     const int64_t L = (int64_t)number(file, "num_layers", 1);
     const int direction = number(file, "bidirectional", 0) != 0 ? RECUR_DIRECTION_BIDIRECTIONAL
                                                                 : RECUR_DIRECTION_FORWARD;
-    return recurrent(ctx, cell_of(file), (int64_t)number(file, "input_size", 0),
-                     (int64_t)number(file, "hidden_size", 0), L, direction, flags);
+    const recur_recurrent_options options = { .size = sizeof options,
+                                              .cell = cell_of(file),
+                                              .input_size = (int64_t)number(file, "input_size", 0),
+                                              .hidden_size = (int64_t)number(file, "hidden_size", 0),
+                                              .num_layers = L,
+                                              .projection_size = (int64_t)number(file, "proj_size", 0),
+                                              .direction = direction,
+                                              .flags = flags };
+    recur_layer *layer = NULL;
+    OK(recur_recurrent_create(ctx, &options, &layer));
+    return layer;
 }
 
 static uint32_t bias_flag(const recur_file *file) { return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS; }
@@ -122,7 +132,7 @@ static void layer_case(recur_context *ctx, recur_file *file)
             assert_int_equal(recur_packed_batch_size(packed, t), read_integers(file, "batch_sizes")[t]);
     const float *s0 = read_state(file, "h0", "c0"), *sn = read_state(file, "hn", "cn");
     const float *ds0 = read_state(file, "grad_h0", "grad_c0");
-    const int64_t S = count_of(file, "hn") * (has(file, "cn") ? 2 : 1);
+    const int64_t S = count_of(file, "hn") + (has(file, "cn") ? count_of(file, "cn") : 0);
     run r = { .packed = packed,
               .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, I, read(file, "input")),
               .s0 = s0 ? s0 : zeros(S),

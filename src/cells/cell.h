@@ -13,7 +13,24 @@
 
 #include "base/base.h"
 
-enum { RECUR__STATES = 2, RECUR__PHASES = 2 }; /* the most of any kind */
+enum { RECUR__STATES = 2, RECUR__PHASES = 2, RECUR__OWN = 2 }; /* the most of any kind */
+
+/* What the options of a layer change in the equations of its kind; a layer without any has none, and its cell runs plain. */
+typedef struct recur__form {
+    int32_t gate, activation, output; /* RECUR_ACTIVATION_*, never 0 */
+    bool update_new;                  /* GRU: z weighs the new state */
+    bool c_differs;                   /* c' is not what the kind's equation gives, but bounded or in part the old c */
+    float preactivation_clip, cell_clip; /* 0: no bound */
+    int32_t modules;                  /* clockwork; else 0 */
+    int32_t period[RECUR_MOST_MODULES];
+} recur__form;
+
+/* Parameters of a kind beside W, U and biases: vectors of H numbers, in one tensor. */
+typedef struct recur__own {
+    const char *name; /* "weight_peephole" */
+    int vectors;
+    bool ones; /* they start as ones; else as weights do if called so, or as zeros */
+} recur__own;
 
 /* Which blocks of H rows of W and U a phase adds to which slots. Its accumulators are slots first_slot to first_slot + accumulators - 1.
  * Gate x_first + i of W goes to accumulator i; gate h_first + i of U to accumulator i if i < shared, else to the last ones. */
@@ -31,18 +48,21 @@ static inline int recur__h_slot(const recur__phase *p, int i)
 
 /* The rows of one step, forward. Panels are those of layers/panels.h. */
 typedef struct recur__step {
-    int64_t rows, H;
+    int64_t rows, H, K;             /* K: numbers in a row of s */
     bool alone;                     /* the step has one row in all, not one in this thread's share: it may be summed in another order */
+    const recur__form *form;        /* NULL: plain */
+    const float *own;               /* [E][H] parameters of the kind's own */
+    const float *zone[RECUR__STATES]; /* [rows][H] share of the state before that stays (zoneout); NULL: none */
     const float *init;              /* [..][S*H], row r at init + (ids ? ids[r] : r) * ld_init */
     int64_t ld_init;
     const int32_t *ids;
     const float *x, *W;             /* [rows][in], panels; in = 0: W x is in init already */
     int64_t ldx, in;
-    const float *s, *U;             /* [rows][H], panels; U NULL: s is zero */
+    const float *s, *U;             /* [rows][K], panels; U NULL: s is zero */
     int64_t lds;
     const float *h, *c;             /* [rows][H] state before */
     int64_t ldh;                    /* of h; rows of c are H apart */
-    float *slots;                   /* [rows][S*H] what backward needs; NULL with one phase: not wanted */
+    float *slots;                   /* [rows][S*H] what backward needs; NULL: not wanted, but not for cells that need_slots */
     float *u;                       /* [rows][H] phase 0 of two: out */
     float *y, *c_after;             /* [rows][..] state after */
     int64_t ldy;
@@ -52,7 +72,15 @@ typedef struct recur__step {
 typedef struct recur__step_backward {
     int64_t rows, H;
     bool alone;
+    const recur__form *form;        /* NULL: plain */
+    const float *own;               /* [E][H] */
+    float *down;                    /* [E][H] adds up; NULL: not wanted */
+    const float *zone[RECUR__STATES];
+    const float *mask;              /* [rows][H] of what came back through U, or NULL */
+    float *total;                   /* [rows][H] gradient of h after the step: out; NULL: not wanted */
+    float *room;                    /* [S*H] of a cell that needs_slots */
     const float *dA, *Ut;           /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du; dA NULL: nothing comes */
+    int64_t first, units;           /* units of each gate in dA that count: those before and behind are zero */
     float *slots;                   /* [rows][S*H] as forward left them in, gradients out */
     const float *h, *c;             /* [rows][..] state before the step */
     int64_t ldh;
@@ -67,11 +95,23 @@ typedef struct recur__cell {
     const char *name; /* for messages and recur_layer_info.type */
     int gates, slots, states, phases;
     int forget_gate; /* the gate that keeps the state, whose bias RECUR_INIT_FORGET_BIAS sets, or -1 */
+    bool needs_slots; /* looks at whole rows, after the products: slots are there in inference too */
+    bool needs_form;
+    int32_t activation; /* of the candidate, where it can be chosen; else 0 */
+    recur__own own[RECUR__OWN];
     int width, wide; /* floats of a vector; vectors of units in a tile where a phase has one accumulator, and in backward */
     recur__phase phase[RECUR__PHASES];
     void (*forward[RECUR__PHASES])(const recur__step *step);
     void (*backward[RECUR__PHASES])(const recur__step_backward *step); /* phase 1 is run before phase 0 */
 } recur__cell;
+
+/* All vectors of a kind's own parameters. */
+static inline int64_t recur__own_vectors(const recur__cell *cell)
+{
+    int64_t vectors = 0;
+    for (int i = 0; i < RECUR__OWN; i++) vectors += cell->own[i].vectors;
+    return vectors;
+}
 
 /* The row of a kind for the instruction set of a context (NULL: the default one), with vectors no wider than one row of H units
  * needs; NULL for an unknown kind. */

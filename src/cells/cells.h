@@ -4,4 +4,10 @@
     X(rnn_relu, set)                                                                                         \
     X(lstm, set)                                                                                             \
     X(gru, set)                                                                                              \
-    X(gru_reset_before, set)
+    X(gru_reset_before, set)                                                                                 \
+    X(lstm_peephole, set)                                                                                    \
+    X(lstm_coupled, set)                                                                                     \
+    X(rnn_norm, set)                                                                                         \
+    X(lstm_norm, set)                                                                                        \
+    X(gru_norm, set)                                                                                         \
+    X(clockwork, set)

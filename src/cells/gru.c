@@ -10,35 +10,35 @@
 
 enum { SLOTS = 4, STATES = 1 };
 
-INLINE void forward(vf *k, vf *s, vf *u)
+INLINE void forward(const recur__form *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    (void)u;
-    const vf r = v_sigmoid(k[0]), z = v_sigmoid(k[1]), n = v_tanh(k[2] + r * k[3]);
+    const vf r = gate(f, k[0]), z = gate(f, k[1]), n = candidate(f, k[2] + r * k[3]);
     k[0] = r, k[1] = z, k[2] = n;
-    s[0] = n + z * (s[0] - n);
+    s[0] = n + kept(f, z) * (s[0] - n);
 }
 
-INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
 {
-    (void)c, (void)du;
     const vf r = k[0], z = k[1], n = k[2], m = k[3], h = p[0], dh = d[0];
-    const vf da_n = dh * (1.0f - z) * (1.0f - n * n);
-    k[0] = da_n * m * (r * (1.0f - r));
-    k[1] = dh * (h - n) * (z * (1.0f - z));
+    const vf keep = kept(f, z), da_n = dh * (1.0f - keep) * candidate_slope(f, n);
+    k[0] = da_n * m * gate_slope(f, r);
+    k[1] = dh * (h - n) * kept_slope(f, z);
     k[2] = da_n;
     k[3] = da_n * r;
-    d[0] = dh * z;
+    d[0] = dh * keep;
 }
 
 #define PHASE { .first_slot = 0, .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 }
 
 static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
 
-APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, forward, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, backward, t); }
+APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, NULL, forward, t); }
+APART void finish_form(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, a->form, forward, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, NULL, backward, t); }
+APART void finish_back_form(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, a->form, backward, t); }
 
-static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, finish); }
-static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back); }
+static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, step->form ? finish_form : finish); }
+static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, step->form ? finish_back_form : finish_back); }
 
 const recur__cell RECUR__PER_ISA(gru) = {
     .kind = RECUR_CELL_GRU,
@@ -48,6 +48,7 @@ const recur__cell RECUR__PER_ISA(gru) = {
     .states = STATES,
     .phases = 1,
     .forget_gate = 1,
+    .activation = RECUR_ACTIVATION_TANH,
     .width = VW,
     .wide = WIDE,
     .phase = { PHASE },

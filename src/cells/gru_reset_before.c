@@ -9,35 +9,32 @@
 
 enum { SLOTS = 3, STATES = 1 };
 
-INLINE void reset_forward(vf *k, vf *s, vf *u)
+INLINE void reset_forward(const recur__form *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    k[0] = v_sigmoid(k[0]);
-    k[1] = v_sigmoid(k[1]);
+    k[0] = gate(f, k[0]);
+    k[1] = gate(f, k[1]);
     *u = k[0] * s[0];
 }
 
-INLINE void update_forward(vf *k, vf *s, vf *u)
+INLINE void update_forward(const recur__form *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    (void)u;
-    const vf z = k[1], n = v_tanh(k[2]);
+    const vf n = candidate(f, k[2]);
     k[2] = n;
-    s[0] = n + z * (s[0] - n);
+    s[0] = n + kept(f, k[1]) * (s[0] - n);
 }
 
-INLINE void update_backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void update_backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
 {
-    (void)c, (void)du;
-    const vf z = k[1], n = k[2], h = p[0], dh = d[0];
-    k[1] = dh * (h - n) * (z * (1.0f - z));
-    k[2] = dh * (1.0f - z) * (1.0f - n * n);
-    d[0] = dh * z;
+    const vf z = k[1], n = k[2], h = p[0], dh = d[0], keep = kept(f, z);
+    k[1] = dh * (h - n) * kept_slope(f, z);
+    k[2] = dh * (1.0f - keep) * candidate_slope(f, n);
+    d[0] = dh * keep;
 }
 
-INLINE void reset_backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void reset_backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
 {
-    (void)c;
     const vf r = k[0];
-    k[0] = *du * p[0] * (r * (1.0f - r));
+    k[0] = *du * p[0] * gate_slope(f, r);
     d[0] += *du * r;
 }
 
@@ -47,15 +44,19 @@ INLINE void reset_backward(vf *k, const vf *p, vf c, vf *d, vf *du)
 static const shape RESET_SHAPE = { .phase = RESET, .slots = SLOTS, .states = STATES, .two = true };
 static const shape UPDATE_SHAPE = { .phase = UPDATE, .slots = SLOTS, .states = STATES, .two = true, .last = true };
 
-APART void finish_reset(const recur__step *a, const tile *t) { finish_forward(RESET_SHAPE, a, reset_forward, t); }
-APART void finish_update(const recur__step *a, const tile *t) { finish_forward(UPDATE_SHAPE, a, update_forward, t); }
-APART void finish_update_back(const recur__step_backward *a, const tile *t) { finish_backward(UPDATE_SHAPE, a, update_backward, t); }
-APART void finish_reset_back(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, reset_backward, t); }
+APART void finish_reset(const recur__step *a, const tile *t) { finish_forward(RESET_SHAPE, a, NULL, reset_forward, t); }
+APART void finish_reset_form(const recur__step *a, const tile *t) { finish_forward(RESET_SHAPE, a, a->form, reset_forward, t); }
+APART void finish_update(const recur__step *a, const tile *t) { finish_forward(UPDATE_SHAPE, a, NULL, update_forward, t); }
+APART void finish_update_form(const recur__step *a, const tile *t) { finish_forward(UPDATE_SHAPE, a, a->form, update_forward, t); }
+APART void finish_update_back(const recur__step_backward *a, const tile *t) { finish_backward(UPDATE_SHAPE, a, NULL, update_backward, t); }
+APART void finish_update_back_form(const recur__step_backward *a, const tile *t) { finish_backward(UPDATE_SHAPE, a, a->form, update_backward, t); }
+APART void finish_reset_back(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, NULL, reset_backward, t); }
+APART void finish_reset_back_form(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, a->form, reset_backward, t); }
 
-static void reset_step(const recur__step *step) { drive_forward((recur__phase)RESET, step, finish_reset); }
-static void update_step(const recur__step *step) { drive_forward((recur__phase)UPDATE, step, finish_update); }
-static void update_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)RESET, step, finish_update_back); }
-static void reset_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)UPDATE, step, finish_reset_back); }
+static void reset_step(const recur__step *step) { drive_forward((recur__phase)RESET, step, step->form ? finish_reset_form : finish_reset); }
+static void update_step(const recur__step *step) { drive_forward((recur__phase)UPDATE, step, step->form ? finish_update_form : finish_update); }
+static void update_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)RESET, step, step->form ? finish_update_back_form : finish_update_back); }
+static void reset_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)UPDATE, step, step->form ? finish_reset_back_form : finish_reset_back); }
 
 const recur__cell RECUR__PER_ISA(gru_reset_before) = {
     .kind = RECUR_CELL_GRU_RESET_BEFORE,
@@ -65,6 +66,7 @@ const recur__cell RECUR__PER_ISA(gru_reset_before) = {
     .states = STATES,
     .phases = 2,
     .forget_gate = 1,
+    .activation = RECUR_ACTIVATION_TANH,
     .width = VW,
     .wide = WIDE,
     .phase = { RESET, UPDATE },

@@ -11,24 +11,23 @@
 
 enum { SLOTS = 4, STATES = 2 };
 
-INLINE void forward(vf *k, vf *s, vf *u)
+INLINE void forward(const recur__form *m, const vf *e, vf *k, vf *s, vf *u)
 {
-    (void)u;
-    const vf i = v_sigmoid(k[0]), f = v_sigmoid(k[1]), g = v_tanh(k[2]), o = v_sigmoid(k[3]);
-    const vf c = f * s[1] + i * g;
+    const vf i = gate(m, k[0]), f = gate(m, k[1]), g = candidate(m, k[2]), o = gate(m, k[3]);
+    const vf c = bounded_cell(m, f * s[1] + i * g);
     k[0] = i, k[1] = f, k[2] = g, k[3] = o;
-    s[0] = o * v_tanh(c), s[1] = c;
+    s[0] = o * output(m, c), s[1] = c;
 }
 
-INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void backward(const recur__form *m, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
 {
-    (void)du;
-    const vf i = k[0], f = k[1], g = k[2], o = k[3], tanh_c = v_tanh(c);
-    const vf dh = d[0], dc = d[1] + dh * o * (1.0f - tanh_c * tanh_c);
-    k[0] = dc * g * (i * (1.0f - i));
-    k[1] = dc * p[1] * (f * (1.0f - f));
-    k[2] = dc * i * (1.0f - g * g);
-    k[3] = dh * tanh_c * (o * (1.0f - o));
+    const vf i = k[0], f = k[1], g = k[2], o = k[3];
+    const vf unbounded = m && m->c_differs ? f * p[1] + i * g : c, y = output(m, bounded_cell(m, unbounded));
+    const vf dh = d[0], dc = where_unbounded_cell(m, unbounded, d[1] + dh * o * output_slope(m, y));
+    k[0] = dc * g * gate_slope(m, i);
+    k[1] = dc * p[1] * gate_slope(m, f);
+    k[2] = dc * i * candidate_slope(m, g);
+    k[3] = dh * y * gate_slope(m, o);
     d[0] = v_set(0), d[1] = dc * f;
 }
 
@@ -36,11 +35,13 @@ INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
 
 static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
 
-APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, forward, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, backward, t); }
+APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, NULL, forward, t); }
+APART void finish_form(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, a->form, forward, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, NULL, backward, t); }
+APART void finish_back_form(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, a->form, backward, t); }
 
-static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, finish); }
-static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back); }
+static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, step->form ? finish_form : finish); }
+static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, step->form ? finish_back_form : finish_back); }
 
 const recur__cell RECUR__PER_ISA(lstm) = {
     .kind = RECUR_CELL_LSTM,
@@ -50,6 +51,7 @@ const recur__cell RECUR__PER_ISA(lstm) = {
     .states = STATES,
     .phases = 1,
     .forget_gate = 1,
+    .activation = RECUR_ACTIVATION_TANH,
     .width = VW,
     .wide = WIDE,
     .phase = { PHASE },

@@ -5,16 +5,15 @@
 
 enum { SLOTS = 1, STATES = 1 };
 
-INLINE void forward(vf *k, vf *s, vf *u)
+INLINE void forward(const recur__form *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    (void)u;
-    s[0] = k[0] = v_max(v_set(0), k[0]);
+    s[0] = k[0] = f ? candidate(f, k[0]) : v_max(v_set(0), k[0]);
 }
 
-INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
 {
-    (void)p, (void)c, (void)du;
-    k[0] = v_where_positive(k[0], d[0]);
+    const bool plain = !f || (f->activation == RECUR_ACTIVATION_RELU && f->preactivation_clip == 0);
+    k[0] = plain ? v_where_positive(k[0], d[0]) : d[0] * candidate_slope(f, k[0]);
     d[0] = v_set(0);
 }
 
@@ -22,11 +21,13 @@ INLINE void backward(vf *k, const vf *p, vf c, vf *d, vf *du)
 
 static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
 
-APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, forward, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, backward, t); }
+APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, NULL, forward, t); }
+APART void finish_form(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, a->form, forward, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, NULL, backward, t); }
+APART void finish_back_form(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, a->form, backward, t); }
 
-static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, finish); }
-static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back); }
+static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, step->form ? finish_form : finish); }
+static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, step->form ? finish_back_form : finish_back); }
 
 const recur__cell RECUR__PER_ISA(rnn_relu) = {
     .kind = RECUR_CELL_RNN_RELU,
@@ -36,6 +37,7 @@ const recur__cell RECUR__PER_ISA(rnn_relu) = {
     .states = STATES,
     .phases = 1,
     .forget_gate = -1,
+    .activation = RECUR_ACTIVATION_RELU,
     .width = VW,
     .wide = WIDE,
     .phase = { PHASE },

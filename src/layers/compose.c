@@ -88,6 +88,7 @@ recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t coun
     for (int64_t i = 0; i < count; i++) {
         whole.states += parts[i]->states;
         whole.state_floats += parts[i]->state_floats;
+        whole.starts += parts[i]->starts;
     }
     if (kind == RECUR_COMPOSE_SEQUENTIAL) {
         RECUR__TRY(check_chain(count, names, parts));

@@ -212,7 +212,8 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
     if (part < -1 || part >= layer->parts)
         return recur__fail(RECUR_E_ARGUMENT, "part %lld of a layer with %lld parts", (long long)part, (long long)layer->parts);
     const recur_layer *node = part < 0 ? layer : layer->part[part];
-    const recur_layer_info info = {
+    const recur_recurrent_options *o = &node->spec.options;
+    recur_layer_info info = {
         .kind = node->ops->kind,
         .input_size = node->input_size,
         .output_size = node->output_size,
@@ -227,7 +228,18 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .abilities = node->abilities,
         .name = node->name,
         .type = node->type,
+        .projection_size = o->projection_size,
+        .recurrent_dropout = o->recurrent_dropout,
+        .zoneout_hidden = o->zoneout_hidden,
+        .zoneout_cell = o->zoneout_cell,
+        .cell_clip = o->cell_clip,
+        .preactivation_clip = o->preactivation_clip,
+        .gate_activation = o->gate_activation,
+        .activation = o->activation,
+        .output_activation = o->output_activation,
+        .modules = o->modules,
     };
+    memcpy(info.periods, o->periods, sizeof info.periods);
     return recur__give("recur_layer_info", &info, out, sizeof info, sizeof info);
 }
 

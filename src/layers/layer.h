@@ -18,7 +18,10 @@ typedef struct recur__spec {
     uint32_t flags;
     int64_t hidden_size, num_layers; /* recurrent */
     double dropout;                  /* probability */
-    const recur__cell *cell;         /* recurrent */
+    const recur__cell *cell;         /* recurrent, like all that follows */
+    recur_recurrent_options options; /* as they were given */
+    recur__form form;                /* what they change in the equations; */
+    bool formed;                     /* if they do */
 } recur__spec;
 
 /* The rows of a pass through one node. */
@@ -29,6 +32,7 @@ typedef struct recur__shape {
     bool record;                /* for a backward later */
     bool y_kept;                /* the pass's y stays until backward: no copy of it is needed */
     bool dropout;
+    bool trace;
 } recur__shape;
 
 static inline int64_t recur__shape_rows(const recur__shape *s) { return s->per_sequence ? s->packed->batch : s->packed->rows; }
@@ -41,6 +45,12 @@ typedef struct recur__room {
 } recur__room;
 
 void *recur__scratch(recur__room *room, int64_t count, size_t size); /* carves, and remembers the peak */
+
+/* Who looks on. */
+typedef struct recur__tracer {
+    recur_trace_function *function; /* NULL: nobody */
+    void *user;
+} recur__tracer;
 
 /* One pass through one node. */
 typedef struct recur__pass {
@@ -56,6 +66,8 @@ typedef struct recur__pass {
     const float *dy;     /* backward: NULL means zeros */
     float *dstate;       /* backward: d(final) in, d(initial) out; NULL: zeros */
     bool zero_start;     /* backward: forward began with zeros */
+    const bool *fresh;   /* [B] backward: sequences that began with the layer's learned start; NULL: none did */
+    recur__tracer tracer;
     float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
 } recur__pass;
 
@@ -86,6 +98,9 @@ typedef struct recur__layer_ops {
     /* Carves what a snapshot holds beside its parameters (node NULL: only measures), and fills it. NULL: nothing. */
     void (*carve_snapshot)(const recur_layer *layer, recur_layer *node, recur__carver *carver);
     void (*fill_snapshot)(recur_layer *node);
+    /* Recurrent: numbers in a row of state tensor s, and the learned start of row ld (layer and direction) of it, or NULL. */
+    int64_t (*state_width)(const recur_layer *layer, int64_t s);
+    const float *(*state_start)(const recur_layer *layer, int64_t s, int64_t ld);
     /* Start values of PyTorch for one tensor: the bound of U(-bound, bound); 0: N(0,1). NULL: no tensors. */
     double (*bound)(const recur_layer *layer);
 } recur__layer_ops;
@@ -107,6 +122,7 @@ struct recur_layer {
     int64_t prefix;         /* characters of a tensor's full name that name this part */
     int64_t states;         /* state tensors of all recurrent parts */
     int64_t state_floats;   /* their floats for one sequence */
+    int64_t starts;         /* recurrent parts whose initial state is learned */
     void *prepared;         /* of a snapshot: what fill_snapshot made */
     uint64_t serial;
     /* of a root only */
@@ -141,7 +157,13 @@ struct recur_state {
     float *scratch;
     int64_t scratch_floats; /* for recur_layer_step and cells without a tape */
     uint64_t made_for;      /* serial of the layer that is known to fit */
+    bool *fresh;            /* [B] sequences that stand at the layer's initial state; values are zeros */
 };
+
+/* Before a pass: writes the learned start of the layer into the values of fresh sequences. */
+void recur__state_start(recur_state *state, const recur_layer *layer);
+/* After it: sequences with steps are no longer fresh; lengths NULL: all of them. */
+void recur__state_leave(recur_state *state, const recur_packed *packed);
 
 /* SHAPE unless the state has these sequences and the layer's tensors. */
 recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch, const char *what);
@@ -158,18 +180,13 @@ typedef struct recur__record {
     size_t bytes; /* this header and keep */
 } recur__record;
 
-/* Who looks on. */
-typedef struct recur__tracer {
-    recur_trace_function *function; /* NULL: nobody */
-    void *user;
-} recur__tracer;
 recur__tracer recur__tape_tracer(const recur_tape *tape); /* nobody for NULL */
 
 /* What passes of a shape take: a loop written by hand asks for the same ones again and again. */
 typedef struct recur__measured {
     uint64_t layer, layout; /* serial numbers */
     int64_t batch;
-    bool ids, record, dropout;
+    bool ids, record, dropout, trace;
     size_t keep, peak;
 } recur__measured;
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);

@@ -8,11 +8,18 @@ void *recur__scratch(recur__room *room, int64_t count, size_t size)
     return memory;
 }
 
+/* Whole lines, so that the next record begins on one. */
+static int64_t fresh_bytes(int64_t batch) { return (batch + 63) / 64 * 64; }
+
 void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
 {
     room->scratch.used = room->peak == SIZE_MAX ? SIZE_MAX : 0;
     layer->ops->measure(layer, shape, room);
+    if (shape->record && layer->starts) recur__carve(&room->keep, fresh_bytes(shape->packed->batch), 1);
 }
+
+/* Where a record says which sequences began with the learned start: behind all that its layer keeps. */
+static bool *fresh_of(const recur__record *record, size_t keep) { return (bool *)record->keep + keep - fresh_bytes(record->batch); }
 
 /* The same through the tape's memory of earlier passes. */
 static recur__room measure_on(recur_tape *tape, const recur_layer *layer, const recur__shape *shape)
@@ -20,12 +27,12 @@ static recur__room measure_on(recur_tape *tape, const recur_layer *layer, const 
     recur__measured *m = tape ? recur__tape_measured(tape, layer->serial) : NULL;
     const recur_packed *p = shape->packed;
     if (m && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch && m->ids == shape->ids &&
-        m->record == shape->record && m->dropout == shape->dropout)
+        m->record == shape->record && m->dropout == shape->dropout && m->trace == shape->trace)
         return (recur__room){ .keep.used = m->keep, .peak = m->peak };
     recur__room room = { 0 };
     recur__measure(layer, shape, &room);
     if (m)
-        *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, room.keep.used, room.peak };
+        *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, shape->trace, room.keep.used, room.peak };
     return room;
 }
 
@@ -67,8 +74,11 @@ static recur_status check_call(const char *what, const recur__call *call)
 static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key)
 {
     recur__pass pass = { .shape = *shape, .ctx = call->layer->root->ctx, .kernels = call->layer->root->kernels, .key = key, .room = room,
-                         .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL };
+                         .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL,
+                         .tracer = recur__tape_tracer(call->tape) };
+    if (call->state && call->layer->starts) recur__state_start(call->state, call->layer);
     call->layer->ops->forward(call->layer, &pass);
+    if (call->state) recur__state_leave(call->state, call->packed);
 }
 
 /* Inference without a tape: one block from the allocator, if any is needed. */
@@ -81,6 +91,11 @@ static recur_status forward_alone(const recur__call *call, const recur__shape *s
     run_forward(call, shape, &room, 0);
     recur__free(ctx, memory, peak);
     return RECUR_OK;
+}
+
+static void note_fresh(const recur__call *call, bool *fresh)
+{
+    for (int64_t b = 0; b < call->packed->batch; b++) fresh[b] = !call->state || call->state->fresh[b];
 }
 
 static recur_status forward_on_tape(const recur__call *call, const recur__shape *shape, const recur__room *measured)
@@ -100,7 +115,8 @@ static recur_status forward_on_tape(const recur__call *call, const recur__shape 
     record->batch = call->packed->batch;
     record->ids = shape->ids;
     record->dropout = shape->dropout;
-    record->zero_start = !call->state;
+    record->zero_start = !call->state && !call->layer->starts;
+    if (call->layer->starts) note_fresh(call, fresh_of(record, measured->keep.used));
     record->key = recur__tape_next_key(tape);
     room.keep.base = record->keep;
     run_forward(call, shape, &room, record->key);
@@ -116,7 +132,8 @@ recur_status recur__forward(const char *what, const recur__call *call)
     if (record && recur__layer_is_snapshot(call->layer))
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a snapshot cannot be recorded; set the tape's mode to RECUR_TAPE_EVALUATE", what);
     if (call->state) RECUR__TRY(recur__state_check(call->state, call->layer, call->packed->batch, what));
-    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape) };
+    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape),
+                                .trace = record && recur__tape_tracer(call->tape).function };
     const recur__room measured = measure_on(call->tape, call->layer, &shape);
     return call->tape ? forward_on_tape(call, &shape, &measured) : forward_alone(call, &shape, measured.peak);
 }
@@ -159,13 +176,15 @@ recur_status recur__backward(const char *what, const recur__call *call)
     const recur__record *record = recur__tape_newest(call->tape);
     RECUR__TRY(check_record(what, call, record, ids));
     if (call->state) RECUR__TRY(recur__state_check(call->state, layer, call->packed->batch, what));
-    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout };
+    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout,
+                                .trace = recur__tape_tracer(call->tape).function };
     const recur__room measured = measure_on(call->tape, layer, &shape);
     recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
     if (!room.scratch.base) return recur__no_memory(measured.peak);
     recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
-                         .zero_start = record->zero_start, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
+                         .zero_start = record->zero_start, .tracer = recur__tape_tracer(call->tape),
+                         .fresh = layer->starts ? fresh_of(record, measured.keep.used) : NULL, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
     recur__tape_pop(call->tape);
     return RECUR_OK;
@@ -210,7 +229,9 @@ recur_status recur__step_once(const char *what, const recur__call *call)
     if (state->made_for != layer->serial) RECUR__TRY(check_stranger(what, layer, state));
     const recur__stream stream = { .ctx = layer->root->ctx, .kernels = layer->root->kernels, .B = state->batch, .x = call->x, .ids = call->ids,
                                    .state = state->values, .y = call->y, .scratch = state->scratch };
+    if (layer->starts) recur__state_start(state, layer);
     layer->ops->step(layer, &stream);
+    recur__state_leave(state, NULL);
     return RECUR_OK;
 }
 

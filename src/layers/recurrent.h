@@ -8,11 +8,19 @@
 
 /* Parameters of one layer in one direction, as pointers into a flat vector (or gradients: the same places). */
 typedef struct recur__weights {
-    int64_t in;        /* I, or D*H above the first layer */
-    float *W, *U;      /* [G*H][in], [G*H][H] */
+    int64_t in;        /* I, or D*P above the first layer */
+    float *W, *U;      /* [G*H][in], [G*H][P] */
     float *b_ih, *b_hh; /* [G*H]; NULL without bias */
+    float *project;    /* [P][H]; NULL without projection */
+    float *own;        /* [E][H] of the kind's own; NULL: none */
+    float *start[RECUR__STATES]; /* [P], [H] learned initial states; NULL: zeros */
 } recur__weights;
 
+bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t);
+double recur__recurrent_bound(const recur_layer *layer);
+int64_t recur__recurrent_state_width(const recur_layer *layer, int64_t s);
+const float *recur__recurrent_state_start(const recur_layer *layer, int64_t s, int64_t ld);
+void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
 
 /* What a pass keeps for backward; sizes per layer and direction (ld = l*D + d), or per layer. Inference keeps only y, in scratch,
@@ -20,9 +28,9 @@ recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_
 typedef struct recur__history {
     float *slots;                /* [L*D][N][S*H] */
     float *c;                    /* [L*D][N][H] cells with c */
-    float *u;                    /* [L*D][N][H] cells of two phases */
-    float *y;                    /* [L][N][D*H]; the top one is the pass's y, if that is kept */
-    float *start[RECUR__STATES]; /* [L*D][B][H] initial states, by place */
+    float *u;                    /* [L*D][N][H] cells of two phases: what U sees in the second; with projection o tanh(c) */
+    float *y;                    /* [L][N][D*P]; the top one is the pass's y, if that is kept */
+    float *start[RECUR__STATES]; /* [L*D][B][P], [L*D][B][H] initial states, by place */
 } recur__history;
 
 /* One walk through a recurrent layer: sizes at hand, and the pass. */
@@ -32,9 +40,14 @@ typedef struct recur__walk {
     const recur__cell *cell;
     const recur_packed *packed;
     int64_t N, B, H, L, D;
+    int64_t P;    /* numbers in a row of h: H, or the projection's */
     int64_t S, G; /* slots and gates, times H */
+    int64_t width[RECUR__STATES]; /* P, H */
+    const recur__form *form; /* NULL: plain */
     recur__history history;
 } recur__walk;
+
+static inline bool recur__projects(const recur__walk *w) { return w->layer->spec.options.projection_size > 0; }
 
 recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass);
 
@@ -56,30 +69,54 @@ recur__share recur__share_of(const recur_packed *packed, int64_t i, int64_t n);
 /* Carves the history (in the record, or in inference what stands for it in scratch). */
 void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room *room);
 
-/* Copies one state tensor of one layer and direction between the caller's order and places; state NULL: zeros. */
+/* Where state tensor s of one layer and direction lies in values (or gradients) of the whole. */
+static inline float *recur__state_at(const recur__walk *w, float *values, int64_t s, int64_t ld)
+{
+    return values ? values + ((s ? w->L * w->D * w->P : 0) + ld * w->width[s]) * w->B : NULL;
+}
+
+/* Copies one state tensor of one layer and direction between the caller's order and places; state NULL: zeros. H: its width. */
 void recur__state_load(const recur_packed *packed, int64_t H, const float *state, float *by_place);
 void recur__state_store(const recur_packed *packed, int64_t H, const float *by_place, float *state);
+
+/* Random numbers of a pass: masks.c. */
+typedef struct recur__masks {
+    float *recurrent;           /* [B][P] by place, the same for all steps: what U sees of h is multiplied by it */
+    float *seen;                /* [B][P] h times it, in forward */
+    float *zone[RECUR__STATES]; /* [B][H] of the step at hand: 1 where the old state stays; in evaluation its probability */
+} recur__masks;
 
 /* Scratch of forward and backward, carved by each and measured by both. Sizes grow with B, T and N, so that room for a layout
  * is room for every smaller one. */
 typedef struct recur__forward_scratch {
     float *bias;                 /* [S*H] */
-    float *state[RECUR__STATES]; /* [B][H] by place: before the first step; in inference c of every step */
-    float *final;                /* [B][H] h after the last step, by place */
-    float *y;                    /* [2][B][H] h of this step and the one before, where no y is wanted */
-    float *x;                    /* [N][D*H] input after dropout */
+    float *state[RECUR__STATES]; /* [B][P], [B][H] by place: before the first step; in inference c of every step */
+    float *final;                /* [B][P] h after the last step, by place */
+    float *y;                    /* [2][B][P] h of this step and the one before, where no y is wanted */
+    float *x;                    /* [N][D*P] input after dropout */
     float *init;                 /* [..][S*H] what each id adds, or each row, where the tiles do not compute it */
-    float *slots, *u;            /* [B][S*H], [B][H]: inference, two phases */
+    float *slots, *u;            /* [B][S*H], [B][H]: inference */
+    float *U;                    /* [H][H] clockwork: without what its modules do not see */
+    float *own;                  /* [H] clockwork: periods */
+    recur__masks masks;
     recur__panels panels;
 } recur__forward_scratch;
 
 typedef struct recur__backward_scratch {
-    float *dstate[RECUR__STATES]; /* [B][H] by place */
+    float *dstate[RECUR__STATES]; /* [B][P], [B][H] by place */
     float *sums;                  /* [S*H] */
-    float *before;                /* [N][H] h before each step */
-    float *x;                     /* [N][D*H] input after dropout */
-    float *dy[2];                 /* [N][D*H] between layers */
+    float *before;                /* [N][P] h before each step */
+    float *x;                     /* [N][D*P] input after dropout */
+    float *dy[2];                 /* [N][D*P] between layers */
     float *table;                 /* [I][G*H] what each id got */
+    float *dm, *dh;               /* [B][H] with projection: gradient of o tanh(c); zeros */
+    float *through;               /* [B][P] what comes back through U, where it is not added at once */
+    float *total;                 /* [N][P] gradient of h of each step, for a trace */
+    double *norm;                 /* [T] its length */
+    float *room;                  /* [S*H] of cells that look at whole rows */
+    float *U, *own;               /* clockwork, as in forward */
+    float *module[4];             /* clockwork: rows of one module that were due: their dA, x, h before, dx */
+    recur__masks masks;
     recur__panels panels;
 } recur__backward_scratch;
 
@@ -96,6 +133,37 @@ static inline bool recur__wants_table(const recur_layer *layer, const recur__sha
 enum { RECUR__FEW_ROWS = 4 };
 static inline bool recur__wants_panels(const recur__walk *w) { return w->packed->longest > 1 || w->B >= 2 * RECUR__FEW_ROWS; }
 
+/* ---- masks.c ------------------------------------------------------------------------------------ */
+
+void recur__carve_masks(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__masks *out);
+/* The mask of recurrent dropout of one layer and direction. */
+void recur__fill_recurrent_mask(const recur__walk *w, int64_t ld, const recur__masks *masks);
+/* Zoneout of rows [from, to) of a step that begins at packed row `start`. */
+void recur__fill_zones(const recur__walk *w, int64_t ld, int64_t start, int64_t from, int64_t to, const recur__masks *masks);
+static inline const float *recur__rows_from(const float *rows, int64_t from, int64_t width) { return rows ? rows + from * width : NULL; }
+
+/* ---- modules.c: what a clockwork RNN does not compute ------------------------------------------- */
+
+void recur__fill_periods(const recur_layer *layer, float *period); /* [H] */
+/* U [H][H] without what faster modules would show to slower ones; seen may be U. */
+void recur__fill_seen(const recur_layer *layer, const float *U, float *seen);
+/* dW, dU and dx from the rows in which each module was due; h before each step lies in scratch. x NULL: ids, whose dW is made elsewhere. */
+void recur__module_gradients(const recur__walk *w, const recur__weights *p, const recur__weights *dp, const float *dA, const float *x,
+                             float *dx, const recur__backward_scratch *scratch);
+static inline bool recur__has_modules(const recur__walk *w) { return w->layer->spec.form.modules > 0; }
+
+/* ---- trace.c ------------------------------------------------------------------------------------ */
+
+/* Shows one layer and direction of a recorded pass to whoever looks on. dh and norm in backward only. */
+typedef struct recur__seen {
+    int64_t l, d;
+    const float *slots, *c, *h, *dh;
+    double *norm;
+} recur__seen;
+void recur__trace(const recur__walk *w, int32_t event, const recur__seen *seen);
+
+/* ---- recurrent_step.c, recurrent_forward.c, recurrent_backward.c --------------------------------- */
+
 /* Biases added up per slot [S*H]: b_ih where W x goes, b_hh where U h goes. */
 void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);
 
@@ -108,6 +176,7 @@ static inline void recur__add_column(const recur__weights *p, int64_t G, int64_t
 /* What a snapshot holds for each layer and direction. */
 typedef struct recur__prepared {
     float *bias;          /* [S*H] */
+    float *period;        /* [H] clockwork; else NULL */
     recur__panels panels; /* forward */
 } recur__prepared;
 

@@ -10,13 +10,62 @@ typedef struct lane {
     int64_t ld, d;
     bool reverse;
     recur__weights p, dp;         /* dp.W is NULL if dparams is not wanted */
-    const recur__panels *panels;
+    const recur__backward_scratch *scratch;
+    const float *own;             /* [E][H] */
     float *slots;                 /* [N][S*H] */
-    const float *c, *u, *y;       /* [N][H], [N][H], [N][D*H] from this direction's half on */
+    const float *c, *u, *y;       /* [N][H], [N][H], [N][D*P] from this direction's half on */
     const float *start[RECUR__STATES];
-    const float *dy;              /* [N][D*H] likewise; NULL: zeros */
-    float *dstate[RECUR__STATES]; /* [B][H] by place */
+    const float *dy;              /* [N][D*P] likewise; NULL: zeros */
+    float *dstate[RECUR__STATES]; /* [B][P], [B][H] by place */
 } lane;
+
+/* Rows from `at` on of a step: what they have beside their neighbours in time. */
+static recur__step_backward step_of(const recur__walk *w, const lane *a, int64_t at, int64_t from, int64_t rows)
+{
+    const int64_t H = w->H, ldy = w->D * w->P;
+    const recur__backward_scratch *scratch = a->scratch;
+    recur__step_backward step = { .rows = rows, .H = H, .form = w->form, .own = a->own, .down = a->dp.own, .units = H, .slots = a->slots + at * w->S,
+                                  .mask = recur__rows_from(scratch->masks.recurrent, from, H), .room = scratch->room,
+                                  .total = scratch->total ? scratch->total + at * H : NULL, .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy,
+                                  .dh = a->dstate[0] + from * H };
+    for (int s = 0; s < w->cell->states; s++) step.zone[s] = recur__rows_from(scratch->masks.zone[s], from, H);
+    return step;
+}
+
+/* rows of dh += what comes back through U, and through its mask */
+static void add_through_U(const recur__walk *w, const lane *a, const float *dA, int64_t from, int64_t rows, float *dh)
+{
+    const recur__phase *f = &w->cell->phase[0];
+    const int64_t H = w->H, P = w->P;
+    float *through = a->scratch->through ? a->scratch->through + from * P : dh;
+    const float *mask = recur__rows_from(a->scratch->masks.recurrent, from, P);
+    if (through != dh) memset(through, 0, (size_t)(rows * P) * sizeof *dh);
+    for (int i = 0; i < f->h_gates; i++)
+        recur__gemm_nn(w->pass->ctx, w->pass->kernels, rows, P, H, (recur__matrix){ dA + recur__h_slot(f, i) * H, w->S },
+                       (recur__matrix){ a->p.U + (f->h_first + i) * H * P, P }, through, P);
+    for (int64_t e = 0; through != dh && e < rows * P; e++) dh[e] += mask ? through[e] * mask[e] : through[e];
+}
+
+/* With projection, h = W_hr m: dh is brought together here, and dm goes to the equations. after NULL: no step follows. */
+static void through_projection(const recur__walk *w, const lane *a, const float *after, int64_t at, int64_t from, recur__step_backward *step)
+{
+    const int64_t H = w->H, P = w->P, ldy = w->D * P;
+    const recur__backward_scratch *scratch = a->scratch;
+    float *dh = a->dstate[0] + from * P;
+    if (after) add_through_U(w, a, after, from, step->rows, dh);
+    for (int64_t r = 0; a->dy && r < step->rows; r++) w->pass->kernels->vector->add(P, a->dy + (at + r) * ldy, dh + r * P);
+    if (scratch->total) memcpy(scratch->total + at * P, dh, (size_t)(step->rows * P) * sizeof *dh);
+    if (a->dp.project)
+        recur__gemm_tn(w->pass->ctx, w->pass->kernels, P, H, step->rows, (recur__matrix){ dh, P }, (recur__matrix){ a->u + at * H, H },
+                       a->dp.project, H);
+    memset(scratch->dm, 0, (size_t)(step->rows * H) * sizeof *dh);
+    memset(scratch->dh, 0, (size_t)(step->rows * H) * sizeof *dh);
+    recur__gemm_nn(w->pass->ctx, w->pass->kernels, step->rows, H, P, (recur__matrix){ dh, P }, (recur__matrix){ a->p.project, H }, scratch->dm, H);
+    memset(dh, 0, (size_t)(step->rows * P) * sizeof *dh);
+    step->dA = NULL, step->total = NULL, step->mask = NULL;
+    step->dy = scratch->dm, step->lddy = H, step->dh = scratch->dh;
+    step->h = a->u + at * H, step->ldh = H; /* the equations do not look at h */
+}
 
 /* Of rows [from, to) of step t this thread's share, all phases: going_on, their state before is that of the step before; with next, gradients come back from
    the step after. */
@@ -26,21 +75,24 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__share *sh
     const bool alone = to - from == 1;
     from = recur__max(from, share->from), to = recur__min(to, share->to);
     if (from >= to) return;
-    const int64_t H = w->H, ldy = w->D * H, *starts = w->packed->starts, at = starts[t] + from;
+    const int64_t H = w->H, P = w->P, ldy = w->D * P, *starts = w->packed->starts, at = starts[t] + from;
     const int64_t before = going_on ? starts[a->reverse ? t + 1 : t - 1] + from : from;
-    recur__step_backward step = { .rows = to - from, .H = H, .alone = alone, .slots = a->slots + at * w->S, .h = going_on ? a->y + before * ldy : a->start[0] + before * H,
-                                  .ldh = going_on ? ldy : H, .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy,
-                                  .dh = a->dstate[0] + from * H };
+    const float *after = next ? a->slots + (starts[a->reverse ? t - 1 : t + 1] + from) * w->S : NULL;
+    recur__step_backward step = step_of(w, a, at, from, to - from);
+    step.alone = alone;
+    step.h = going_on ? a->y + before * ldy : a->start[0] + before * P;
+    step.ldh = going_on ? ldy : P;
     if (w->cell->states > 1) {
         step.c = (going_on ? a->c : a->start[1]) + before * H;
         step.c_after = a->c + at * H;
         step.dc = a->dstate[1] + from * H;
     }
+    if (w->form) recur__fill_zones(w, a->ld, starts[t], from, to, &a->scratch->masks);
     for (int i = w->cell->phases - 1; i >= 0; i--) {
         const bool comes_from_next = i == w->cell->phases - 1;
-        const float *after = next ? a->slots + (starts[a->reverse ? t - 1 : t + 1] + from) * w->S : NULL;
         step.dA = comes_from_next ? after : step.slots;
-        step.Ut = a->panels->Ut[comes_from_next ? 0 : i + 1];
+        step.Ut = a->scratch->panels.Ut[comes_from_next ? 0 : i + 1];
+        if (recur__projects(w)) through_projection(w, a, after, at, from, &step);
         w->cell->backward[i](&step);
     }
 }
@@ -79,23 +131,28 @@ static void run_share(void *argument, int64_t i)
 static void through_start(const recur__walk *w, const lane *a)
 {
     const recur_packed *packed = w->packed;
-    const recur__phase *f = &w->cell->phase[0];
-    const int64_t H = w->H;
     for (int64_t t = 0; t < (a->reverse ? packed->longest : 1); t++) {
         const int64_t old = recur__rows_going_on(packed, t, a->reverse), at = packed->starts[t] + old;
-        for (int i = 0; i < f->h_gates; i++)
-            recur__gemm_nn(w->pass->ctx, w->pass->kernels, packed->sizes[t] - old, H, H,
-                           (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S },
-                           (recur__matrix){ a->p.U + (f->h_first + i) * H * H, H }, a->dstate[0] + old * H, H);
+        add_through_U(w, a, a->slots + at * w->S, old, packed->sizes[t] - old, a->dstate[0] + old * w->P);
     }
 }
 
 static void pack(const recur__walk *w, const lane *a)
 {
+    if (recur__projects(w)) return;
     for (int i = w->packed->longest > 1 ? 0 : 1; i < w->cell->phases; i++) { /* one step alone has nothing coming back to phase 0 */
         const recur__phase *f = &w->cell->phase[i];
-        recur__panel_pack_backward(w->cell, w->H, f->h_gates, a->p.U + f->h_first * w->H * w->H, a->panels->Ut[i]);
+        recur__panel_pack_backward(w->cell, w->H, f->h_gates, a->p.U + f->h_first * w->H * w->H, a->scratch->panels.Ut[i]);
     }
+}
+
+/* The gradient of the learned start: of all sequences that began there. */
+static void start_gradient(const recur__walk *w, const lane *a)
+{
+    for (int s = 0; s < w->cell->states && w->pass->fresh && a->dp.W; s++)
+        for (int64_t p = 0; a->dp.start[s] && p < w->B; p++)
+            if (w->pass->fresh[w->packed->in_order ? p : w->packed->order[p]])
+                w->pass->kernels->vector->add(w->width[s], a->dstate[s] + p * w->width[s], a->dp.start[s]);
 }
 
 /* ---- gradients of the parameters ---------------------------------------------------------------- */
@@ -104,45 +161,47 @@ static void pack(const recur__walk *w, const lane *a)
 static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, int64_t rows, recur__matrix s)
 {
     const recur__phase *f = &w->cell->phase[phase];
-    const int64_t H = w->H;
+    const int64_t H = w->H, P = w->P;
     for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
         const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
-        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, H, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
-                       a->dp.U + (f->h_first + i) * H * H, H);
+        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, P, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
+                       a->dp.U + (f->h_first + i) * H * P, P);
     }
 }
 
-/* n rows of H floats, ld apart, side by side */
-static void copy_rows(int64_t n, int64_t H, const float *from, int64_t ld, float *to)
+/* n rows of P floats, ld apart, side by side */
+static void copy_rows(int64_t n, int64_t P, const float *from, int64_t ld, float *to)
 {
-    if (ld == H && n > 0) memcpy(to, from, (size_t)(n * H) * sizeof *to);
+    if (ld == P && n > 0) memcpy(to, from, (size_t)(n * P) * sizeof *to);
     else
-        for (int64_t r = 0; r < n; r++) memcpy(to + r * H, from + r * ld, (size_t)H * sizeof *to);
+        for (int64_t r = 0; r < n; r++) memcpy(to + r * P, from + r * ld, (size_t)P * sizeof *to);
 }
 
-/* h before each step: of the step before, or where the sequence begins */
+/* h before each step as U saw it: of the step before, or where the sequence begins */
 static void gather_before(const recur__walk *w, const lane *a, float *before)
 {
-    const int64_t H = w->H, ldy = w->D * H;
+    const int64_t P = w->P, ldy = w->D * P;
+    const float *mask = a->scratch->masks.recurrent;
     for (int64_t t = 0; t < w->packed->longest; t++) {
         const int64_t at = w->packed->starts[t], old = recur__rows_going_on(w->packed, t, a->reverse);
-        if (old) copy_rows(old, H, a->y + w->packed->starts[a->reverse ? t + 1 : t - 1] * ldy, ldy, before + at * H);
-        copy_rows(w->packed->sizes[t] - old, H, a->start[0] + old * H, H, before + (at + old) * H);
+        if (old) copy_rows(old, P, a->y + w->packed->starts[a->reverse ? t + 1 : t - 1] * ldy, ldy, before + at * P);
+        copy_rows(w->packed->sizes[t] - old, P, a->start[0] + old * P, P, before + (at + old) * P);
+        for (int64_t e = 0; mask && e < w->packed->sizes[t] * P; e++) before[at * P + e] *= mask[e];
     }
 }
 
 /* dU += dAᵀ h_before. In a dense batch h before is y itself, one step aside; else it is gathered. */
 static void recurrent_gradient(const recur__walk *w, const lane *a, float *before)
 {
-    const int64_t H = w->H, ldy = w->D * H, B = w->B, rest = w->N - B;
-    if (rest >= 0 && w->packed->sizes[w->packed->longest - 1] == B) {
+    const int64_t P = w->P, ldy = w->D * P, B = w->B, rest = w->N - B;
+    if (rest >= 0 && w->packed->sizes[w->packed->longest - 1] == B && !a->scratch->masks.recurrent) {
         add_dU(w, a, 0, a->reverse ? 0 : B, rest, (recur__matrix){ a->y + (a->reverse ? B * ldy : 0), ldy });
-        if (!w->pass->zero_start) add_dU(w, a, 0, a->reverse ? rest : 0, B, (recur__matrix){ a->start[0], H });
+        if (!w->pass->zero_start) add_dU(w, a, 0, a->reverse ? rest : 0, B, (recur__matrix){ a->start[0], P });
     } else {
         gather_before(w, a, before);
-        add_dU(w, a, 0, 0, w->N, (recur__matrix){ before, H });
+        add_dU(w, a, 0, 0, w->N, (recur__matrix){ before, P });
     }
-    if (w->cell->phases > 1) add_dU(w, a, 1, 0, w->N, (recur__matrix){ a->u, H });
+    if (w->cell->phases > 1) add_dU(w, a, 1, 0, w->N, (recur__matrix){ a->u, w->H });
 }
 
 /* db_ih += Σ dA where W x went, db_hh += Σ dA where U h went */
@@ -172,49 +231,71 @@ static void ids_gradient(const recur__walk *w, const lane *a, const int32_t *ids
         for (int64_t id = 0; id < in; id++) a->dp.W[g * in + id] += table[id * G + g];
 }
 
+/* dW, dU and dx */
+static void gradients(const recur__walk *w, const lane *a, const float *x, float *dx)
+{
+    const recur__pass *pass = w->pass;
+    const recur__matrix dA = { a->slots, w->S };
+    if (dx && a->d == 0) memset(dx, 0, (size_t)(w->N * a->p.in) * sizeof *dx);
+    if (recur__has_modules(w)) {
+        if (a->dp.W) gather_before(w, a, a->scratch->before);
+        recur__module_gradients(w, &a->p, &a->dp, a->slots, x, dx, a->scratch);
+        return;
+    }
+    if (a->dp.W) {
+        if (x) recur__gemm_tn(pass->ctx, pass->kernels, w->G, a->dp.in, w->N, dA, (recur__matrix){ x, a->dp.in }, a->dp.W, a->dp.in);
+        recurrent_gradient(w, a, a->scratch->before);
+    }
+    if (dx) recur__gemm_nn(pass->ctx, pass->kernels, w->N, a->p.in, w->G, dA, (recur__matrix){ a->p.W, a->p.in }, dx, a->p.in);
+}
+
 /* ---- the walk ----------------------------------------------------------------------------------- */
 
 static lane lane_of(const recur__walk *w, int64_t l, int64_t d, const float *y, const float *dy, const recur__backward_scratch *scratch)
 {
     const recur__history *h = &w->history;
     const recur__pass *pass = w->pass;
-    const int64_t ld = l * w->D + d, NH = w->N * w->H, BH = w->B * w->H;
-    lane a = { .ld = ld, .d = d, .panels = &scratch->panels, .reverse = recur__is_reverse(w->layer, d), .slots = h->slots + ld * w->N * w->S,
-               .c = h->c ? h->c + ld * NH : NULL, .u = h->u ? h->u + ld * NH : NULL, .y = y + d * w->H,
-               .dy = dy ? dy + d * w->H : NULL };
+    const int64_t ld = l * w->D + d, NH = w->N * w->H;
+    lane a = { .ld = ld, .d = d, .scratch = scratch, .reverse = recur__is_reverse(w->layer, d), .slots = h->slots + ld * w->N * w->S,
+               .c = h->c ? h->c + ld * NH : NULL, .u = h->u ? h->u + ld * NH : NULL, .y = y + d * w->P, .dy = dy ? dy + d * w->P : NULL };
     a.p = recur__weights_of(w->layer, w->layer->params, l, d);
+    a.own = a.p.own;
     if (pass->dparams) a.dp = recur__weights_of(w->layer, pass->dparams, l, d);
     for (int s = 0; s < w->cell->states; s++) {
-        a.start[s] = h->start[s] + ld * BH;
+        a.start[s] = h->start[s] + ld * w->B * w->width[s];
         a.dstate[s] = scratch->dstate[s];
+    }
+    if (recur__has_modules(w)) {
+        recur__fill_seen(w->layer, a.p.U, scratch->U);
+        recur__fill_periods(w->layer, scratch->own);
+        a.p.U = scratch->U, a.own = scratch->own;
     }
     return a;
 }
 
-static void run_direction(const recur__walk *w, const lane *a, const float *x, const int32_t *ids, float *dx,
-                          const recur__backward_scratch *scratch)
+static void load_gradients(const recur__walk *w, const lane *a)
+{
+    for (int s = 0; s < w->cell->states; s++)
+        recur__state_load(w->packed, w->width[s], recur__state_at(w, w->pass->dstate, s, a->ld), a->dstate[s]);
+}
+
+static void run_direction(const recur__walk *w, const lane *a, const float *x, const int32_t *ids, float *dx)
 {
     const recur__pass *pass = w->pass;
-    const int64_t BH = w->B * w->H, LD = w->L * w->D;
-    for (int s = 0; s < w->cell->states; s++)
-        recur__state_load(w->packed, w->H, pass->dstate ? pass->dstate + (s * LD + a->ld) * BH : NULL, a->dstate[s]);
+    load_gradients(w, a);
+    recur__fill_recurrent_mask(w, a->ld, &a->scratch->masks);
     pack(w, a);
-    time_job job = { w, a, recur__shares(w, w->H) };
+    time_job job = { w, a, a->dp.own ? 1 : recur__shares(w, w->H) }; /* what rows add to gradients, they add in one order */
     recur__parallel(recur__layer_context(w->layer), job.shares, run_share, &job);
-    if (pass->dstate) through_start(w, a);
+    if (pass->dstate || pass->fresh) through_start(w, a);
     for (int s = 0; s < w->cell->states && pass->dstate; s++)
-        recur__state_store(w->packed, w->H, a->dstate[s], pass->dstate + (s * LD + a->ld) * BH);
-    if (a->dp.W) {
-        if (ids) ids_gradient(w, a, ids, scratch->table);
-        else
-            recur__gemm_tn(pass->ctx, pass->kernels, w->G, a->dp.in, w->N, (recur__matrix){ a->slots, w->S }, (recur__matrix){ x, a->dp.in }, a->dp.W,
-                           a->dp.in);
-        recurrent_gradient(w, a, scratch->before);
-        if (a->dp.b_ih) bias_gradient(w, a, scratch->sums);
-    }
-    if (!dx) return;
-    if (a->d == 0) memset(dx, 0, (size_t)(w->N * a->p.in) * sizeof *dx);
-    recur__gemm_nn(pass->ctx, pass->kernels, w->N, a->p.in, w->G, (recur__matrix){ a->slots, w->S }, (recur__matrix){ a->p.W, a->p.in }, dx, a->p.in);
+        recur__state_store(w->packed, w->width[s], a->dstate[s], recur__state_at(w, pass->dstate, s, a->ld));
+    start_gradient(w, a);
+    if (a->dp.W && ids) ids_gradient(w, a, ids, a->scratch->table);
+    gradients(w, a, ids ? NULL : x, dx);
+    if (a->dp.b_ih) bias_gradient(w, a, a->scratch->sums);
+    recur__trace(w, RECUR_TRACE_BACKWARD,
+                 &(recur__seen){ .l = a->ld / w->D, .d = a->d, .slots = a->slots, .c = a->c, .h = a->y, .dh = a->scratch->total, .norm = a->scratch->norm });
 }
 
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
@@ -223,24 +304,31 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
     recur__backward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);
     recur__carve_backward(&w, &pass->shape, pass->room, &scratch);
-    if (w.N == 0) return; /* gradients of states pass through unchanged */
+    if (w.N == 0) { /* gradients of states pass through unchanged */
+        for (int64_t ld = 0; ld < w.L * w.D && pass->fresh && pass->dstate; ld++) {
+            const lane a = lane_of(&w, ld / w.D, ld % w.D, pass->y, NULL, &scratch);
+            load_gradients(&w, &a);
+            start_gradient(&w, &a);
+        }
+        return;
+    }
     const recur__vector *v = pass->kernels->vector;
-    const int64_t NDH = w.N * w.D * w.H;
+    const int64_t NDP = w.N * w.D * w.P;
     const float *dy = pass->dy;
     for (int64_t l = w.L - 1; l >= 0; l--) {
-        const float *y = l == w.L - 1 && pass->shape.y_kept ? pass->y : w.history.y + l * NDH;
-        const float *x = l == 0 ? pass->x : w.history.y + (l - 1) * NDH;
+        const float *y = l == w.L - 1 && pass->shape.y_kept ? pass->y : w.history.y + l * NDP;
+        const float *x = l == 0 ? pass->x : w.history.y + (l - 1) * NDP;
         float *dx = l == 0 ? pass->dx : scratch.dy[l % 2];
         const uint64_t key = recur_random(pass->key, (uint64_t)l);
         if (l > 0 && scratch.x) {
-            v->dropout(NDH, layer->spec.dropout, key, x, scratch.x);
+            v->dropout(NDP, layer->spec.dropout, key, x, scratch.x);
             x = scratch.x;
         }
         for (int64_t d = 0; d < w.D; d++) {
             const lane a = lane_of(&w, l, d, y, dy, &scratch);
-            run_direction(&w, &a, x, l == 0 ? pass->ids : NULL, dx, &scratch);
+            run_direction(&w, &a, x, l == 0 ? pass->ids : NULL, dx);
         }
-        if (l > 0 && scratch.x) v->dropout(NDH, layer->spec.dropout, key, dx, dx);
+        if (l > 0 && scratch.x) v->dropout(NDP, layer->spec.dropout, key, dx, dx);
         dy = dx;
     }
 }

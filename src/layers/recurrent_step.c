@@ -18,18 +18,20 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
 /* ---- snapshot ----------------------------------------------------------------------------------- */
 
 static int64_t directions(const recur_layer *layer) { return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
+static int64_t width_of_h(const recur_layer *layer) { return recur__recurrent_state_width(layer, 0); }
 
 void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node, recur__carver *carver)
 {
     const recur__cell *cell = layer->spec.cell;
-    const int64_t H = layer->spec.hidden_size, D = directions(layer), LD = layer->spec.num_layers * D;
+    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), D = directions(layer), LD = layer->spec.num_layers * D;
     recur__prepared *prepared = recur__carve(carver, LD, sizeof *prepared);
     for (int64_t ld = 0; ld < LD; ld++) {
-        const int64_t in = ld < D ? layer->input_size : D * H;
+        const int64_t in = ld < D ? layer->input_size : D * P;
         recur__prepared own = { .bias = recur__carve(carver, cell->slots * H, sizeof(float)) };
+        own.period = recur__carve(carver, layer->spec.form.modules ? H : 0, sizeof(float));
         for (int i = 0; i < cell->phases; i++) {
             own.panels.W[i] = recur__carve(carver, recur__panel_size(cell, H, in, cell->phase[i].x_gates), sizeof(float));
-            own.panels.U[i] = recur__carve(carver, recur__panel_size(cell, H, H, cell->phase[i].h_gates), sizeof(float));
+            own.panels.U[i] = recur__carve(carver, recur__panel_size(cell, H, P, cell->phase[i].h_gates), sizeof(float));
         }
         if (node) prepared[ld] = own;
     }
@@ -39,27 +41,51 @@ void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node
 void recur__recurrent_fill_snapshot(recur_layer *node)
 {
     const recur__cell *cell = node->spec.cell;
-    const int64_t H = node->spec.hidden_size, D = directions(node);
+    const int64_t H = node->spec.hidden_size, P = width_of_h(node), D = directions(node);
     for (int64_t ld = 0; ld < node->spec.num_layers * D; ld++) {
         const recur__weights p = recur__weights_of(node, node->params, ld / D, ld % D);
         const recur__prepared *to = (const recur__prepared *)node->prepared + ld;
         recur__add_biases(node, &p, to->bias);
+        if (to->period) {
+            recur__fill_seen(node, p.U, p.U);
+            recur__fill_periods(node, to->period);
+        }
         for (int i = 0; i < cell->phases; i++) {
             const recur__phase *f = &cell->phase[i];
             recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
-            recur__panel_pack(cell, f, H, H, f->h_gates, p.U + f->h_first * H * H, to->panels.U[i]);
+            recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
         }
     }
 }
 
 /* ---- one step ----------------------------------------------------------------------------------- */
 
-/* h after the step, twice, for layers to take turns; then rows of init, slots and u, where they are needed. */
-int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
+/* Rows of scratch: h after the step, twice, for layers to take turns, and what one layer takes. */
+typedef struct rows {
+    float *y[2], *init, *slots, *u, *zone[RECUR__STATES], *period;
+} rows;
+
+static int64_t lay_out(const recur_layer *layer, int64_t B, float *scratch, rows *out)
 {
     const recur__cell *cell = layer->spec.cell;
-    const int64_t row = 2 * layer->spec.hidden_size + 2 * cell->slots * layer->spec.hidden_size + layer->spec.hidden_size;
-    return recur__times(B, row);
+    const recur_recurrent_options *o = &layer->spec.options;
+    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), S = cell->slots * H;
+    const bool keeps = cell->phases > 1 || cell->needs_slots;
+    const int64_t sizes[] = { P, P, S, keeps ? S : 0, cell->phases > 1 || o->projection_size ? H : 0, o->zoneout_hidden > 0 ? H : 0,
+                              o->zoneout_cell > 0 ? H : 0 };
+    float **const place[] = { &out->y[0], &out->y[1], &out->init, &out->slots, &out->u, &out->zone[0], &out->zone[1] };
+    int64_t row = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; row += sizes[i], i++)
+        *place[i] = scratch && sizes[i] ? scratch + B * row : NULL;
+    out->period = scratch ? scratch + B * row : NULL;
+    const int64_t floats = recur__times(B, row);
+    return floats < 0 ? floats : floats + (layer->spec.form.modules ? H : 0);
+}
+
+int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
+{
+    rows none;
+    return lay_out(layer, B, NULL, &none);
 }
 
 /* Rows of init for ids, or for weights that are not in panels: bias + W x. */
@@ -75,51 +101,72 @@ static void multiply_input(const recur_layer *layer, const recur__stream *s, con
     else recur__gemm_nt(s->ctx, s->kernels, s->B, G, p->in, (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, init, S);
 }
 
-/* init += U s for a phase, where U is not in panels. */
-static void multiply_state(const recur__stream *s, const recur__weights *p, const recur__phase *f, int64_t S, const recur__step *step,
+/* init += U s for a phase, where U is not in panels; of a clockwork RNN module by module. */
+static void multiply_state(const recur_layer *layer, const recur__stream *s, const recur__weights *p, const recur__phase *f, const recur__step *step,
                            float *init)
 {
-    const int64_t H = step->H;
+    const int64_t H = step->H, P = step->K, S = layer->spec.cell->slots * H, size = layer->spec.form.modules ? H / layer->spec.form.modules : H;
     for (int i = 0; i < f->h_gates; i++)
-        recur__gemm_nt(s->ctx, s->kernels, s->B, H, H, (recur__matrix){ step->s, H }, (recur__matrix){ p->U + (f->h_first + i) * H * H, H },
-                       init + recur__h_slot(f, i) * H, S);
+        for (int64_t j = 0; j < H; j += size) {
+            const int64_t unseen = layer->spec.form.modules ? j : 0;
+            recur__gemm_nt(s->ctx, s->kernels, s->B, size, P - unseen, (recur__matrix){ step->s + unseen, P },
+                           (recur__matrix){ p->U + ((f->h_first + i) * H + j) * P + unseen, P }, init + recur__h_slot(f, i) * H + j, S);
+        }
+}
+
+/* In a stream zoneout leaves its probability of the old state. */
+static void fill_zones(const recur_layer *layer, int64_t B, const rows *to, recur__step *step)
+{
+    const double zoneout[] = { layer->spec.options.zoneout_hidden, layer->spec.options.zoneout_cell };
+    for (int i = 0; i < RECUR__STATES; i++) {
+        for (int64_t e = 0; to->zone[i] && e < B * step->H; e++) to->zone[i][e] = (float)zoneout[i];
+        step->zone[i] = to->zone[i];
+    }
 }
 
 static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t l, const float *x, const int32_t *ids, float *h, float *c,
-                       float *y, float *scratch)
+                       const rows *to)
 {
     const recur__cell *cell = layer->spec.cell;
-    const int64_t H = layer->spec.hidden_size, S = cell->slots * H;
+    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), S = cell->slots * H;
     const recur__prepared *prepared = layer->prepared ? (const recur__prepared *)layer->prepared + l : NULL;
-    const bool rows = ids || !prepared;
-    const recur__weights p = rows ? recur__weights_of(layer, layer->params, l, 0) : (recur__weights){ .in = l == 0 ? layer->input_size : H };
-    float *init = scratch;
-    if (rows) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, init);
-    recur__step step = { .rows = s->B, .H = H, .alone = s->B == 1, .init = rows ? init : prepared->bias, .ld_init = rows ? S : 0, .x = x, .ldx = p.in,
-                         .in = rows ? 0 : p.in, .lds = H, .h = h, .c = c, .ldh = H, .y = y, .c_after = c, .ldy = H };
-    if (cell->phases > 1) {
-        step.slots = scratch + s->B * S;
-        step.u = scratch + s->B * 2 * S;
+    const bool formed = layer->spec.formed, by_row = ids || !prepared;
+    const recur__weights p = by_row || cell->own[0].vectors || P < H ? recur__weights_of(layer, layer->params, l, 0) : (recur__weights){ .in = l == 0 ? layer->input_size : P };
+    float *y = to->y[l % 2];
+    if (by_row) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, to->init);
+    recur__step step = { .rows = s->B, .H = H, .K = P, .alone = s->B == 1, .form = formed ? &layer->spec.form : NULL, .own = p.own,
+                         .init = by_row ? to->init : prepared->bias, .ld_init = by_row ? S : 0, .x = x, .ldx = p.in, .in = by_row ? 0 : p.in, .lds = P,
+                         .h = h, .c = c, .ldh = P, .slots = to->slots, .u = to->u, .y = y, .c_after = c, .ldy = P };
+    if (formed) fill_zones(layer, s->B, to, &step);
+    if (layer->spec.form.modules) {
+        step.own = prepared ? prepared->period : to->period;
+        if (!prepared) recur__fill_periods(layer, to->period);
     }
+    if (P < H) step.h = step.y = to->u, step.ldh = step.ldy = H; /* the equations do not look at h */
     for (int i = 0; i < cell->phases; i++) {
         step.s = i == 0 ? h : step.u;
         if (prepared) {
             step.W = prepared->panels.W[i];
             step.U = prepared->panels.U[i];
-        } else multiply_state(s, &p, &cell->phase[i], S, &step, init);
+        } else multiply_state(layer, s, &p, &cell->phase[i], &step, to->init);
         cell->forward[i](&step);
     }
+    if (P == H) return;
+    memset(y, 0, (size_t)(s->B * P) * sizeof *y);
+    recur__gemm_nt(s->ctx, s->kernels, s->B, P, H, (recur__matrix){ to->u, H }, (recur__matrix){ p.project, H }, y, P);
 }
 
 void recur__recurrent_step(const recur_layer *layer, const recur__stream *s)
 {
-    const int64_t H = layer->spec.hidden_size, L = layer->spec.num_layers, BH = s->B * H;
+    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), L = layer->spec.num_layers, BP = s->B * P;
     const float *x = s->x;
+    rows to;
+    lay_out(layer, s->B, s->scratch, &to);
     for (int64_t l = 0; l < L; l++) {
-        float *h = s->state + l * BH, *c = layer->spec.cell->states > 1 ? s->state + (L + l) * BH : NULL, *y = s->scratch + l % 2 * BH;
-        step_layer(layer, s, l, x, l == 0 ? s->ids : NULL, h, c, y, s->scratch + 2 * BH);
-        memcpy(h, y, (size_t)BH * sizeof *h);
-        x = y;
+        float *h = s->state + l * BP, *c = layer->spec.cell->states > 1 ? s->state + L * BP + l * s->B * H : NULL;
+        step_layer(layer, s, l, x, l == 0 ? s->ids : NULL, h, c, &to);
+        x = to.y[l % 2];
+        memcpy(h, x, (size_t)BP * sizeof *h);
     }
-    if (s->y) memcpy(s->y, x, (size_t)BH * sizeof *x);
+    if (s->y) memcpy(s->y, x, (size_t)BP * sizeof *x);
 }

@@ -16,6 +16,14 @@ static int64_t step_floats(const recur_layer *layer, int64_t B)
     return most;
 }
 
+/* Layers times directions of a recurrent part. */
+static int64_t lines_of(const recur_layer *node)
+{
+    int64_t widths = 0;
+    for (int64_t s = 0; s < node->states; s++) widths += node->ops->state_width(node, s);
+    return node->state_floats / widths;
+}
+
 typedef struct builder {
     recur__carver carver;
     recur_tensor *table;
@@ -39,7 +47,7 @@ static void lay_out_tensors(builder *b, const recur_layer *layer, const recur_la
     }
     for (int64_t s = 0; s < node->states && node->parts == 0; s++) {
         char *name = recur__carve(&b->carver, (int64_t)path_length + 2, 1);
-        const int64_t H = node->spec.hidden_size, LD = node->state_floats / (node->states * H);
+        const int64_t H = node->ops->state_width(node, s), LD = lines_of(node);
         if (name) {
             if (path_length) memcpy(name, path, path_length);
             name[path_length] = "hc"[s];
@@ -57,6 +65,7 @@ static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
     recur__carve(&b->carver, 1, sizeof *state); /* the handle itself is where the memory begins */
     state->values = recur__carve(&b->carver, recur__times(layer->state_floats, b->batch), sizeof(float));
     state->scratch = recur__carve(&b->carver, state->scratch_floats, sizeof(float));
+    state->fresh = recur__carve(&b->carver, b->batch, sizeof(bool));
     state->tensor = b->table = recur__carve(&b->carver, layer->states, sizeof(recur_tensor));
     lay_out_tensors(b, layer, layer, "", 0);
 }
@@ -83,6 +92,7 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     state.tensors = b.tensors;
     state.count = b.floats;
     if (state.count) memset(state.values, 0, (size_t)state.count * sizeof *state.values);
+    for (int64_t i = 0; i < batch; i++) state.fresh[i] = true;
     *out = memcpy(memory, &state, sizeof state);
     return RECUR_OK;
 }
@@ -102,6 +112,7 @@ recur_status recur_state_reset(recur_state *state, int64_t sequence)
     RECUR__NOT_NULL(state);
     if (sequence < -1 || sequence >= state->batch)
         return recur__fail(RECUR_E_ARGUMENT, "sequence %lld of a state for batch %lld", (long long)sequence, (long long)state->batch);
+    for (int64_t b = 0; b < state->batch; b++) state->fresh[b] |= sequence < 0 || b == sequence;
     if (sequence < 0) {
         if (state->count) memset(state->values, 0, (size_t)state->count * sizeof *state->values);
         return RECUR_OK;
@@ -126,6 +137,7 @@ recur_status recur_state_copy(recur_state *to, const recur_state *from)
                            (long long)from->batch, (long long)from->tensors, (long long)from->count, (long long)to->batch,
                            (long long)to->tensors, (long long)to->count);
     if (to->count) memmove(to->values, from->values, (size_t)to->count * sizeof *to->values);
+    memmove(to->fresh, from->fresh, (size_t)to->batch * sizeof *to->fresh);
     return RECUR_OK;
 }
 
@@ -151,6 +163,7 @@ recur_status recur_state_write(recur_state *state, int64_t offset, int64_t count
     RECUR__NOT_NULL(from);
     RECUR__TRY(check_range(state, offset, count));
     if (count) memcpy(state->values + offset, from, (size_t)count * sizeof *from);
+    recur__state_leave(state, NULL);
     return RECUR_OK;
 }
 
@@ -167,6 +180,36 @@ recur_status recur_state_tensor(const recur_state *state, int64_t index, recur_t
     return recur__give("recur_tensor", &state->tensor[index], out, sizeof(recur_tensor), sizeof(recur_tensor));
 }
 
+/* ---- the learned start -------------------------------------------------------------------------- */
+
+/* Fresh sequences of one node and its parts, whose values begin here; returns where those of the next one begin. */
+static float *start(const recur_state *state, const recur_layer *node, float *values)
+{
+    for (int64_t i = 0; i < node->parts; i++) values = start(state, node->part[i], values);
+    const int64_t lines = node->parts == 0 && node->states ? lines_of(node) : 0;
+    for (int64_t s = 0; s < node->states && lines; s++) {
+        const int64_t width = node->ops->state_width(node, s);
+        for (int64_t ld = 0; ld < lines; ld++) {
+            const float *learned = node->starts ? node->ops->state_start(node, s, ld) : NULL;
+            for (int64_t b = 0; b < state->batch; b++, values += width)
+                if (learned && state->fresh[b]) memcpy(values, learned, (size_t)width * sizeof *values);
+        }
+    }
+    return values;
+}
+
+void recur__state_start(recur_state *state, const recur_layer *layer)
+{
+    bool any = false;
+    for (int64_t b = 0; b < state->batch; b++) any |= state->fresh[b];
+    if (any) start(state, layer, state->values);
+}
+
+void recur__state_leave(recur_state *state, const recur_packed *packed)
+{
+    for (int64_t b = 0; b < state->batch; b++) state->fresh[b] &= packed && packed->lengths && packed->lengths[b] == 0;
+}
+
 /* ---- fit ---------------------------------------------------------------------------------------- */
 
 /* Compares the tensors from *at on with those of a node. */
@@ -175,8 +218,7 @@ static bool fits(const recur_state *state, const recur_layer *node, int64_t *at)
     for (int64_t i = 0; i < node->parts; i++)
         if (!fits(state, node->part[i], at)) return false;
     for (int64_t s = 0; s < node->states && node->parts == 0; s++, ++*at) {
-        const int64_t H = node->spec.hidden_size;
-        if (*at >= state->tensors || state->tensor[*at].dim[2] != H || state->tensor[*at].dim[0] * node->states * H != node->state_floats)
+        if (*at >= state->tensors || state->tensor[*at].dim[2] != node->ops->state_width(node, s) || state->tensor[*at].dim[0] != lines_of(node))
             return false;
     }
     return true;

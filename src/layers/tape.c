@@ -230,7 +230,8 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, cons
     recur__room room = { 0 };
     for (int i = 0; i < 4; i++) { /* rows and ids, recorded and not */
         room.keep.used = 0;
-        const recur__shape shape = { .packed = packed, .ids = i & 1, .record = i & 2 && passes > 0, .dropout = true };
+        const recur__shape shape = { .packed = packed, .ids = i & 1, .record = i & 2 && passes > 0, .dropout = true,
+                                      .trace = i & 2 && tape->tracer.function };
         recur__measure(layer, &shape, &room);
     }
     const int64_t all = recur__times(passes, record_bytes(room.keep.used) > INT64_MAX ? -1 : (int64_t)record_bytes(room.keep.used));

@@ -1,0 +1,98 @@
+/* lstm_norm.c - LSTM with the summed inputs of each gate, and what h sees of c, normalised over the units; Ba, Kiros, Hinton 2016.
+ * Own: γ and β of i, f, g, o and c.
+ *
+ *   i = σ(LN_i(W_i x + U_i h + b_i))  f, o likewise  g = tanh(LN_g(...))
+ *   c' = f c + i g                    h' = o tanh(LN_c(c'))
+ *
+ * backward: y = tanh(q), q = LN_c(c'): dq = dh' o (1-y²), through LN_c to dc', then as in lstm.c, each da through its LN. */
+#include "cells/norm.h"
+
+enum { SLOTS = 4, STATES = 2, NORMS = 5 };
+
+static void forward_row(const recur__step *a, int64_t r)
+{
+    const int64_t H = a->H;
+    const norm_row w = norm_row_of(SLOTS, NORMS, H, a->slots + r * SLOTS * H, a->own);
+    float *c = a->c_after + r * H;
+    for (int64_t j = 0; j < H; j += VW) {
+        const vf i = gate(a->form, slot_of(&w, 0, j)), f = gate(a->form, slot_of(&w, 1, j)), g = candidate(a->form, slot_of(&w, 2, j));
+        put(c + j, 0, f * load_part(a->c + r * H + j, H - j) + i * g, H - j);
+    }
+    const norm s = norm_of(H, c);
+    for (int64_t j = 0; j < H; j += VW) {
+        const vf o = gate(a->form, slot_of(&w, 3, j)), q = normalised(s, c, w.gain + 4 * H, w.bias + 4 * H, j, H - j);
+        put(a->y + r * a->ldy + j, 0, o * output(a->form, q), H - j);
+    }
+}
+
+/* dh becomes what comes to c' through h'; da_o goes to its place. */
+static void through_output(const recur__step_backward *a, const norm_row *w, const float *c, float *dh, float *da_o)
+{
+    const int64_t H = a->H;
+    const norm s = norm_of(H, c);
+    for (int64_t j = 0; j < H; j += VW) {
+        const int64_t n = H - j;
+        const vf o = gate(a->form, slot_of(w, 3, j)), d = load_part(dh + j, n);
+        const vf y = output(a->form, normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
+        put(da_o + j, 0, d * y * gate_slope(a->form, o), n);
+        put(dh + j, 0, d * o * output_slope(a->form, y), n);
+    }
+    norm_backward(H, s, c, w->gain + 4 * H, dh, dh, a->down ? a->down + 4 * H : NULL, a->down ? a->down + (NORMS + 4) * H : NULL);
+}
+
+static void backward_row(const recur__step_backward *a, int64_t r)
+{
+    const int64_t H = a->H;
+    const norm_row w = norm_row_of(SLOTS, NORMS, H, a->slots + r * SLOTS * H, a->own);
+    float *dh = a->dh + r * H, *dc = a->dc + r * H, *dp = a->room;
+    through_output(a, &w, a->c_after + r * H, dh, dp + 3 * H);
+    for (int64_t j = 0; j < H; j += VW) {
+        const int64_t n = H - j;
+        const vf i = gate(a->form, slot_of(&w, 0, j)), f = gate(a->form, slot_of(&w, 1, j)), g = candidate(a->form, slot_of(&w, 2, j));
+        const vf d = load_part(dc + j, n) + load_part(dh + j, n);
+        put(dp + j, 0, d * g * gate_slope(a->form, i), n);
+        put(dp + H + j, 0, d * load_part(a->c + r * H + j, n) * gate_slope(a->form, f), n);
+        put(dp + 2 * H + j, 0, d * i * candidate_slope(a->form, g), n);
+        put(dc + j, 0, d * f, n);
+    }
+    norm_row_backward(&w, dp, a->slots + r * SLOTS * H, a->down, a->down ? a->down + NORMS * H : NULL);
+    memset(dh, 0, (size_t)H * sizeof *dh);
+}
+
+#define PHASE { .first_slot = 0, .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 }
+
+static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
+
+APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
+
+static void forward_step(const recur__step *step)
+{
+    drive_forward((recur__phase)PHASE, step, finish);
+    for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
+}
+
+static void backward_step(const recur__step_backward *step)
+{
+    drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back);
+    for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
+}
+
+const recur__cell RECUR__PER_ISA(lstm_norm) = {
+    .kind = RECUR_CELL_LSTM_NORM,
+    .name = "lstm_norm",
+    .gates = 4,
+    .slots = SLOTS,
+    .states = STATES,
+    .phases = 1,
+    .forget_gate = 1,
+    .needs_slots = true,
+    .needs_form = true,
+    .activation = RECUR_ACTIVATION_TANH,
+    .own = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
+    .width = VW,
+    .wide = WIDE,
+    .phase = { PHASE },
+    .forward = { forward_step },
+    .backward = { backward_step },
+};

@@ -1,0 +1,66 @@
+/* rnn_norm.c - h' = tanh(LN(W x + b_ih + U h + b_hh)); Ba, Kiros, Hinton 2016. Own: γ, β.
+ *
+ * backward: dp = dh' (1 - h'²), then through LN: norm.h. */
+#include "cells/norm.h"
+
+enum { SLOTS = 1, STATES = 1, NORMS = 1 };
+
+static void forward_row(const recur__step *a, int64_t r)
+{
+    const int64_t H = a->H;
+    const float *k = a->slots + r * H;
+    const norm s = norm_of(H, k);
+    for (int64_t j = 0; j < H; j += VW) put(a->y + r * a->ldy + j, 0, candidate(a->form, normalised(s, k, a->own, a->own + H, j, H - j)), H - j);
+}
+
+static void backward_row(const recur__step_backward *a, int64_t r)
+{
+    const int64_t H = a->H;
+    float *k = a->slots + r * H, *dh = a->dh + r * H, *down = a->down;
+    const norm s = norm_of(H, k);
+    for (int64_t j = 0; j < H; j += VW) {
+        const int64_t n = H - j;
+        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n));
+        put(a->room + j, 0, load_part(dh + j, n) * candidate_slope(a->form, h), n);
+    }
+    norm_backward(H, s, k, a->own, a->room, k, down, down ? down + H : NULL);
+    memset(dh, 0, (size_t)H * sizeof *dh);
+}
+
+#define PHASE { .first_slot = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 }
+
+static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
+
+APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
+APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
+
+static void forward_step(const recur__step *step)
+{
+    drive_forward((recur__phase)PHASE, step, finish);
+    for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
+}
+
+static void backward_step(const recur__step_backward *step)
+{
+    drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back);
+    for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
+}
+
+const recur__cell RECUR__PER_ISA(rnn_norm) = {
+    .kind = RECUR_CELL_RNN_NORM,
+    .name = "rnn_norm",
+    .gates = 1,
+    .slots = SLOTS,
+    .states = STATES,
+    .phases = 1,
+    .forget_gate = -1,
+    .needs_slots = true,
+    .needs_form = true,
+    .activation = RECUR_ACTIVATION_TANH,
+    .own = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
+    .width = VW,
+    .wide = WIDE,
+    .phase = { PHASE },
+    .forward = { forward_step },
+    .backward = { backward_step },
+};

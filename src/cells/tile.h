@@ -1,0 +1,232 @@
+/* tile.h - the equations of a cell over a tile of finished products, one vector of units at a time:
+ *
+ *   forward(f, e, k, s, u)      k[SLOTS] pre-activations in, what backward needs out; s[STATES] state before in, after out; u out or in
+ *   backward(f, e, de, k, p, c, d, du)
+ *                               k[SLOTS] as forward left them in, gradients out; p[STATES] state before, c after; d[STATES] gradients
+ *                               of the state after in, before out; du in
+ *
+ * f is the form of the layer, or NULL: form.h; e are the kind's own parameters, de their gradients, which add up. What options do
+ * around the equations (zoneout, masks, a trace) is done here, for every kind alike. */
+#ifndef RECUR__TILE_H
+#define RECUR__TILE_H
+
+#include "cells/form.h"
+
+enum { MOST_SLOTS = 4, MOST_OWN = 3, WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4, ACCUMULATORS = 4 };
+/* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers. */
+enum { MOST_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon ? 7 : 3 };
+
+#if RECUR__SET == RECUR__IS_ref
+typedef double va;
+#else
+typedef vf va; /* an accumulator */
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* equations take what any kind needs */
+
+typedef void forward_part(const recur__form *f, const vf *e, vf *k, vf *s, vf *u);
+typedef void backward_part(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du);
+
+/* A tile after its products: rows of ACCUMULATORS vectors. */
+typedef struct tile {
+    float number[MOST_ROWS][ACCUMULATORS * VW];
+    int64_t row, unit; /* where it lies */
+    int rows, vectors; /* of units */
+} tile;
+
+/* The equations over a whole tile: functions of their own, or compilers keep constants in the registers of the products. */
+#define APART static __attribute__((noinline))
+typedef void forward_finish(const recur__step *a, const tile *t);
+typedef void backward_finish(const recur__step_backward *a, const tile *t);
+
+/* What is fixed at compile time for one phase of one cell. */
+typedef struct shape {
+    recur__phase phase;
+    int slots, states, own; /* own: vectors of the kind's own parameters */
+    bool last;   /* this phase gives h; in backward it takes dh */
+    bool two;    /* the cell has two phases */
+} shape;
+
+/* The first n lanes of a vector; or, with n = QUADS, as many rows of 4 units as fill it, `stride` floats apart. */
+enum { QUADS = -1, ROWS_OF_QUADS = VW / 4 };
+
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf load_quads(const float *p, int64_t stride)
+{
+    const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+    const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
+    return (vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    _mm_storeu_ps(p, _mm512_castps512_ps128((__m512)v));
+    _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps((__m512)v, 1));
+    _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
+    _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
+}
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE vf load_quads(const float *p, int64_t stride)
+{
+    return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
+    _mm_storeu_ps(p + stride, _mm256_extractf128_ps((__m256)v, 1));
+}
+#else /* 4 units fill a vector, or more */
+INLINE vf load_quads(const float *p, int64_t stride)
+{
+    (void)stride;
+    return v_load(p);
+}
+INLINE void store_quads(float *p, int64_t stride, vf v)
+{
+    (void)stride;
+    v_store(p, v);
+}
+#endif
+
+INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
+INLINE vf fetch(const float *p, int64_t stride, int64_t n) { return n == QUADS ? load_quads(p, stride) : load_part(p, n); }
+INLINE void put(float *p, int64_t stride, vf v, int64_t n)
+{
+    if (n == QUADS) store_quads(p, stride, v);
+    else if (n >= VW) v_store(p, v);
+    else v_store_n(p, v, n);
+}
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* What a unit has of its own parameters: the same for all rows. */
+INLINE void fetch_own(int own, const float *from, int64_t H, int64_t n, vf *e)
+{
+    UNROLL for (int i = 0; i < own; i++) e[i] = fetch(from + i * H, 0, n);
+}
+
+/* to[0..n) += v; of rows of 4 units all rows */
+INLINE void add_to(float *to, vf v, int64_t n)
+{
+    float lanes[VW];
+    v_store(lanes, v);
+    for (int64_t i = 0; i < (n == QUADS || n > VW ? VW : n); i++) to[n == QUADS ? i % 4 : i] += lanes[i];
+}
+
+/* ---- forward ------------------------------------------------------------------------------------ */
+
+/* Zoneout: a share of the old state stays. */
+INLINE void keep_zone(const recur__step *a, int states, int64_t at, int64_t n, const vf *old, vf *s)
+{
+    UNROLL for (int i = 0; i < states; i++)
+        if (a->zone[i]) s[i] += fetch(a->zone[i] + at, a->H, n) * (old[i] - s[i]);
+}
+
+INLINE void finish_units(const shape sh, const recur__step *a, const recur__form *f, forward_part *part, const float *sums, int64_t r,
+                         int64_t j, int64_t n)
+{
+    const int64_t H = a->H, SH = sh.slots * H;
+    float *row = a->slots ? a->slots + r * SH + j : NULL;
+    vf k[MOST_SLOTS], s[RECUR__STATES], old[RECUR__STATES], e[MOST_OWN], u = v_set(0);
+    UNROLL for (int i = 0; i < sh.slots; i++) {
+        const int own = i - sh.phase.first_slot;
+        if (own < 0 || own >= sh.phase.accumulators) k[i] = fetch(row + i * H, SH, n);
+        else k[i] = n == QUADS ? load_quads(sums + own * VW, ACCUMULATORS * VW) : v_load(sums + own * VW);
+    }
+    fetch_own(sh.own, a->own + j, H, n, e);
+    old[0] = s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
+    if (sh.states > 1) old[1] = s[1] = fetch(a->c + r * H + j, H, n);
+    part(f, e, k, s, &u);
+    if (f && sh.last) keep_zone(a, sh.states, r * H + j, n, old, s);
+    if (row)
+        UNROLL for (int i = 0; i < sh.slots; i++) put(row + i * H, SH, k[i], n);
+    if (sh.two && !sh.last) put(a->u + r * H + j, H, u, n);
+    if (!sh.last) return;
+    put(a->y + r * a->ldy + j, a->ldy, s[0], n);
+    if (sh.states > 1) put(a->c_after + r * H + j, H, s[1], n);
+}
+
+/* Rows of 4 units share a vector; else one row has it for itself. */
+INLINE void finish_forward(const shape sh, const recur__step *a, const recur__form *f, forward_part *part, const tile *t)
+{
+    int r = 0;
+    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
+        finish_units(sh, a, f, part, t->number[r], t->row + r, 0, QUADS);
+    for (; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const int64_t j = t->unit + v * VW, left = a->H - j;
+            if (left >= VW) finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
+            else finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
+        }
+}
+
+/* ---- backward ----------------------------------------------------------------------------------- */
+
+/* What came back through U, where h had a mask on its way: through it again. Of two phases the first has the mask on h itself. */
+INLINE void unmask(const shape sh, vf mask, vf *in, vf *p)
+{
+    if (sh.last) *in *= mask;
+    else p[0] *= mask;
+}
+
+INLINE void finish_units_backward(const shape sh, const recur__step_backward *a, const recur__form *f, backward_part *part, const float *came,
+                                  int64_t r, int64_t j, int64_t n)
+{
+    const int64_t H = a->H, SH = sh.slots * H, at = r * H + j;
+    float *row = a->slots + r * SH + j;
+    vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], stays[RECUR__STATES], e[MOST_OWN], de[MOST_OWN], c = v_set(0);
+    vf in = n == QUADS ? load_quads(came, ACCUMULATORS * VW) : v_load(came);
+    const bool masked = f && a->mask;
+    const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
+    UNROLL for (int i = 0; i < sh.slots; i++) k[i] = fetch(row + i * H, SH, n);
+    fetch_own(sh.own, a->own + j, H, n, e);
+    p[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
+    if (masked) unmask(sh, mask, &in, p);
+    d[0] = fetch(a->dh + at, H, n);
+    if (sh.last) {
+        d[0] += in;
+        if (a->dy) d[0] += fetch(a->dy + r * a->lddy + j, a->lddy, n);
+        if (f && a->total) put(a->total + at, H, d[0], n);
+    }
+    if (sh.states > 1) {
+        p[1] = fetch(a->c + at, H, n);
+        c = fetch(a->c_after + at, H, n);
+        d[1] = fetch(a->dc + at, H, n);
+    }
+    const bool zoned = f && sh.last && (a->zone[0] || a->zone[1]);
+    if (zoned)
+        UNROLL for (int i = 0; i < sh.states; i++) {
+            stays[i] = a->zone[i] ? fetch(a->zone[i] + at, H, n) * d[i] : v_set(0);
+            d[i] -= stays[i];
+        }
+    const vf before = d[0];
+    if (masked && !sh.last) d[0] = v_set(0);
+    UNROLL for (int i = 0; i < sh.own; i++) de[i] = v_set(0);
+    part(f, e, de, k, p, c, d, &in);
+    if (masked && !sh.last) d[0] = before + d[0] * mask;
+    if (zoned)
+        UNROLL for (int i = 0; i < sh.states; i++) d[i] += stays[i];
+    UNROLL for (int i = 0; i < sh.slots; i++) put(row + i * H, SH, k[i], n);
+    put(a->dh + at, H, d[0], n);
+    if (sh.states > 1) put(a->dc + at, H, d[1], n);
+    UNROLL for (int i = 0; i < sh.own; i++)
+        if (a->down) add_to(a->down + i * H + j, de[i], n);
+}
+
+INLINE void finish_backward(const shape sh, const recur__step_backward *a, const recur__form *f, backward_part *part, const tile *t)
+{
+    int r = 0;
+    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
+        finish_units_backward(sh, a, f, part, t->number[r], t->row + r, 0, QUADS);
+    for (; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const int64_t j = t->unit + v * VW, left = a->H - j;
+            if (left >= VW) finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
+            else finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
+        }
+}
+
+#endif
