@@ -35,10 +35,11 @@ static recur_layer *linear(recur_context *ctx, int64_t in, int64_t out)
     return layer;
 }
 
-static recur_layer *model(recur_context *ctx, int cell)
+static recur_layer *model(recur_context *ctx, const kind_row *kind)
 {
     const char *const names[] = { "rnn", "fc" };
-    recur_layer *parts[] = { recurrent(ctx, cell, 3, 4, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0), linear(ctx, 8, 2) };
+    recur_layer *rnn = recurrent_of(ctx, kind, 3, 4, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    recur_layer *parts[] = { rnn, linear(ctx, info_of(rnn, -1).output_size, 2) };
     return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, names, parts);
 }
 
@@ -51,7 +52,7 @@ static void layers_come_back(void **state)
     for (int k = 0; k < COUNT(KINDS); k++) {
         trying("%s", KINDS[k].name);
         dice((uint64_t)k);
-        recur_layer *from = model(ctx, KINDS[k].cell), *to = model(ctx, KINDS[k].cell);
+        recur_layer *from = model(ctx, &KINDS[k]), *to = model(ctx, &KINDS[k]);
         const int64_t count = recur_layer_count(from);
         randomize(from, 1);
         recur_layer_params(from)[count - 1] = NAN;
@@ -61,7 +62,7 @@ static void layers_come_back(void **state)
         file = again(ctx, file);
         recur_tensor t = { .size = sizeof t };
         OK(recur_file_find(file, "rnn.weight_ih_l1_reverse", &t));
-        assert_int_equal(t.dim[1], 8);
+        assert_int_equal(t.dim[1], info_of(from, 0).output_size);
         OK(recur_layer_load(to, file, ""));
         check_same("parameters", count, recur_layer_params(to), recur_layer_params(from));
         OK(recur_file_all_used(file));
@@ -75,7 +76,8 @@ static void layers_come_back(void **state)
 static void prefixes(void **state)
 {
     (void)state;
-    recur_layer *a = linear(NULL, 2, 3), *b = linear(NULL, 2, 3), *net = model(NULL, RECUR_CELL_GRU), *rnn = NULL;
+    recur_layer *a = linear(NULL, 2, 3), *b = linear(NULL, 2, 3), *net = model(NULL, &KINDS[RECUR_CELL_GRU - 1]),
+                *rnn = NULL;
     randomize(a, 1);
     randomize(net, 1);
     recur_file *file = new_file(NULL);
@@ -304,7 +306,7 @@ static void states_come_back(void **state)
 {
     (void)state;
     recur_context *ctx = reference_context();
-    recur_layer *net = model(ctx, RECUR_CELL_LSTM), *small = recurrent(ctx, RECUR_CELL_LSTM, 3, 4, 1, 0, 0);
+    recur_layer *net = model(ctx, &KINDS[RECUR_CELL_LSTM - 1]), *small = recurrent(ctx, RECUR_CELL_LSTM, 3, 4, 1, 0, 0);
     recur_state *from = NULL, *to = NULL, *wide = NULL, *other = NULL;
     OK(recur_state_create(net, 3, &from));
     OK(recur_state_create(net, 3, &to));
@@ -369,7 +371,8 @@ static void no_memory(void **state)
     (void)state;
     counter c;
     recur_context *ctx = counting_context(&c, RECUR_ISA_REF);
-    owners o = { .layer = model(ctx, RECUR_CELL_LSTM), .adam = optimizer(ctx, RECUR_OPTIMIZER_ADAM, 0, 0, 10) };
+    owners o = { .layer = model(ctx, &KINDS[RECUR_CELL_LSTM - 1]),
+                 .adam = optimizer(ctx, RECUR_OPTIMIZER_ADAM, 0, 0, 10) };
     OK(recur_state_create(o.layer, 2, &o.state));
     for (int which = 0; which < 3; which++) {
         recur_file *file = new_file(ctx);

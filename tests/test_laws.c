@@ -6,7 +6,8 @@ typedef struct subject {
     recur_context *ctx;
     const kind_row *kind;
     recur_layer *layer;
-    int64_t I, H, L, D, O, B, N, T, S, lengths[8];
+    state_shape shape;
+    int64_t I, H, O, B, N, T, S, lengths[8];
     float *x, *dy, *s0, *dsn;
 } subject;
 
@@ -14,21 +15,22 @@ enum { INPUT = 5, HIDDEN = 7 };
 
 static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t B, const int64_t *lengths)
 {
-    subject q = { .ctx = ctx, .kind = &KINDS[k], .I = INPUT, .H = HIDDEN, .L = L, .B = B };
+    subject q = { .ctx = ctx, .kind = &KINDS[k], .I = INPUT, .H = HIDDEN, .B = B };
+    const recur_recurrent_options options = options_of(q.kind, q.I, q.H, L, direction, 0);
     trying("%s %s", recur_context_isa(ctx), q.kind->name);
-    q.D = direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-    q.O = q.D * q.H;
-    q.layer = recurrent(ctx, q.kind->cell, q.I, q.H, L, direction, 0);
+    OK(recur_recurrent_create(ctx, &options, &q.layer));
     randomize(q.layer, 0.5);
+    q.shape = shape_of(&options, B);
+    q.O = q.shape.width * (direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1);
+    q.S = q.shape.floats;
     for (int64_t b = 0; b < B; b++) {
         q.lengths[b] = lengths[b];
         q.N += lengths[b];
         if (lengths[b] > q.T) q.T = lengths[b];
     }
-    q.S = q.kind->states * L * q.D * B * q.H;
     q.x = randoms(q.N * q.I, 1);
     q.dy = randoms(q.N * q.O, 1);
-    q.s0 = randoms(q.S, 1);
+    q.s0 = random_state(&options, B, 1);
     q.dsn = randoms(q.S, 1);
     return q;
 }
@@ -42,7 +44,8 @@ static run play(const subject *q, const recur_layer *layer, int64_t B, const int
               .x = packed_of(packed, RECUR_LAYOUT_JOINED, q->I, x),
               .s0 = s0,
               .dy = packed_of(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, dy),
-              .dsn = dsn };
+              .dsn = dsn,
+              .mode = RECUR_TAPE_SENSITIVE };
     run_both(q->ctx, layer, &r);
     r.y = unpacked(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, r.y);
     r.dx = unpacked(packed, RECUR_LAYOUT_JOINED, q->I, r.dx);
@@ -52,12 +55,24 @@ static run play(const subject *q, const recur_layer *layer, int64_t B, const int
 
 static run play_all(const subject *q) { return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn); }
 
-/* Sequence b of a state [blocks][B][H]; and back. */
-static float *slice(const subject *q, const float *state, int64_t B, int64_t b)
+/* Where the row of sequence b in block m of a state lies; its width. Blocks of h come first. */
+static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t *width)
 {
-    const int64_t blocks = q->S / (q->B * q->H);
-    float *one = floats(blocks * q->H);
-    for (int64_t m = 0; m < blocks; m++) memcpy(one + m * q->H, state + (m * B + b) * q->H, (size_t)q->H * sizeof *one);
+    const int64_t blocks = q->shape.blocks, R = q->shape.width;
+    *width = m < blocks ? R : q->H;
+    return m < blocks ? (m * B + b) * R : blocks * B * R + ((m - blocks) * B + b) * q->H;
+}
+
+static int64_t blocks_of(const subject *q) { return q->shape.blocks * (q->S > q->shape.h ? 2 : 1); }
+
+/* Sequence b of a state, as the state of one. */
+static float *slice(const subject *q, const float *state, int64_t b)
+{
+    float *one = floats(q->S / q->B);
+    for (int64_t m = 0, width; m < blocks_of(q); m++) {
+        const int64_t from = row_at(q, q->B, m, b, &width);
+        memcpy(one + row_at(q, 1, m, 0, &width), state + from, (size_t)width * sizeof *one);
+    }
     return one;
 }
 
@@ -98,18 +113,18 @@ static void each_alone(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run all = play_all(&q);
-    const int64_t P = recur_layer_count(q.layer), blocks = q.S / (q.B * q.H);
+    const int64_t P = recur_layer_count(q.layer), one_state = q.S / q.B;
     double *sum = doubles(P);
     for (int64_t b = 0, first = 0; b < q.B; first += q.lengths[b++]) {
         const int64_t n = q.lengths[b];
-        const run one = play(&q, q.layer, 1, &n, q.x + first * q.I, slice(&q, q.s0, q.B, b), q.dy + first * q.O,
-                             slice(&q, q.dsn, q.B, b));
+        const run one = play(&q, q.layer, 1, &n, q.x + first * q.I, slice(&q, q.s0, b), q.dy + first * q.O,
+                             slice(&q, q.dsn, b));
         check_near("y", n * q.O, all.y + first * q.O, one.y, OUTPUTS);
         check_near("dx", n * q.I, all.dx + first * q.I, one.dx, GRADIENTS);
-        check_near("final state", blocks * q.H, slice(&q, all.sn, q.B, b), one.sn, OUTPUTS);
-        check_near("grad of state", blocks * q.H, slice(&q, all.ds0, q.B, b), one.ds0, GRADIENTS);
-        if (n == 0) check_same("passed through", blocks * q.H, one.sn, slice(&q, q.s0, q.B, b));
-        if (n == 0) check_same("passed back", blocks * q.H, one.ds0, slice(&q, q.dsn, q.B, b));
+        check_near("final state", one_state, slice(&q, all.sn, b), one.sn, OUTPUTS);
+        check_near("grad of state", one_state, slice(&q, all.ds0, b), one.ds0, GRADIENTS);
+        if (n == 0) check_same("passed through", one_state, one.sn, slice(&q, q.s0, b));
+        if (n == 0) check_same("passed back", one_state, one.ds0, slice(&q, q.dsn, b));
         for (int64_t i = 0; i < P; i++) sum[i] += (double)one.dparams[i];
     }
     check_close("dparams", P, all.dparams, sum, GRADIENTS);
@@ -126,23 +141,23 @@ static void permuted(recur_context *ctx, int k)
     for (int64_t b = 0, at = 0; b < q.B; at += q.lengths[b++]) first[b] = at;
     float *x = floats(q.N * q.I), *dy = floats(q.N * q.O), *s0 = floats(q.S), *dsn = floats(q.S),
           *y = floats(q.N * q.O);
-    const int64_t blocks = q.S / (q.B * q.H);
+    const int64_t one_state = q.S / q.B;
     for (int64_t b = 0; b < q.B; n += lengths[b++]) {
         lengths[b] = q.lengths[from[b]];
         memcpy(x + n * q.I, q.x + first[from[b]] * q.I, (size_t)(lengths[b] * q.I) * sizeof *x);
         memcpy(dy + n * q.O, q.dy + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *dy);
         memcpy(y + n * q.O, all.y + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *y);
-        for (int64_t m = 0; m < blocks; m++) {
-            const int64_t to = (m * q.B + b) * q.H, at = (m * q.B + from[b]) * q.H;
-            memcpy(s0 + to, q.s0 + at, (size_t)q.H * sizeof *s0);
-            memcpy(dsn + to, q.dsn + at, (size_t)q.H * sizeof *dsn);
+        for (int64_t m = 0, width; m < blocks_of(&q); m++) {
+            const int64_t to = row_at(&q, q.B, m, b, &width), at = row_at(&q, q.B, m, from[b], &width);
+            memcpy(s0 + to, q.s0 + at, (size_t)width * sizeof *s0);
+            memcpy(dsn + to, q.dsn + at, (size_t)width * sizeof *dsn);
         }
     }
     const run other = play(&q, q.layer, q.B, lengths, x, s0, dy, dsn);
     check_near("y", q.N * q.O, other.y, y, OUTPUTS);
     check_near("dparams", recur_layer_count(q.layer), other.dparams, all.dparams, GRADIENTS);
     for (int64_t b = 0; b < q.B; b++)
-        check_near("final state", blocks * q.H, slice(&q, other.sn, q.B, b), slice(&q, all.sn, q.B, from[b]), OUTPUTS);
+        check_near("final state", one_state, slice(&q, other.sn, b), slice(&q, all.sn, from[b]), OUTPUTS);
     done(&q);
 }
 
@@ -228,7 +243,7 @@ static void other_way(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
     const run there = play_all(&q);
-    recur_layer *forward = recurrent(ctx, q.kind->cell, q.I, q.H, 1, RECUR_DIRECTION_FORWARD, 0);
+    recur_layer *forward = recurrent_of(ctx, q.kind, q.I, q.H, 1, RECUR_DIRECTION_FORWARD, 0);
     const int64_t P = recur_layer_count(forward);
     assert_int_equal(recur_layer_count(q.layer), P);
     memcpy(recur_layer_params(forward), recur_layer_params(q.layer), (size_t)P * sizeof(float));
@@ -242,35 +257,38 @@ static void other_way(recur_context *ctx, int k)
     done(&q);
 }
 
+/* Direction d of the state of one layer with two: h floats of h, c of c. */
+static float *half_state(const float *both, int d, int64_t h, int64_t c)
+{
+    float *half = floats(h + c);
+    memcpy(half, both + d * h, (size_t)h * sizeof *half);
+    memcpy(half + h, both + 2 * h + d * c, (size_t)c * sizeof *half);
+    return half;
+}
+
 /* A bidirectional layer is a forward half beside a reverse half. */
 static void two_halves(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run both = play_all(&q);
-    const int64_t P = recur_layer_count(q.layer) / 2, block = q.B * q.H, states = q.kind->states;
+    const int64_t P = recur_layer_count(q.layer) / 2, R = q.shape.width, h = q.B * R,
+                  c = q.S / 2 - h; /* floats of half a state */
     double *dx = doubles(q.N * q.I);
     for (int d = 0; d < 2; d++) {
-        recur_layer *half = recurrent(ctx, q.kind->cell, q.I, q.H, 1,
-                                      d ? RECUR_DIRECTION_REVERSE : RECUR_DIRECTION_FORWARD, 0);
+        recur_layer *half = recurrent_of(ctx, q.kind, q.I, q.H, 1,
+                                         d ? RECUR_DIRECTION_REVERSE : RECUR_DIRECTION_FORWARD, 0);
         assert_int_equal(recur_layer_count(half), P);
         memcpy(recur_layer_params(half), recur_layer_params(q.layer) + d * P, (size_t)P * sizeof(float));
-        float *dy = floats(q.N * q.H), *y = floats(q.N * q.H), *s0 = floats(states * block),
-              *dsn = floats(states * block);
+        float *dy = floats(q.N * R), *y = floats(q.N * R);
         for (int64_t row = 0; row < q.N; row++) {
-            memcpy(dy + row * q.H, q.dy + row * q.O + d * q.H, (size_t)q.H * sizeof *dy);
-            memcpy(y + row * q.H, both.y + row * q.O + d * q.H, (size_t)q.H * sizeof *y);
+            memcpy(dy + row * R, q.dy + row * q.O + d * R, (size_t)R * sizeof *dy);
+            memcpy(y + row * R, both.y + row * q.O + d * R, (size_t)R * sizeof *y);
         }
-        for (int64_t m = 0; m < states; m++) {
-            memcpy(s0 + m * block, q.s0 + (2 * m + d) * block, (size_t)block * sizeof *s0);
-            memcpy(dsn + m * block, q.dsn + (2 * m + d) * block, (size_t)block * sizeof *dsn);
-        }
-        const run one = play(&q, half, q.B, q.lengths, q.x, s0, dy, dsn);
-        check_near("y", q.N * q.H, one.y, y, OUTPUTS);
+        const run one = play(&q, half, q.B, q.lengths, q.x, half_state(q.s0, d, h, c), dy, half_state(q.dsn, d, h, c));
+        check_near("y", q.N * R, one.y, y, OUTPUTS);
         check_near("dparams", P, one.dparams, both.dparams + d * P, GRADIENTS);
-        for (int64_t m = 0; m < states; m++) {
-            check_near("final state", block, one.sn + m * block, both.sn + (2 * m + d) * block, OUTPUTS);
-            check_near("grad of state", block, one.ds0 + m * block, both.ds0 + (2 * m + d) * block, GRADIENTS);
-        }
+        check_near("final state", h + c, one.sn, half_state(both.sn, d, h, c), OUTPUTS);
+        check_near("grad of state", h + c, one.ds0, half_state(both.ds0, d, h, c), GRADIENTS);
         for (int64_t i = 0; i < q.N * q.I; i++) dx[i] += (double)one.dx[i];
         recur_layer_release(half);
     }

@@ -224,14 +224,55 @@ static void descriptions(void **unused)
     recur_layer_release(net);
 }
 
-/* A layer can be made again from what it says. */
+static recur_layer *made_like(const recur_layer_info *i)
+{
+    recur_recurrent_options o = { .size = sizeof o,
+                                  .cell = i->variant,
+                                  .input_size = i->input_size,
+                                  .hidden_size = i->hidden_size,
+                                  .num_layers = i->num_layers,
+                                  .projection_size = i->projection_size,
+                                  .direction = i->direction,
+                                  .flags = i->flags,
+                                  .dropout = i->dropout,
+                                  .recurrent_dropout = i->recurrent_dropout,
+                                  .zoneout_hidden = i->zoneout_hidden,
+                                  .zoneout_cell = i->zoneout_cell,
+                                  .cell_clip = i->cell_clip,
+                                  .preactivation_clip = i->preactivation_clip,
+                                  .gate_activation = i->gate_activation,
+                                  .activation = i->activation,
+                                  .output_activation = i->output_activation,
+                                  .modules = i->modules };
+    recur_layer *layer = NULL;
+    memcpy(o.periods, i->periods, sizeof o.periods);
+    OK(recur_recurrent_create(NULL, &o, &layer));
+    return layer;
+}
+
+/* A layer can be made again from what it says, and says what it was told. */
 static void rebuilt(void **unused)
 {
     (void)unused;
     for (int k = 0; k < COUNT(KINDS); k++) {
-        recur_layer *one = recurrent(NULL, KINDS[k].cell, 3, 4, 2, k % 3, k % 2 ? RECUR_LAYER_NO_BIAS : 0);
+        const uint32_t flags = k % 2 ? RECUR_LAYER_NO_BIAS : 0;
+        recur_recurrent_options o = options_of(&KINDS[k], 3, 4, 2, k % 3, flags);
+        o.dropout = 0.25;
+        o.recurrent_dropout = 0.125;
+        trying("%s", KINDS[k].name);
+        recur_layer *one = NULL;
+        OK(recur_recurrent_create(NULL, &o, &one));
         const recur_layer_info i = info_of(one, -1);
-        recur_layer *two = recurrent(NULL, i.variant, i.input_size, i.hidden_size, i.num_layers, i.direction, i.flags);
+        recur_layer *two = made_like(&i);
+        recur_layer_info again = info_of(two, -1);
+        assert_string_equal(again.name, i.name);
+        assert_string_equal(again.type, i.type);
+        again.name = i.name, again.type = i.type;
+        assert_memory_equal(&again, &i, sizeof i);
+        assert_int_equal(i.flags, o.flags);
+        assert_int_equal(i.projection_size, o.projection_size);
+        assert_memory_equal(&i.recurrent_dropout, &o.recurrent_dropout, 5 * sizeof(double));
+        assert_int_equal(i.modules, o.modules);
         assert_int_equal(recur_layer_count(one), recur_layer_count(two));
         for (int64_t t = 0; t < recur_layer_tensors(one); t++) {
             recur_tensor a = { .size = sizeof a }, b = { .size = sizeof b };

@@ -5,22 +5,18 @@ enum { SYMBOLS = 9, B = 6, T = 8 };
 
 static counter count;
 
-/* embedding → two bidirectional LSTM layers with dropout → dropout → last → linear */
-static recur_layer *model(recur_context *ctx, int cell)
+/* embedding → two bidirectional recurrent layers with dropout → dropout → last → linear */
+static recur_layer *model(recur_context *ctx, const kind_row *kind)
 {
-    const recur_recurrent_options options = { .size = sizeof options,
-                                              .cell = cell,
-                                              .input_size = 5,
-                                              .hidden_size = 7,
-                                              .num_layers = 2,
-                                              .direction = RECUR_DIRECTION_BIDIRECTIONAL,
-                                              .dropout = 0.2 };
+    recur_recurrent_options options = options_of(kind, 5, 7, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    const int64_t wide = 2 * shape_of(&options, 1).width;
+    options.dropout = options.recurrent_dropout = 0.2;
     recur_layer *parts[5] = { NULL };
     OK(recur_embedding_create(ctx, SYMBOLS, 5, 0, &parts[0]));
     OK(recur_recurrent_create(ctx, &options, &parts[1]));
-    OK(recur_dropout_create(ctx, 14, 0.2, &parts[2]));
-    OK(recur_last_create(ctx, 14, RECUR_DIRECTION_BIDIRECTIONAL, &parts[3]));
-    OK(recur_linear_create(ctx, 14, 3, 0, &parts[4]));
+    OK(recur_dropout_create(ctx, wide, 0.2, &parts[2]));
+    OK(recur_last_create(ctx, wide, RECUR_DIRECTION_BIDIRECTIONAL, &parts[3]));
+    OK(recur_linear_create(ctx, wide, 3, 0, &parts[4]));
     recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 5,
                              (const char *const[]){ "emb", "rnn", "drop", "last", "fc" }, parts);
     randomize(net, 0.3);
@@ -42,7 +38,7 @@ static void training_after_warm_up(void **unused)
     for (int k = 0; k < COUNT(KINDS); k++) {
         recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
         dice(1);
-        recur_layer *net = model(ctx, KINDS[k].cell);
+        recur_layer *net = model(ctx, &KINDS[k]);
         const int64_t P = recur_layer_count(net);
         recur_packed *packed = layout(ctx, B, NULL, T);
         const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
@@ -88,7 +84,7 @@ static void nothing_after_reserve(void **unused)
     for (int k = 0; k < COUNT(KINDS); k++) {
         recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
         dice(2);
-        recur_layer *net = model(ctx, KINDS[k].cell), *rnn = NULL;
+        recur_layer *net = model(ctx, &KINDS[k]), *rnn = NULL;
         OK(recur_layer_child(net, "rnn", &rnn, NULL));
         const int64_t full[B] = { T, T, T - 1, T, 3, T };
         int64_t lengths[B], rows = 0;
@@ -134,7 +130,7 @@ static void reservations_add_up(void **unused)
     (void)unused;
     recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
     dice(3);
-    recur_layer *net = model(ctx, RECUR_CELL_GRU), *snapshot = NULL;
+    recur_layer *net = model(ctx, &KINDS[RECUR_CELL_GRU - 1]), *snapshot = NULL;
     recur_packed *packed = layout(ctx, B, NULL, T);
     recur_tape *tape = NULL, *scratch = NULL;
     OK(recur_tape_create(ctx, &tape));
@@ -173,7 +169,7 @@ static void steps_never_allocate(void **unused)
         recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
         dice(4);
         trying("%s", KINDS[k].name);
-        recur_layer *layer = recurrent(ctx, KINDS[k].cell, 5, 7, 1, RECUR_DIRECTION_FORWARD, 0), *snapshot = NULL;
+        recur_layer *layer = recurrent_of(ctx, &KINDS[k], 5, 7, 1, RECUR_DIRECTION_FORWARD, 0), *snapshot = NULL;
         randomize(layer, 0.5);
         OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
         recur_cell *cell = NULL, *fast = NULL;
@@ -228,7 +224,7 @@ static void inference_keeps_nothing(void **unused)
 {
     (void)unused;
     recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
-    recur_layer *net = model(ctx, RECUR_CELL_LSTM);
+    recur_layer *net = model(ctx, &KINDS[RECUR_CELL_LSTM - 1]);
     recur_packed *packed = layout(ctx, B, NULL, T);
     float *y = floats(B * 3);
     const size_t before = count.bytes;

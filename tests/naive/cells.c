@@ -1,34 +1,125 @@
-/* cells.c - one step of each recurrence and its derivative.
+/* cells.c - one step of each recurrence, with every option.
  *
- *   RNN    a = W x + b + U h + v                    h' = tanh(a)  or  max(0, a)
+ *   RNN        a = W x + b + U h + v                     h' = tanh(a)  or  max(0, a)
+ *   RNN_NORM   h' = tanh(N(a))                           N(a) = γ (a - μ)/√(σ² + 1e-5) + β over the units
+ *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its counter is not 0 h' = h;
+ *              the counter goes from 0 to the period of m, and then is 0 again
  *
- *   LSTM   a = W x + b + U h + v, four blocks       i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
- *          c' = f c + i g                           h' = o tanh(c')
+ *   LSTM       a = W x + b + U h + v, four blocks        i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
+ *              c' = f c + i g                            h' = o tanh(c')
+ *   PEEPHOLE   ai += pi c   af += pf c   ao += po c'
+ *   COUPLED    i = 1 - f, three blocks
+ *   NORM       ai = Ni(ai) ...                           h' = o tanh(Nc(c'))
+ *   projected  h' = P (o tanh(c'))
  *
- *   GRU    r = σ(Wr x + br + Ur h + vr)             z = σ(Wz x + bz + Uz h + vz)
- *          after:   m = Un h + vn                   n = tanh(Wn x + bn + r m)
- *          before:  m = Un (r h) + vn               n = tanh(Wn x + bn + m)
- *          h' = (1 - z) n + z h
+ *   GRU        r = σ(Wr x + br + Ur h + vr)              z = σ(Wz x + bz + Uz h + vz)
+ *              after:   m = Un h + vn                    n = tanh(Wn x + bn + r m)
+ *              before:  m = Un (r h) + vn                n = tanh(Wn x + bn + m)
+ *              h' = (1 - z) n + z h
+ *   NORM       r = σ(Nr(..))   z = σ(Nz(..))   m = Nm(Un h + vn)   n = tanh(Nn(Wn x + bn) + r m)
  *
- * gates keeps i f g o; r z n m; or a. In backward da is the gradient of what goes into a gate's function. */
+ * What goes into a function is clipped first. Zoneout mixes the new state with the old one. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "naive/naive.h"
-
-static double sigmoid(double a) { return 1 / (1 + exp(-a)); }
 
 int64_t naive_gates(int kind)
 {
     switch (kind) {
     case NAIVE_LSTM:
+    case NAIVE_LSTM_PEEPHOLE:
+    case NAIVE_LSTM_NORM:
         return 4;
     case NAIVE_GRU:
     case NAIVE_GRU_RESET_BEFORE:
+    case NAIVE_GRU_NORM:
+    case NAIVE_LSTM_COUPLED:
         return 3;
     default:
         return 1;
+    }
+}
+
+int64_t naive_norms(int kind)
+{
+    return kind == NAIVE_RNN_NORM ? 1 : kind == NAIVE_LSTM_NORM ? 5 : kind == NAIVE_GRU_NORM ? 4 : 0;
+}
+
+static int is_lstm(int kind)
+{
+    return kind == NAIVE_LSTM || kind == NAIVE_LSTM_PEEPHOLE || kind == NAIVE_LSTM_COUPLED || kind == NAIVE_LSTM_NORM;
+}
+
+static int is_gru(int kind) { return kind == NAIVE_GRU || kind == NAIVE_GRU_RESET_BEFORE || kind == NAIVE_GRU_NORM; }
+
+int naive_has_c(int kind) { return is_lstm(kind) || kind == NAIVE_CLOCKWORK; }
+
+/* ---- functions ---------------------------------------------------------------------------------- */
+
+static void near(const naive_cell *cell, double distance)
+{
+    if (distance != 0 && fabs(distance) < *cell->closest) *cell->closest = fabs(distance);
+}
+
+static double bounded(const naive_cell *cell, double limit, double a)
+{
+    if (limit == 0) return a;
+    near(cell, fabs(a) - limit);
+    return a > limit ? limit : a < -limit ? -limit : a;
+}
+
+static double function(const naive_cell *cell, int which, double a)
+{
+    a = bounded(cell, cell->net->clip, a);
+    switch (which) {
+    case NAIVE_TANH:
+        return tanh(a);
+    case NAIVE_SIGMOID:
+        return 1 / (1 + exp(-a));
+    case NAIVE_RELU:
+        near(cell, a);
+        return a > 0 ? a : 0;
+    case NAIVE_HARD_SIGMOID:
+        near(cell, fabs(a) - 2.5);
+        return a > 2.5 ? 1 : a < -2.5 ? 0 : 0.2 * a + 0.5;
+    case NAIVE_SOFTSIGN:
+        return a / (1 + fabs(a));
+    default:
+        return a;
+    }
+}
+
+static double gate(const naive_cell *cell, double a)
+{
+    return function(cell, cell->net->gate ? cell->net->gate : NAIVE_SIGMOID, a);
+}
+
+static double candidate(const naive_cell *cell, double a)
+{
+    const int own = cell->net->kind == NAIVE_RNN_RELU ? NAIVE_RELU : NAIVE_TANH;
+    return function(cell, cell->net->activation ? cell->net->activation : own, a);
+}
+
+/* Not clipped: c' has a bound of its own. */
+static double output(const naive_cell *cell, double c)
+{
+    naive_recurrent net = *cell->net;
+    net.clip = 0;
+    const naive_cell free = { .net = &net, .closest = cell->closest };
+    return function(&free, net.output ? net.output : NAIVE_TANH, c);
+}
+
+/* a [H] normalised in place by entry e of the parameters. */
+static void normalise(const naive_cell *cell, int64_t e, double *a)
+{
+    const int64_t H = cell->H;
+    double mean = 0, variance = 0;
+    for (int64_t j = 0; j < H; j++) mean += a[j] / (double)H;
+    for (int64_t j = 0; j < H; j++) variance += (a[j] - mean) * (a[j] - mean) / (double)H;
+    for (int64_t j = 0; j < H; j++) {
+        a[j] = cell->norm[e * H + j] * (a[j] - mean) / sqrt(variance + 1e-5);
+        if (cell->shift) a[j] += cell->shift[e * H + j];
     }
 }
 
@@ -40,150 +131,126 @@ static double from_x(const naive_cell *cell, int64_t r, const double *x)
     return a;
 }
 
+/* Unit j of h on its way into U h. */
+static double seen(const naive_cell *cell, int64_t j, const double *h)
+{
+    return cell->mask ? cell->mask[j] * h[j] : h[j];
+}
+
 static double from_h(const naive_cell *cell, int64_t r, const double *h)
 {
     double a = cell->v ? cell->v[r] : 0;
-    for (int64_t j = 0; j < cell->H; j++) a += cell->U[r * cell->H + j] * h[j];
+    for (int64_t j = 0; j < cell->R; j++) a += cell->U[r * cell->R + j] * seen(cell, j, h);
     return a;
 }
 
-static void gru_step(const naive_cell *cell, const double *x, const double *h, double *h1, double *gates)
+static double mixed(double zoneout, double before, double after) { return zoneout * before + (1 - zoneout) * after; }
+
+static double next_h(const naive_cell *cell, int64_t j, double before, double after)
+{
+    return mixed(cell->keep_h ? cell->keep_h[j] : cell->net->zoneout_h, before, after);
+}
+
+static double next_c(const naive_cell *cell, int64_t j, double before, double after)
+{
+    return mixed(cell->keep_c ? cell->keep_c[j] : cell->net->zoneout_c, before, after);
+}
+
+/* ---- kinds -------------------------------------------------------------------------------------- */
+
+static void rnn_step(const naive_cell *cell, const double *x, const double *h, double *h1, double *gates)
 {
     const int64_t H = cell->H;
-    double *r = gates, *z = gates + H, *n = gates + 2 * H, *m = gates + 3 * H;
+    for (int64_t j = 0; j < H; j++) gates[j] = from_x(cell, j, x) + from_h(cell, j, h);
+    if (cell->net->kind == NAIVE_RNN_NORM) normalise(cell, 0, gates);
     for (int64_t j = 0; j < H; j++) {
-        r[j] = sigmoid(from_x(cell, j, x) + from_h(cell, j, h));
-        z[j] = sigmoid(from_x(cell, H + j, x) + from_h(cell, H + j, h));
+        gates[j] = candidate(cell, gates[j]);
+        h1[j] = next_h(cell, j, h[j], gates[j]);
     }
+}
+
+static void clockwork_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1,
+                           double *c1, double *gates)
+{
+    const naive_recurrent *net = cell->net;
+    const int64_t H = cell->H, size = H / net->modules;
     for (int64_t j = 0; j < H; j++) {
-        if (cell->kind == NAIVE_GRU) {
-            m[j] = from_h(cell, 2 * H + j, h);
-            n[j] = tanh(from_x(cell, 2 * H + j, x) + r[j] * m[j]);
-        } else {
-            m[j] = cell->v ? cell->v[2 * H + j] : 0;
-            for (int64_t k = 0; k < H; k++) m[j] += cell->U[(2 * H + j) * H + k] * r[k] * h[k];
-            n[j] = tanh(from_x(cell, 2 * H + j, x) + m[j]);
-        }
-        h1[j] = (1 - z[j]) * n[j] + z[j] * h[j];
+        const int64_t own = j / size;
+        double a = from_x(cell, j, x) + (cell->v ? cell->v[j] : 0);
+        for (int64_t k = own * size; k < H; k++) a += cell->U[j * H + k] * seen(cell, k, h);
+        gates[j] = c[j] == 0 ? candidate(cell, a) : h[j];
+        h1[j] = next_h(cell, j, h[j], gates[j]);
+        const int period = net->periods[0] ? net->periods[own] : 1 << own;
+        c1[j] = c[j] + 1 == period ? 0 : c[j] + 1;
+    }
+}
+
+static void lstm_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
+                      double *gates)
+{
+    const naive_recurrent *net = cell->net;
+    const int64_t H = cell->H, G = naive_gates(net->kind);
+    const double *p = cell->peephole;
+    double *out = calloc((size_t)(2 * H), sizeof *out), *normal = out + H;
+    if (!out) abort();
+    for (int64_t r = 0; r < G * H; r++) gates[r] = from_x(cell, r, x) + from_h(cell, r, h);
+    for (int64_t k = 0; net->kind == NAIVE_LSTM_NORM && k < G; k++) normalise(cell, k, gates + k * H);
+    double *i = gates, *f = G == 4 ? gates + H : gates, *g = f + H, *o = g + H;
+    for (int64_t j = 0; j < H; j++) {
+        f[j] = gate(cell, f[j] + (p ? p[H + j] * c[j] : 0));
+        if (G == 4) i[j] = gate(cell, i[j] + (p ? p[j] * c[j] : 0));
+        g[j] = candidate(cell, g[j]);
+        c1[j] = bounded(cell, net->cell_clip, f[j] * c[j] + (G == 4 ? i[j] : 1 - f[j]) * g[j]);
+        normal[j] = c1[j];
+    }
+    if (net->kind == NAIVE_LSTM_NORM) normalise(cell, 4, normal);
+    for (int64_t j = 0; j < H; j++) {
+        o[j] = gate(cell, o[j] + (p ? p[2 * H + j] * c1[j] : 0));
+        out[j] = o[j] * output(cell, normal[j]);
+    }
+    for (int64_t j = 0; j < H; j++) c1[j] = next_c(cell, j, c[j], c1[j]);
+    for (int64_t j = 0; j < cell->R; j++) {
+        double new = cell->project ? 0 : out[j];
+        for (int64_t k = 0; cell->project && k < H; k++) new += cell->project[j * H + k] * out[k];
+        h1[j] = next_h(cell, j, h[j], new);
+    }
+    free(out);
+}
+
+/* In gates: r z n and m. */
+static void gru_step(const naive_cell *cell, const double *x, const double *h, double *h1, double *gates)
+{
+    const naive_recurrent *net = cell->net;
+    const int64_t H = cell->H;
+    const int norm = net->kind == NAIVE_GRU_NORM;
+    double *r = gates, *z = gates + H, *n = gates + 2 * H, *m = gates + 3 * H;
+    for (int64_t j = 0; j < 2 * H; j++) gates[j] = from_x(cell, j, x) + from_h(cell, j, h);
+    for (int64_t k = 0; norm && k < 2; k++) normalise(cell, k, gates + k * H);
+    for (int64_t j = 0; j < 2 * H; j++) gates[j] = gate(cell, gates[j]);
+    for (int64_t j = 0; j < H; j++) {
+        n[j] = from_x(cell, 2 * H + j, x);
+        m[j] = net->kind == NAIVE_GRU_RESET_BEFORE ? (cell->v ? cell->v[2 * H + j] : 0) : from_h(cell, 2 * H + j, h);
+        for (int64_t k = 0; net->kind == NAIVE_GRU_RESET_BEFORE && k < H; k++)
+            m[j] += cell->U[(2 * H + j) * H + k] * r[k] * seen(cell, k, h);
+    }
+    if (norm) normalise(cell, 2, n);
+    if (norm) normalise(cell, 3, m);
+    for (int64_t j = 0; j < H; j++) {
+        n[j] = candidate(cell, n[j] + (net->kind == NAIVE_GRU_RESET_BEFORE ? m[j] : r[j] * m[j]));
+        const double new = net->update_new ? (1 - z[j]) * h[j] + z[j] * n[j] : (1 - z[j]) * n[j] + z[j] * h[j];
+        h1[j] = next_h(cell, j, h[j], new);
     }
 }
 
 void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
                 double *gates)
 {
-    const int64_t H = cell->H;
-    if (cell->kind == NAIVE_GRU || cell->kind == NAIVE_GRU_RESET_BEFORE) {
+    if (is_lstm(cell->net->kind))
+        lstm_step(cell, x, h, c, h1, c1, gates);
+    else if (is_gru(cell->net->kind))
         gru_step(cell, x, h, h1, gates);
-        return;
-    }
-    const int64_t G = naive_gates(cell->kind);
-    for (int64_t r = 0; r < G * H; r++) gates[r] = from_x(cell, r, x) + from_h(cell, r, h);
-    for (int64_t j = 0; j < H; j++) {
-        if (cell->kind == NAIVE_RNN_TANH) h1[j] = tanh(gates[j]);
-        if (cell->kind == NAIVE_RNN_RELU) h1[j] = gates[j] > 0 ? gates[j] : 0;
-        if (cell->kind != NAIVE_LSTM) continue;
-        double *i = gates, *f = gates + H, *g = gates + 2 * H, *o = gates + 3 * H;
-        i[j] = sigmoid(i[j]);
-        f[j] = sigmoid(f[j]);
-        g[j] = tanh(g[j]);
-        o[j] = sigmoid(o[j]);
-        c1[j] = f[j] * c[j] + i[j] * g[j];
-        h1[j] = o[j] * tanh(c1[j]);
-    }
-}
-
-/* ---- backward ----------------------------------------------------------------------------------- */
-
-/* Gradient da of row r of W x + b; of U h + v. */
-static void to_x(const naive_cell *cell, int64_t r, double da, const double *x, double *dx, const naive_grads *d)
-{
-    if (d->b) d->b[r] += da;
-    for (int64_t i = 0; i < cell->I; i++) {
-        d->W[r * cell->I + i] += da * x[i];
-        dx[i] += da * cell->W[r * cell->I + i];
-    }
-}
-
-static void to_h(const naive_cell *cell, int64_t r, double da, const double *h, double *dh, const naive_grads *d)
-{
-    if (d->v) d->v[r] += da;
-    for (int64_t j = 0; j < cell->H; j++) {
-        d->U[r * cell->H + j] += da * h[j];
-        dh[j] += da * cell->U[r * cell->H + j];
-    }
-}
-
-static void rnn_backward(const naive_cell *cell, const double *x, const double *h, const double *a, const double *dh1,
-                         double *dx, double *dh, const naive_grads *d)
-{
-    for (int64_t j = 0; j < cell->H; j++) {
-        const double t = tanh(a[j]);
-        const double da = cell->kind == NAIVE_RNN_TANH ? dh1[j] * (1 - t * t) : a[j] > 0 ? dh1[j] : 0;
-        to_x(cell, j, da, x, dx, d);
-        to_h(cell, j, da, h, dh, d);
-    }
-}
-
-static void lstm_backward(const naive_cell *cell, const double *x, const double *h, const double *c, const double *c1,
-                          const double *gates, const double *dh1, const double *dc1, double *dx, double *dh, double *dc,
-                          const naive_grads *d)
-{
-    const int64_t H = cell->H;
-    for (int64_t j = 0; j < H; j++) {
-        const double i = gates[j], f = gates[H + j], g = gates[2 * H + j], o = gates[3 * H + j], t = tanh(c1[j]);
-        const double dct = dc1[j] + dh1[j] * o * (1 - t * t);
-        const double da[4] = { dct * g * i * (1 - i), dct * c[j] * f * (1 - f), dct * i * (1 - g * g),
-                               dh1[j] * t * o * (1 - o) };
-        dc[j] = dct * f;
-        for (int64_t k = 0; k < 4; k++) {
-            to_x(cell, k * H + j, da[k], x, dx, d);
-            to_h(cell, k * H + j, da[k], h, dh, d);
-        }
-    }
-}
-
-static void gru_backward(const naive_cell *cell, const double *x, const double *h, const double *gates,
-                         const double *dh1, double *dx, double *dh, const naive_grads *d)
-{
-    const int64_t H = cell->H;
-    const double *r = gates, *z = gates + H, *n = gates + 2 * H, *m = gates + 3 * H;
-    double *dr = calloc((size_t)(3 * H), sizeof *dr), *rh = dr + H, *drh = dr + 2 * H;
-    if (!dr) abort();
-    for (int64_t j = 0; j < H; j++) rh[j] = r[j] * h[j];
-    for (int64_t j = 0; j < H; j++) {
-        const double dan = dh1[j] * (1 - z[j]) * (1 - n[j] * n[j]), daz = dh1[j] * (h[j] - n[j]) * z[j] * (1 - z[j]);
-        dh[j] += dh1[j] * z[j];
-        to_x(cell, 2 * H + j, dan, x, dx, d);
-        to_x(cell, H + j, daz, x, dx, d);
-        to_h(cell, H + j, daz, h, dh, d);
-        if (cell->kind == NAIVE_GRU) {
-            dr[j] = dan * m[j];
-            to_h(cell, 2 * H + j, dan * r[j], h, dh, d);
-        } else {
-            to_h(cell, 2 * H + j, dan, rh, drh, d);
-        }
-    }
-    for (int64_t j = 0; j < H; j++) {
-        if (cell->kind == NAIVE_GRU_RESET_BEFORE) {
-            dr[j] = drh[j] * h[j];
-            dh[j] += drh[j] * r[j];
-        }
-        const double dar = dr[j] * r[j] * (1 - r[j]);
-        to_x(cell, j, dar, x, dx, d);
-        to_h(cell, j, dar, h, dh, d);
-    }
-    free(dr);
-}
-
-void naive_step_backward(const naive_cell *cell, const double *x, const double *h, const double *c, const double *c1,
-                         const double *gates, const double *dh1, const double *dc1, double *dx, double *dh, double *dc,
-                         const naive_grads *grads)
-{
-    memset(dh, 0, (size_t)cell->H * sizeof *dh);
-    if (cell->kind == NAIVE_LSTM)
-        lstm_backward(cell, x, h, c, c1, gates, dh1, dc1, dx, dh, dc, grads);
-    else if (cell->kind == NAIVE_RNN_TANH || cell->kind == NAIVE_RNN_RELU)
-        rnn_backward(cell, x, h, gates, dh1, dx, dh, grads);
+    else if (cell->net->kind == NAIVE_CLOCKWORK)
+        clockwork_step(cell, x, h, c, h1, c1, gates);
     else
-        gru_backward(cell, x, h, gates, dh1, dx, dh, grads);
+        rnn_step(cell, x, h, h1, gates);
 }

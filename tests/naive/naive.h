@@ -2,61 +2,105 @@
  *
  * The oracle of the tests. It shares nothing with the library, so both would have to make the same mistake. Arrays are
  * row-major. A batch is joined: sequence after sequence, no padding. Parameters are one flat vector in PyTorch's order: for
- * each layer, for each direction (forward before reverse): weight_ih [GH][in], weight_hh [GH][H], bias_ih [GH],
- * bias_hh [GH]; gates i f g o and r z n. */
+ * each layer, for each direction (forward before reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH],
+ * bias_hh [GH], then what there is of weight_hr [P][H], weight_peephole [3H], weight_norm and bias_norm [EH], start_h [R],
+ * start_c [H]. Gates are i f g o, f g o, r z n. R is P with a projection, else H: the width of h.
+ *
+ * Forward is there for every kind and option, backward for the five plain kinds; differences.c gives the gradients of all. */
 #ifndef NAIVE_H
 #define NAIVE_H
 
 #include <stdint.h>
 
-enum { NAIVE_RNN_TANH = 1, NAIVE_RNN_RELU, NAIVE_LSTM, NAIVE_GRU, NAIVE_GRU_RESET_BEFORE };
+/* The numbers of RECUR_CELL_*. */
+enum {
+    NAIVE_RNN_TANH = 1,
+    NAIVE_RNN_RELU,
+    NAIVE_LSTM,
+    NAIVE_GRU,
+    NAIVE_GRU_RESET_BEFORE,
+    NAIVE_LSTM_PEEPHOLE,
+    NAIVE_LSTM_COUPLED,
+    NAIVE_RNN_NORM,
+    NAIVE_LSTM_NORM,
+    NAIVE_GRU_NORM,
+    NAIVE_CLOCKWORK
+};
 
-/* ---- one step (cells.c) ------------------------------------------------------------------------- */
-
-typedef struct naive_cell {
-    int kind;
-    int64_t I, H;
-    const double *W, *U, *b, *v; /* [GH][I], [GH][H], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
-} naive_cell;
-
-typedef struct naive_grads {
-    double *W, *U, *b, *v; /* as in the cell; added to */
-} naive_grads;
-
-int64_t naive_gates(int kind); /* G */
-
-/* h1 [H], c1 [H] from x [I], h [H], c [H]; gates [4H] is what backward needs. c and c1: LSTM only. */
-void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
-                double *gates);
-
-/* dh1, dc1 [H] in; dx [I] is added to; dh, dc [H] are overwritten. */
-void naive_step_backward(const naive_cell *cell, const double *x, const double *h, const double *c, const double *c1,
-                         const double *gates, const double *dh1, const double *dc1, double *dx, double *dh, double *dc,
-                         const naive_grads *grads);
-
-/* ---- stacks over time (recurrent.c) ------------------------------------------------------------- */
+/* Those of RECUR_ACTIVATION_*. */
+enum { NAIVE_TANH = 1, NAIVE_SIGMOID, NAIVE_RELU, NAIVE_HARD_SIGMOID, NAIVE_SOFTSIGN, NAIVE_IDENTITY };
 
 typedef struct naive_recurrent {
     int kind;
     int64_t I, H, L;
     int forward, reverse; /* which directions there are; both: outputs side by side */
     int bias;
+    /* options: 0 is none */
+    int64_t P;                    /* projection */
+    int update_new, learn_start;  /* GRU: h' = (1-z) h + z n; start values are parameters */
+    double zoneout_h, zoneout_c;  /* in the mean */
+    double cell_clip, clip;       /* of c'; of what goes into a function */
+    int gate, activation, output; /* functions */
+    int modules, periods[16];     /* clockwork */
 } naive_recurrent;
 
-/* One pass over B sequences, forward and backward. N: the sum of lengths, D: the number of directions. */
+/* ---- one step (cells.c, backward.c) ------------------------------------------------------------- */
+
+typedef struct naive_cell {
+    const naive_recurrent *net;
+    int64_t I, H, R;
+    const double *W, *U, *b, *v;      /* [GH][I], [GH][R], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
+    const double *project, *peephole; /* [P][H], [3H]; NULL: none */
+    const double *norm, *shift;       /* [EH], [EH]; NULL: none */
+    const double *start_h, *start_c;  /* [R], [H]; NULL: zeros */
+    const double *mask;               /* [R] times h on its way into U h; NULL: 1 */
+    const double *keep_h, *keep_c;    /* [R], [H] zoneout of each unit in this step; NULL: the mean */
+    double *closest;                  /* see naive_pass */
+} naive_cell;
+
+typedef struct naive_grads {
+    double *W, *U, *b, *v; /* as in the cell; added to */
+} naive_grads;
+
+int64_t naive_gates(int kind);                  /* G */
+int64_t naive_norms(int kind);                  /* E */
+int naive_has_c(int kind);                      /* LSTMs: cell states; clockwork: counters */
+int naive_is_plain(const naive_recurrent *net); /* one of the five with a backward, without options */
+
+/* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: those after their functions, then, of a GRU, m. */
+void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
+                double *gates);
+
+/* Plain kinds. dh1, dc1 [H] in; dx [I] is added to; dh, dc [H] are overwritten. */
+void naive_step_backward(const naive_cell *cell, const double *x, const double *h, const double *c, const double *c1,
+                         const double *gates, const double *dh1, const double *dc1, double *dx, double *dh, double *dc,
+                         const naive_grads *grads);
+
+/* ---- stacks over time (recurrent.c, differences.c) ---------------------------------------------- */
+
+/* One pass over B sequences. N: the sum of lengths, D: the number of directions. */
 typedef struct naive_pass {
     int64_t B;
     const int64_t *lengths;           /* [B] */
     const double *params;             /* [naive_count] */
-    const double *x, *h0, *c0;        /* [N][I], [LD][B][H] */
-    const double *dy, *dhn, *dcn;     /* [N][DH], [LD][B][H] */
+    const double *x, *h0, *c0;        /* [N][I], [LD][B][R], [LD][B][H]; h0 NULL: all begin with the start values */
+    const double *dy, *dhn, *dcn;     /* [N][DR], [LD][B][R], [LD][B][H]; */
     double *y, *hn, *cn;              /* as dy, dhn, dcn */
     double *dx, *dh0, *dc0, *dparams; /* as x, h0, c0, params; dparams is added to */
-    double closest; /* out: smallest |a| > 0 of a ReLU, where float and double may disagree on its side */
+    /* of every step: gates [LD][N][4H], c [LD][N][H], h [LD][N][R]; by differences dh [LD][N][R]; NULL: not wanted */
+    double *all_gates, *all_c, *all_h, *all_dh;
+    /* What chance decides in training: factors of h on its way into U h [LD][B][R]; zoneout of every step, 0 or 1, [LD][N][R] and
+       [LD][N][H]. NULL: none, and the mean. */
+    const double *mask, *keep_h, *keep_c;
+    const double *nudge; /* [LD][N][R] is added to each h'; NULL: nothing */
+    double
+        closest; /* out: least distance > 0 from the kink of a function or a clip, where float and double may disagree */
 } naive_pass;
 
 int64_t naive_count(const naive_recurrent *net);
-void naive_run(const naive_recurrent *net, naive_pass *pass);
+void naive_forward(const naive_recurrent *net, naive_pass *pass);
+void naive_run(const naive_recurrent *net, naive_pass *pass);         /* forward and backward of a plain kind */
+void naive_differences(const naive_recurrent *net, naive_pass *pass); /* of any kind, backward by finite differences */
 
 /* ---- rows to rows (rows.c) ---------------------------------------------------------------------- */
 

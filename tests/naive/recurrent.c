@@ -12,7 +12,7 @@
 
 /* What one layer and direction leaves of one sequence: states before each of its visits and after the last, gates of each. */
 typedef struct trace {
-    double *h, *c, *gates; /* [T+1][H], [T+1][H], [T][4H] */
+    double *h, *c, *gates; /* [T+1][R], [T+1][H], [T][4H] */
 } trace;
 
 static double *zeros(int64_t count)
@@ -23,55 +23,88 @@ static double *zeros(int64_t count)
 }
 
 static int64_t directions(const naive_recurrent *net) { return (net->forward ? 1 : 0) + (net->reverse ? 1 : 0); }
-static int64_t width(const naive_recurrent *net, int64_t k) { return k ? directions(net) * net->H : net->I; }
+static int64_t height(const naive_recurrent *net) { return net->P ? net->P : net->H; } /* of h */
+static int64_t width(const naive_recurrent *net, int64_t k) { return k ? directions(net) * height(net) : net->I; }
 
-/* Parameters of the cell of layer k and direction d, and their gradients; returns how many there are in all before the next. */
-static int64_t cell_at(const naive_recurrent *net, int64_t k, int64_t d, const double *params, double *dparams,
-                       naive_cell *cell, naive_grads *grads)
+/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only counted. */
+static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params, int64_t *at)
 {
-    const int64_t H = net->H, GH = naive_gates(net->kind) * H, D = directions(net);
+    const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H, EH = naive_norms(net->kind) * H;
+    const int learn = net->learn_start, learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK;
+    naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
+    const struct {
+        const double **where;
+        int64_t count;
+    } tensor[] = { { &cell.W, GH * cell.I },
+                   { &cell.U, GH * R },
+                   { &cell.b, net->bias ? GH : 0 },
+                   { &cell.v, net->bias ? GH : 0 },
+                   { &cell.project, net->P * H },
+                   { &cell.peephole, net->kind == NAIVE_LSTM_PEEPHOLE ? 3 * H : 0 },
+                   { &cell.norm, EH },
+                   { &cell.shift, EH },
+                   { &cell.start_h, learn ? R : 0 },
+                   { &cell.start_c, learn_c ? H : 0 } };
+    for (size_t i = 0; i < sizeof tensor / sizeof *tensor; i++) {
+        if (params && tensor[i].count) *tensor[i].where = params + *at;
+        *at += tensor[i].count;
+    }
+    return cell;
+}
+
+/* Parameters of the cell of layer k and direction d. */
+static naive_cell cell_at(const naive_recurrent *net, int64_t k, int64_t d, naive_pass *p)
+{
     int64_t at = 0;
-    for (int64_t m = 0; m < k * D + d; m++) at += GH * (width(net, m / D) + H + (net->bias ? 2 : 0));
-    const int64_t W = at, U = W + GH * width(net, k), b = U + GH * H, v = b + GH;
-    if (cell)
-        *cell = (naive_cell){ net->kind,
-                              width(net, k),
-                              H,
-                              params + W,
-                              params + U,
-                              net->bias ? params + b : NULL,
-                              net->bias ? params + v : NULL };
-    if (grads)
-        *grads = (naive_grads){ dparams + W, dparams + U, net->bias ? dparams + b : NULL,
-                                net->bias ? dparams + v : NULL };
+    for (int64_t m = 0; m < k * directions(net) + d; m++) cell_from(net, m / directions(net), NULL, &at);
+    naive_cell cell = cell_from(net, k, p->params, &at);
+    cell.closest = &p->closest;
+    return cell;
+}
+
+int64_t naive_count(const naive_recurrent *net)
+{
+    int64_t at = 0;
+    for (int64_t m = 0; m < net->L * directions(net); m++) cell_from(net, m / directions(net), NULL, &at);
     return at;
 }
 
-int64_t naive_count(const naive_recurrent *net) { return cell_at(net, net->L, 0, NULL, NULL, NULL, NULL); }
+/* Their gradients, of a plain kind. */
+static naive_grads grads_of(const naive_cell *cell, const naive_pass *p)
+{
+    double *W = p->dparams + (cell->W - p->params), *U = p->dparams + (cell->U - p->params);
+    const int64_t GH = naive_gates(cell->net->kind) * cell->H;
+    double *b = cell->b ? U + GH * cell->H : NULL;
+    return (naive_grads){ W, U, b, b ? b + GH : NULL };
+}
 
 static int is_reverse(const naive_recurrent *net, int64_t d) { return net->reverse && (!net->forward || d == 1); }
 
-/* One layer, one direction, one sequence: X [T][in] → half of Y [T][DH]. */
-static void forward(const naive_recurrent *net, const naive_cell *cell, int64_t d, int64_t T, const double *X,
-                    double *Y, const trace *t)
+/* One layer, one direction, one sequence: X [T][in] → half of Y [T][DR]. nudge, keep_h [T][R], keep_c [T][H] or NULL. */
+static void forward(const naive_cell *every, int64_t d, int64_t T, const double *X, const double *nudge, double *Y,
+                    const trace *t)
 {
-    const int64_t H = net->H, DH = directions(net) * H;
+    const int64_t H = every->H, R = every->R, DR = directions(every->net) * R;
     for (int64_t s = 0; s < T; s++) {
-        const int64_t step = is_reverse(net, d) ? T - 1 - s : s;
-        double *h = t->h + s * H, *c = t->c + s * H;
-        naive_step(cell, X + step * cell->I, h, c, h + H, c + H, t->gates + s * 4 * H);
-        memcpy(Y + step * DH + d * H, h + H, (size_t)H * sizeof *h);
+        const int64_t step = is_reverse(every->net, d) ? T - 1 - s : s;
+        double *h = t->h + s * R, *c = t->c + s * H;
+        naive_cell now = *every, *cell = &now;
+        if (now.keep_h) now.keep_h += step * R;
+        if (now.keep_c) now.keep_c += step * H;
+        naive_step(cell, X + step * cell->I, h, c, h + R, c + H, t->gates + s * 4 * H);
+        for (int64_t j = 0; nudge && j < R; j++) h[R + j] += nudge[step * R + j];
+        memcpy(Y + step * DR + d * R, h + R, (size_t)R * sizeof *h);
     }
 }
 
 /* dh, dc [H]: in of the final state, out of the initial one. */
-static void backward(const naive_recurrent *net, const naive_cell *cell, const naive_grads *grads, int64_t d, int64_t T,
-                     const double *X, const double *dY, double *dX, const trace *t, double *dh, double *dc)
+static void backward(const naive_cell *cell, const naive_grads *grads, int64_t d, int64_t T, const double *X,
+                     const double *dY, double *dX, const trace *t, double *dh, double *dc)
 {
-    const int64_t H = net->H, DH = directions(net) * H;
+    const int64_t H = cell->H, DH = directions(cell->net) * H;
     double *dh1 = zeros(2 * H), *dc1 = dh1 + H;
     for (int64_t s = T - 1; s >= 0; s--) {
-        const int64_t step = is_reverse(net, d) ? T - 1 - s : s;
+        const int64_t step = is_reverse(cell->net, d) ? T - 1 - s : s;
         const double *h = t->h + s * H, *c = t->c + s * H;
         for (int64_t j = 0; j < H; j++) {
             dh1[j] = dh[j] + dY[step * DH + d * H + j];
@@ -83,47 +116,55 @@ static void backward(const naive_recurrent *net, const naive_cell *cell, const n
     free(dh1);
 }
 
-static void note_closest(const naive_recurrent *net, int64_t T, const trace *t, double *closest)
-{
-    if (net->kind != NAIVE_RNN_RELU) return;
-    for (int64_t s = 0; s < T; s++)
-        for (int64_t j = 0; j < net->H; j++) {
-            const double a = fabs(t->gates[s * 4 * net->H + j]);
-            if (a > 0 && a < *closest) *closest = a;
-        }
-}
-
-/* All of one sequence: inputs of the layers, the last being y, their gradients, the traces. */
+/* All of one sequence, whose rows start at row `first`: inputs of the layers, the last being y, their gradients, the traces. */
 typedef struct sequence {
-    int64_t b, T;
+    int64_t b, T, first, N;
     double **X, **dX; /* [L+1] arrays [T][width] */
     trace *traces;    /* [L*D] */
 } sequence;
 
-/* Where layer k and direction d of sequence b lies in a state [LD][B][H]. */
-static int64_t state_at(const naive_recurrent *net, const naive_pass *p, int64_t m, int64_t b)
+static void copy(double *to, const double *from, int64_t count) { memcpy(to, from, (size_t)count * sizeof *to); }
+
+/* State before the first step. */
+static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_t b, trace *t)
 {
-    return (m * p->B + b) * net->H;
+    const int64_t H = cell->H, R = cell->R;
+    if (p->h0) {
+        copy(t->h, p->h0 + (m * p->B + b) * R, R);
+        if (naive_has_c(cell->net->kind)) copy(t->c, p->c0 + (m * p->B + b) * H, H);
+    } else {
+        if (cell->start_h) copy(t->h, cell->start_h, R);
+        if (cell->start_c) copy(t->c, cell->start_c, H);
+    }
 }
 
-static void copy(double *to, const double *from, int64_t count) { memcpy(to, from, (size_t)count * sizeof *to); }
+/* Steps in order of time, from those in order of visits. */
+static void show(double *all, const sequence *q, int64_t m, int64_t size, int reverse, const double *visits)
+{
+    if (!all) return;
+    for (int64_t s = 0; s < q->T; s++)
+        copy(all + (m * q->N + q->first + (reverse ? q->T - 1 - s : s)) * size, visits + s * size, size);
+}
 
 static void forward_sequence(const naive_recurrent *net, naive_pass *p, sequence *q)
 {
-    const int64_t H = net->H, D = directions(net), T = q->T;
+    const int64_t H = net->H, R = height(net), D = directions(net), T = q->T;
     for (int64_t k = 0; k < net->L; k++)
         for (int64_t d = 0; d < D; d++) {
-            const int64_t m = k * D + d, at = state_at(net, p, m, q->b);
+            const int64_t m = k * D + d;
+            naive_cell cell = cell_at(net, k, d, p);
+            if (p->mask) cell.mask = p->mask + (m * p->B + q->b) * R;
+            if (p->keep_h) cell.keep_h = p->keep_h + (m * q->N + q->first) * R;
+            if (p->keep_c) cell.keep_c = p->keep_c + (m * q->N + q->first) * H;
             trace *t = &q->traces[m];
-            *t = (trace){ zeros((T + 1) * H), zeros((T + 1) * H), zeros(T * 4 * H) };
-            copy(t->h, p->h0 + at, H);
-            if (net->kind == NAIVE_LSTM) copy(t->c, p->c0 + at, H);
-            naive_cell cell;
-            cell_at(net, k, d, p->params, NULL, &cell, NULL);
-            forward(net, &cell, d, T, q->X[k], q->X[k + 1], t);
-            note_closest(net, T, t, &p->closest);
-            copy(p->hn + at, t->h + T * H, H);
-            if (net->kind == NAIVE_LSTM) copy(p->cn + at, t->c + T * H, H);
+            *t = (trace){ zeros((T + 1) * R), zeros((T + 1) * H), zeros(T * 4 * H) };
+            begin(&cell, p, m, q->b, t);
+            forward(&cell, d, T, q->X[k], p->nudge ? p->nudge + (m * q->N + q->first) * R : NULL, q->X[k + 1], t);
+            copy(p->hn + (m * p->B + q->b) * R, t->h + T * R, R);
+            if (naive_has_c(net->kind)) copy(p->cn + (m * p->B + q->b) * H, t->c + T * H, H);
+            show(p->all_gates, q, m, 4 * H, is_reverse(net, d), t->gates);
+            show(p->all_c, q, m, H, is_reverse(net, d), t->c + H);
+            show(p->all_h, q, m, R, is_reverse(net, d), t->h + R);
         }
 }
 
@@ -133,24 +174,24 @@ static void backward_sequence(const naive_recurrent *net, naive_pass *p, sequenc
     double *dh = zeros(2 * H), *dc = dh + H;
     for (int64_t k = net->L - 1; k >= 0; k--)
         for (int64_t d = 0; d < D; d++) {
-            const int64_t m = k * D + d, at = state_at(net, p, m, q->b);
+            const int64_t m = k * D + d, at = (m * p->B + q->b) * H;
             copy(dh, p->dhn + at, H);
-            if (net->kind == NAIVE_LSTM) copy(dc, p->dcn + at, H);
-            naive_cell cell;
-            naive_grads grads;
-            cell_at(net, k, d, p->params, p->dparams, &cell, &grads);
-            backward(net, &cell, &grads, d, q->T, q->X[k], q->dX[k + 1], q->dX[k], &q->traces[m], dh, dc);
+            if (naive_has_c(net->kind)) copy(dc, p->dcn + at, H);
+            const naive_cell cell = cell_at(net, k, d, p);
+            const naive_grads grads = grads_of(&cell, p);
+            backward(&cell, &grads, d, q->T, q->X[k], q->dX[k + 1], q->dX[k], &q->traces[m], dh, dc);
             copy(p->dh0 + at, dh, H);
-            if (net->kind == NAIVE_LSTM) copy(p->dc0 + at, dc, H);
+            if (naive_has_c(net->kind)) copy(p->dc0 + at, dc, H);
         }
     free(dh);
 }
 
-/* Sequence b, whose rows start at row `first`. */
-static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, int64_t first)
+static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, int64_t first, int64_t N, int back)
 {
-    const int64_t L = net->L, D = directions(net), DH = D * net->H;
-    sequence q = { .b = b, .T = p->lengths[b], .X = calloc((size_t)(2 * (L + 1)), sizeof *q.X) };
+    const int64_t L = net->L, D = directions(net), DR = D * height(net);
+    sequence q = {
+        .b = b, .T = p->lengths[b], .first = first, .N = N, .X = calloc((size_t)(2 * (L + 1)), sizeof *q.X)
+    };
     q.dX = q.X ? q.X + L + 1 : NULL;
     q.traces = calloc((size_t)(L * D), sizeof *q.traces);
     if (!q.X || !q.traces) abort();
@@ -160,10 +201,12 @@ static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, i
     }
     copy(q.X[0], p->x + first * net->I, q.T * net->I);
     forward_sequence(net, p, &q);
-    copy(p->y + first * DH, q.X[L], q.T * DH);
-    copy(q.dX[L], p->dy + first * DH, q.T * DH);
-    backward_sequence(net, p, &q);
-    copy(p->dx + first * net->I, q.dX[0], q.T * net->I);
+    copy(p->y + first * DR, q.X[L], q.T * DR);
+    if (back) {
+        copy(q.dX[L], p->dy + first * DR, q.T * DR);
+        backward_sequence(net, p, &q);
+        copy(p->dx + first * net->I, q.dX[0], q.T * net->I);
+    }
     for (int64_t m = 0; m < L * D; m++) {
         free(q.traces[m].h);
         free(q.traces[m].c);
@@ -174,8 +217,13 @@ static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, i
     free(q.traces);
 }
 
-void naive_run(const naive_recurrent *net, naive_pass *pass)
+static void run(const naive_recurrent *net, naive_pass *pass, int back)
 {
+    int64_t N = 0;
     pass->closest = INFINITY;
-    for (int64_t b = 0, first = 0; b < pass->B; first += pass->lengths[b++]) run_sequence(net, pass, b, first);
+    for (int64_t b = 0; b < pass->B; b++) N += pass->lengths[b];
+    for (int64_t b = 0, first = 0; b < pass->B; first += pass->lengths[b++]) run_sequence(net, pass, b, first, N, back);
 }
+
+void naive_forward(const naive_recurrent *net, naive_pass *pass) { run(net, pass, 0); }
+void naive_run(const naive_recurrent *net, naive_pass *pass) { run(net, pass, 1); }

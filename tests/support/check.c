@@ -75,16 +75,21 @@ void support_fails(recur_status code, recur_status got, const char *words, const
     }
 }
 
-void check_close(const char *what, int64_t count, const float *got, const double *want, tolerance allowed)
+void check_doubles(const char *what, int64_t count, const double *got, const double *want, tolerance allowed)
 {
     double largest = 0;
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(want[i]));
     for (int64_t i = 0; i < count; i++) {
-        const double error = fabs((double)got[i] - want[i]);
+        const double error = fabs(got[i] - want[i]);
         if (error <= allowed.absolute + allowed.relative * fabs(want[i]) + allowed.of_largest * largest) continue;
         fail_msg("[%s] %s[%lld of %lld] is %.9g, should be %.9g (largest %.3g)", now, what, (long long)i,
-                 (long long)count, (double)got[i], want[i], largest);
+                 (long long)count, got[i], want[i], largest);
     }
+}
+
+void check_close(const char *what, int64_t count, const float *got, const double *want, tolerance allowed)
+{
+    check_doubles(what, count, widen(count, got), want, allowed);
 }
 
 void check_near(const char *what, int64_t count, const float *got, const float *want, tolerance allowed)

@@ -1,26 +1,10 @@
 /* models.c - layers, layouts and whole passes, made in one line. */
 #include "support/support.h"
 
-const kind_row KINDS[5] = {
-    { RECUR_CELL_RNN_TANH, NAIVE_RNN_TANH, 1, 1, "rnn_tanh" },
-    { RECUR_CELL_RNN_RELU, NAIVE_RNN_RELU, 1, 1, "rnn_relu" },
-    { RECUR_CELL_LSTM, NAIVE_LSTM, 4, 2, "lstm" },
-    { RECUR_CELL_GRU, NAIVE_GRU, 3, 1, "gru" },
-    { RECUR_CELL_GRU_RESET_BEFORE, NAIVE_GRU_RESET_BEFORE, 3, 1, "gru_reset_before" },
-};
-
 recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags)
 {
-    const recur_recurrent_options options = { .size = sizeof options,
-                                              .cell = cell,
-                                              .input_size = I,
-                                              .hidden_size = H,
-                                              .num_layers = L,
-                                              .direction = direction,
-                                              .flags = flags };
-    recur_layer *layer = NULL;
-    OK(recur_recurrent_create(ctx, &options, &layer));
-    return layer;
+    const kind_row plain = { .cell = cell };
+    return recurrent_of(ctx, &plain, I, H, L, direction, flags);
 }
 
 void randomize(recur_layer *layer, double scale)

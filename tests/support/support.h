@@ -52,6 +52,7 @@ typedef struct tolerance {
 extern const tolerance OUTPUTS;   /* what float32 arithmetic gives in a forward pass */
 extern const tolerance GRADIENTS; /* and in a backward pass */
 
+void check_doubles(const char *what, int64_t count, const double *got, const double *want, tolerance allowed);
 void check_close(const char *what, int64_t count, const float *got, const double *want, tolerance allowed);
 void check_near(const char *what, int64_t count, const float *got, const float *want, tolerance allowed);
 void check_same(const char *what, int64_t count, const float *got, const float *want); /* bit for bit */
@@ -94,16 +95,36 @@ recur_context *next_context(recur_context *before);
 recur_context *reference_context(void); /* RECUR_ISA_REF; give it to close_context */
 void close_context(recur_context *ctx); /* as next_context checks */
 
+/* ---- kinds (kinds.c) ---------------------------------------------------------------------------- */
+
+/* A kind of recurrence, and options that a test does not choose itself: all but sizes and direction. */
+typedef struct kind_row {
+    int cell;
+    const char *name; /* of the first four PyTorch's */
+    recur_recurrent_options with;
+} kind_row;
+
+/* Every kind once without options, then with some. */
+enum { PLAIN = 11, ROWS = 33 };
+extern const kind_row KINDS[ROWS];
+
+/* A clockwork gets as many modules as divide H. */
+recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction,
+                                   uint32_t flags);
+recur_layer *recurrent_of(recur_context *ctx, const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction,
+                          uint32_t flags);
+recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags);
+naive_recurrent textbook_of(const recur_recurrent_options *options);
+
+/* A state: h, which is blocks [B][width], then c, where there is one, blocks [B][H]. */
+typedef struct state_shape {
+    int64_t blocks, width, h, floats; /* L*D; P or H; floats of h; of both */
+} state_shape;
+state_shape shape_of(const recur_recurrent_options *options, int64_t B);
+float *random_state(const recur_recurrent_options *options, int64_t B, double scale); /* counters are valid */
+
 /* ---- models and passes (models.c) --------------------------------------------------------------- */
 
-/* Every kind of recurrence, once. */
-typedef struct kind_row {
-    int cell, naive, gates, states;
-    const char *name; /* PyTorch's */
-} kind_row;
-extern const kind_row KINDS[5];
-
-recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags);
 void randomize(recur_layer *layer, double scale); /* parameters uniform in ±scale */
 recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names,
                    recur_layer **parts); /* releases the parts */
