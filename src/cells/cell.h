@@ -78,7 +78,7 @@ typedef struct recur__step_backward {
     const float *zone[RECUR__STATES];
     const float *mask;              /* [rows][H] of what came back through U, or NULL */
     float *total;                   /* [rows][H] gradient of h after the step: out; NULL: not wanted */
-    float *room;                    /* [S*H] of a cell that needs_slots */
+    float *room;                    /* [(S+2)*H] of a cell that needs_slots */
     const float *dA, *Ut;           /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du; dA NULL: nothing comes */
     int64_t first, units;           /* units of each gate in dA that count: those before and behind are zero */
     float *slots;                   /* [rows][S*H] as forward left them in, gradients out */

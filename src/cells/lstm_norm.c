@@ -9,54 +9,71 @@
 
 enum { SLOTS = 4, STATES = 2, NORMS = 5 };
 
+/* c' as the equation and its bound have it, before zoneout; raw: before the bound. */
+INLINE vf cell_of(const recur__form *f, const norm_row *w, const float *c, int64_t j, vf *raw)
+{
+    const vf i = gate(f, slot_of(w, 0, j)), forget = gate(f, slot_of(w, 1, j)), g = candidate(f, slot_of(w, 2, j));
+    *raw = forget * load_part(c + j, w->H - j) + i * g;
+    return bounded_cell(f, *raw);
+}
+
 static void forward_row(const recur__step *a, int64_t r)
 {
     const int64_t H = a->H;
     const norm_row w = norm_row_of(SLOTS, NORMS, H, a->slots + r * SLOTS * H, a->own);
-    float *c = a->c_after + r * H;
+    const float *c = a->c + r * H;
+    float *y = a->y + r * a->ldy; /* holds c' until it holds h': c itself may lie where c' goes */
+    vf raw;
+    for (int64_t j = 0; j < H; j += VW) put(y + j, 0, cell_of(a->form, &w, c, j, &raw), H - j);
+    const norm s = norm_of(H, y);
     for (int64_t j = 0; j < H; j += VW) {
-        const vf i = gate(a->form, slot_of(&w, 0, j)), f = gate(a->form, slot_of(&w, 1, j)), g = candidate(a->form, slot_of(&w, 2, j));
-        put(c + j, 0, f * load_part(a->c + r * H + j, H - j) + i * g, H - j);
-    }
-    const norm s = norm_of(H, c);
-    for (int64_t j = 0; j < H; j += VW) {
-        const vf o = gate(a->form, slot_of(&w, 3, j)), q = normalised(s, c, w.gain + 4 * H, w.bias + 4 * H, j, H - j);
-        put(a->y + r * a->ldy + j, 0, o * output(a->form, q), H - j);
+        const int64_t n = H - j, at = r * H + j;
+        const vf o = gate(a->form, slot_of(&w, 3, j)), h = o * output(a->form, normalised(s, y, w.gain + 4 * H, w.bias + 4 * H, j, n));
+        const vf after = load_part(y + j, n);
+        put(a->c_after + at, 0, blend(zone_at(a->zone[1], at, n), load_part(c + j, n), after), n);
+        put(y + j, 0, a->zone[0] ? blend(load_part(a->zone[0] + at, n), load_part(a->h + r * a->ldh + j, n), h) : h, n);
     }
 }
 
-/* dh becomes what comes to c' through h'; da_o goes to its place. */
-static void through_output(const recur__step_backward *a, const norm_row *w, const float *c, float *dh, float *da_o)
+/* From dh: what comes to c', and da_o, to their places; of dh the share stays that zoneout leaves. */
+static void through_output(const recur__step_backward *a, const norm_row *w, int64_t r, const float *c, float *to_c, float *da_o)
 {
     const int64_t H = a->H;
     const norm s = norm_of(H, c);
+    float *dh = a->dh + r * H;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf o = gate(a->form, slot_of(w, 3, j)), d = load_part(dh + j, n);
-        const vf y = output(a->form, normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
+        const vf stays = zone_at(a->zone[0], r * H + j, n) * load_part(dh + j, n), d = load_part(dh + j, n) - stays;
+        const vf o = gate(a->form, slot_of(w, 3, j)), y = output(a->form, normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
         put(da_o + j, 0, d * y * gate_slope(a->form, o), n);
-        put(dh + j, 0, d * o * output_slope(a->form, y), n);
+        put(to_c + j, 0, d * o * output_slope(a->form, y), n);
+        put(dh + j, 0, stays, n);
     }
-    norm_backward(H, s, c, w->gain + 4 * H, dh, dh, a->down ? a->down + 4 * H : NULL, a->down ? a->down + (NORMS + 4) * H : NULL);
+    norm_backward(H, s, c, w->gain + 4 * H, to_c, to_c, a->down ? a->down + 4 * H : NULL, a->down ? a->down + (NORMS + 4) * H : NULL);
 }
 
 static void backward_row(const recur__step_backward *a, int64_t r)
 {
     const int64_t H = a->H;
     const norm_row w = norm_row_of(SLOTS, NORMS, H, a->slots + r * SLOTS * H, a->own);
-    float *dh = a->dh + r * H, *dc = a->dc + r * H, *dp = a->room;
-    through_output(a, &w, a->c_after + r * H, dh, dp + 3 * H);
+    const float *c = a->c + r * H;
+    float *dc = a->dc + r * H, *dp = a->room, *to_c = dp + SLOTS * H, *after = to_c + H;
+    vf raw;
+    for (int64_t j = 0; j < H; j += VW)
+        put(after + j, 0, a->form->c_differs ? cell_of(a->form, &w, c, j, &raw) : load_part(a->c_after + r * H + j, H - j), H - j);
+    through_output(a, &w, r, after, to_c, dp + 3 * H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
         const vf i = gate(a->form, slot_of(&w, 0, j)), f = gate(a->form, slot_of(&w, 1, j)), g = candidate(a->form, slot_of(&w, 2, j));
-        const vf d = load_part(dc + j, n) + load_part(dh + j, n);
+        const vf stays = zone_at(a->zone[1], r * H + j, n) * load_part(dc + j, n);
+        cell_of(a->form, &w, c, j, &raw);
+        const vf d = where_unbounded_cell(a->form, raw, load_part(dc + j, n) - stays + load_part(to_c + j, n));
         put(dp + j, 0, d * g * gate_slope(a->form, i), n);
-        put(dp + H + j, 0, d * load_part(a->c + r * H + j, n) * gate_slope(a->form, f), n);
+        put(dp + H + j, 0, d * load_part(c + j, n) * gate_slope(a->form, f), n);
         put(dp + 2 * H + j, 0, d * i * candidate_slope(a->form, g), n);
-        put(dc + j, 0, d * f, n);
+        put(dc + j, 0, d * f + stays, n);
     }
     norm_row_backward(&w, dp, a->slots + r * SLOTS * H, a->down, a->down ? a->down + NORMS * H : NULL);
-    memset(dh, 0, (size_t)H * sizeof *dh);
 }
 
 #define PHASE { .first_slot = 0, .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 }

@@ -10,7 +10,11 @@ static void forward_row(const recur__step *a, int64_t r)
     const int64_t H = a->H;
     const float *k = a->slots + r * H;
     const norm s = norm_of(H, k);
-    for (int64_t j = 0; j < H; j += VW) put(a->y + r * a->ldy + j, 0, candidate(a->form, normalised(s, k, a->own, a->own + H, j, H - j)), H - j);
+    for (int64_t j = 0; j < H; j += VW) {
+        const int64_t n = H - j;
+        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n));
+        put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * H + j, n), load_part(a->h + r * a->ldh + j, n), h), n);
+    }
 }
 
 static void backward_row(const recur__step_backward *a, int64_t r)
@@ -20,11 +24,12 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     const norm s = norm_of(H, k);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n));
-        put(a->room + j, 0, load_part(dh + j, n) * candidate_slope(a->form, h), n);
+        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n)), d = load_part(dh + j, n);
+        const vf stays = zone_at(a->zone[0], r * H + j, n) * d;
+        put(a->room + j, 0, (d - stays) * candidate_slope(a->form, h), n);
+        put(dh + j, 0, stays, n);
     }
     norm_backward(H, s, k, a->own, a->room, k, down, down ? down + H : NULL);
-    memset(dh, 0, (size_t)H * sizeof *dh);
 }
 
 #define PHASE { .first_slot = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 }

@@ -118,11 +118,14 @@ INLINE void add_to(float *to, vf v, int64_t n)
 
 /* ---- forward ------------------------------------------------------------------------------------ */
 
+/* share of a, the rest of b; shares of 0 and 1 are exact */
+INLINE vf blend(vf share, vf a, vf b) { return share * a + (1.0f - share) * b; }
+
 /* Zoneout: a share of the old state stays. */
 INLINE void keep_zone(const recur__step *a, int states, int64_t at, int64_t n, const vf *old, vf *s)
 {
     UNROLL for (int i = 0; i < states; i++)
-        if (a->zone[i]) s[i] += fetch(a->zone[i] + at, a->H, n) * (old[i] - s[i]);
+        if (a->zone[i]) s[i] = blend(fetch(a->zone[i] + at, a->H, n), old[i], s[i]);
 }
 
 INLINE void finish_units(const shape sh, const recur__step *a, const recur__form *f, forward_part *part, const float *sums, int64_t r,

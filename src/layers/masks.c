@@ -23,8 +23,8 @@ void recur__carve_masks(const recur__walk *w, const recur__shape *shape, recur__
 /* n numbers that are 0 with probability p, else 1 / (1 - p). */
 static void draw(const recur__walk *w, double p, uint64_t key, int64_t n, float *mask)
 {
-    for (int64_t j = 0; j < n; j++) mask[j] = 1;
-    w->pass->kernels->vector->dropout(n, p, key, mask, mask);
+    for (int64_t j = 0; j < n; j++) mask[j] = p < 1 ? 1 : 0;
+    if (p < 1) w->pass->kernels->vector->dropout(n, p, key, mask, mask);
 }
 
 void recur__fill_recurrent_mask(const recur__walk *w, int64_t ld, const recur__masks *masks)
@@ -44,9 +44,9 @@ void recur__fill_zones(const recur__walk *w, int64_t ld, int64_t start, int64_t 
         const double p = zoneout(w, s);
         const uint64_t key = recur_random(w->pass->key, (uint64_t)(ZONE + 2 * ld + s));
         for (int64_t r = from; r < to; r++) {
-            float *row = masks->zone[s] + r * w->H;
-            if (w->pass->shape.dropout) draw(w, p, recur_random(key, (uint64_t)(start + r)), w->H, row);
-            for (int64_t j = 0; j < w->H; j++) row[j] = !w->pass->shape.dropout ? (float)p : row[j] > 0 ? 0 : 1;
+            float *row = masks->zone[s] + r * w->width[s];
+            if (w->pass->shape.dropout) draw(w, p, recur_random(key, (uint64_t)(start + r)), w->width[s], row);
+            for (int64_t j = 0; j < w->width[s]; j++) row[j] = !w->pass->shape.dropout ? (float)p : row[j] > 0 ? 0 : 1;
         }
     }
 }

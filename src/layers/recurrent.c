@@ -185,7 +185,7 @@ void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recu
     out->through = floats(room, projects || w->layer->spec.options.recurrent_dropout > 0 ? BP : 0);
     out->total = floats(room, shape->trace ? recur__times(w->N, w->P) : 0);
     out->norm = recur__scratch(room, shape->trace ? w->packed->longest : 0, sizeof(double));
-    out->room = floats(room, cell->needs_slots ? w->S : 0);
+    out->room = floats(room, cell->needs_slots ? recur__times(cell->slots + 2, w->H) : 0);
     carve_modules(w, room, out);
     for (int i = w->packed->longest > 1 ? 0 : 1; i < cell->phases && !projects; i++) /* one step alone has nothing coming back to phase 0 */
         out->panels.Ut[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));

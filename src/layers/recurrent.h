@@ -113,7 +113,7 @@ typedef struct recur__backward_scratch {
     float *through;               /* [B][P] what comes back through U, where it is not added at once */
     float *total;                 /* [N][P] gradient of h of each step, for a trace */
     double *norm;                 /* [T] its length */
-    float *room;                  /* [S*H] of cells that look at whole rows */
+    float *room;                  /* [(S+2)*H] of cells that look at whole rows */
     float *U, *own;               /* clockwork, as in forward */
     float *module[4];             /* clockwork: rows of one module that were due: their dA, x, h before, dx */
     recur__masks masks;

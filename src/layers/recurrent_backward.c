@@ -28,7 +28,7 @@ static recur__step_backward step_of(const recur__walk *w, const lane *a, int64_t
                                   .mask = recur__rows_from(scratch->masks.recurrent, from, H), .room = scratch->room,
                                   .total = scratch->total ? scratch->total + at * H : NULL, .dy = a->dy ? a->dy + at * ldy : NULL, .lddy = ldy,
                                   .dh = a->dstate[0] + from * H };
-    for (int s = 0; s < w->cell->states; s++) step.zone[s] = recur__rows_from(scratch->masks.zone[s], from, H);
+    for (int s = 0; s < w->cell->states; s++) step.zone[s] = recur__rows_from(scratch->masks.zone[s], from, w->width[s]);
     return step;
 }
 
@@ -55,13 +55,20 @@ static void through_projection(const recur__walk *w, const lane *a, const float 
     if (after) add_through_U(w, a, after, from, step->rows, dh);
     for (int64_t r = 0; a->dy && r < step->rows; r++) w->pass->kernels->vector->add(P, a->dy + (at + r) * ldy, dh + r * P);
     if (scratch->total) memcpy(scratch->total + at * P, dh, (size_t)(step->rows * P) * sizeof *dh);
+    float *stays = scratch->through + from * P;
+    const float *zone = step->zone[0];
+    for (int64_t e = 0; e < step->rows * P; e++) {
+        stays[e] = zone ? zone[e] * dh[e] : 0;
+        dh[e] -= stays[e];
+    }
     if (a->dp.project)
         recur__gemm_tn(w->pass->ctx, w->pass->kernels, P, H, step->rows, (recur__matrix){ dh, P }, (recur__matrix){ a->u + at * H, H },
                        a->dp.project, H);
     memset(scratch->dm, 0, (size_t)(step->rows * H) * sizeof *dh);
     memset(scratch->dh, 0, (size_t)(step->rows * H) * sizeof *dh);
     recur__gemm_nn(w->pass->ctx, w->pass->kernels, step->rows, H, P, (recur__matrix){ dh, P }, (recur__matrix){ a->p.project, H }, scratch->dm, H);
-    memset(dh, 0, (size_t)(step->rows * P) * sizeof *dh);
+    memcpy(dh, stays, (size_t)(step->rows * P) * sizeof *dh);
+    step->zone[0] = NULL;
     step->dA = NULL, step->total = NULL, step->mask = NULL;
     step->dy = scratch->dm, step->lddy = H, step->dh = scratch->dh;
     step->h = a->u + at * H, step->ldh = H; /* the equations do not look at h */

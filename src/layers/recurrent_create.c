@@ -79,18 +79,16 @@ static recur_status check_kind(const recur_recurrent_options *o, const recur__ce
         const char *name;
     } options[] = {
         { o->projection_size, lstm, "projection_size" },
-        { o->zoneout_cell > 0, lstm && !cell->needs_slots, "zoneout_cell" },
-        { o->cell_clip > 0, lstm && !cell->needs_slots, "cell_clip" },
+        { o->zoneout_cell > 0, lstm, "zoneout_cell" },
+        { o->cell_clip > 0, lstm, "cell_clip" },
         { o->output_activation, lstm, "output_activation" },
         { o->gate_activation, gates, "gate_activation" },
-        { o->zoneout_hidden > 0, !cell->needs_slots && cell->kind != RECUR_CELL_CLOCKWORK && !o->projection_size, "zoneout_hidden" },
         { o->flags & RECUR_LAYER_UPDATE_NEW, is_gru(cell), "RECUR_LAYER_UPDATE_NEW" },
         { o->modules, cell->kind == RECUR_CELL_CLOCKWORK, "modules" },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].wanted && !options[i].possible)
-            return recur__fail(RECUR_E_UNSUPPORTED, "%s is not for a layer of kind %s%s", options[i].name, cell->name,
-                               o->projection_size ? " with a projection" : "");
+            return recur__fail(RECUR_E_UNSUPPORTED, "%s is not for a layer of kind %s", options[i].name, cell->name);
     return RECUR_OK;
 }
 

@@ -66,12 +66,15 @@ static void multiply_state(const recur__walk *w, const lane *a, const recur__pha
                        (float *)(uintptr_t)a->init + at * w->S + recur__h_slot(f, i) * H, w->S);
 }
 
-/* With projection: y = W_hr m */
-static void project(const recur__walk *w, const lane *a, const recur__step *step, float *y, int64_t ldy)
+/* With projection: y = W_hr m, of which zoneout leaves the share of h before. */
+static void project(const recur__walk *w, const lane *a, const recur__step *step, const float *zone, const float *h, int64_t ldh, float *y,
+                    int64_t ldy)
 {
     for (int64_t r = 0; r < step->rows; r++) memset(y + r * ldy, 0, (size_t)w->P * sizeof *y);
     recur__gemm_nt(w->pass->ctx, w->pass->kernels, step->rows, w->P, w->H, (recur__matrix){ step->y, w->H }, (recur__matrix){ a->p.project, w->H }, y,
                    ldy);
+    for (int64_t r = 0; zone && r < step->rows; r++)
+        for (int64_t j = 0; j < w->P; j++) y[r * ldy + j] = zone[r * w->P + j] * h[r * ldh + j] + (1 - zone[r * w->P + j]) * y[r * ldy + j];
 }
 
 /* h as U sees it: through the mask of recurrent dropout. */
@@ -95,7 +98,7 @@ static recur__step step_of(const recur__walk *w, const lane *a, const recur__for
     step.slots = a->slots ? a->slots + at * w->S : scratch->slots ? scratch->slots + from * w->S : NULL;
     step.u = a->u ? a->u + at * H : scratch->u ? scratch->u + from * H : NULL;
     step.c_after = a->c ? a->c + at * H : scratch->state[1] ? scratch->state[1] + from * H : NULL;
-    for (int s = 0; s < w->cell->states; s++) step.zone[s] = recur__rows_from(scratch->masks.zone[s], from, H);
+    for (int s = 0; s < w->cell->states; s++) step.zone[s] = recur__rows_from(scratch->masks.zone[s], from, w->width[s]);
     return step;
 }
 
@@ -114,7 +117,8 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__forward_s
     if (w->form) recur__fill_zones(w, a->ld, w->packed->starts[t], from, to, &scratch->masks);
     if (scratch->masks.recurrent && !zero) mask_state(w, &scratch->masks, from, &step);
     if (scratch->masks.recurrent && !zero && w->cell->phases > 1) step.h = step.s, step.ldh = step.lds;
-    if (recur__projects(w)) step.h = step.y = step.u, step.ldh = step.ldy = w->H; /* the equations do not look at h */
+    const float *zone = step.zone[0];
+    if (recur__projects(w)) step.h = step.y = step.u, step.ldh = step.ldy = w->H, step.zone[0] = NULL; /* the equations do not look at h */
     for (int i = 0; i < w->cell->phases; i++) {
         if (i > 0) step.s = step.u, step.lds = w->H, step.h = h + from * ldh, step.ldh = ldh;
         step.W = a->panels ? a->panels->W[i] : NULL;
@@ -122,7 +126,7 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__forward_s
         if (!a->panels && !zero) multiply_state(w, a, &w->cell->phase[i], w->packed->starts[t] + from, &step);
         w->cell->forward[i](&step);
     }
-    if (recur__projects(w)) project(w, a, &step, y + from * ldy, ldy);
+    if (recur__projects(w)) project(w, a, &step, zone, h + from * ldh, ldh, y + from * ldy, ldy);
 }
 
 /* h after step t: a row of y, or of the two that take turns where y is not wanted. */

@@ -71,7 +71,7 @@ static int64_t lay_out(const recur_layer *layer, int64_t B, float *scratch, rows
     const recur_recurrent_options *o = &layer->spec.options;
     const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), S = cell->slots * H;
     const bool keeps = cell->phases > 1 || cell->needs_slots;
-    const int64_t sizes[] = { P, P, S, keeps ? S : 0, cell->phases > 1 || o->projection_size ? H : 0, o->zoneout_hidden > 0 ? H : 0,
+    const int64_t sizes[] = { P, P, S, keeps ? S : 0, cell->phases > 1 || o->projection_size ? H : 0, o->zoneout_hidden > 0 ? P : 0,
                               o->zoneout_cell > 0 ? H : 0 };
     float **const place[] = { &out->y[0], &out->y[1], &out->init, &out->slots, &out->u, &out->zone[0], &out->zone[1] };
     int64_t row = 0;
@@ -117,9 +117,10 @@ static void multiply_state(const recur_layer *layer, const recur__stream *s, con
 /* In a stream zoneout leaves its probability of the old state. */
 static void fill_zones(const recur_layer *layer, int64_t B, const rows *to, recur__step *step)
 {
+    const int64_t width[] = { step->K, step->H };
     const double zoneout[] = { layer->spec.options.zoneout_hidden, layer->spec.options.zoneout_cell };
     for (int i = 0; i < RECUR__STATES; i++) {
-        for (int64_t e = 0; to->zone[i] && e < B * step->H; e++) to->zone[i][e] = (float)zoneout[i];
+        for (int64_t e = 0; to->zone[i] && e < B * width[i]; e++) to->zone[i][e] = (float)zoneout[i];
         step->zone[i] = to->zone[i];
     }
 }
@@ -142,7 +143,7 @@ static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t
         step.own = prepared ? prepared->period : to->period;
         if (!prepared) recur__fill_periods(layer, to->period);
     }
-    if (P < H) step.h = step.y = to->u, step.ldh = step.ldy = H; /* the equations do not look at h */
+    if (P < H) step.h = step.y = to->u, step.ldh = step.ldy = H, step.zone[0] = NULL; /* the equations do not look at h */
     for (int i = 0; i < cell->phases; i++) {
         step.s = i == 0 ? h : step.u;
         if (prepared) {
@@ -154,6 +155,7 @@ static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t
     if (P == H) return;
     memset(y, 0, (size_t)(s->B * P) * sizeof *y);
     recur__gemm_nt(s->ctx, s->kernels, s->B, P, H, (recur__matrix){ to->u, H }, (recur__matrix){ p.project, H }, y, P);
+    for (int64_t e = 0; to->zone[0] && e < s->B * P; e++) y[e] = to->zone[0][e] * h[e] + (1 - to->zone[0][e]) * y[e];
 }
 
 void recur__recurrent_step(const recur_layer *layer, const recur__stream *s)
