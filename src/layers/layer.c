@@ -240,7 +240,7 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .modules = o->modules,
     };
     memcpy(info.periods, o->periods, sizeof info.periods);
-    return recur__give("recur_layer_info", &info, out, sizeof info, sizeof info);
+    return recur__give("recur_layer_info", &info, out, sizeof info, offsetof(recur_layer_info, projection_size));
 }
 
 int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed)
