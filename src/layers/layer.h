@@ -18,6 +18,7 @@ typedef struct recur__spec {
     uint32_t flags;
     int64_t hidden_size, num_layers; /* recurrent */
     double dropout;                  /* probability */
+    double epsilon;                  /* norm */
     const recur__cell *cell;         /* recurrent, like all that follows */
     recur_recurrent_options options; /* as they were given */
     recur__form form;                /* what they change in the equations; */
