@@ -23,15 +23,8 @@ INLINE double a_sum(va sum) { return (double)v_sum(sum); }
 
 #endif
 
-/* A vector of a row of which n numbers are left, the lanes behind its end filled; and back. */
-INLINE vf load(const float *p, int64_t n, float fill)
-{
-    if (n >= VW) return v_load(p);
-    float lanes[VW];
-    v_store(lanes, v_set(fill));
-    v_store_n(lanes, v_load_n(p, n), n);
-    return v_load(lanes);
-}
+/* A vector of a row of which n numbers are left, zeros behind its end; and back. */
+INLINE vf load(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
 
 INLINE void store(float *p, vf v, int64_t n)
 {
@@ -41,13 +34,15 @@ INLINE void store(float *p, vf v, int64_t n)
 
 INLINE vf normal(vf x, recur__moments m) { return (x - m.mean) * m.scale + m.rest; }
 
+static const float ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+
 static recur__moments moments_of(int64_t n, double epsilon, const float *x)
 {
     va sum = { 0 }, squares = { 0 }, rest = { 0 };
-    for (int64_t i = 0; i < n; i += VW) sum = a_add(sum, load(x + i, n - i, 0));
+    for (int64_t i = 0; i < n; i += VW) sum = a_add(sum, load(x + i, n - i));
     const float mean = (float)(a_sum(sum) / (double)n);
     for (int64_t i = 0; i < n; i += VW) {
-        const vf d = load(x + i, n - i, mean) - mean;
+        const vf d = (load(x + i, n - i) - mean) * load(ones, n - i);
         rest = a_add(rest, d);
         squares = a_add_product(squares, d, d);
     }
@@ -63,8 +58,8 @@ static void forward(int64_t R, int64_t n, double epsilon, const float *x, const 
         if (moments) moments[r] = m;
         if (!y) continue;
         for (int64_t i = 0; i < n; i += VW) {
-            const vf wx = load(w + i, n - i, 0) * normal(load(x + i, n - i, 0), m);
-            store(y + i, b ? wx + load(b + i, n - i, 0) : wx, n - i);
+            const vf wx = load(w + i, n - i) * normal(load(x + i, n - i), m);
+            store(y + i, b ? wx + load(b + i, n - i) : wx, n - i);
         }
         y += n;
     }
@@ -76,14 +71,14 @@ static void backward(int64_t R, int64_t n, const float *x, const recur__moments 
         const recur__moments m = moments[r];
         va g_sum = { 0 }, gx_sum = { 0 };
         for (int64_t i = 0; i < n; i += VW) {
-            const vf g = load(w + i, n - i, 0) * load(dy + i, n - i, 0);
+            const vf g = load(w + i, n - i) * load(dy + i, n - i);
             g_sum = a_add(g_sum, g);
-            gx_sum = a_add_product(gx_sum, g, normal(load(x + i, n - i, 0), m));
+            gx_sum = a_add_product(gx_sum, g, normal(load(x + i, n - i), m));
         }
         const float g_mean = (float)(a_sum(g_sum) / (double)n), gx_mean = (float)(a_sum(gx_sum) / (double)n);
         for (int64_t i = 0; i < n; i += VW) {
-            const vf g = load(w + i, n - i, 0) * load(dy + i, n - i, 0);
-            store(dx + i, m.scale * (g - g_mean - normal(load(x + i, n - i, 0), m) * gx_mean), n - i);
+            const vf g = load(w + i, n - i) * load(dy + i, n - i);
+            store(dx + i, m.scale * (g - g_mean - normal(load(x + i, n - i), m) * gx_mean), n - i);
         }
     }
 }
@@ -107,16 +102,12 @@ static void gradient(int64_t R, int64_t n, const float *x, const recur__moments 
 
 static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *dy, float *dw, float *db)
 {
-    for (int64_t i = 0; i < n; i += VW) {
-        vf w_sum = load(dw + i, n - i, 0), b_sum = db ? load(db + i, n - i, 0) : v_set(0);
-        for (int64_t r = 0; r < R; r++) {
-            const vf g = load(dy + r * n + i, n - i, 0);
-            w_sum += g * normal(load(x + r * n + i, n - i, 0), moments[r]);
-            b_sum += g;
+    for (int64_t r = 0; r < R; r++, x += n, dy += n)
+        for (int64_t i = 0; i < n; i += VW) {
+            const vf g = load(dy + i, n - i);
+            store(dw + i, load(dw + i, n - i) + g * normal(load(x + i, n - i), moments[r]), n - i);
+            if (db) store(db + i, load(db + i, n - i) + g, n - i);
         }
-        store(dw + i, w_sum, n - i);
-        if (db) store(db + i, b_sum, n - i);
-    }
 }
 
 #endif
