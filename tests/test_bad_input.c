@@ -75,6 +75,8 @@ static void null_handles(void **unused)
     REFUSED(recur_last_create(NULL, 1, 0, NULL), "NULL");
     REFUSED(recur_dropout_create(NULL, 1, 0, NULL), "NULL");
     REFUSED(recur_activation_create(NULL, 1, 1, NULL), "NULL");
+    REFUSED(recur_norm_create(NULL, 1, 0, 0, NULL), "NULL");
+    REFUSED(recur_merge_create(NULL, 2, 1, NULL), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, NULL, &rnn, &layer), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, NULL, &layer), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn, NULL), "NULL");
@@ -255,6 +257,8 @@ static void sizes_of_layers(void **unused)
         REFUSED(recur_last_create(NULL, bad[i], 0, &layer), "");
         REFUSED(recur_dropout_create(NULL, bad[i], 0.5, &layer), "");
         REFUSED(recur_activation_create(NULL, bad[i], 1, &layer), "");
+        REFUSED(recur_norm_create(NULL, bad[i], 0, 0, &layer), "");
+        REFUSED(recur_merge_create(NULL, bad[i], 1, &layer), "");
     }
     static const int64_t huge[] = { INT32_MAX, INT64_MAX };
     for (int i = 0; i < COUNT(huge); i++) {
@@ -271,7 +275,10 @@ static void sizes_of_layers(void **unused)
     REFUSED(recur_dropout_create(NULL, 4, -0.5, &layer), "-0.5");
     REFUSED(recur_dropout_create(NULL, 4, (double)NAN, &layer), "nan");
     REFUSED(recur_activation_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_activation_create(NULL, 4, 4, &layer), "4");
+    REFUSED(recur_activation_create(NULL, 4, 7, &layer), "7");
+    REFUSED(recur_norm_create(NULL, 4, 0, 2, &layer), "2");
+    REFUSED(recur_merge_create(NULL, 4, 0, &layer), "0");
+    REFUSED(recur_merge_create(NULL, 4, 4, &layer), "4");
     recur_state *none = state;
     REFUSED(recur_state_create(rnn, 0, &none), "0");
     REFUSED(recur_state_create(rnn, -7, &none), "-7");

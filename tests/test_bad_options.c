@@ -3,7 +3,7 @@
 
 #include "support/support.h"
 
-enum { ROOM = 256, EXTRA = 64 };
+enum { ROOM = 512, EXTRA = 64 };
 
 /* Makes something from options, or refuses; gives back what it made. */
 typedef recur_status maker(const void *options);

@@ -183,6 +183,25 @@ static void cell_case(recur_context *ctx, recur_file *file)
     recur_layer_release(layer);
 }
 
+/* Rows of layer normalisation; what lies behind the end of a sequence is zero on both sides. */
+static void norm_case(recur_context *ctx, recur_file *file)
+{
+    const int64_t F = (int64_t)number(file, "features", 0), T = (int64_t)number(file, "steps", 0), B = (int64_t)number(file, "batch", 0);
+    recur_layer *layer = NULL;
+    OK(recur_norm_create(ctx, F, number(file, "eps", 0), bias_flag(file), &layer));
+    read_params(layer, file);
+    recur_packed *packed = layout(ctx, B, has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
+    run r = { .packed = packed,
+              .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "input")),
+              .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "grad_output")) };
+    run_both(ctx, layer, &r);
+    check_near("output", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.y), read(file, "output"), OUTPUTS);
+    check_near("grad_input", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.dx), read(file, "grad_input"), GRADIENTS);
+    check_params(layer, file, "grad_", r.dparams, GRADIENTS);
+    recur_packed_release(packed);
+    recur_layer_release(layer);
+}
+
 /* ---- losses, optimizers, clipping ---------------------------------------------------------------- */
 
 static const struct {
@@ -376,7 +395,7 @@ static const struct {
     const char *name;
     void (*run)(recur_context *ctx, recur_file *file);
     int64_t cases;
-} FAMILIES[] = { { "layer", layer_case, 38 }, { "cell", cell_case, 8 }, { "loss", loss_case, 21 },
+} FAMILIES[] = { { "layer", layer_case, 38 }, { "cell", cell_case, 8 }, { "norm", norm_case, 3 }, { "loss", loss_case, 21 },
                  { "optim", optim_case, 11 }, { "clip", clip_case, 2 }, { "training", training_case, 4 } };
 
 /* The family of a case, after it passed. */

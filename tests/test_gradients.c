@@ -283,9 +283,20 @@ static void row_layers(void **unused)
         OK(recur_dropout_create(ctx, 6, 0.4, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, mode);
     }
-    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_RELU; function++) {
+    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_IDENTITY; function++) {
         trying("activation %d", function);
         OK(recur_activation_create(ctx, 5, function, &layer));
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+    }
+    for (int how = 0; how < 4; how++) {
+        trying("norm %d", how);
+        OK(recur_norm_create(ctx, 6, how & 2 ? 0.5 : 0, how & 1 ? RECUR_LAYER_NO_BIAS : 0, &layer));
+        randomize(layer, 1);
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+    }
+    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++) {
+        trying("merge %d", way);
+        OK(recur_merge_create(ctx, 6, way, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
     }
     recur_packed_release(packed);
@@ -332,8 +343,47 @@ static void chains(void **unused)
     close_context(ctx);
 }
 
+/* Layers of hidden sizes of their own with ways round them: linear → residual (norm → GRU) → residual (LSTM, bidirectional → merge →
+   dropout) → GRU → norm */
+static recur_layer *stack(recur_context *ctx, int cell)
+{
+    recur_layer *first[2] = { NULL }, *second[3] = { NULL }, *parts[5] = { NULL };
+    OK(recur_norm_create(ctx, 4, 0, 0, &first[0]));
+    first[1] = recurrent(ctx, cell, 4, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    second[0] = recurrent(ctx, RECUR_CELL_LSTM, 4, 4, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    OK(recur_merge_create(ctx, 8, RECUR_MERGE_MEAN, &second[1]));
+    OK(recur_dropout_create(ctx, 4, 0.3, &second[2]));
+    OK(recur_linear_create(ctx, 3, 4, 0, &parts[0]));
+    parts[1] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 2, (const char *const[]){ "norm", "rnn" }, first);
+    parts[2] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 3, (const char *const[]){ "rnn", "merge", "drop" }, second);
+    parts[3] = recurrent(ctx, cell, 4, 2, 2, RECUR_DIRECTION_FORWARD, 0);
+    OK(recur_norm_create(ctx, 2, 0.5, 0, &parts[4]));
+    const char *const names[] = { "in", "one", "two", "three", "out" };
+    return prepared(chain(ctx, RECUR_COMPOSE_SEQUENTIAL, COUNT(names), names, parts), 0);
+}
+
+static void stacks(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(9);
+    for (int how = 0; how < 4; how++) {
+        trying("stack %d", how);
+        check_layer(ctx, stack(ctx, how & 1 ? RECUR_CELL_GRU : RECUR_CELL_RNN_TANH), NULL, packed, false, true,
+                    how & 2 ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE);
+        trying("residual alone %d", how);
+        static const int kinds[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU, RECUR_CELL_LSTM_NORM };
+        recur_layer *part = recurrent(ctx, kinds[how], 3, 3, 1, 0, 0);
+        recur_layer *residual = chain(ctx, RECUR_COMPOSE_RESIDUAL, 1, (const char *const[]){ "rnn" }, &part);
+        check_layer(ctx, prepared(residual, 0), NULL, packed, false, true, RECUR_TAPE_SENSITIVE);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(recurrences), TEST(cells), TEST(row_layers), TEST(chains) };
+    const struct CMUnitTest tests[] = { TEST(recurrences), TEST(cells), TEST(row_layers), TEST(chains), TEST(stacks) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

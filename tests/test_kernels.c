@@ -57,11 +57,20 @@ static void on_every_set(void (*check)(const recur_context *ctx, const recur__ke
     }
 }
 
+static double softsign(double v) { return v / (1 + fabs(v)); }
+
 static void check_functions(const recur_context *ctx, const recur__kernels *k)
 {
-    const double s = worst(k->vector->sigmoid, sigmoid, -80, 80), t = worst(k->vector->tanh, tanh, -12, 12), e = worst(k->vector->exp, exp, -80, 80);
-    printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, exp %.2f ulp\n", recur_context_isa(ctx), s, t, e);
-    assert_true(s <= 3 && t <= 3 && e <= 3);
+    const double s = worst(k->vector->activation[RECUR_ACTIVATION_SIGMOID], sigmoid, -80, 80);
+    const double t = worst(k->vector->activation[RECUR_ACTIVATION_TANH], tanh, -12, 12);
+    const double g = worst(k->vector->activation[RECUR_ACTIVATION_SOFTSIGN], softsign, -80, 80), e = worst(k->vector->exp, exp, -80, 80);
+    printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, softsign %.2f ulp, exp %.2f ulp\n", recur_context_isa(ctx), s, t, g, e);
+    assert_true(s <= 3 && t <= 3 && g <= 1.5 && e <= 3);
+    fill(-4, 4); /* with an error of the line's rounding, which is not small beside values near 0 */
+    k->vector->activation[RECUR_ACTIVATION_HARD_SIGMOID](N - 3, x, y);
+    for (int i = 0; i < N - 3; i++) assert_true(fabs((double)y[i] - fmin(1, fmax(0, 0.2 * (double)x[i] + 0.5))) <= 1e-7);
+    k->vector->activation[RECUR_ACTIVATION_IDENTITY](N - 3, x, y);
+    assert_memory_equal(y, x, (N - 3) * sizeof *x);
 }
 
 static void functions(void **unused)
@@ -76,12 +85,21 @@ static void check_ends(const recur_context *ctx, const recur__kernels *k)
     enum { ENDS = 9 };
     const float ends[ENDS] = { NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.0f, 500.0f, -500.0f, NAN };
     float out[ENDS];
-    k->vector->tanh(ENDS, ends, out);
+    k->vector->activation[RECUR_ACTIVATION_TANH](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0 && out[6] == 1 && isnan(out[8]));
-    k->vector->sigmoid(ENDS, ends, out);
+    k->vector->activation[RECUR_ACTIVATION_SIGMOID](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-37f && out[3] == 1 && out[5] == 0.5f && isnan(out[8]));
-    k->vector->relu(ENDS, ends, out);
+    k->vector->activation[RECUR_ACTIVATION_RELU](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == INFINITY && out[2] == 0 && out[6] == 500 && out[7] == 0 && isnan(out[8]));
+    k->vector->activation[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 && out[5] == 0.5f && isnan(out[8]));
+    k->vector->activation[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0 && isnan(out[8]));
+    const float ones[ENDS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    k->vector->activation_backward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, ones, out);
+    assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 1 && isnan(out[8]));
+    k->vector->activation_backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
+    assert_true(out[0] == 0.2f && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 0.2f);
 }
 
 /* NaN stays NaN, and nothing overflows into one. */
@@ -153,6 +171,52 @@ static void sums(void **unused)
     on_every_set(check_sums);
 }
 
+/* Rows of every width up to three full vectors against sums in double. */
+static void check_norm(const recur_context *ctx, const recur__kernels *k)
+{
+    enum { R = 3, MOST = 50 };
+    static float in[R * MOST], dy[R * MOST], w[MOST], b[MOST], out[R * MOST], dx[R * MOST];
+    for (int64_t n = 1; n <= MOST; n++) {
+        for (int64_t i = 0; i < R * n; i++) {
+            in[i] = (float)(100 + recur__normal(recur_random(3, (uint64_t)i)));
+            dy[i] = (float)recur__normal(recur_random(4, (uint64_t)i));
+            if (i < n) w[i] = (float)recur__normal(recur_random(5, (uint64_t)i));
+        }
+        float dw[MOST] = { 0 }, db[MOST] = { 0 };
+        recur__moments moments[R];
+        k->norm->forward(R, n, 1e-5, in, w, b, out, moments);
+        k->norm->backward(R, n, in, moments, w, dy, dx);
+        k->norm->gradient(R, n, in, moments, dy, dw, db);
+        double dw_want[MOST] = { 0 };
+        for (int64_t r = 0; r < R; r++) {
+            double mean = 0, square = 0, g = 0, gx = 0;
+            for (int64_t i = 0; i < n; i++) mean += (double)in[r * n + i] / (double)n;
+            for (int64_t i = 0; i < n; i++) square += ((double)in[r * n + i] - mean) * ((double)in[r * n + i] - mean) / (double)n;
+            const double s = 1 / sqrt(square + 1e-5);
+            for (int64_t i = 0; i < n; i++) {
+                const double g_i = (double)w[i] * (double)dy[r * n + i], x_i = ((double)in[r * n + i] - mean) * s;
+                g += g_i / (double)n;
+                gx += g_i * x_i / (double)n;
+                dw_want[i] += (double)dy[r * n + i] * x_i;
+            }
+            for (int64_t i = 0; i < n; i++) {
+                const double x_i = ((double)in[r * n + i] - mean) * s, d = s * ((double)w[i] * (double)dy[r * n + i] - g - x_i * gx);
+                if (fabs((double)out[r * n + i] - (double)w[i] * x_i) > 1e-5 || fabs((double)dx[r * n + i] - d) > 2e-5 * fmax(1, s))
+                    fail_msg("%s: row %d of %d, number %d: y %g, dx %g, which should be %g", recur_context_isa(ctx), (int)r, (int)n, (int)i,
+                             (double)out[r * n + i], (double)dx[r * n + i], d);
+            }
+        }
+        for (int64_t i = 0; i < n; i++) assert_true(fabs((double)dw[i] - dw_want[i]) < 2e-5);
+        assert_true(dw[n < MOST ? n : 0] == 0 || n == MOST); /* nothing behind the end */
+    }
+}
+
+static void norms(void **unused)
+{
+    (void)unused;
+    on_every_set(check_norm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +224,7 @@ int main(void)
         cmocka_unit_test(ends),
         cmocka_unit_test(products),
         cmocka_unit_test(sums),
+        cmocka_unit_test(norms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,9 +312,10 @@ static void compose_errors(void **unused)
 {
     (void)unused;
     recur_layer *five = NULL, *six = NULL, *embedding = NULL, *last = NULL, *group = NULL, *snapshot = NULL,
-                *out = NULL;
+                *wide = NULL, *out = NULL;
     OK(recur_linear_create(NULL, 5, 5, 0, &five));
     OK(recur_linear_create(NULL, 6, 6, 0, &six));
+    OK(recur_linear_create(NULL, 5, 7, 0, &wide));
     OK(recur_embedding_create(NULL, 5, 5, 0, &embedding));
     OK(recur_last_create(NULL, 5, RECUR_DIRECTION_FORWARD, &last));
     OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "x" }, &five, &group));
@@ -335,13 +336,19 @@ static void compose_errors(void **unused)
         { RECUR_COMPOSE_SEQUENTIAL, { "a", NULL }, { five, five }, RECUR_E_ARGUMENT, "1" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { five, NULL }, RECUR_E_ARGUMENT, "1" },
         { 0, { "a", "b" }, { five, five }, RECUR_E_ARGUMENT, "0" },
-        { 3, { "a", "b" }, { five, five }, RECUR_E_ARGUMENT, "3" },
+        { 4, { "a", "b" }, { five, five }, RECUR_E_ARGUMENT, "4" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { last, rnn }, RECUR_E_SHAPE, "b" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { last, last }, RECUR_E_SHAPE, "b" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { five, embedding }, RECUR_E_UNSUPPORTED, "b" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { five, group }, RECUR_E_UNSUPPORTED, "b" },
         { RECUR_COMPOSE_SEQUENTIAL, { "a", "b" }, { five, snapshot }, RECUR_E_UNSUPPORTED, "b" },
         { RECUR_COMPOSE_GROUP, { "a", "b" }, { snapshot, five }, RECUR_E_UNSUPPORTED, "a" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { five, wide }, RECUR_E_SHAPE, "5 7" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { five, six }, RECUR_E_SHAPE, "5 6 b" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { rnn, last }, RECUR_E_SHAPE, "sequence" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { embedding, five }, RECUR_E_UNSUPPORTED, "ids" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { five, group }, RECUR_E_UNSUPPORTED, "b" },
+        { RECUR_COMPOSE_RESIDUAL, { "a", "b" }, { five, snapshot }, RECUR_E_UNSUPPORTED, "b" },
     };
     for (int i = 0; i < COUNT(rows); i++) {
         trying("row %d", i);
@@ -353,7 +360,7 @@ static void compose_errors(void **unused)
     FAILS(RECUR_E_ARGUMENT, recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 0, rows[0].names, rows[0].parts, &out), "");
     FAILS(RECUR_E_ARGUMENT, recur_compose_create(NULL, RECUR_COMPOSE_GROUP, -1, rows[0].names, rows[0].parts, &out),
           "");
-    recur_layer *const all[] = { five, six, embedding, last, group, snapshot, rnn };
+    recur_layer *const all[] = { five, six, embedding, last, group, snapshot, wide, rnn };
     for (int i = 0; i < COUNT(all); i++) recur_layer_release(all[i]);
 }
 

@@ -207,32 +207,47 @@ static void embedding_rows(void **unused)
     recur_layer_release(layer);
 }
 
+/* f(v), and its slope if wanted. */
+static double function_of(int f, double v, double *slope)
+{
+    const double s = 1 / (1 + exp(-v)), t = tanh(v), a = 1 + fabs(v);
+    const double value[] = { 0, t, s, v > 0 ? v : 0, fmin(1, fmax(0, 0.2 * v + 0.5)), v / a, v };
+    const double slopes[] = { 0, 1 - t * t, s * (1 - s), v > 0, fabs(v) < 2.5 ? 0.2 : 0, 1 / (a * a), 1 };
+    *slope = slopes[f];
+    return value[f];
+}
+
 static void activation_values(void **unused)
 {
     (void)unused;
-    const float x[] = { -100, -3, -1, -0.0f, 0, 1e-3f, 1, 3, 100, NAN };
+    static const char *const types[] = { "", "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "identity" };
+    const float x[] = { -100, -3, -2.4f, -1, -0.0f, 0, 1e-3f, 1, 2.4f, 2.6f, 3, 100, NAN };
     enum { COLUMNS = sizeof x / sizeof *x };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         recur_packed *packed = layout(ctx, 1, NULL, 1);
-        for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_RELU; f++) {
+        for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_IDENTITY; f++) {
             recur_layer *layer = NULL;
+            recur_state *state = NULL;
             trying("%s function %d", recur_context_isa(ctx), f);
             OK(recur_activation_create(ctx, COLUMNS, f, &layer));
-            float dy[COLUMNS];
+            float dy[COLUMNS], step[COLUMNS];
             run r = { .packed = packed, .x = x, .dy = dy };
             double want[COLUMNS], slope[COLUMNS];
             for (int i = 0; i < COLUMNS; i++) {
-                const double v = (double)x[i], s = 1 / (1 + exp(-v)), t = tanh(v);
                 dy[i] = 2;
-                want[i] = f == RECUR_ACTIVATION_TANH ? t : f == RECUR_ACTIVATION_SIGMOID ? s : v > 0 ? v : 0;
-                slope[i] = 2 * (f == RECUR_ACTIVATION_TANH      ? 1 - t * t
-                                : f == RECUR_ACTIVATION_SIGMOID ? s * (1 - s)
-                                                                : v > 0);
+                want[i] = function_of(f, (double)x[i], &slope[i]);
+                slope[i] *= 2;
             }
             run_both(ctx, layer, &r);
             check_close("y", COLUMNS - 1, r.y, want, OUTPUTS);
             check_close("dx", COLUMNS - 1, r.dx, slope, GRADIENTS);
             assert_true(isnan(r.y[COLUMNS - 1]));
+            OK(recur_state_create(layer, 1, &state));
+            OK(recur_layer_step(layer, x, state, step));
+            check_same("y of a step", COLUMNS - 1, step, r.y);
+            assert_string_equal(info_of(layer, -1).type, types[f]);
+            assert_int_equal(info_of(layer, -1).variant, f);
+            recur_state_release(state);
             recur_layer_release(layer);
         }
         recur_packed_release(packed);

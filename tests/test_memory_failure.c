@@ -16,6 +16,7 @@ typedef struct world {
     counter count;
     recur_context *ctx;
     recur_layer *rnn, *net, *line; /* bidirectional; with a head; one layer forward */
+    recur_layer *back;             /* from what line gives to what it takes */
     recur_packed *packed, *one;
     recur_tape *tape, *full; /* empty; with a record of net and a step of cell */
     recur_state *state, *line_state;
@@ -51,6 +52,10 @@ static world *make_world(void)
     OK(recur_layer_child(w->net, "rnn", &w->rnn, NULL));
     OK(recur_recurrent_create(w->ctx, &LINE, &w->line));
     randomize(w->line, 0.5);
+    OK(recur_norm_create(w->ctx, H, 0, 0, &parts[0]));
+    OK(recur_linear_create(w->ctx, H, I, 0, &parts[1]));
+    w->back = chain(w->ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "norm", "fc" }, parts);
+    randomize(w->back, 0.5);
     assert_in_range(recur_layer_count(w->net), 1, COUNT(w->grads));
     memcpy(w->x, randoms(N * I, 1), sizeof w->x);
     w->packed = layout(w->ctx, B, LENGTHS, 0);
@@ -76,7 +81,7 @@ static world *make_world(void)
 static void end_world(world *w)
 {
     w->count.until_failure = -1;
-    recur_layer *const layers[] = { w->rnn, w->net, w->line };
+    recur_layer *const layers[] = { w->rnn, w->net, w->line, w->back };
     for (int i = 0; i < COUNT(layers); i++) recur_layer_release(layers[i]);
     recur_packed_release(w->packed);
     recur_packed_release(w->one);
@@ -142,6 +147,11 @@ MAKES(embedding_create, layer, recur_embedding_create(w->ctx, 3, 4, 0, &out))
 MAKES(last_create, layer, recur_last_create(w->ctx, 3, 0, &out))
 MAKES(dropout_create, layer, recur_dropout_create(w->ctx, 3, 0.5, &out))
 MAKES(activation_create, layer, recur_activation_create(w->ctx, 3, RECUR_ACTIVATION_TANH, &out))
+MAKES(norm_create, layer, recur_norm_create(w->ctx, 3, 0, 0, &out))
+MAKES(merge_create, layer, recur_merge_create(w->ctx, 4, RECUR_MERGE_SUM, &out))
+MAKES(residual_create, layer,
+      recur_compose_create(w->ctx, RECUR_COMPOSE_RESIDUAL, 2, (const char *const[]){ "line", "back" },
+                           (recur_layer *const[]){ w->line, w->back }, &out))
 MAKES(compose_create, layer,
       recur_compose_create(w->ctx, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "a", "b" },
                            (recur_layer *const[]){ w->net, w->line }, &out))
@@ -183,6 +193,11 @@ static recur_status forward_ids(world *w)
 {
     return recur_layer_forward_ids(w->net, w->packed, (const int32_t[N]){ 0, 1, 2, 2, 1, 0, 1, 1 }, NULL, w->result,
                                    NULL);
+}
+
+static recur_status forward_rows(world *w)
+{
+    return recur_layer_forward(w->back, w->one, w->x, NULL, w->result, w->tape);
 }
 
 static recur_status evaluate(world *w)
@@ -277,10 +292,12 @@ typedef struct call {
 static const call CALLS[] = {
     CALL(packed_create),   CALL(recurrent_create),  CALL(linear_create),     CALL(embedding_create),
     CALL(last_create),     CALL(dropout_create),    CALL(activation_create), CALL(compose_create),
+    CALL(norm_create),     CALL(merge_create),      CALL(residual_create),
     CALL(layer_child),     CALL(layer_snapshot),    CALL(cell_create),       CALL(cell_from_layer),
     CALL(state_create),    CALL(tape_create),       CALL(loss_create),       CALL(optimizer_create),
     CALL(file_open_empty), CALL(file_open_memory),  CALL(file_open),         CALL(packed_reset),
     CALL(forward),         CALL(forward_ids),       GROWS(forward_recorded), GROWS(forward_above),
+    GROWS(forward_rows),
     GROWS(evaluate),       GROWS(backward),         GROWS(reserve),          GROWS(reserve_above),
     GROWS(cell_step),      GROWS(cell_step_ids),    GROWS(optimizer_range),  CALL(init_orthogonal),
     GROWS(layer_save),     GROWS(optimizer_save),   GROWS(state_save),       CALL(layer_load),
@@ -347,6 +364,7 @@ static void one_allocation_each(void **unused)
         { "packed", packed_create, 1 },       { "recurrent", recurrent_create, 1 }, { "linear", linear_create, 1 },
         { "embedding", embedding_create, 1 }, { "last", last_create, 1 },           { "dropout", dropout_create, 1 },
         { "compose", compose_create, 1 },     { "child", layer_child, 0 },          { "snapshot", layer_snapshot, 1 },
+        { "norm", norm_create, 1 },           { "merge", merge_create, 1 },         { "residual", residual_create, 1 },
         { "cell", cell_create, 2 },           { "from layer", cell_from_layer, 1 }, { "state", state_create, 1 },
         { "tape", tape_create, 1 },           { "loss", loss_create, 1 },           { "optimizer", optimizer_create, 1 }
     };

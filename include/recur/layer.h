@@ -92,20 +92,54 @@ RECUR_TRY recur_status recur_dropout_create(recur_context *ctx, int64_t features
 RECUR_TRY recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
                                                recur_layer **out);
 
+/** Layer normalisation: each row is shifted and scaled to mean 0 and variance 1, then y = weight x + bias, number by number; Ba 2016.
+ * Parameters: weight [features], bias [features]; RECUR_INIT_DEFAULT gives 1 and 0.
+ *
+ * Shapes:  x [R][features], y [R][features].
+ * Memory:  one allocation. A recorded pass keeps three floats of each row.
+ * Errors:  ARGUMENT: features < 1, epsilon neither 0 nor a normal float above 0, unknown flags. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param epsilon added to the variance; 0 = 1e-5.
+ * @param flags RECUR_LAYER_NO_BIAS or 0.
+ */
+RECUR_TRY recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
+                                         recur_layer **out);
+
+/** Ways of recur_merge_create. */
+enum {
+    RECUR_MERGE_SUM = 1,     /**< a + b                                                                 */
+    RECUR_MERGE_MEAN = 2,    /**< (a + b) / 2                                                           */
+    RECUR_MERGE_MULTIPLY = 3 /**< a b                                                                   */
+};
+
+/** Joins the two halves [a][b] of each row, number by number: behind a bidirectional layer, what both directions say of a step.
+ *
+ * Shapes:  x [R][features], y [R][features / 2].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: features < 1, unknown way. SHAPE: an odd number of features. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param way RECUR_MERGE_*
+ */
+RECUR_TRY recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out);
+
 /** Ways to compose layers. */
 enum {
     RECUR_COMPOSE_SEQUENTIAL = 1, /**< each part takes the rows of the one before                       */
-    RECUR_COMPOSE_GROUP = 2       /**< parts that the caller runs himself, through recur_layer_child:
+    RECUR_COMPOSE_GROUP = 2,      /**< parts that the caller runs himself, through recur_layer_child:
                                        one flat vector, one optimizer, one file for all                 */
+    RECUR_COMPOSE_RESIDUAL = 3    /**< a chain whose input is added to its output: y = x + chain(x); He 2015, Wu 2016 */
 };
 
 /** A layer of named parts. The parts are copied, values included, into one flat vector; release the originals when you
  * like. Parameters are named "part.name": "rnn.weight_ih_l0", "fc.weight".
  *
  * Shapes:  SEQUENTIAL: part i+1 takes as many features as part i gives; what looks through time stands before a `last`.
+ *          RESIDUAL: the same, of rows, without a `last`, and the last part gives as many features as the first takes.
  * Memory:  one allocation.
  * Errors:  ARGUMENT: NULL, no parts, a name that is empty, has a dot or is used twice, unknown kind. SHAPE: parts that do not fit
- *          each other. UNSUPPORTED: a snapshot as part; in a chain, a group, or ids in the middle. MEMORY.
+ *          each other. UNSUPPORTED: a snapshot as part; in a chain, a group, or ids in the middle; in a residual, ids. MEMORY.
  * Threads: free.
  * Since:   0.1
  */
@@ -160,7 +194,9 @@ enum {
     RECUR_KIND_LAST = 4,
     RECUR_KIND_DROPOUT = 5,
     RECUR_KIND_ACTIVATION = 6,
-    RECUR_KIND_COMPOSE = 7
+    RECUR_KIND_COMPOSE = 7,
+    RECUR_KIND_NORM = 8,
+    RECUR_KIND_MERGE = 9
 };
 
 /** What a layer can do: bits of recur_layer_info.abilities. */
@@ -183,7 +219,7 @@ typedef struct recur_layer_info {
     int64_t parts;       /**< composed: number of parts; else 0                                   */
     int64_t offset;      /**< of its first parameter in the flat vector of the layer asked        */
     double dropout;      /**< recurrent, dropout: the probability                                 */
-    int32_t variant;     /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_COMPOSE_*; else 0           */
+    int32_t variant;     /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*, RECUR_COMPOSE_*; else 0 */
     int32_t direction;   /**< RECUR_DIRECTION_*                                                   */
     uint32_t flags;      /**< RECUR_LAYER_*                                                       */
     uint32_t abilities;  /**< RECUR_ABLE_*                                                        */
@@ -200,6 +236,7 @@ typedef struct recur_layer_info {
     int32_t output_activation;
     int32_t modules;
     int32_t periods[RECUR_MOST_MODULES];
+    double epsilon;      /**< norm: what is added to the variance; else 0                         */
 } recur_layer_info;
 
 /** What a layer is (part = -1), or one of its parts (0 to parts-1).
@@ -267,7 +304,7 @@ RECUR_TRY recur_status recur_layer_tensor(const recur_layer *layer, int64_t inde
 
 /** Initialisation schemes. A matrix of several gates is filled gate by gate. */
 enum {
-    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1); value unused */
+    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1), norm 1 and 0; value unused */
     RECUR_INIT_CONSTANT = 1,   /**< value                                                                  */
     RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                                       */
     RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */

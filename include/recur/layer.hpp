@@ -151,6 +151,16 @@ inline layer activation(int64_t features, int32_t function, in_context ctx = non
     return detail::make_layer(recur_activation_create, ctx, features, function);
 }
 
+/** Layer normalisation; epsilon 0: 1e-5. */
+inline layer norm(int64_t features, double epsilon = 0, uint32_t flags = 0, in_context ctx = none)
+{
+    return detail::make_layer(recur_norm_create, ctx, features, epsilon, flags);
+}
+inline layer merge(int64_t features, int32_t way = RECUR_MERGE_SUM, in_context ctx = none)
+{
+    return detail::make_layer(recur_merge_create, ctx, features, way);
+}
+
 /** A part of a composed layer; it is copied, values included. */
 struct part {
     part() = default;
@@ -169,6 +179,10 @@ inline layer compose(int32_t kind, span<const part> parts, in_context ctx = none
 inline layer sequential(std::initializer_list<part> parts, in_context ctx = none)
 {
     return compose(RECUR_COMPOSE_SEQUENTIAL, parts, ctx);
+}
+inline layer residual(std::initializer_list<part> parts, in_context ctx = none)
+{
+    return compose(RECUR_COMPOSE_RESIDUAL, parts, ctx);
 }
 inline layer group(std::initializer_list<part> parts, in_context ctx = none) { return compose(RECUR_COMPOSE_GROUP, parts, ctx); }
 

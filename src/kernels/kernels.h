@@ -23,14 +23,12 @@ typedef struct recur__gemm {
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
 } recur__gemm;
 
+enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_IDENTITY + 1 }; /* one more than the last */
+
 /* One pass over a vector of n numbers; y may be x. */
 typedef struct recur__vector {
-    void (*tanh)(int64_t n, const float *x, float *y);
-    void (*sigmoid)(int64_t n, const float *x, float *y);
-    void (*relu)(int64_t n, const float *x, float *y);
-    void (*tanh_backward)(int64_t n, const float *x, const float *dy, float *dx); /* from x, not y */
-    void (*sigmoid_backward)(int64_t n, const float *x, const float *dy, float *dx);
-    void (*relu_backward)(int64_t n, const float *x, const float *dy, float *dx);
+    void (*activation[RECUR__ACTIVATIONS])(int64_t n, const float *x, float *y); /* of RECUR_ACTIVATION_* */
+    void (*activation_backward[RECUR__ACTIVATIONS])(int64_t n, const float *x, const float *dy, float *dx); /* from x, not y */
     void (*add)(int64_t n, const float *x, float *y); /* y += x */
     /* y = x / (1 - p) where the mask of this key keeps, else 0. Element e of a tensor has the same mask in every call. */
     void (*dropout)(int64_t n, double p, uint64_t key, const float *x, float *y);
@@ -38,12 +36,28 @@ typedef struct recur__vector {
     bool (*all_below)(int64_t n, const int32_t *ids, uint32_t limit); /* 0 <= id < limit */
 } recur__vector;
 
+/* What is known of a row of n numbers: x̂ = (x - mean) scale + rest, where rest is what a float's mean leaves of the true one. */
+typedef struct recur__moments {
+    float mean, scale, rest; /* scale = 1 / √(variance + epsilon) */
+} recur__moments;
+
+/* Layer normalisation of R rows of n numbers: y = w x̂ + b. */
+typedef struct recur__norm {
+    /* b NULL: zeros; moments [R] NULL: not wanted; y NULL: not wanted. */
+    void (*forward)(int64_t R, int64_t n, double epsilon, const float *x, const float *w, const float *b, float *y, recur__moments *moments);
+    /* dx [R][n] */
+    void (*backward)(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *w, const float *dy, float *dx);
+    /* dw [n] and, unless NULL, db [n] are added to. */
+    void (*gradient)(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *dy, float *dw, float *db);
+} recur__norm;
+
 typedef struct recur__kernels {
     int isa; /* RECUR_ISA_* */
     const recur__update *update;
     const recur__product *product;
     const recur__gemm *gemm;
     const recur__vector *vector;
+    const recur__norm *norm;
 } recur__kernels;
 
 /* The table of a context; NULL: of the default one. */

@@ -1,4 +1,6 @@
 /* vector.c - functions of one number, applied in one pass over a vector. */
+#include <float.h>
+
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -19,7 +21,19 @@ INLINE void map_backward(int64_t n, const float *x, const float *dy, float *dx, 
     if (i < n) v_store_n(dx + i, d(v_load_n(x + i, n - i), v_load_n(dy + i, n - i)), n - i);
 }
 
+/* Softsign's x within the finite numbers, so that infinity does not become NaN. */
+INLINE vf finite(vf x) { return v_max(v_set(-FLT_MAX), v_min(v_set(FLT_MAX), x)); }
+INLINE vf line(vf x) { return 0.2f * x + 0.5f; }
+
 INLINE vf relu_of(vf x) { return v_max(v_set(0), x); }
+INLINE vf hard_sigmoid_of(vf x) { return v_min(v_set(1), v_max(v_set(0), line(x))); }
+INLINE vf softsign_of(vf x)
+{
+    x = finite(x);
+    return x / (1.0f + v_max(x, -x));
+}
+INLINE vf identity_of(vf x) { return x; }
+
 INLINE vf d_tanh(vf x, vf dy)
 {
     const vf y = v_tanh(x);
@@ -30,21 +44,33 @@ INLINE vf d_sigmoid(vf x, vf dy)
     const vf y = v_sigmoid(x);
     return dy * y * (1.0f - y);
 }
+INLINE vf d_relu(vf x, vf dy) { return v_where_positive(x, dy); } /* where x is NaN, dy goes on */
+INLINE vf d_hard_sigmoid(vf x, vf dy) { return v_where_positive(line(x), v_where_positive(1.0f - line(x), 0.2f * dy)); }
+INLINE vf d_softsign(vf x, vf dy)
+{
+    const vf d = 1.0f + v_max(x, -x);
+    return dy / (d * d);
+}
+INLINE vf d_identity(vf x, vf dy)
+{
+    (void)x;
+    return dy;
+}
 
 static void tanh_(int64_t n, const float *x, float *y) { map(n, x, y, v_tanh); }
 static void sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_sigmoid); }
 static void relu(int64_t n, const float *x, float *y) { map(n, x, y, relu_of); }
+static void hard_sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, hard_sigmoid_of); }
+static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, softsign_of); }
+static void identity(int64_t n, const float *x, float *y) { map(n, x, y, identity_of); }
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
-static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_tanh); }
-static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_sigmoid);
-}
 
-static void relu_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    for (int64_t i = 0; i < n; i++) dx[i] = x[i] <= 0 ? 0 : dy[i]; /* where x is NaN, dy goes on */
-}
+static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_tanh); }
+static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_sigmoid); }
+static void relu_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_relu); }
+static void hard_sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_hard_sigmoid); }
+static void softsign_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_softsign); }
+static void identity_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_identity); }
 
 static void add(int64_t n, const float *x, float *y)
 {
@@ -81,12 +107,18 @@ static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
 }
 
 const recur__vector RECUR__PER_ISA(vector) = {
-    .tanh = tanh_,
-    .sigmoid = sigmoid,
-    .relu = relu,
-    .tanh_backward = tanh_backward,
-    .sigmoid_backward = sigmoid_backward,
-    .relu_backward = relu_backward,
+    .activation = { [RECUR_ACTIVATION_TANH] = tanh_,
+                    [RECUR_ACTIVATION_SIGMOID] = sigmoid,
+                    [RECUR_ACTIVATION_RELU] = relu,
+                    [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid,
+                    [RECUR_ACTIVATION_SOFTSIGN] = softsign,
+                    [RECUR_ACTIVATION_IDENTITY] = identity },
+    .activation_backward = { [RECUR_ACTIVATION_TANH] = tanh_backward,
+                             [RECUR_ACTIVATION_SIGMOID] = sigmoid_backward,
+                             [RECUR_ACTIVATION_RELU] = relu_backward,
+                             [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_backward,
+                             [RECUR_ACTIVATION_SOFTSIGN] = softsign_backward,
+                             [RECUR_ACTIVATION_IDENTITY] = identity_backward },
     .add = add,
     .dropout = dropout,
     .exp = exp_,

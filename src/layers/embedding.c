@@ -15,10 +15,10 @@ static bool embedding_tensor(const recur_layer *layer, int64_t index, char *name
     return true;
 }
 
-static double embedding_bound(const recur_layer *layer)
+static recur__start embedding_start(const recur_layer *layer, const char *tensor)
 {
-    (void)layer;
-    return 0; /* N(0,1) */
+    (void)layer, (void)tensor;
+    return (recur__start){ RECUR__START_NORMAL, 1 };
 }
 
 static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
@@ -48,7 +48,7 @@ static const recur__layer_ops embedding_ops = {
     .backward = embedding_backward,
     .step_floats = recur__step_nothing,
     .step = embedding_step,
-    .bound = embedding_bound,
+    .start = embedding_start,
 };
 
 recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width, uint32_t flags, recur_layer **out)

@@ -4,7 +4,7 @@
 
 #include "layers/layer.h"
 
-/* One block of a tensor: a gate's H rows of weights or biases, or the whole of a tensor without gates. */
+/* One block of a tensor: a gate's H rows of weight_ih, weight_hh, bias_ih or bias_hh, or the whole of any other. */
 typedef struct block {
     const recur_layer *leaf;
     const char *name; /* of the tensor in its leaf: "weight_hh_l0" */
@@ -19,14 +19,22 @@ typedef struct block {
 static double uniform(const block *b, int64_t e) { return 2 * recur__uniform(recur_random(b->seed, b->place + (uint64_t)e)) - 1; }
 static double normal(const block *b, int64_t e) { return recur__normal(recur_random(b->seed, b->place + (uint64_t)e)); }
 static double gain(const block *b) { return b->value == 0 ? 1 : b->value; }
-static bool starts_with(const block *b, const char *word) { return strncmp(b->name, word, strlen(word)) == 0; }
+static bool starts_with(const char *name, const char *word) { return strncmp(name, word, strlen(word)) == 0; }
+static bool bias(const char *name) { return starts_with(name, "bias_ih") || starts_with(name, "bias_hh"); }
+
+/* Blocks of H rows that the gates of a recurrence have in a tensor of this name. */
+static int64_t gates_of(const recur_layer *leaf, const char *name)
+{
+    const bool cut = bias(name) || starts_with(name, "weight_ih") || starts_with(name, "weight_hh");
+    return leaf->spec.cell && cut ? leaf->spec.cell->gates : 1;
+}
 
 static bool any(const block *b) { return b->count > 0; }
 static bool matrices(const block *b) { return b->matrix; }
-static bool recurrent_weights(const block *b) { return starts_with(b, "weight_hh"); }
+static bool recurrent_weights(const block *b) { return starts_with(b->name, "weight_hh"); }
 static bool forget_biases(const block *b)
 {
-    return b->leaf->spec.cell && b->leaf->spec.cell->forget_gate == b->gate && starts_with(b, "bias_");
+    return b->leaf->spec.cell && b->leaf->spec.cell->forget_gate == b->gate && bias(b->name);
 }
 
 static void fill_uniform(const block *b, double bound)
@@ -39,18 +47,20 @@ static void fill_normal(const block *b, double deviation)
     for (int64_t e = 0; e < b->count; e++) b->values[e] = (float)(deviation * normal(b, e));
 }
 
-static void constant_init(const block *b)
+static void fill_constant(const block *b, double value)
 {
-    for (int64_t e = 0; e < b->count; e++) b->values[e] = (float)b->value;
+    for (int64_t e = 0; e < b->count; e++) b->values[e] = (float)value;
 }
 
 static void default_init(const block *b)
 {
-    const double bound = b->leaf->ops->bound(b->leaf);
-    if (bound > 0) fill_uniform(b, bound);
-    else fill_normal(b, 1);
+    const recur__start start = b->leaf->ops->start(b->leaf, b->name);
+    if (start.kind == RECUR__START_UNIFORM) fill_uniform(b, start.value);
+    else if (start.kind == RECUR__START_NORMAL) fill_normal(b, start.value);
+    else fill_constant(b, start.value);
 }
 
+static void constant_init(const block *b) { fill_constant(b, b->value); }
 static void uniform_init(const block *b) { fill_uniform(b, b->value); }
 static void normal_init(const block *b) { fill_normal(b, b->value); }
 static void xavier_init(const block *b) { fill_uniform(b, gain(b) * sqrt(6.0 / (double)(b->rows + b->columns))); }
@@ -62,8 +72,7 @@ static void identity_init(const block *b)
 
 static void forget_init(const block *b)
 {
-    const float value = starts_with(b, "bias_ih") ? (float)b->value : 0;
-    for (int64_t e = 0; e < b->count; e++) b->values[e] = value;
+    fill_constant(b, starts_with(b->name, "bias_ih") ? b->value : 0);
 }
 
 /* v[i] made orthogonal to v[0..i) and of length 1: Gram and Schmidt, twice, which is enough (Kahan). */
@@ -126,7 +135,7 @@ static void visit_tensor(job *j, const recur_layer *leaf, const recur_tensor *t)
     const char *name = t->name + j->whole->prefix;
     if (j->match && !strstr(name, j->match)) return;
     j->matched++;
-    const int64_t gates = leaf->spec.cell ? leaf->spec.cell->gates : 1;
+    const int64_t gates = gates_of(leaf, t->name + leaf->prefix);
     block b = { .leaf = leaf, .name = t->name + leaf->prefix, .rows = t->dim[0] / gates, .columns = t->dim[1], .count = t->count / gates,
                 .matrix = t->rank == 2, .value = j->value, .scratch = j->scratch };
     b.seed = recur_random(j->seed, (uint64_t)j->scheme);

@@ -238,6 +238,7 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .activation = o->activation,
         .output_activation = o->output_activation,
         .modules = o->modules,
+        .epsilon = node->spec.epsilon,
     };
     memcpy(info.periods, o->periods, sizeof info.periods);
     return recur__give("recur_layer_info", &info, out, sizeof info, offsetof(recur_layer_info, projection_size));

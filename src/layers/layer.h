@@ -18,6 +18,7 @@ typedef struct recur__spec {
     uint32_t flags;
     int64_t hidden_size, num_layers; /* recurrent */
     double dropout;                  /* probability */
+    double epsilon;                  /* norm */
     const recur__cell *cell;         /* recurrent, like all that follows */
     recur_recurrent_options options; /* as they were given */
     recur__form form;                /* what they change in the equations; */
@@ -83,6 +84,12 @@ typedef struct recur__stream {
     float *scratch;
 } recur__stream;
 
+/* Start values of one tensor. */
+typedef struct recur__start {
+    enum { RECUR__START_UNIFORM, RECUR__START_NORMAL, RECUR__START_CONSTANT } kind;
+    double value; /* U(-value, value); N(0, value²); value */
+} recur__start;
+
 /* What a kind of layer does. Every slot but those marked is filled; a pass trusts its arguments. */
 typedef struct recur__layer_ops {
     int32_t kind; /* RECUR_KIND_* */
@@ -101,8 +108,8 @@ typedef struct recur__layer_ops {
     /* Recurrent: numbers in a row of state tensor s, and the learned start of row ld (layer and direction) of it, or NULL. */
     int64_t (*state_width)(const recur_layer *layer, int64_t s);
     const float *(*state_start)(const recur_layer *layer, int64_t s, int64_t ld);
-    /* Start values of PyTorch for one tensor: the bound of U(-bound, bound); 0: N(0,1). NULL: no tensors. */
-    double (*bound)(const recur_layer *layer);
+    /* What RECUR_INIT_DEFAULT fills a tensor of this name with, PyTorch's values. NULL: no tensors. */
+    recur__start (*start)(const recur_layer *layer, const char *tensor);
 } recur__layer_ops;
 
 struct recur_layer {

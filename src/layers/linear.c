@@ -21,7 +21,11 @@ static bool linear_tensor(const recur_layer *layer, int64_t index, char *name, r
     return true;
 }
 
-static double linear_bound(const recur_layer *layer) { return 1 / __builtin_sqrt((double)layer->input_size); }
+static recur__start linear_start(const recur_layer *layer, const char *tensor)
+{
+    (void)tensor;
+    return (recur__start){ RECUR__START_UNIFORM, 1 / __builtin_sqrt((double)layer->input_size) };
+}
 
 /* R rows of x or ids */
 static void multiply(const recur_layer *layer, const recur_context *ctx, const recur__kernels *kernels, int64_t R, const float *x, const int32_t *ids, float *y)
@@ -75,7 +79,7 @@ static const recur__layer_ops linear_ops = {
     .backward = linear_backward,
     .step_floats = recur__step_nothing,
     .step = linear_step,
-    .bound = linear_bound,
+    .start = linear_start,
 };
 
 recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features, uint32_t flags, recur_layer **out)

@@ -80,7 +80,18 @@ recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_
                              .own = place[5], .start = { place[5 + RECUR__OWN], place[6 + RECUR__OWN] } };
 }
 
-double recur__recurrent_bound(const recur_layer *layer) { return 1 / __builtin_sqrt((double)layer->spec.hidden_size); }
+static bool starts_with(const char *name, const char *word) { return strncmp(name, word, strlen(word)) == 0; }
+
+/* PyTorch's, and of what PyTorch does not have: scales are ones, further biases and first states are zeros. */
+recur__start recur__recurrent_start(const recur_layer *layer, const char *tensor)
+{
+    const recur__own *own = layer->spec.cell->own;
+    for (int i = 0; i < RECUR__OWN; i++)
+        if (own[i].ones && starts_with(tensor, own[i].name)) return (recur__start){ RECUR__START_CONSTANT, 1 };
+    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_ih") || starts_with(tensor, "bias_hh"))
+        return (recur__start){ RECUR__START_UNIFORM, 1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    return (recur__start){ RECUR__START_CONSTANT, 0 };
+}
 
 /* ---- states ------------------------------------------------------------------------------------- */
 

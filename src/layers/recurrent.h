@@ -17,7 +17,7 @@ typedef struct recur__weights {
 } recur__weights;
 
 bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t);
-double recur__recurrent_bound(const recur_layer *layer);
+recur__start recur__recurrent_start(const recur_layer *layer, const char *tensor);
 int64_t recur__recurrent_state_width(const recur_layer *layer, int64_t s);
 const float *recur__recurrent_state_start(const recur_layer *layer, int64_t s, int64_t ld);
 void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);

@@ -15,7 +15,7 @@ static const recur__layer_ops recurrent_ops = {
     .fill_snapshot = recur__recurrent_fill_snapshot,
     .state_width = recur__recurrent_state_width,
     .state_start = recur__recurrent_state_start,
-    .bound = recur__recurrent_bound,
+    .start = recur__recurrent_start,
 };
 
 enum { MOST_LAYERS = 1024 };

@@ -88,6 +88,7 @@ static void structs(void)
     MEMBER(recur_layer_info, output_activation);
     MEMBER(recur_layer_info, modules);
     MEMBER(recur_layer_info, periods);
+    MEMBER(recur_layer_info, epsilon);
 
     STRUCT(recur_trace);
     MEMBER(recur_trace, size);
@@ -210,6 +211,10 @@ static void values(void)
     VALUE(RECUR_ACTIVATION_IDENTITY);
     VALUE(RECUR_COMPOSE_SEQUENTIAL);
     VALUE(RECUR_COMPOSE_GROUP);
+    VALUE(RECUR_COMPOSE_RESIDUAL);
+    VALUE(RECUR_MERGE_SUM);
+    VALUE(RECUR_MERGE_MEAN);
+    VALUE(RECUR_MERGE_MULTIPLY);
     VALUE(RECUR_PRECISION_FLOAT32);
     VALUE(RECUR_KIND_RECURRENT);
     VALUE(RECUR_KIND_LINEAR);
@@ -218,6 +223,8 @@ static void values(void)
     VALUE(RECUR_KIND_DROPOUT);
     VALUE(RECUR_KIND_ACTIVATION);
     VALUE(RECUR_KIND_COMPOSE);
+    VALUE(RECUR_KIND_NORM);
+    VALUE(RECUR_KIND_MERGE);
     VALUE(RECUR_ABLE_ROWS);
     VALUE(RECUR_ABLE_IDS);
     VALUE(RECUR_ABLE_STEP);

@@ -181,6 +181,12 @@ void training()
     CHECK(plateau.step(3) == 1 && plateau.step(3) == 1 && plateau.step(3) == 0.5);
     recur::layer chain = recur::sequential({{"drop", recur::dropout(2, 0.5)}, {"act", recur::activation(2, RECUR_ACTIVATION_RELU)}});
     CHECK(chain.run(recur::packed({1}), floats{-1, 2}) == (floats{0, 2}));
+    recur::layer around = recur::residual({{"act", recur::activation(2, RECUR_ACTIVATION_RELU)}, {"norm", recur::norm(2, 1)}});
+    around.init(1);
+    CHECK(around.describe(1).epsilon == 1 && around.run(recur::packed({1}), floats{3, 3}) == (floats{3, 3}));
+    recur::layer product = recur::merge(2, RECUR_MERGE_MULTIPLY);
+    CHECK(product.run(recur::packed({1}), floats{3, 5}) == floats{15});
+    check_throws(RECUR_E_SHAPE, "3", [&] { recur::merge(3); });
 }
 
 } // namespace

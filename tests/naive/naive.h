@@ -113,4 +113,10 @@ void naive_linear_backward(int64_t R, int64_t I, int64_t O, const double *W, con
 void naive_embedding(int64_t R, int64_t width, const double *W, const int32_t *ids, double *y);
 void naive_embedding_backward(int64_t R, int64_t width, const int32_t *ids, const double *dy, double *dW);
 
+/* y = w (x - mean) / √(variance + epsilon) + b over the F features of each row; b and db NULL: none. Backward: dx overwritten, dw and
+   db added to. */
+void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const double *b, const double *x, double *y);
+void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x, const double *dy, double *dx,
+                         double *dw, double *db);
+
 #endif

@@ -1,4 +1,5 @@
 /* rows.c - layers that map row by row. */
+#include <math.h>
 #include <string.h>
 
 #include "naive/naive.h"
@@ -37,4 +38,41 @@ void naive_embedding_backward(int64_t R, int64_t width, const int32_t *ids, cons
 {
     for (int64_t r = 0; r < R; r++)
         for (int64_t i = 0; i < width; i++) dW[ids[r] * width + i] += dy[r * width + i];
+}
+
+static double mean_of(int64_t F, const double *x)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < F; i++) sum += x[i];
+    return sum / (double)F;
+}
+
+static double deviation_of(int64_t F, double epsilon, const double *x)
+{
+    const double mean = mean_of(F, x);
+    double sum = 0;
+    for (int64_t i = 0; i < F; i++) sum += (x[i] - mean) * (x[i] - mean);
+    return sqrt(sum / (double)F + epsilon);
+}
+
+void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const double *b, const double *x, double *y)
+{
+    for (int64_t r = 0; r < R; r++, x += F, y += F)
+        for (int64_t i = 0; i < F; i++) y[i] = w[i] * (x[i] - mean_of(F, x)) / deviation_of(F, epsilon, x) + (b ? b[i] : 0);
+}
+
+/* ∂y_i/∂x_j = w_i/s (δ_ij - 1/F - (x_i - mean)(x_j - mean)/(F s²)), summed as it stands. */
+void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x, const double *dy, double *dx,
+                         double *dw, double *db)
+{
+    for (int64_t r = 0; r < R; r++, x += F, dy += F, dx += F) {
+        const double mean = mean_of(F, x), s = deviation_of(F, epsilon, x), n = (double)F;
+        for (int64_t j = 0; j < F; j++) {
+            dx[j] = 0;
+            for (int64_t i = 0; i < F; i++)
+                dx[j] += dy[i] * w[i] / s * ((i == j) - 1 / n - (x[i] - mean) * (x[j] - mean) / (n * s * s));
+            dw[j] += dy[j] * (x[j] - mean) / s;
+            if (db) db[j] += dy[j];
+        }
+    }
 }

@@ -16,7 +16,7 @@ Everything is NumPy. `recur.c` has every function of the C library.
 from . import c
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Group, Sequential
+from .compose import Group, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
 from .errors import (
     ArgumentError,
@@ -31,7 +31,20 @@ from .errors import (
     UnsupportedError,
 )
 from .files import File, load, save
-from .layers import Dropout, Embedding, Last, Linear, ReLU, Sigmoid, Tanh
+from .layers import (
+    Dropout,
+    Embedding,
+    HardSigmoid,
+    Identity,
+    Last,
+    LayerNorm,
+    Linear,
+    Merge,
+    ReLU,
+    Sigmoid,
+    Softsign,
+    Tanh,
+)
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module
 from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm

@@ -132,6 +132,13 @@ def handles(kind):
     return convert
 
 
+def function(value, name):
+    """A function of C (ctypes.CFUNCTYPE), which the caller keeps alive."""
+    if value is not None and not isinstance(value, ctypes._CFuncPtr):
+        raise TypeError(f"{name}: a function made by ctypes.CFUNCTYPE is needed, not {type(value).__name__}")
+    return value, value
+
+
 def make_converters() -> dict:
     table = {ctype: integer(ctype) for ctype in INTEGERS}
     table.update({"double": number, "const char *": text, "const char *const *": texts, "const void *": data})
@@ -141,6 +148,7 @@ def make_converters() -> dict:
     for kind in _api.HANDLES:
         table[f"{kind} *"] = table[f"const {kind} *"] = handle(kind)
         table[f"{kind} *const *"] = handles(kind)
+    table["recur_trace_function *"] = function
     for kind in _api.STRUCTS:
         table[f"{kind} *"] = table[f"const {kind} *"] = struct(kind)
     return table

@@ -121,4 +121,5 @@ def rules(ask) -> dict:
         "recur_file_open_memory": lambda a: {"data": a["bytes"]},
         "recur_file_read": count("to"),
         "recur_file_add": added,
+        "recur_tape_trace": lambda a: {"user": 0},
     }

@@ -77,10 +77,9 @@ def _field(ctype, name, length):
         "double": ctypes.c_double,
         "const char *": ctypes.c_char_p,
         "const float *": ctypes.POINTER(ctypes.c_float),
-        "void *": ctypes.c_void_p,
-        "const void *": ctypes.c_void_p,
+        "const double *": ctypes.POINTER(ctypes.c_double),
     }
-    return simple[ctype]
+    return simple[ctype] if ctype in simple else {" *": ctypes.c_void_p}[ctype[-2:]]
 
 
 STRUCTS: dict = {}

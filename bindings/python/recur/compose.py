@@ -2,7 +2,7 @@
 
 from . import c, settings
 from .cells import Cell
-from .layers import Activation, Dropout, Last, Lazy
+from .layers import Activation, Dropout, Last, LayerNorm, Lazy
 from .module import Module
 from .recurrent import Recurrent
 from .state import State
@@ -83,13 +83,15 @@ def named(args) -> tuple:
 class Sequential(Composite):
     """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x, state) with a State.
 
-    Last, Dropout and activations take their number of features from the part before them."""
+    Last, Dropout, Merge and activations take their number of features from the part before them."""
+
+    kind = c.RECUR_COMPOSE_SEQUENTIAL
 
     def __init__(self, *parts, context=None):
         names, parts = named(parts)
         if not parts:
-            raise ValueError("a Sequential needs at least one part")
-        self._compose(c.RECUR_COMPOSE_SEQUENTIAL, names, parts, context)
+            raise ValueError(f"a {type(self).__name__} needs at least one part")
+        self._compose(self.kind, names, parts, context)
         self.over_time = any(p.over_time for p in parts)
         self.batch_first = any(p.batch_first for p in parts)
 
@@ -116,7 +118,7 @@ class Sequential(Composite):
     def _direction(before):
         """Where the whole sequence has been seen, after these parts."""
         flat = [p for part in before for p in (part.children() if isinstance(part, Sequential) else [part])]
-        while flat and isinstance(flat[-1], (Dropout, Activation)):
+        while flat and isinstance(flat[-1], (Dropout, Activation, LayerNorm)):
             flat.pop()
         if flat and isinstance(flat[-1], Recurrent):
             return flat[-1].direction
@@ -140,6 +142,12 @@ class Sequential(Composite):
         if not isinstance(grad_state, State):
             raise TypeError(f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}")
         return self._play_back(grad, lambda record: grad_state._handle, input_grad)[0], grad_state
+
+
+class Residual(Sequential):
+    """A chain whose input is added to its output: y = x + chain(x)."""
+
+    kind = c.RECUR_COMPOSE_RESIDUAL
 
 
 class Group(Composite):

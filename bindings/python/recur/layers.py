@@ -130,6 +130,63 @@ class Sigmoid(Activation):
     function = c.RECUR_ACTIVATION_SIGMOID
 
 
+class HardSigmoid(Activation):
+    """0.2 x + 0.5, between 0 and 1: ONNX' and Keras 2's; torch's Hardsigmoid is x/6 + 0.5"""
+
+    function = c.RECUR_ACTIVATION_HARD_SIGMOID
+
+
+class Softsign(Activation):
+    """x / (1 + |x|)"""
+
+    function = c.RECUR_ACTIVATION_SOFTSIGN
+
+
+class Identity(Activation):
+    """x"""
+
+    function = c.RECUR_ACTIVATION_IDENTITY
+
+
+class LayerNorm(Module):
+    """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last dimension."""
+
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, *, context=None):
+        shape = tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
+        if len(shape) != 1:
+            raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
+        if not elementwise_affine:
+            raise NotImplementedError("a LayerNorm without weight: leave it at 1")
+        self.normalized_shape, self.eps = (size(shape[0], "normalized_shape"),), check_number(eps, "eps")
+        if self.eps <= 0:
+            raise ValueError(f"eps is {self.eps}: it must be above 0")
+        self.elementwise_affine, self.bias_used = True, bool(bias)
+        flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
+        self._own(c.recur_norm_create(settings.handle_of(context), self.normalized_shape[0], self.eps, flags), context)
+
+    def extra_repr(self):
+        return f"{self.normalized_shape}, eps={self.eps}, bias={self.bias_used}"
+
+
+WAYS = {"sum": c.RECUR_MERGE_SUM, "mean": c.RECUR_MERGE_MEAN, "multiply": c.RECUR_MERGE_MULTIPLY}
+
+
+class Merge(Lazy):
+    """Joins the two halves of each row, such as both directions of a layer, into one: "sum", "mean" or "multiply"."""
+
+    def __init__(self, way="sum", *, features=None, context=None):
+        if not isinstance(way, str) or way not in WAYS:
+            raise ValueError(f"way is {way!r}: it is one of {', '.join(WAYS)}")
+        self.way = way
+        self._plan(features, context)
+
+    def _create(self, context, features):
+        return c.recur_merge_create(context, features, WAYS[self.way])
+
+    def extra_repr(self):
+        return f"way={self.way!r}"
+
+
 DIRECTIONS = {
     "forward": c.RECUR_DIRECTION_FORWARD,
     "reverse": c.RECUR_DIRECTION_REVERSE,

@@ -160,6 +160,16 @@ def making():
         attempt(f"RNN layers {n}", lambda: recur.RNN(3, 4, num_layers=n), not isinstance(n, int) or n > 2**30 or n < 1 or n is True)
         attempt(f"Linear({n}, 2)", lambda: recur.Linear(n, 2))
         attempt(f"Embedding(2, {n})", lambda: recur.Embedding(2, n))
+        attempt(f"LayerNorm({n})", lambda: recur.LayerNorm(n), not isinstance(n, list))
+    for shape in ((), (3, 4), "ab", [2.5], {}):
+        attempt(f"LayerNorm({shape})", lambda: recur.LayerNorm(shape))
+    for eps in (0, -1e-5, np.nan, np.inf, "a", None, 1e-60):
+        attempt(f"LayerNorm eps {eps}", lambda: recur.LayerNorm(3, eps))
+    for way in (None, 1, "concat", []):
+        attempt(f"Merge({way})", lambda: recur.Merge(way))
+    attempt("Merge of an odd number", lambda: recur.Merge()(x))
+    for parts in ((), (recur.GRU(3, 4),), (recur.Embedding(4, 4),), (recur.GRU(3, 3), recur.Last()), (recur.Dropout(),), (3,)):
+        attempt(f"Residual {parts}", lambda: recur.Residual(*parts))
     for p in (1, 1.5, -0.1, np.nan, np.inf, "a", None):
         attempt(f"Dropout({p})", lambda: recur.Dropout(p))
         attempt(f"GRU dropout {p}", lambda: recur.GRU(3, 4, 2, dropout=p))

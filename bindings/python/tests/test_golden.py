@@ -147,6 +147,24 @@ def test_optimizer(name):
         close(module.flat, case[f"param_{s + 1}"].ravel())
 
 
+@pytest.mark.parametrize("name", of_kind("norm_"))
+def test_norm(name):
+    case = Case(name)
+    layer = recur.LayerNorm(int(case.number("features")), case.number("eps"), bias=case.number("bias") != 0)
+    layer.load_state_dict({key: case[key] for key in layer.params})
+    if "lengths" in case.tensors:
+        lengths = case["lengths"].astype(int)
+        x, gy = (recur.pack_padded_sequence(case[key], lengths, enforce_sorted=False) for key in ("input", "grad_output"))
+        wanted = [recur.pack_padded_sequence(case[key], lengths, enforce_sorted=False).data for key in ("output", "grad_input")]
+        close(layer(x).data, wanted[0])
+        close(layer.backward(gy).data, wanted[1], 1e-5)
+    else:
+        close(layer(case["input"]), case["output"])
+        close(layer.backward(case["grad_output"]), case["grad_input"], 1e-5)
+    for key, value in layer.grads.items():
+        close(value, case["grad_" + key], 1e-5)
+
+
 @pytest.mark.parametrize("name", of_kind("clip_"))
 def test_clip(name):
     case = Case(name)
@@ -184,6 +202,6 @@ def test_whole_run(name):
 
 
 def test_all_cases_are_used():
-    starts = ("rnn_", "lstm_", "gru_", "cell_", "loss_", "optim_", "clip_", "train_")
+    starts = ("rnn_", "lstm_", "gru_", "cell_", "norm_", "loss_", "optim_", "clip_", "train_")
     assert set(CASES) == set(of_kind(*starts)) and len(CASES) > 70
     assert c.recur_version() > 0

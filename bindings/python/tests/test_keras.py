@@ -96,12 +96,29 @@ def test_a_model(rng, name, more, G, step, bias):
     np.testing.assert_allclose(net(ids), sigmoid(h @ dense[0] + dense[1]), atol=3e-6)
 
 
+@pytest.mark.parametrize("mode, merge", [("sum", np.add), ("ave", lambda a, b: (a + b) / 2), ("mul", np.multiply)])
+def test_merged_directions(rng, mode, merge):
+    w, v = (weights_of(rng, 4, lambda u: (4 * u,)) for _ in range(2))
+    gamma, beta = numbers(rng, 4), numbers(rng, 4)
+    x = numbers(rng, 2, 5, 3)
+    for sequences in (True, False):
+        both = {"class_name": "Bidirectional", "config": {"merge_mode": mode, "layer": layer("LSTM", return_sequences=sequences)}}
+        norm = {"class_name": "LayerNormalization", "config": {"axis": [-1], "epsilon": 1e-3, "center": True, "scale": True}}
+        net = recur.from_keras([*w, *v, gamma, beta], {"class_name": "Sequential", "config": {"layers": [both, norm]}})
+        a, b = over_time(lstm, x, w), over_time(lstm, x, v, True)
+        h = merge(a, b) if sequences else merge(a[:, -1], b[:, 0])
+        h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-3) * gamma + beta
+        np.testing.assert_allclose(net(x), h, atol=5e-6)
+
+
 def test_refused(rng):
     w = weights_of(rng, 4, lambda u: (4 * u,))
     for config, words in (
         (layer("LSTM", activation="relu"), "relu"),
         (layer("LSTM", recurrent_activation="hard_sigmoid"), "hard_sigmoid"),
         (layer("ConvLSTM2D"), "ConvLSTM2D"),
+        ({"class_name": "Bidirectional", "config": {"merge_mode": None, "layer": layer("LSTM")}}, "merge_mode"),
+        ({"class_name": "LayerNormalization", "config": {"axis": 1}}, "axis"),
         (layer("LSTM", go_backwards=True, return_sequences=True), "go_backwards"),
         (layer("LSTM", units=9), "units"),
     ):

@@ -144,11 +144,52 @@ def test_embedding_and_linear_take_any_shape(rng):
 
 
 @pytest.mark.parametrize("kind, function", [(recur.ReLU, lambda x: np.maximum(x, 0)), (recur.Tanh, np.tanh),
-                                            (recur.Sigmoid, lambda x: 1 / (1 + np.exp(-x)))])  # fmt: skip
+                                            (recur.Sigmoid, lambda x: 1 / (1 + np.exp(-x))), (recur.Identity, lambda x: x),
+                                            (recur.HardSigmoid, lambda x: np.clip(0.2 * x + 0.5, 0, 1)),
+                                            (recur.Softsign, lambda x: x / (1 + abs(x)))])  # fmt: skip
 def test_activations(rng, kind, function):
     x, module = numbers(rng, 3, 4), kind()
     close(module(x), function(x))
     assert module.backward(x).shape == x.shape
+
+
+def test_layer_norm(rng):
+    x, norm = numbers(rng, 5, 3, 4), recur.LayerNorm(4, eps=0.1)
+    close(norm(x), (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 0.1))
+    norm.weight, norm.bias = numbers(rng, 4), numbers(rng, 4)
+    close(norm(x[0, 0]), (x[0, 0] - x[0, 0].mean()) / np.sqrt(x[0, 0].var() + 0.1) * norm.weight + norm.bias)
+    assert list(recur.LayerNorm((4,), bias=False).params) == ["weight"] and norm._info.epsilon == 0.1
+    norm.init_()
+    close(norm.flat, np.repeat(np.float32([1, 0]), 4))
+
+
+@pytest.mark.parametrize("way, f", [("sum", lambda a, b: a + b), ("mean", lambda a, b: (a + b) / 2), ("multiply", lambda a, b: a * b)])
+def test_merge(rng, way, f):
+    x = numbers(rng, 5, 3, 4)
+    close(recur.Merge(way)(x), f(x[..., :2], x[..., 2:]))
+    net = recur.Sequential(recur.GRU(4, 3, bidirectional=True), recur.Merge(way), recur.Linear(3, 2))
+    rnn, _, fc = net.eval()
+    close(net(x), fc(recur.Merge(way)(rnn(x)[0])))
+    with pytest.raises(ValueError, match="direction"):
+        recur.Sequential(recur.GRU(4, 3, bidirectional=True), recur.Merge(way), recur.Last())
+
+
+def test_residual(rng):
+    x, gy = numbers(rng, 6, 3, 4), numbers(rng, 6, 3, 4)
+    plain = recur.Sequential({"norm": recur.LayerNorm(4), "rnn": recur.GRU(4, 4), "drop": recur.Dropout(0)})
+    around = recur.Residual({"norm": recur.LayerNorm(4), "rnn": recur.GRU(4, 4), "drop": recur.Dropout(0)})
+    around.load_state_dict(plain.state_dict())
+    y, again = plain(x), around(x)
+    close(again, x + y)
+    near(around.backward(gy), gy + plain.backward(gy))
+    near(around.flat_grad, plain.flat_grad)
+    net = recur.Sequential({"in": recur.Linear(2, 4), "body": around, "last": recur.Last()}).eval()
+    assert net["last"].direction == "forward" and "body.rnn.weight_hh_l0" in net.params
+    z = numbers(rng, 6, 3, 2)
+    state, snapshot = net["body"].state(3), net["body"].snapshot()
+    h = net["in"](z)
+    for t in range(6):
+        close(snapshot.step(h[t], state), net["body"](h)[t])
 
 
 def test_last(rng):

@@ -70,6 +70,19 @@ def test_layers(rng, run, kind, more, shape):
         same(run(with_states, x=x, **dict(zip(("h0", "c0"), start)))["y"], y)
 
 
+@pytest.mark.parametrize("way", ["sum", "mean", "multiply"])
+def test_stacks_with_ways_round(rng, run, way):
+    inner = recur.Residual(recur.LayerNorm(4, 0.1), recur.LSTM(4, 4, bidirectional=True), recur.Merge(way), recur.HardSigmoid())
+    net = recur.Sequential(recur.GRU(3, 4), inner, recur.Softsign(), recur.Last(direction="forward"), recur.LayerNorm(4, bias=False))
+    for name, value in net.params.items():
+        if value.ndim == 1:
+            value[...] = numbers(rng, value.size)
+    x = numbers(rng, 6, 5, 3)
+    same(run(recur.to_onnx(net.eval()), x=x)["y"], net(x))
+    with pytest.raises(NotImplementedError, match="opset"):
+        recur.to_onnx(net, opset=16)
+
+
 @pytest.mark.parametrize("kind, more", KINDS)
 @pytest.mark.parametrize("shape", SHAPES[:5])
 def test_lengths(rng, run, kind, more, shape):

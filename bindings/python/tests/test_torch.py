@@ -79,9 +79,12 @@ def test_others_both_ways(rng):
     theirs = nn.Sequential(
         collections.OrderedDict(
             emb=nn.Embedding(9, 4), a=nn.Linear(4, 6), t=nn.Tanh(), d=nn.Dropout(0.1), s=nn.Sequential(nn.Linear(6, 3, bias=False), nn.ReLU()),
-            g=nn.Sigmoid(),
+            g=nn.Sigmoid(), n=nn.LayerNorm(3, eps=0.1), m=nn.LayerNorm((3,), bias=False), o=nn.Softsign(), i=nn.Identity(),
         )
     ).eval()  # fmt: skip
+    with torch.no_grad():
+        for p in (*theirs.n.parameters(), *theirs.m.parameters()):
+            p.uniform_(-1, 1)
     ours = recur.from_torch(theirs)
     ids = rng.integers(0, 9, (2, 3))
     same(ours(ids), theirs(torch.tensor(ids)))
@@ -89,6 +92,23 @@ def test_others_both_ways(rng):
     back = recur.to_torch(ours)
     assert list(back.state_dict()) == list(theirs.state_dict())
     same(ours(ids), back(torch.tensor(ids)))
+    assert back.n.eps == 0.1 and back.m.bias is None
+
+
+@pytest.mark.parametrize("way", ["sum", "mean", "multiply"])
+def test_residuals_and_merges_run_in_torch(rng, way):
+    """Stacks of layers of their own widths with ways round them, values and gradients."""
+    inner = recur.Residual(recur.LayerNorm(4), recur.LSTM(4, 4, bidirectional=True), recur.Merge(way))
+    net = recur.Sequential(recur.GRU(3, 4), inner, recur.RNN(4, 2), recur.Softsign())
+    theirs = recur.to_torch(net)
+    x, gy = numbers(rng, 6, 5, 3), numbers(rng, 6, 5, 2)
+    tx = torch.tensor(x, requires_grad=True)
+    ty = theirs(tx)
+    same(net(x), ty)
+    near(net.backward(gy), out(torch.autograd.grad((ty * torch.tensor(gy)).sum(), tx, retain_graph=True)[0]))
+    (ty * torch.tensor(gy)).sum().backward()
+    for name, p in theirs.named_parameters():
+        near(net.grads[name], out(p.grad))
 
 
 @pytest.mark.parametrize("kind", [recur.RNN, recur.LSTM, recur.GRU])
@@ -138,10 +158,16 @@ def test_a_training_run_step_by_step(rng):
         adam.step(), tadam.step()
 
 
+def test_many_dimensions_are_not_normalised():
+    with pytest.raises(ValueError, match="last dimension"):
+        recur.from_torch(nn.LayerNorm((3, 4)))
+
+
 def test_out_of_reach():
-    for module in (nn.LSTM(3, 4, proj_size=2), nn.Conv1d(1, 1, 1), nn.Embedding(3, 2, padding_idx=0), nn.Sequential(nn.GELU())):
+    for module in (nn.LSTM(3, 4, proj_size=2), nn.Conv1d(1, 1, 1), nn.Embedding(3, 2, padding_idx=0), nn.Sequential(nn.GELU()),
+                   nn.LayerNorm(3, elementwise_affine=False), nn.Hardsigmoid()):  # fmt: skip
         with pytest.raises(NotImplementedError):
             recur.from_torch(module)
-    for module in (recur.GRU(3, 4, reset_after=False), recur.RNN(3, 4, direction="reverse")):
+    for module in (recur.GRU(3, 4, reset_after=False), recur.RNN(3, 4, direction="reverse"), recur.HardSigmoid()):
         with pytest.raises(NotImplementedError):
             recur.to_torch(module)

@@ -66,16 +66,17 @@ def constants(text: str) -> dict:
 
 
 def structs(text: str) -> dict:
-    found = {}
+    found, known = {}, constants(text)
     for name, body in re.findall(r"\btypedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", text, flags=re.S):
         members = []
         for line in filter(None, (m.strip() for m in body.split(";"))):
             pointer = re.fullmatch(r"[\w\s*]+\(\s*\*\s*(\w+)\s*\)\s*\(.*\)", line, flags=re.S)
-            array = re.fullmatch(r"(.*?)(\w+)\s*\[(\d+)\]", line, flags=re.S)
+            array = re.fullmatch(r"(.*?)(\w+)\s*\[(\w+)\]", line, flags=re.S)
             if pointer:
                 members.append(("function", pointer.group(1), 0))
             elif array:
-                members.append((spelled(array.group(1)), array.group(2), int(array.group(3))))
+                length = array.group(3)
+                members.append((spelled(array.group(1)), array.group(2), int(length) if length.isdigit() else known[length]))
             else:
                 members.append((*argument(line), 0))
         found[name] = tuple(members)

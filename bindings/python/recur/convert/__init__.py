@@ -2,8 +2,8 @@
 
 
 def from_torch(module):
-    """A recur module with the weights of a torch one: RNN, LSTM, GRU, their cells, Linear, Embedding, ReLU, Tanh, Sigmoid,
-    Dropout, and Sequential of these."""
+    """A recur module with the weights of a torch one: RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh,
+    Sigmoid, Softsign, Identity, Dropout, and Sequential of these."""
     from . import pytorch
 
     return pytorch.from_torch(module)

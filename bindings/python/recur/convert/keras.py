@@ -9,7 +9,8 @@ from ..module import Module
 from .gates import KERAS, KINDS, reorder
 
 NAMES = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-ACTIVATIONS = {"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}
+ACTIVATIONS = {"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid, "softsign": layers.Softsign}
+MERGES = {"sum": "sum", "ave": "mean", "mul": "multiply"}
 
 
 class Weights:
@@ -71,9 +72,8 @@ def both_ways(config, weights) -> list:
     inner = config["layer"]
     name = inner["class_name"]
     refuse_unless(name in NAMES, f"Bidirectional({name})", "only SimpleRNN, LSTM and GRU are understood")
-    refuse_unless(
-        config.get("merge_mode", "concat") == "concat", "Bidirectional", f"merge_mode {config.get('merge_mode')!r} is out of reach"
-    )
+    mode = config.get("merge_mode", "concat")
+    refuse_unless(mode == "concat" or mode in MERGES, "Bidirectional", f"merge_mode {mode!r} is out of reach")
     refuse_unless(not inner["config"].get("go_backwards"), "Bidirectional", "go_backwards is out of reach")
     state = {}
     for ending in ("_l0", "_l0_reverse"):
@@ -82,7 +82,19 @@ def both_ways(config, weights) -> list:
     part = KINDS[NAMES[name]](*sizes, bidirectional=True, **more)
     part.load_state_dict(state)
     sequences = inner["config"].get("return_sequences", False)
-    return [part] if sequences else [part, layers.Last(direction="bidirectional", batch_first=True)]
+    last = [] if sequences else [layers.Last(direction="bidirectional", batch_first=True)]
+    return [part, *last] + ([layers.Merge(MERGES[mode])] if mode in MERGES else [])
+
+
+def normalised(config, weights) -> list:
+    name, center = "LayerNormalization", config.get("center", True)
+    axis = config.get("axis", -1)
+    refuse_unless(axis in (-1, [-1]), name, f"axis {axis!r} is out of reach: the last one is normalised")
+    refuse_unless(config.get("scale", True) and not config.get("rms_scaling"), name, "it needs a scale of its own, and a mean")
+    gamma, *beta = weights.take(2 if center else 1, name)
+    part = layers.LayerNorm(gamma.size, config.get("epsilon", 1e-3), bias=center)
+    part.load_state_dict({"weight": gamma, **({"bias": beta[0]} if center else {})})
+    return [part]
 
 
 def dense(config, weights, logits) -> list:
@@ -115,6 +127,8 @@ def parts_of(layer, weights, logits) -> list:
         part = layers.Embedding(*matrix.shape)
         part.load_state_dict({"weight": matrix})
         return [part]
+    if name == "LayerNormalization":
+        return normalised(config, weights)
     if name == "Dropout":
         return [layers.Dropout(config.get("rate", 0.5))]
     if name == "Activation" and config.get("activation") in ACTIVATIONS:

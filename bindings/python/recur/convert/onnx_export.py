@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import layers
 from .._arrays import size
-from ..compose import Sequential
+from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
 from .gates import ONNX, inverse, kind_of, reorder, suffixes
 
@@ -113,10 +113,26 @@ def linear(graph, layer):
         graph.x = graph.add("Gemm", inputs, transB=1)
 
 
+def norm(graph, layer):
+    if graph.opset < 17:
+        raise NotImplementedError(f"LayerNorm needs opset 17, not {graph.opset}")
+    inputs = [graph.x, *(graph.weight(name, value) for name, value in layer.params.items())]
+    graph.x = graph.add("LayerNormalization", inputs, axis=-1, epsilon=layer.eps)
+
+
+def merged(graph, layer):
+    half = layer._info.output_size
+    a, b = graph.add("Split", [graph.x, graph.integers(half, half)], 2, axis=-1)
+    graph.x = graph.add({"sum": "Add", "mean": "Mean", "multiply": "Mul"}[layer.way], [a, b])
+
+
 def write(graph, layer, prefix=""):
     if isinstance(layer, Sequential):
+        before = graph.x
         for name, part in layer.named_children():
             write(graph, part, f"{prefix}{name}_" if prefix or count_recurrent(layer) > 1 else "")
+        if isinstance(layer, Residual):
+            graph.x, graph.finals = graph.add("Add", [before, graph.x]), None
     elif isinstance(layer, Recurrent):
         recurrent(graph, layer, prefix)
         graph.direction = layer.direction
@@ -125,6 +141,10 @@ def write(graph, layer, prefix=""):
         last(graph, layer)
     elif isinstance(layer, layers.Linear):
         linear(graph, layer)
+    elif isinstance(layer, layers.LayerNorm):
+        norm(graph, layer)
+    elif isinstance(layer, layers.Merge):
+        merged(graph, layer)
     elif isinstance(layer, layers.Embedding):
         graph.x = graph.add("Gather", [graph.weight("weight", layer.params["weight"]), graph.x])
     elif isinstance(layer, layers.Activation):
@@ -151,6 +171,7 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
     module._open()
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
+    graph.opset = opset
     graph.timed, graph.batch_first = module.over_time, module.batch_first
     axes = ["batch", "steps"] if graph.batch_first else ["steps", "batch"]
     axes = axes if module.over_time else ["rows"]

@@ -5,11 +5,12 @@ import collections
 import numpy as np
 
 from .. import cells, layers, recurrent
-from ..compose import Sequential
+from ..compose import Residual, Sequential
 from ..module import Module
 
 NO_COUNTERPART = (
-    "{} has no counterpart here; RNN, LSTM, GRU, their cells, Linear, Embedding, ReLU, Tanh, Sigmoid, Dropout and Sequential have"
+    "{} has no counterpart here; RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid, Softsign, Identity, "
+    "Dropout and Sequential have"
 )
 
 
@@ -49,7 +50,9 @@ def make_recur(module) -> Module:
         return layers.Embedding(module.num_embeddings, module.embedding_dim)
     if isinstance(module, nn.Dropout):
         return layers.Dropout(module.p)
-    for kind in (nn.ReLU, nn.Tanh, nn.Sigmoid):
+    if isinstance(module, nn.LayerNorm):
+        return layers.LayerNorm(module.normalized_shape, module.eps, module.elementwise_affine, module.bias is not None)
+    for kind in (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softsign, nn.Identity):
         if isinstance(module, kind):
             return getattr(layers, kind.__name__)()
     raise NotImplementedError(NO_COUNTERPART.format(f"torch's {type(module).__name__}"))
@@ -72,7 +75,7 @@ def make_torch(module):
     from torch import nn
 
     if isinstance(module, Sequential):
-        return chain()(collections.OrderedDict((name, make_torch(part)) for name, part in module.named_children()))
+        return chain(isinstance(module, Residual))(collections.OrderedDict((name, make_torch(part)) for name, part in module.named_children()))
     if isinstance(module, recurrent.Recurrent):
         if module.direction == "reverse" or not getattr(module, "reset_after", True):
             raise NotImplementedError("torch has no reverse-only layer, and no GRU with reset_after=False")
@@ -89,25 +92,46 @@ def make_torch(module):
         return nn.Embedding(module.num_embeddings, module.embedding_dim)
     if isinstance(module, layers.Dropout):
         return nn.Dropout(module.p)
-    if isinstance(module, layers.Activation):
+    if isinstance(module, layers.LayerNorm):
+        return nn.LayerNorm(module.normalized_shape, module.eps, bias=module.bias_used)
+    if isinstance(module, layers.Merge):
+        return merge()(module.way)
+    if isinstance(module, layers.Activation) and not isinstance(module, layers.HardSigmoid):
         return getattr(nn, type(module).__name__)()
     if isinstance(module, layers.Last):
         return last()(module.direction or "forward", module.batch_first)
     raise NotImplementedError(NO_COUNTERPART.format(type(module).__name__))
 
 
-def chain():
-    """nn.Sequential, with the outputs of recurrent layers passed on without their states."""
+def chain(residual):
+    """nn.Sequential, with the outputs of recurrent layers passed on without their states. residual: added to its input."""
     from torch import nn
 
     class Chain(nn.Sequential):
         def forward(self, x):
+            first = x
             for part in self:
                 x = part(x)
                 x = x[0] if isinstance(part, (nn.RNN, nn.LSTM, nn.GRU)) else x
-            return x
+            return first + x if residual else x
 
     return Chain
+
+
+def merge():
+    """recur's Merge for torch."""
+    from torch import nn
+
+    class Merge(nn.Module):
+        def __init__(self, way):
+            super().__init__()
+            self.way = way
+
+        def forward(self, x):
+            a, b = x.chunk(2, -1)
+            return a * b if self.way == "multiply" else (a + b) / (2 if self.way == "mean" else 1)
+
+    return Merge
 
 
 def last():

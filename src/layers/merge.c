@@ -1,0 +1,67 @@
+/* merge.c - the two halves of a row into one: forward and reverse of a bidirectional layer, added, averaged or multiplied.
+ *
+ *   y = a + b        y = (a + b)/2        y = a b
+ *   da = db = dy     da = db = dy/2       da = dy b, db = dy a */
+#include "layers/leaf.h"
+
+static double weight(const recur_layer *layer) { return layer->spec.variant == RECUR_MERGE_MEAN ? 0.5 : 1; }
+
+static void merge(const recur_layer *layer, int64_t R, const float *x, float *y)
+{
+    const int64_t F = layer->output_size;
+    const float w = (float)weight(layer);
+    for (int64_t r = 0; r < R && y; r++, x += 2 * F, y += F) {
+        const float *a = x, *b = x + F;
+        if (layer->spec.variant == RECUR_MERGE_MULTIPLY)
+            for (int64_t j = 0; j < F; j++) y[j] = a[j] * b[j];
+        else
+            for (int64_t j = 0; j < F; j++) y[j] = w * (a[j] + b[j]);
+    }
+}
+
+static void merge_forward(const recur_layer *layer, recur__pass *pass) { merge(layer, recur__shape_rows(&pass->shape), pass->x, pass->y); }
+static void merge_step(const recur_layer *layer, const recur__stream *s) { merge(layer, s->B, s->x, s->y); }
+
+static void merge_backward(const recur_layer *layer, recur__pass *pass)
+{
+    if (recur__no_gradient(layer, pass) || !pass->dx) return;
+    const int64_t R = recur__shape_rows(&pass->shape), F = layer->output_size;
+    const float *x = pass->x, *dy = pass->dy, w = (float)weight(layer);
+    float *dx = pass->dx;
+    for (int64_t r = 0; r < R; r++, x += 2 * F, dx += 2 * F, dy += F) {
+        const float *a = x, *b = x + F;
+        float *da = dx, *db = dx + F;
+        if (layer->spec.variant == RECUR_MERGE_MULTIPLY)
+            for (int64_t j = 0; j < F; j++) da[j] = dy[j] * b[j], db[j] = dy[j] * a[j];
+        else
+            for (int64_t j = 0; j < F; j++) da[j] = db[j] = w * dy[j];
+    }
+}
+
+static const recur__layer_ops merge_ops = {
+    .kind = RECUR_KIND_MERGE,
+    .measure = recur__measure_nothing,
+    .forward = merge_forward,
+    .backward = merge_backward,
+    .step_floats = recur__step_nothing,
+    .step = merge_step,
+};
+
+recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__TRY(recur__layer_check_size("features", features));
+    if (way < RECUR_MERGE_SUM || way > RECUR_MERGE_MULTIPLY)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_merge_create: way %d is unknown", (int)way);
+    if (features % 2) return recur__fail(RECUR_E_SHAPE, "recur_merge_create: %lld features are not two halves", (long long)features);
+    const recur_layer layer = {
+        .ops = &merge_ops,
+        .type = "merge",
+        .spec = { .variant = way },
+        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .input_size = features,
+        .output_size = features / 2,
+    };
+    return recur__layer_build(ctx, &layer, NULL, false, out);
+}

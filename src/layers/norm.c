@@ -1,0 +1,94 @@
+/* norm.c - layer normalisation over the features of a row: y = w x̂ + b, x̂ = (x - mean) / √(variance + epsilon). Ba 2016.
+ *
+ * What is known of each row is kept for backward, whose equations are in kernels/norm.c. */
+#include <float.h>
+#include <stdio.h>
+
+#include "layers/leaf.h"
+
+static float *bias_of(const recur_layer *layer, float *params)
+{
+    return layer->spec.flags & RECUR_LAYER_NO_BIAS ? NULL : params + layer->input_size;
+}
+
+static bool norm_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
+{
+    if (index > 1 || (index == 1 && layer->spec.flags & RECUR_LAYER_NO_BIAS)) return false;
+    snprintf(name, 64, "%s", index == 0 ? "weight" : "bias");
+    t->rank = 1;
+    t->dim[0] = layer->input_size;
+    t->dim[1] = 1;
+    return true;
+}
+
+static recur__start norm_start(const recur_layer *layer, const char *tensor)
+{
+    (void)layer;
+    return (recur__start){ RECUR__START_CONSTANT, strcmp(tensor, "weight") == 0 ? 1 : 0 };
+}
+
+static recur__moments *carve_moments(const recur__shape *shape, recur__room *room)
+{
+    return shape->record ? recur__carve(&room->keep, recur__shape_rows(shape), sizeof(recur__moments)) : NULL;
+}
+
+static void norm_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+{
+    (void)layer;
+    carve_moments(shape, room);
+}
+
+static void normalise(const recur_layer *layer, const recur__kernels *kernels, int64_t R, const float *x, float *y, recur__moments *moments)
+{
+    if (y || moments)
+        kernels->norm->forward(R, layer->input_size, layer->spec.epsilon, x, layer->params, bias_of(layer, layer->params), y, moments);
+}
+
+static void norm_forward(const recur_layer *layer, recur__pass *pass)
+{
+    normalise(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->y, carve_moments(&pass->shape, pass->room));
+}
+
+static void norm_step(const recur_layer *layer, const recur__stream *s) { normalise(layer, s->kernels, s->B, s->x, s->y, NULL); }
+
+static void norm_backward(const recur_layer *layer, recur__pass *pass)
+{
+    const recur__moments *moments = carve_moments(&pass->shape, pass->room);
+    if (recur__no_gradient(layer, pass)) return;
+    const int64_t R = recur__shape_rows(&pass->shape), n = layer->input_size;
+    const recur__norm *norm = pass->kernels->norm;
+    if (pass->dparams) norm->gradient(R, n, pass->x, moments, pass->dy, pass->dparams, bias_of(layer, pass->dparams));
+    if (pass->dx) norm->backward(R, n, pass->x, moments, layer->params, pass->dy, pass->dx);
+}
+
+static const recur__layer_ops norm_ops = {
+    .kind = RECUR_KIND_NORM,
+    .tensor = norm_tensor,
+    .measure = norm_measure,
+    .forward = norm_forward,
+    .backward = norm_backward,
+    .step_floats = recur__step_nothing,
+    .step = norm_step,
+    .start = norm_start,
+};
+
+recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__TRY(recur__layer_check_size("features", features));
+    if (epsilon != 0 && !(epsilon >= (double)FLT_MIN && epsilon <= (double)FLT_MAX))
+        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: epsilon is %g: it must be 0, or between %g and %g", epsilon, (double)FLT_MIN,
+                           (double)FLT_MAX);
+    if (flags & ~(uint32_t)RECUR_LAYER_NO_BIAS)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: flags %#x are unknown", (unsigned)flags);
+    const recur_layer layer = {
+        .ops = &norm_ops,
+        .type = "norm",
+        .spec = { .flags = flags, .epsilon = epsilon == 0 ? 1e-5 : epsilon },
+        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .input_size = features,
+        .output_size = features,
+    };
+    return recur__layer_build(ctx, &layer, NULL, false, out);
+}
