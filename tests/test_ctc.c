@@ -1,106 +1,14 @@
-/* test_ctc.c - CTC against all paths written out, its finite differences, laws, decoders against all paths too, and every error.
- *
- * With few steps and classes all paths can be tried: what each spells says to which labels its probability belongs. */
-#include "support/support.h"
+/* test_ctc.c - CTC against all paths written out, its finite differences, laws, memory, and every error. Its decoders:
+ * test_ctc_decode.c. */
+#include "support/ctc.h"
 
 static const double NOT_A_NUMBER = (double)NAN, INFINITE = (double)INFINITY;
-enum { MOST = 6 }; /* steps whose paths are tried */
 
-static recur_loss *ctc(recur_context *ctx, int32_t blank, uint32_t flags)
-{
-    recur_loss *loss = NULL;
-    const recur_loss_options options = {
-        .size = sizeof options, .kind = RECUR_LOSS_CTC, .flags = flags, .blank = blank
-    };
-    OK(recur_loss_create(ctx, &options, &loss));
-    return loss;
-}
-
-/* ---- the textbook: all paths -------------------------------------------------------------------- */
-
-/* What a path spells; its length. */
-static int64_t spell(const int32_t *path, int64_t T, int32_t blank, int32_t *labels)
-{
-    int64_t length = 0;
-    for (int64_t t = 0; t < T; t++)
-        if (path[t] != blank && (t == 0 || path[t] != path[t - 1])) labels[length++] = path[t];
-    return length;
-}
-
-static bool next_path(int32_t *path, int64_t T, int64_t C)
-{
-    for (int64_t t = 0; t < T; t++) {
-        if (++path[t] < C) return true;
-        path[t] = 0;
-    }
-    return false;
-}
-
-static double path_probability(const int32_t *path, int64_t T, int64_t C, const float *y)
-{
-    double p = 1;
-    for (int64_t t = 0; t < T; t++) {
-        double sum = 0;
-        for (int64_t c = 0; c < C; c++) sum += exp((double)y[t * C + c]);
-        p *= exp((double)y[t * C + path[t]]) / sum;
-    }
-    return p;
-}
-
-/* The probability of labels in T rows. */
-static double probability(int64_t T, int64_t C, int32_t blank, const float *y, const int32_t *labels, int64_t L)
-{
-    int32_t path[MOST] = { 0 }, spelled[MOST];
-    double sum = 0;
-    do {
-        if (spell(path, T, blank, spelled) == L && memcmp(spelled, labels, (size_t)L * sizeof *labels) == 0)
-            sum += path_probability(path, T, C, y);
-    } while (next_path(path, T, C));
-    return sum;
-}
-
-/* ---- batches ------------------------------------------------------------------------------------ */
-
-typedef struct batch {
-    int64_t B, C;
-    int32_t blank;
-    recur_packed *packed;
-    float *y;
-    int32_t *labels;
-    int64_t *lengths;
-} batch;
-
-/* Labels that can be spelled: no more than half of the steps, rounded up, whatever repeats. */
-static batch batch_of(recur_context *ctx, int64_t B, int64_t longest, int64_t C, int32_t blank)
-{
-    batch x = { .B = B, .C = C, .blank = blank, .lengths = bytes_of(B, sizeof *x.lengths) };
-    int64_t *steps = bytes_of(B, sizeof *steps), at = 0;
-    x.labels = bytes_of(B * longest, sizeof *x.labels);
-    for (int64_t b = 0; b < B; b++) {
-        steps[b] = b == 0 ? longest : below(longest + 1);
-        x.lengths[b] = C > 1 ? below((steps[b] + 1) / 2 + 1) : 0;
-        for (int64_t i = 0; i < x.lengths[b]; i++) x.labels[at++] = (int32_t)((blank + 1 + below(C - 1)) % C);
-    }
-    x.packed = layout(ctx, B, steps, longest);
-    x.y = randoms(recur_packed_rows(x.packed) * C, 2);
-    return x;
-}
-
-static double value_of(const recur_loss *loss, const batch *x, float *dy)
+static double value_of(const recur_loss *loss, const ctc_batch *x, float *dy)
 {
     double value = NOT_A_NUMBER;
     OK(recur_loss_sequences(loss, x->packed, x->C, x->y, x->labels, x->lengths, &value, dy, NULL));
     return value;
-}
-
-/* The rows of one sequence. */
-static float *rows_of(const batch *x, int64_t b, const float *rows)
-{
-    const int64_t T = recur_packed_length(x->packed, b);
-    float *own = floats(T * x->C);
-    for (int64_t t = 0; t < T; t++)
-        memcpy(own + t * x->C, rows + recur_packed_row(x->packed, b, t) * x->C, (size_t)x->C * sizeof *own);
-    return own;
 }
 
 static void test_all_paths(void **state)
@@ -110,14 +18,14 @@ static void test_all_paths(void **state)
         for (int64_t seed = 1; seed < 30; seed++) {
             dice((uint64_t)seed);
             const int64_t C = 1 + seed % 4;
-            batch x = batch_of(ctx, 4, 1 + seed % MOST, C, (int32_t)below(C));
+            ctc_batch x = ctc_batch_of(ctx, 4, 1 + seed % NAIVE_STEPS, C, (int32_t)below(C));
             recur_loss *sum = ctc(ctx, x.blank, RECUR_LOSS_SUM), *mean = ctc(ctx, x.blank, 0);
             double want_sum = 0, want_mean = 0;
             const int32_t *labels = x.labels;
             for (int64_t b = 0; b < x.B; b++) {
                 const int64_t L = x.lengths[b];
-                const double cost = -log(
-                    probability(recur_packed_length(x.packed, b), C, x.blank, rows_of(&x, b, x.y), labels, L));
+                const double cost = -log(naive_ctc_probability(recur_packed_length(x.packed, b), C, x.blank,
+                                                               ctc_rows(&x, b, x.y), labels, L));
                 want_sum += cost;
                 want_mean += cost / (double)(L > 0 ? L : 1) / (double)x.B;
                 labels += L;
@@ -141,7 +49,7 @@ static void test_differences(void **state)
         for (int64_t seed = 1; seed < 12; seed++) {
             dice((uint64_t)seed);
             const int64_t C = 2 + seed % 5;
-            batch x = batch_of(ctx, 3, 4 + 3 * seed, C, (int32_t)below(C));
+            ctc_batch x = ctc_batch_of(ctx, 3, 4 + 3 * seed, C, (int32_t)below(C));
             recur_loss *loss = ctc(ctx, x.blank, seed % 2 ? RECUR_LOSS_SUM : 0);
             const int64_t count = recur_packed_rows(x.packed) * C;
             float *dy = floats(count), *again = floats(count);
@@ -177,7 +85,7 @@ static void test_laws(void **state)
     (void)state;
     recur_context *ctx = reference_context();
     dice(5);
-    batch x = batch_of(ctx, 7, 300, 20, 0);
+    ctc_batch x = ctc_batch_of(ctx, 7, 300, 20, 0);
     recur_loss *loss = ctc(ctx, 0, RECUR_LOSS_SUM);
     const int64_t count = recur_packed_rows(x.packed) * x.C;
     for (int64_t i = 0; i < count; i++) x.y[i] *= 40;
@@ -189,8 +97,8 @@ static void test_laws(void **state)
         double value = NOT_A_NUMBER;
         recur_packed *alone = layout(ctx, 1, &T, T);
         float *own = floats(T * x.C);
-        OK(recur_loss_sequences(loss, alone, x.C, rows_of(&x, b, x.y), labels, &x.lengths[b], &value, own, NULL));
-        check_same("dy of a sequence", T * x.C, own, rows_of(&x, b, dy));
+        OK(recur_loss_sequences(loss, alone, x.C, ctc_rows(&x, b, x.y), labels, &x.lengths[b], &value, own, NULL));
+        check_same("dy of a sequence", T * x.C, own, ctc_rows(&x, b, dy));
         for (int64_t t = 0; t < T; t++) {
             double sum = 0;
             for (int64_t c = 0; c < x.C; c++) sum += (double)own[t * x.C + c];
@@ -230,7 +138,7 @@ static void test_edges(void **state)
     const int64_t one = 1;
     float forbidden[] = { 0, 1, -INFINITY, -INFINITY, 1, 0, 0, -INFINITY, 1 }; /* 1 may be at steps 0 and 1 only */
     OK(recur_loss_sequences(strict, packed, 3, forbidden, labels, &one, &value, dy, NULL));
-    assert_true(fabs(value + log(probability(3, 3, 0, forbidden, labels, 1))) < 1e-12);
+    assert_true(fabs(value + log(naive_ctc_probability(3, 3, 0, forbidden, labels, 1))) < 1e-12);
     for (int64_t i = 0; i < 9; i++) assert_true(isfinite(dy[i]));
     assert_true(dy[2] == 0 && dy[3] == 0 && dy[7] == 0);
     forbidden[4] = NAN;
@@ -246,103 +154,6 @@ static void test_edges(void **state)
     recur_loss_release(lenient);
 }
 
-/* ---- decoding ----------------------------------------------------------------------------------- */
-
-/* The likeliest path, spelled; the likeliest labels, and the log probability of both. */
-static int64_t best_path(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels, double *score)
-{
-    int32_t path[MOST] = { 0 }, best[MOST] = { 0 };
-    double most = -1;
-    do {
-        const double p = path_probability(path, T, C, y);
-        if (p > most) memcpy(best, path, sizeof best), most = p;
-    } while (next_path(path, T, C));
-    *score = log(most);
-    return spell(best, T, blank, labels);
-}
-
-static int64_t best_labels(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels, double *score)
-{
-    int32_t path[MOST] = { 0 }, spelled[MOST];
-    int64_t length = 0;
-    double most = -1;
-    do {
-        const int64_t L = spell(path, T, blank, spelled);
-        const double p = probability(T, C, blank, y, spelled, L);
-        if (p > most * (1 + 1e-12)) memcpy(labels, spelled, sizeof spelled), length = L, most = p;
-    } while (next_path(path, T, C));
-    *score = log(most);
-    return length;
-}
-
-static void test_decoders(void **state)
-{
-    (void)state;
-    int64_t better = 0; /* how often the likeliest path does not spell the likeliest labels */
-    for (int64_t seed = 1; seed < 60; seed++) {
-        dice((uint64_t)seed);
-        const int64_t C = 2 + seed % 2;
-        batch x = batch_of(NULL, 3, seed % (MOST - 1) + 1, C, (int32_t)below(C));
-        recur_loss *loss = ctc(NULL, x.blank, 0);
-        int32_t *greedy = bytes_of(recur_packed_rows(x.packed), sizeof *greedy),
-                *wide = bytes_of(recur_packed_rows(x.packed), sizeof *wide);
-        int64_t greedy_lengths[3], wide_lengths[3], at_greedy = 0, at_wide = 0;
-        double greedy_scores[3], wide_scores[3];
-        OK(recur_loss_decode(loss, x.packed, C, x.y, 0, greedy, greedy_lengths, greedy_scores, NULL));
-        OK(recur_loss_decode(loss, x.packed, C, x.y, 1000, wide, wide_lengths, wide_scores, NULL));
-        for (int64_t b = 0; b < 3; b++) {
-            int32_t path[MOST], labels[MOST];
-            double path_score = 0, labels_score = 0;
-            const int64_t T = recur_packed_length(x.packed, b);
-            const float *y = rows_of(&x, b, x.y);
-            const int64_t P = best_path(T, C, x.blank, y, path, &path_score),
-                          L = best_labels(T, C, x.blank, y, labels, &labels_score);
-            trying("seed %lld, sequence %lld", (long long)seed, (long long)b);
-            assert_int_equal(greedy_lengths[b], P);
-            assert_int_equal(wide_lengths[b], L);
-            assert_memory_equal(greedy + at_greedy, path, (size_t)P * sizeof *path);
-            assert_memory_equal(wide + at_wide, labels, (size_t)L * sizeof *labels);
-            assert_true(fabs(greedy_scores[b] - path_score) < 1e-9 && fabs(wide_scores[b] - labels_score) < 1e-9);
-            better += P != L || memcmp(path, labels, (size_t)L * sizeof *path) != 0;
-            at_greedy += P;
-            at_wide += L;
-        }
-        recur_packed_release(x.packed);
-        recur_loss_release(loss);
-        give_back();
-    }
-    assert_in_range(better, 5, 170);
-}
-
-/* On longer sequences: no score is above the truth, and what a wide beam finds is no worse than what a path spells. */
-static void test_beams(void **state)
-{
-    (void)state;
-    dice(8);
-    batch x = batch_of(NULL, 6, 60, 8, 7);
-    recur_loss *loss = ctc(NULL, 7, RECUR_LOSS_SUM);
-    recur_tape *tape = NULL;
-    OK(recur_tape_create(NULL, &tape));
-    const int64_t N = recur_packed_rows(x.packed), widths[] = { 0, 1, 4, 50, 200 };
-    double before = INFINITE;
-    for (int64_t w = 0; w < COUNT(widths); w++) {
-        int32_t *labels = bytes_of(N, sizeof *labels);
-        int64_t lengths[6];
-        double scores[6], cost = 0, claimed = 0;
-        trying("width %lld", (long long)widths[w]);
-        OK(recur_loss_decode(loss, x.packed, 8, x.y, widths[w], labels, lengths, scores, w % 2 ? tape : NULL));
-        OK(recur_loss_sequences(loss, x.packed, 8, x.y, labels, lengths, &cost, NULL, NULL));
-        for (int64_t b = 0; b < 6; b++) claimed -= scores[b];
-        assert_true(claimed >= cost - 1e-9);
-        if (w != 1) assert_true(cost <= before + 1e-9);
-        if (w != 1) before = cost;
-    }
-    assert_int_equal(recur_tape_records(tape), 0);
-    recur_tape_release(tape);
-    recur_packed_release(x.packed);
-    recur_loss_release(loss);
-}
-
 /* ---- memory and errors -------------------------------------------------------------------------- */
 
 static void test_memory(void **state)
@@ -351,7 +162,7 @@ static void test_memory(void **state)
     counter count = { .until_failure = -1 };
     recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
     dice(4);
-    batch x = batch_of(ctx, 3, 9, 4, 0);
+    ctc_batch x = ctc_batch_of(ctx, 3, 9, 4, 0);
     recur_loss *loss = ctc(ctx, 0, 0);
     recur_tape *tape = NULL;
     OK(recur_tape_create(ctx, &tape));
@@ -454,7 +265,6 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_all_paths), TEST(test_differences), TEST(test_laws),
-                                        TEST(test_edges),     TEST(test_decoders),    TEST(test_beams),
-                                        TEST(test_memory),    TEST(test_refused) };
+                                        TEST(test_edges),     TEST(test_memory),      TEST(test_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,31 +5,9 @@
 
 #include "support/support.h"
 
-static recur_file *new_file(recur_context *ctx)
-{
-    recur_file *file = NULL;
-    OK(recur_file_open_memory(ctx, NULL, 0, &file));
-    assert_int_equal(recur_file_tensors(file), 0);
-    return file;
-}
-
 static recur_tensor shaped(const char *name, int rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     return (recur_tensor){ .size = sizeof(recur_tensor), .rank = rank, .dim = { a, b, c, d }, .name = name };
-}
-
-/* Written to memory and opened again; the first file is released. */
-static recur_file *again(recur_context *ctx, recur_file *file)
-{
-    size_t bytes = 0;
-    OK(recur_file_write_memory(file, NULL, &bytes));
-    unsigned char *data = bytes_of((int64_t)bytes, 1);
-    OK(recur_file_write_memory(file, data, &bytes));
-    recur_file *back = NULL;
-    OK(recur_file_open_memory(ctx, data, bytes, &back));
-    memset(data, 0, bytes); /* it was copied */
-    recur_file_release(file);
-    return back;
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------ */

@@ -22,6 +22,7 @@ typedef struct world {
     recur_state *state, *line_state;
     recur_cell *cell;
     recur_optimizer *optimizer;
+    recur_loss *ctc, *sampled;
     recur_file *file, *empty;
     float x[N * I], grads[400], result[RESULT];
     void *saved;
@@ -37,6 +38,11 @@ static const recur_recurrent_options LINE = {
     .size = sizeof LINE, .cell = RECUR_CELL_GRU, .input_size = I, .hidden_size = H
 };
 static const recur_optimizer_options ADAM = { .size = sizeof ADAM, .kind = RECUR_OPTIMIZER_ADAM };
+
+static const recur_loss_options CTC = { .size = sizeof CTC, .kind = RECUR_LOSS_CTC };
+static const recur_loss_options SAMPLED = {
+    .size = sizeof SAMPLED, .kind = RECUR_LOSS_SAMPLED_SOFTMAX, .classes = 5, .samples = 3
+};
 
 static world *make_world(void)
 {
@@ -67,6 +73,8 @@ static world *make_world(void)
     OK(recur_cell_from_layer(w->line, &w->cell));
     OK(recur_layer_forward(w->net, w->packed, w->x, w->state, NULL, w->full));
     OK(recur_optimizer_create(w->ctx, &ADAM, 10, &w->optimizer));
+    OK(recur_loss_create(w->ctx, &CTC, &w->ctc));
+    OK(recur_loss_create(w->ctx, &SAMPLED, &w->sampled));
     OK(recur_file_open_memory(w->ctx, NULL, 0, &w->empty));
     OK(recur_file_open_memory(w->ctx, NULL, 0, &w->file));
     OK(recur_layer_save(w->net, w->file, "net."));
@@ -91,6 +99,8 @@ static void end_world(world *w)
     recur_state_release(w->line_state);
     recur_cell_release(w->cell);
     recur_optimizer_release(w->optimizer);
+    recur_loss_release(w->ctc);
+    recur_loss_release(w->sampled);
     recur_file_release(w->file);
     recur_file_release(w->empty);
     recur_context_release(w->ctx);
@@ -162,6 +172,7 @@ MAKES(cell_from_layer, cell, recur_cell_from_layer(w->line, &out))
 MAKES(state_create, state, recur_state_create(w->net, B, &out))
 MAKES(tape_create, tape, recur_tape_create(w->ctx, &out))
 MAKES(loss_create, loss, recur_loss_create(w->ctx, &WEIGHTED, &out))
+MAKES(loss_create_sampled, loss, recur_loss_create(w->ctx, &SAMPLED, &out))
 MAKES(optimizer_create, optimizer, recur_optimizer_create(w->ctx, &ADAM, 10, &out))
 MAKES(file_open_empty, file, recur_file_open_memory(w->ctx, NULL, 0, &out))
 MAKES(file_open_memory, file, recur_file_open_memory(w->ctx, w->saved, w->saved_bytes, &out))
@@ -222,6 +233,40 @@ static recur_status cell_step_ids(world *w)
 {
     return recur_cell_step_ids(w->cell, (const int32_t[B]){ 0, 1, 2 }, w->line_state, w->result, w->tape);
 }
+
+static recur_status sequences_with(world *w, recur_tape *tape)
+{
+    double value = 0;
+    const recur_status status = recur_loss_sequences(w->ctc, w->packed, I, w->x, (const int32_t[]){ 1, 2, 1, 2 },
+                                                     (const int64_t[B]){ 2, 0, 2 }, &value, w->result, tape);
+    w->result[N * I] = (float)value;
+    return status;
+}
+
+static recur_status decode_with(world *w, recur_tape *tape)
+{
+    int32_t labels[N] = { 0 };
+    int64_t lengths[B];
+    const recur_status status = recur_loss_decode(w->ctc, w->packed, I, w->x, 3, labels, lengths, NULL, tape);
+    for (int i = 0; i < N; i++) w->result[i] = (float)labels[i];
+    return status;
+}
+
+static recur_status sampled_with(world *w, recur_tape *tape)
+{
+    double value = 0;
+    const recur_status status = recur_loss_sampled(w->sampled, N, I, w->x, (const int32_t[N]){ 0, 1, 2, 3, 4, 0, 1, -1 },
+                                                   recur_layer_params(w->net), 5 * I, 1, 2, &value, w->result, NULL, tape);
+    w->result[N * I] = (float)value;
+    return status;
+}
+
+static recur_status loss_sequences(world *w) { return sequences_with(w, NULL); }
+static recur_status loss_decode(world *w) { return decode_with(w, NULL); }
+static recur_status loss_sampled(world *w) { return sampled_with(w, NULL); }
+static recur_status loss_sequences_taped(world *w) { return sequences_with(w, w->tape); }
+static recur_status loss_decode_taped(world *w) { return decode_with(w, w->tape); }
+static recur_status loss_sampled_taped(world *w) { return sampled_with(w, w->tape); }
 
 static recur_status optimizer_range(world *w)
 {
@@ -303,6 +348,8 @@ static const call CALLS[] = {
     GROWS(layer_save),     GROWS(optimizer_save),   GROWS(state_save),       CALL(layer_load),
     CALL(optimizer_load),  CALL(state_load),        GROWS(file_add),         GROWS(file_set_text),
     CALL(file_write),      CALL(file_write_memory),
+    CALL(loss_create_sampled),  CALL(loss_sequences),        CALL(loss_decode),          CALL(loss_sampled),
+    GROWS(loss_sequences_taped), GROWS(loss_decode_taped),   GROWS(loss_sampled_taped),
 };
 
 /* The call with allocation number n failing (and all later ones, unless once); false if it made fewer. */

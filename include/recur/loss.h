@@ -15,6 +15,8 @@ enum {
     RECUR_LOSS_CROSS_ENTROPY = 1, /**< labels: -log softmax(y)[label], y are logits                      */
     RECUR_LOSS_NLL = 2,           /**< labels: -y[label], y are log probabilities                        */
     RECUR_LOSS_CTC = 3,           /**< label sequences without times, y are logits; Graves 2006          */
+    RECUR_LOSS_SAMPLED_SOFTMAX = 4,   /**< many classes: cross-entropy over the label and some drawn classes; Jean 2015 */
+    RECUR_LOSS_NEGATIVE_SAMPLING = 5, /**< many classes: the label from drawn classes, each by its sigmoid; Mikolov 2013 */
     RECUR_LOSS_MSE = 16,          /**< values: (y - t)²                                                  */
     RECUR_LOSS_L1 = 17,           /**< values: |y - t|; the gradient is 0 where they are equal           */
     RECUR_LOSS_HUBER = 18,        /**< values: e²/2 for |e| ≤ delta, else delta (|e| - delta/2)          */
@@ -36,20 +38,28 @@ typedef struct recur_loss_options {
     int32_t ignore_index;         /**< with RECUR_LOSS_IGNORE_INDEX                                 */
     double smoothing;             /**< cross-entropy: label smoothing, [0,1); Szegedy 2016          */
     double delta;                 /**< Huber: > 0; 0 = 1                                            */
-    int64_t classes;              /**< length of the weight vectors; 0 without them                 */
+    int64_t classes;              /**< length of the vectors here; 0 without them. Sampled kinds: required */
     const float *class_weight;    /**< labels: [classes], ≥ 0, copied; NULL = ones                  */
     const float *positive_weight; /**< BCE: [classes], ≥ 0, weight of t = 1, copied; NULL = ones    */
     int32_t blank;                /**< CTC: the class that stands for no label, ≥ 0                 */
     int32_t reserved;             /**< 0                                                            */
+    int64_t samples;              /**< sampled kinds: classes drawn, ≥ 1, required                  */
+    double power;                 /**< sampled kinds: a class is drawn by counts^power, (0,1]; 0 = 0.75 */
+    const float *counts;          /**< sampled kinds: [classes], ≥ 0, how often each occurs, copied; NULL = log-uniform, for
+                                       classes by falling frequency: class c by log((c+2)/(c+1))    */
+    const void *reserved_pointer; /**< NULL                                                         */
 } recur_loss_options;
 
 /** Makes a loss. Without RECUR_LOSS_SUM a loss is a mean: of label kinds over the weights of the rows that count, of value
  * kinds over all numbers, of CTC over sequences, each divided by its number of labels first (as PyTorch does). With nothing to divide by, value and gradient are 0.
  *
+ * The sampled kinds are for output layers of so many classes that their logits cost more than the rest of the network: see recur_loss_sampled.
+ *
  * Shapes:  -
  * Memory:  one allocation.
  * Errors:  ARGUMENT: NULL, unknown kind or flags, smoothing outside [0,1), delta < 0, blank < 0, an option that the kind does not have, a weight
- *          that is negative or not finite. SHAPE: weights without classes. MEMORY.
+ *          or count that is negative or not finite, counts that are all 0; sampled kinds: classes or samples outside 1..2^31-1, power outside
+ *          [0,1], for a sampled softmax a class that is never drawn. SHAPE: weights without classes. MEMORY.
  * Threads: free.
  * Since:   0.1
  */
@@ -126,6 +136,32 @@ RECUR_TRY recur_status recur_loss_sequences(const recur_loss *loss, const recur_
 RECUR_TRY recur_status recur_loss_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes,
                                          const float *y, int64_t width, int32_t *labels, int64_t *label_lengths,
                                          double *scores, recur_tape *tape);
+
+/** Value and gradient of a sampled loss, from the rows below an output layer: of its logits only those of the labels and of drawn
+ * classes are computed, and only their rows of the parameters are touched. Evaluate with the whole layer and recur_loss_classes.
+ *
+ * RECUR_LOSS_SAMPLED_SOFTMAX draws once for all rows, with random numbers counter to counter + samples - 1 of the seed, and takes each
+ * class once. A logit is lowered by the log of the probability that its class is among those, the label's too; of the drawn classes
+ * a row's label counts for nothing beside itself. With many samples the loss becomes the cross-entropy over all classes.
+ * RECUR_LOSS_NEGATIVE_SAMPLING draws for every row: random numbers from counter + row · samples on. Draws of the label count for nothing.
+ *
+ * Shapes:  h [rows][features]; labels [rows], each below the loss's classes, negative ones count for nothing. params is the flat vector of a
+ *          linear layer, weight [classes][features], then bias [classes] if count has room for it. dh [rows][features] is overwritten;
+ *          dparams [count] accumulates.
+ * Memory:  a sampled softmax takes scratch for (rows + features + 2) samples + classes numbers from the tape, which then allocates nothing after
+ *          warm-up; without one, from the allocator. Negative sampling allocates nothing.
+ * Errors:  ARGUMENT: NULL, a size that is negative or too large, a label ≥ classes. SHAPE: count is neither classes · features nor
+ *          classes · (features + 1). UNSUPPORTED: another kind. MEMORY. NaN is no error: it comes back as NaN.
+ * Threads: free; tape one at a time.
+ * Since:   0.1
+ * @param value NULL: not wanted. Summed in double.
+ * @param dh NULL: not wanted.
+ * @param dparams NULL: not wanted.
+ * @param tape NULL is allowed. Records are not touched.
+ */
+RECUR_TRY recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features, const float *h,
+                                          const int32_t *labels, const float *params, int64_t count, uint64_t seed,
+                                          uint64_t counter, double *value, float *dh, float *dparams, recur_tape *tape);
 
 #ifdef __cplusplus
 }

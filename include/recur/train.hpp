@@ -69,6 +69,19 @@ public:
         return d;
     }
 
+    /** Sampled kinds: h are the rows below an output layer with these parameters; dh is overwritten, dparams accumulates. */
+    double sampled(int64_t features, span<const float> h, span<const int32_t> labels, span<const float> params, uint64_t seed,
+                   uint64_t counter, span<float> dh = none, span<float> dparams = none, maybe<tape> t = none) const
+    {
+        const auto rows = static_cast<int64_t>(labels.size()), count = static_cast<int64_t>(params.size());
+        const float *in = detail::exactly(rows * features, h, "h");
+        float *out = detail::wanted(rows * features, dh, "dh"), *grads = detail::wanted(count, dparams, "dparams");
+        double value = 0;
+        detail::check(recur_loss_sampled(get(), rows, features, in, labels.data(), params.data(), count, seed, counter, &value, out,
+                                         grads, t.get()));
+        return value;
+    }
+
 private:
     static recur_loss *make(const recur_loss_options &o, in_context ctx)
     {

@@ -20,16 +20,6 @@ double recur__log_sum(int64_t classes, const float *y)
     return largest + log(sum);
 }
 
-void *recur__ctc_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes)
-{
-    return tape ? recur__tape_scratch(tape, bytes) : recur__alloc(loss->ctx, bytes);
-}
-
-void recur__ctc_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes)
-{
-    if (!tape) recur__free(loss->ctx, memory, bytes);
-}
-
 /* ---- one sequence ------------------------------------------------------------------------------- */
 
 /* One sequence of the batch: T rows, L labels, S = 2L+1 places in l'. */
@@ -214,12 +204,12 @@ recur_status recur_loss_sequences(const recur_loss *loss, const recur_packed *pa
     recur__carver carver = { 0 };
     lay_out(&carver, label_lengths, &q);
     const size_t bytes = carver.used;
-    void *memory = recur__ctc_borrow(loss, tape, bytes);
+    void *memory = recur__loss_borrow(loss, tape, bytes);
     if (!memory) return recur__no_memory(bytes);
     carver = (recur__carver){ .base = memory };
     lay_out(&carver, label_lengths, &q);
     const double result = run_batch(loss, &q, label_lengths, dy);
-    recur__ctc_return(loss, tape, memory, bytes);
+    recur__loss_return(loss, tape, memory, bytes);
     if (value) *value = result;
     return RECUR_OK;
 }

@@ -18,10 +18,6 @@ static inline double recur__log_add(double a, double b)
 /* log Σ e^y over a row of logits: what makes log probabilities of them. */
 double recur__log_sum(int64_t classes, const float *y);
 
-/* Memory for one call, from a tape or, without one, from the loss's allocator; NULL if there is none. */
-void *recur__ctc_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes);
-void recur__ctc_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes);
-
 /* What both doors check: the kind of the loss, the sizes, the blank. */
 recur_status recur__ctc_check(const char *function, const recur_loss *loss, const recur_packed *packed,
                               int64_t classes);

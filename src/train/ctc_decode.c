@@ -215,11 +215,11 @@ recur_status recur_loss_decode(const recur_loss *loss, const recur_packed *packe
     recur__carver carver = { 0 };
     lay_out(&carver, &q);
     const size_t bytes = carver.used;
-    void *memory = recur__ctc_borrow(loss, tape, bytes);
+    void *memory = recur__loss_borrow(loss, tape, bytes);
     if (!memory) return recur__no_memory(bytes);
     carver = (recur__carver){ .base = memory };
     lay_out(&carver, &q);
     decode(&q, labels, label_lengths, scores);
-    recur__ctc_return(loss, tape, memory, bytes);
+    recur__loss_return(loss, tape, memory, bytes);
     return RECUR_OK;
 }

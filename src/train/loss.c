@@ -11,6 +11,8 @@ static const recur__loss_kind kinds[] = {
       .class_weight = true },
     { .kind = RECUR_LOSS_NLL, .name = "nll", .classes = recur__nll, .class_weight = true },
     { .kind = RECUR_LOSS_CTC, .name = "ctc", .sequences = true },
+    { .kind = RECUR_LOSS_SAMPLED_SOFTMAX, .name = "sampled softmax", .sampled = recur__sampled_softmax },
+    { .kind = RECUR_LOSS_NEGATIVE_SAMPLING, .name = "negative sampling", .sampled = recur__negative_sampling },
     { .kind = RECUR_LOSS_MSE, .name = "mse", .values = recur__mse },
     { .kind = RECUR_LOSS_L1, .name = "l1", .values = recur__l1 },
     { .kind = RECUR_LOSS_HUBER, .name = "huber", .values = recur__huber, .delta = true },
@@ -38,16 +40,31 @@ static recur_status check_kind_has(const recur__loss_kind *kind, const recur_los
     if (o->delta != 0 && !kind->delta) return foreign(kind, "delta");
     if (o->class_weight && !kind->class_weight) return foreign(kind, "class_weight");
     if (o->positive_weight && !kind->positive_weight) return foreign(kind, "positive_weight");
-    if ((o->flags & RECUR_LOSS_IGNORE_INDEX || o->ignore_index) && !kind->classes) return foreign(kind, "ignore_index");
+    if ((o->flags & RECUR_LOSS_IGNORE_INDEX || o->ignore_index) && !kind->classes && !kind->sampled)
+        return foreign(kind, "ignore_index");
+    if (o->samples && !kind->sampled) return foreign(kind, "samples");
+    if (o->power != 0 && !kind->sampled) return foreign(kind, "power");
+    if (o->counts && !kind->sampled) return foreign(kind, "counts");
     if (o->flags & RECUR_LOSS_ZERO_INFINITY && !kind->sequences) return foreign(kind, "flag RECUR_LOSS_ZERO_INFINITY");
     if (o->blank && !kind->sequences) return foreign(kind, "blank");
-    if (o->blank < 0 || o->reserved)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: blank is %d, reserved %d: one is negative, or not 0",
-                           (int)o->blank, (int)o->reserved);
+    if (o->blank < 0 || o->reserved || o->reserved_pointer)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: blank is %d, reserved %d, reserved_pointer %s: one is negative, or not 0",
+                           (int)o->blank, (int)o->reserved, o->reserved_pointer ? "set" : "NULL");
     if (o->ignore_index && !(o->flags & RECUR_LOSS_IGNORE_INDEX))
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_loss_create: ignore_index is %d, but the flag RECUR_LOSS_IGNORE_INDEX is not set",
                            (int)o->ignore_index);
+    return RECUR_OK;
+}
+
+static recur_status check_numbers(const char *what, const float *numbers, int64_t classes)
+{
+    for (int64_t c = 0; c < classes; c++)
+        if (!(numbers[c] >= 0) || isinf(numbers[c]))
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "recur_loss_create: %s %lld of %lld is %g; it must be at least 0 and finite", what,
+                               (long long)c, (long long)classes, (double)numbers[c]);
     return RECUR_OK;
 }
 
@@ -59,12 +76,21 @@ static recur_status check_weights(const float *weight, int64_t classes)
     if (!weight) return RECUR_OK;
     if (classes == 0)
         return recur__fail(RECUR_E_SHAPE, "recur_loss_create: there are weights, but classes, their length, is 0");
-    for (int64_t c = 0; c < classes; c++)
-        if (!(weight[c] >= 0) || isinf(weight[c]))
-            return recur__fail(RECUR_E_ARGUMENT,
-                               "recur_loss_create: weight %lld of %lld is %g; it must be at least 0 and finite",
-                               (long long)c, (long long)classes, (double)weight[c]);
-    return RECUR_OK;
+    return check_numbers("weight", weight, classes);
+}
+
+static recur_status check_draws(const recur_loss_options *o)
+{
+    if (o->classes < 1 || o->classes > RECUR__LARGEST || o->samples < 1 || o->samples > RECUR__LARGEST)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: %lld classes, %lld samples: both must be from 1 to 2147483647",
+                           (long long)o->classes, (long long)o->samples);
+    if (!(o->power >= 0 && o->power <= 1))
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: power is %g; it must be in (0,1], or 0 for 0.75",
+                           o->power);
+    if (!o->counts && o->power != 0)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: power is %g, but there are no counts", o->power);
+    return o->counts ? check_numbers("count", o->counts, o->classes) : RECUR_OK;
 }
 
 static recur_status check_options(const recur__loss_kind *kind, const recur_loss_options *o)
@@ -77,10 +103,38 @@ static recur_status check_options(const recur__loss_kind *kind, const recur_loss
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: smoothing is %g; it must be in [0,1)", o->smoothing);
     if (!(o->delta >= 0))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: delta is %g; it must be above 0", o->delta);
+    if (kind->sampled) return check_draws(o);
     return check_weights(o->class_weight ? o->class_weight : o->positive_weight, o->classes);
 }
 
 /* ---- making ------------------------------------------------------------------------------------- */
+
+/* The loss with its vectors; measures while the carver has no base. */
+static recur_loss *lay_out(recur__carver *carver, const recur__loss_kind *kind, const recur_loss_options *o)
+{
+    recur_loss *loss = recur__carve(carver, 1, sizeof *loss);
+    const int64_t weights = kind->sampled ? 0 : o->classes, shares = kind->sampled ? o->classes : 0;
+    float *weight = recur__carve(carver, weights, sizeof *weight);
+    double *share = recur__carve(carver, shares, sizeof *share);
+    int32_t *guide = recur__carve(carver, shares, sizeof *guide);
+    if (loss) *loss = (recur_loss){ .weight = weight, .share = share, .guide = guide };
+    return loss;
+}
+
+static void set_options(recur_loss *loss, const recur_loss_options *o)
+{
+    const float *weight = o->class_weight ? o->class_weight : o->positive_weight;
+    if (weight) memcpy(loss->weight, weight, (size_t)o->classes * sizeof *weight);
+    loss->sum = o->flags & RECUR_LOSS_SUM;
+    loss->ignores = o->flags & RECUR_LOSS_IGNORE_INDEX;
+    loss->zero_infinity = o->flags & RECUR_LOSS_ZERO_INFINITY;
+    loss->ignore_index = o->ignore_index;
+    loss->blank = o->blank;
+    loss->smoothing = o->smoothing;
+    loss->delta = o->delta > 0 ? o->delta : 1;
+    loss->classes = o->classes;
+    loss->samples = o->samples;
+}
 
 recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *options, recur_loss **out)
 {
@@ -93,29 +147,20 @@ recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *opt
     RECUR__TRY(check_options(kind, &o));
 
     recur__carver carver = { 0 };
-    recur__carve(&carver, 1, sizeof **out);
-    recur__carve(&carver, o.classes, sizeof(float));
+    lay_out(&carver, kind, &o);
     const size_t bytes = carver.used;
     void *base = recur__alloc(ctx, bytes);
     if (!base) return recur__no_memory(bytes);
     carver = (recur__carver){ .base = base };
-    recur_loss *loss = recur__carve(&carver, 1, sizeof *loss);
-    *loss = (recur_loss){ .ctx = recur__context_retain(ctx),
-                          .bytes = bytes,
-                          .kind = kind,
-                          .sum = o.flags & RECUR_LOSS_SUM,
-                          .ignores = o.flags & RECUR_LOSS_IGNORE_INDEX,
-                          .zero_infinity = o.flags & RECUR_LOSS_ZERO_INFINITY,
-                          .ignore_index = o.ignore_index,
-                          .blank = o.blank,
-                          .smoothing = o.smoothing,
-                          .delta = o.delta > 0 ? o.delta : 1,
-                          .classes = o.classes,
-                          .weight = recur__carve(&carver, o.classes, sizeof(float)) };
-    const float *weight = o.class_weight ? o.class_weight : o.positive_weight;
-    if (weight) memcpy(loss->weight, weight, (size_t)o.classes * sizeof *weight);
-    *out = loss;
-    return RECUR_OK;
+    recur_loss *loss = lay_out(&carver, kind, &o);
+    loss->ctx = recur__context_retain(ctx);
+    loss->bytes = bytes;
+    loss->kind = kind;
+    set_options(loss, &o);
+    const recur_status status = kind->sampled ? recur__draws_fill(loss, o.counts, o.power > 0 ? o.power : 0.75) : RECUR_OK;
+    if (status) recur_loss_release(loss);
+    else *out = loss;
+    return status;
 }
 
 void recur_loss_release(recur_loss *loss)
@@ -124,6 +169,16 @@ void recur_loss_release(recur_loss *loss)
     recur_context *ctx = loss->ctx;
     recur__free(ctx, loss, loss->bytes);
     recur_context_release(ctx);
+}
+
+void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes)
+{
+    return tape ? recur__tape_scratch(tape, bytes) : recur__alloc(loss->ctx, bytes);
+}
+
+void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes)
+{
+    if (!tape) recur__free(loss->ctx, memory, bytes);
 }
 
 /* ---- doors -------------------------------------------------------------------------------------- */
@@ -143,6 +198,16 @@ static recur_status check_shape(const char *function, const recur_loss *loss, in
     return RECUR_OK;
 }
 
+static recur_status check_labels(const char *function, const recur_loss *loss, int64_t rows, int64_t classes,
+                                 const int32_t *labels)
+{
+    for (int64_t r = 0; r < rows; r++)
+        if (labels[r] >= classes && recur__label_counts(loss, labels[r]))
+            return recur__fail(RECUR_E_ARGUMENT, "%s: the label of row %lld is %d, but there are %lld classes",
+                               function, (long long)r, (int)labels[r], (long long)classes);
+    return RECUR_OK;
+}
+
 recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
                                 const int32_t *labels, double *value, float *dy)
 {
@@ -154,11 +219,7 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
                            loss->kind->name, (int)loss->kind->kind);
     RECUR__TRY(check_shape(__func__, loss, rows, classes));
     if (classes == 0) return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes", (long long)rows);
-    for (int64_t r = 0; r < rows; r++)
-        if (labels[r] >= classes && recur__label_counts(loss, labels[r]))
-            return recur__fail(RECUR_E_ARGUMENT,
-                               "recur_loss_classes: the label of row %lld is %d, but there are %lld classes",
-                               (long long)r, (int)labels[r], (long long)classes);
+    RECUR__TRY(check_labels(__func__, loss, rows, classes, labels));
     const double result = loss->kind->classes(loss, rows, classes, y, labels, dy);
     if (value) *value = result;
     return RECUR_OK;
@@ -175,6 +236,59 @@ recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t fea
                            loss->kind->name, (int)loss->kind->kind);
     RECUR__TRY(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);
+    if (value) *value = result;
+    return RECUR_OK;
+}
+
+static recur_status check_sampled(const recur_loss *loss, int64_t rows, int64_t features, const int32_t *labels,
+                                  int64_t count)
+{
+    const char *function = "recur_loss_sampled";
+    if (!loss->kind->sampled)
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is no sampled one", function, loss->kind->name,
+                           (int)loss->kind->kind);
+    RECUR__TRY(check_shape(function, loss, rows, features));
+    if (rows > RECUR__LARGEST || features < 1 || features > RECUR__LARGEST)
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: one is too small or too large", function,
+                           (long long)rows, (long long)features);
+    const int64_t V = loss->classes, weights = V * features;
+    if (count != weights && count != weights + V)
+        return recur__fail(RECUR_E_SHAPE,
+                           "%s: there are %lld parameters; %lld classes of %lld features have %lld, with a bias %lld",
+                           function, (long long)count, (long long)V, (long long)features, (long long)weights,
+                           (long long)(weights + V));
+    return check_labels(function, loss, rows, V, labels);
+}
+
+recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features, const float *h,
+                                const int32_t *labels, const float *params, int64_t count, uint64_t seed,
+                                uint64_t counter, double *value, float *dh, float *dparams, recur_tape *tape)
+{
+    RECUR__NOT_NULL(loss);
+    RECUR__NOT_NULL(h);
+    RECUR__NOT_NULL(labels);
+    RECUR__NOT_NULL(params);
+    RECUR__TRY(check_sampled(loss, rows, features, labels, count));
+    const int64_t weights = loss->classes * features;
+    int64_t counted = 0;
+    for (int64_t r = 0; r < rows; r++) counted += recur__label_counts(loss, labels[r]);
+    const recur__sampled call = { .loss = loss,
+                                  .R = rows,
+                                  .F = features,
+                                  .V = loss->classes,
+                                  .h = h,
+                                  .W = params,
+                                  .b = count > weights ? params + weights : NULL,
+                                  .labels = labels,
+                                  .seed = seed,
+                                  .counter = counter,
+                                  .scale = loss->sum || counted == 0 ? 1 : 1 / (double)counted,
+                                  .dh = dh,
+                                  .dW = dparams,
+                                  .db = count > weights && dparams ? dparams + weights : NULL,
+                                  .tape = tape };
+    double result;
+    RECUR__TRY(loss->kind->sampled(&call, &result));
     if (value) *value = result;
     return RECUR_OK;
 }

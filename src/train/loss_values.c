@@ -56,13 +56,18 @@ INLINE double huber_of(double y, double t, double w, double delta, double *dy)
 }
 
 /* (1-t) y + (1 + (w-1) t) log(1 + exp(-y)), without an exp that could overflow. */
-INLINE double bce_logits_of(double y, double t, double w, double delta, double *dy)
+double recur__bce_of(double y, double t, double w, double *dy)
 {
-    (void)delta;
     const double e = exp(-fabs(y)), balance = 1 + (w - 1) * t;
     const double sigmoid_of_minus = y >= 0 ? e / (1 + e) : 1 / (1 + e);
     *dy = 1 - t - balance * sigmoid_of_minus;
     return (1 - t) * y + balance * (log1p(e) + (y < 0 ? -y : 0));
+}
+
+INLINE double bce_logits_of(double y, double t, double w, double delta, double *dy)
+{
+    (void)delta;
+    return recur__bce_of(y, t, w, dy);
 }
 
 double recur__mse(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)

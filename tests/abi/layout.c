@@ -121,6 +121,10 @@ static void structs(void)
     MEMBER(recur_loss_options, positive_weight);
     MEMBER(recur_loss_options, blank);
     MEMBER(recur_loss_options, reserved);
+    MEMBER(recur_loss_options, samples);
+    MEMBER(recur_loss_options, power);
+    MEMBER(recur_loss_options, counts);
+    MEMBER(recur_loss_options, reserved_pointer);
 
     STRUCT(recur_optimizer_options);
     MEMBER(recur_optimizer_options, size);
@@ -248,6 +252,8 @@ static void values(void)
     VALUE(RECUR_LOSS_CROSS_ENTROPY);
     VALUE(RECUR_LOSS_NLL);
     VALUE(RECUR_LOSS_CTC);
+    VALUE(RECUR_LOSS_SAMPLED_SOFTMAX);
+    VALUE(RECUR_LOSS_NEGATIVE_SAMPLING);
     VALUE(RECUR_LOSS_MSE);
     VALUE(RECUR_LOSS_L1);
     VALUE(RECUR_LOSS_HUBER);

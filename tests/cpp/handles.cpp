@@ -172,6 +172,14 @@ void training()
     const double cost = ctc.sequences(spoken, 3, y, said.labels, said.lengths, d);
     CHECK(cost > 0 && cost < 1 && d[0] != 0);
     check_throws(RECUR_E_SHAPE, "labels has 0", [&] { ctc.sequences(spoken, 3, y, std::vector<int32_t>(), said.lengths); });
+    recur::loss_options drawn;
+    drawn.kind = RECUR_LOSS_NEGATIVE_SAMPLING, drawn.classes = 3, drawn.samples = 2;
+    const recur::loss few(drawn);
+    const std::vector<int32_t> right = {2, 2};
+    floats dh(4), dW(9);
+    CHECK(few.sampled(2, floats(4, 1), right, floats(9), 1, 0, dh, dW) > 0 && dh[0] == 0 && dW[8] == -0.5f);
+    check_throws(RECUR_E_SHAPE, "8 parameters", [&] { few.sampled(2, floats(4), right, floats(8), 1, 0); });
+    check_throws(RECUR_E_SHAPE, "dh has 9", [&] { few.sampled(2, floats(4), right, floats(9), 1, 0, dW); });
     recur::schedule falling;
     falling.kind = RECUR_SCHEDULE_STEP, falling.rate = 1, falling.gamma = 0.5, falling.period = 10;
     CHECK(falling.at(9) == 1 && falling.at(20) == 0.25);

@@ -149,6 +149,14 @@ typedef struct run {
 void run_forward(const recur_layer *layer, run *r);                  /* without a tape */
 void run_both(recur_context *ctx, const recur_layer *layer, run *r); /* with one: forward and backward */
 
+/* ---- files (files.c) ---------------------------------------------------------------------------- */
+
+recur_file *new_file(recur_context *ctx);
+recur_file *again(recur_context *ctx, recur_file *file); /* written to memory and opened again; the first one is released */
+unsigned char *file_bytes(const char *header, size_t buffer, size_t *bytes); /* a file of a header and zero bytes behind it */
+
+/* ---- padded and packed (models.c) --------------------------------------------------------------- */
+
 /* The gather of a padded or joined array, and its way back (padding: zeros). */
 float *packed_of(const recur_packed *packed, int layout, int64_t width, const float *from);
 float *unpacked(const recur_packed *packed, int layout, int64_t width, const float *rows);
