@@ -17,6 +17,7 @@
  *   recur/loss.h       value and gradient of a loss; reading label sequences
  *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
  *   recur/io.h         safetensors files
+ *   recur/model.h      whole networks as files, structure included
  *
  * Conventions of every function
  *   - Data is float32, row-major. In shapes: T time, B batch, N packed rows, I input, H hidden,
@@ -52,5 +53,6 @@
 #include "recur/loss.h"
 #include "recur/optimizer.h"
 #include "recur/io.h"
+#include "recur/model.h"
 
 #endif

@@ -80,6 +80,7 @@ static world *make_world(void)
     OK(recur_layer_save(w->net, w->file, "net."));
     OK(recur_optimizer_save(w->optimizer, w->file, "adam."));
     OK(recur_state_save(w->state, w->file, "state."));
+    OK(recur_model_put(w->net, w->file, "model.", &(recur_model_sample){ .size = sizeof(recur_model_sample), .packed = w->packed, .x = w->x }));
     OK(recur_file_write_memory(w->file, NULL, &w->saved_bytes));
     w->saved = bytes_of((int64_t)w->saved_bytes, 1);
     OK(recur_file_write_memory(w->file, w->saved, &w->saved_bytes));
@@ -176,6 +177,7 @@ MAKES(loss_create_sampled, loss, recur_loss_create(w->ctx, &SAMPLED, &out))
 MAKES(optimizer_create, optimizer, recur_optimizer_create(w->ctx, &ADAM, 10, &out))
 MAKES(file_open_empty, file, recur_file_open_memory(w->ctx, NULL, 0, &out))
 MAKES(file_open_memory, file, recur_file_open_memory(w->ctx, w->saved, w->saved_bytes, &out))
+MAKES(model_get, layer, recur_model_get(w->file, "model.", &out))
 MAKES(file_open, file, recur_file_open(w->ctx, "tests/golden/lstm_bi.safetensors", &out))
 
 static recur_status packed_reset(world *w)
@@ -293,6 +295,22 @@ static recur_status state_save(world *w) { return recur_state_save(w->state, w->
 static recur_status optimizer_load(world *w) { return recur_optimizer_load(w->optimizer, w->file, "adam."); }
 static recur_status state_load(world *w) { return recur_state_load(w->state, w->file, "state."); }
 
+static recur_status model_put(world *w)
+{
+    const recur_model_sample sample = { .size = sizeof sample, .packed = w->packed, .x = w->x, .tolerance = 1e-6 };
+    return recur_model_put(w->net, w->empty, "again.", &sample);
+}
+
+static recur_status model_save_and_open(world *w)
+{
+    recur_layer *layer = NULL;
+    recur_status status = recur_model_save(w->net, path, NULL);
+    if (!status) status = recur_model_open(w->ctx, path, &layer);
+    if (!status) memcpy(w->result, recur_layer_params(layer), sizeof w->result);
+    recur_layer_release(layer);
+    return status;
+}
+
 static recur_status layer_load(world *w)
 {
     const recur_status status = recur_layer_load(w->net, w->file, "net.");
@@ -350,6 +368,8 @@ static const call CALLS[] = {
     CALL(file_write),      CALL(file_write_memory),
     CALL(loss_create_sampled),  CALL(loss_sequences),        CALL(loss_decode),          CALL(loss_sampled),
     GROWS(loss_sequences_taped), GROWS(loss_decode_taped),   GROWS(loss_sampled_taped),
+    CALL(file_write),      CALL(file_write_memory), CALL(model_get),         GROWS(model_put),
+    CALL(model_save_and_open),
 };
 
 /* The call with allocation number n failing (and all later ones, unless once); false if it made fewer. */

@@ -18,7 +18,7 @@ enum {
     RECUR_E_UNSUPPORTED = -5, /**< meaningful, but not for this kind of object or in this version  */
     RECUR_E_FORMAT = -6,      /**< a damaged or foreign file                                       */
     RECUR_E_IO = -7,          /**< the operating system could not read or write                    */
-    RECUR_E_NUMERIC = -8,     /**< NaN or infinity where numbers are checked                       */
+    RECUR_E_NUMERIC = -8,     /**< NaN, infinity or a wrong result where numbers are checked        */
     RECUR_E_MISSING = -9      /**< a name (of a tensor, child or text) that does not exist         */
 };
 

@@ -18,7 +18,7 @@ static const struct {
     { RECUR_E_UNSUPPORTED, "RECUR_E_UNSUPPORTED", "this kind of object or this version does not do that" },
     { RECUR_E_FORMAT, "RECUR_E_FORMAT", "the file is damaged or foreign" },
     { RECUR_E_IO, "RECUR_E_IO", "the operating system could not read or write" },
-    { RECUR_E_NUMERIC, "RECUR_E_NUMERIC", "a number is NaN or infinite where numbers are checked" },
+    { RECUR_E_NUMERIC, "RECUR_E_NUMERIC", "a number is NaN, infinite or not the expected one, where numbers are checked" },
     { RECUR_E_MISSING, "RECUR_E_MISSING", "there is nothing of that name" },
 };
 enum { STATUSES = sizeof statuses / sizeof *statuses };

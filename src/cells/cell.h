@@ -117,4 +117,7 @@ static inline int64_t recur__own_vectors(const recur__cell *cell)
  * needs; NULL for an unknown kind. */
 const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H);
 
+/* The kind of a name, 0 for an unknown one. */
+int32_t recur__cell_called(const char *name);
+
 #endif

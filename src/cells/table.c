@@ -58,3 +58,10 @@ const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_
         if ((*cell)->kind == kind) return *cell;
     return NULL;
 }
+
+int32_t recur__cell_called(const char *name)
+{
+    for (const recur__cell *const *cell = ref; *cell; cell++)
+        if (strcmp((*cell)->name, name) == 0) return (*cell)->kind;
+    return 0;
+}

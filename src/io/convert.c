@@ -107,3 +107,14 @@ void recur__floats_to(const float *from, int64_t count, unsigned char *to)
         for (int k = 0; k < 4; k++) to[4 * i + k] = (unsigned char)(bits >> 8 * k);
     }
 }
+
+void recur__wholes_from(const unsigned char *from, int64_t count, int64_t *to)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = (int64_t)bits_of(from + 8 * i, 8);
+}
+
+void recur__wholes_to(const int64_t *from, int64_t count, unsigned char *to)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (int k = 0; k < 8; k++) to[8 * i + k] = (unsigned char)((uint64_t)from[i] >> 8 * k);
+}

@@ -23,6 +23,8 @@ const recur__type *recur__type_of(const char *name); /* NULL: unknown */
 
 void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count, float *to);
 void recur__floats_to(const float *from, int64_t count, unsigned char *to); /* F32, little-endian */
+void recur__wholes_from(const unsigned char *from, int64_t count, int64_t *to); /* I64 */
+void recur__wholes_to(const int64_t *from, int64_t count, unsigned char *to);
 
 /* ---- the file ----------------------------------------------------------------------------------- */
 
@@ -111,9 +113,13 @@ recur_status recur__disk_end(recur__disk *disk, recur_status status);
 
 /* ---- loading and saving under a prefix ---------------------------------------------------------- */
 
+/* A model's sample lies among its parameters: recur.sample.x .... */
+#define RECUR__SAMPLE "recur.sample."
+
 /* Who is loaded or saved: the named tensors of a layer, an optimizer or a state, and where their floats lie. */
 typedef struct recur__owner {
-    const char *what; /* "layer", for messages */
+    const char *what;   /* "layer", for messages */
+    const char *beside; /* tensors whose names begin so may lie beside the owner's; NULL: none may */
     const void *object;
     float *flat;
     int64_t tensors;

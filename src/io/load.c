@@ -14,9 +14,12 @@ static recur_status owner_of_layer(const recur_layer *layer, recur__owner *out)
     if (!params && recur_layer_count(layer))
         return recur__fail(RECUR_E_UNSUPPORTED, "a snapshot has no parameters to load or save; its original has %lld",
                            (long long)recur_layer_count(layer));
-    *out = (recur__owner){
-        .what = "layer", .object = layer, .flat = params, .tensors = recur_layer_tensors(layer), .piece = layer_piece
-    };
+    *out = (recur__owner){ .what = "layer",
+                           .beside = RECUR__SAMPLE,
+                           .object = layer,
+                           .flat = params,
+                           .tensors = recur_layer_tensors(layer),
+                           .piece = layer_piece };
     return RECUR_OK;
 }
 

@@ -2,7 +2,7 @@
  * not at all.
  *
  * Strict: every tensor of the owner is there with its shape and a type of numbers, and nothing else starts with the
- * prefix. All of that is known before the first float is written. */
+ * prefix but a model's sample. All of that is known before the first float is written. */
 #include "io/io.h"
 
 static recur_status check_piece(const recur__owner *owner, const recur_file *file, const char *prefix,
@@ -33,18 +33,34 @@ static bool owns(const recur__owner *owner, const char *name)
     return false;
 }
 
+/* Whether a tensor, named without the prefix, belongs to the owner without being one of its pieces. */
+static bool is_beside(const recur__owner *owner, const char *name)
+{
+    return owner->beside && strncmp(name, owner->beside, strlen(owner->beside)) == 0;
+}
+
 static recur_status check_strangers(const recur__owner *owner, const recur_file *file, const char *prefix)
 {
     const size_t length = strlen(prefix);
     for (int64_t i = 0; i < file->entries.count; i++) {
         const recur__entry *entry = recur__entry_at(file, i);
-        if (strncmp(entry->name, prefix, length) == 0 && !owns(owner, entry->name + length))
+        if (strncmp(entry->name, prefix, length) || is_beside(owner, entry->name + length)) continue;
+        if (!owns(owner, entry->name + length))
             return recur__fail(RECUR_E_FORMAT,
                                "tensor %.200s %s is none of the %lld of the %s under the prefix \"%.100s\"",
                                entry->name, recur__shape_say(entry->rank, entry->shape).text, (long long)owner->tensors,
                                owner->what, prefix);
     }
     return RECUR_OK;
+}
+
+static void use_beside(const recur__owner *owner, const recur_file *file, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    for (int64_t i = 0; i < file->entries.count; i++) {
+        recur__entry *entry = recur__entry_at(file, i);
+        if (strncmp(entry->name, prefix, length) == 0 && is_beside(owner, entry->name + length)) entry->used = true;
+    }
 }
 
 recur_status recur__load(const recur__owner *owner, recur_file *file, const char *prefix)
@@ -62,6 +78,7 @@ recur_status recur__load(const recur__owner *owner, recur_file *file, const char
         recur__floats_from(entry->type, entry->data, entry->count, data);
         entry->used = true;
     }
+    use_beside(owner, file, prefix);
     return RECUR_OK;
 }
 

@@ -160,6 +160,15 @@ static void structs(void)
     MEMBER(recur_plateau, seen);
     MEMBER(recur_plateau, bad);
     MEMBER(recur_plateau, cooling);
+
+    STRUCT(recur_model_sample);
+    MEMBER(recur_model_sample, size);
+    MEMBER(recur_model_sample, flags);
+    MEMBER(recur_model_sample, tolerance);
+    MEMBER(recur_model_sample, packed);
+    MEMBER(recur_model_sample, x);
+    MEMBER(recur_model_sample, ids);
+    MEMBER(recur_model_sample, y);
 }
 
 static void values(void)

@@ -1,4 +1,5 @@
-/* fuzz_file.c - libFuzzer on model files: whatever opens must be readable, writable, and the same when opened again.
+/* fuzz_file.c - libFuzzer on safetensors files: whatever opens must be readable, writable, and the same when opened again; and what opens
+ * as a network must be saved as one.
  *
  * Not part of `make test`. With clang and its sanitizers, from the root of the project:
  *
@@ -55,6 +56,20 @@ static void write_twice(const recur_file *file)
     free(data_again);
 }
 
+static void get_model(recur_file *file)
+{
+    recur_layer *layer;
+    recur_file *other;
+    if (recur_model_get(file, "", &layer)) {
+        check(layer == NULL && *recur_last_error());
+        return;
+    }
+    check(!recur_file_open_memory(NULL, NULL, 0, &other));
+    check(!recur_model_put(layer, other, "", NULL));
+    recur_file_release(other);
+    recur_layer_release(layer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     recur_file *file;
@@ -64,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     read_all(file, bytes);
     write_twice(file);
+    get_model(file);
     recur_file_release(file);
     return 0;
 }

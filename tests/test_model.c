@@ -1,0 +1,368 @@
+/* test_model.c - whole networks in files: what is saved opens as the same network, with the same parameters
+ * under the same names, alone or beside others. */
+#include <unistd.h>
+
+#include "io/model.h"
+#include "support/support.h"
+
+static char folder[] = "/tmp/recur_model_XXXXXX";
+static char path[64];
+
+/* ---- networks ------------------------------------------------------------------------------------ */
+
+static recur_layer *linear(recur_context *ctx, int64_t in, int64_t out, uint32_t flags)
+{
+    recur_layer *layer = NULL;
+    OK(recur_linear_create(ctx, in, out, flags, &layer));
+    return layer;
+}
+
+static recur_layer *embedding(recur_context *ctx, int64_t symbols, int64_t width)
+{
+    recur_layer *layer = NULL;
+    OK(recur_embedding_create(ctx, symbols, width, 0, &layer));
+    return layer;
+}
+
+static recur_layer *last(recur_context *ctx, int64_t features, int direction)
+{
+    recur_layer *layer = NULL;
+    OK(recur_last_create(ctx, features, direction, &layer));
+    return layer;
+}
+
+static recur_layer *dropout(recur_context *ctx, int64_t features, double probability)
+{
+    recur_layer *layer = NULL;
+    OK(recur_dropout_create(ctx, features, probability, &layer));
+    return layer;
+}
+
+static recur_layer *activation(recur_context *ctx, int64_t features, int function)
+{
+    recur_layer *layer = NULL;
+    OK(recur_activation_create(ctx, features, function, &layer));
+    return layer;
+}
+
+static recur_layer *pair(recur_context *ctx, int kind, const char *a, recur_layer *first, const char *b, recur_layer *second)
+{
+    return chain(ctx, kind, 2, (const char *const[]){ a, b }, (recur_layer *[]){ first, second });
+}
+
+enum { SEQUENTIAL = RECUR_COMPOSE_SEQUENTIAL, GROUP = RECUR_COMPOSE_GROUP, BOTH = RECUR_DIRECTION_BIDIRECTIONAL };
+
+/* Ids to classes: two layers both ways, everything that a chain can hold. */
+static recur_layer *tagger(recur_context *ctx)
+{
+    const recur_recurrent_options lstm = {
+        .size = sizeof lstm, .cell = RECUR_CELL_LSTM, .input_size = 4, .hidden_size = 3, .num_layers = 2, .direction = BOTH, .dropout = 0.3
+    };
+    recur_layer *rnn = NULL;
+    OK(recur_recurrent_create(ctx, &lstm, &rnn));
+    recur_layer *head = pair(ctx, SEQUENTIAL, "hidden", linear(ctx, 6, 5, RECUR_LAYER_NO_BIAS), "relu",
+                             activation(ctx, 5, RECUR_ACTIVATION_RELU));
+    const char *const names[] = { "emb", "rnn", "last", "drop", "head", "fc" };
+    recur_layer *parts[] = { embedding(ctx, 7, 4), rnn, last(ctx, 6, BOTH), dropout(ctx, 6, 0.2), head, linear(ctx, 5, 2, 0) };
+    return chain(ctx, SEQUENTIAL, COUNT(parts), names, parts);
+}
+
+static recur_layer *classifier(recur_context *ctx, int cell)
+{
+    return pair(ctx, SEQUENTIAL, "rnn", recurrent(ctx, cell, 3, 4, 1, 0, 0), "fc", linear(ctx, 4, 2, 0));
+}
+
+/* ---- the same network ---------------------------------------------------------------------------- */
+
+static void check_same_layer(const recur_layer *a, const recur_layer *b)
+{
+    recur_layer_info x = info_of(a, -1), y = info_of(b, -1);
+    assert_string_equal(x.name, y.name);
+    assert_string_equal(x.type, y.type);
+    x.name = y.name = x.type = y.type = NULL;
+    assert_memory_equal(&x, &y, sizeof x);
+    for (int64_t i = 0; i < x.parts; i++) {
+        recur_layer *p = NULL, *q = NULL;
+        OK(recur_layer_child(a, info_of(a, i).name, &p, NULL));
+        OK(recur_layer_child(b, info_of(b, i).name, &q, NULL));
+        check_same_layer(p, q);
+        recur_layer_release(p);
+        recur_layer_release(q);
+    }
+}
+
+static void check_same_network(recur_layer *a, recur_layer *b)
+{
+    check_same_layer(a, b);
+    assert_int_equal(recur_layer_count(a), recur_layer_count(b));
+    assert_int_equal(recur_layer_tensors(a), recur_layer_tensors(b));
+    for (int64_t i = 0; i < recur_layer_tensors(a); i++) {
+        recur_tensor s = { .size = sizeof s }, t = { .size = sizeof t };
+        OK(recur_layer_tensor(a, i, &s));
+        OK(recur_layer_tensor(b, i, &t));
+        assert_string_equal(s.name, t.name);
+        assert_memory_equal(s.dim, t.dim, sizeof s.dim);
+    }
+    check_same("parameters", recur_layer_count(a), recur_layer_params(a), recur_layer_params(b));
+}
+
+static unsigned char *contents_of(const char *name, size_t *bytes)
+{
+    FILE *in = fopen(name, "rb");
+    assert_non_null(in);
+    unsigned char *data = bytes_of(1 << 16, 1);
+    *bytes = fread(data, 1, 1 << 16, in);
+    fclose(in);
+    return data;
+}
+
+/* Saves it, opens it, and again from memory; saving what was opened gives the same bytes. Takes the layer over. */
+static void comes_back(recur_context *ctx, recur_layer *layer)
+{
+    randomize(layer, 1);
+    OK(recur_model_save(layer, path, NULL));
+    recur_layer *opened = NULL, *third = NULL;
+    OK(recur_model_open(ctx, path, &opened));
+    check_same_network(layer, opened);
+    size_t bytes, bytes_again;
+    const unsigned char *data = contents_of(path, &bytes);
+    OK(recur_model_open_memory(ctx, data, bytes, &third));
+    check_same_network(layer, third);
+    OK(recur_model_save(third, path, NULL));
+    const unsigned char *data_again = contents_of(path, &bytes_again);
+    assert_int_equal(bytes, bytes_again);
+    assert_memory_equal(data, data_again, bytes);
+    recur_layer_release(layer);
+    recur_layer_release(opened);
+    recur_layer_release(third);
+}
+
+static void recurrent_layers_come_back(void **state)
+{
+    (void)state;
+    recur_context *ctx = reference_context();
+    dice(1);
+    for (int k = 0; k < COUNT(KINDS); k++)
+        for (int direction = 0; direction < 3; direction++)
+            for (int64_t layers = 1; layers < 3; layers++) {
+                trying("%s, direction %d, %d layers", KINDS[k].name, direction, (int)layers);
+                comes_back(ctx, recurrent(ctx, KINDS[k].cell, 3, 2, layers, direction, 0));
+                comes_back(ctx, recurrent(ctx, KINDS[k].cell, 3, 2, layers, direction, RECUR_LAYER_NO_BIAS));
+            }
+    comes_back(ctx, recurrent(ctx, RECUR_CELL_GRU, 3, 2, 1, 0, RECUR_LAYER_CELL_NAMES));
+    close_context(ctx);
+}
+
+static void other_layers_come_back(void **state)
+{
+    (void)state;
+    recur_context *ctx = reference_context();
+    dice(2);
+    comes_back(ctx, linear(ctx, 3, 2, 0));
+    comes_back(ctx, linear(ctx, 3, 2, RECUR_LAYER_NO_BIAS));
+    comes_back(ctx, embedding(ctx, 5, 2));
+    for (int direction = 0; direction < 3; direction++) comes_back(ctx, last(ctx, 4, direction));
+    comes_back(ctx, dropout(ctx, 3, 0.1));
+    comes_back(ctx, dropout(ctx, 3, 0));
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_RELU; f++) comes_back(ctx, activation(ctx, 3, f));
+    comes_back(ctx, tagger(ctx));
+    comes_back(ctx, pair(ctx, GROUP, "encoder", classifier(ctx, RECUR_CELL_GRU), "decoder", tagger(ctx)));
+    comes_back(ctx, pair(ctx, GROUP, "\303\244 \"b\"", linear(ctx, 1, 1, 0), "c", linear(ctx, 1, 1, 0)));
+    recur_layer *deep = linear(ctx, 2, 2, 0), *one[1];
+    for (int depth = 1; depth < RECUR__MODEL_DEPTH; depth++) {
+        one[0] = deep;
+        deep = chain(ctx, SEQUENTIAL, 1, (const char *const[]){ "in" }, one);
+    }
+    comes_back(ctx, deep);
+    close_context(ctx);
+}
+
+/* Every member of the description goes out and comes back, also those that this library cannot make yet. */
+static void every_member_is_written(void **state)
+{
+    (void)state;
+    recur_layer_info full;
+    memset(&full, 0, sizeof full);
+    full.type = "lstm";
+    full.input_size = INT64_C(1) << 40;
+    full.output_size = 2;
+    full.hidden_size = 3;
+    full.num_layers = 4;
+    full.projection_size = 5;
+    full.direction = BOTH;
+    full.flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW | RECUR_LAYER_LEARN_START;
+    double *const reals[] = { &full.dropout,      &full.recurrent_dropout, &full.zoneout_hidden,
+                              &full.zoneout_cell, &full.cell_clip,         &full.preactivation_clip };
+    for (int i = 0; i < COUNT(reals); i++) *reals[i] = 0.1 + i / 3.0;
+    full.modules = 16;
+    for (int i = 0; i < RECUR_MOST_MODULES; i++) full.periods[i] = 1 << i;
+    for (int f = 0; f <= RECUR_ACTIVATION_IDENTITY; f++) {
+        full.gate_activation = f;
+        full.activation = RECUR_ACTIVATION_IDENTITY - f;
+        full.output_activation = f;
+        json_t *object = NULL;
+        OK(recur__structure_put(&full, &object));
+        recur_layer_info back;
+        memset(&back, 0, sizeof back);
+        OK(recur__structure_take("", object, &back));
+        back.type = full.type;
+        assert_memory_equal(&full, &back, sizeof full);
+        OK(recur__structure_check("", object, &full));
+        json_decref(object);
+    }
+    const recur_recurrent_options options = recur__structure_options(&full);
+    assert_int_equal(options.input_size, full.input_size);
+    assert_int_equal(options.hidden_size, full.hidden_size);
+    assert_int_equal(options.num_layers, full.num_layers);
+    assert_int_equal(options.projection_size, full.projection_size);
+    assert_int_equal(options.flags, full.flags);
+    assert_int_equal(options.direction, full.direction);
+    assert_memory_equal(&options.dropout, reals[0], sizeof(double));
+    assert_memory_equal(&options.recurrent_dropout, reals[1], sizeof(recur_recurrent_options) -
+                                                                   offsetof(recur_recurrent_options, recurrent_dropout));
+    full.flags |= 1u << 31;
+    json_t *object = NULL;
+    FAILS(RECUR_E_UNSUPPORTED, recur__structure_put(&full, &object), "0x80000000 lstm");
+    assert_null(object);
+}
+
+/* ---- in a file with others ------------------------------------------------------------------------ */
+
+static recur_file *new_file(recur_context *ctx)
+{
+    recur_file *file = NULL;
+    OK(recur_file_open_memory(ctx, NULL, 0, &file));
+    return file;
+}
+
+static recur_file *reopened(recur_context *ctx, recur_file *file)
+{
+    OK(recur_file_write(file, path));
+    recur_file_release(file);
+    recur_file *again = NULL;
+    OK(recur_file_open(ctx, path, &again));
+    return again;
+}
+
+static void under_prefixes(void **state)
+{
+    (void)state;
+    recur_context *ctx = reference_context();
+    recur_layer *a = classifier(ctx, RECUR_CELL_LSTM), *b = tagger(ctx), *got = NULL, *weights = classifier(ctx, RECUR_CELL_LSTM);
+    randomize(a, 1);
+    randomize(b, 1);
+    recur_file *file = new_file(ctx);
+    OK(recur_model_put(a, file, "a.", NULL));
+    OK(recur_model_put(b, file, "b.", NULL));
+    OK(recur_file_set_text(file, "alphabet", "xyz"));
+    FAILS(RECUR_E_ARGUMENT, recur_model_put(a, file, "a.", NULL), "a.");
+    file = reopened(ctx, file);
+    OK(recur_model_get(file, "b.", &got));
+    check_same_network(b, got);
+    recur_layer_release(got);
+    FAILS(RECUR_E_MISSING, recur_file_all_used(file), "a.rnn.weight_ih_l0");
+    OK(recur_model_get(file, "a.", &got));
+    check_same_network(a, got);
+    OK(recur_file_all_used(file));
+    assert_string_equal(recur_file_text(file, "alphabet"), "xyz");
+    OK(recur_layer_load(weights, file, "a.")); /* the parameters alone, under their own names */
+    check_same_network(a, weights);
+    recur_layer_release(got);
+    FAILS(RECUR_E_MISSING, recur_model_get(file, "c.", &got), "c. a.");
+    assert_null(got);
+    FAILS(RECUR_E_MISSING, recur_model_get(file, NULL, &got), "a.");
+    FAILS(RECUR_E_MISSING, recur_model_open(ctx, path, &got), "a.");
+    recur_file_release(file);
+    recur_layer_release(a);
+    recur_layer_release(b);
+    recur_layer_release(weights);
+    close_context(ctx);
+}
+
+/* A part alone, and a file of weights without a structure. */
+static void parts_and_weights(void **state)
+{
+    (void)state;
+    recur_layer *net = tagger(NULL), *rnn = NULL, *got = NULL, *snapshot = NULL;
+    randomize(net, 1);
+    OK(recur_layer_child(net, "rnn", &rnn, NULL));
+    OK(recur_model_save(rnn, path, NULL));
+    OK(recur_model_open(NULL, path, &got));
+    assert_string_equal(info_of(got, -1).name, "");
+    check_same("parameters", recur_layer_count(rnn), recur_layer_params(got), recur_layer_params(rnn));
+    recur_layer_release(got);
+    recur_file *file = new_file(NULL);
+    OK(recur_layer_save(rnn, file, ""));
+    file = reopened(NULL, file);
+    FAILS(RECUR_E_MISSING, recur_model_get(file, "", &got), "recur.model 16 recur_layer_load");
+    recur_file_release(file);
+    OK(recur_layer_snapshot(net, 0, &snapshot));
+    FAILS(RECUR_E_UNSUPPORTED, recur_model_save(snapshot, path, NULL), "snapshot");
+    recur_layer_release(snapshot);
+    recur_layer_release(rnn);
+    recur_layer_release(net);
+}
+
+static void refused_arguments(void **state)
+{
+    (void)state;
+    recur_layer *layer = linear(NULL, 2, 2, 0), *got = layer;
+    recur_file *file = new_file(NULL);
+    FAILS(RECUR_E_ARGUMENT, recur_model_save(NULL, path, NULL), "layer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_save(layer, NULL, NULL), "path NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_put(NULL, file, "", NULL), "layer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_put(layer, NULL, "", NULL), "file NULL");
+    FAILS(RECUR_E_FORMAT, recur_model_put(layer, file, "\xff", NULL), "UTF-8");
+    FAILS(RECUR_E_ARGUMENT, recur_model_open(NULL, path, NULL), "out NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_open(NULL, NULL, &got), "path NULL");
+    assert_null(got);
+    FAILS(RECUR_E_ARGUMENT, recur_model_open_memory(NULL, "", 1, NULL), "out NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_open_memory(NULL, NULL, 1, &got), "NULL 1");
+    FAILS(RECUR_E_MISSING, recur_model_open_memory(NULL, NULL, 0, &got), "recur.model 0");
+    FAILS(RECUR_E_ARGUMENT, recur_model_get(NULL, "", &got), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_model_get(file, "", NULL), "out NULL");
+    recur_layer *latin = NULL, *tanh = activation(NULL, 2, RECUR_ACTIVATION_TANH);
+    OK(recur_compose_create(NULL, GROUP, 1, (const char *const[]){ "\xe4" }, &tanh, &latin));
+    FAILS(RECUR_E_FORMAT, recur_model_put(latin, file, "", NULL), "UTF-8 part 0");
+    recur_layer_release(latin);
+    recur_layer_release(tanh);
+    FAILS(RECUR_E_IO, recur_model_open(NULL, folder, &got), "regular");
+    FAILS(RECUR_E_IO, recur_model_save(layer, "/nowhere/at/all", NULL), "No such file");
+    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    recur_layer *deep = linear(NULL, 2, 2, 0), *one[1];
+    for (int depth = 1; depth <= RECUR__MODEL_DEPTH; depth++) {
+        one[0] = deep;
+        deep = chain(NULL, GROUP, 1, (const char *const[]){ "in" }, one);
+    }
+    FAILS(RECUR_E_UNSUPPORTED, recur_model_put(deep, file, "", NULL), "4096 32");
+    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    recur_layer_release(deep);
+    recur_file_release(file);
+    recur_layer_release(layer);
+}
+
+/* ---- all together -------------------------------------------------------------------------------- */
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/net", folder);
+    return 0;
+}
+
+/* Nothing but the file may be there: no temporary name is left. */
+static int remove_folder(void **state)
+{
+    (void)state;
+    return unlink(path) || rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(recurrent_layers_come_back), TEST(other_layers_come_back), TEST(every_member_is_written), TEST(under_prefixes),
+        TEST(parts_and_weights),          TEST(refused_arguments),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
