@@ -54,6 +54,18 @@ static recur_status make_activation(recur_context *ctx, const recur_layer_info *
     return recur_activation_create(ctx, info->input_size, info->variant, out);
 }
 
+static int64_t two_vectors(const recur_layer_info *info) { return recur__times(2, info->input_size); }
+
+static recur_status make_norm(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+{
+    return recur_norm_create(ctx, info->input_size, info->epsilon, info->flags, out);
+}
+
+static recur_status make_merge(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+{
+    return recur_merge_create(ctx, info->input_size, info->variant, out);
+}
+
 /* Cells are in a table of their own: any type that is not here. */
 static const recur__model_type types[] = {
     { "linear", 0, make_linear, matrix_floats },
@@ -66,8 +78,13 @@ static const recur__model_type types[] = {
     { "hard_sigmoid", RECUR_ACTIVATION_HARD_SIGMOID, make_activation, no_floats },
     { "softsign", RECUR_ACTIVATION_SOFTSIGN, make_activation, no_floats },
     { "identity", RECUR_ACTIVATION_IDENTITY, make_activation, no_floats },
+    { "norm", 0, make_norm, two_vectors },
+    { "merge_sum", RECUR_MERGE_SUM, make_merge, no_floats },
+    { "merge_mean", RECUR_MERGE_MEAN, make_merge, no_floats },
+    { "merge_multiply", RECUR_MERGE_MULTIPLY, make_merge, no_floats },
     { "sequential", RECUR_COMPOSE_SEQUENTIAL, NULL, NULL },
     { "group", RECUR_COMPOSE_GROUP, NULL, NULL },
+    { "residual", RECUR_COMPOSE_RESIDUAL, NULL, NULL },
 };
 enum { TYPES = sizeof types / sizeof *types };
 

@@ -141,11 +141,12 @@ static const member members[] = {
     BOTH(output_activation, function),
     BOTH(modules, integers),
     BOTH(periods, periods),
+    INFO(epsilon, reals),
 };
 enum { MEMBERS = sizeof members / sizeof *members };
 
 /* Not here: kind, variant and type, which are "type"; parts and name, which are the tree's; offset and abilities, which follow. */
-_Static_assert(sizeof(recur_layer_info) == offsetof(recur_layer_info, periods) + sizeof(int32_t[RECUR_MOST_MODULES]),
+_Static_assert(sizeof(recur_layer_info) == offsetof(recur_layer_info, epsilon) + sizeof(double),
                "a new member of recur_layer_info needs a row in this table");
 
 static bool is_flag(const member *m) { return m->form == &flags; }

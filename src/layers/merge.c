@@ -55,9 +55,10 @@ recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t wa
     if (way < RECUR_MERGE_SUM || way > RECUR_MERGE_MULTIPLY)
         return recur__fail(RECUR_E_ARGUMENT, "recur_merge_create: way %d is unknown", (int)way);
     if (features % 2) return recur__fail(RECUR_E_SHAPE, "recur_merge_create: %lld features are not two halves", (long long)features);
+    static const char *const types[] = { [RECUR_MERGE_SUM] = "merge_sum", [RECUR_MERGE_MEAN] = "merge_mean", [RECUR_MERGE_MULTIPLY] = "merge_multiply" };
     const recur_layer layer = {
         .ops = &merge_ops,
-        .type = "merge",
+        .type = types[way],
         .spec = { .variant = way },
         .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
         .input_size = features,
