@@ -70,6 +70,44 @@ static void defaults(void **unused)
     recur_layer_release(net);
 }
 
+static void check_constant(recur_layer *layer, const char *name, float value)
+{
+    const recur_tensor t = tensor_of(layer, name);
+    trying("%s", name);
+    for (int64_t i = 0; i < t.count; i++) assert_true(recur_layer_params(layer)[t.offset + i] == value);
+}
+
+/* What PyTorch does not have: scales are ones, shifts and first states zeros, weights as weights are. Tensors without gates are
+   one block. */
+static void of_further_tensors(void **unused)
+{
+    (void)unused;
+    enum { P = 30 };
+    const kind_row norm = { RECUR_CELL_LSTM_NORM, "", { .projection_size = P, .flags = RECUR_LAYER_LEARN_START } };
+    const kind_row peephole = { RECUR_CELL_LSTM_PEEPHOLE, "", { 0 } };
+    recur_layer *layer = recurrent_of(NULL, &norm, I, H, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    OK(recur_layer_init(layer, NULL, RECUR_INIT_CONSTANT, 9, 1));
+    OK(recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1));
+    check_constant(layer, "weight_norm_l0", 1);
+    check_constant(layer, "weight_norm_l0_reverse", 1);
+    check_constant(layer, "bias_norm_l0", 0);
+    check_constant(layer, "start_h_l0", 0);
+    check_constant(layer, "start_c_l0_reverse", 0);
+    check_tensor_uniform(layer, "weight_hr_l0_reverse", 1 / sqrt(H));
+    check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
+    OK(recur_layer_init(layer, "weight_h", RECUR_INIT_XAVIER, 0, 1));
+    check_tensor_uniform(layer, "weight_hr_l0", sqrt(6.0 / (P + H)));
+    check_tensor_uniform(layer, "weight_hh_l0", sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
+    OK(recur_layer_init(layer, "norm", RECUR_INIT_CONSTANT, 9, 1));
+    OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
+    check_constant(layer, "bias_norm_l0", 9);
+    recur_layer_release(layer);
+    layer = recurrent_of(NULL, &peephole, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
+    OK(recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1));
+    check_tensor_uniform(layer, "weight_peephole_l0", 1 / sqrt(H));
+    recur_layer_release(layer);
+}
+
 static void plain_schemes(void **unused)
 {
     (void)unused;
@@ -301,7 +339,7 @@ static void errors(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(defaults),    TEST(plain_schemes), TEST(xavier),
+    const struct CMUnitTest tests[] = { TEST(defaults), TEST(of_further_tensors),    TEST(plain_schemes), TEST(xavier),
                                         TEST(orthogonal),  TEST(identity),      TEST(identity_by_name),
                                         TEST(forget_bias), TEST(determinism),   TEST(errors) };
     return cmocka_run_group_tests(tests, NULL, NULL);

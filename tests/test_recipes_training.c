@@ -17,7 +17,7 @@ static recur_loss *loss_of(recur_context *ctx, const recur_loss_options *options
 
 /* ---- losses of every step ------------------------------------------------------------------------------ */
 
-enum { BATCH = 4, LONGEST = 5, ROWS = 10 };
+enum { BATCH = 4, LONGEST = 5, TAGGED = 10 };
 static const int64_t LENGTHS[BATCH] = { 3, 0, 5, 2 };
 
 /* A pass with a loss, of a packed layout: its value; gradients added. */
@@ -42,8 +42,8 @@ static void every_step(recur_context *ctx, int k)
     recur_packed *packed = layout(ctx, BATCH, LENGTHS, LONGEST), *dense = layout(ctx, BATCH, NULL, LONGEST);
     recur_loss *mean = loss_of(ctx, &MEAN);
     const int64_t P = recur_layer_count(net);
-    float *padded = randoms(LONGEST * BATCH * I, 1), *x = floats(ROWS * I);
-    int32_t *given = random_ids(LONGEST * BATCH, C), labels[ROWS];
+    float *padded = randoms(LONGEST * BATCH * I, 1), *x = floats(TAGGED * I);
+    int32_t *given = random_ids(LONGEST * BATCH, C), labels[TAGGED];
     OK(recur_packed_pack(packed, RECUR_LAYOUT_TIME_FIRST, I * sizeof *x, padded, x));
     OK(recur_packed_pack(packed, RECUR_LAYOUT_TIME_FIRST, sizeof *labels, given, labels));
     for (int64_t b = 0; b < BATCH; b++)
@@ -67,12 +67,12 @@ static void every_sequence(recur_context *ctx, int k)
     recur_packed *packed = layout(ctx, BATCH, LENGTHS, 0), *alone = layout(ctx, 1, NULL, 1);
     recur_loss *mean = loss_of(ctx, &MEAN), *sum = loss_of(ctx, &SUM);
     const int64_t P = recur_layer_count(net);
-    const float *x = randoms(ROWS * I, 1);
-    const int32_t *labels = random_ids(ROWS, C);
-    float *y = floats(ROWS * C), *dy = floats(ROWS * C), *grads = zeros(P), *want = zeros(P), x1[LONGEST * I];
+    const float *x = randoms(TAGGED * I, 1);
+    const int32_t *labels = random_ids(TAGGED, C);
+    float *y = floats(TAGGED * C), *dy = floats(TAGGED * C), *grads = zeros(P), *want = zeros(P), x1[LONGEST * I];
     recur_tape *tape = tape_of(ctx);
     OK(recur_layer_forward(net, packed, x, NULL, y, tape));
-    OK(recur_loss_classes(sum, ROWS, C, y, labels, NULL, dy));
+    OK(recur_loss_classes(sum, TAGGED, C, y, labels, NULL, dy));
     for (int64_t b = 0; b < BATCH; b++)
         for (int64_t t = 0; t < LENGTHS[b]; t++)
             for (int64_t c = 0; c < C; c++) dy[recur_packed_row(packed, b, t) * C + c] /= (float)(LENGTHS[b] * BATCH);
@@ -179,7 +179,7 @@ static void *work(void *argument)
 static void two_threads(void **unused)
 {
     (void)unused;
-    for (int k = 0; k < COUNT(KINDS); k++) {
+    for (int k = 0; k < PLAIN; k++) {
         trying("%s", KINDS[k].name);
         dice((uint64_t)k + 3);
         recur_layer *net = model(NULL, k);
