@@ -293,10 +293,11 @@ static void threads_are_one(recur_context *ctx, int k)
     done(&q);
 }
 
-/* A NaN that goes in is not seen by the derivative itself, only by dW = da x. */
+/* A NaN that goes in is not seen by the derivative itself, only by dW = da x; nor by start values that are not used. */
 static bool is_blind(const recur_recurrent_options *o)
 {
-    return o->cell == RECUR_CELL_RNN_RELU || o->preactivation_clip > 0 || o->cell_clip > 0 || o->gate_activation;
+    return o->flags & RECUR_LAYER_LEARN_START || o->cell == RECUR_CELL_RNN_RELU || o->preactivation_clip > 0 ||
+           o->cell_clip > 0 || o->gate_activation;
 }
 
 /* NaN goes on: through the rest of its own sequence, into the gradients, and nowhere else. */

@@ -166,7 +166,7 @@ static void zoneout_of_h(void **unused)
 
 /* ---- masks that are guessed ---------------------------------------------------------------------------------------- */
 
-enum { FEW = 2, STEPS = 2 };
+enum { FEW = 3, STEPS = 2 };
 
 /* Bit after bit of n, as 0 and `one`. */
 static void bits(int64_t n, int64_t count, double one, double *to)
@@ -196,7 +196,7 @@ static double nearest(const recur_recurrent_options *o, naive_pass *p, const flo
     return best;
 }
 
-/* One sequence of two steps, two units: some masks explain what training gives, and those without chance do not always. */
+/* One sequence of two steps, three units: some masks explain what training gives, and those without chance do not always. */
 static void check_guess(recur_context *ctx, const kind_row *kind)
 {
     const recur_recurrent_options o = options_of(kind, 1, FEW, 1, RECUR_DIRECTION_FORWARD, 0);
@@ -205,7 +205,7 @@ static void check_guess(recur_context *ctx, const kind_row *kind)
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &o, &layer));
     int64_t unlike = 0;
-    for (uint64_t seed = 0; seed < 12; seed++) {
+    for (uint64_t seed = 0; seed < 6; seed++) {
         randomize(layer, 1);
         const float *x = randoms(STEPS, 1), *s0 = random_state(&o, 1, 1);
         const double *h0 = widen(shape.floats, s0);
@@ -229,7 +229,7 @@ static void check_guess(recur_context *ctx, const kind_row *kind)
         for (int64_t i = 0; i < Y; i++) unlike += fabsf(r.y[i] - mean.y[i]) > 1e-4f;
         give_back();
     }
-    if (unlike < 10) fail_msg("%s: training is like evaluation", kind->name);
+    if (unlike < 8) fail_msg("%s: training is like evaluation", kind->name);
     recur_layer_release(layer);
     recur_packed_release(packed);
 }
