@@ -33,5 +33,6 @@
 #include "recur/state.hpp"
 #include "recur/train.hpp"
 #include "recur/io.hpp"
+#include "recur/model.hpp"
 
 #endif

@@ -16,8 +16,8 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 
 /* ---- one layer (structure.c) -------------------------------------------------------------------- */
 
-/* Members that are not zero, and "type", as a new object. */
-recur_status recur__structure_put(const recur_layer_info *info, json_t **out);
+/* "type" and the members that are not zero, of a part "name" first, as a new object. */
+recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out);
 
 /* The members of an object. One that is not known, or of another form, is an error; "type", "name" and "parts" are the caller's.
  * where: "rnn.fc", for messages. */

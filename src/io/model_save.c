@@ -12,14 +12,12 @@ static recur_status tree_json(const recur_layer *layer, int depth, int64_t *laye
 static recur_status part_json(const recur_layer *layer, int64_t index, int depth, int64_t *layers, json_t **out)
 {
     recur_layer_info info = { .size = sizeof info };
-    recur_layer *part = NULL;
+    recur_layer *part;
     RECUR__TRY(recur_layer_describe(layer, index, &info));
     if (!recur__is_utf8(info.name))
         return recur__fail(RECUR_E_FORMAT, "the name of part %lld, of %zu bytes, is not UTF-8", (long long)index, strlen(info.name));
     RECUR__TRY(recur_layer_child(layer, info.name, &part, NULL));
-    recur_status status = tree_json(part, depth, layers, out);
-    if (!status && json_object_set_new(*out, "name", json_string(info.name)))
-        status = recur__fail(RECUR_E_MEMORY, "there is no memory for the name of part %lld", (long long)index);
+    const recur_status status = tree_json(part, depth, layers, out);
     recur_layer_release(part);
     return status;
 }
@@ -47,7 +45,7 @@ static recur_status tree_json(const recur_layer *layer, int depth, int64_t *laye
                            RECUR__MODEL_DEPTH);
     recur_layer_info info = { .size = sizeof info };
     RECUR__TRY(recur_layer_describe(layer, -1, &info));
-    RECUR__TRY(recur__structure_put(&info, out));
+    RECUR__TRY(recur__structure_put(&info, depth > 1, out));
     const recur_status status = info.parts ? parts_json(layer, info.parts, depth + 1, layers, *out) : RECUR_OK;
     if (status) {
         json_decref(*out);

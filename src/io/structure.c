@@ -175,12 +175,13 @@ static recur_status check_flags(const recur_layer_info *info)
                        (unsigned)(info->flags & ~known), info->type);
 }
 
-recur_status recur__structure_put(const recur_layer_info *info, json_t **out)
+recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out)
 {
     *out = NULL;
     RECUR__TRY(check_flags(info));
     json_t *object = json_object();
-    bool good = object && json_object_set_new(object, "type", json_string(info->type)) == 0;
+    bool good = !is_part || json_object_set_new(object, "name", json_string(info->name)) == 0;
+    good = good && json_object_set_new(object, "type", json_string(info->type)) == 0;
     for (int i = 0; good && i < MEMBERS; i++)
         if (!is_default(&members[i], info))
             good = json_object_set_new(object, members[i].name, value_of(&members[i], info)) == 0;

@@ -197,6 +197,31 @@ void training()
     check_throws(RECUR_E_SHAPE, "3", [&] { recur::merge(3); });
 }
 
+void models()
+{
+    auto net = recur::sequential({{"rnn", recur::lstm(2, 3)}, {"last", recur::last(3)}, {"fc", recur::linear(3, 2)}});
+    net.init(1);
+    const recur::packed p({2, 1});
+    const floats x = {1, 2, 3, 4, 5, 6}, y = net.run(p, x);
+    const std::vector<int32_t> ids = {0, 1, 1};
+    recur::file f;
+    recur::put_model(net, f, "a.", {p, x, y, 1e-5});
+    recur::put_model(net, f, "b.", {p, ids});
+    recur::put_model(net, f);
+    CHECK(recur::get_model(f, "b.").run(p, x) == y && recur::get_model(f, "a.").run(p, x) == y);
+    check_throws(RECUR_E_FORMAT, "a.", [&] { recur::open_model(f.write()); });
+    recur::file whole;
+    recur::put_model(net, whole, "", {p, x});
+    const recur::layer opened = recur::open_model(whole.write());
+    CHECK(opened.run(p, x) == y && opened.describe().parts == 3);
+    check_throws(RECUR_E_SHAPE, "x has 5", [&] { recur::put_model(net, whole, "c.", {p, floats(5)}); });
+    check_throws(RECUR_E_SHAPE, "ids has 2", [&] { recur::put_model(net, whole, "c.", {p, std::vector<int32_t>(2)}); });
+    check_throws(RECUR_E_SHAPE, "y has 1", [&] { recur::put_model(net, whole, "c.", {p, x, floats(1)}); });
+    check_throws(RECUR_E_NUMERIC, "tolerance", [&] { recur::put_model(net, whole, "c.", {p, x, floats(4)}); });
+    check_throws(RECUR_E_IO, "", [&] { recur::save_model(net, "/nowhere/at/all"); });
+    check_throws(RECUR_E_IO, "", [&] { recur::open_model("/nowhere/at/all"); });
+}
+
 } // namespace
 
 int main()
@@ -207,4 +232,5 @@ int main()
     layouts();
     cells();
     training();
+    models();
 }

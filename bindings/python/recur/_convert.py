@@ -132,23 +132,16 @@ def handles(kind):
     return convert
 
 
-def function(value, name):
-    """A function of C (ctypes.CFUNCTYPE), which the caller keeps alive."""
-    if value is not None and not isinstance(value, ctypes._CFuncPtr):
-        raise TypeError(f"{name}: a function made by ctypes.CFUNCTYPE is needed, not {type(value).__name__}")
-    return value, value
-
-
 def make_converters() -> dict:
     table = {ctype: integer(ctype) for ctype in INTEGERS}
     table.update({"double": number, "const char *": text, "const char *const *": texts, "const void *": data})
     table.update({"const float *": array(np.float32, False), "float *": array(np.float32, True)})
     table.update({"int32_t *": array(np.int32, True), "void *": array(None, True)})
     table.update({ctype: integers(dtype) for ctype, dtype in IDS.items()})
+    table["recur_trace_function *"] = data  # recur.c takes a function itself
     for kind in _api.HANDLES:
         table[f"{kind} *"] = table[f"const {kind} *"] = handle(kind)
         table[f"{kind} *const *"] = handles(kind)
-    table["recur_trace_function *"] = function
     for kind in _api.STRUCTS:
         table[f"{kind} *"] = table[f"const {kind} *"] = struct(kind)
     return table

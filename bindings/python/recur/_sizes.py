@@ -65,6 +65,17 @@ def rules(ask) -> dict:
                     raise ValueError(f"options.{name}: {options.classes} numbers are needed (classes), there are {room}")
         return {}
 
+    def sampled(a):
+        layer, sample = a["layer"], a["sample"]
+        packed = sample.handle("packed") if sample is not None else None
+        if layer is None or packed is None:
+            return {}
+        n, rows, (inputs, outputs) = ask.rows_in(packed), ask.rows_out(layer, packed), ask.widths(layer)
+        for name, needed in {"x": n * inputs, "ids": n, "y": rows * outputs}.items():
+            if getattr(sample, name) and sample.room(name) < needed:
+                raise ValueError(f"sample.{name}: {needed} numbers are needed, there are {sample.room(name)}")
+        return {}
+
     def added(a):
         info = a["info"]
         if info is None or not 0 <= info.rank <= 4:
@@ -121,5 +132,7 @@ def rules(ask) -> dict:
         "recur_file_open_memory": lambda a: {"data": a["bytes"]},
         "recur_file_read": count("to"),
         "recur_file_add": added,
-        "recur_tape_trace": lambda a: {"user": 0},
+        "recur_model_open_memory": lambda a: {"data": a["bytes"]},
+        "recur_model_save": sampled,
+        "recur_model_put": sampled,
     }

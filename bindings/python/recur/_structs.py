@@ -5,16 +5,22 @@ import ctypes
 import numpy as np
 
 from . import _api
+from ._handles import CLASSES
 from ._numbers import INTEGERS, check_integer, check_number, encode
 
 CALLBACKS = {
     "alloc": ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t),
     "free": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t),
 }
+NUMBERS = {
+    "const float *": (np.float32, ctypes.POINTER(ctypes.c_float)),
+    "const double *": (np.float64, ctypes.POINTER(ctypes.c_double)),
+    "const int32_t *": (np.int32, ctypes.POINTER(ctypes.c_int32)),
+}
 
 
 class Struct(ctypes.Structure):
-    """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied."""
+    """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied, pointers to handles handles."""
 
     def __init__(self, **members):
         super().__init__()
@@ -38,7 +44,8 @@ class Struct(ctypes.Structure):
             values = [check_integer(v, ctype, where) for v in value]
             if len(values) > length:
                 raise ValueError(f"{where} has room for {length} numbers, not {len(values)}")
-            return (INTEGERS[ctype] * length)(*values, *[1] * (length - len(values)))
+            fill = 1 if name == "dim" else 0
+            return (INTEGERS[ctype] * length)(*values, *[fill] * (length - len(values)))
         if name == "size" and ctype == "uint32_t" and check_integer(value, ctype, where) > ctypes.sizeof(self):
             raise ValueError(f"{where}: {value} is more than the {ctypes.sizeof(self)} bytes there are")
         if ctype in INTEGERS:
@@ -47,16 +54,28 @@ class Struct(ctypes.Structure):
             return check_number(value, where)
         if ctype == "const char *":
             return encode(value, where)
-        if ctype == "const float *":
-            return self._array(name, value)
+        if ctype in NUMBERS:
+            return self._array(name, value, *NUMBERS[ctype])
+        if ctype[6:-2] in CLASSES:
+            return self._handle(name, value, CLASSES[ctype[6:-2]])
         if ctype == "const recur_allocator *" and isinstance(value, STRUCTS["recur_allocator"]):
             self._arrays[name] = value
             return ctypes.pointer(value)
         return value
 
-    def _array(self, name, value):
-        self._arrays[name] = array = None if value is None else np.array(value, np.float32).ravel()
-        return None if value is None else array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    def _array(self, name, value, dtype, pointer):
+        self._arrays[name] = array = None if value is None else np.array(value, dtype).ravel()
+        return None if value is None else array.ctypes.data_as(pointer)
+
+    def _handle(self, name, value, kind):
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{type(self).__name__}.{name}: a {kind.kind} is needed, not {type(value).__name__}")
+        self._arrays[name] = value
+        return None if value is None else value.owned.value
+
+    def handle(self, name):
+        """The handle behind a pointer member."""
+        return self._arrays.get(name)
 
     def room(self, name) -> int:
         """Numbers behind a pointer member."""
@@ -76,10 +95,12 @@ def _field(ctype, name, length):
     simple = {
         "double": ctypes.c_double,
         "const char *": ctypes.c_char_p,
-        "const float *": ctypes.POINTER(ctypes.c_float),
-        "const double *": ctypes.POINTER(ctypes.c_double),
+        "void *": ctypes.c_void_p,
+        "const void *": ctypes.c_void_p,
     }
-    return simple[ctype] if ctype in simple else {" *": ctypes.c_void_p}[ctype[-2:]]
+    if ctype in NUMBERS:
+        return NUMBERS[ctype][1]
+    return ctypes.c_void_p if ctype[6:-2] in CLASSES else simple[ctype]
 
 
 STRUCTS: dict = {}

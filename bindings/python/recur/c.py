@@ -226,6 +226,51 @@ class WriteMemory(Function):
             raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
 
 
+TRACE_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.POINTER(STRUCTS["recur_trace"]), ctypes.c_void_p)
+
+
+class TapeTrace(Function):
+    """recur_tape_trace(tape, function): the function gets a namespace with the members of recur_trace, arrays copied, h and dh without
+    their strides. None: no trace."""
+
+    def __call__(self, tape, function):
+        _, owned = self.inputs[0][1](tape, "tape")
+        if function is not None and not callable(function):
+            raise TypeError(f"function: a callable is needed, not {type(function).__name__}")
+        called = TRACE_FUNCTION(lambda trace, _: function(_traced(trace.contents))) if function is not None else None
+        with owned.lock if owned is not None else contextlib.nullcontext():
+            status = self.raw(owned, ctypes.cast(called, ctypes.c_void_p) if called else None, None)
+            if status < 0:
+                raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
+            owned.traced = called  # lives as long as the tape may call it
+
+
+def _traced(trace):
+    info = STRUCTS["recur_layer_info"]()
+    RAW["recur_layer_describe"](trace.recurrent, -1, ctypes.byref(info))
+    rows, width = trace.rows, info.projection_size or trace.hidden_size
+    shapes = {
+        "gate": (rows, trace.gates, trace.hidden_size),
+        "c": (rows, trace.hidden_size),
+        "h": (rows, width),
+        "dh": (rows, width),
+        "norm": (trace.steps,),
+    }
+    seen = _plain(trace)
+    for name, shape in shapes.items():
+        pointer = getattr(trace, name)
+        flat = np.ctypeslib.as_array(pointer, (1,)) if pointer else None
+        strides = (4 * trace.h_stride, 4) if name == "h" else None
+        setattr(seen, name, None if flat is None else np.lib.stride_tricks.as_strided(flat, shape, strides or _rows_of(shape, flat)).copy())
+    del seen.packed, seen.recurrent
+    return seen
+
+
+def _rows_of(shape, flat):
+    """Strides of an array without gaps."""
+    return tuple(flat.itemsize * int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape)))
+
+
 class ContextCreate(Function):
     def __call__(self, options):
         context = super().__call__(options)
@@ -242,6 +287,7 @@ def _make(name):
         "recur_cell_layer": CellLayer,
         "recur_file_write_memory": WriteMemory,
         "recur_context_create": ContextCreate,
+        "recur_tape_trace": TapeTrace,
     }
     if name.endswith("_release"):
         return Release(name)

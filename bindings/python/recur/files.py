@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from . import c
+from . import c, settings
 from ._arrays import floats
 from .module import Module
 from .optim import Optimizer
@@ -15,10 +15,11 @@ class File:
     """A safetensors file in memory: tensors by name (as float32), texts beside them."""
 
     def __init__(self, path=None, data=None):
+        context = settings.handle_of(None)
         if path is not None:
-            self._handle = c.recur_file_open(None, os.fspath(path))
+            self._handle = c.recur_file_open(context, os.fspath(path))
         else:
-            self._handle = c.recur_file_open_memory(None, data, 0 if data is None else len(bytes(data)))
+            self._handle = c.recur_file_open_memory(context, data, 0 if data is None else len(bytes(data)))
 
     def info(self) -> list:
         """Name, shape and type of every tensor."""
@@ -105,10 +106,10 @@ def save(things, path, texts=None) -> None:
 
 def load(path, into=None) -> dict:
     """load(path, net) or load(path, {"model": net, "optimizer": adam}) fills them, strictly, and gives the texts. Without
-    `into`: all tensors by name, for load_state_dict."""
+    `into`: all tensors by name, for load_state_dict (those of a model's sample are left out)."""
     file = File(path)
     if into is None:
-        return {name: file[name] for name in file.keys()}
+        return {name: file[name] for name in file.keys() if "recur.sample." not in name}
     if isinstance(into, dict):
         for name, thing in into.items():
             file.load(thing, f"{name}.")

@@ -45,9 +45,8 @@ class Recurrent(Module):
             raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
         for name, value in zip(self.states, values):
             if value is not None:
-                rows = self.num_layers * (2 if self.bidirectional else 1)
-                unbatched = getattr(form, "unbatched", False)
-                shape = (rows, self.hidden_size) if unbatched else (rows, into.batch, self.hidden_size)
+                rows, batch, width = into.shape(name)
+                shape = (rows, width) if getattr(form, "unbatched", False) else (rows, batch, width)
                 into[name] = np.ascontiguousarray(form.state(floats(value, what + name, shape)))
 
     def _read_state(self, state, form):

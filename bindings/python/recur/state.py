@@ -41,6 +41,9 @@ class State:
             raise KeyError(f"the state has no tensor {name!r}: it has {', '.join(self._tensors) or 'none'}")
         return self._tensors[name]
 
+    def shape(self, name) -> tuple:
+        return self._find(name)[1]
+
     def __getitem__(self, name) -> np.ndarray:
         offset, shape = self._find(name)
         out = np.empty(shape, np.float32)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import c
 from ..recurrent import GRU, LSTM, RNN
 
 # Our blocks (PyTorch's: i f g o, r z n) as places in the other's order.
@@ -10,8 +11,27 @@ KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
 
+# What PyTorch's and ONNX' layers, as they are written here, do not have.
+OPTIONS = (
+    "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
+    "activation", "output_activation", "modules",
+)  # fmt: skip
+FLAGS = ("RECUR_LAYER_UPDATE_NEW", "RECUR_LAYER_LEARN_START")
+
+
+def refuse_options(layer) -> None:
+    """A recurrent layer or cell that computes something else than its kind says would be written as another network."""
+    found = [name for name in OPTIONS if getattr(layer._info, name)]
+    found += [name for name in FLAGS if layer._info.flags & getattr(c, name)]
+    if found:
+        raise NotImplementedError(f"{', '.join(found)} of a {layer._info.type} is out of reach")
+
+
 def kind_of(layer) -> str:
-    return next(name for name, kind in KINDS.items() if isinstance(layer, kind))
+    found = [name for name, kind in KINDS.items() if isinstance(layer, kind)]
+    if not found:
+        raise NotImplementedError(f"a {layer._info.type} is out of reach")
+    return found[0]
 
 
 def reorder(array, order) -> np.ndarray:

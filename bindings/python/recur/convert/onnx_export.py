@@ -6,7 +6,7 @@ from .. import layers
 from .._arrays import size
 from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
-from .gates import ONNX, inverse, kind_of, reorder, suffixes
+from .gates import ONNX, inverse, kind_of, refuse_options, reorder, suffixes
 
 DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidirectional"}
 
@@ -61,6 +61,7 @@ def initial(graph, layer, prefix, k) -> list:
 
 
 def recurrent(graph, layer, prefix):
+    refuse_options(layer)
     kind = kind_of(layer)
     attributes = {"hidden_size": layer.hidden_size, "direction": DIRECTIONS[layer.direction]}
     if kind == "GRU":

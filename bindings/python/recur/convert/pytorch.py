@@ -7,6 +7,7 @@ import numpy as np
 from .. import cells, layers, recurrent
 from ..compose import Residual, Sequential
 from ..module import Module
+from .gates import refuse_options
 
 NO_COUNTERPART = (
     "{} has no counterpart here; RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid, Softsign, Identity, "
@@ -76,7 +77,9 @@ def make_torch(module):
 
     if isinstance(module, Sequential):
         return chain(isinstance(module, Residual))(collections.OrderedDict((name, make_torch(part)) for name, part in module.named_children()))
-    if isinstance(module, recurrent.Recurrent):
+    if isinstance(module, (recurrent.Recurrent, cells.Cell)):
+        refuse_options(module)
+    if type(module) in (recurrent.RNN, recurrent.LSTM, recurrent.GRU):
         if module.direction == "reverse" or not getattr(module, "reset_after", True):
             raise NotImplementedError("torch has no reverse-only layer, and no GRU with reset_after=False")
         more = {"nonlinearity": module.nonlinearity} if isinstance(module, recurrent.RNN) else {}

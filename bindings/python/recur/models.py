@@ -1,0 +1,148 @@
+"""Whole networks in files, structure included: save_model(net, path), net = open_model(path)."""
+
+import os
+
+from . import c
+from .cells import GRUCell, LSTMCell, RNNCell
+from .compose import Composite, Group, Sequential
+from .files import File
+from .layers import DIRECTIONS, Dropout, Embedding, Last, Linear, ReLU, Sigmoid, Tanh
+from .module import Module
+from .recurrent import GRU, LSTM, RNN, Recurrent
+from .state import State
+
+FORMS = {number: name for name, number in DIRECTIONS.items()}
+
+
+def save_model(module, path, sample=None, outputs=None, tolerance=0.0, texts=None) -> None:
+    """Writes a module, structure and parameters, as one file, which open_model and recur_model_open of C open.
+
+    sample: an input as for module(sample), which is run, and again by whoever opens the file: if the results are not
+    `outputs` (None: what the module gives now) within `tolerance` (0: 1e-4), the model is refused. texts: your own words.
+    """
+    file = File()
+    put_model(file, module, "", sample, outputs, tolerance)
+    for key, value in (texts or {}).items():
+        file.set_text(key, value)
+    file.write(path)
+
+
+def open_model(source, prefix="", batch_first=False) -> Module:
+    """The module of a path, of the bytes of a file, or of a File; in evaluation, ready to run. How arrays lie in memory is
+    no property of a network: say batch_first=True where it is wanted."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        source = File(data=bytes(source))
+    if not isinstance(source, File):
+        source = File(os.fspath(source))
+    return wrapped(c.recur_model_get(source._handle, prefix), bool(batch_first)).eval()
+
+
+def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0) -> None:
+    """Adds a module, structure and parameters, to a File, under a prefix: beside an optimizer, another module, texts."""
+    if not isinstance(module, Module):
+        raise TypeError(f"a module is needed, not {type(module).__name__}")
+    if sample is None and outputs is not None:
+        raise ValueError("outputs without a sample")
+    given = None if sample is None else sampled(module, sample, outputs, tolerance)
+    c.recur_model_put(module._open(), file._handle, prefix, given)
+
+
+def sampled(module, x, y, tolerance):
+    if isinstance(module, Group):
+        raise TypeError("a Group is not run: it takes no sample")
+    rows, is_ids, form = module._form(x)
+    layout = getattr(form, "layout", None)
+    if layout is None:
+        raise TypeError(f"a {type(module).__name__} takes no sample")
+    if y is not None:
+        y = form.gradient(y, module._info.output_size, module._able(c.RECUR_ABLE_PER_SEQUENCE))
+    return c.recur_model_sample(packed=layout.handle, tolerance=tolerance, y=y, **{"ids" if is_ids else "x": rows})
+
+
+# ---- modules around layers that are there -----------------------------------------------------------
+
+
+def of_linear(info):
+    bias = not info.flags & c.RECUR_LAYER_NO_BIAS
+    return Linear, {"in_features": info.input_size, "out_features": info.output_size, "bias_used": bias}
+
+
+def of_embedding(info):
+    return Embedding, {"num_embeddings": info.input_size, "embedding_dim": info.output_size}
+
+
+def lazy(kind, info, **more):
+    return kind, {"features": info.input_size, "_planned": None, **more}
+
+
+def of_last(info):
+    return lazy(Last, info, direction=FORMS[info.direction])
+
+
+def of_dropout(info):
+    return lazy(Dropout, info, p=info.dropout)
+
+
+def of_activation(info):
+    kinds = {kind.function: kind for kind in (ReLU, Tanh, Sigmoid)}
+    return lazy(kinds[info.variant], info) if info.variant in kinds else (Module, {})
+
+
+def of_composed(info):
+    kinds = {c.RECUR_COMPOSE_SEQUENTIAL: Sequential, c.RECUR_COMPOSE_GROUP: Group}
+    return kinds.get(info.variant, Sequential), {}
+
+
+NAMED = {  # (layer, cell, what the constructor was told)
+    c.RECUR_CELL_RNN_TANH: (RNN, RNNCell, {"nonlinearity": "tanh"}),
+    c.RECUR_CELL_RNN_RELU: (RNN, RNNCell, {"nonlinearity": "relu"}),
+    c.RECUR_CELL_LSTM: (LSTM, LSTMCell, {}),
+    c.RECUR_CELL_GRU: (GRU, GRUCell, {"reset_after": True}),
+    c.RECUR_CELL_GRU_RESET_BEFORE: (GRU, GRUCell, {"reset_after": False}),
+}
+
+
+def of_recurrent(info):
+    layer, cell, told = NAMED.get(info.variant, (Recurrent, None, {}))
+    told = {**told, "input_size": info.input_size, "hidden_size": info.hidden_size, "bias": not info.flags & c.RECUR_LAYER_NO_BIAS}
+    if cell and info.flags & c.RECUR_LAYER_CELL_NAMES:
+        return cell, told
+    direction = FORMS[info.direction]
+    told.update(num_layers=info.num_layers, dropout=info.dropout, direction=direction, bidirectional=direction == "bidirectional")
+    return layer, told
+
+
+KINDS = {
+    c.RECUR_KIND_RECURRENT: of_recurrent,
+    c.RECUR_KIND_LINEAR: of_linear,
+    c.RECUR_KIND_EMBEDDING: of_embedding,
+    c.RECUR_KIND_LAST: of_last,
+    c.RECUR_KIND_DROPOUT: of_dropout,
+    c.RECUR_KIND_ACTIVATION: of_activation,
+    c.RECUR_KIND_COMPOSE: of_composed,
+}
+
+
+def wrapped(layer, batch_first) -> Module:
+    """A module around a layer of the library: of the class that makes such layers, or a plain Module if there is none."""
+    info = c.recur_layer_describe(layer, -1)
+    kind, told = KINDS.get(info.kind, lambda _: (Module, {}))(info)
+    module = object.__new__(kind)
+    module.__dict__.update(told)
+    module._own(layer, None, init=False)
+    if isinstance(module, Composite):
+        adopt(module, layer, info.parts, batch_first)
+    elif kind.over_time:
+        module.batch_first = batch_first
+    if kind is Recurrent:
+        module.states = tuple(State(module, 1))
+    return module
+
+
+def adopt(whole, layer, parts, batch_first):
+    names = [c.recur_layer_describe(layer, i).name for i in range(parts)]
+    whole._names, whole._parts = names, [wrapped(c.recur_layer_child(layer, name)[0], batch_first) for name in names]
+    whole._adopt()
+    if isinstance(whole, Sequential):
+        whole.over_time = any(part.over_time for part in whole._parts)
+        whole.batch_first = any(part.batch_first for part in whole._parts)
