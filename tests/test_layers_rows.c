@@ -46,7 +46,7 @@ static void last_of_every_direction(void **unused)
 
 /* ---- dropout ---------------------------------------------------------------------------------------- */
 
-enum { WIDTH = 100, ROWS = 200, CELLS = WIDTH * ROWS };
+enum { WIDTH = 100, LINES = 200, CELLS = WIDTH * LINES };
 
 typedef struct dropping {
     recur_layer *layer;
@@ -57,7 +57,7 @@ typedef struct dropping {
 
 static dropping drop(double probability)
 {
-    dropping d = { .packed = layout(NULL, ROWS, NULL, 1), .ones = floats(CELLS) };
+    dropping d = { .packed = layout(NULL, LINES, NULL, 1), .ones = floats(CELLS) };
     OK(recur_dropout_create(NULL, WIDTH, probability, &d.layer));
     OK(recur_tape_create(NULL, &d.tape));
     for (int64_t i = 0; i < CELLS; i++) d.ones[i] = 1;
