@@ -109,6 +109,26 @@ static void shorter_means_default(void **unused)
     recur_context_release(ctx);
 }
 
+/* An older caller's shorter description is filled as far as it goes. */
+static void shorter_descriptions(void **unused)
+{
+    (void)unused;
+    recur_layer *layer = recurrent(NULL, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    recur_layer_info info;
+    for (uint32_t size = offsetof(recur_layer_info, projection_size); size <= sizeof info; size += 8) {
+        memset(&info, 0xEE, sizeof info);
+        info.size = size;
+        trying("size %u", (unsigned)size);
+        OK(recur_layer_describe(layer, -1, &info));
+        assert_int_equal(info.hidden_size, 4);
+        assert_string_equal(info.type, "lstm");
+        for (size_t i = size; i < sizeof info; i++) assert_int_equal(((unsigned char *)&info)[i], 0xEE);
+    }
+    info.size = offsetof(recur_layer_info, type);
+    FAILS(RECUR_E_ARGUMENT, recur_layer_describe(layer, -1, &info), "88");
+    recur_layer_release(layer);
+}
+
 /* Structs that are filled in: the library writes no more than size bytes, and zeros behind what it knows. */
 static void filled_in(void **unused)
 {
@@ -214,7 +234,7 @@ static void huge_recurrent(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(sizes), TEST(shorter_means_default), TEST(filled_in), TEST(contexts),
+    const struct CMUnitTest tests[] = { TEST(sizes), TEST(shorter_means_default), TEST(shorter_descriptions), TEST(filled_in), TEST(contexts),
                                         TEST(huge_recurrent) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

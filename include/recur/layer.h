@@ -243,7 +243,7 @@ typedef struct recur_layer_info {
  *
  * Shapes:  -
  * Memory:  the strings live as long as the layer.
- * Errors:  ARGUMENT: NULL, no such part, out->size too small.
+ * Errors:  ARGUMENT: NULL, no such part, out->size too small: at least all up to type is wanted.
  * Threads: free.
  * Since:   0.1
  */
