@@ -31,7 +31,7 @@ static const struct {
 } kinds[NETS] = { { "clockwork", RECUR_CELL_CLOCKWORK }, { "rnn", RECUR_CELL_RNN_TANH }, { "lstm", RECUR_CELL_LSTM } };
 
 static struct {
-    int64_t length, parameters, modules, seeds, every;
+    int64_t length, parameters, modules, seeds, updates;
     double lr, clip, forget_bias;
     const char *signal;
     run_settings run;
@@ -39,11 +39,11 @@ static struct {
           .parameters = 1000,
           .modules = 9,
           .seeds = 3,
-          .every = 100,
+          .updates = 50,
           .lr = 0.003,
           .clip = 1,
           .forget_bias = 5,
-          .run = { .epochs = 1000, .seed = 1 } };
+          .run = { .epochs = 20, .seed = 1 } };
 
 static const option_row options[] = {
     COUNT("length", &set.length, 2, 100000, IN_MODEL, "samples of the waveform"),
@@ -53,7 +53,7 @@ static const option_row options[] = {
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
     NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the LSTM's forget bias"),
-    COUNT("every", &set.every, 1, 1e6, ON_LINE_ONLY, "epochs from line to line"),
+    COUNT("updates", &set.updates, 1, 1e6, ON_LINE_ONLY, "updates of each network in an epoch"),
     TEXT("signal", &set.signal, "FILE", "write the waveform there, and what the best network of each kind makes of it"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
@@ -141,8 +141,22 @@ static double learn(run *r)
 static double mean(int k)
 {
     double sum = 0;
-    for (int64_t s = 0; s < set.seeds; s++) sum += error[k][s];
+    for (int64_t i = 0; i < set.seeds; i++) sum += error[k][i];
     return sum / (double)set.seeds;
+}
+
+static void learn_epoch(int64_t epoch)
+{
+    score s = { 0, 0, 0 };
+    progress_begin(epoch, set.run.epochs, set.updates);
+    while (s.rows < set.updates && !stopped()) {
+        for (int k = 0; k < NETS; k++)
+            for (int64_t i = 0; i < set.seeds; i++) error[k][i] = learn(&runs[k][i]);
+        s.rows++;
+        s.loss += mean(0);
+        progress_show(&s);
+    }
+    progress_end();
 }
 
 /* ---- the program -------------------------------------------------------------------------------- */
@@ -152,10 +166,10 @@ typedef void visitor(run *r, recur_file *file, const char *prefix);
 static void each_run(visitor *visit, recur_file *file)
 {
     for (int k = 0; k < NETS; k++)
-        for (int64_t s = 0; s < set.seeds; s++) {
+        for (int64_t i = 0; i < set.seeds; i++) {
             char prefix[48];
-            snprintf(prefix, sizeof prefix, "%s.%lld.", kinds[k].name, (long long)s);
-            visit(&runs[k][s], file, prefix);
+            snprintf(prefix, sizeof prefix, "%s.%lld.", kinds[k].name, (long long)i);
+            visit(&runs[k][i], file, prefix);
         }
 }
 
@@ -175,8 +189,8 @@ static void create_all(void)
     for (int k = 0; k < NETS; k++) {
         const int64_t H = hidden(kinds[k].cell);
         printf("%-10s %4lld units, %lld parameters\n", kinds[k].name, (long long)H, (long long)used(kinds[k].cell, H));
-        for (int64_t s = 0; s < set.seeds; s++)
-            runs[k][s] = run_create(make_net(k, (uint64_t)(set.run.seed + s)), &mse, set.lr);
+        for (int64_t i = 0; i < set.seeds; i++)
+            runs[k][i] = run_create(make_net(k, (uint64_t)(set.run.seed + i)), &mse, set.lr);
     }
     TRY(recur_packed_create(NULL, 1, NULL, set.length, &packed));
     nothing = NEW(float, set.length);
@@ -189,7 +203,7 @@ static void create_all(void)
 static void release_all(void)
 {
     for (int k = 0; k < NETS; k++)
-        for (int64_t s = 0; s < set.seeds; s++) run_release(&runs[k][s]);
+        for (int64_t i = 0; i < set.seeds; i++) run_release(&runs[k][i]);
     recur_packed_release(packed);
     free(nothing), free(wave), free(y), free(dy);
 }
@@ -197,35 +211,32 @@ static void release_all(void)
 static int64_t learn_all(int64_t done)
 {
     csv curves = csv_open(set.run.csv, "epoch,clockwork_loss,rnn_loss,lstm_loss,seconds", set.run.load != NULL);
-    const double start = seconds();
     stop_on_interrupt();
-    progress_begin(1, 1, set.run.epochs - done);
-    for (score s = { 0, 0, 0 }; done < set.run.epochs && !stopped(); done++) {
-        for (int k = 0; k < NETS; k++)
-            for (int64_t i = 0; i < set.seeds; i++) error[k][i] = learn(&runs[k][i]);
-        csv_row(&curves, 5, (double[]){ (double)done + 1, mean(0), mean(1), mean(2), seconds() - start });
-        s.rows++;
-        s.loss += mean(0);
-        progress_show(&s);
-        if ((done + 1) % set.every) continue;
-        progress_end();
-        printf("epoch %5lld  mse  clockwork %.5f  rnn %.5f  lstm %.5f  %.1f s\n", (long long)done + 1, mean(0), mean(1),
-               mean(2), seconds() - start);
+    while (done < set.run.epochs && !stopped()) {
+        const double start = seconds();
+        learn_epoch(done + 1);
+        const double time = seconds() - start;
+        if (stopped()) break;
+        csv_row(&curves, 5, (double[]){ (double)++done, mean(0), mean(1), mean(2), time });
+        printf("epoch %2lld  loss  clockwork %.5f  rnn %.5f  lstm %.5f  %.1f s\n", (long long)done, mean(0), mean(1),
+               mean(2), time);
         fflush(stdout);
+        save(done);
     }
-    progress_end();
     csv_close(&curves);
     return done;
 }
 
-/* The errors after the last update, in error and in words. */
+/* Errors after the last update. */
 static void test(void)
 {
     for (int k = 0; k < NETS; k++) {
         printf("%-10s", kinds[k].name);
-        for (int64_t s = 0; s < set.seeds; s++) printf("  %.5f", error[k][s] = forward(&runs[k][s]));
-        printf("   mean %.5f\n", mean(k));
-        for (int64_t s = 0; s < set.seeds; s++) TRY(recur_tape_reset(runs[k][s].tape));
+        for (int64_t i = 0; i < set.seeds; i++) {
+            TRY(recur_tape_set_mode(runs[k][i].tape, RECUR_TAPE_EVALUATE));
+            printf("  %.5f", error[k][i] = forward(&runs[k][i]));
+        }
+        printf("  mean %.5f\n", mean(k));
     }
 }
 
@@ -234,8 +245,8 @@ static void write_signal(void)
     float *made = NEW(float, NETS *set.length);
     for (int k = 0; k < NETS; k++) {
         int64_t best = 0;
-        for (int64_t s = 1; s < set.seeds; s++)
-            if (error[k][s] < error[k][best]) best = s;
+        for (int64_t i = 1; i < set.seeds; i++)
+            if (error[k][i] < error[k][best]) best = i;
         TRY(recur_layer_forward(runs[k][best].net, packed, nothing, NULL, made + k * set.length, NULL));
     }
     csv file = csv_open(set.signal, "sample,truth,clockwork,rnn,lstm", 0);
@@ -261,7 +272,7 @@ int main(int argc, char **argv)
     if (!status) {
         test();
         write_signal();
-        printf("after %lld epochs: clockwork %.5f, rnn %.5f, lstm %.5f\n", (long long)done, mean(0), mean(1), mean(2));
+        printf("mean squared error: clockwork %.5f, rnn %.5f, lstm %.5f\n", mean(0), mean(1), mean(2));
     }
     release_all();
     return finish(status);

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Draws what the example programs write with --csv and --forecast.
+"""Draws what the example programs write with --csv, --forecast, --signal and --flow.
 
-    examples/plot.py curves.csv curves.png               losses, and accuracies beside them, by epoch
+    examples/plot.py curves.csv curves.png               losses, accuracies, norms of gradients, by epoch
     examples/plot.py a.csv b.csv c.csv compared.png      the same of several runs, named by their files
     examples/plot.py forecast.csv forecast.png           truth and forecast, day by day
+    examples/plot.py signal.csv signal.png               truth, and what each network makes of it
+    examples/plot.py flow.csv flow.png                   how far back gradients reach, before learning and after it
 """
 import argparse
 import csv
@@ -21,27 +23,30 @@ def read(path):
         sys.exit(f"plot.py: {path}: {error or 'no rows of numbers'}")
 
 
-def kinds(columns):
-    """Names of losses and of accuracies."""
-    return ([name for name in columns if name.endswith("loss")],
-            [name for name in columns if name.endswith("accuracy")])
+PANELS = (("loss", "loss"), ("accuracy", "accuracy (%)"), ("norm", "largest norm of the gradient, before clipping"))
 
 
 def draw_curves(pyplot, runs):
-    """Losses on the left; accuracies, if there are any, on the right."""
-    with_accuracy = any(kinds(columns)[1] for columns in runs.values())
-    figure, panels = pyplot.subplots(1, 1 + with_accuracy, figsize=(5.5 + 4.5 * with_accuracy, 4), squeeze=False)
-    for which, (axes, label) in enumerate(zip(panels[0], ("loss", "accuracy (%)"))):
-        for number, (name, columns) in enumerate(runs.items()):
-            for column in kinds(columns)[which]:
+    """A panel each for losses, accuracies and norms, as far as there are any."""
+    panels = [(ending, label) for ending, label in PANELS
+              if any(name.endswith(ending) for columns in runs.values() for name in columns)]
+    figure, all_axes = pyplot.subplots(1, len(panels), figsize=(1 + 4.5 * len(panels), 4), squeeze=False)
+    for axes, (ending, label) in zip(all_axes[0], panels):
+        for number, (run, columns) in enumerate(runs.items()):
+            for place, column in enumerate(name for name in columns if name.endswith(ending)):
                 held_out = column.startswith(("test", "validation"))
-                text = column.replace("_", " ") if len(runs) == 1 else f"{name}: {column.replace('_', ' ')}"
-                axes.plot(columns["epoch"], columns[column], label=text, color=f"C{number if len(runs) > 1 else int(held_out)}",
+                text = column.replace("_", " ") if len(runs) == 1 else f"{run}: {column.replace('_', ' ')}"
+                axes.plot(columns["epoch"], columns[column], label=text, color=f"C{number if len(runs) > 1 else place}",
                           linestyle="-" if held_out or len(runs) == 1 else "--")
+            if ending == "norm" and columns.get("clip", [0])[0] > 0:
+                axes.axhline(columns["clip"][0], color="black", linewidth=1, linestyle=":", label="clipped to this")
+        several = sum(name.endswith(ending) for columns in runs.values() for name in columns) > 2 * len(runs)
+        if ending == "norm" or (ending == "loss" and several):
+            axes.set_yscale("log")
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(fontsize="small")
     return figure
 
 
@@ -59,22 +64,61 @@ def draw_forecast(pyplot, runs):
     return figure
 
 
+def draw_signal(pyplot, runs):
+    """Network below network, each on the truth."""
+    columns = next(iter(runs.values()))
+    names = [name for name in columns if name not in ("sample", "truth")]
+    figure, panels = pyplot.subplots(len(names), 1, figsize=(8, 1.6 * len(names)), sharex=True, squeeze=False)
+    for place, (axes, name) in enumerate(zip(panels[:, 0], names)):
+        error = sum((a - b) ** 2 for a, b in zip(columns[name], columns["truth"])) / len(columns["truth"])
+        axes.plot(columns["sample"], columns["truth"], color="#999999", linewidth=3, label="truth")
+        axes.plot(columns["sample"], columns[name], color=f"C{place}", label=f"{name}, mse {error:.2g}")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower left", ncol=2, fontsize="small")
+    panels[-1, 0].set_xlabel("sample")
+    return figure
+
+
+def draw_flow(pyplot, runs):
+    """Norms by step, divided by that of the last one: a straight line is a factor per step."""
+    columns = next(iter(runs.values()))
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True)
+    for axes, when in zip(panels, ("before", "after")):
+        for name in (name for name in columns if name.endswith(f"_{when}")):
+            last = columns[name][-1]
+            if last > 0:
+                axes.plot(columns["step"], [norm / last for norm in columns[name]],
+                          label=name.removesuffix(f"_{when}").replace("_", " "))
+        axes.axhline(1, color="black", linewidth=1, linestyle=":")
+        for height, text in ((1e6, "explodes"), (1e-14, "vanishes")):
+            axes.text(0.97, height, text, transform=axes.get_yaxis_transform(), ha="right", color="#777777")
+        axes.set(yscale="log", ylim=(1e-16, 1e8), xlabel="step t; the loss is behind the last one", title=f"{when} learning")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel(r"$\|\partial loss/\partial h_t\|$ ÷ that of the last step")
+    panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    return figure
+
+
+DRAWINGS = {"epoch": draw_curves, "day": draw_forecast, "sample": draw_signal, "step": draw_flow}  # by the first column
+
+
 def main():
     """Reads the files, draws what their columns say, and writes the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE.csv")
     parser.add_argument("picture", metavar="PICTURE.png")
+    parser.add_argument("--dpi", type=int, default=120)
     arguments = parser.parse_args()
     runs = {pathlib.Path(path).stem: read(path) for path in arguments.files}
-    forecasts = ["forecast" in columns for columns in runs.values()]
-    if any(forecasts) and not all(forecasts):
-        sys.exit("plot.py: curves and forecasts do not go into one picture")
+    kinds = {next(iter(columns)) for columns in runs.values()}
+    if len(kinds) > 1 or not kinds <= DRAWINGS.keys():
+        sys.exit(f"plot.py: files with the columns {', '.join(sorted(kinds))} do not make one picture")
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    figure = (draw_forecast if all(forecasts) else draw_curves)(pyplot, runs)
+    figure = DRAWINGS[kinds.pop()](pyplot, runs)
     figure.tight_layout()
-    figure.savefig(arguments.picture, dpi=120)
+    figure.savefig(arguments.picture, dpi=arguments.dpi)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,10 @@ void progress_show(const score *s)
     char bar[BAR + 1];
     for (int i = 0; i < BAR; i++) bar[i] = i < (int)(part * BAR) ? '#' : '.';
     bar[BAR] = '\0';
-    fprintf(stderr, "\r\033[Kepoch %lld/%lld %s  loss %.4f  acc %.2f%%  %.0f/s  %d:%02d left", (long long)now.epoch,
-            (long long)now.epochs, bar, score_loss(s), score_accuracy(s), rate, (int)left / 60, (int)left % 60);
+    char accuracy[32] = ""; /* of what has classes */
+    if (s->right) snprintf(accuracy, sizeof accuracy, "  acc %.2f%%", score_accuracy(s));
+    fprintf(stderr, "\r\033[Kepoch %lld/%lld %s  loss %.4f%s  %.0f/s  %d:%02d left", (long long)now.epoch,
+            (long long)now.epochs, bar, score_loss(s), accuracy, rate, (int)left / 60, (int)left % 60);
     fflush(stderr);
     now.shown = time;
     now.drawn = 1;
