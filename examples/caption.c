@@ -8,9 +8,9 @@
  * The test counts names that are right from beginning to end, each letter fed back as it was said.
  *
  * Shown: one to many, a state that is written and its gradient read, layers of different kinds as one group. */
+#include "common/answers.h"
 #include "common/fit.h"
 #include "common/images.h"
-#include "common/model.h"
 #include "common/options.h"
 #include "common/run.h"
 #include "common/try.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWN = 10000, DRAWN_TEST = 2000, SHOWN = 10, MOST = 6 }; /* letters of a name, with `end` */
+enum { SHOWN = 10, MOST = 6 }; /* letters of a name, with `end` */
 
 static const char *const digits[] = { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine" };
 static const char letters[] = "efghinorstuvwxz";
@@ -129,34 +129,6 @@ static void start_from(const float *seen)
     TRY(recur_state_write(state, 0, set.batch * set.hidden, seen));
 }
 
-/* From what was seen, all say their letters, each fed back; guess has them as far as the right names go. */
-static void say_names(int64_t n)
-{
-    const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1 };
-    int32_t *now = NEW(int32_t, set.batch);
-    for (int64_t b = 0; b < set.batch; b++) now[b] = START;
-    start_from(h);
-    for (int64_t t = 0; t < MOST; t++) {
-        TRY(recur_layer_step_ids(say, now, state, logits));
-        TRY(recur_sample(&greedy, set.batch, S, logits, 0, 0, now));
-        for (int64_t b = 0; b < n; b++)
-            if (t < lengths[b]) guess[recur_packed_row(packed, b, t)] = now[b];
-    }
-    free(now);
-}
-
-/* How many of the first n names are right in every letter. */
-static int64_t count_right(int64_t n)
-{
-    int64_t right = 0;
-    for (int64_t b = 0; b < n; b++) {
-        int64_t t = 0;
-        while (t < lengths[b] && guess[recur_packed_row(packed, b, t)] == wanted[recur_packed_row(packed, b, t)]) t++;
-        right += t == lengths[b];
-    }
-    return right;
-}
-
 static void learn_batch(void)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
@@ -179,12 +151,14 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     TRY(recur_loss_classes(r.loss, rows, S, logits, wanted, &loss, dlogits));
     score said = { 0, 0, 0 };
     score_add(&said, loss, rows, S, logits, wanted, guess);
-    if (learn)
+    if (learn) {
         learn_batch();
-    else
-        say_names(n);
+    } else { /* from what was seen, each letter is fed back as it was said */
+        start_from(h);
+        answers_write(say, state, START, packed, S, logits, guess);
+    }
     s->loss += loss * (double)n;
-    s->right += count_right(n);
+    s->right += answers_right(packed, n, guess, wanted);
     s->rows += n;
 }
 
@@ -198,30 +172,16 @@ static void show_some(void)
     step(0, first, n < test.n ? n : test.n, &s);
     for (int64_t b = 0; b < s.rows; b++) {
         printf("%d: ", test.labels[b]);
-        for (int64_t t = 0; t < lengths[b]; t++) {
-            const int32_t id = guess[recur_packed_row(packed, b, t)];
-            if (id == END) break;
-            putchar(id < START ? letters[id] : '?');
-        }
+        answers_print(packed, b, guess, letters);
         fputs(b + 1 < s.rows ? "  " : "\n", stdout);
     }
 }
 
-static void load_images(void)
-{
-    if (set.data) {
-        training = images_read(set.data, "train", set.train);
-        test = images_read(set.data, "t10k", 0);
-    } else {
-        training = images_draw((uint64_t)set.run.seed, set.train ? set.train : DRAWN);
-        test = images_draw(~(uint64_t)set.run.seed, DRAWN_TEST);
-    }
-}
-
-static void create_all(void)
+static fit_sizes create_all(void)
 {
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * MOST;
+    images_get(set.data, (uint64_t)set.run.seed, set.train, &training, &test);
     r = run_create(make_net(), &cross_entropy, set.lr);
     TRY(recur_layer_child(r.net, "see", &see, &at_see));
     TRY(recur_layer_child(r.net, "say", &say, &at_say));
@@ -238,6 +198,7 @@ static void create_all(void)
     guess = NEW(int32_t, rows);
     logits = NEW(float, rows *S);
     dlogits = NEW(float, rows *S);
+    return (fit_sizes){ .train = training.n, .test = test.n, .batch = B };
 }
 
 static void release_all(void)
@@ -256,27 +217,14 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Learns to say the names of digits it sees, letter by letter.", options);
-    int64_t done;
-    recur_file *file = model_open(set.run.load, options, &done);
-    load_images();
-    create_all();
-    if (file) run_load(&r, file, "");
-    model_close(file, set.run.load);
-    const fit_task task = { .run = &r,
-                            .settings = &set.run,
-                            .options = options,
-                            .train = training.n,
-                            .test = test.n,
-                            .batch = set.batch,
-                            .what = "names",
-                            .step = step };
-    score held_out;
-    const int status = fit(&task, done, &held_out);
-    if (!status) {
-        show_some();
-        printf("test accuracy %.2f%%\n", score_accuracy(&held_out));
-    }
-    release_all();
-    return finish(status);
+    static const fit_program program = { .purpose = "Learns to say the names of digits it sees, letter by letter.",
+                                         .options = options,
+                                         .settings = &set.run,
+                                         .run = &r,
+                                         .what = "names",
+                                         .create = create_all,
+                                         .release = release_all,
+                                         .step = step,
+                                         .show = show_some };
+    return fit(argc, argv, &program);
 }

@@ -77,19 +77,7 @@ static const option_row options[] = {
 /* ---- the text ----------------------------------------------------------------------------------- */
 
 static alphabet letters;
-
-/* B strands side by side. */
-typedef struct {
-    int32_t *ids;  /* strand after strand */
-    int64_t steps; /* predictions in each; it has one character more */
-} strands;
-
 static strands training, validation;
-
-static strands strands_of(const uint8_t *bytes, int64_t n)
-{
-    return (strands){ alphabet_ids(&letters, bytes, n), n / set.batch - 1 };
-}
 
 /* Needed only to learn: a model that only writes knows its letters. */
 static void load_text(const recur_file *file)
@@ -97,24 +85,12 @@ static void load_text(const recur_file *file)
     text t = text_of(set.text, (uint64_t)set.run.seed, STORY);
     letters = file ? alphabet_load(file, set.run.load) : alphabet_of(&t);
     const int64_t held_out = (int64_t)(set.validation * (double)t.n), n = t.n - held_out;
-    training = strands_of(t.bytes, n);
-    validation = strands_of(t.bytes + n, held_out);
+    training = strands_of(&letters, t.bytes, n, set.batch);
+    validation = strands_of(&letters, t.bytes + n, held_out, set.batch);
     if (training.steps < set.window || (held_out && validation.steps < 1))
         die("the text has %lld characters, too few for %lld strands of a window of %lld", (long long)t.n,
             (long long)set.batch, (long long)set.window);
     text_release(&t);
-}
-
-/* Time-major rows of n steps from step t on, and the characters that follow them. */
-static void cut(const strands *s, int64_t t, int64_t n, int32_t *ids, int32_t *labels)
-{
-    for (int64_t b = 0; b < set.batch; b++) {
-        const int32_t *from = s->ids + b * (s->steps + 1) + t;
-        for (int64_t i = 0; i < n; i++) {
-            ids[i * set.batch + b] = from[i];
-            labels[i * set.batch + b] = from[i + 1];
-        }
-    }
 }
 
 /* ---- the model ---------------------------------------------------------------------------------- */
@@ -187,7 +163,7 @@ static void learn_window(int64_t t)
     float *const rest = logits + split * letters.n, *const drest = dlogits + split * letters.n;
     const int overlap = set.shift < set.window;
     double loss;
-    cut(&training, t, set.window, ids, labels);
+    strands_cut(&training, t, set.window, ids, labels);
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
     TRY(recur_layer_forward_ids(r.net, head, ids, state, logits, r.tape));
     TRY(recur_state_copy(next, state));
@@ -246,7 +222,7 @@ static score validate(void)
         const int64_t left = validation.steps - t, n = left < set.window ? left : set.window, rows = n * set.batch;
         double loss;
         TRY(recur_packed_reset(piece, set.batch, NULL, n));
-        cut(&validation, t, n, ids, labels);
+        strands_cut(&validation, t, n, ids, labels);
         TRY(recur_layer_forward_ids(r.net, piece, ids, next, logits, r.tape));
         TRY(recur_loss_classes(r.loss, rows, letters.n, logits, labels, &loss, NULL));
         score_add(&s, loss, rows, letters.n, logits, labels, guess);

@@ -12,7 +12,6 @@
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/images.h"
-#include "common/model.h"
 #include "common/options.h"
 #include "common/progress.h"
 #include "common/run.h"
@@ -22,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES = IMAGE_CLASSES, DRAWN = 10000, DRAWN_TEST = 2000 };
+enum { CLASSES = IMAGE_CLASSES };
 
 static const choice net_choices[] = { { "rnn", RECUR_CELL_RNN_TANH },
                                       { "relu", RECUR_CELL_RNN_RELU },
@@ -84,20 +83,10 @@ static float *logits, *dlogits;   /* [B][CLASSES]         */
 
 /* ---- images ------------------------------------------------------------------------------------- */
 
-/* An image with fewer pixels, each the mean of a square. */
-static void shrink(const uint8_t *image)
-{
-    const int64_t side = IMAGE_ROWS / set.size;
-    memset(small, 0, (size_t)(set.size * set.size) * sizeof *small);
-    for (int64_t i = 0; i < IMAGE_PIXELS; i++)
-        small[i / IMAGE_COLUMNS / side * set.size + i % IMAGE_COLUMNS / side] += (float)image[i];
-    for (int64_t i = 0; i < set.size * set.size; i++) small[i] /= (float)(255 * side * side);
-}
-
 static void load_batch(const images *all, const int64_t *order, int64_t n)
 {
     for (int64_t b = 0; b < n; b++) {
-        shrink(all->pixels + order[b] * IMAGE_PIXELS);
+        image_shrink(all->pixels + order[b] * IMAGE_PIXELS, set.size, small);
         for (int64_t i = 0; i < T * I; i++) padded[b * T * I + i] = small[order_of[i]];
         labels[b] = all->labels[order[b]];
     }
@@ -271,17 +260,6 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
 
 /* ---- the program -------------------------------------------------------------------------------- */
 
-static void load_images(void)
-{
-    if (set.data) {
-        training = images_read(set.data, "train", set.train);
-        test = images_read(set.data, "t10k", 0);
-    } else {
-        training = images_draw((uint64_t)set.run.seed, set.train ? set.train : DRAWN);
-        test = images_draw(~(uint64_t)set.run.seed, DRAWN_TEST);
-    }
-}
-
 static void check_settings(void)
 {
     if (IMAGE_ROWS % set.size) die_of_usage("--size: 28 rows are not a multiple of %lld", (long long)set.size);
@@ -291,11 +269,13 @@ static void check_settings(void)
         die_of_usage("--forget-bias: the cell has no gate that keeps the state");
 }
 
-static void create_all(void)
+static fit_sizes create_all(void)
 {
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
     const recur_optimizer_options optimizer = { .size = sizeof optimizer, .kind = set.optimizer, .rate = set.lr };
     const int64_t B = set.batch, outputs = B * CLASSES;
+    check_settings();
+    images_get(set.data, (uint64_t)set.run.seed, set.train, &training, &test);
     make_order();
     r = run_create_with(set.hand_written ? make_parts() : make_net(), &cross_entropy, &optimizer);
     TRY(recur_packed_create(NULL, B, NULL, T, &packed));
@@ -310,6 +290,7 @@ static void create_all(void)
     guess = NEW(int32_t, B);
     logits = NEW(float, outputs);
     dlogits = NEW(float, outputs);
+    return (fit_sizes){ .train = training.n, .test = test.n, .batch = B };
 }
 
 static void release_all(void)
@@ -324,25 +305,13 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Learns to read digits, row by row or pixel by pixel.", options);
-    int64_t done;
-    recur_file *file = model_open(set.run.load, options, &done);
-    check_settings();
-    load_images();
-    create_all();
-    if (file) run_load(&r, file, "");
-    model_close(file, set.run.load);
-    const fit_task task = { .run = &r,
-                            .settings = &set.run,
-                            .options = options,
-                            .train = training.n,
-                            .test = test.n,
-                            .batch = set.batch,
-                            .what = "sequences",
-                            .step = step };
-    score held_out;
-    const int status = fit(&task, done, &held_out);
-    if (!status) printf("test loss %.4f\ntest accuracy %.2f%%\n", score_loss(&held_out), score_accuracy(&held_out));
-    release_all();
-    return finish(status);
+    static const fit_program program = { .purpose = "Learns to read digits, row by row or pixel by pixel.",
+                                         .options = options,
+                                         .settings = &set.run,
+                                         .run = &r,
+                                         .what = "sequences",
+                                         .create = create_all,
+                                         .release = release_all,
+                                         .step = step };
+    return fit(argc, argv, &program);
 }

@@ -10,9 +10,9 @@
  * helps to read the question from its end: --backwards.
  *
  * Shown: two networks as one group, a state handed over, ragged batches, sequences of length 0, many streams at once. */
+#include "common/answers.h"
 #include "common/dice.h"
 #include "common/fit.h"
-#include "common/model.h"
 #include "common/options.h"
 #include "common/run.h"
 #include "common/try.h"
@@ -174,34 +174,6 @@ static void load_batch(const question *all, const int64_t *order, int64_t n)
     }
 }
 
-/* How many of the first n answers are right in every symbol. */
-static int64_t count_right(int64_t n)
-{
-    int64_t right = 0;
-    for (int64_t b = 0; b < n; b++) {
-        int64_t t = 0;
-        while (t < answered[b] && guess[recur_packed_row(target, b, t)] == wanted[recur_packed_row(target, b, t)]) t++;
-        right += t == answered[b];
-    }
-    return right;
-}
-
-static const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1 };
-
-/* From a state, the decoder writes; guess has what it wrote as far as the right answers go. */
-static void write_answers(recur_state *from, int64_t n)
-{
-    int32_t *now = NEW(int32_t, set.batch);
-    for (int64_t b = 0; b < set.batch; b++) now[b] = START;
-    for (int64_t t = 0; t < recur_packed_steps(target); t++) {
-        TRY(recur_layer_step_ids(decoder, now, from, logits));
-        TRY(recur_sample(&greedy, set.batch, S, logits, 0, 0, now));
-        for (int64_t b = 0; b < n; b++)
-            if (t < answered[b]) guess[recur_packed_row(target, b, t)] = now[b];
-    }
-    free(now);
-}
-
 static void learn_batch(void)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
@@ -227,9 +199,9 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     if (learn)
         learn_batch();
     else
-        write_answers(written_state, n);
+        answers_write(decoder, written_state, START, target, S, logits, guess);
     s->loss += loss * (double)n;
-    s->right += count_right(n);
+    s->right += answers_right(target, n, guess, wanted);
     s->rows += n;
 }
 
@@ -243,16 +215,12 @@ static void show_some(void)
     step(0, first, n, &s);
     for (int64_t b = 0; b < n; b++) {
         printf("%s is answered by ", test[b].ask);
-        for (int64_t t = 0; t < answered[b]; t++) {
-            const int32_t id = guess[recur_packed_row(target, b, t)];
-            if (id == END) break;
-            putchar(id < START ? written[set.task][id] : '?');
-        }
+        answers_print(target, b, guess, written[set.task]);
         printf(", right is %s\n", test[b].answer);
     }
 }
 
-static void create_all(void)
+static fit_sizes create_all(void)
 {
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * MOST;
@@ -279,6 +247,7 @@ static void create_all(void)
     guess = NEW(int32_t, rows);
     logits = NEW(float, rows *S);
     dlogits = NEW(float, rows *S);
+    return (fit_sizes){ .train = set.train, .test = TEST, .batch = B, .decay = set.decay };
 }
 
 static void release_all(void)
@@ -297,27 +266,14 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Learns to answer text with text: spelling backwards, adding.", options);
-    int64_t done;
-    recur_file *file = model_open(set.run.load, options, &done);
-    create_all();
-    if (file) run_load(&r, file, "");
-    model_close(file, set.run.load);
-    const fit_task task = { .run = &r,
-                            .settings = &set.run,
-                            .options = options,
-                            .train = set.train,
-                            .test = TEST,
-                            .batch = set.batch,
-                            .what = "answers",
-                            .decay = set.decay,
-                            .step = step };
-    score held_out;
-    const int status = fit(&task, done, &held_out);
-    if (!status) {
-        show_some();
-        printf("test accuracy %.2f%%\n", score_accuracy(&held_out));
-    }
-    release_all();
-    return finish(status);
+    static const fit_program program = { .purpose = "Learns to answer text with text: spelling backwards, adding.",
+                                         .options = options,
+                                         .settings = &set.run,
+                                         .run = &r,
+                                         .what = "answers",
+                                         .create = create_all,
+                                         .release = release_all,
+                                         .step = step,
+                                         .show = show_some };
+    return fit(argc, argv, &program);
 }

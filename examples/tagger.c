@@ -10,7 +10,6 @@
  * Shown: labels per step (many to many), ragged batches, bidirectional layers. */
 #include "common/dice.h"
 #include "common/fit.h"
-#include "common/model.h"
 #include "common/options.h"
 #include "common/run.h"
 #include "common/try.h"
@@ -183,7 +182,7 @@ static void show_some(void)
     }
 }
 
-static void create_all(void)
+static fit_sizes create_all(void)
 {
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * LONGEST;
@@ -198,6 +197,7 @@ static void create_all(void)
     guess = NEW(int32_t, rows);
     logits = NEW(float, rows *CLASSES);
     dlogits = NEW(float, rows *CLASSES);
+    return (fit_sizes){ .train = set.train, .test = TEST, .batch = B };
 }
 
 static void release_all(void)
@@ -209,26 +209,14 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Labels every symbol of a string by how deep in brackets it is.", options);
-    int64_t done;
-    recur_file *file = model_open(set.run.load, options, &done);
-    create_all();
-    if (file) run_load(&r, file, "");
-    model_close(file, set.run.load);
-    const fit_task task = { .run = &r,
-                            .settings = &set.run,
-                            .options = options,
-                            .train = set.train,
-                            .test = TEST,
-                            .batch = set.batch,
-                            .what = "symbols",
-                            .step = step };
-    score held_out;
-    const int status = fit(&task, done, &held_out);
-    if (!status) {
-        show_some();
-        printf("test accuracy %.2f%%\n", score_accuracy(&held_out));
-    }
-    release_all();
-    return finish(status);
+    static const fit_program program = { .purpose = "Labels every symbol of a string by how deep in brackets it is.",
+                                         .options = options,
+                                         .settings = &set.run,
+                                         .run = &r,
+                                         .what = "symbols",
+                                         .create = create_all,
+                                         .release = release_all,
+                                         .step = step,
+                                         .show = show_some };
+    return fit(argc, argv, &program);
 }

@@ -8,7 +8,6 @@
  * Shown: symbols as input, batches of different lengths without padding, a loop that allocates nothing. */
 #include "common/dice.h"
 #include "common/fit.h"
-#include "common/model.h"
 #include "common/options.h"
 #include "common/run.h"
 #include "common/try.h"
@@ -138,7 +137,7 @@ static void show_some(void)
     }
 }
 
-static void create_all(void)
+static fit_sizes create_all(void)
 {
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, outputs = B * CLASSES;
@@ -153,6 +152,7 @@ static void create_all(void)
     guess = NEW(int32_t, B);
     logits = NEW(float, outputs);
     dlogits = NEW(float, outputs);
+    return (fit_sizes){ .train = set.train, .test = TEST, .batch = B };
 }
 
 static void release_all(void)
@@ -164,26 +164,14 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Tells strings apart by two symbols far from each other, and their order.", options);
-    int64_t done;
-    recur_file *file = model_open(set.run.load, options, &done);
-    create_all();
-    if (file) run_load(&r, file, "");
-    model_close(file, set.run.load);
-    const fit_task task = { .run = &r,
-                            .settings = &set.run,
-                            .options = options,
-                            .train = set.train,
-                            .test = TEST,
-                            .batch = set.batch,
-                            .what = "strings",
-                            .step = step };
-    score held_out;
-    const int status = fit(&task, done, &held_out);
-    if (!status) {
-        show_some();
-        printf("test accuracy %.2f%%\n", score_accuracy(&held_out));
-    }
-    release_all();
-    return finish(status);
+    static const fit_program program = { .purpose = "Tells strings apart by two symbols far from each other, and their order.",
+                                         .options = options,
+                                         .settings = &set.run,
+                                         .run = &r,
+                                         .what = "strings",
+                                         .create = create_all,
+                                         .release = release_all,
+                                         .step = step,
+                                         .show = show_some };
+    return fit(argc, argv, &program);
 }

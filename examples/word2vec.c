@@ -3,11 +3,11 @@
  *     cbow       mean of the vectors of the neighbours ──▶ which word stands between them?
  *     skipgram   the vector of a word                  ──▶ which words stand around it?
  *
- * Either over all words (a softmax, --negatives 0), or told from words that are drawn at random. Mikolov 2013. Shown at
+ * Told from words that are drawn at random (Mikolov 2013), or by a softmax over all words or over drawn ones (--loss). Shown at
  * the end: the nearest words by cosine, and analogies: king - man + woman = ? In the end the vectors move into a model
  * that predicts the next word of few sentences; it learns faster than one that begins with vectors drawn at random.
  *
- * Shown: embeddings, a loss of one's own making from the library's pieces, parameters moved from model to model. */
+ * Shown: embeddings, sampled losses for many classes, parameters moved from model to model. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/dice.h"
@@ -29,18 +29,24 @@
 enum { CBOW, SKIPGRAM, STORY = 200000 };
 
 static const choice model_choices[] = { { "cbow", CBOW }, { "skipgram", SKIPGRAM }, { NULL, 0 } };
+static const choice loss_choices[] = { { "negatives", RECUR_LOSS_NEGATIVE_SAMPLING },
+                                       { "sampled", RECUR_LOSS_SAMPLED_SOFTMAX },
+                                       { "softmax", RECUR_LOSS_CROSS_ENTROPY },
+                                       { NULL, 0 } };
 
 static struct {
     const char *text, *near, *vectors;
-    int32_t model;
-    int64_t width, window, least, negatives, batch, transfer;
+    int32_t model, loss;
+    int64_t width, window, least, negatives, samples, batch, transfer;
     double lr, subsample;
     run_settings run;
 } set = { .model = CBOW,
+          .loss = RECUR_LOSS_NEGATIVE_SAMPLING,
           .width = 64,
           .window = 4,
           .least = 5,
           .negatives = 5,
+          .samples = 100,
           .batch = 500,
           .transfer = 5,
           .lr = 0.005,
@@ -52,7 +58,9 @@ static const option_row options[] = {
     COUNT("width", &set.width, 1, 4096, IN_MODEL, "numbers in a vector"),
     COUNT("window", &set.window, 1, 100, IN_MODEL, "neighbours on either side, at most"),
     COUNT("least", &set.least, 1, 1e9, ON_LINE_ONLY, "words that come less often are left out"),
-    COUNT("negatives", &set.negatives, 0, 1000, IN_MODEL, "words drawn against each right one; 0: a softmax over all"),
+    CHOICE("loss", &set.loss, loss_choices, IN_MODEL, "right words from drawn ones, or a softmax over drawn or all words"),
+    COUNT("negatives", &set.negatives, 1, 1000, IN_MODEL, "loss negatives: words drawn against each right one"),
+    COUNT("samples", &set.samples, 1, 1e6, IN_MODEL, "loss sampled: words drawn for a batch"),
     NUMBER("subsample", &set.subsample, 0, 1, "frequent words are skipped down to about this share; 0: none"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "predictions in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
@@ -68,30 +76,6 @@ static const option_row options[] = {
 static vocabulary words;
 static int32_t *ids; /* of the text; -1 between sentences */
 static int64_t n_ids;
-static double *share; /* [words.n]: cumulative, of draws against */
-
-/* Draws go by count to the power of 3/4: rare words are drawn a little more often than they come. */
-static void make_shares(void)
-{
-    double sum = 0;
-    share = NEW(double, words.n);
-    for (int64_t i = 0; i < words.n; i++) share[i] = sum += pow((double)words.count[i], 0.75);
-    for (int64_t i = 0; i < words.n; i++) share[i] /= sum;
-}
-
-static int32_t draw_word(dice *d)
-{
-    const double u = between(d, 0, 1);
-    int64_t low = 0, high = words.n - 1;
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if (share[middle] > u)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return (int32_t)low;
-}
 
 /* Whether a frequent word is skipped this time. */
 static int is_skipped(dice *d, int32_t id)
@@ -104,52 +88,60 @@ static int is_skipped(dice *d, int32_t id)
 /* ---- the model ---------------------------------------------------------------------------------- */
 
 static run r;
-static recur_layer *in, *out; /* vectors of what is given; of what is predicted, or the layer to logits of all words */
+static recur_layer *in, *out; /* vectors of what is given; from a vector to logits of all words */
 static int64_t at_in, at_out; /* where their gradients begin */
 
 /* A batch of at most B predictions: the given words of one after those of the other, and what is right. */
 static recur_packed *given_rows, *rows;
-static int64_t B, M, K; /* predictions, given words, rows of `out` for each prediction */
-static int64_t *first;  /* [B+1]: where the given words of a prediction begin */
-static int32_t *given, *asked;
-static float *e, *de;            /* [M][width]: vectors of given words     */
-static float *v, *dv;            /* [B][width]: their means                */
-static float *u, *du;            /* [B·K][width]: vectors of asked words   */
-static float *y, *dy, *is_right; /* [B·K], or [B][words]                   */
+static int64_t B, M;   /* predictions, given words */
+static int64_t *first; /* [B+1]: where the given words of a prediction begin */
+static int32_t *given, *right;
+static float *e, *de; /* [M][width]: vectors of given words  */
+static float *v, *dv; /* [B][width]: their means             */
+static float *y, *dy; /* [B][words]: logits, for the softmax */
+static uint64_t draw_seed, draws; /* of this epoch; random numbers used so far */
 
 static recur_layer *make_net(void)
 {
     recur_layer *part[2];
     const char *const names[] = { "in", "out" };
     TRY(recur_embedding_create(NULL, words.n, set.width, 0, &part[0]));
-    if (set.negatives)
-        TRY(recur_embedding_create(NULL, words.n, set.width, 0, &part[1]));
-    else
-        TRY(recur_linear_create(NULL, set.width, words.n, RECUR_LAYER_NO_BIAS, &part[1]));
+    TRY(recur_linear_create(NULL, set.width, words.n, RECUR_LAYER_NO_BIAS, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_GROUP, 2, names, part);
     TRY(recur_layer_init(net, "in.", RECUR_INIT_UNIFORM, 0.5 / sqrt((double)set.width), (uint64_t)set.run.seed));
     return net; /* what predicts begins with zeros */
 }
 
+/* Words are drawn by count to the power of 3/4: rare ones a little more often than they come. */
+static void create_run(void)
+{
+    float *counts = NEW(float, words.n);
+    for (int64_t i = 0; i < words.n; i++) counts[i] = words.count[i] > 0 ? (float)words.count[i] : 1;
+    recur_loss_options loss = { .size = sizeof loss, .kind = set.loss };
+    if (set.loss != RECUR_LOSS_CROSS_ENTROPY) {
+        loss.classes = words.n;
+        loss.counts = counts;
+        loss.samples = set.loss == RECUR_LOSS_NEGATIVE_SAMPLING ? set.negatives : set.samples;
+    }
+    r = run_create(make_net(), &loss, set.lr);
+    free(counts);
+}
+
 static void create_all(void)
 {
-    const recur_loss_options loss = { .size = sizeof loss,
-                                      .kind = set.negatives ? RECUR_LOSS_BCE_LOGITS : RECUR_LOSS_CROSS_ENTROPY };
-    r = run_create(make_net(), &loss, set.lr);
+    create_run();
     TRY(recur_layer_child(r.net, "in", &in, &at_in));
     TRY(recur_layer_child(r.net, "out", &out, &at_out));
     TRY(recur_packed_create(NULL, 1, NULL, 1, &given_rows));
     TRY(recur_packed_create(NULL, 1, NULL, 1, &rows));
-    K = 1 + set.negatives;
     const int64_t D = set.width, most = set.batch * (set.model == CBOW ? 2 * set.window : 1);
-    const int64_t asks = set.batch * K, numbers = set.negatives ? asks : set.batch * words.n;
+    const int64_t logits = set.loss == RECUR_LOSS_CROSS_ENTROPY ? set.batch * words.n : 0;
     first = NEW(int64_t, set.batch + 1);
     given = NEW(int32_t, most);
-    asked = NEW(int32_t, asks);
+    right = NEW(int32_t, set.batch);
     e = NEW(float, most *D), de = NEW(float, most *D);
     v = NEW(float, set.batch *D), dv = NEW(float, set.batch *D);
-    u = NEW(float, asks *D), du = NEW(float, asks *D);
-    y = NEW(float, numbers), dy = NEW(float, numbers), is_right = NEW(float, asks);
+    y = NEW(float, logits), dy = NEW(float, logits);
 }
 
 static void release_all(void)
@@ -160,8 +152,8 @@ static void release_all(void)
     recur_packed_release(given_rows);
     recur_packed_release(rows);
     words_release(&words);
-    free(ids), free(share), free(first), free(given), free(asked);
-    free(e), free(de), free(v), free(dv), free(u), free(du), free(y), free(dy), free(is_right);
+    free(ids), free(first), free(given), free(right);
+    free(e), free(de), free(v), free(dv), free(y), free(dy);
 }
 
 /* ---- a step ------------------------------------------------------------------------------------- */
@@ -178,32 +170,21 @@ static void add_rows(float *to, const float *from, int64_t n, float scale)
 static double learn_softmax(void)
 {
     double loss;
+    TRY(recur_packed_reset(rows, B, NULL, 1));
     TRY(recur_layer_forward(out, rows, v, NULL, y, r.tape));
-    TRY(recur_loss_classes(r.loss, B, words.n, y, asked, &loss, dy));
+    TRY(recur_loss_classes(r.loss, B, words.n, y, right, &loss, dy));
     TRY(recur_layer_backward(out, rows, v, dy, NULL, dv, r.grads + at_out, r.tape));
     return loss;
 }
 
-/* Right words from drawn ones: y = u·v of each pair, and its binary cross-entropy; dv. */
+/* Of the layer only the rows of right and drawn words are looked at; dv. */
 static double learn_sampled(void)
 {
-    const int64_t D = set.width;
     double loss;
-    TRY(recur_layer_forward_ids(out, rows, asked, NULL, u, r.tape));
-    for (int64_t i = 0; i < B * K; i++) {
-        y[i] = 0;
-        for (int64_t k = 0; k < D; k++) y[i] += u[i * D + k] * v[i / K * D + k];
-        is_right[i] = i % K == 0;
-    }
-    TRY(recur_loss_values(r.loss, B * K, 1, y, is_right, &loss, dy));
-    memset(dv, 0, (size_t)(B * D) * sizeof *dv);
-    for (int64_t i = 0; i < B * K; i++)
-        for (int64_t k = 0; k < D; k++) {
-            du[i * D + k] = dy[i] * v[i / K * D + k];
-            dv[i / K * D + k] += dy[i] * u[i * D + k];
-        }
-    TRY(recur_layer_backward_ids(out, rows, asked, du, NULL, r.grads + at_out, r.tape));
-    return loss * (double)K; /* of a prediction */
+    TRY(recur_loss_sampled(r.loss, B, set.width, v, right, recur_layer_params(out), recur_layer_count(out), draw_seed, draws,
+                           &loss, dv, r.grads + at_out, r.tape));
+    draws += (uint64_t)(set.loss == RECUR_LOSS_NEGATIVE_SAMPLING ? B * set.negatives : set.samples);
+    return loss;
 }
 
 /* One update with the batch that is loaded. */
@@ -211,13 +192,12 @@ static void learn_batch(score *s)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
     TRY(recur_packed_reset(given_rows, M, NULL, 1));
-    TRY(recur_packed_reset(rows, set.negatives ? B * K : B, NULL, 1));
     TRY(recur_layer_forward_ids(in, given_rows, given, NULL, e, r.tape));
     for (int64_t b = 0; b < B; b++) {
         const int64_t n = first[b + 1] - first[b];
         add_rows(v + b * set.width, e + first[b] * set.width, n, 1 / (float)n);
     }
-    const double loss = set.negatives ? learn_sampled() : learn_softmax();
+    const double loss = set.loss == RECUR_LOSS_CROSS_ENTROPY ? learn_softmax() : learn_sampled();
     if (!isfinite(loss)) die("the loss is %g: training has run away; a smaller --lr may help", loss);
     for (int64_t b = 0; b < B; b++)
         for (int64_t i = first[b]; i < first[b + 1]; i++)
@@ -229,11 +209,10 @@ static void learn_batch(score *s)
     B = M = 0;
 }
 
-static void ask(dice *d, int32_t right, score *s)
+static void ask(int32_t word, score *s)
 {
     first[B + 1] = M;
-    asked[set.negatives ? B * K : B] = right;
-    for (int64_t k = 1; k < K; k++) asked[B * K + k] = draw_word(d);
+    right[B] = word;
     if (++B == set.batch) learn_batch(s);
 }
 
@@ -247,9 +226,9 @@ static void read_place(dice *d, int64_t at, score *s)
             const int64_t there = at + way * i;
             if (there < 0 || there >= n_ids || ids[there] < 0) break;
             given[M++] = set.model == CBOW ? ids[there] : ids[at];
-            if (set.model == SKIPGRAM) ask(d, ids[there], s);
+            if (set.model == SKIPGRAM) ask(ids[there], s);
         }
-    if (set.model == CBOW && M > before) ask(d, ids[at], s);
+    if (set.model == CBOW && M > before) ask(ids[at], s);
 }
 
 static score learn_epoch(int64_t epoch)
@@ -258,6 +237,7 @@ static score learn_epoch(int64_t epoch)
     int64_t *order = NEW(int64_t, n_ids);
     dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch);
     shuffled(&d, n_ids, order);
+    draw_seed = recur_random((uint64_t)set.run.seed, (uint64_t)epoch), draws = 0;
     progress_begin(epoch, set.run.epochs, set.model == CBOW ? n_ids : n_ids * (set.window + 1));
     for (int64_t i = 0; i < n_ids && !stopped(); i++) {
         read_place(&d, order[i], &s);
@@ -319,7 +299,6 @@ int main(int argc, char **argv)
     if (words.n < 2) die("the text has %lld words that come %lld times", (long long)words.n, (long long)set.least);
     n_ids = words_read(&words, &t, &ids);
     text_release(&t);
-    make_shares();
     create_all();
     if (file) run_load(&r, file, "");
     model_close(file, set.run.load);

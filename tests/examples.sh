@@ -419,7 +419,7 @@ check "word2vec: transfer" out_has '^epoch  5  test loss from random vectors [0-
 check "word2vec: the vectors help" awk '/from random/ { if ($8 + 0 <= $11 + 0) bad = 1 } END { exit bad }' "$tmp/out"
 check "word2vec: curves" csv_is "$tmp/curves.csv" epoch,loss,seconds 30
 check "word2vec: vectors" awk 'NR == 1 { n = $1; width = $2 } NR > 1 && NF != width + 1 { bad = 1 } END { exit bad || NR != n + 1 }' "$tmp/vectors"
-for more in "" "--model skipgram" "--negatives 0" "--model skipgram --negatives 0 --subsample 0.01"; do
+for more in "" "--model skipgram" "--loss softmax" "--loss sampled" "--model skipgram --loss softmax --subsample 0.01"; do
     # shellcheck disable=SC2086
     check "word2vec $more, in parts" in_parts 1 2 word2vec --width 8 --transfer 0 $more
 done

@@ -1,5 +1,5 @@
-/* fit.h - the epochs of a classifier: shuffle, train batch by batch, test, report, save; until all are done or
- * Ctrl-C. What a batch is, and how a network learns from it, is the program's own. */
+/* fit.h - a program that learns from samples: options, model file, and epochs: shuffle, train batch by batch, test, report, save;
+ * until all are done or Ctrl-C. What a batch is, and how a network learns from it, is the program's own. */
 #ifndef EXAMPLES_FIT_H
 #define EXAMPLES_FIT_H
 
@@ -7,21 +7,32 @@
 #include "run.h"
 #include "score.h"
 
+/* What a program has to learn with. */
 typedef struct {
-    run *run;
+    int64_t train, test; /* sizes of the two sets   */
+    int64_t batch;       /* most samples in a batch */
+    double decay;        /* the learning rate is multiplied by this after every epoch; 0: by 1 */
+} fit_sizes;
+
+typedef struct {
+    const char *purpose; /* for --help */
+    const option_row *options;
     const run_settings *settings;
-    const option_row *options; /* for the model file           */
-    int64_t train, test;       /* sizes of the two sets        */
-    int64_t batch;             /* most samples in a batch      */
-    const char *what;          /* what a sample is: "strings"  */
-    double decay;              /* the learning rate is multiplied by this after every epoch; 0: by 1 */
+    run *run;         /* made by create               */
+    const char *what; /* what a sample is: "strings"  */
+
+    /* Makes the data, the network and what batches need, from the options; and its opposite. */
+    fit_sizes (*create)(void);
+    void (*release)(void);
 
     /* Runs the samples order[0..n-1] of the training set, learning from them, or of the test set; adds to s. */
     void (*step)(int learn, const int64_t *order, int64_t n, score *s);
-} fit_task;
 
-/* Goes on after `done` epochs. Gives the exit status, 0 or that of an interrupted program; the score of the last test
- * in held_out. */
-int fit(const fit_task *task, int64_t done, score *held_out);
+    /* Prints what else there is to say when all epochs are done. NULL: nothing. */
+    void (*show)(void);
+} fit_program;
+
+/* The whole program: options, model file, epochs. Gives the exit status. */
+int fit(int argc, char **argv, const fit_program *program);
 
 #endif

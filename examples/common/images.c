@@ -99,6 +99,27 @@ images images_read(const char *dir, const char *name, int64_t most)
     return set;
 }
 
+void images_get(const char *dir, uint64_t seed, int64_t most, images *train, images *test)
+{
+    enum { DRAWN = 10000, DRAWN_TEST = 2000 };
+    if (dir) {
+        *train = images_read(dir, "train", most);
+        *test = images_read(dir, "t10k", 0);
+    } else {
+        *train = images_draw(seed, most ? most : DRAWN);
+        *test = images_draw(~seed, DRAWN_TEST);
+    }
+}
+
+void image_shrink(const uint8_t *pixels, int64_t size, float *small)
+{
+    const int64_t side = IMAGE_ROWS / size;
+    memset(small, 0, (size_t)(size * size) * sizeof *small);
+    for (int64_t i = 0; i < IMAGE_PIXELS; i++)
+        small[i / IMAGE_COLUMNS / side * size + i % IMAGE_COLUMNS / side] += (float)pixels[i];
+    for (int64_t i = 0; i < size * size; i++) small[i] /= (float)(255 * side * side);
+}
+
 void images_release(images *set)
 {
     free(set->pixels);

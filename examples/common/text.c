@@ -82,3 +82,21 @@ int32_t *alphabet_ids(const alphabet *a, const uint8_t *bytes, int64_t n)
     }
     return ids;
 }
+
+/* ---- strands ------------------------------------------------------------------------------------ */
+
+strands strands_of(const alphabet *a, const uint8_t *bytes, int64_t n, int64_t B)
+{
+    return (strands){ B, n / B - 1, alphabet_ids(a, bytes, n) };
+}
+
+void strands_cut(const strands *s, int64_t t, int64_t n, int32_t *ids, int32_t *labels)
+{
+    for (int64_t b = 0; b < s->B; b++) {
+        const int32_t *from = s->ids + b * (s->steps + 1) + t;
+        for (int64_t i = 0; i < n; i++) {
+            ids[i * s->B + b] = from[i];
+            labels[i * s->B + b] = from[i + 1];
+        }
+    }
+}

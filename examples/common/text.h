@@ -29,4 +29,15 @@ alphabet alphabet_load(const recur_file *file, const char *path);
 /* n bytes as ids. A byte that is not in the alphabet ends the program. */
 int32_t *alphabet_ids(const alphabet *a, const uint8_t *bytes, int64_t n);
 
+/* A text cut into B strands that lie side by side, each read from beginning to end. */
+typedef struct {
+    int64_t B, steps; /* predictions in each strand; it has one character more */
+    int32_t *ids;     /* strand after strand */
+} strands;
+
+strands strands_of(const alphabet *a, const uint8_t *bytes, int64_t n, int64_t B);
+
+/* Time-major rows [n][B] from step t on, and the characters that follow them. */
+void strands_cut(const strands *s, int64_t t, int64_t n, int32_t *ids, int32_t *labels);
+
 #endif
