@@ -45,6 +45,20 @@ static recur_layer *activation(recur_context *ctx, int64_t features, int functio
     return layer;
 }
 
+static recur_layer *norm(recur_context *ctx, int64_t features, double epsilon, uint32_t flags)
+{
+    recur_layer *layer = NULL;
+    OK(recur_norm_create(ctx, features, epsilon, flags, &layer));
+    return layer;
+}
+
+static recur_layer *merge(recur_context *ctx, int64_t features, int way)
+{
+    recur_layer *layer = NULL;
+    OK(recur_merge_create(ctx, features, way, &layer));
+    return layer;
+}
+
 static recur_layer *pair(recur_context *ctx, int kind, const char *a, recur_layer *first, const char *b, recur_layer *second)
 {
     return chain(ctx, kind, 2, (const char *const[]){ a, b }, (recur_layer *[]){ first, second });
@@ -106,35 +120,53 @@ static void check_same_network(recur_layer *a, recur_layer *b)
     check_same("parameters", recur_layer_count(a), recur_layer_params(a), recur_layer_params(b));
 }
 
-static unsigned char *contents_of(const char *name, size_t *bytes)
+static unsigned char *saved(const recur_layer *layer, size_t *bytes)
 {
-    FILE *in = fopen(name, "rb");
-    assert_non_null(in);
-    unsigned char *data = bytes_of(1 << 16, 1);
-    *bytes = fread(data, 1, 1 << 16, in);
-    fclose(in);
+    recur_file *file = new_file(NULL);
+    OK(recur_model_put(layer, file, NULL, NULL));
+    *bytes = 0;
+    OK(recur_file_write_memory(file, NULL, bytes));
+    unsigned char *data = bytes_of((int64_t)*bytes, 1);
+    OK(recur_file_write_memory(file, data, bytes));
+    recur_file_release(file);
     return data;
 }
 
-/* Saves it, opens it, and again from memory; saving what was opened gives the same bytes. Takes the layer over. */
+/* Saves it and opens it; saving what was opened gives the same bytes. Takes the layer over. */
 static void comes_back(recur_context *ctx, recur_layer *layer)
 {
     randomize(layer, 1);
-    OK(recur_model_save(layer, path, NULL));
-    recur_layer *opened = NULL, *third = NULL;
-    OK(recur_model_open(ctx, path, &opened));
-    check_same_network(layer, opened);
+    recur_layer *opened = NULL;
     size_t bytes, bytes_again;
-    const unsigned char *data = contents_of(path, &bytes);
-    OK(recur_model_open_memory(ctx, data, bytes, &third));
-    check_same_network(layer, third);
-    OK(recur_model_save(third, path, NULL));
-    const unsigned char *data_again = contents_of(path, &bytes_again);
+    const unsigned char *data = saved(layer, &bytes);
+    OK(recur_model_open_memory(ctx, data, bytes, &opened));
+    check_same_network(layer, opened);
+    const unsigned char *data_again = saved(opened, &bytes_again);
     assert_int_equal(bytes, bytes_again);
     assert_memory_equal(data, data_again, bytes);
     recur_layer_release(layer);
     recur_layer_release(opened);
-    recur_layer_release(third);
+}
+
+static void by_path(void **state)
+{
+    (void)state;
+    recur_layer *net = tagger(NULL), *opened = NULL;
+    randomize(net, 1);
+    OK(recur_model_save(net, path, NULL));
+    OK(recur_model_save(net, path, NULL)); /* over the old one */
+    OK(recur_model_open(NULL, path, &opened));
+    check_same_network(net, opened);
+    size_t bytes;
+    const unsigned char *data = saved(net, &bytes);
+    unsigned char *written = bytes_of((int64_t)bytes + 1, 1);
+    FILE *in = fopen(path, "rb");
+    assert_non_null(in);
+    assert_int_equal(fread(written, 1, bytes + 1, in), bytes);
+    fclose(in);
+    assert_memory_equal(written, data, bytes);
+    recur_layer_release(net);
+    recur_layer_release(opened);
 }
 
 static void recurrent_layers_come_back(void **state)
@@ -164,7 +196,12 @@ static void other_layers_come_back(void **state)
     for (int direction = 0; direction < 3; direction++) comes_back(ctx, last(ctx, 4, direction));
     comes_back(ctx, dropout(ctx, 3, 0.1));
     comes_back(ctx, dropout(ctx, 3, 0));
-    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_RELU; f++) comes_back(ctx, activation(ctx, 3, f));
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_IDENTITY; f++) comes_back(ctx, activation(ctx, 3, f));
+    comes_back(ctx, norm(ctx, 3, 0, 0));
+    comes_back(ctx, norm(ctx, 3, 1e-3, RECUR_LAYER_NO_BIAS));
+    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++) comes_back(ctx, merge(ctx, 4, way));
+    comes_back(ctx, pair(ctx, RECUR_COMPOSE_RESIDUAL, "rnn", recurrent(ctx, RECUR_CELL_GRU, 3, 3, 1, BOTH, 0), "merge",
+                         merge(ctx, 6, RECUR_MERGE_SUM)));
     comes_back(ctx, tagger(ctx));
     comes_back(ctx, pair(ctx, GROUP, "encoder", classifier(ctx, RECUR_CELL_GRU), "decoder", tagger(ctx)));
     comes_back(ctx, pair(ctx, GROUP, "\303\244 \"b\"", linear(ctx, 1, 1, 0), "c", linear(ctx, 1, 1, 0)));
@@ -194,6 +231,7 @@ static void every_member_is_written(void **state)
     double *const reals[] = { &full.dropout,      &full.recurrent_dropout, &full.zoneout_hidden,
                               &full.zoneout_cell, &full.cell_clip,         &full.preactivation_clip };
     for (int i = 0; i < COUNT(reals); i++) *reals[i] = 0.1 + i / 3.0;
+    full.epsilon = 1e-5;
     full.modules = 16;
     for (int i = 0; i < RECUR_MOST_MODULES; i++) full.periods[i] = 1 << i;
     for (int f = 0; f <= RECUR_ACTIVATION_IDENTITY; f++) {
@@ -227,13 +265,6 @@ static void every_member_is_written(void **state)
 }
 
 /* ---- in a file with others ------------------------------------------------------------------------ */
-
-static recur_file *new_file(recur_context *ctx)
-{
-    recur_file *file = NULL;
-    OK(recur_file_open_memory(ctx, NULL, 0, &file));
-    return file;
-}
 
 static recur_file *reopened(recur_context *ctx, recur_file *file)
 {
@@ -383,7 +414,7 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(recurrent_layers_come_back), TEST(other_layers_come_back), TEST(every_member_is_written), TEST(under_prefixes),
+        TEST(by_path),                    TEST(recurrent_layers_come_back), TEST(other_layers_come_back), TEST(every_member_is_written), TEST(under_prefixes),
         TEST(parts_and_weights),          TEST(refused_arguments),      TEST(earlier_versions_open),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

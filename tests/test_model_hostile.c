@@ -85,6 +85,7 @@ static void hostile_layers(void **state)
     refuses(UNSUPPORTED, LINEAR(",\"hidden_size\":4"), "hidden_size 4 0 linear");
     refuses(UNSUPPORTED, LINEAR(",\"dropout\":0.5"), "dropout 0.5 linear");
     refuses(UNSUPPORTED, LINEAR(",\"direction\":\"reverse\""), "direction reverse forward");
+    refuses(UNSUPPORTED, LINEAR(",\"epsilon\":1e-5"), "epsilon linear");
     refuses(UNSUPPORTED, LINEAR(",\"zoneout_hidden\":1e-300"), "zoneout_hidden linear");
     refuses(UNSUPPORTED, LINEAR(",\"periods\":[1,2]"), "periods [1,2] linear");
     refuses(RECUR_E_ARGUMENT, LINEAR(",\"cell_names\":true"), "flags");
@@ -129,6 +130,7 @@ static void huge_sizes(void **state)
         V("{\"type\":\"linear\",\"input_size\":" HUGE_SIZE ",\"output_size\":" HUGE_SIZE "}"),
         V("{\"type\":\"linear\",\"input_size\":9223372036854775807,\"output_size\":9223372036854775807}"),
         V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":3}"),
+        V("{\"type\":\"norm\",\"input_size\":" HUGE_SIZE "}"),
         V("{\"type\":\"embedding\",\"input_size\":" HUGE_SIZE ",\"output_size\":1}"),
         V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":100000000}"),
         V("{\"type\":\"lstm\",\"input_size\":100000000,\"hidden_size\":1}"),

@@ -44,17 +44,10 @@ static int close_all(void **state)
     return support_teardown(state);
 }
 
-static recur_file *new_file(void)
-{
-    recur_file *file = NULL;
-    OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    return file;
-}
-
 /* A file with the network and the sample. */
 static recur_file *with_sample(const recur_layer *layer)
 {
-    recur_file *file = new_file();
+    recur_file *file = new_file(NULL);
     OK(recur_model_put(layer, file, "m.", &sample));
     return file;
 }
@@ -158,7 +151,7 @@ static void tolerances(void **state)
             run_forward(rows, &r);
             r.y[5] += (float)((wrong ? 1.3 : 0.7) * allowed * fmax(1, fabs((double)r.y[5])));
             sample.y = r.y;
-            recur_file *file = new_file();
+            recur_file *file = new_file(NULL);
             if (wrong)
                 FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "sample 7 tolerance");
             else
@@ -208,7 +201,7 @@ static void a_changed_model_is_refused(void **state)
 static void nan_is_refused(void **state)
 {
     (void)state;
-    recur_file *file = new_file();
+    recur_file *file = new_file(NULL);
     x[4] = NAN;
     FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "nan");
     x[4] = 0;
@@ -221,7 +214,7 @@ static void nan_is_refused(void **state)
 static void refused_samples(void **state)
 {
     (void)state;
-    recur_file *file = new_file();
+    recur_file *file = new_file(NULL);
     recur_layer *group = NULL, *embedding = NULL;
     OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rows, &group));
     OK(recur_embedding_create(NULL, 3, 2, 0, &embedding));

@@ -54,7 +54,7 @@ static recur_status make_activation(recur_context *ctx, const recur_layer_info *
     return recur_activation_create(ctx, info->input_size, info->variant, out);
 }
 
-static int64_t two_vectors(const recur_layer_info *info) { return recur__times(2, info->input_size); }
+static int64_t norm_floats(const recur_layer_info *info) { return info->input_size; } /* without a bias */
 
 static recur_status make_norm(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
 {
@@ -78,7 +78,7 @@ static const recur__model_type types[] = {
     { "hard_sigmoid", RECUR_ACTIVATION_HARD_SIGMOID, make_activation, no_floats },
     { "softsign", RECUR_ACTIVATION_SOFTSIGN, make_activation, no_floats },
     { "identity", RECUR_ACTIVATION_IDENTITY, make_activation, no_floats },
-    { "norm", 0, make_norm, two_vectors },
+    { "norm", 0, make_norm, norm_floats },
     { "merge_sum", RECUR_MERGE_SUM, make_merge, no_floats },
     { "merge_mean", RECUR_MERGE_MEAN, make_merge, no_floats },
     { "merge_multiply", RECUR_MERGE_MULTIPLY, make_merge, no_floats },

@@ -4,9 +4,24 @@ import os
 
 from . import c
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Composite, Group, Sequential
+from .compose import Composite, Group, Residual, Sequential
 from .files import File
-from .layers import DIRECTIONS, Dropout, Embedding, Last, Linear, ReLU, Sigmoid, Tanh
+from .layers import (
+    DIRECTIONS,
+    WAYS,
+    Dropout,
+    Embedding,
+    HardSigmoid,
+    Identity,
+    Last,
+    LayerNorm,
+    Linear,
+    Merge,
+    ReLU,
+    Sigmoid,
+    Softsign,
+    Tanh,
+)
 from .module import Module
 from .recurrent import GRU, LSTM, RNN, Recurrent
 from .state import State
@@ -84,13 +99,22 @@ def of_dropout(info):
 
 
 def of_activation(info):
-    kinds = {kind.function: kind for kind in (ReLU, Tanh, Sigmoid)}
-    return lazy(kinds[info.variant], info) if info.variant in kinds else (Module, {})
+    kinds = {kind.function: kind for kind in (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity)}
+    return lazy(kinds[info.variant], info)
+
+
+def of_norm(info):
+    bias = not info.flags & c.RECUR_LAYER_NO_BIAS
+    return LayerNorm, {"normalized_shape": (info.input_size,), "eps": info.epsilon, "elementwise_affine": True, "bias_used": bias}
+
+
+def of_merge(info):
+    return lazy(Merge, info, way=next(name for name, number in WAYS.items() if number == info.variant))
 
 
 def of_composed(info):
-    kinds = {c.RECUR_COMPOSE_SEQUENTIAL: Sequential, c.RECUR_COMPOSE_GROUP: Group}
-    return kinds.get(info.variant, Sequential), {}
+    kinds = {c.RECUR_COMPOSE_SEQUENTIAL: Sequential, c.RECUR_COMPOSE_GROUP: Group, c.RECUR_COMPOSE_RESIDUAL: Residual}
+    return kinds[info.variant], {}
 
 
 NAMED = {  # (layer, cell, what the constructor was told)
@@ -119,14 +143,16 @@ KINDS = {
     c.RECUR_KIND_LAST: of_last,
     c.RECUR_KIND_DROPOUT: of_dropout,
     c.RECUR_KIND_ACTIVATION: of_activation,
+    c.RECUR_KIND_NORM: of_norm,
+    c.RECUR_KIND_MERGE: of_merge,
     c.RECUR_KIND_COMPOSE: of_composed,
 }
 
 
 def wrapped(layer, batch_first) -> Module:
-    """A module around a layer of the library: of the class that makes such layers, or a plain Module if there is none."""
+    """A module around a layer of the library, of the class that makes such layers."""
     info = c.recur_layer_describe(layer, -1)
-    kind, told = KINDS.get(info.kind, lambda _: (Module, {}))(info)
+    kind, told = KINDS[info.kind](info)
     module = object.__new__(kind)
     module.__dict__.update(told)
     module._own(layer, None, init=False)

@@ -14,6 +14,8 @@ def nets():
     yield recur.GRU(3, 4, reset_after=False, direction="reverse"), (5, 2, 3)
     yield recur.GRU(3, 4, 2, bidirectional=True, bias=False), (5, 2, 3)
     yield recur.Sequential({"rnn": recur.LSTM(3, 4, 2), "last": recur.Last(), "drop": recur.Dropout(0.3), "fc": recur.Linear(4, 2)}), (5, 2, 3)
+    yield recur.Sequential(recur.GRU(3, 2, bidirectional=True), recur.Merge("mean"), recur.LayerNorm(2, eps=1e-3, bias=False)), (5, 2, 3)
+    yield recur.Residual(recur.Linear(3, 3), recur.HardSigmoid(), recur.Softsign(), recur.Identity()), (5, 2, 3)
     yield recur.Sequential(recur.Linear(3, 4), recur.ReLU(), recur.Sequential(recur.Tanh(features=4), recur.Sigmoid(features=4))), (5, 2, 3)
 
 
