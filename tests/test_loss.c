@@ -180,14 +180,14 @@ static void check_batch(const recur_loss *loss, const spec *s, const batch *b, d
 static void test_textbook(void **state)
 {
     (void)state;
-    static const int64_t ROWS[] = { 0, 1, 2, 9, 33 };
+    static const int64_t HEIGHT[] = { 0, 1, 2, 9, 33 };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int64_t i = 0; i < COUNT(SPECS); i++) {
             recur_loss *mean = loss_of(ctx, SPECS[i].options, 0), *sum = loss_of(ctx, SPECS[i].options, RECUR_LOSS_SUM);
-            for (int64_t j = 0; j < COUNT(ROWS); j++) {
-                trying("%s, %lld rows", SPECS[i].name, (long long)ROWS[j]);
+            for (int64_t j = 0; j < COUNT(HEIGHT); j++) {
+                trying("%s, %lld rows", SPECS[i].name, (long long)HEIGHT[j]);
                 dice((uint64_t)(100 * i + j));
-                const batch b = batch_of(&SPECS[i].options, ROWS[j], CLASSES);
+                const batch b = batch_of(&SPECS[i].options, HEIGHT[j], CLASSES);
                 check_batch(sum, &SPECS[i], &b, 1);
                 check_batch(mean, &SPECS[i], &b, divisor(&SPECS[i].options, &b));
             }

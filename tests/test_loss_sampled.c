@@ -52,7 +52,7 @@ static batch batch_of(const spec *s, int64_t R)
     return b;
 }
 
-static naive_sampled textbook_of(const recur_loss_options *o, bool biased)
+static naive_sampled drawn_textbook(const recur_loss_options *o, bool biased)
 {
     return (naive_sampled){ .V = o->classes,
                             .F = F,
@@ -70,7 +70,7 @@ static int64_t draw(const naive_sampled *s, uint64_t seed, uint64_t at)
 
 static double textbook(const recur_loss_options *o, const batch *b, const double *h, const double *params)
 {
-    const naive_sampled s = textbook_of(o, b->count > V * F);
+    const naive_sampled s = drawn_textbook(o, b->count > V * F);
     int64_t drawn[MOST];
     double value = 0, rows = 0;
     for (int64_t r = 0; r < b->R; r++) {
@@ -230,7 +230,7 @@ static void test_untouched(void **state)
     enum { MANY = 5000, R = 3 };
     for (int kind = RECUR_LOSS_SAMPLED_SOFTMAX; kind <= RECUR_LOSS_NEGATIVE_SAMPLING; kind++) {
         const recur_loss_options o = { .size = sizeof o, .kind = kind, .classes = MANY, .samples = 7 };
-        const naive_sampled s = textbook_of(&o, true);
+        const naive_sampled s = drawn_textbook(&o, true);
         recur_loss *loss = loss_of(NULL, o, 0);
         const int32_t labels[R] = { 4999, 17, 4999 };
         bool asked[MANY] = { [4999] = true, [17] = true };

@@ -233,19 +233,19 @@ static void test_extremes(void **state)
 static void test_rows(void **state)
 {
     (void)state;
-    enum { ROWS = 60, CLASSES = 23 };
+    enum { HEIGHT = 60, CLASSES = 23 };
     dice(9);
-    const float *y = randoms(ROWS * CLASSES, 2);
+    const float *y = randoms(HEIGHT * CLASSES, 2);
     const recur_sample_options o = { .size = sizeof o, .top_k = 9, .top_p = 0.9, .temperature = 0.8 };
-    int32_t ids[ROWS], again[ROWS];
-    OK(recur_sample(&o, ROWS, CLASSES, y, 5, UINT64_MAX - 3, ids)); /* the counter may wrap */
-    OK(recur_sample(&o, ROWS, CLASSES, y, 5, UINT64_MAX - 3, again));
+    int32_t ids[HEIGHT], again[HEIGHT];
+    OK(recur_sample(&o, HEIGHT, CLASSES, y, 5, UINT64_MAX - 3, ids)); /* the counter may wrap */
+    OK(recur_sample(&o, HEIGHT, CLASSES, y, 5, UINT64_MAX - 3, again));
     assert_memory_equal(ids, again, sizeof ids);
-    for (uint64_t r = 0; r < ROWS; r++) {
+    for (uint64_t r = 0; r < HEIGHT; r++) {
         OK(recur_sample(&o, 1, CLASSES, y + r * CLASSES, 5, UINT64_MAX - 3 + r, again));
         assert_int_equal(again[0], ids[r]);
     }
-    OK(recur_sample(&o, ROWS, CLASSES, y, 6, UINT64_MAX - 3, again));
+    OK(recur_sample(&o, HEIGHT, CLASSES, y, 6, UINT64_MAX - 3, again));
     assert_memory_not_equal(ids, again, sizeof ids);
     again[0] = 77;
     OK(recur_sample(&o, 0, CLASSES, y, 5, 0, again));
