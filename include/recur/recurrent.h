@@ -44,8 +44,8 @@ typedef struct recur_recurrent_options {
     int32_t direction;       /**< RECUR_DIRECTION_*                                                */
     uint32_t flags;          /**< RECUR_LAYER_*                                                    */
     double dropout;          /**< [0,1): on the outputs of all layers but the last, in training    */
-    double recurrent_dropout; /**< [0,1): on the h that goes into U h, one mask for all steps of a sequence, in training; Gal 2016 */
-    double zoneout_hidden;   /**< [0,1]: probability that a unit of h keeps its value in a step; its mean in evaluation; Krueger 2017 */
+    double recurrent_dropout; /**< [0,1): on the h that goes into U h, in training, one mask for all steps of a sequence in a pass; Gal 2016 */
+    double zoneout_hidden;   /**< [0,1]: probability that a unit of h keeps its value in a step, in training; else that share of it; Krueger 2017 */
     double zoneout_cell;     /**< the same for c, in LSTM kinds                                    */
     double cell_clip;        /**< c' is held within ±cell_clip (cuDNN, TFLite), in LSTM kinds; 0 = no bound */
     double preactivation_clip; /**< what goes into gates and candidate is held within ± this (ONNX clip); 0 = no bound */
@@ -57,14 +57,23 @@ typedef struct recur_recurrent_options {
 } recur_recurrent_options;
 
 /** Cells over time: a stack of L layers in one or two directions. Parameters, named as PyTorch's, per layer k and
- * direction ("_reverse"): weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][H], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H],
- * where in = I for k = 0, else D*H, and G blocks of H rows belong to the gates in the order above. All are zero
- * until recur_layer_init or recur_layer_load.
+ * direction ("_reverse"), in this order:
  *
- * Shapes:  x [N][I] or ids [N] below I, y [N][D*H], states h (and c for LSTM) [L*D][B][H].
+ *     weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][P], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H]
+ *     weight_hr_l{k} [P][H]                       with a projection
+ *     weight_peephole_l{k} [3*H]                  LSTM_PEEPHOLE: i, f, o
+ *     weight_norm_l{k} [E*H], bias_norm_l{k} [E*H] the normalised kinds: γ and β of RNN 1, LSTM i, f, g, o, c, GRU r, z, n, m
+ *     start_h_l{k} [P], start_c_l{k} [H]          with RECUR_LAYER_LEARN_START; c of LSTM kinds
+ *
+ * where in = I for k = 0, else D*P, P = H without a projection, and G blocks of H rows belong to the gates in the order above. All are
+ * zero until recur_layer_init or recur_layer_load. Of a clockwork's weight_hh what a module does not see is never read and has no gradient;
+ * its state c holds a clock for each unit, the steps since its last update, 0 when the next is due.
+ *
+ * Shapes:  x [N][I] or ids [N] below I, y [N][D*P], states h [L*D][B][P] and, for LSTM kinds and clockwork, c [L*D][B][H].
  * Memory:  one allocation.
- * Errors:  ARGUMENT: NULL, unknown cell, direction or flags, sizes < 1, dropout outside [0,1).
- *          UNSUPPORTED: cell names with more than one layer or not forward; a projection. MEMORY.
+ * Errors:  ARGUMENT: NULL, unknown cell, direction, flags or activation, sizes < 1, numbers outside what stands beside them, a clockwork whose
+ *          modules do not divide H or whose periods fall. UNSUPPORTED: cell names with more than one layer or not forward; an option
+ *          that means nothing to the kind. MEMORY.
  * Threads: free.
  * Since:   0.1
  */
