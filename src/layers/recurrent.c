@@ -60,20 +60,24 @@ bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name
     return true;
 }
 
+/* Of one layer and direction. */
+static int64_t floats_of(const recur_layer *layer, int64_t l)
+{
+    parameter p[MOST_TENSORS];
+    int64_t floats = 0;
+    const int n = parameters_of(layer, l, p);
+    for (int i = 0; i < n; i++) floats += size_of(&p[i]);
+    return floats;
+}
+
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d)
 {
     const int64_t D = directions(layer);
     parameter p[MOST_TENSORS];
-    int64_t block = 0;
-    int n = parameters_of(layer, 0, p);
-    for (int i = 0; i < n; i++) block += size_of(&p[i]);
-    float *at = params + (l == 0 ? d : D) * block;
-    if (l > 0) {
-        n = parameters_of(layer, l, p);
-        block = 0;
-        for (int i = 0; i < n; i++) block += size_of(&p[i]);
-        at += ((l - 1) * D + d) * block;
-    }
+    float *at = params;
+    if (l > 0) at += D * floats_of(layer, 0) + ((l - 1) * D + d) * floats_of(layer, l);
+    else if (d > 0) at += floats_of(layer, 0);
+    const int n = parameters_of(layer, l, p);
     float *place[MOST_TENSORS];
     for (int i = 0; i < n; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
     return (recur__weights){ .in = p[0].columns, .W = place[0], .U = place[1], .b_ih = place[2], .b_hh = place[3], .project = place[4],
