@@ -225,17 +225,17 @@ typedef struct recur_layer_info {
     uint32_t abilities;  /**< RECUR_ABLE_*                                                        */
     const char *name;    /**< of this part in its whole; "" otherwise                             */
     const char *type;    /**< "lstm", "linear", "sequential" …: for messages and files            */
-    int64_t projection_size; /**< recurrent: as in recur_recurrent_options, like all that follows      */
-    double recurrent_dropout;
-    double zoneout_hidden;
-    double zoneout_cell;
-    double cell_clip;
-    double preactivation_clip;
-    int32_t gate_activation;
-    int32_t activation;
-    int32_t output_activation;
-    int32_t modules;
-    int32_t periods[RECUR_MOST_MODULES];
+    int64_t projection_size;   /**< recurrent, as all that follows up to periods: see recur_recurrent_options */
+    double recurrent_dropout;  /**< as there                                                      */
+    double zoneout_hidden;     /**< as there                                                      */
+    double zoneout_cell;       /**< as there                                                      */
+    double cell_clip;          /**< as there                                                      */
+    double preactivation_clip; /**< as there                                                      */
+    int32_t gate_activation;   /**< as there                                                      */
+    int32_t activation;        /**< as there                                                      */
+    int32_t output_activation; /**< as there                                                      */
+    int32_t modules;           /**< as there                                                      */
+    int32_t periods[RECUR_MOST_MODULES]; /**< as there                                            */
     double epsilon;      /**< norm: what is added to the variance; else 0                         */
 } recur_layer_info;
 
@@ -302,9 +302,10 @@ RECUR_API int64_t recur_layer_tensors(const recur_layer *layer);
  */
 RECUR_TRY recur_status recur_layer_tensor(const recur_layer *layer, int64_t index, recur_tensor *out);
 
-/** Initialisation schemes. A matrix of several gates is filled gate by gate. */
+/** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are filled gate by gate. */
 enum {
-    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1), norm 1 and 0; value unused */
+    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1), norm 1 and 0; value unused.
+                                    Recurrent, beyond PyTorch: weight_norm 1; bias_norm, start_h and start_c 0      */
     RECUR_INIT_CONSTANT = 1,   /**< value                                                                  */
     RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                                       */
     RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */

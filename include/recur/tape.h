@@ -109,6 +109,7 @@ typedef struct recur_trace {
     const recur_layer *recurrent; /**< the part                                                   */
 } recur_trace;
 
+/** Is called by passes of a tape that has it: see recur_tape_trace. */
 typedef void recur_trace_function(const recur_trace *trace, void *user);
 
 /** Lets a function see every recurrent part of recorded passes: once for each layer and direction after forward, and again after backward.
