@@ -58,9 +58,15 @@ static const struct {
     int32_t cell, start;
     double value, forget_bias;
 } kinds[NETS] = {
-    { "rnn", RECUR_CELL_RNN_TANH, USUAL, 0, 0 },          { "rnn_wild", RECUR_CELL_RNN_TANH, RADIUS, 2, 0 },
-    { "lstm_bias_0", RECUR_CELL_LSTM, USUAL, 0, 0 },      { "lstm_bias_1", RECUR_CELL_LSTM, USUAL, 0, 1 },
-    { "lstm_bias_4", RECUR_CELL_LSTM, USUAL, 0, 4 },      { "gru", RECUR_CELL_GRU, USUAL, 0, 0 },
+    /* clang-format off */
+    { "rnn", RECUR_CELL_RNN_TANH, USUAL, 0, 0 },
+    { "rnn_wild", RECUR_CELL_RNN_TANH, RADIUS, 2, 0 },
+    { "irnn", RECUR_CELL_RNN_RELU, IDENTITY, 1, 0 },
+    { "lstm_bias_0", RECUR_CELL_LSTM, USUAL, 0, 0 },
+    { "lstm_bias_1", RECUR_CELL_LSTM, USUAL, 0, 1 },
+    { "lstm_bias_4", RECUR_CELL_LSTM, USUAL, 0, 4 },
+    { "gru", RECUR_CELL_GRU, USUAL, 0, 0 },
+    /* clang-format on */
 };
 
 static recur_layer *make_net(int k)

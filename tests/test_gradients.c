@@ -122,7 +122,7 @@ static recur_layer *prepared(recur_layer *layer, int cell)
     return layer;
 }
 
-/* Functions with kinks, clips, and norms, whose fifth derivatives are large, are the business of test_kinds. */
+/* Functions with kinks, clips, and norms, whose fifth derivatives are large, are the business of test_kinds and test_training. */
 static bool smooth(const kind_row *kind)
 {
     const recur_recurrent_options *o = &kind->with;
@@ -130,15 +130,19 @@ static bool smooth(const kind_row *kind)
            !o->activation;
 }
 
+typedef enum { WITH_STATE, FROM_START, WITH_IDS, WITHOUT_BIAS, IN_TRAINING, WAYS } route;
+
 static void check_recurrence(recur_context *ctx, const kind_row *kind, const recur_packed *packed, int direction,
-                             int how)
+                             route how)
 {
-    const bool biased = how < 3, two = how < 3; /* a state, none, ids; without bias */
-    const recur_recurrent_options o = options_of(kind, 3, 4, two ? 2 : 1, direction, biased ? 0 : RECUR_LAYER_NO_BIAS);
-    trying("%s direction %d how %d", kind->name, direction, how);
+    const bool bare = how == WITHOUT_BIAS;
+    recur_recurrent_options o = options_of(kind, 3, 4, bare ? 1 : 2, direction, bare ? RECUR_LAYER_NO_BIAS : 0);
+    if (how == IN_TRAINING) o.dropout = o.recurrent_dropout = o.zoneout_hidden = 0.3;
+    trying("%s direction %d way %d", kind->name, direction, (int)how);
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &o, &layer));
-    check_layer(ctx, prepared(layer, kind->cell), &o, packed, how == 2, how != 1, RECUR_TAPE_SENSITIVE);
+    check_layer(ctx, prepared(layer, kind->cell), &o, packed, how == WITH_IDS, how != FROM_START,
+                how == IN_TRAINING ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE);
 }
 
 static void recurrences(void **unused)
@@ -149,10 +153,10 @@ static void recurrences(void **unused)
     dice(5);
     for (int k = 0; k < COUNT(KINDS); k++)
         for (int direction = 0; direction < 3; direction++)
-            for (int how = 0; how < 4; how++) {
+            for (int how = 0; how < WAYS; how++) {
                 const bool needs_bias = KINDS[k].cell == RECUR_CELL_RNN_RELU;
-                if (smooth(&KINDS[k]) && (how < 3 || !needs_bias))
-                    check_recurrence(ctx, &KINDS[k], packed, direction, how);
+                if (smooth(&KINDS[k]) && !(how == WITHOUT_BIAS && needs_bias))
+                    check_recurrence(ctx, &KINDS[k], packed, direction, (route)how);
             }
     recur_packed_release(packed);
     close_context(ctx);

@@ -40,7 +40,8 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
     pass p = { 0 };
     const recur_context_options co = { .size = sizeof co, .threads = threads, .allocator = allocator };
     const recur_recurrent_options ro = { .size = sizeof ro, .cell = cell, .input_size = I, .hidden_size = H, .num_layers = L,
-                                         .direction = RECUR_DIRECTION_BIDIRECTIONAL, .dropout = 0.25 };
+                                         .direction = RECUR_DIRECTION_BIDIRECTIONAL, .dropout = 0.25, .recurrent_dropout = 0.25,
+                                         .zoneout_hidden = 0.125, .modules = cell == RECUR_CELL_CLOCKWORK ? 5 : 0 };
     int64_t lengths[B];
     for (int64_t b = 0; b < B; b++) lengths[b] = (int64_t)(recur_random(7, (uint64_t)b) % (T + 1));
     lengths[B / 2] = T;
@@ -58,6 +59,8 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
     p.dx = numbers(p.rows * I, 4);
     p.grads = numbers(p.count, 5);
     p.h = numbers(recur_state_count(p.state), 6);
+    if (cell == RECUR_CELL_CLOCKWORK) /* clocks stand at 0 */
+        for (int64_t i = recur_state_count(p.state) / 2; i < recur_state_count(p.state); i++) p.h[i] = 0;
     return p;
 }
 
@@ -102,7 +105,7 @@ static void end(pass *p)
 static void any_number_of_threads(void **unused)
 {
     (void)unused;
-    for (int32_t cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_GRU_RESET_BEFORE; cell++) {
+    for (int32_t cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_CLOCKWORK; cell++) {
         pass one = make(cell, 1, NULL);
         run(&one);
         for (int threads = 2; threads <= 5; threads++) {

@@ -144,7 +144,7 @@ static textbook ask(const subject *q)
     textbook t = { .net = textbook_of(&q->options) };
     const int64_t S = q->shape.floats, half = q->shape.h, LD = L * q->D;
     const double *s0 = widen(S, q->s0), *dsn = widen(S, q->dsn);
-    double *sn = doubles(S), *ds0 = doubles(S);
+    double *sn = doubles(S);
     t.gates = doubles(LD * N * 4 * H);
     t.c = doubles(LD * N * H);
     t.h = doubles(LD * N * q->shape.width);
@@ -161,10 +161,6 @@ static textbook ask(const subject *q)
                      .y = doubles(N * q->O),
                      .hn = sn,
                      .cn = sn + half,
-                     .dx = doubles(N * I),
-                     .dh0 = ds0,
-                     .dc0 = ds0 + half,
-                     .dparams = doubles(q->P),
                      .all_gates = t.gates,
                      .all_c = t.c,
                      .all_h = t.h,
@@ -242,12 +238,12 @@ static void as_in_the_textbook(void **unused)
             }
 }
 
-/* After backward the gates of a plain kind hold the gradients that sum to those of the biases. */
+/* After backward the gates hold the gradients that sum to those of the biases. */
 static void gates_become_gradients(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
-        for (int k = 0; k < 5; k++) {
+        for (int k = 0; k < PLAIN; k++) {
             dice((uint64_t)k);
             trying("%s %s", recur_context_isa(ctx), KINDS[k].name);
             subject q = make(ctx, &KINDS[k], RECUR_DIRECTION_FORWARD);

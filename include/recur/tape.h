@@ -100,7 +100,8 @@ typedef struct recur_trace {
     int64_t gates;              /**< blocks of H numbers in a row of `gates`: docs/math.md        */
     int64_t h_stride;           /**< floats from one row of h to the next                         */
     const char *part;           /**< its name in the layer that was run: "rnn"; "" if it is that layer itself */
-    const float *gate;          /**< [N][gates][H] FORWARD: gates after their activations; BACKWARD: gradients before them */
+    const float *gate;          /**< [N][gates][H] FORWARD: gates after their activations, of normalised kinds before their norms;
+                                     BACKWARD: the gradients of what went into activations and norms */
     const float *c;             /**< [N][H] cell states; NULL for kinds without                   */
     const float *h;             /**< [N][H, or P] hidden states, h_stride floats apart             */
     const float *dh;            /**< BACKWARD: [N][H, or P] gradient of the loss by h of every step; else NULL */

@@ -83,6 +83,7 @@ static void forward_units(int64_t vectors, const recur__step *a, const float *W,
         b.x = a->in ? a->x + r * a->ldx : NULL, b.s = a->s ? a->s + r * a->lds + k : NULL;
         b.h += r * a->ldh, b.c += r * a->H, b.y += r * a->ldy, b.c_after += r * a->H;
         b.slots = a->slots ? a->slots + r * a->H : NULL;
+        b.zone[0] = a->zone[0] ? a->zone[0] + r * a->H : NULL;
         switch (vectors) {
         case 1: forward_group(1, p, &b, finish, W, U ? U + k * VW : NULL, j); break;
 #if RECUR__SET != RECUR__IS_ref
@@ -114,7 +115,7 @@ static void backward_step(const recur__step_backward *a)
     int64_t from = H, to = 0;
     for (int64_t k = 0; k < H && a->dA; k += size)
         for (int64_t r = 0; r < a->rows && to < k + size; r++)
-            if (a->c_after[r * H + k] == 0) from = least(from, k), to = k + size;
+            if (due(a->c_after + r * H + k, size)) from = least(from, k), to = k + size;
     recur__step_backward b = *a;
     b.first = least(from, to), b.units = to - b.first;
     drive_backward(SLOTS, (recur__phase)PHASE, &b, finish_back);

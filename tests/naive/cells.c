@@ -21,6 +21,7 @@
  * What goes into a function is clipped first. Zoneout mixes the new state with the old one. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "naive/naive.h"
 
@@ -242,6 +243,20 @@ static void gru_step(const naive_cell *cell, const double *x, const double *h, d
     }
 }
 
+/* What goes into the norms is what is kept in gates of kinds that have them. */
+static double *sums_of(const naive_cell *cell, const double *x, const double *h)
+{
+    const int64_t H = cell->H, G = naive_gates(cell->net->kind);
+    double *sums = calloc((size_t)(4 * H), sizeof *sums);
+    if (!sums) abort();
+    for (int64_t r = 0; r < G * H; r++) {
+        const int apart = is_gru(cell->net->kind) && r >= 2 * H; /* n has W x and U h apart */
+        sums[r] = from_x(cell, r, x) + (apart ? 0 : from_h(cell, r, h));
+        if (apart) sums[r + H] = from_h(cell, r, h);
+    }
+    return sums;
+}
+
 void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
                 double *gates)
 {
@@ -253,4 +268,8 @@ void naive_step(const naive_cell *cell, const double *x, const double *h, const 
         clockwork_step(cell, x, h, c, h1, c1, gates);
     else
         rnn_step(cell, x, h, h1, gates);
+    if (!naive_norms(cell->net->kind)) return;
+    double *sums = sums_of(cell, x, h);
+    memcpy(gates, sums, (size_t)(4 * cell->H) * sizeof *gates);
+    free(sums);
 }

@@ -65,10 +65,10 @@ void naive_differences(const naive_recurrent *net, naive_pass *pass)
     naive_forward(net, pass);
     naive_pass p = *pass;
     p.all_gates = p.all_c = p.all_h = NULL;
-    differentiate(net, &p, &n, &p.params, n.P, pass->dparams, 1);
-    differentiate(net, &p, &n, &p.x, n.X, pass->dx, 0);
-    if (pass->h0) differentiate(net, &p, &n, &p.h0, n.H, pass->dh0, 0);
-    if (pass->h0 && net->kind != NAIVE_CLOCKWORK) differentiate(net, &p, &n, &p.c0, n.C, pass->dc0, 0);
+    if (pass->dparams) differentiate(net, &p, &n, &p.params, n.P, pass->dparams, 1);
+    if (pass->dx) differentiate(net, &p, &n, &p.x, n.X, pass->dx, 0);
+    if (pass->dh0 && pass->h0) differentiate(net, &p, &n, &p.h0, n.H, pass->dh0, 0);
+    if (pass->dc0 && pass->h0 && net->kind != NAIVE_CLOCKWORK) differentiate(net, &p, &n, &p.c0, n.C, pass->dc0, 0);
     if (pass->all_dh) differentiate(net, &p, &n, &p.nudge, n.nudges, pass->all_dh, 0);
     naive_forward(net, pass); /* outputs of the point itself */
 }

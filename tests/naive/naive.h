@@ -67,7 +67,8 @@ int64_t naive_norms(int kind);                  /* E */
 int naive_has_c(int kind);                      /* LSTMs: cell states; clockwork: counters */
 int naive_is_plain(const naive_recurrent *net); /* one of the five with a backward, without options */
 
-/* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: those after their functions, then, of a GRU, m. */
+/* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: after their functions, or before their norms; of a GRU
+   then m. */
 void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
                 double *gates);
 
@@ -99,8 +100,9 @@ typedef struct naive_pass {
 
 int64_t naive_count(const naive_recurrent *net);
 void naive_forward(const naive_recurrent *net, naive_pass *pass);
-void naive_run(const naive_recurrent *net, naive_pass *pass);         /* forward and backward of a plain kind */
-void naive_differences(const naive_recurrent *net, naive_pass *pass); /* of any kind, backward by finite differences */
+void naive_run(const naive_recurrent *net, naive_pass *pass); /* forward and backward of a plain kind */
+void naive_differences(const naive_recurrent *net,
+                       naive_pass *pass); /* of any kind, backward by finite differences; d* NULL: not wanted */
 
 /* ---- rows to rows (rows.c) ---------------------------------------------------------------------- */
 
@@ -116,7 +118,7 @@ void naive_embedding_backward(int64_t R, int64_t width, const int32_t *ids, cons
 /* y = w (x - mean) / √(variance + epsilon) + b over the F features of each row; b and db NULL: none. Backward: dx overwritten, dw and
    db added to. */
 void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const double *b, const double *x, double *y);
-void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x, const double *dy, double *dx,
-                         double *dw, double *db);
+void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x, const double *dy,
+                         double *dx, double *dw, double *db);
 
 #endif

@@ -42,12 +42,12 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_CLOCKWORK, "clockwork, start", { .flags = RECUR_LAYER_LEARN_START, .zoneout_hidden = 0.2 } },
 };
 
-/* The modules of a clockwork with H units: as many as divide them, at most 7. */
+/* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more if that can be. */
 static int32_t modules_of(int64_t H)
 {
     int32_t modules = 7;
-    while (H % modules) modules--;
-    return modules;
+    while (H % modules || (modules > 1 && H / modules < 2)) modules--;
+    return modules > 1 || H > 7 ? modules : (int32_t)H;
 }
 
 recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags)
