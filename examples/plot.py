@@ -1,50 +1,59 @@
 #!/usr/bin/env python3
-"""Draws what the example programs write with --csv, --forecast, --signal and --flow.
+"""Draws what the example programs write with --csv, --forecast, --signal, --flow and --vectors.
 
     examples/plot.py curves.csv curves.png               losses, accuracies, norms of gradients, by epoch
     examples/plot.py a.csv b.csv c.csv compared.png      the same of several runs, named by their files
     examples/plot.py forecast.csv forecast.png           truth and forecast, day by day
     examples/plot.py signal.csv signal.png               truth, and what each network makes of it
     examples/plot.py flow.csv flow.png                   how far back gradients reach, before learning and after it
+    examples/plot.py vectors.txt words.png               vectors of words, in the plane where they differ most
 """
 import argparse
 import csv
+import io
 import pathlib
 import sys
 
 
 def read(path):
-    """The columns of a file by name, as numbers."""
+    """The columns of a file by name, as numbers; of vectors, a column of numbers for each word."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
+            if pathlib.Path(path).suffix != ".csv":
+                return {"word": [], **{word: [float(x) for x in numbers] for word, *numbers in map(str.split, list(file)[1:])}}
             rows = list(csv.DictReader(file))
             return {name: [float(row[name]) for row in rows] for name in rows[0]}
     except (OSError, IndexError, TypeError, ValueError) as error:
         sys.exit(f"plot.py: {path}: {error or 'no rows of numbers'}")
 
 
-PANELS = (("loss", "loss"), ("accuracy", "accuracy (%)"), ("norm", "largest norm of the gradient, before clipping"))
+SIZE = (7.2, 3.4)
+PANELS = (("loss", "loss"), ("accuracy", "accuracy (%)"), ("norm", "largest norm of the gradient"))
 
 
 def draw_curves(pyplot, runs):
-    """A panel each for losses, accuracies and norms, as far as there are any."""
+    """A panel each for losses, accuracies and norms, as far as there are any. Of several runs what was learned from is dashed."""
     panels = [(ending, label) for ending, label in PANELS
               if any(name.endswith(ending) for columns in runs.values() for name in columns)]
-    figure, all_axes = pyplot.subplots(1, len(panels), figsize=(1 + 4.5 * len(panels), 4), squeeze=False)
+    figure, all_axes = pyplot.subplots(1, len(panels), figsize=SIZE, squeeze=False)
     for axes, (ending, label) in zip(all_axes[0], panels):
+        dashed = False
         for number, (run, columns) in enumerate(runs.items()):
-            for place, column in enumerate(name for name in columns if name.endswith(ending)):
-                held_out = column.startswith(("test", "validation"))
-                text = column.replace("_", " ") if len(runs) == 1 else f"{run}: {column.replace('_', ' ')}"
-                axes.plot(columns["epoch"], columns[column], label=text, color=f"C{number if len(runs) > 1 else place}",
-                          linestyle="-" if held_out or len(runs) == 1 else "--")
+            curves = [name for name in columns if name.endswith(ending)]
+            for place, column in enumerate(curves):
+                learned = len(runs) > 1 and column.startswith("train")
+                text = run if len(runs) > 1 else column.removesuffix(f"_{ending}") if len(curves) > 2 else column.replace("_", " ")
+                axes.plot(columns["epoch"], columns[column], label=None if learned else text.replace("_", " "),
+                          color=f"C{number if len(runs) > 1 else place}", linewidth=1 if learned else 1.5,
+                          linestyle="--" if learned else "-")
+                dashed = dashed or learned
             if ending == "norm" and columns.get("clip", [0])[0] > 0:
                 axes.axhline(columns["clip"][0], color="black", linewidth=1, linestyle=":", label="clipped to this")
         several = sum(name.endswith(ending) for columns in runs.values() for name in columns) > 2 * len(runs)
         if ending == "norm" or (ending == "loss" and several):
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
+        axes.set_ylabel(label + ("; dashed: in training" if dashed else ""))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     return figure
@@ -52,7 +61,7 @@ def draw_curves(pyplot, runs):
 
 def draw_forecast(pyplot, runs):
     """Truth once, and the forecast of every run; where learning ended."""
-    figure, axes = pyplot.subplots(figsize=(10, 4))
+    figure, axes = pyplot.subplots(figsize=SIZE)
     first = next(iter(runs.values()))
     axes.plot(first["day"], first["truth"], label="truth", color="#777777")
     for name, columns in runs.items():
@@ -68,7 +77,7 @@ def draw_signal(pyplot, runs):
     """Network below network, each on the truth."""
     columns = next(iter(runs.values()))
     names = [name for name in columns if name not in ("sample", "truth")]
-    figure, panels = pyplot.subplots(len(names), 1, figsize=(8, 1.6 * len(names)), sharex=True, squeeze=False)
+    figure, panels = pyplot.subplots(len(names), 1, figsize=(SIZE[0], 1.5 * len(names)), sharex=True, squeeze=False)
     for place, (axes, name) in enumerate(zip(panels[:, 0], names)):
         error = sum((a - b) ** 2 for a, b in zip(columns[name], columns["truth"])) / len(columns["truth"])
         axes.plot(columns["sample"], columns["truth"], color="#999999", linewidth=3, label="truth")
@@ -82,7 +91,7 @@ def draw_signal(pyplot, runs):
 def draw_flow(pyplot, runs):
     """Norms by step, divided by that of the last one: a straight line is a factor per step."""
     columns = next(iter(runs.values()))
-    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True)
+    figure, panels = pyplot.subplots(1, 2, figsize=SIZE, sharey=True)
     for axes, when in zip(panels, ("before", "after")):
         for name in (name for name in columns if name.endswith(f"_{when}")):
             last = columns[name][-1]
@@ -99,7 +108,33 @@ def draw_flow(pyplot, runs):
     return figure
 
 
-DRAWINGS = {"epoch": draw_curves, "day": draw_forecast, "sample": draw_signal, "step": draw_flow}  # by the first column
+def draw_words(pyplot, runs):
+    """Unit vectors, by the two directions in which they differ most."""
+    import numpy
+    words = {word: numbers for word, numbers in next(iter(runs.values())).items() if numbers}
+    vectors = numpy.array(list(words.values()))
+    vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12
+    vectors -= vectors.mean(0)
+    places = vectors @ numpy.linalg.svd(vectors, full_matrices=False)[2][:2].T
+    figure, axes = pyplot.subplots(figsize=SIZE)
+    axes.scatter(*places.T, s=6, color="#bbbbbb")
+    for word, place in zip(words, places):
+        axes.annotate(word, place, fontsize="small", xytext=(2, 2), textcoords="offset points")
+    axes.margins(0.12)
+    axes.set(xticks=[], yticks=[])
+    return figure
+
+
+def save(figure, path, dpi):
+    """With few colours a picture has a third of the size; Pillow comes with matplotlib."""
+    from PIL import Image
+    memory = io.BytesIO()
+    figure.savefig(memory, dpi=dpi, format="png")
+    Image.open(memory).convert("RGB").quantize(64).save(path, format="PNG", optimize=True)
+
+
+DRAWINGS = {"epoch": draw_curves, "day": draw_forecast, "sample": draw_signal, "step": draw_flow,
+            "word": draw_words}  # by the first column
 
 
 def main():
@@ -107,18 +142,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE.csv")
     parser.add_argument("picture", metavar="PICTURE.png")
-    parser.add_argument("--dpi", type=int, default=120)
+    parser.add_argument("--dpi", type=int, default=100)
+    parser.add_argument("--words", help="of vectors: only these, \"king queen\"")
     arguments = parser.parse_args()
     runs = {pathlib.Path(path).stem: read(path) for path in arguments.files}
     kinds = {next(iter(columns)) for columns in runs.values()}
     if len(kinds) > 1 or not kinds <= DRAWINGS.keys():
         sys.exit(f"plot.py: files with the columns {', '.join(sorted(kinds))} do not make one picture")
+    if arguments.words:
+        columns = next(iter(runs.values()))
+        missing = [word for word in arguments.words.split() if not columns.get(word)]
+        if missing:
+            sys.exit(f"plot.py: no vectors of {', '.join(missing)}")
+        runs = {"words": {"word": [], **{word: columns[word] for word in arguments.words.split()}}}
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
     figure = DRAWINGS[kinds.pop()](pyplot, runs)
     figure.tight_layout()
-    figure.savefig(arguments.picture, dpi=arguments.dpi)
+    save(figure, arguments.picture, arguments.dpi)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,13 @@ epoch_line='^epoch *[0-9]*  loss [0-9.]*  accuracy [0-9.]*%  [0-9.]* s'
 
 # ---- what all have in common ----------------------------------------------------------------------
 
-for program in temporal_order hello mnist char_lm seq2seq tagger caption forecast word2vec; do
+for program in temporal_order hello mnist char_lm seq2seq tagger caption forecast word2vec clockwork gradient_flow; do
     run $program --help
     check "$program --help" status 0
     check "$program --help is not an error" quiet
     size=hidden
     [ $program != word2vec ] || size=width
+    [ $program != clockwork ] || size=parameters
     for option in epochs seed csv save load help lr $size; do
         check "$program --help tells of --$option" out_has "^  --$option "
     done
@@ -426,6 +427,17 @@ done
 printf 'word. ' >"$tmp/text"
 run word2vec --text "$tmp/text"
 check "word2vec: too few words" status 1
+
+# ---- clockwork, gradient_flow ---------------------------------------------------------------------
+
+run clockwork --seeds 2 --signal "$tmp/signal.csv"
+check "clockwork" awk '/^after 1000 epochs/ { ok = $5 + 0 < 0.01 && $5 * 5 < $7 && $5 * 5 < $9 } END { exit !ok }' "$tmp/out"
+check "clockwork: the waveform" csv_is "$tmp/signal.csv" sample,truth,clockwork,rnn,lstm 320
+check "clockwork in parts" in_parts 3 7 clockwork --seeds 2 --length 50 --parameters 200
+run gradient_flow --epochs 1 --train 100 --flow "$tmp/flow.csv"
+check "gradient_flow" awk '$1 == "rnn" && $5 == "x" && !rnn { rnn = $6 } $1 == "irnn" && $5 == "x" && !irnn { irnn = $6 } END { exit !(rnn > 0 && rnn < 0.8 && irnn > 0.95) }' "$tmp/out"
+check "gradient_flow: steps" [ "$(wc -l <"$tmp/flow.csv")" -eq 101 ]
+check "gradient_flow in parts" in_parts 1 2 gradient_flow --train 60 --hidden 8 --steps 10
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -45,7 +45,17 @@ from .layers import (
     Softsign,
     Tanh,
 )
-from .losses import BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NegativeSamplingLoss,
+    NLLLoss,
+    SampledSoftmaxLoss,
+)
 from .models import open_model, put_model, save_model
 from .module import Module
 from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm

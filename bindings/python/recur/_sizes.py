@@ -59,7 +59,7 @@ def rules(ask) -> dict:
     def weights(a):
         options = a["options"]
         if options is not None:
-            for name in ("class_weight", "positive_weight"):
+            for name in ("class_weight", "positive_weight", "counts"):
                 room = options.room(name)
                 if getattr(options, name) and options.classes > room:
                     raise ValueError(f"options.{name}: {options.classes} numbers are needed (classes), there are {room}")
@@ -88,6 +88,10 @@ def rules(ask) -> dict:
     def loss(a):
         y = a["rows"] * a.get("classes", a.get("features", 0))
         return {"y": y, "target": y, "dy": y, "labels": a["rows"]}
+
+    def sampled(a):
+        h = a["rows"] * a["features"]
+        return {"h": h, "labels": a["rows"], "params": a["count"], "dh": h, "dparams": a["count"]}
 
     def ctc(a):
         packed, lengths = a["packed"], a["label_lengths"]
@@ -122,6 +126,7 @@ def rules(ask) -> dict:
         "recur_loss_create": weights,
         "recur_loss_classes": loss,
         "recur_loss_values": loss,
+        "recur_loss_sampled": sampled,
         "recur_loss_sequences": ctc,
         "recur_loss_decode": ctc,
         "recur_optimizer_step": count("params", "grads"),

@@ -1,9 +1,12 @@
 """Losses: loss, grad = criterion(y, target). Definitions are PyTorch's; classes are y's last dimension."""
 
+import threading
+
 import numpy as np
 
-from . import c
-from ._arrays import floats, ids
+from . import c, settings
+from ._arrays import floats, ids, to_numpy
+from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
@@ -19,16 +22,16 @@ class Loss:
         self.reduction = reduction
         self._handle = c.recur_loss_create(None, c.recur_loss_options(kind=kind, flags=flags, **options))
 
-    def __call__(self, y, target):
+    def __call__(self, y, target, *more):
         if not is_packed(y):
-            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target)
+            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more)
         y = as_packed(y)
         if is_packed(target):
             target = as_packed(target)
             if not np.array_equal(target.lengths, y.lengths):
                 raise ValueError("y and target are packed with different lengths")
             target = target.data
-        value, grad = self._run(floats(y.data, "y"), target)
+        value, grad = self._run(floats(y.data, "y"), target, *more)
         return value, PackedSequence.of(grad, y.layout)
 
     def __repr__(self):
@@ -116,6 +119,65 @@ class BCEWithLogitsLoss(ValueLoss):
 
     def __init__(self, *, reduction="mean", pos_weight=None):
         self._create(c.RECUR_LOSS_BCE_LOGITS, reduction, **weights(pos_weight, "positive_weight"))
+
+
+def amounts(counts, shape) -> np.ndarray:
+    """Counts, whole numbers or not, as floats."""
+    array = to_numpy(counts, "counts")
+    return floats(array.astype(np.float32) if array.dtype.kind in "iu" else array, "counts", shape)
+
+
+class SampledLoss(Loss):
+    """For output layers of very many classes: loss, grad = criterion(h, target, layer).
+
+    h are the rows below the layer (a Linear, or an Embedding whose vectors are the weights), grad is theirs; the layer's
+    own gradients are added to layer.grads. Only the rows of targets and of drawn classes are computed. A class is drawn by
+    counts**power, or log-uniform without counts, for classes by falling frequency. Numbers of the same seed and counter are
+    the same for ever; the counter goes on with every call. Evaluate with CrossEntropyLoss of layer(h).
+    """
+
+    def __init__(self, classes, samples, counts=None, *, power=None, ignore_index=-100, reduction="mean", seed=None):
+        if power is not None and counts is None:
+            raise ValueError("power is for counts: there are none")
+        if power == 0:
+            raise ValueError("power is 0: it must be positive (equal counts draw all classes alike)")
+        drawn = {} if counts is None else {"counts": amounts(counts, (classes,))}
+        self._create(self.kind, reduction, classes=classes, samples=samples, power=power or 0, **drawn, **ignoring(ignore_index))
+        self.seed, self.counter = settings.next_seed() if seed is None else seed, 0
+        self._samples, self._lock = samples, threading.Lock()
+
+    def _run(self, h, target, layer):
+        if not isinstance(layer, (Linear, Embedding)):
+            raise TypeError(f"layer must be a Linear or an Embedding, not {type(layer).__name__}")
+        if not h.ndim:
+            raise ValueError("h must have a dimension of features")
+        labels = ids(target, "target")
+        if labels.shape != h.shape[:-1]:
+            raise ValueError(f"target must have shape {h.shape[:-1]}, not {labels.shape} (h is {h.shape}, features last)")
+        layer._open()
+        if layer.params["weight"].shape[1] != h.shape[-1]:
+            raise ValueError(f"h has {h.shape[-1]} features, the vectors of the layer {layer.params['weight'].shape[1]}")
+        with self._lock:
+            counter = self.counter
+            self.counter += self._samples * (labels.size if self.each_row else 1)
+        grad = np.empty_like(h)
+        numbers = (self.seed, counter, grad, layer.flat_grad, None)
+        value = c.recur_loss_sampled(
+            self._handle, labels.size, h.shape[-1], h, labels, layer.flat, layer.flat.size, *numbers
+        )
+        return value, grad
+
+
+class SampledSoftmaxLoss(SampledLoss):
+    """Cross-entropy over the target and classes that are drawn for all rows at once."""
+
+    kind, each_row = c.RECUR_LOSS_SAMPLED_SOFTMAX, False
+
+
+class NegativeSamplingLoss(SampledLoss):
+    """-log sigmoid of the target's logit, and of minus those of classes that are drawn for each row."""
+
+    kind, each_row = c.RECUR_LOSS_NEGATIVE_SAMPLING, True
 
 
 class CTCLoss(Loss):

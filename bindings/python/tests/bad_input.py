@@ -236,6 +236,26 @@ def losses_and_optimizers():
         attempt(f"smoothing {s}", lambda: recur.CrossEntropyLoss(label_smoothing=s))
     for d in (0, -1, np.nan, "a"):
         attempt(f"delta {d}", lambda: recur.HuberLoss(delta=d))
+    fc = recur.Linear(4, 9)
+    for kind in (recur.SampledSoftmaxLoss, recur.NegativeSamplingLoss):
+        for V, n, counts, power in (
+            (9, 0, None, None),
+            (9, 2**40, None, None),
+            (0, 3, None, None),
+            (9, 3, None, 0.5),
+            (9, 3, np.zeros(9, F), None),
+            (9, 3, -np.ones(9, F), None),
+            (9, 3, np.ones(8, F), None),
+            (9, 3, "abc", None),
+            (9, 3, np.ones(9, F), 2),
+            (9, "3", None, None),
+            (8, 3, None, None),
+        ):
+            attempt(f"{kind.__name__} {V} {n} {power}", lambda: kind(V, n, counts, power=power)(y, [0, 1, 2], fc))
+        for layer in (None, recur.Linear(4, 8), recur.Linear(3, 9), recur.ReLU(), "fc", fc.flat):
+            attempt(f"{kind.__name__} of {layer}", lambda: kind(9, 3)(y, [0, 1, 2], layer))
+        for i, t in enumerate(labels[1:]):
+            attempt(f"{kind.__name__} labels {i}", lambda: kind(9, 3)(y, t, fc))
     attempt("ignore_index", lambda: recur.NLLLoss(ignore_index=2**40))
     net = recur.Linear(3, 2)
     for kind in (recur.SGD, recur.Adam, recur.AdamW, recur.RMSprop, recur.Adagrad, recur.Adadelta):
@@ -353,6 +373,8 @@ def low_level():
         attempt(f"memory {size}", lambda: c.recur_file_open_memory(None, b"a", size))
         attempt(f"compose {size}", lambda: c.recur_compose_create(None, 1, size, ["a"], [layer]))
         attempt(f"options size {size}", lambda: c.recur_sample_options(size=size), size > 24 or size < 0)
+        sampled = dict(kind=4, classes=size, samples=1, counts=np.ones(1, F))
+        attempt(f"counts {size}", lambda: c.recur_loss_create(None, sampled))
         attempt(f"weights {size}", lambda: c.recur_loss_create(None, dict(kind=1, classes=size, class_weight=np.ones(1, F))))
         options = c.recur_context_options()
         attempt(f"struct member {size}", lambda: setattr(options, "threads", size), abs(size) > 2**31 - 1)
