@@ -54,7 +54,7 @@ static prefixes under(const char *prefix)
 void run_save(const run *r, recur_file *file, const char *prefix)
 {
     const prefixes p = under(prefix);
-    TRY(recur_layer_save(r->net, file, p.model));
+    TRY(recur_model_put(r->net, file, p.model, NULL));
     TRY(recur_optimizer_save(r->optimizer, file, p.optimizer));
 }
 

@@ -21,8 +21,8 @@ run run_create(recur_layer *net, const recur_loss_options *loss, double rate);
 run run_create_with(recur_layer *net, const recur_loss_options *loss, const recur_optimizer_options *optimizer);
 void run_release(run *r);
 
-/* The network as prefix + "model.", the optimizer's moments as prefix + "optimizer.": a run that is loaded goes on as if
- * it had never stopped. */
+/* The network, structure included, as prefix + "model.", the optimizer's moments as prefix + "optimizer.": a run that is
+ * loaded goes on as if it had never stopped, and recur_model_get opens the network anywhere. */
 void run_save(const run *r, recur_file *file, const char *prefix);
 void run_load(run *r, recur_file *file, const char *prefix);
 

@@ -1,12 +1,48 @@
-"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's."""
+"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so are those of the keywords that
+PyTorch has; the others are the members of recur_recurrent_options in C: zoneout_hidden, cell_clip, gate_activation ..."""
 
 import numpy as np
 
-from . import c, settings
+from . import _api, c, settings
 from ._arrays import floats, size
 from .layers import DIRECTIONS, direction_of
 from .module import Module
 from .state import State
+
+
+FUNCTIONS = {name[len("RECUR_ACTIVATION_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_ACTIVATION_")}
+FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LEARN_START}
+OPTIONS = (
+    "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
+    "activation", "output_activation", "modules", "periods",
+)  # fmt: skip
+
+
+def checked_options(given) -> dict:
+    """Options by keyword as members of recur_recurrent_options; functions go by their names."""
+    options, flags = {}, 0
+    for name, value in given.items():
+        if name in FLAGS:
+            flags |= FLAGS[name] if value else 0
+        elif name not in OPTIONS:
+            raise TypeError(f"there is no option {name}: there are {', '.join((*OPTIONS, *FLAGS))}")
+        elif name.endswith("activation") and value is not None:
+            if value not in FUNCTIONS:
+                raise ValueError(f"{name} is {value!r}: it is one of {', '.join(FUNCTIONS)}")
+            options[name] = FUNCTIONS[value]
+        elif value is not None:
+            options[name] = value
+    return {**options, "flags": flags}
+
+
+def told_options(info) -> dict:
+    """The way back: the options of a layer, by keyword."""
+    names = {number: name for name, number in FUNCTIONS.items()}
+    told = {name: getattr(info, name) for name in OPTIONS if name != "periods" and getattr(info, name)}
+    told = {name: names[value] if name.endswith("activation") else value for name, value in told.items()}
+    if info.modules:
+        told["periods"] = info.periods[: info.modules]
+    return {**told, **{name: True for name, flag in FLAGS.items() if info.flags & flag}}
 
 
 class Recurrent(Module):
@@ -16,26 +52,33 @@ class Recurrent(Module):
     over_time = True
     states = ("h",)
 
-    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context):
+    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context, **options):
         self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
         self.num_layers, self.batch_first = size(num_layers, "num_layers"), bool(batch_first)
         self.direction = direction_of(bool(bidirectional), direction)
         self.bidirectional = self.direction == "bidirectional"
         self.bias, self.dropout = bool(bias), dropout
+        options = checked_options(options)
+        options["flags"] |= 0 if bias else c.RECUR_LAYER_NO_BIAS
         options = c.recur_recurrent_options(
             cell=cell,
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,
             direction=DIRECTIONS[self.direction],
-            flags=0 if bias else c.RECUR_LAYER_NO_BIAS,
             dropout=dropout,
+            **options,
         )
         self._own(c.recur_recurrent_create(settings.handle_of(context), options), context)
 
     @property
     def cell(self) -> int:
         return self._info.variant
+
+    @property
+    def options(self) -> dict:
+        """Those that are not the default."""
+        return told_options(self._info)
 
     def _write_state(self, into, values, form, what):
         """The user's h0, or (h0, c0), into a state. None stands for zeros."""
@@ -87,6 +130,7 @@ class Recurrent(Module):
         more += ["batch_first=True"] if self.batch_first else []
         more += [f"dropout={self.dropout}"] if self.dropout else []
         more += [f"direction={self.direction!r}"] if self.direction != "forward" else []
+        more += [f"{name}={value!r}" for name, value in self.options.items()]
         return ", ".join([str(self.input_size), str(self.hidden_size), *more])
 
 
@@ -103,21 +147,25 @@ class RNN(Recurrent):
     """h' = tanh(W x + U h + b), or max(0, .)."""
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, direction=None, context=None):  # fmt: skip
+                 bidirectional=False, *, direction=None, context=None, **options):  # fmt: skip
         self.nonlinearity = nonlinearity
         super().__init__(nonlinear(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, direction, context)  # fmt: skip
+                         bidirectional, direction, context, **options)  # fmt: skip
 
 
 class LSTM(Recurrent):
-    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0))."""
+    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many numbers wide."""
 
     states = ("h", "c")
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 *, direction=None, context=None):  # fmt: skip
+                 proj_size=0, *, direction=None, context=None, **options):  # fmt: skip
         super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         direction, context)  # fmt: skip
+                         direction, context, projection_size=proj_size, **options)  # fmt: skip
+
+    @property
+    def proj_size(self) -> int:
+        return self._info.projection_size
 
 
 class GRU(Recurrent):
@@ -125,8 +173,8 @@ class GRU(Recurrent):
     first paper (another function, not another form of this one)."""
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 *, reset_after=True, direction=None, context=None):  # fmt: skip
+                 *, reset_after=True, direction=None, context=None, **options):  # fmt: skip
         self.reset_after = bool(reset_after)
         cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
         super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
-                         context)  # fmt: skip
+                         context, **options)  # fmt: skip

@@ -32,6 +32,8 @@ class Case:
         kind = {"rnn_tanh": recur.RNN, "rnn_relu": recur.RNN, "lstm": recur.LSTM, "gru": recur.GRU}[mode]
         if kind is recur.RNN:
             more["nonlinearity"] = mode[4:]
+        if kind is recur.LSTM:
+            more["proj_size"] = int(t("proj_size"))
         return kind(int(t("input_size")), int(t("hidden_size")), int(t("num_layers", 1)), bias=bool(t("bias", 1)),
                     bidirectional=bool(t("bidirectional")), **more)  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_merged_directions(rng, mode, merge):
 def test_refused(rng):
     w = weights_of(rng, 4, lambda u: (4 * u,))
     for config, words in (
-        (layer("LSTM", activation="relu"), "relu"),
+        (layer("LSTM", activation="gelu"), "gelu"),
         (layer("LSTM", recurrent_activation="hard_sigmoid"), "hard_sigmoid"),
         (layer("ConvLSTM2D"), "ConvLSTM2D"),
         ({"class_name": "Bidirectional", "config": {"merge_mode": None, "layer": layer("LSTM")}}, "merge_mode"),

@@ -134,3 +134,23 @@ def test_kinds_without_a_class_of_their_own(rng, tmp_path):
     np.testing.assert_array_equal(h[0], y[-1])
     with pytest.raises(NotImplementedError, match="zoneout_hidden"):
         recur.to_onnx(net)
+
+
+def test_options_come_back(rng, tmp_path):
+    made = [
+        recur.LSTM(3, 4, 2, proj_size=2, zoneout_cell=0.25, cell_clip=2, gate_activation="hard_sigmoid", learn_start=True),
+        recur.GRU(3, 4, update_new=True, preactivation_clip=0.5, recurrent_dropout=0.5),
+        recur.RNN(3, 4, activation="softsign", zoneout_hidden=0.125),
+    ]
+    for net in made:
+        x = numbers(rng, 5, 2, 3)
+        recur.save_model(net, tmp_path / "net", sample=x)
+        again = recur.open_model(tmp_path / "net")
+        assert again.options == net.options and repr(again) == repr(net)
+        np.testing.assert_array_equal(again(x)[0], net.eval()(x)[0])
+    with pytest.raises(TypeError, match="zoneout"):
+        recur.LSTM(3, 4, zonout=0.1)
+    with pytest.raises(ValueError, match="hard_sigmoid"):
+        recur.LSTM(3, 4, gate_activation="softmax")
+    with pytest.raises(recur.UnsupportedError, match="cell_clip"):
+        recur.GRU(3, 4, cell_clip=1.0)

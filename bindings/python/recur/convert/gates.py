@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .. import c
-from ..recurrent import GRU, LSTM, RNN
+from ..recurrent import GRU, LSTM, RNN, told_options
 
 # Our blocks (PyTorch's: i f g o, r z n) as places in the other's order.
 ONNX = {"RNN": [0], "LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2]}  # i o f c; z r h
@@ -11,18 +10,10 @@ KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
 
-# What PyTorch's and ONNX' layers, as they are written here, do not have.
-OPTIONS = (
-    "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
-    "activation", "output_activation", "modules",
-)  # fmt: skip
-FLAGS = ("RECUR_LAYER_UPDATE_NEW", "RECUR_LAYER_LEARN_START")
 
-
-def refuse_options(layer) -> None:
+def refuse_options(layer, but=()) -> None:
     """A recurrent layer or cell that computes something else than its kind says would be written as another network."""
-    found = [name for name in OPTIONS if getattr(layer._info, name)]
-    found += [name for name in FLAGS if layer._info.flags & getattr(c, name)]
+    found = [name for name in told_options(layer._info) if name not in but]
     if found:
         raise NotImplementedError(f"{', '.join(found)} of a {layer._info.type} is out of reach")
 

@@ -31,18 +31,31 @@ def refuse_unless(right, name, why):
         raise NotImplementedError(f"Keras {name}: {why}")
 
 
+# By the names that both have. hard_sigmoid is not among them: Keras 2 has 0.2 x + 0.5, Keras 3 x/6 + 0.5, and the configuration does not
+# say which.
+FUNCTIONS = {"tanh": "tanh", "sigmoid": "sigmoid", "relu": "relu", "softsign": "softsign", "linear": "identity"}
+
+
+def functions(kind, name, config) -> dict:
+    """Activations that are not the kind's own; an LSTM's `activation` is that of the candidate and of the cell state."""
+    activation, gate = config.get("activation", "tanh") or "linear", config.get("recurrent_activation", "sigmoid") or "linear"
+    for function in (activation,) if kind == "RNN" else (activation, gate):
+        refuse_unless(function in FUNCTIONS, name, f"activation {function!r} is out of reach")
+    if kind == "RNN":
+        return {"nonlinearity": activation} if activation == "relu" else {"activation": FUNCTIONS[activation]} if activation != "tanh" else {}
+    found = {"activation": activation, "output_activation": activation if kind == "LSTM" else "tanh", "gate_activation": gate}
+    own = {"activation": "tanh", "output_activation": "tanh", "gate_activation": "sigmoid"}
+    return {option: FUNCTIONS[function] for option, function in found.items() if function != own[option]}
+
+
 def recurrent(name, config, weights) -> tuple:
     """(parameters by name without ending, arguments of the layer) of one direction."""
     kind = NAMES[name]
     bias, after = config.get("use_bias", True), config.get("reset_after", kind == "GRU")
-    activation = config.get("activation", "tanh")
-    if kind == "RNN":
-        refuse_unless(activation in ("tanh", "relu"), name, f"activation {activation!r} is out of reach")
-    else:
-        gate = config.get("recurrent_activation", "sigmoid")
-        refuse_unless((activation, gate) == ("tanh", "sigmoid"), name, f"activations {activation!r}, {gate!r} are out of reach")
-    for option in ("recurrent_dropout", "return_state"):
-        refuse_unless(not config.get(option), name, f"{option} is out of reach")
+    more = {"bias": bias, "batch_first": True, **functions(kind, name, config)}
+    refuse_unless(not config.get("return_state"), name, "return_state is out of reach")
+    if config.get("recurrent_dropout"):
+        more["recurrent_dropout"] = config["recurrent_dropout"]
     kernel, recurrent_kernel, *b = weights.take(3 if bias else 2, name)
     order = KERAS[kind]
     p = {"weight_ih": reorder(kernel.T, order), "weight_hh": reorder(recurrent_kernel.T, order)}
@@ -51,8 +64,7 @@ def recurrent(name, config, weights) -> tuple:
         p["bias_ih"], p["bias_hh"] = (reorder(row, order) for row in both)
     units = recurrent_kernel.shape[0]
     refuse_unless(config.get("units", units) == units, name, f"units is {config.get('units')}, the arrays have {units}")
-    more = {"bias": bias, "batch_first": True}
-    more.update({"reset_after": after} if kind == "GRU" else {"nonlinearity": activation} if kind == "RNN" else {})
+    more.update({"reset_after": after} if kind == "GRU" else {})
     return p, (kernel.shape[0], units), more
 
 

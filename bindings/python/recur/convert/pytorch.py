@@ -33,12 +33,12 @@ def make_recur(module) -> Module:
 
     if isinstance(module, nn.Sequential):
         return Sequential(collections.OrderedDict((name, from_torch(part)) for name, part in module.named_children()))
-    if getattr(module, "proj_size", 0):
-        raise NotImplementedError(f"an LSTM with proj_size={module.proj_size} is out of reach: projections are not there yet")
     if isinstance(module, nn.RNN):
         return recurrent.RNN(**stacked(module), nonlinearity=module.nonlinearity)
-    if isinstance(module, (nn.LSTM, nn.GRU)):
-        return getattr(recurrent, type(module).__name__)(**stacked(module))
+    if isinstance(module, nn.LSTM):
+        return recurrent.LSTM(**stacked(module), proj_size=module.proj_size)
+    if isinstance(module, nn.GRU):
+        return recurrent.GRU(**stacked(module))
     if isinstance(module, nn.RNNCell):
         return cells.RNNCell(module.input_size, module.hidden_size, module.bias, module.nonlinearity)
     if isinstance(module, (nn.LSTMCell, nn.GRUCell)):
@@ -78,11 +78,12 @@ def make_torch(module):
     if isinstance(module, Sequential):
         return chain(isinstance(module, Residual))(collections.OrderedDict((name, make_torch(part)) for name, part in module.named_children()))
     if isinstance(module, (recurrent.Recurrent, cells.Cell)):
-        refuse_options(module)
+        refuse_options(module, but=("projection_size",))
     if type(module) in (recurrent.RNN, recurrent.LSTM, recurrent.GRU):
         if module.direction == "reverse" or not getattr(module, "reset_after", True):
             raise NotImplementedError("torch has no reverse-only layer, and no GRU with reset_after=False")
         more = {"nonlinearity": module.nonlinearity} if isinstance(module, recurrent.RNN) else {}
+        more = {"proj_size": module.proj_size} if isinstance(module, recurrent.LSTM) else more
         return getattr(nn, type(module).__name__)(**stacked(module), **more)
     if isinstance(module, cells.Cell):
         if not getattr(module, "reset_after", True):
