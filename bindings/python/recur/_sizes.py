@@ -89,7 +89,7 @@ def rules(ask) -> dict:
         y = a["rows"] * a.get("classes", a.get("features", 0))
         return {"y": y, "target": y, "dy": y, "labels": a["rows"]}
 
-    def sampled(a):
+    def sampled_loss(a):
         h = a["rows"] * a["features"]
         return {"h": h, "labels": a["rows"], "params": a["count"], "dh": h, "dparams": a["count"]}
 
@@ -126,7 +126,7 @@ def rules(ask) -> dict:
         "recur_loss_create": weights,
         "recur_loss_classes": loss,
         "recur_loss_values": loss,
-        "recur_loss_sampled": sampled,
+        "recur_loss_sampled": sampled_loss,
         "recur_loss_sequences": ctc,
         "recur_loss_decode": ctc,
         "recur_optimizer_step": count("params", "grads"),
