@@ -52,6 +52,7 @@ def draw_curves(pyplot, runs):
         several = sum(name.endswith(ending) for columns in runs.values() for name in columns) > 2 * len(runs)
         if ending == "norm" or (ending == "loss" and several):
             axes.set_yscale("log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label + ("; dashed: in training" if dashed else ""))
         axes.grid(alpha=0.3)
