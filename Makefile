@@ -4,7 +4,7 @@
 #   make test                   everything that is checked, in one run; TEST=name for one
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
-# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR DESTDIR, BLAS_LIBS, SANITIZE=address,undefined,
+# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR, BLAS_LIBS, SANITIZE=address,undefined,
 # WERROR=1, V=1 (shows whole commands).
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
@@ -12,6 +12,7 @@ SONAME  := librecur.so.0# the number rises when something public is removed or c
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
+MANDIR     ?= $(PREFIX)/share/man
 BLAS_LIBS  ?= -lopenblas
 PKG_CONFIG ?= pkg-config
 ifeq ($(origin AR),default)
@@ -240,6 +241,7 @@ bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds
 HEADERS    := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h include/recur/*.hpp))
 INCLUDE_TO := $(DESTDIR)$(PREFIX)/include
 LIB_TO     := $(DESTDIR)$(LIBDIR)
+MAN_TO     := $(DESTDIR)$(MANDIR)/man3
 
 # Files whose text depends on where they go. They are made anew each time: PREFIX is no file that could be newer.
 TEMPLATES := pkgconfig/recur.pc cmake/recur/recur-config.cmake cmake/recur/recur-config-version.cmake
@@ -248,18 +250,19 @@ FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PC
              -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
              -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
 
-install: libs ## headers, libraries, recur.pc and a CMake package below PREFIX
-	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur
+install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) below PREFIX
+	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur $(MAN_TO)
 	@for header in $(HEADERS); do install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; done
 	@install -m 755 $(SHARED) $(LIB_TO)/
 	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
 	@install -m 644 $(STATIC) $(LIB_TO)/
 	@for file in $(TEMPLATES); do \
 	    $(FILL_IN) $$(echo $$file | sed 's|cmake/recur/|cmake/|').in >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; done
+	@$(FILL_IN) docs/recur.3.in >$(MAN_TO)/recur.3 && chmod 644 $(MAN_TO)/recur.3
 	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
 
 uninstall: ## remove what install put there
-	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
+	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC))) $(MAN_TO)/recur.3
 	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
 

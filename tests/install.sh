@@ -104,6 +104,14 @@ try() {
 
     version=$("$pkg_config" --modversion recur)
     [ -f "$stage$libdir/librecur.so.$version" ] || fail "recur.pc says $version, and there is no librecur.so.$version"
+
+    # The page has its version and its path filled in, and nothing that a formatter complains about.
+    page=$stage$prefix/share/man/man3/recur.3
+    grep -q "librecur $version" "$page" && grep -q "$prefix/include/recur" "$page" || fail "recur.3 lacks version or path"
+    ! grep -q '@' "$page" || fail "recur.3 has a place that is not filled in"
+    if command -v groff >/dev/null 2>&1; then
+        complaints=$(groff -man -Tutf8 -ww -z "$page" 2>&1) && [ -z "$complaints" ] || fail "recur.3: $complaints"
+    fi
     cflags=$("$pkg_config" --cflags recur)
     libs=$("$pkg_config" --libs recur)
     static=$("$pkg_config" --static --libs recur | sed 's/-lrecur/-l:librecur.a/')

@@ -82,3 +82,17 @@ def test_trained_in_c_run_in_torch(rng, tmp_path, program):
             wanted = theirs(torch.tensor(x)).numpy().reshape(y.shape)
         print("from C:", np.abs(y - wanted).max())
         np.testing.assert_allclose(y, wanted, rtol=0, atol=TOLERANCE)
+
+
+def test_the_page_from_pytorch(tmp_path, monkeypatch, program):
+    """What docs/from-pytorch.md tells to write is run, and the file it leaves opens in C."""
+    page = ROOT / "docs" / "from-pytorch.md"
+    lines = page.read_text().split("    import recur, torch\n", 1)[1].split("\n<!--", 1)[0]
+    source = "import recur, torch\n" + "\n".join(line[4:] for line in lines.splitlines())
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(source, str(page), "exec"), names)
+    x = names["x"].numpy()
+    done = subprocess.run([program, "run", "model.safetensors", "7", "3"], input=x.tobytes(), capture_output=True, check=True)
+    y, wanted = np.frombuffer(done.stdout, np.float32), names["model"](names["x"]).detach().numpy()
+    np.testing.assert_allclose(y.reshape(wanted.shape), wanted, rtol=0, atol=TOLERANCE)
