@@ -56,7 +56,11 @@ def draw_curves(pyplot, runs):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label + ("; dashed: in training" if dashed else ""))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        crowded = len(axes.get_lines()) > 5
+        if not crowded:
+            axes.legend(fontsize="small")
+        elif axes is all_axes[0, -1]:  # one for all panels, beside them
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -102,7 +106,7 @@ def draw_flow(pyplot, runs):
         axes.axhline(1, color="black", linewidth=1, linestyle=":")
         for height, text in ((1e6, "explodes"), (1e-14, "vanishes")):
             axes.text(0.97, height, text, transform=axes.get_yaxis_transform(), ha="right", color="#777777")
-        axes.set(yscale="log", ylim=(1e-16, 1e8), xlabel="step t; the loss is behind the last one", title=f"{when} learning")
+        axes.set(yscale="log", ylim=(1e-16, 1e8), xlabel="step t; then the loss", title=f"{when} learning")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(r"$\|\partial loss/\partial h_t\|$ ÷ that of the last step")
     panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")

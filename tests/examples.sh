@@ -428,16 +428,36 @@ printf 'word. ' >"$tmp/text"
 run word2vec --text "$tmp/text"
 check "word2vec: too few words" status 1
 
-# ---- clockwork, gradient_flow ---------------------------------------------------------------------
+# ---- clockwork ------------------------------------------------------------------------------------
 
-run clockwork --seeds 2 --signal "$tmp/signal.csv"
-check "clockwork" awk '/^mean squared error/ { ok = $5 + 0 < 0.01 && $5 * 5 < $7 && $5 * 5 < $9 } END { exit !ok }' "$tmp/out"
-check "clockwork: the waveform" csv_is "$tmp/signal.csv" sample,truth,clockwork,rnn,lstm 320
-check "clockwork in parts" in_parts 3 7 clockwork --seeds 2 --length 50 --parameters 200
-run gradient_flow --epochs 1 --train 100 --flow "$tmp/flow.csv"
-check "gradient_flow" awk '$1 == "rnn" && $5 == "x" && !rnn { rnn = $6 } $1 == "irnn" && $5 == "x" && !irnn { irnn = $6 } END { exit !(rnn > 0 && rnn < 0.8 && irnn > 0.95) }' "$tmp/out"
-check "gradient_flow: steps" [ "$(wc -l <"$tmp/flow.csv")" -eq 101 ]
-check "gradient_flow in parts" in_parts 1 2 gradient_flow --train 60 --hidden 8 --steps 10
+run clockwork --seeds 2 --epochs 6 --csv "$tmp/curves.csv" --signal "$tmp/signal.csv"
+check "clockwork" status 0
+check "clockwork is quiet" quiet
+check "clockwork: the clockwork is ahead of the plain RNN" \
+    awk '/^mean squared error:/ { good = $5 * 5 < $7 && $5 * 2 < $9 } END { exit !good }' "$tmp/out"
+check "clockwork: curves" csv_is "$tmp/curves.csv" epoch,clockwork_loss,rnn_loss,lstm_loss,seconds 6
+check "clockwork: signal" csv_is "$tmp/signal.csv" sample,truth,clockwork,rnn,lstm 320
+check "clockwork in parts" in_parts 1 3 clockwork --length 40 --parameters 100 --modules 3 --seeds 2 --updates 5
+run clockwork --modules 17
+check "clockwork --modules" status 2
+
+# ---- gradient_flow --------------------------------------------------------------------------------
+
+flow="--hidden 30 --train 40"
+# shellcheck disable=SC2086
+run gradient_flow $flow --epochs 2 --csv "$tmp/curves.csv" --flow "$tmp/flow.csv"
+check "gradient_flow" status 0
+check "gradient_flow is quiet" quiet
+check "gradient_flow: tables" [ "$(grep -c '^gru  *[0-9.e+-]*  *[0-9.e+-]*  *[0-9.e+-]*   x [0-9.]*$' "$tmp/out")" -eq 2 ]
+check "gradient_flow: curves" [ "$(wc -l <"$tmp/curves.csv")" -eq 3 ]
+nets=rnn,rnn_wild,irnn,lstm_bias_0,lstm_bias_1,lstm_bias_4,gru
+header=step,$(echo $nets | sed 's/,/_before,/g')_before,$(echo $nets | sed 's/,/_after,/g')_after
+check "gradient_flow: flow" csv_is "$tmp/flow.csv" "$header" 100
+check "gradient_flow: what vanishes, what explodes, what arrives" awk -F , '
+    NR == 2 { for (i = 2; i <= 8; i++) first[i] = $i }
+    NR == 101 { exit !(first[2] < $2 / 1e9 && first[3] > $3 * 10 && first[4] > $4 / 10 && first[4] < $4 * 10 && first[7] > $7 / 100) }' "$tmp/flow.csv"
+# shellcheck disable=SC2086
+check "gradient_flow in parts" in_parts 1 2 gradient_flow $flow --steps 20
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
