@@ -55,7 +55,10 @@ def draw_curves(pyplot, runs):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label + ("; dashed: in training" if dashed else ""))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        if len(axes.get_lines()) <= 6:
+            axes.legend(fontsize="small")
+        elif axes is all_axes[0, -1]:  # many have one legend, beside the panels
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
