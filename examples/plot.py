@@ -56,7 +56,7 @@ def draw_curves(pyplot, runs):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label + ("; dashed: in training" if dashed else ""))
         axes.grid(alpha=0.3)
-        crowded = len(axes.get_lines()) > 5
+        crowded = len(axes.get_legend_handles_labels()[0]) > 5
         if not crowded:
             axes.legend(fontsize="small")
         elif axes is all_axes[0, -1]:  # one for all panels, beside them
@@ -70,7 +70,7 @@ def draw_forecast(pyplot, runs):
     first = next(iter(runs.values()))
     axes.plot(first["day"], first["truth"], label="truth", color="#777777")
     for name, columns in runs.items():
-        axes.plot(columns["day"], columns["forecast"], label="forecast" if len(runs) == 1 else f"forecast: {name}")
+        axes.plot(columns["day"], columns["forecast"], label="forecast" if len(runs) == 1 else f"forecast: {name.replace('_', ' ')}")
     axes.axvline(sum(first["learned"]) + 0.5, color="black", linewidth=1, linestyle=":", label="learned | not learned")
     axes.set_xlabel("day")
     axes.grid(alpha=0.3)

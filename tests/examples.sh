@@ -310,6 +310,10 @@ check "char_lm is quiet" quiet
 check "char_lm: epochs" [ "$(grep -c "$char_line" "$tmp/out")" -eq 2 ]
 check "char_lm: curves" csv_is "$tmp/curves.csv" epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds 2
 check "char_lm learns" [ "$(sed -n '2s/.*validation 0*\([0-9]*\)\..*/\1/p' "$tmp/out" | sed 's/^$/0/')" -le 1 ]
+run char_lm --hidden 8 --layers 1 --batch 10 --window 20 --epochs 1 --length 20 --lr 0.01 --clip 4 --prime the
+cp "$tmp/out" "$tmp/ours"
+run char_lm --rnn_size 8 --num_layers 1 --batch_size 10 --seq_length 20 --epochs 1 --length 20 --learning_rate 0.01 --grad_clip 4 --primetext the
+check "char_lm: the names of char-rnn" [ "$(tail -n 2 "$tmp/out")" = "$(tail -n 2 "$tmp/ours")" ]
 check "char_lm in parts, with overlap, dropout and a schedule" in_parts 1 3 char_lm $text --shift 12 --dropout 0.3 --warm-up 20
 cp "$tmp/whole" "$tmp/model"
 run char_lm --load "$tmp/model" --epochs 0 --prime "the king" --length 20 --temperature 0.5 --top-k 3

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 32, FIRST = 256, HELP = 1 };
+enum { MOST = 48, FIRST = 256, HELP = 1 };
 
 const choice cell_choices[] = {
     { "rnn", RECUR_CELL_RNN_TANH }, { "lstm", RECUR_CELL_LSTM }, { "gru", RECUR_CELL_GRU }, { NULL, 0 }
@@ -57,6 +57,8 @@ void option_text(const option_row *row, char *text, size_t size)
     case OPTION_CHOICE:
         for (const choice *c = row->choices; c->name; c++)
             if (c->value == *(int32_t *)row->variable) word = c->name;
+        break;
+    case OPTION_ALSO:
         break;
     }
     if (word) snprintf(text, size, "%s", word);
@@ -120,6 +122,9 @@ int option_set(const option_row *row, const char *text, char *message, size_t si
         list_choices(row, names, sizeof names);
         if (failed) snprintf(message, size, "'%s' is not one of %s", text, names);
         break;
+    case OPTION_ALSO:
+        failed = option_set(row - 1, text, message, size);
+        break;
     }
     return failed;
 }
@@ -131,10 +136,12 @@ static void print_help(const char *purpose, const option_row *table)
     printf("usage: %s [options]\n\n%s\n\n", program_name(), purpose);
     for (const option_row *row = table; row->name; row++) {
         char argument[64], head[96], value[64];
+        if (row->kind == OPTION_ALSO) continue;
         describe_argument(row, argument, sizeof argument);
         option_text(row, value, sizeof value);
         snprintf(head, sizeof head, "--%s%s%s", row->name, *argument ? " " : "", argument);
         printf("  %-22s %s", head, row->meaning);
+        if (row[1].kind == OPTION_ALSO) printf("; also --%s", row[1].name);
         if (row->kind != OPTION_FLAG && *value) printf(" (%s)", value);
         putchar('\n');
     }

@@ -12,7 +12,8 @@ enum option_kind {
     OPTION_COUNT,  /* int64_t from low to high    */
     OPTION_NUMBER, /* double from low to high     */
     OPTION_TEXT,   /* const char *                */
-    OPTION_CHOICE  /* int32_t: value of a choice  */
+    OPTION_CHOICE, /* int32_t: value of a choice  */
+    OPTION_ALSO    /* another name of the row above */
 };
 
 typedef struct {
@@ -50,6 +51,8 @@ enum { ON_LINE_ONLY, IN_MODEL };
     { name, OPTION_TEXT, variable, 0, 0, argument, NULL, ON_LINE_ONLY, meaning }
 #define CHOICE(name, variable, choices, place, meaning) \
     { name, OPTION_CHOICE, variable, 0, 0, NULL, choices, place, meaning }
+#define ALSO(name) \
+    { name, OPTION_ALSO, NULL, 0, 0, NULL, NULL, ON_LINE_ONLY, NULL }
 #define END_OF_OPTIONS { NULL, OPTION_FLAG, NULL, 0, 0, NULL, NULL, ON_LINE_ONLY, NULL }
 
 /* What every program can be told about a run. */
