@@ -6,13 +6,15 @@
 #include "cells/cell.h"
 #include "kernels/simd.h"
 
+INLINE vf bounded(float bound, vf x) { return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x; }
+
 INLINE vf activated(int32_t function, vf x)
 {
     switch (function) {
     case RECUR_ACTIVATION_TANH: return v_tanh(x);
     case RECUR_ACTIVATION_RELU: return v_max(v_set(0), x);
     case RECUR_ACTIVATION_HARD_SIGMOID: return v_max(v_set(0), v_min(v_set(1), 0.2f * x + 0.5f));
-    case RECUR_ACTIVATION_SOFTSIGN: return x / (1.0f + v_max(-x, x));
+    case RECUR_ACTIVATION_SOFTSIGN: x = bounded(1e30f, x); return x / (1.0f + v_max(-x, x)); /* ∞ gives 1 */
     case RECUR_ACTIVATION_IDENTITY: return x;
     default: return v_sigmoid(x);
     }
@@ -30,8 +32,6 @@ INLINE vf slope(int32_t function, vf y)
     default: return y * (1.0f - y);
     }
 }
-
-INLINE vf bounded(float bound, vf x) { return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x; }
 
 /* v where x lies within the bound, else 0 */
 INLINE vf where_within(float bound, vf x, vf v)
