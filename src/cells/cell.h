@@ -50,6 +50,7 @@ static inline int recur__h_slot(const recur__phase *p, int i)
 typedef struct recur__step {
     int64_t rows, H, K;             /* K: numbers in a row of s */
     bool alone;                     /* the step has one row in all, not one in this thread's share: it may be summed in another order */
+    bool turned;                    /* the last units first: in every other step, so that it begins with the panels still in the cache */
     const recur__form *form;        /* NULL: plain */
     const float *own;               /* [E][H] parameters of the kind's own */
     const float *zone[RECUR__STATES]; /* [rows][H] share of the state before that stays (zoneout); NULL: none */
@@ -71,7 +72,7 @@ typedef struct recur__step {
 /* The rows of one step, backward. */
 typedef struct recur__step_backward {
     int64_t rows, H;
-    bool alone;
+    bool alone, turned;
     const recur__form *form;        /* NULL: plain */
     const float *own;               /* [E][H] */
     float *down;                    /* [E][H] adds up; NULL: not wanted */

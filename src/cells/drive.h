@@ -41,6 +41,7 @@ INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MO
 INLINE int64_t block_of(int64_t left, int64_t H)
 {
     if (VW > 4 && H == 4) return least(left, ROWS_OF_QUADS);
+    if (left <= MOST_ROWS) return left;
     return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
 }
 
@@ -90,12 +91,17 @@ INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, fo
     }
 }
 
+/* Groups of units, each of `wide` vectors but for the last. The panels of a group lie behind those of all units before it. */
+INLINE int64_t groups_of(int64_t H, int wide) { return (H + wide * VW - 1) / (wide * VW); }
+INLINE int64_t first_unit(int64_t i, int64_t groups, bool turned, int wide) { return (turned ? groups - 1 - i : i) * wide * VW; }
+
 INLINE void drive_forward(const recur__phase p, const recur__step *a, forward_finish *finish)
 {
-    const int64_t H = a->H;
-    const float *W = a->W, *U = a->U;
-    for (int64_t j = 0; j < H;) {
-        const int64_t vectors = p.accumulators > 1 ? 1 : least(WIDE, (H - j + VW - 1) / VW);
+    const int wide = p.accumulators > 1 ? 1 : WIDE;
+    const int64_t H = a->H, groups = groups_of(H, wide);
+    for (int64_t i = 0; i < groups; i++) {
+        const int64_t j = first_unit(i, groups, a->turned, wide), vectors = least(wide, (H - j + VW - 1) / VW);
+        const float *W = a->in ? a->W + j * a->in * p.x_gates : NULL, *U = a->U ? a->U + j * a->K * p.h_gates : NULL;
         switch (vectors) {
         case 1: forward_group(1, p, a, finish, W, U, j); break;
 #if RECUR__SET != RECUR__IS_ref
@@ -104,9 +110,6 @@ INLINE void drive_forward(const recur__phase p, const recur__step *a, forward_fi
         default: if (p.accumulators == 1) forward_group(4, p, a, finish, W, U, j); break;
 #endif
         }
-        W += a->in * p.x_gates * vectors * VW;
-        if (U) U += a->K * p.h_gates * vectors * VW;
-        j += vectors * VW;
     }
 }
 
@@ -153,11 +156,11 @@ INLINE void backward_group(int NV, int slots, const recur__phase *from, const re
 /* from: the phase whose gradients come back here: the next one, or the first one of the step after. */
 INLINE void drive_backward(int slots, const recur__phase from, const recur__step_backward *a, backward_finish *finish)
 {
-    const int64_t H = a->H;
-    const float *Ut = a->Ut;
-    for (int64_t j = 0; j < H;) {
-        const int64_t vectors = least(WIDE, (H - j + VW - 1) / VW);
-        switch (vectors) {
+    const int64_t H = a->H, groups = groups_of(H, WIDE);
+    for (int64_t i = 0; i < groups; i++) {
+        const int64_t j = first_unit(i, groups, a->turned, WIDE);
+        const float *Ut = a->dA ? a->Ut + j * from.h_gates * H : NULL;
+        switch (least(WIDE, (H - j + VW - 1) / VW)) {
         case 1: backward_group(1, slots, &from, a, finish, Ut, j); break;
 #if RECUR__SET != RECUR__IS_ref
         case 2: backward_group(2, slots, &from, a, finish, Ut, j); break;
@@ -165,8 +168,6 @@ INLINE void drive_backward(int slots, const recur__phase from, const recur__step
         default: backward_group(4, slots, &from, a, finish, Ut, j); break;
 #endif
         }
-        Ut += from.h_gates * H * vectors * VW;
-        j += vectors * VW;
     }
 }
 

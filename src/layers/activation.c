@@ -7,7 +7,7 @@ static void activation_forward(const recur_layer *layer, recur__pass *pass)
     if (pass->y) pass->kernels->vector->activation[layer->spec.variant](n, pass->x, pass->y);
 }
 
-static void activation_step(const recur_layer *layer, const recur__stream *s)
+static void activation_step(const recur_layer *layer, recur__stream *s)
 {
     if (s->y) s->kernels->vector->activation[layer->spec.variant](s->B * layer->input_size, s->x, s->y);
 }

@@ -177,18 +177,20 @@ int64_t recur__chain_step_floats(const recur_layer *layer, int64_t B)
     return __builtin_add_overflow(outputs, most, &most) ? -1 : most;
 }
 
-void recur__chain_step(const recur_layer *layer, const recur__stream *whole)
+void recur__chain_step(const recur_layer *layer, recur__stream *s)
 {
-    recur__stream s = *whole;
-    float *output = whole->scratch;
-    for (int64_t i = 0; i < layer->parts; i++) s.scratch += i + 1 < layer->parts ? between(layer->part[i], s.B) : 0;
+    const float *const x = s->x;
+    const int32_t *const ids = s->ids;
+    float *const state = s->state, *const y = s->y, *const scratch = s->scratch;
+    for (int64_t i = 0; i + 1 < layer->parts; i++) s->scratch += between(layer->part[i], s->B);
+    float *output = scratch;
     for (int64_t i = 0; i < layer->parts; i++) {
         const recur_layer *part = layer->part[i];
-        s.y = i + 1 < layer->parts ? output : whole->y;
-        part->ops->step(part, &s);
-        output += between(part, s.B);
-        s.state += part->state_floats * s.B;
-        s.x = s.y;
-        s.ids = NULL;
+        s->y = i + 1 < layer->parts ? output : y;
+        part->ops->step(part, s);
+        output += between(part, s->B);
+        s->state += part->state_floats * s->B;
+        s->x = s->y, s->ids = NULL;
     }
+    s->x = x, s->ids = ids, s->state = state, s->y = y, s->scratch = scratch;
 }

@@ -8,7 +8,7 @@ void recur__chain_measure(const recur_layer *layer, const recur__shape *shape, r
 void recur__chain_forward(const recur_layer *layer, recur__pass *pass);
 void recur__chain_backward(const recur_layer *layer, recur__pass *pass);
 int64_t recur__chain_step_floats(const recur_layer *layer, int64_t B);
-void recur__chain_step(const recur_layer *layer, const recur__stream *stream);
+void recur__chain_step(const recur_layer *layer, recur__stream *stream);
 
 extern const recur__layer_ops recur__sequential_ops, recur__residual_ops;
 

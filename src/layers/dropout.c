@@ -17,7 +17,7 @@ static void dropout_backward(const recur_layer *layer, recur__pass *pass)
     if (!recur__no_gradient(layer, pass)) drop(layer, pass, pass->dy, pass->dx);
 }
 
-static void dropout_step(const recur_layer *layer, const recur__stream *s)
+static void dropout_step(const recur_layer *layer, recur__stream *s)
 {
     if (s->y) memcpy(s->y, s->x, (size_t)(s->B * layer->input_size) * sizeof *s->y);
 }

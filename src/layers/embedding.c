@@ -32,7 +32,7 @@ static void embedding_forward(const recur_layer *layer, recur__pass *pass)
     look_up(layer, recur__shape_rows(&pass->shape), pass->ids, pass->y);
 }
 
-static void embedding_step(const recur_layer *layer, const recur__stream *s) { look_up(layer, s->B, s->ids, s->y); }
+static void embedding_step(const recur_layer *layer, recur__stream *s) { look_up(layer, s->B, s->ids, s->y); }
 
 static void embedding_backward(const recur_layer *layer, recur__pass *pass)
 {

@@ -72,11 +72,12 @@ typedef struct recur__pass {
     float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
 } recur__pass;
 
-/* One streaming step through one node; everything is there already. */
+/* One streaming step through one node; everything is there already. A node may use it for its parts, but leaves it as it was. */
 typedef struct recur__stream {
     const recur_context *ctx;
     const recur__kernels *kernels;
     int64_t B;
+    bool turned;        /* every other step: recur__step */
     const float *x;     /* [B][input_size], or */
     const int32_t *ids; /* [B] */
     float *state;       /* this node's values, in and out */
@@ -101,7 +102,7 @@ typedef struct recur__layer_ops {
     void (*backward)(const recur_layer *layer, recur__pass *pass);
     /* Streaming: one step of B sequences, with step_floats floats of scratch. NULL: the layer cannot. */
     int64_t (*step_floats)(const recur_layer *layer, int64_t B);
-    void (*step)(const recur_layer *layer, const recur__stream *stream);
+    void (*step)(const recur_layer *layer, recur__stream *stream);
     /* Carves what a snapshot holds beside its parameters (node NULL: only measures), and fills it. NULL: nothing. */
     void (*carve_snapshot)(const recur_layer *layer, recur_layer *node, recur__carver *carver);
     void (*fill_snapshot)(recur_layer *node);
@@ -165,6 +166,7 @@ struct recur_state {
     int64_t scratch_floats; /* for recur_layer_step and cells without a tape */
     uint64_t made_for;      /* serial of the layer that is known to fit */
     bool *fresh;            /* [B] sequences that stand at the layer's initial state; values are zeros */
+    bool turned;            /* of the next streaming step */
 };
 
 /* Before a pass: writes the learned start of the layer into the values of fresh sequences. */

@@ -47,7 +47,7 @@ static void linear_forward(const recur_layer *layer, recur__pass *pass)
     multiply(layer, pass->ctx, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
 }
 
-static void linear_step(const recur_layer *layer, const recur__stream *s)
+static void linear_step(const recur_layer *layer, recur__stream *s)
 {
     multiply(layer, s->ctx, s->kernels, s->B, s->x, s->ids, s->y);
 }

@@ -20,7 +20,7 @@ static void merge(const recur_layer *layer, int64_t R, const float *x, float *y)
 }
 
 static void merge_forward(const recur_layer *layer, recur__pass *pass) { merge(layer, recur__shape_rows(&pass->shape), pass->x, pass->y); }
-static void merge_step(const recur_layer *layer, const recur__stream *s) { merge(layer, s->B, s->x, s->y); }
+static void merge_step(const recur_layer *layer, recur__stream *s) { merge(layer, s->B, s->x, s->y); }
 
 static void merge_backward(const recur_layer *layer, recur__pass *pass)
 {

@@ -49,7 +49,7 @@ static void norm_forward(const recur_layer *layer, recur__pass *pass)
     normalise(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->y, carve_moments(&pass->shape, pass->room));
 }
 
-static void norm_step(const recur_layer *layer, const recur__stream *s) { normalise(layer, s->kernels, s->B, s->x, s->y, NULL); }
+static void norm_step(const recur_layer *layer, recur__stream *s) { normalise(layer, s->kernels, s->B, s->x, s->y, NULL); }
 
 static void norm_backward(const recur_layer *layer, recur__pass *pass)
 {

@@ -227,8 +227,9 @@ recur_status recur__step_once(const char *what, const recur__call *call)
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, layer->type,
                            (int)layer->spec.direction);
     if (state->made_for != layer->serial) RECUR__TRY(check_stranger(what, layer, state));
-    const recur__stream stream = { .ctx = layer->root->ctx, .kernels = layer->root->kernels, .B = state->batch, .x = call->x, .ids = call->ids,
-                                   .state = state->values, .y = call->y, .scratch = state->scratch };
+    recur__stream stream = { .ctx = layer->root->ctx, .kernels = layer->root->kernels, .B = state->batch, .turned = state->turned, .x = call->x,
+                             .ids = call->ids, .state = state->values, .y = call->y, .scratch = state->scratch };
+    state->turned = !state->turned;
     if (layer->starts) recur__state_start(state, layer);
     layer->ops->step(layer, &stream);
     recur__state_leave(state, NULL);

@@ -178,10 +178,12 @@ typedef struct recur__prepared {
     float *bias;          /* [S*H] */
     float *period;        /* [H] clockwork; else NULL */
     recur__panels panels; /* forward */
+    bool plain;           /* one phase, no options: `step` is complete but for its rows and where they lie */
+    recur__step step;
 } recur__prepared;
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
-void recur__recurrent_step(const recur_layer *layer, const recur__stream *stream);
+void recur__recurrent_step(const recur_layer *layer, recur__stream *stream);
 void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node, recur__carver *carver);
 void recur__recurrent_fill_snapshot(recur_layer *node);
 

@@ -86,7 +86,7 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__share *sh
     const int64_t before = going_on ? starts[a->reverse ? t + 1 : t - 1] + from : from;
     const float *after = next ? a->slots + (starts[a->reverse ? t - 1 : t + 1] + from) * w->S : NULL;
     recur__step_backward step = step_of(w, a, at, from, to - from);
-    step.alone = alone;
+    step.alone = alone, step.turned = t & 1;
     step.h = going_on ? a->y + before * ldy : a->start[0] + before * P;
     step.ldh = going_on ? ldy : P;
     if (w->cell->states > 1) {

@@ -110,7 +110,7 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__forward_s
     from = recur__max(from, share->from), to = recur__min(to, share->to);
     if (from >= to) return;
     recur__step step = step_of(w, a, scratch, t, from, to - from);
-    step.alone = alone;
+    step.alone = alone, step.turned = t & 1;
     step.h = step.s = h + from * ldh, step.ldh = step.lds = ldh;
     step.c = c ? c + from * w->H : NULL;
     step.y = y + from * ldy, step.ldy = ldy;

@@ -38,13 +38,19 @@ void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node
     if (node) node->prepared = prepared;
 }
 
+static bool is_plain(const recur_layer *layer)
+{
+    const recur__cell *cell = layer->spec.cell;
+    return cell->phases == 1 && !layer->spec.formed && !cell->own[0].vectors && !cell->needs_slots && !layer->spec.options.projection_size;
+}
+
 void recur__recurrent_fill_snapshot(recur_layer *node)
 {
     const recur__cell *cell = node->spec.cell;
     const int64_t H = node->spec.hidden_size, P = width_of_h(node), D = directions(node);
     for (int64_t ld = 0; ld < node->spec.num_layers * D; ld++) {
         const recur__weights p = recur__weights_of(node, node->params, ld / D, ld % D);
-        const recur__prepared *to = (const recur__prepared *)node->prepared + ld;
+        recur__prepared *to = (recur__prepared *)node->prepared + ld;
         recur__add_biases(node, &p, to->bias);
         if (to->period) {
             recur__fill_seen(node, p.U, p.U);
@@ -55,6 +61,9 @@ void recur__recurrent_fill_snapshot(recur_layer *node)
             recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
             recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
         }
+        to->plain = is_plain(node);
+        to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
+                                  .ldh = H, .ldy = H };
     }
 }
 
@@ -89,7 +98,7 @@ int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
 }
 
 /* Rows of init for ids, or for weights that are not in panels: bias + W x. */
-static void multiply_input(const recur_layer *layer, const recur__stream *s, const recur__weights *p, const float *bias, const float *x,
+static void multiply_input(const recur_layer *layer, recur__stream *s, const recur__weights *p, const float *bias, const float *x,
                            const int32_t *ids, float *init)
 {
     const int64_t S = layer->spec.cell->slots * layer->spec.hidden_size, G = layer->spec.cell->gates * layer->spec.hidden_size;
@@ -102,7 +111,7 @@ static void multiply_input(const recur_layer *layer, const recur__stream *s, con
 }
 
 /* init += U s for a phase, where U is not in panels; of a clockwork RNN module by module. */
-static void multiply_state(const recur_layer *layer, const recur__stream *s, const recur__weights *p, const recur__phase *f, const recur__step *step,
+static void multiply_state(const recur_layer *layer, recur__stream *s, const recur__weights *p, const recur__phase *f, const recur__step *step,
                            float *init)
 {
     const int64_t H = step->H, P = step->K, S = layer->spec.cell->slots * H, size = layer->spec.form.modules ? H / layer->spec.form.modules : H;
@@ -125,7 +134,7 @@ static void fill_zones(const recur_layer *layer, int64_t B, const rows *to, recu
     }
 }
 
-static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t l, const float *x, const int32_t *ids, float *h, float *c,
+static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, const float *x, const int32_t *ids, float *h, float *c,
                        const rows *to)
 {
     const recur__cell *cell = layer->spec.cell;
@@ -135,7 +144,7 @@ static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t
     const recur__weights p = by_row || cell->own[0].vectors || P < H ? recur__weights_of(layer, layer->params, l, 0) : (recur__weights){ .in = l == 0 ? layer->input_size : P };
     float *y = to->y[l % 2];
     if (by_row) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, to->init);
-    recur__step step = { .rows = s->B, .H = H, .K = P, .alone = s->B == 1, .form = formed ? &layer->spec.form : NULL, .own = p.own,
+    recur__step step = { .rows = s->B, .H = H, .K = P, .alone = s->B == 1, .turned = s->turned, .form = formed ? &layer->spec.form : NULL, .own = p.own,
                          .init = by_row ? to->init : prepared->bias, .ld_init = by_row ? S : 0, .x = x, .ldx = p.in, .in = by_row ? 0 : p.in, .lds = P,
                          .h = h, .c = c, .ldh = P, .slots = to->slots, .u = to->u, .y = y, .c_after = c, .ldy = P };
     if (formed) fill_zones(layer, s->B, to, &step);
@@ -158,10 +167,36 @@ static void step_layer(const recur_layer *layer, const recur__stream *s, int64_t
     for (int64_t e = 0; to->zone[0] && e < s->B * P; e++) y[e] = to->zone[0][e] * h[e] + (1 - to->zone[0][e]) * y[e];
 }
 
-void recur__recurrent_step(const recur_layer *layer, const recur__stream *s)
+/* The same where everything is prepared: h and c become those after the step. */
+static void step_plain(const recur__cell *cell, const recur__prepared *prepared, const recur__stream *s, const float *x, float *h, float *c, float *y)
+{
+    recur__step step = prepared->step;
+    step.rows = s->B, step.alone = s->B == 1, step.turned = s->turned;
+    step.x = x, step.s = step.h = h, step.c = step.c_after = c, step.y = y;
+    cell->forward[0](&step);
+    memcpy(h, y, (size_t)(s->B * step.H) * sizeof *h);
+}
+
+static void run_plain(const recur_layer *layer, const recur__stream *s)
+{
+    const int64_t BH = s->B * layer->spec.hidden_size, L = layer->spec.num_layers;
+    const float *x = s->x;
+    for (int64_t l = 0; l < L; l++) {
+        float *y = s->y && l == L - 1 ? s->y : s->scratch + l % 2 * BH;
+        step_plain(layer->spec.cell, (const recur__prepared *)layer->prepared + l, s, x, s->state + l * BH,
+                   layer->spec.cell->states > 1 ? s->state + (L + l) * BH : NULL, y);
+        x = y;
+    }
+}
+
+void recur__recurrent_step(const recur_layer *layer, recur__stream *s)
 {
     const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), L = layer->spec.num_layers, BP = s->B * P;
     const float *x = s->x;
+    if (layer->prepared && !s->ids && ((const recur__prepared *)layer->prepared)->plain) {
+        run_plain(layer, s);
+        return;
+    }
     rows to;
     lay_out(layer, s->B, s->scratch, &to);
     for (int64_t l = 0; l < L; l++) {

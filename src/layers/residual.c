@@ -37,7 +37,7 @@ static void residual_backward(const recur_layer *layer, recur__pass *pass)
     if (pass->dx && pass->dy) pass->kernels->vector->add(floats_of(layer, pass), pass->dy, pass->dx);
 }
 
-static void residual_step(const recur_layer *layer, const recur__stream *s)
+static void residual_step(const recur_layer *layer, recur__stream *s)
 {
     recur__chain_step(layer, s);
     if (s->y) s->kernels->vector->add(s->B * layer->input_size, s->x, s->y);
