@@ -93,13 +93,10 @@ INLINE v_reduced v_reduce(vf x)
     const vf t = x * 1.44269504088896341f + magic, n = t - magic;
     v_reduced e;
     e.r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
-    const vf r = e.r; /* Cephes' minimax polynomial, Moshier 1989 */
-    vf p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    e.em1 = p * (r * r) + r;
+    const vf r = e.r, r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait for each other (Estrin) */
+    const vf p54 = r * 1.9875691500e-4f + 1.3981999507e-3f, p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;
+    const vf p10 = r * 1.6666665459e-1f + 5.0000001201e-1f, p = (p54 * r2 + p32) * r2 + p10;
+    e.em1 = p * r2 + r;
     e.scale = (vf)(((vi)t << 23) + 0x3F800000);
     return e;
 }

@@ -36,7 +36,8 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
     if (b)
         for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
     else memset(y, 0, (size_t)(R * out) * sizeof *y);
-    if (!ids) recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
+    if (!ids && R == 1) kernels->product->dots(out, in, W, in, x, y);
+    else if (!ids) recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
     else
         for (int64_t r = 0; r < R; r++)
             for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + ids[r]];
