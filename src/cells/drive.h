@@ -37,10 +37,27 @@ INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MO
     for (; k < K; k++, panel += V * VW) multiply_one(MR, V, shared, shift, acc, a + k, lda, panel);
 }
 
-/* Rows of the next tile when so many are left: blocks of nearly equal size; of 4 units, as many as share a vector. */
-INLINE int64_t block_of(int64_t left, int64_t H)
+/* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple of 4. */
+INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
+                           const float *panel)
 {
-    if (VW > 4 && H == 4) return least(left, ROWS_OF_QUADS);
+    for (int64_t k = 0; k < K; k += 4, panel += 4 * V * VW) {
+        vf x[4][MOST_ROWS];
+        UNROLL for (int r = 0; r < MR; r++) {
+            const vf quads = fetch(a + r * ROWS_OF_QUADS * lda + k, lda, QUADS);
+            x[0][r] = SPREAD(quads, 0), x[1][r] = SPREAD(quads, 1), x[2][r] = SPREAD(quads, 2), x[3][r] = SPREAD(quads, 3);
+        }
+        UNROLL for (int i = 0; i < 4; i++)
+            UNROLL for (int v = 0; v < V; v++) {
+                const vf w = repeat_quad(panel + (i * V + v) * VW);
+                UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
+            }
+    }
+}
+
+/* Rows of the next tile when so many are left: blocks of nearly equal size. */
+INLINE int64_t block_of(int64_t left)
+{
     if (left <= MOST_ROWS) return left;
     return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
 }
@@ -66,15 +83,47 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
     if (a->U) multiply(a->alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
     finish(a, &t);
+}
+
+/* Of 4 units, MR vectors of rows from r0 on. */
+INLINE void forward_quads(int MR, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t r0)
+{
+    const int V = p.accumulators;
+    tile t;
+    va acc[MOST_ROWS][ACCUMULATORS];
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) {
+            const int64_t row = r0 + r * ROWS_OF_QUADS;
+            const float *init = a->init + (p.first_slot + v) * 4;
+            acc[r][v] = a->ids ? look_up_quads(init, a->ids + row, a->ld_init) : load_quads(init + row * a->ld_init, a->ld_init);
+        }
+    if (a->in) multiply_quads(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U) multiply_quads(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds, a->K, U);
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
+    finish(a, &t);
+}
+
+enum { QUADS_AT_ONCE = VW > 8 ? 4 : 2 }; /* vectors of rows in a tile */
+
+/* Of 4 units as many rows as fill vectors; returns the first one left. */
+INLINE int64_t forward_all_quads(const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U)
+{
+    int64_t r = 0;
+    if (VW <= 4 || a->H != 4 || a->in % 4 || a->K % 4) return 0;
+    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS) forward_quads(QUADS_AT_ONCE, p, a, finish, W, U, r);
+    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) forward_quads(1, p, a, finish, W, U, r);
+    return r;
 }
 
 /* All rows of one group of units, in blocks of nearly equal size. */
 INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
 {
-    for (int64_t r = 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r, a->H);
+    for (int64_t r = NV == 1 ? forward_all_quads(p, a, finish, W, U) : 0, rows; r < a->rows; r += rows) {
+        rows = block_of(a->rows - r);
         switch (rows) {
         case 1: forward_tile(1, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
@@ -128,15 +177,38 @@ INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, c
                  Ut + (i * H + a->first) * NV * VW);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV;
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
     finish(a, &t);
+}
+
+INLINE void backward_quads(int MR, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish, int64_t r0)
+{
+    const int64_t lda = slots * 4;
+    tile t;
+    va acc[MOST_ROWS][ACCUMULATORS];
+    UNROLL for (int r = 0; r < MR; r++) acc[r][0] = v_set(0);
+    for (int i = 0; a->dA && i < from->h_gates; i++)
+        multiply_quads(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * 4, lda, 4, a->Ut + i * 4 * VW);
+    UNROLL for (int r = 0; r < MR; r++) v_store(t.number[r], (vf)acc[r][0]);
+    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
+    finish(a, &t);
+}
+
+INLINE int64_t backward_all_quads(int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish)
+{
+    int64_t r = 0;
+    if (VW <= 4 || a->H != 4 || a->units != 4) return 0;
+    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS)
+        backward_quads(QUADS_AT_ONCE, slots, from, a, finish, r);
+    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) backward_quads(1, slots, from, a, finish, r);
+    return r;
 }
 
 INLINE void backward_group(int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
                            const float *Ut, int64_t j)
 {
-    for (int64_t r = 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r, a->H);
+    for (int64_t r = NV == 1 ? backward_all_quads(slots, from, a, finish) : 0, rows; r < a->rows; r += rows) {
+        rows = block_of(a->rows - r);
         switch (rows) {
         case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
 #if RECUR__SET != RECUR__IS_ref

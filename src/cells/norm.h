@@ -113,25 +113,27 @@ INLINE vf zone_at(const float *zone, int64_t at, int64_t n) { return zone ? load
 INLINE void store_sums(const shape sh, const recur__step *a, const tile *t)
 {
     const int slots = sh.phase.accumulators > 1 ? sh.phase.accumulators : t->vectors;
+    const int64_t SH = sh.slots * a->H;
     for (int r = 0; r < t->rows; r++)
         for (int i = 0; i < slots; i++) {
             const int64_t at = sh.phase.accumulators > 1 ? i * a->H + t->unit : t->unit + i * VW;
-            const int64_t left = sh.phase.accumulators > 1 ? a->H - t->unit : a->H - at;
-            put(a->slots + (t->row + r) * sh.slots * a->H + at, 0, v_load(&t->number[r][i * VW]), left);
+            const int64_t left = sh.phase.accumulators > 1 ? a->H - t->unit : a->H - at, row = t->row + r * (t->quads ? ROWS_OF_QUADS : 1);
+            put(a->slots + row * SH + at, SH, v_load(&t->number[r][i * VW]), t->quads ? QUADS : left);
         }
 }
 
 INLINE void add_to_dh(const recur__step_backward *a, const tile *t)
 {
-    for (int64_t r = t->row; r < t->row + t->rows; r++)
+    const int64_t H = a->H;
+    for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            const int64_t j = t->unit + v * VW, n = a->H - j, at = r * a->H + j;
-            vf dh = v_load(&t->number[r - t->row][v * VW]);
-            if (a->mask) dh *= load_part(a->mask + at, n);
-            dh += load_part(a->dh + at, n);
-            if (a->dy) dh += load_part(a->dy + r * a->lddy + j, n);
-            put(a->dh + at, 0, dh, n);
-            if (a->total) put(a->total + at, 0, dh, n);
+            const int64_t j = t->unit + v * VW, n = t->quads ? QUADS : H - j, row = t->row + r * (t->quads ? ROWS_OF_QUADS : 1), at = row * H + j;
+            vf dh = v_load(&t->number[r][v * VW]);
+            if (a->mask) dh *= fetch(a->mask + at, H, n);
+            dh += fetch(a->dh + at, H, n);
+            if (a->dy) dh += fetch(a->dy + row * a->lddy + j, a->lddy, n);
+            put(a->dh + at, H, dh, n);
+            if (a->total) put(a->total + at, H, dh, n);
         }
 }
 

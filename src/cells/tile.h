@@ -11,6 +11,7 @@
 #define RECUR__TILE_H
 
 #include "cells/form.h"
+#include "cells/quads.h"
 
 enum { MOST_SLOTS = 4, MOST_OWN = 3, WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4, ACCUMULATORS = 4 };
 /* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers. */
@@ -37,6 +38,7 @@ typedef struct tile {
     float number[MOST_ROWS][ACCUMULATORS * VW];
     int64_t row, unit; /* where it lies */
     int rows, vectors; /* of units */
+    bool quads;        /* a row of numbers is ROWS_OF_QUADS rows of 4 units: quads.h */
 } tile;
 
 /* The equations over a whole tile: functions of their own, or compilers keep constants in the registers of the products. */
@@ -52,51 +54,18 @@ typedef struct shape {
     bool two;    /* the cell has two phases */
 } shape;
 
-/* The first n lanes of a vector; or, with n = QUADS, as many rows of 4 units as fill it, `stride` floats apart. */
-enum { QUADS = -1, ROWS_OF_QUADS = VW / 4 };
-
-#if RECUR__SET == RECUR__IS_avx512
-INLINE vf load_quads(const float *p, int64_t stride)
-{
-    const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
-    const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
-    return (vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
-}
-INLINE void store_quads(float *p, int64_t stride, vf v)
-{
-    _mm_storeu_ps(p, _mm512_castps512_ps128((__m512)v));
-    _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps((__m512)v, 1));
-    _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
-    _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
-}
-#elif RECUR__SET == RECUR__IS_avx2
-INLINE vf load_quads(const float *p, int64_t stride)
-{
-    return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
-}
-INLINE void store_quads(float *p, int64_t stride, vf v)
-{
-    _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
-    _mm_storeu_ps(p + stride, _mm256_extractf128_ps((__m256)v, 1));
-}
-#else /* 4 units fill a vector, or more */
-INLINE vf load_quads(const float *p, int64_t stride)
-{
-    (void)stride;
-    return v_load(p);
-}
-INLINE void store_quads(float *p, int64_t stride, vf v)
-{
-    (void)stride;
-    v_store(p, v);
-}
-#endif
-
 INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
-INLINE vf fetch(const float *p, int64_t stride, int64_t n) { return n == QUADS ? load_quads(p, stride) : load_part(p, n); }
+
+/* The first n lanes of a vector; or, with n = QUADS, rows of 4 units, `stride` floats apart. */
+INLINE vf fetch(const float *p, int64_t stride, int64_t n)
+{
+    if (n != QUADS) return load_part(p, n);
+    return stride == 4 ? v_load(p) : load_quads(p, stride);
+}
 INLINE void put(float *p, int64_t stride, vf v, int64_t n)
 {
-    if (n == QUADS) store_quads(p, stride, v);
+    if (n == QUADS && stride != 4) store_quads(p, stride, v);
+    else if (n == QUADS) v_store(p, v);
     else if (n >= VW) v_store(p, v);
     else v_store_n(p, v, n);
 }
@@ -137,7 +106,7 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__form
     UNROLL for (int i = 0; i < sh.slots; i++) {
         const int own = i - sh.phase.first_slot;
         if (own < 0 || own >= sh.phase.accumulators) k[i] = fetch(row + i * H, SH, n);
-        else k[i] = n == QUADS ? load_quads(sums + own * VW, ACCUMULATORS * VW) : v_load(sums + own * VW);
+        else k[i] = v_load(sums + own * VW);
     }
     fetch_own(sh.own, a->own + j, H, n, e);
     old[0] = s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
@@ -152,13 +121,11 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__form
     if (sh.states > 1) put(a->c_after + r * H + j, H, s[1], n);
 }
 
-/* Rows of 4 units share a vector; else one row has it for itself. */
 INLINE void finish_forward(const shape sh, const recur__step *a, const recur__form *f, forward_part *part, const tile *t)
 {
-    int r = 0;
-    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
-        finish_units(sh, a, f, part, t->number[r], t->row + r, 0, QUADS);
-    for (; r < t->rows; r++)
+    for (int r = 0; VW > 4 && t->quads && r < t->rows; r++)
+        finish_units(sh, a, f, part, t->number[r], t->row + r * ROWS_OF_QUADS, 0, QUADS);
+    for (int r = 0; !t->quads && r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW) finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
@@ -181,7 +148,7 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
     const int64_t H = a->H, SH = sh.slots * H, at = r * H + j;
     float *row = a->slots + r * SH + j;
     vf k[MOST_SLOTS], p[RECUR__STATES], d[RECUR__STATES], stays[RECUR__STATES], e[MOST_OWN], de[MOST_OWN], c = v_set(0);
-    vf in = n == QUADS ? load_quads(came, ACCUMULATORS * VW) : v_load(came);
+    vf in = v_load(came);
     const bool masked = f && a->mask;
     const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
     UNROLL for (int i = 0; i < sh.slots; i++) k[i] = fetch(row + i * H, SH, n);
@@ -221,10 +188,9 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
 
 INLINE void finish_backward(const shape sh, const recur__step_backward *a, const recur__form *f, backward_part *part, const tile *t)
 {
-    int r = 0;
-    for (; VW > 4 && a->H == 4 && r + ROWS_OF_QUADS <= t->rows; r += ROWS_OF_QUADS)
-        finish_units_backward(sh, a, f, part, t->number[r], t->row + r, 0, QUADS);
-    for (; r < t->rows; r++)
+    for (int r = 0; VW > 4 && t->quads && r < t->rows; r++)
+        finish_units_backward(sh, a, f, part, t->number[r], t->row + r * ROWS_OF_QUADS, 0, QUADS);
+    for (int r = 0; !t->quads && r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW) finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
