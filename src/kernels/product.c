@@ -57,28 +57,45 @@ static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float 
     for (; n < N; n++) dots_of(1, K, W + n * ldw, ldw, x, y + n);
 }
 
-/* V vectors of y, kept in registers while all rows of W go by; the last one has `tail` lanes. */
+INLINE vf load_some(const float *p, int64_t lanes) { return lanes < VW ? v_load_n(p, lanes) : v_load(p); }
+
+/* acc[v] += x W for one row of W, whose last vector has `tail` lanes */
+INLINE void add_row(int V, int64_t tail, const float *W, float x, vf *acc)
+{
+    const vf xs = v_set(x);
+    for (int v = 0; v < V; v++) acc[v] += xs * load_some(W + v * VW, v == V - 1 ? tail : VW);
+}
+
+/* V vectors of y, kept in registers while all rows of W go by: even and odd ones apart, so that sums need not wait for each other. */
 INLINE void rows_of(int V, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
 {
-    vf acc[4];
-    for (int v = 0; v < V; v++) acc[v] = v == V - 1 && tail < VW ? v_load_n(y + v * VW, tail) : v_load(y + v * VW);
-    for (int64_t k = 0; k < K; k++, W += ldw) {
-        const vf xk = v_set(x[k]);
-        for (int v = 0; v < V; v++)
-            acc[v] += xk * (v == V - 1 && tail < VW ? v_load_n(W + v * VW, tail) : v_load(W + v * VW));
+    vf even[4], odd[4];
+    for (int v = 0; v < V; v++) even[v] = load_some(y + v * VW, v == V - 1 ? tail : VW), odd[v] = v_set(0);
+    int64_t k = 0;
+    for (; k + 2 <= K; k += 2, W += 2 * ldw) {
+        add_row(V, tail, W, x[k], even);
+        add_row(V, tail, W + ldw, x[k + 1], odd);
     }
+    if (k < K) add_row(V, tail, W, x[k], even);
     for (int v = 0; v < V; v++) {
-        if (v == V - 1 && tail < VW) v_store_n(y + v * VW, acc[v], tail);
-        else v_store(y + v * VW, acc[v]);
+        if (v == V - 1 && tail < VW) v_store_n(y + v * VW, even[v] + odd[v], tail);
+        else v_store(y + v * VW, even[v] + odd[v]);
     }
 }
 
+/* In blocks of nearly equal numbers of vectors, 4 at most. */
 static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, float *y)
 {
-    int64_t n = 0;
-    for (; n + 4 * VW <= N; n += 4 * VW) rows_of(4, VW, K, W + n, ldw, x, y + n);
-    for (; n + VW <= N; n += VW) rows_of(1, VW, K, W + n, ldw, x, y + n);
-    if (n < N) rows_of(1, N - n, K, W + n, ldw, x, y + n);
+    for (int64_t n = 0, blocks = (N + 4 * VW - 1) / (4 * VW); blocks > 0; blocks--) {
+        const int64_t left = (N - n + VW - 1) / VW, vectors = (left + blocks - 1) / blocks, tail = recur__min(VW, N - n - (vectors - 1) * VW);
+        switch (vectors) {
+        case 1: rows_of(1, tail, K, W + n, ldw, x, y + n); break;
+        case 2: rows_of(2, tail, K, W + n, ldw, x, y + n); break;
+        case 3: rows_of(3, tail, K, W + n, ldw, x, y + n); break;
+        default: rows_of(4, tail, K, W + n, ldw, x, y + n); break;
+        }
+        n += vectors * VW;
+    }
 }
 
 static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)
@@ -108,9 +125,34 @@ INLINE void outer_row(int64_t N, vf am, const float *b, float *c)
     v_store(c + N - VW, last);
 }
 
+enum { WIDEST = 1024 }; /* row that is copied */
+
+/* C without gaps between its rows, as one vector of M N numbers: so its vectors lie where they do not cross cache lines, and are read and
+ * written once. b is copied with its beginning behind it, which is what a vector over the end of a row needs; it takes one factor in
+ * its first lanes, and the next one in the others. */
+static void outer_flat(int64_t M, int64_t N, const float *a, const float *b, float *C)
+{
+    float twice[WIDEST + VW];
+    memcpy(twice, b, (size_t)N * sizeof *b);
+    memcpy(twice + N, b, VW * sizeof *b);
+    const int64_t beyond = (int64_t)((uintptr_t)C / sizeof *C % VW), first = beyond ? VW - beyond : 0;
+    v_store_n(C, v_load_n(C, first) + v_set(a[0]) * v_load(b), first);
+    int64_t n = first;
+    for (int64_t m = 0; m < M; m++, C += N, n -= N) {
+        const vf am = v_set(a[m]);
+        for (; n + VW <= N; n += VW) v_store(C + n, v_load(C + n) + am * v_load(twice + n));
+        if (n == N) continue;
+        if (m + 1 < M) v_store(C + n, v_load(C + n) + v_first(am, v_set(a[m + 1]), N - n) * v_load(twice + n));
+        else v_store_n(C + n, v_load_n(C + n, N - n) + am * v_load_n(b + n, N - n), N - n);
+        n += VW;
+    }
+}
+
 static void outer(int64_t M, int64_t N, const float *a, const float *b, float *C, int64_t ldc)
 {
-    for (int64_t m = 0; m < M; m++, C += ldc) outer_row(N, v_set(a[m]), b, C);
+    if (VW > 4 && ldc == N && N >= VW && N <= WIDEST && (uintptr_t)C % sizeof *C == 0) outer_flat(M, N, a, b, C);
+    else
+        for (int64_t m = 0; m < M; m++, C += ldc) outer_row(N, v_set(a[m]), b, C);
 }
 
 typedef float four __attribute__((vector_size(16)));

@@ -2,7 +2,7 @@
  *
  *   vf                  VW floats; + - * / work on it, also with a float on one side
  *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest reads as 0)
- *   v_set               one float in all lanes
+ *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then those of b
  *   v_max v_min         with NaN in the second argument the result is NaN
  *   v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN, else 0
  *   v_exp v_sigmoid v_tanh
@@ -149,6 +149,7 @@ INLINE void v_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 INLINE void v_store_n(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+INLINE vf v_first(vf a, vf b, int64_t n) { return (vf)_mm512_mask_blend_ps((__mmask16)((1u << n) - 1), (__m512)b, (__m512)a); }
 #elif RECUR__SET == RECUR__IS_avx2
 INLINE __m256i v_mask_n(int64_t n)
 {
@@ -159,6 +160,7 @@ INLINE __m256i v_mask_n(int64_t n)
 }
 INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, v_mask_n(n)); }
 INLINE void v_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, v_mask_n(n), (__m256)v); }
+INLINE vf v_first(vf a, vf b, int64_t n) { return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n))); }
 #else
 INLINE vf v_load_n(const float *p, int64_t n)
 {
@@ -171,6 +173,13 @@ INLINE void v_store_n(float *p, vf v, int64_t n)
     float lanes[VW];
     v_store(lanes, v);
     for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+}
+INLINE vf v_first(vf a, vf b, int64_t n)
+{
+    float lanes[VW];
+    v_store(lanes, b);
+    v_store_n(lanes, a, n);
+    return v_load(lanes);
 }
 #endif
 

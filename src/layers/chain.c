@@ -72,6 +72,7 @@ static recur__pass pass_of(const recur__pass *whole, const walk *w, int64_t i, c
 {
     recur__pass pass = *whole;
     pass.shape = w->shape;
+    pass.prepared = NULL; /* is of the whole */
     pass.key = key_of(whole->key, i);
     pass.x = x;
     pass.ids = i == 0 ? whole->ids : NULL;

@@ -68,12 +68,15 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
 static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
 {
     recur_layer leaf = *from;
+    if (b->snapshot) leaf.abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
     if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, b->snapshot ? leaf.spec.hidden_size : INT64_MAX);
     if (node) node->spec.cell = leaf.spec.cell;
     lay_out_tensors(b, from, node, path, path_length);
-    if (!b->snapshot || !leaf.ops->carve_snapshot) return;
-    leaf.ops->carve_snapshot(&leaf, node, &b->carver);
-    if (node) node->ops->fill_snapshot(node);
+    if (!b->snapshot || !leaf.ops->carve_prepared) return;
+    void *prepared = leaf.ops->carve_prepared(&leaf, &b->carver);
+    if (!node) return;
+    node->prepared = prepared;
+    node->ops->fill_prepared(node, prepared);
 }
 
 static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length);

@@ -67,6 +67,7 @@ typedef struct recur__pass {
     const float *dy;     /* backward: NULL means zeros */
     float *dstate;       /* backward: d(final) in, d(initial) out; NULL: zeros */
     bool zero_start;     /* backward: forward began with zeros */
+    const void *prepared; /* what the tape keeps of this layer's parameters, or NULL */
     const bool *fresh;   /* [B] backward: sequences that began with the layer's learned start; NULL: none did */
     recur__tracer tracer;
     float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
@@ -103,9 +104,10 @@ typedef struct recur__layer_ops {
     /* Streaming: one step of B sequences, with step_floats floats of scratch. NULL: the layer cannot. */
     int64_t (*step_floats)(const recur_layer *layer, int64_t B);
     void (*step)(const recur_layer *layer, recur__stream *stream);
-    /* Carves what a snapshot holds beside its parameters (node NULL: only measures), and fills it. NULL: nothing. */
-    void (*carve_snapshot)(const recur_layer *layer, recur_layer *node, recur__carver *carver);
-    void (*fill_snapshot)(recur_layer *node);
+    /* Parameters laid out for single steps: carves (NULL while the carver only measures), and fills. A snapshot has them for ever, a tape
+       while steps recorded one by one wait for their backward. NULL: nothing. */
+    void *(*carve_prepared)(const recur_layer *layer, recur__carver *carver);
+    void (*fill_prepared)(const recur_layer *layer, void *prepared);
     /* Recurrent: numbers in a row of state tensor s, and the learned start of row ld (layer and direction) of it, or NULL. */
     int64_t (*state_width)(const recur_layer *layer, int64_t s);
     const float *(*state_start)(const recur_layer *layer, int64_t s, int64_t ld);
@@ -131,7 +133,7 @@ struct recur_layer {
     int64_t states;         /* state tensors of all recurrent parts */
     int64_t state_floats;   /* their floats for one sequence */
     int64_t starts;         /* recurrent parts whose initial state is learned */
-    void *prepared;         /* of a snapshot: what fill_snapshot made */
+    void *prepared;         /* of a snapshot: what fill_prepared made */
     uint64_t serial;
     /* of a root only */
     recur_context *ctx;
@@ -177,6 +179,36 @@ void recur__state_leave(recur_state *state, const recur_packed *packed);
 /* SHAPE unless the state has these sequences and the layer's tensors. */
 recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch, const char *what);
 
+/* Floats of a row that is followed by another one on a cache line of its own. */
+static inline int64_t recur__padded(int64_t n) { return n > INT64_MAX - 15 ? -1 : (n + 15) / 16 * 16; }
+
+/* ---- what a tape keeps of layers (keep.c) ------------------------------------------------------- */
+
+/* The parameters of one layer, prepared for single steps from its second waiting record on, to the pop of the last one. */
+typedef struct recur__kept {
+    struct recur__kept *next;
+    uint64_t layer;  /* serial number */
+    int64_t waiting; /* records */
+    bool filled, reserved;
+    size_t bytes; /* all in all */
+    void *prepared;
+} recur__kept;
+
+typedef struct recur__keeper {
+    recur_context *ctx;
+    recur__kept *first;
+    size_t bytes;
+} recur__keeper;
+
+/* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
+size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
+/* Makes sure of the layer's place; NULL: no memory. */
+recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
+/* For the next record: NULL for the first one, for which it would not pay. */
+const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer);
+void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
+void recur__keep_release(recur__keeper *keeper);
+
 /* ---- tapes (tape.c) ----------------------------------------------------------------------------- */
 
 typedef struct recur__record {
@@ -185,6 +217,7 @@ typedef struct recur__record {
     int64_t batch;
     bool ids, dropout, zero_start;
     uint64_t key;
+    recur__kept *kept; /* by which its parameters are kept, or NULL */
     unsigned char *keep;
     size_t bytes; /* this header and keep */
 } recur__record;
@@ -196,12 +229,13 @@ typedef struct recur__measured {
     uint64_t layer, layout; /* serial numbers */
     int64_t batch;
     bool ids, record, dropout, trace;
-    size_t keep, peak;
+    size_t keep, peak, kept;
 } recur__measured;
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
 
 bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
 bool recur__tape_drops_out(const recur_tape *tape);
+recur__keeper *recur__tape_keeper(recur_tape *tape);
 /* A new record with room for keep, not yet on the tape; commit cannot fail. */
 recur__record *recur__tape_begin(recur_tape *tape, size_t keep);
 void recur__tape_commit(recur_tape *tape, recur__record *record);

@@ -27,8 +27,40 @@ static recur__start linear_start(const recur_layer *layer, const char *tensor)
     return (recur__start){ RECUR__START_UNIFORM, 1 / __builtin_sqrt((double)layer->input_size) };
 }
 
+/* ---- what a tape keeps for single steps: W both ways, rows beginning where cache lines do ------- */
+
+typedef struct prepared {
+    int64_t ld_in, ld_out;
+    float *rows, *columns; /* [out][ld_in], [in][ld_out] */
+} prepared;
+
+static void *linear_carve_prepared(const recur_layer *layer, recur__carver *carver)
+{
+    if (!(layer->abilities & RECUR_ABLE_RECORD)) return NULL; /* a snapshot's rows are as good */
+    prepared *to = recur__carve(carver, 1, sizeof *to);
+    const int64_t ld_in = recur__padded(layer->input_size), ld_out = recur__padded(layer->output_size);
+    float *rows = recur__carve(carver, recur__times(layer->output_size, ld_in), sizeof(float));
+    float *columns = recur__carve(carver, recur__times(layer->input_size, ld_out), sizeof(float));
+    if (to) *to = (prepared){ ld_in, ld_out, rows, columns };
+    return to;
+}
+
+static void linear_fill_prepared(const recur_layer *layer, void *place)
+{
+    if (!place) return;
+    const prepared *to = place;
+    const int64_t in = layer->input_size;
+    for (int64_t j = 0; j < layer->output_size; j++) {
+        memcpy(to->rows + j * to->ld_in, layer->params + j * in, (size_t)in * sizeof(float));
+        for (int64_t i = 0; i < in; i++) to->columns[i * to->ld_out + j] = layer->params[j * in + i];
+    }
+}
+
+/* ---- passes ------------------------------------------------------------------------------------- */
+
 /* R rows of x or ids */
-static void multiply(const recur_layer *layer, const recur_context *ctx, const recur__kernels *kernels, int64_t R, const float *x, const int32_t *ids, float *y)
+static void multiply(const recur_layer *layer, const recur_context *ctx, const recur__kernels *kernels, const prepared *kept, int64_t R, const float *x,
+                     const int32_t *ids, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
@@ -36,7 +68,8 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
     if (b)
         for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
     else memset(y, 0, (size_t)(R * out) * sizeof *y);
-    if (!ids && R == 1) kernels->product->dots(out, in, W, in, x, y);
+    if (!ids && kept) recur__gemm_nn(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ kept->columns, kept->ld_out }, y, out);
+    else if (!ids && R == 1) kernels->product->dots(out, in, W, in, x, y);
     else if (!ids) recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
     else
         for (int64_t r = 0; r < R; r++)
@@ -45,12 +78,12 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
 
 static void linear_forward(const recur_layer *layer, recur__pass *pass)
 {
-    multiply(layer, pass->ctx, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
+    multiply(layer, pass->ctx, pass->kernels, pass->prepared, recur__shape_rows(&pass->shape), pass->x, pass->ids, pass->y);
 }
 
 static void linear_step(const recur_layer *layer, recur__stream *s)
 {
-    multiply(layer, s->ctx, s->kernels, s->B, s->x, s->ids, s->y);
+    multiply(layer, s->ctx, s->kernels, NULL, s->B, s->x, s->ids, s->y);
 }
 
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
@@ -69,7 +102,9 @@ static void linear_backward(const recur_layer *layer, recur__pass *pass)
     }
     if (!pass->dx) return;
     memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
-    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out }, (recur__matrix){ layer->params, in }, pass->dx, in);
+    const prepared *kept = pass->prepared;
+    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out },
+                   kept ? (recur__matrix){ kept->rows, kept->ld_in } : (recur__matrix){ layer->params, in }, pass->dx, in);
 }
 
 static const recur__layer_ops linear_ops = {
@@ -80,6 +115,8 @@ static const recur__layer_ops linear_ops = {
     .backward = linear_backward,
     .step_floats = recur__step_nothing,
     .step = linear_step,
+    .carve_prepared = linear_carve_prepared,
+    .fill_prepared = linear_fill_prepared,
     .start = linear_start,
 };
 

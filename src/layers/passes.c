@@ -21,19 +21,19 @@ void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__
 /* Where a record says which sequences began with the learned start: behind all that its layer keeps. */
 static bool *fresh_of(const recur__record *record, size_t keep) { return (bool *)record->keep + keep - fresh_bytes(record->batch); }
 
-/* The same through the tape's memory of earlier passes. */
-static recur__room measure_on(recur_tape *tape, const recur_layer *layer, const recur__shape *shape)
+/* The same through the tape's memory of earlier passes; without a tape in *own. */
+static const recur__measured *measure_on(recur_tape *tape, const recur_layer *layer, const recur__shape *shape, recur__measured *own)
 {
-    recur__measured *m = tape ? recur__tape_measured(tape, layer->serial) : NULL;
+    recur__measured *m = tape ? recur__tape_measured(tape, layer->serial) : own;
     const recur_packed *p = shape->packed;
-    if (m && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch && m->ids == shape->ids &&
+    if (tape && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch && m->ids == shape->ids &&
         m->record == shape->record && m->dropout == shape->dropout && m->trace == shape->trace)
-        return (recur__room){ .keep.used = m->keep, .peak = m->peak };
+        return m;
     recur__room room = { 0 };
     recur__measure(layer, shape, &room);
-    if (m)
-        *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, shape->trace, room.keep.used, room.peak };
-    return room;
+    *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, shape->trace, room.keep.used, room.peak,
+                            shape->record ? recur__keep_bytes(layer, p) : 0 };
+    return m;
 }
 
 /* ---- checks ------------------------------------------------------------------------------------- */
@@ -71,11 +71,11 @@ static recur_status check_call(const char *what, const recur__call *call)
 
 /* ---- forward ------------------------------------------------------------------------------------ */
 
-static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key)
+static void run_forward(const recur__call *call, const recur__shape *shape, recur__room *room, uint64_t key, const void *prepared)
 {
     recur__pass pass = { .shape = *shape, .ctx = call->layer->root->ctx, .kernels = call->layer->root->kernels, .key = key, .room = room,
                          .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL,
-                         .tracer = recur__tape_tracer(call->tape) };
+                         .prepared = prepared, .tracer = recur__tape_tracer(call->tape) };
     if (call->state && call->layer->starts) recur__state_start(call->state, call->layer);
     call->layer->ops->forward(call->layer, &pass);
     if (call->state) recur__state_leave(call->state, call->packed);
@@ -88,7 +88,7 @@ static recur_status forward_alone(const recur__call *call, const recur__shape *s
     unsigned char *memory = peak ? recur__alloc(ctx, peak) : NULL;
     if (peak && !memory) return recur__no_memory(peak);
     recur__room room = { .scratch.base = memory };
-    run_forward(call, shape, &room, 0);
+    run_forward(call, shape, &room, 0, NULL);
     recur__free(ctx, memory, peak);
     return RECUR_OK;
 }
@@ -98,28 +98,31 @@ static void note_fresh(const recur__call *call, bool *fresh)
     for (int64_t b = 0; b < call->packed->batch; b++) fresh[b] = !call->state || call->state->fresh[b];
 }
 
-static recur_status forward_on_tape(const recur__call *call, const recur__shape *shape, const recur__room *measured)
+static recur_status forward_on_tape(const recur__call *call, const recur__shape *shape, const recur__measured *measured)
 {
     recur_tape *tape = call->tape;
-    if (measured->keep.used == SIZE_MAX || measured->peak == SIZE_MAX) return recur__no_memory(SIZE_MAX);
+    if (measured->keep == SIZE_MAX || measured->peak == SIZE_MAX) return recur__no_memory(SIZE_MAX);
     recur__room room = { .scratch.base = recur__tape_scratch(tape, measured->peak) };
     if (!room.scratch.base) return recur__no_memory(measured->peak);
     if (!shape->record) {
-        run_forward(call, shape, &room, 0);
+        run_forward(call, shape, &room, 0, NULL);
         return RECUR_OK;
     }
-    recur__record *record = recur__tape_begin(tape, measured->keep.used);
-    if (!record) return recur__no_memory(measured->keep.used);
+    recur__kept *kept = NULL;
+    if (measured->kept && !(kept = recur__keep(recur__tape_keeper(tape), call->layer, measured->kept, false))) return recur__no_memory(measured->kept);
+    recur__record *record = recur__tape_begin(tape, measured->keep);
+    if (!record) return recur__no_memory(measured->keep);
     record->layer = call->layer->serial;
     record->layout = call->packed->serial;
     record->batch = call->packed->batch;
     record->ids = shape->ids;
     record->dropout = shape->dropout;
     record->zero_start = !call->state && !call->layer->starts;
-    if (call->layer->starts) note_fresh(call, fresh_of(record, measured->keep.used));
+    if (call->layer->starts) note_fresh(call, fresh_of(record, measured->keep));
     record->key = recur__tape_next_key(tape);
+    record->kept = kept;
     room.keep.base = record->keep;
-    run_forward(call, shape, &room, record->key);
+    run_forward(call, shape, &room, record->key, kept ? recur__kept_prepared(kept, call->layer) : NULL);
     recur__tape_commit(tape, record);
     return RECUR_OK;
 }
@@ -134,8 +137,9 @@ recur_status recur__forward(const char *what, const recur__call *call)
     if (call->state) RECUR__TRY(recur__state_check(call->state, call->layer, call->packed->batch, what));
     const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape),
                                 .trace = record && recur__tape_tracer(call->tape).function };
-    const recur__room measured = measure_on(call->tape, call->layer, &shape);
-    return call->tape ? forward_on_tape(call, &shape, &measured) : forward_alone(call, &shape, measured.peak);
+    recur__measured own;
+    const recur__measured *measured = measure_on(call->tape, call->layer, &shape, &own);
+    return call->tape ? forward_on_tape(call, &shape, measured) : forward_alone(call, &shape, measured->peak);
 }
 
 recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x, recur_state *state, float *y,
@@ -178,13 +182,13 @@ recur_status recur__backward(const char *what, const recur__call *call)
     if (call->state) RECUR__TRY(recur__state_check(call->state, layer, call->packed->batch, what));
     const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout,
                                 .trace = recur__tape_tracer(call->tape).function };
-    const recur__room measured = measure_on(call->tape, layer, &shape);
-    recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured.peak) };
-    if (!room.scratch.base) return recur__no_memory(measured.peak);
+    const recur__measured *measured = measure_on(call->tape, layer, &shape, NULL);
+    recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured->peak) };
+    if (!room.scratch.base) return recur__no_memory(measured->peak);
     recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
-                         .zero_start = record->zero_start, .tracer = recur__tape_tracer(call->tape),
-                         .fresh = layer->starts ? fresh_of(record, measured.keep.used) : NULL, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
+                         .zero_start = record->zero_start, .prepared = record->kept && record->kept->filled ? record->kept->prepared : NULL, .tracer = recur__tape_tracer(call->tape),
+                         .fresh = layer->starts ? fresh_of(record, measured->keep) : NULL, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
     recur__tape_pop(call->tape);
     return RECUR_OK;

@@ -173,19 +173,27 @@ static inline void recur__add_column(const recur__weights *p, int64_t G, int64_t
     for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
 }
 
-/* What a snapshot holds for each layer and direction. */
+/* What a snapshot, or a tape for single steps, holds for each layer and direction. */
 typedef struct recur__prepared {
+    recur__weights p;     /* where they lie in the layer's parameters */
     float *bias;          /* [S*H] */
     float *period;        /* [H] clockwork; else NULL */
     recur__panels panels; /* forward */
+    float *U;             /* [h_gates*H][ld_U] of a tape: rows begin where cache lines do */
+    int64_t ld_U;
     bool plain;           /* one phase, no options: `step` is complete but for its rows and where they lie */
     recur__step step;
 } recur__prepared;
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
 void recur__recurrent_step(const recur_layer *layer, recur__stream *stream);
-void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node, recur__carver *carver);
-void recur__recurrent_fill_snapshot(recur_layer *node);
+void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver);
+void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);
+
+/* A recorded pass is one step of a plain layer over what the tape has prepared: recurrent_once.c. */
+bool recur__is_once(const recur_layer *layer, const recur__pass *pass);
+void recur__once_forward(const recur_layer *layer, recur__pass *pass);
+void recur__once_backward(const recur_layer *layer, recur__pass *pass);
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);

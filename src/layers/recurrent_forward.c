@@ -208,7 +208,7 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
                           const recur__forward_scratch *scratch)
 {
     const int64_t ld = l * w->D + d;
-    const recur__prepared *prepared = w->layer->prepared;
+    const recur__prepared *prepared = w->layer->prepared ? w->layer->prepared : w->pass->prepared;
     lane a = { .p = recur__weights_of(w->layer, w->layer->params, l, d), .slots = share(w->history.slots, ld, w->N * w->S),
                .c = share(w->history.c, ld, w->N * w->H), .u = share(w->history.u, ld, w->N * w->H), .y = y ? y + d * w->P : NULL,
                .panels = prepared ? &prepared[ld].panels : recur__wants_panels(w) ? &scratch->panels : NULL, .ld = ld,
@@ -232,6 +232,10 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
 {
+    if (recur__is_once(layer, pass)) {
+        recur__once_forward(layer, pass);
+        return;
+    }
     recur__walk w = recur__walk_begin(layer, pass);
     recur__forward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);

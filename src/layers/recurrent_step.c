@@ -15,12 +15,18 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
         }
 }
 
-/* ---- snapshot ----------------------------------------------------------------------------------- */
+/* ---- what is prepared --------------------------------------------------------------------------- */
 
 static int64_t directions(const recur_layer *layer) { return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
 static int64_t width_of_h(const recur_layer *layer) { return recur__recurrent_state_width(layer, 0); }
 
-void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node, recur__carver *carver)
+static bool is_plain(const recur_layer *layer)
+{
+    const recur__cell *cell = layer->spec.cell;
+    return cell->phases == 1 && !layer->spec.formed && !cell->own[0].vectors && !cell->needs_slots && !layer->spec.options.projection_size;
+}
+
+void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver)
 {
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), D = directions(layer), LD = layer->spec.num_layers * D;
@@ -33,37 +39,43 @@ void recur__recurrent_carve_snapshot(const recur_layer *layer, recur_layer *node
             own.panels.W[i] = recur__carve(carver, recur__panel_size(cell, H, in, cell->phase[i].x_gates), sizeof(float));
             own.panels.U[i] = recur__carve(carver, recur__panel_size(cell, H, P, cell->phase[i].h_gates), sizeof(float));
         }
-        if (node) prepared[ld] = own;
+        const bool trains = layer->abilities & RECUR_ABLE_RECORD;
+        own.ld_U = recur__padded(H);
+        own.U = recur__carve(carver, trains && is_plain(layer) ? recur__times(cell->phase[0].h_gates * H, own.ld_U) : 0, sizeof(float));
+        if (prepared) prepared[ld] = own;
     }
-    if (node) node->prepared = prepared;
+    return prepared;
 }
 
-static bool is_plain(const recur_layer *layer)
+static void fill(const recur_layer *layer, recur__prepared *to)
 {
     const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.formed && !cell->own[0].vectors && !cell->needs_slots && !layer->spec.options.projection_size;
+    const recur__weights p = to->p;
+    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer);
+    recur__add_biases(layer, &p, to->bias);
+    if (to->period) { /* of a snapshot, whose parameters are its own */
+        recur__fill_seen(layer, p.U, p.U);
+        recur__fill_periods(layer, to->period);
+    }
+    for (int i = 0; i < cell->phases; i++) {
+        const recur__phase *f = &cell->phase[i];
+        recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
+        recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
+    }
+    to->plain = is_plain(layer);
+    for (int64_t k = 0; to->plain && layer->abilities & RECUR_ABLE_RECORD && k < cell->phase[0].h_gates * H; k++)
+        memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
+    to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
+                              .ldh = H, .ldy = H };
 }
 
-void recur__recurrent_fill_snapshot(recur_layer *node)
+void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared)
 {
-    const recur__cell *cell = node->spec.cell;
-    const int64_t H = node->spec.hidden_size, P = width_of_h(node), D = directions(node);
-    for (int64_t ld = 0; ld < node->spec.num_layers * D; ld++) {
-        const recur__weights p = recur__weights_of(node, node->params, ld / D, ld % D);
-        recur__prepared *to = (recur__prepared *)node->prepared + ld;
-        recur__add_biases(node, &p, to->bias);
-        if (to->period) {
-            recur__fill_seen(node, p.U, p.U);
-            recur__fill_periods(node, to->period);
-        }
-        for (int i = 0; i < cell->phases; i++) {
-            const recur__phase *f = &cell->phase[i];
-            recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
-            recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
-        }
-        to->plain = is_plain(node);
-        to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
-                                  .ldh = H, .ldy = H };
+    const int64_t D = directions(layer);
+    for (int64_t ld = 0; ld < layer->spec.num_layers * D; ld++) {
+        recur__prepared *to = (recur__prepared *)prepared + ld;
+        to->p = recur__weights_of(layer, layer->params, ld / D, ld % D);
+        fill(layer, to);
     }
 }
 

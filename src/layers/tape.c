@@ -25,6 +25,7 @@ struct recur_tape {
     size_t scratch_bytes;
     recur__measured measured[MEASURED];
     recur__tracer tracer;
+    recur__keeper keeper;
 };
 
 enum { ALIGN = 64, SMALLEST_BLOCK = 1 << 14 };
@@ -69,7 +70,7 @@ recur_status recur_tape_create(recur_context *ctx, recur_tape **out)
     *out = NULL;
     recur_tape *tape = recur__alloc(ctx, sizeof *tape);
     if (!tape) return recur__no_memory(sizeof *tape);
-    *tape = (recur_tape){ .ctx = recur__context_retain(ctx) };
+    *tape = (recur_tape){ .ctx = recur__context_retain(ctx), .keeper.ctx = ctx };
     *out = tape;
     return RECUR_OK;
 }
@@ -79,6 +80,7 @@ void recur_tape_release(recur_tape *tape)
     if (!tape) return;
     recur_context *ctx = tape->ctx;
     free_chain(tape, tape->first);
+    recur__keep_release(&tape->keeper);
     recur__free(ctx, tape->scratch, tape->scratch_bytes);
     recur__free(ctx, tape, sizeof *tape);
     recur_context_release(ctx);
@@ -118,13 +120,14 @@ recur_status recur_tape_reset(recur_tape *tape)
     tape->newest = NULL;
     tape->records = 0;
     tape->reserved = 0;
+    recur__keep_forget(&tape->keeper);
     return RECUR_OK;
 }
 
 int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records : 0; }
 size_t recur_tape_bytes(const recur_tape *tape)
 {
-    return tape ? sizeof *tape + chain_bytes(tape->first) + tape->scratch_bytes : 0;
+    return tape ? sizeof *tape + chain_bytes(tape->first) + tape->scratch_bytes + tape->keeper.bytes : 0;
 }
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -169,6 +172,7 @@ void recur__tape_commit(recur_tape *tape, recur__record *record)
     b->used += record->bytes;
     tape->current = b;
     tape->newest = record;
+    if (record->kept) record->kept->waiting++;
     tape->records++;
     tape->passes++;
 }
@@ -176,6 +180,8 @@ void recur__tape_commit(recur_tape *tape, recur__record *record)
 void recur__tape_pop(recur_tape *tape)
 {
     block *b = tape->current;
+    recur__kept *kept = tape->newest->kept;
+    if (kept && --kept->waiting == 0) kept->filled = false;
     b->used -= tape->newest->bytes;
     if (b->used == 0 && b->older) tape->current = b->older;
     tape->newest = tape->newest->older;
@@ -184,6 +190,7 @@ void recur__tape_pop(recur_tape *tape)
 
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
+recur__keeper *recur__tape_keeper(recur_tape *tape) { return &tape->keeper; }
 recur__record *recur__tape_newest(const recur_tape *tape) { return tape->newest; }
 bool recur__tape_records_passes(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }
 bool recur__tape_drops_out(const recur_tape *tape) { return tape && tape->mode == RECUR_TAPE_TRAIN; }
@@ -237,6 +244,8 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, cons
     const int64_t all = recur__times(passes, record_bytes(room.keep.used) > INT64_MAX ? -1 : (int64_t)record_bytes(room.keep.used));
     if (all < 0 || (size_t)all > SIZE_MAX / 4 || room.peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!recur__tape_scratch(tape, room.peak)) return recur__no_memory(room.peak);
+    const size_t kept = passes > 0 ? recur__keep_bytes(layer, packed) : 0;
+    if (kept > SIZE_MAX / 4 || (kept && !recur__keep(&tape->keeper, layer, kept, true))) return recur__no_memory(kept);
     if (!reserve_records(tape, (size_t)all)) return recur__no_memory((size_t)all);
     tape->reserved += (size_t)all;
     return RECUR_OK;

@@ -1,0 +1,60 @@
+/* keep.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop written by hand prepares them once and
+ * not at every step. Parameters do not change while records wait, so what is kept cannot go stale. */
+#include "layers/layer.h"
+
+size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed)
+{
+    if (packed->longest != 1 || !layer->ops->carve_prepared || layer->spec.form.modules) return 0;
+    recur__carver carver = { 0 };
+    recur__carve(&carver, 1, sizeof(recur__kept));
+    layer->ops->carve_prepared(layer, &carver);
+    return carver.used;
+}
+
+static void drop(recur__keeper *keeper, recur__kept **place)
+{
+    recur__kept *kept = *place;
+    *place = kept->next;
+    keeper->bytes -= kept->bytes;
+    recur__free(keeper->ctx, kept, kept->bytes);
+}
+
+recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve)
+{
+    recur__kept **idle = NULL;
+    for (recur__kept **k = &keeper->first; *k; k = &(*k)->next) {
+        if ((*k)->layer == layer->serial) {
+            (*k)->reserved |= reserve;
+            return *k;
+        }
+        if (!(*k)->waiting && !(*k)->reserved) idle = k;
+    }
+    recur__kept *made = recur__alloc(keeper->ctx, bytes);
+    if (!made) return NULL;
+    if (idle) drop(keeper, idle); /* of another layer, which may be gone */
+    recur__carver carver = { .base = (unsigned char *)made };
+    recur__carve(&carver, 1, sizeof *made);
+    *made = (recur__kept){ .next = keeper->first, .layer = layer->serial, .reserved = reserve, .bytes = bytes };
+    made->prepared = layer->ops->carve_prepared(layer, &carver);
+    keeper->first = made;
+    keeper->bytes += bytes;
+    return made;
+}
+
+const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
+{
+    if (!kept->waiting) return NULL;
+    if (!kept->filled) layer->ops->fill_prepared(layer, kept->prepared);
+    kept->filled = true;
+    return kept->prepared;
+}
+
+void recur__keep_forget(recur__keeper *keeper)
+{
+    for (recur__kept *k = keeper->first; k; k = k->next) k->waiting = 0, k->filled = k->reserved = false;
+}
+
+void recur__keep_release(recur__keeper *keeper)
+{
+    while (keeper->first) drop(keeper, &keeper->first);
+}
