@@ -147,6 +147,32 @@ static void products(void **unused)
     on_every_set(check_products);
 }
 
+/* One column times one row, without gaps, wherever C begins; a NaN stays in its row. What lies around C stays. */
+static void check_outer(const recur_context *ctx, const recur__kernels *k)
+{
+    (void)ctx;
+    enum { MOST = 6, WIDE = 75, ROOM = 16 + MOST * WIDE + 16 };
+    float a[MOST], b[WIDE], C[ROOM], want[ROOM];
+    for (int i = 0; i < MOST; i++) a[i] = (float)(i + 1);
+    for (int i = 0; i < WIDE; i++) b[i] = (float)(i % 9 - 4);
+    for (int n = 1; n <= WIDE; n += n < 40 ? 1 : 7)
+        for (int M = 1; M <= MOST; M += n > 20 ? 5 : 1)
+            for (int begin = 0; begin < 16; begin++) {
+                for (int i = 0; i < ROOM; i++) C[i] = want[i] = (float)(i % 5);
+                a[M / 2] = begin % 2 ? NAN : 3;
+                for (int m = 0; m < M; m++)
+                    for (int j = 0; j < n; j++) want[begin + m * n + j] += a[m] * b[j];
+                k->product->outer(M, n, a, b, C + begin, n);
+                for (int i = 0; i < ROOM; i++) assert_true(C[i] == want[i] || (isnan(C[i]) && isnan(want[i])));
+            }
+}
+
+static void outer(void **unused)
+{
+    (void)unused;
+    on_every_set(check_outer);
+}
+
 static void check_sums(const recur_context *ctx, const recur__kernels *k)
 {
     (void)ctx;
@@ -223,7 +249,7 @@ int main(void)
         cmocka_unit_test(functions),
         cmocka_unit_test(ends),
         cmocka_unit_test(products),
-        cmocka_unit_test(sums),
+        cmocka_unit_test(outer), cmocka_unit_test(sums),
         cmocka_unit_test(norms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,52 +123,95 @@ static void ids_are_rows(recur_context *ctx, int k)
     done(&q);
 }
 
-/* A loop over a cell, there and back, is the layer. */
-static void cells_are_layers(recur_context *ctx, int k)
+enum { BY_HAND = 4 }; /* steps */
+
+/* One loop over a cell, there and back, with the parameters as they are, is the layer. */
+static void check_cell_loop(recur_context *ctx, recur_layer *layer, const recur_recurrent_options *options, int64_t batch, recur_tape *tape)
 {
-    enum { T = 4 };
-    const recur_recurrent_options options = options_of(&KINDS[k], I, H, 1, RECUR_DIRECTION_FORWARD,
-                                                       RECUR_LAYER_CELL_NAMES);
-    recur_layer *layer = NULL;
-    OK(recur_recurrent_create(ctx, &options, &layer));
-    randomize(layer, 0.5);
-    recur_packed *packed = layout(ctx, B, NULL, T);
-    const state_shape shape = shape_of(&options, B);
+    const int64_t T = BY_HAND;
+    recur_packed *packed = layout(ctx, batch, NULL, T);
+    const state_shape shape = shape_of(options, batch);
     const int64_t S = shape.floats, O = shape.width, P = recur_layer_count(layer);
     run r = { .packed = packed,
-              .x = randoms(T * B * I, 1),
-              .s0 = random_state(&options, B, 1),
-              .dy = randoms(T * B * O, 1),
+              .x = randoms(T * batch * I, 1),
+              .s0 = random_state(options, batch, 1),
+              .dy = randoms(T * batch * O, 1),
               .dsn = randoms(S, 1),
               .mode = RECUR_TAPE_SENSITIVE };
-    trying("%s %s", recur_context_isa(ctx), KINDS[k].name);
     run_both(ctx, layer, &r);
     recur_cell *cell = NULL;
     recur_state *state = NULL;
-    recur_tape *tape = NULL;
     OK(recur_cell_from_layer(layer, &cell));
-    OK(recur_state_create(layer, B, &state));
+    OK(recur_state_create(layer, batch, &state));
     OK(recur_state_write(state, 0, S, r.s0));
-    OK(recur_tape_create(ctx, &tape));
-    OK(recur_tape_set_mode(tape, RECUR_TAPE_SENSITIVE));
-    float *y = floats(T * B * O), *dx = floats(T * B * I), *s = floats(S), *grads = zeros(P);
-    for (int64_t t = 0; t < T; t++) OK(recur_cell_step(cell, r.x + t * B * I, state, y + t * B * O, tape));
+    float *y = floats(T * batch * O), *dx = floats(T * batch * I), *s = floats(S), *grads = zeros(P);
+    for (int64_t t = 0; t < T; t++) OK(recur_cell_step(cell, r.x + t * batch * I, state, y + t * batch * O, tape));
     OK(recur_state_read(state, 0, S, s));
-    check_near("y", T * B * O, y, r.y, OUTPUTS);
+    check_near("y", T * batch * O, y, r.y, OUTPUTS);
     check_near("final state", S, s, r.sn, OUTPUTS);
     OK(recur_state_write(state, 0, S, r.dsn));
     for (int64_t t = T - 1; t >= 0; t--)
-        OK(recur_cell_step_backward(cell, r.x + t * B * I, r.dy + t * B * O, state, dx + t * B * I, grads, tape));
+        OK(recur_cell_step_backward(cell, r.x + t * batch * I, r.dy + t * batch * O, state, dx + t * batch * I, grads, tape));
     OK(recur_state_read(state, 0, S, s));
-    check_near("dx", T * B * I, dx, r.dx, GRADIENTS);
+    check_near("dx", T * batch * I, dx, r.dx, GRADIENTS);
     check_near("dparams", P, grads, r.dparams, GRADIENTS);
     check_near("grad of state", S, s, r.ds0, GRADIENTS);
-    recur_tape_release(tape);
     recur_state_release(state);
     recur_cell_release(cell);
     recur_packed_release(packed);
+}
+
+/* What a tape keeps while records wait is gone with the last of them: the next loop sees new parameters. */
+static void cells_are_layers(recur_context *ctx, int k)
+{
+    const recur_recurrent_options options = options_of(&KINDS[k], I, H, 1, RECUR_DIRECTION_FORWARD, RECUR_LAYER_CELL_NAMES);
+    recur_layer *layer = NULL;
+    recur_tape *tape = NULL;
+    OK(recur_recurrent_create(ctx, &options, &layer));
+    OK(recur_tape_create(ctx, &tape));
+    OK(recur_tape_set_mode(tape, RECUR_TAPE_SENSITIVE));
+    for (int64_t batch = 1; batch <= B; batch += B - 1) {
+        trying("%s %s, batch %d", recur_context_isa(ctx), KINDS[k].name, (int)batch);
+        randomize(layer, 0.5);
+        check_cell_loop(ctx, layer, &options, batch, tape);
+    }
+    recur_tape_release(tape);
     recur_layer_release(layer);
     give_back();
+}
+
+/* Rows of a linear layer one by one, there and back, are all of them; with new parameters in the second round. */
+static void rows_are_one_by_one(void **unused)
+{
+    (void)unused;
+    enum { R = 5, IN = 37, OUT = 19 };
+    recur_context *ctx = NULL;
+    while ((ctx = next_context(ctx))) {
+        recur_layer *layer = NULL;
+        recur_tape *tape = NULL;
+        OK(recur_linear_create(ctx, IN, OUT, 0, &layer));
+        OK(recur_tape_create(ctx, &tape));
+        recur_packed *packed = layout(ctx, R, NULL, 1), *one = layout(ctx, 1, NULL, 1);
+        const int64_t P = recur_layer_count(layer);
+        for (int round = 0; round < 2; round++) {
+            trying("%s round %d", recur_context_isa(ctx), round);
+            randomize(layer, 0.5);
+            run r = { .packed = packed, .x = randoms(R * IN, 1), .dy = randoms(R * OUT, 1), .mode = RECUR_TAPE_SENSITIVE };
+            run_both(ctx, layer, &r);
+            float *y = floats(R * OUT), *dx = floats(R * IN), *grads = zeros(P);
+            for (int64_t n = 0; n < R; n++) OK(recur_layer_forward(layer, one, r.x + n * IN, NULL, y + n * OUT, tape));
+            for (int64_t n = R - 1; n >= 0; n--)
+                OK(recur_layer_backward(layer, one, r.x + n * IN, r.dy + n * OUT, NULL, dx + n * IN, grads, tape));
+            check_near("y", R * OUT, y, r.y, OUTPUTS);
+            check_near("dx", R * IN, dx, r.dx, GRADIENTS);
+            check_near("dparams", P, grads, r.dparams, GRADIENTS);
+        }
+        recur_packed_release(packed);
+        recur_packed_release(one);
+        recur_tape_release(tape);
+        recur_layer_release(layer);
+        give_back();
+    }
 }
 
 /* A snapshot is its original at that moment: passes, steps, ids. */
@@ -348,6 +391,7 @@ int main(void)
         TEST(law_linear_in_dy),     TEST(law_null_is_zeros),        TEST(law_ids_are_rows),
         TEST(law_cells_are_layers), TEST(law_snapshot_is_original), TEST(law_file_is_identity),
         TEST(law_parts_are_whole),  TEST(law_threads_are_one),      TEST(law_nan_propagates),
+        TEST(rows_are_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

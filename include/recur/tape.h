@@ -1,7 +1,10 @@
 /* recur/tape.h - what backward needs from forward, and scratch memory. Included by recur.h; never alone.
  *
  * Records are a stack: each recorded forward pushes one, each backward pops the newest. So T steps forward and T steps
- * backward by hand work, and so does a layer that is used twice. The memory stays with the tape for the next pass. */
+ * backward by hand work, and so does a layer that is used twice. The memory stays with the tape for the next pass.
+ *
+ * Parameters must stay the same while records of their layer wait: backward needs those that forward had, and from the second waiting
+ * record of single steps on the tape has laid them out anew, once, for as long as one of them waits. */
 #ifndef RECUR_TAPE_H
 #define RECUR_TAPE_H
 #ifndef RECUR_H

@@ -19,16 +19,22 @@ static void drop(recur__keeper *keeper, recur__kept **place)
     recur__free(keeper->ctx, kept, kept->bytes);
 }
 
+recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer)
+{
+    recur__kept *kept = keeper->first;
+    while (kept && kept->layer != layer->serial) kept = kept->next;
+    return kept;
+}
+
 recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve)
 {
-    recur__kept **idle = NULL;
-    for (recur__kept **k = &keeper->first; *k; k = &(*k)->next) {
-        if ((*k)->layer == layer->serial) {
-            (*k)->reserved |= reserve;
-            return *k;
-        }
-        if (!(*k)->waiting && !(*k)->reserved) idle = k;
+    recur__kept *known = recur__kept_of(keeper, layer), **idle = NULL;
+    if (known) {
+        known->reserved |= reserve;
+        return known;
     }
+    for (recur__kept **k = &keeper->first; *k; k = &(*k)->next)
+        if (!(*k)->waiting && !(*k)->reserved) idle = k;
     recur__kept *made = recur__alloc(keeper->ctx, bytes);
     if (!made) return NULL;
     if (idle) drop(keeper, idle); /* of another layer, which may be gone */

@@ -202,6 +202,7 @@ typedef struct recur__keeper {
 
 /* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
 size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
+recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer); /* or NULL */
 /* Makes sure of the layer's place; NULL: no memory. */
 recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
 /* For the next record: NULL for the first one, for which it would not pay. */
@@ -235,7 +236,9 @@ recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
 
 bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
 bool recur__tape_drops_out(const recur_tape *tape);
-recur__keeper *recur__tape_keeper(recur_tape *tape);
+/* Where the tape keeps a layer's parameters, of so many bytes; made if need be, unless reservations promise that nothing is allocated. NULL: nowhere, and
+   *failed says whether for lack of memory. */
+recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed);
 /* A new record with room for keep, not yet on the tape; commit cannot fail. */
 recur__record *recur__tape_begin(recur_tape *tape, size_t keep);
 void recur__tape_commit(recur_tape *tape, recur__record *record);

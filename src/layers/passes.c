@@ -108,8 +108,9 @@ static recur_status forward_on_tape(const recur__call *call, const recur__shape 
         run_forward(call, shape, &room, 0, NULL);
         return RECUR_OK;
     }
-    recur__kept *kept = NULL;
-    if (measured->kept && !(kept = recur__keep(recur__tape_keeper(tape), call->layer, measured->kept, false))) return recur__no_memory(measured->kept);
+    bool failed = false;
+    recur__kept *kept = recur__tape_keep(tape, call->layer, measured->kept, &failed);
+    if (failed) return recur__no_memory(measured->kept);
     recur__record *record = recur__tape_begin(tape, measured->keep);
     if (!record) return recur__no_memory(measured->keep);
     record->layer = call->layer->serial;

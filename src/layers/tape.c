@@ -190,7 +190,15 @@ void recur__tape_pop(recur_tape *tape)
 
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
-recur__keeper *recur__tape_keeper(recur_tape *tape) { return &tape->keeper; }
+
+recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed)
+{
+    if (bytes == 0) return NULL;
+    recur__kept *kept = tape->reserved ? recur__kept_of(&tape->keeper, layer) : recur__keep(&tape->keeper, layer, bytes, false);
+    *failed = !kept && !tape->reserved;
+    return kept;
+}
+
 recur__record *recur__tape_newest(const recur_tape *tape) { return tape->newest; }
 bool recur__tape_records_passes(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }
 bool recur__tape_drops_out(const recur_tape *tape) { return tape && tape->mode == RECUR_TAPE_TRAIN; }
@@ -245,8 +253,9 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, cons
     if (all < 0 || (size_t)all > SIZE_MAX / 4 || room.peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!recur__tape_scratch(tape, room.peak)) return recur__no_memory(room.peak);
     const size_t kept = passes > 0 ? recur__keep_bytes(layer, packed) : 0;
-    if (kept > SIZE_MAX / 4 || (kept && !recur__keep(&tape->keeper, layer, kept, true))) return recur__no_memory(kept);
+    if (kept > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!reserve_records(tape, (size_t)all)) return recur__no_memory((size_t)all);
+    if (kept && !recur__keep(&tape->keeper, layer, kept, true)) return recur__no_memory(kept);
     tape->reserved += (size_t)all;
     return RECUR_OK;
 }
