@@ -56,6 +56,7 @@ static void null_handles(void **unused)
     (void)unused;
     recur_tensor t = { .size = sizeof t };
     recur_layer_info info = { .size = sizeof info };
+    recur_memory memory = { .size = sizeof memory };
     recur_layer *layer = NULL;
     REFUSED(recur_context_create(NULL, NULL), "NULL");
     REFUSED(recur_packed_create(NULL, 1, NULL, 1, NULL), "NULL");
@@ -91,6 +92,9 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_tensor(NULL, 0, &t), "NULL");
     REFUSED(recur_layer_tensor(rnn, 0, NULL), "NULL");
     REFUSED(recur_layer_init(NULL, NULL, 0, 0, 0), "NULL");
+    REFUSED(recur_layer_memory(NULL, packed, 0, &memory), "layer NULL");
+    REFUSED(recur_layer_memory(rnn, NULL, 0, &memory), "packed NULL");
+    REFUSED(recur_layer_memory(rnn, packed, 0, NULL), "out NULL");
     recur_cell *none = cell;
     REFUSED(recur_cell_create(NULL, NULL, &none), "");
     assert_null(none);
@@ -369,6 +373,26 @@ static void meaningful_but_not_here(void **unused)
     assert_int_equal(recur_tape_records(tape), 0);
 }
 
+static void memory_of_nothing(void **unused)
+{
+    (void)unused;
+    recur_memory m = { .size = sizeof m - 1 };
+    REFUSED(recur_layer_memory(rnn, packed, 0, &m), "79 80");
+    m.size = sizeof m;
+    REFUSED(recur_layer_memory(rnn, packed, 16, &m), "16");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m), "embedding rows");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(last, packed, RECUR_MEMORY_IDS, &m), "last ids");
+    OK(recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS, &m));
+    OK(recur_layer_memory(group, packed, RECUR_MEMORY_IDS, &m));
+    struct {
+        recur_memory known;
+        int64_t later[2];
+    } newer = { .known = { .size = sizeof newer }, .later = { 1, 1 } };
+    OK(recur_layer_memory(group, packed, 0, &newer.known)); /* of a program that knows more than this library */
+    assert_int_equal(newer.known.size, sizeof newer);
+    assert_int_equal(newer.later[0] + newer.later[1], 0);
+}
+
 static void backward_out_of_order(void **unused)
 {
     (void)unused;
@@ -406,7 +430,7 @@ int main(void)
 #define BAD(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
         BAD(null_handles),     BAD(null_in_passes),         BAD(recurrent_options),       BAD(sizes_of_layers),
         BAD(ids_out_of_range), BAD(states_that_do_not_fit), BAD(meaningful_but_not_here), BAD(backward_out_of_order),
-        BAD(still_works),
+        BAD(memory_of_nothing), BAD(still_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
