@@ -242,7 +242,7 @@ static void memory_of_nothing(void **unused)
 {
     (void)unused;
     recur_memory m = { .size = sizeof m - 1 };
-    REFUSED(recur_layer_memory(rnn, packed, 0, &m), "79 80");
+    REFUSED(recur_layer_memory(rnn, packed, 0, &m), "87 88");
     m.size = sizeof m;
     REFUSED(recur_layer_memory(rnn, packed, 16, &m), "16");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m), "embedding rows");

@@ -38,6 +38,7 @@ static void fill_passes(const recur_layer *layer, const recur_packed *packed, ui
     m->inference = bytes(recur__measure_inputs(layer, plain, inputs).peak);
     if (recur__layer_is_snapshot(layer)) return;
     const recur__room room = recur__measure_inputs(layer, recorded, inputs);
+    m->kept = bytes(recur__keep_bytes(layer, packed));
     m->record = bytes(recur__record_bytes(room.keep.used));
     m->training = bytes(room.peak);
 }
@@ -60,6 +61,6 @@ recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *pa
         .tape = (int64_t)recur__tape_fixed_bytes(),
     };
     if (layer->ops->measure) fill_passes(layer, packed, inputs, &m);
-    if (m.layer < 0 || m.snapshot < 0 || m.state < 0 || m.record < 0 || m.training < 0 || m.inference < 0) return recur__no_memory(SIZE_MAX);
+    if (m.layer < 0 || m.snapshot < 0 || m.state < 0 || m.kept < 0 || m.record < 0 || m.training < 0 || m.inference < 0) return recur__no_memory(SIZE_MAX);
     return recur__give("recur_memory", &m, out, sizeof m, sizeof m);
 }

@@ -118,6 +118,7 @@ static void structs(void)
     MEMBER(recur_memory, state);
     MEMBER(recur_memory, layout);
     MEMBER(recur_memory, tape);
+    MEMBER(recur_memory, kept);
     MEMBER(recur_memory, record);
     MEMBER(recur_memory, training);
     MEMBER(recur_memory, inference);

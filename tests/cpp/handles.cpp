@@ -74,7 +74,7 @@ void sizes()
     const recur_memory m = net.memory(p);
     t.reserve(net, p);
     CHECK(m.parameters == 36 && m.training >= m.inference);
-    CHECK(t.bytes() == static_cast<size_t>(m.tape + m.record + m.training));
+    CHECK(t.bytes() == static_cast<size_t>(m.tape + m.kept + m.record + m.training));
     check_throws(RECUR_E_ARGUMENT, "16", [&] { net.memory(p, 16); });
     net.forward(p, x, recur::none, t);
     CHECK(t.records() == 1);
