@@ -32,6 +32,7 @@ typedef struct task {
     void (*run)(void *self, int64_t calls);
     void (*release)(void *self);
     double (*flops)(const shape *s);
+    int64_t (*memory)(const void *self); /* bytes that recur_layer_memory said it would hold; NULL: there is more than layers */
 } task;
 
 extern const task train_task;    /* a training step: forward, loss, backward, clipping, Adam   */
@@ -95,7 +96,9 @@ void batches_release(batches *b);
 
 typedef struct memory {
     recur_allocator hooks;
-    _Atomic size_t bytes; /* asked for since the start */
+    _Atomic size_t bytes;      /* asked for since the start */
+    _Atomic size_t held, most; /* now, and at most at once */
+    size_t context;            /* of it the context's own */
 } memory;
 recur_context *memory_context(memory *m, int32_t isa, int32_t threads);
 

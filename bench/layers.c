@@ -9,11 +9,19 @@ typedef struct layers {
     recur_layer *rnn;
     recur_tape *tape;
     batches b;
-    int64_t count;
+    int64_t count, memory;
     float *grads;  /* [count]    */
     float *x, *dx; /* [N][I]     */
     float *y, *dy; /* [N][D*H]   */
 } layers;
+
+/* Asked before there is a tape: of the largest layout that the batches have. */
+static int64_t computed(const recur_layer *rnn, const recur_packed *packed)
+{
+    recur_memory m = { .size = sizeof m };
+    TRY(recur_layer_memory(rnn, packed, 0, &m));
+    return m.layer + m.layout + m.tape + m.kept + m.record + (m.training > m.inference ? m.training : m.inference);
+}
 
 static void *create(const shape *s, recur_context *ctx)
 {
@@ -22,6 +30,7 @@ static void *create(const shape *s, recur_context *ctx)
     l->rnn = make_recurrent(s, ctx);
     l->count = recur_layer_count(l->rnn);
     l->b = batches_create(s, ctx);
+    l->memory = computed(l->rnn, l->b.packed);
     TRY(recur_tape_create(ctx, &l->tape));
     TRY(recur_tape_reserve(l->tape, l->rnn, l->b.packed, 1));
     l->grads = zeros(l->count, sizeof *l->grads);
@@ -55,4 +64,6 @@ static void release(void *self)
 
 static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, true, true); }
 
-const task layers_task = { "forward and backward of the layers", create, run, release, flops };
+static int64_t layers_memory(const void *self) { return ((const layers *)self)->memory; }
+
+const task layers_task = { "forward and backward of the layers", create, run, release, flops, layers_memory };

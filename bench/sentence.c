@@ -119,4 +119,4 @@ static double flops(const shape *s)
            2.0 * 3.0 * (double)(s->T * s->outputs * (s->I + s->H));
 }
 
-const task sentence_task = { "training epoch by hand", create, run, release, flops };
+const task sentence_task = { "training epoch by hand", create, run, release, flops, NULL };

@@ -47,4 +47,4 @@ static void release(void *self)
 
 static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, false, false); }
 
-const task sequence_task = { "sequences forward", create, run, release, flops };
+const task sequence_task = { "sequences forward", create, run, release, flops, NULL };

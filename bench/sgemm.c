@@ -41,4 +41,4 @@ static double flops(const shape *s)
     return 2.0 * SIZE * SIZE * SIZE;
 }
 
-const task sgemm_task = { "product of 512 x 512 matrices by BLAS", create, run, release, flops };
+const task sgemm_task = { "product of 512 x 512 matrices by BLAS", create, run, release, flops, NULL };

@@ -49,4 +49,4 @@ static double flops(const shape *s)
     return products_recurrent(s, (double)s->B, false, false) + products_head(s, false);
 }
 
-const task stream_task = { "streaming step", create, run, release, flops };
+const task stream_task = { "streaming step", create, run, release, flops, NULL };

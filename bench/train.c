@@ -87,4 +87,4 @@ static double flops(const shape *s)
     return products_recurrent(s, mean_rows(s) - (double)s->B, true, false) + products_head(s, true);
 }
 
-const task train_task = { "training step", create, run, release, flops };
+const task train_task = { "training step", create, run, release, flops, NULL };

@@ -14,6 +14,7 @@
  *   recur/cell.h       one step of a recurrence, for loops written by hand
  *   recur/state.h      hidden state between calls
  *   recur/tape.h       what backward needs from forward, and scratch memory
+ *   recur/memory.h     how many bytes a layer takes, asked before it is run
  *   recur/loss.h       value and gradient of a loss; reading label sequences
  *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
  *   recur/io.h         safetensors files
@@ -50,6 +51,7 @@
 #include "recur/cell.h"
 #include "recur/state.h"
 #include "recur/tape.h"
+#include "recur/memory.h"
 #include "recur/loss.h"
 #include "recur/optimizer.h"
 #include "recur/io.h"

@@ -1,5 +1,6 @@
 /* test_bad_input.c - every fallible function against arguments that it must refuse: the documented code, a sentence with the
- * numbers in it, and everything still works afterwards. Files, losses and optimizers have tests of their own for what is theirs. */
+ * numbers in it, and everything still works afterwards. Sizes and options, files, losses and
+ * optimizers have tests of their own. */
 #include "support/support.h"
 
 enum { I = 3, H = 4, B = 2, N = 5 };
@@ -56,6 +57,7 @@ static void null_handles(void **unused)
     (void)unused;
     recur_tensor t = { .size = sizeof t };
     recur_layer_info info = { .size = sizeof info };
+    recur_memory memory = { .size = sizeof memory };
     recur_layer *layer = NULL;
     REFUSED(recur_context_create(NULL, NULL), "NULL");
     REFUSED(recur_packed_create(NULL, 1, NULL, 1, NULL), "NULL");
@@ -91,6 +93,9 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_tensor(NULL, 0, &t), "NULL");
     REFUSED(recur_layer_tensor(rnn, 0, NULL), "NULL");
     REFUSED(recur_layer_init(NULL, NULL, 0, 0, 0), "NULL");
+    REFUSED(recur_layer_memory(NULL, packed, 0, &memory), "layer NULL");
+    REFUSED(recur_layer_memory(rnn, NULL, 0, &memory), "packed NULL");
+    REFUSED(recur_layer_memory(rnn, packed, 0, NULL), "out NULL");
     recur_cell *none = cell;
     REFUSED(recur_cell_create(NULL, NULL, &none), "");
     assert_null(none);
@@ -156,142 +161,6 @@ static void null_in_passes(void **unused)
     REFUSED(recur_cell_step_backward_ids(cell, ids, y, NULL, grads, tape), "NULL");
     REFUSED(recur_cell_step_backward_ids(cell, ids, y, state, grads, NULL), "NULL");
     assert_int_equal(recur_tape_records(tape), 0);
-}
-
-/* ---- sizes and constants ------------------------------------------------------------------------------------ */
-
-static void recurrent_options(void **unused)
-{
-    (void)unused;
-    const recur_recurrent_options good = {
-        .size = sizeof good, .cell = RECUR_CELL_LSTM, .input_size = 3, .hidden_size = 4
-    };
-    const struct {
-        const char *what;
-        recur_recurrent_options options;
-        recur_status code;
-        const char *words;
-    } rows[] = {
-#define WITH(member, value) { .size = sizeof good, .cell = 3, .input_size = 3, .hidden_size = 4, .member = value }
-        { "cell 0", { .size = sizeof good, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
-        { "cell 12", { .size = sizeof good, .cell = 12, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "12" },
-        { "cell -1", { .size = sizeof good, .cell = -1, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-1" },
-        { "no input", { .size = sizeof good, .cell = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
-        { "no hidden", { .size = sizeof good, .cell = 3, .input_size = 3 }, RECUR_E_ARGUMENT, "0" },
-        { "input -3", { .size = sizeof good, .cell = 3, .input_size = -3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-3" },
-        { "input 2^40",
-          { .size = sizeof good, .cell = 3, .input_size = INT64_C(1) << 40, .hidden_size = 4 },
-          RECUR_E_ARGUMENT,
-          "" },
-        { "layers", WITH(num_layers, -1), RECUR_E_ARGUMENT, "-1" },
-        { "direction", WITH(direction, 3), RECUR_E_ARGUMENT, "3" },
-        { "flags", WITH(flags, 16), RECUR_E_ARGUMENT, "0x10" },
-        { "dropout 1", WITH(dropout, 1), RECUR_E_ARGUMENT, "1" },
-        { "dropout -0.1", WITH(dropout, -0.1), RECUR_E_ARGUMENT, "-0.1" },
-        { "dropout NaN", WITH(dropout, (double)NAN), RECUR_E_ARGUMENT, "nan" },
-        { "projection too wide", WITH(projection_size, 4), RECUR_E_ARGUMENT, "4" },
-        { "projection below 0", WITH(projection_size, -1), RECUR_E_ARGUMENT, "-1" },
-        { "recurrent dropout", WITH(recurrent_dropout, 1), RECUR_E_ARGUMENT, "1" },
-        { "zoneout", WITH(zoneout_hidden, 1.5), RECUR_E_ARGUMENT, "1.5" },
-        { "zoneout of c", WITH(zoneout_cell, -0.5), RECUR_E_ARGUMENT, "-0.5" },
-        { "cell clip", WITH(cell_clip, -2), RECUR_E_ARGUMENT, "-2" },
-        { "infinite clip", WITH(preactivation_clip, INFINITY), RECUR_E_ARGUMENT, "inf" },
-        { "gate activation", WITH(gate_activation, 7), RECUR_E_ARGUMENT, "7" },
-        { "modules of an LSTM", WITH(modules, 2), RECUR_E_UNSUPPORTED, "lstm" },
-        { "z of an LSTM", WITH(flags, RECUR_LAYER_UPDATE_NEW), RECUR_E_UNSUPPORTED, "lstm" },
-        { "projection of a GRU",
-          { .size = sizeof good, .cell = 4, .input_size = 3, .hidden_size = 4, .projection_size = 2 },
-          RECUR_E_UNSUPPORTED,
-          "gru" },
-        { "no modules", { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
-        { "uneven modules",
-          { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4, .modules = 3 },
-          RECUR_E_ARGUMENT,
-          "3" },
-        { "falling periods",
-          { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4, .modules = 2, .periods = { 4, 2 } },
-          RECUR_E_ARGUMENT,
-          "2" },
-        { "cell names, 2 layers",
-          { .size = sizeof good,
-            .cell = 3,
-            .input_size = 3,
-            .hidden_size = 4,
-            .num_layers = 2,
-            .flags = RECUR_LAYER_CELL_NAMES },
-          RECUR_E_UNSUPPORTED,
-          "2" },
-        { "cell names, reverse",
-          { .size = sizeof good,
-            .cell = 3,
-            .input_size = 3,
-            .hidden_size = 4,
-            .direction = RECUR_DIRECTION_REVERSE,
-            .flags = RECUR_LAYER_CELL_NAMES },
-          RECUR_E_UNSUPPORTED,
-          "" },
-    };
-    for (int i = 0; i < COUNT(rows); i++) {
-        recur_layer *layer = rnn;
-        trying("%s", rows[i].what);
-        FAILS(rows[i].code, recur_recurrent_create(NULL, &rows[i].options, &layer), rows[i].words);
-        assert_null(layer);
-        recur_cell *none = cell;
-        const recur_status status = recur_cell_create(NULL, &rows[i].options, &none); /* of two reasons either */
-        assert_true(status == RECUR_E_ARGUMENT || status == RECUR_E_UNSUPPORTED);
-        assert_null(none);
-    }
-}
-
-static void sizes_of_layers(void **unused)
-{
-    (void)unused;
-    static const int64_t bad[] = { 0, -1, INT64_MIN };
-    recur_layer *layer = NULL;
-    for (int i = 0; i < COUNT(bad); i++) {
-        trying("size %lld", (long long)bad[i]);
-        REFUSED(recur_linear_create(NULL, bad[i], 3, 0, &layer), "");
-        REFUSED(recur_linear_create(NULL, 3, bad[i], 0, &layer), "");
-        REFUSED(recur_embedding_create(NULL, bad[i], 3, 0, &layer), "");
-        REFUSED(recur_embedding_create(NULL, 3, bad[i], 0, &layer), "");
-        REFUSED(recur_last_create(NULL, bad[i], 0, &layer), "");
-        REFUSED(recur_dropout_create(NULL, bad[i], 0.5, &layer), "");
-        REFUSED(recur_activation_create(NULL, bad[i], 1, &layer), "");
-        REFUSED(recur_norm_create(NULL, bad[i], 0, 0, &layer), "");
-        REFUSED(recur_merge_create(NULL, bad[i], 1, &layer), "");
-    }
-    static const int64_t huge[] = { INT32_MAX, INT64_MAX };
-    for (int i = 0; i < COUNT(huge); i++) {
-        const recur_status linear = recur_linear_create(NULL, huge[i], huge[i], 0, &layer);
-        assert_true(linear == RECUR_E_ARGUMENT || linear == RECUR_E_MEMORY);
-        const recur_status table = recur_embedding_create(NULL, huge[i], huge[i], 0, &layer);
-        assert_true(table == RECUR_E_ARGUMENT || table == RECUR_E_MEMORY);
-        assert_null(layer);
-    }
-    REFUSED(recur_linear_create(NULL, 3, 3, RECUR_LAYER_CELL_NAMES, &layer), "2");
-    REFUSED(recur_embedding_create(NULL, 3, 3, 1, &layer), "1");
-    REFUSED(recur_last_create(NULL, 4, 3, &layer), "3");
-    REFUSED(recur_dropout_create(NULL, 4, 1, &layer), "1");
-    REFUSED(recur_dropout_create(NULL, 4, -0.5, &layer), "-0.5");
-    REFUSED(recur_dropout_create(NULL, 4, (double)NAN, &layer), "nan");
-    REFUSED(recur_activation_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_activation_create(NULL, 4, 7, &layer), "7");
-    REFUSED(recur_norm_create(NULL, 4, 0, 2, &layer), "2");
-    REFUSED(recur_merge_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_merge_create(NULL, 4, 4, &layer), "4");
-    recur_state *none = state;
-    REFUSED(recur_state_create(rnn, 0, &none), "0");
-    REFUSED(recur_state_create(rnn, -7, &none), "-7");
-    REFUSED(recur_state_create(rnn, INT64_MAX, &none), "");
-    REFUSED(recur_state_create(NULL, 1, &none), "NULL");
-    assert_null(none);
-    REFUSED(recur_packed_pack(packed, 3, 4, x, y), "3");
-    REFUSED(recur_packed_unpack(packed, -1, 4, x, y), "-1");
-    REFUSED(recur_packed_pack(packed, 0, 0, x, y), "0");
-    REFUSED(recur_packed_unpack(packed, 0, 0, x, y), "0");
-    REFUSED(recur_packed_gather(packed, NULL, 0, x, y), "0");
-    REFUSED(recur_tape_reserve(tape, rnn, packed, -1), "-1");
-    FAILS(RECUR_E_MEMORY, recur_tape_reserve(tape, rnn, packed, INT64_MAX), "");
 }
 
 /* ---- passes -------------------------------------------------------------------------------------------------- */
@@ -369,6 +238,26 @@ static void meaningful_but_not_here(void **unused)
     assert_int_equal(recur_tape_records(tape), 0);
 }
 
+static void memory_of_nothing(void **unused)
+{
+    (void)unused;
+    recur_memory m = { .size = sizeof m - 1 };
+    REFUSED(recur_layer_memory(rnn, packed, 0, &m), "87 88");
+    m.size = sizeof m;
+    REFUSED(recur_layer_memory(rnn, packed, 16, &m), "16");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m), "embedding rows");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(last, packed, RECUR_MEMORY_IDS, &m), "last ids");
+    OK(recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS, &m));
+    OK(recur_layer_memory(group, packed, RECUR_MEMORY_IDS, &m));
+    struct {
+        recur_memory known;
+        int64_t later[2];
+    } newer = { .known = { .size = sizeof newer }, .later = { 1, 1 } };
+    OK(recur_layer_memory(group, packed, 0, &newer.known)); /* of a program that knows more than this library */
+    assert_int_equal(newer.known.size, sizeof newer);
+    assert_int_equal(newer.later[0] + newer.later[1], 0);
+}
+
 static void backward_out_of_order(void **unused)
 {
     (void)unused;
@@ -404,9 +293,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define BAD(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
-        BAD(null_handles),     BAD(null_in_passes),         BAD(recurrent_options),       BAD(sizes_of_layers),
-        BAD(ids_out_of_range), BAD(states_that_do_not_fit), BAD(meaningful_but_not_here), BAD(backward_out_of_order),
-        BAD(still_works),
+        BAD(null_handles),           BAD(null_in_passes),          BAD(ids_out_of_range),
+        BAD(states_that_do_not_fit), BAD(meaningful_but_not_here), BAD(memory_of_nothing),
+        BAD(backward_out_of_order),  BAD(still_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

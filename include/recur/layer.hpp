@@ -44,6 +44,13 @@ public:
     int64_t input_size() const noexcept { return input_size_; }
     int64_t output_size() const noexcept { return output_size_; }
     int64_t rows(const packed &p) const noexcept { return recur_layer_rows(get(), p.get()); }
+    /** How many bytes it takes with a layout; flags: RECUR_MEMORY_*. */
+    recur_memory memory(const packed &p, uint32_t flags = 0) const
+    {
+        options<recur_memory> m;
+        detail::check(recur_layer_memory(get(), p.get(), flags, &m));
+        return m;
+    }
 
     int64_t count() const noexcept { return recur_layer_count(get()); }
     span<float> params() { return slice(0, count()); }

@@ -147,6 +147,13 @@ recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype
     return RECUR_OK;
 }
 
+size_t recur__layer_bytes(const recur_layer *layer, bool snapshot)
+{
+    builder b = { .prototype = layer, .ctx = recur__layer_context(layer), .snapshot = snapshot };
+    lay_out(&b);
+    return b.carver.used;
+}
+
 recur_status recur__layer_check_size(const char *what, int64_t size)
 {
     if (size >= 1 && size <= RECUR__LARGEST) return RECUR_OK;

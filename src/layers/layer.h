@@ -149,6 +149,9 @@ struct recur_layer {
    Parameters are those of the parts, else zero. snapshot: takes away the right to record. */
 recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out);
 
+/* What a copy of a layer takes, or a snapshot of it. SIZE_MAX: too much. */
+size_t recur__layer_bytes(const recur_layer *layer, bool snapshot);
+
 recur_layer *recur__layer_retain(const recur_layer *layer);
 recur_context *recur__layer_context(const recur_layer *layer);
 static inline bool recur__layer_is_snapshot(const recur_layer *layer) { return !(layer->abilities & RECUR_ABLE_RECORD); }
@@ -175,6 +178,9 @@ struct recur_state {
 void recur__state_start(recur_state *state, const recur_layer *layer);
 /* After it: sequences with steps are no longer fresh; lengths NULL: all of them. */
 void recur__state_leave(recur_state *state, const recur_packed *packed);
+
+/* What a state for so many sequences takes. SIZE_MAX: too much. */
+size_t recur__state_bytes(const recur_layer *layer, int64_t batch);
 
 /* SHAPE unless the state has these sequences and the layer's tensors. */
 recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch, const char *what);
@@ -245,6 +251,8 @@ void recur__tape_commit(recur_tape *tape, recur__record *record);
 recur__record *recur__tape_newest(const recur_tape *tape);
 void recur__tape_pop(recur_tape *tape);
 uint64_t recur__tape_next_key(const recur_tape *tape);
+size_t recur__record_bytes(size_t keep);  /* a record with what it keeps; SIZE_MAX: too many */
+size_t recur__tape_fixed_bytes(void);     /* of a tape beside its records and scratch, once it has been reserved */
 
 /* ---- passes (passes.c) -------------------------------------------------------------------------- */
 
@@ -267,5 +275,10 @@ recur_status recur__backward(const char *what, const recur__call *call);
 recur_status recur__step_once(const char *what, const recur__call *call);
 /* Bytes that a pass of this shape takes at most, forward or backward. */
 void recur__measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
+
+/* ---- memory (memory.c) -------------------------------------------------------------------------- */
+
+/* The same for each of these inputs (RECUR_ABLE_ROWS, RECUR_ABLE_IDS): the most of them. */
+recur__room recur__measure_inputs(const recur_layer *layer, recur__shape shape, uint32_t inputs);
 
 #endif

@@ -70,6 +70,15 @@ static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
     lay_out_tensors(b, layer, layer, "", 0);
 }
 
+size_t recur__state_bytes(const recur_layer *layer, int64_t batch)
+{
+    recur_state state = { .batch = batch, .scratch_floats = step_floats(layer, batch) };
+    if (state.scratch_floats < 0 || recur__times(layer->state_floats, batch) < 0) return SIZE_MAX;
+    builder b = { .batch = batch };
+    lay_out(&b, layer, &state);
+    return b.carver.used;
+}
+
 recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_state **out)
 {
     RECUR__NOT_NULL(out);
@@ -77,15 +86,12 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     RECUR__NOT_NULL(layer);
     if (batch < 1 || batch > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "a state for batch %lld: it must lie between 1 and %d", (long long)batch, RECUR__LARGEST);
-    recur_state state = { .batch = batch, .scratch_floats = step_floats(layer, batch), .made_for = layer->serial };
-    if (state.scratch_floats < 0 || recur__times(layer->state_floats, batch) < 0) return recur__no_memory(SIZE_MAX);
-    builder b = { .batch = batch };
-    lay_out(&b, layer, &state);
     recur_context *ctx = recur__layer_context(layer);
-    const size_t bytes = b.carver.used;
+    const size_t bytes = recur__state_bytes(layer, batch);
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    b = (builder){ .carver.base = memory, .batch = batch };
+    recur_state state = { .batch = batch, .scratch_floats = step_floats(layer, batch), .made_for = layer->serial };
+    builder b = { .carver.base = memory, .batch = batch };
     lay_out(&b, layer, &state);
     state.ctx = recur__context_retain(ctx);
     state.bytes = bytes;

@@ -50,6 +50,13 @@ static void free_chain(recur_tape *tape, block *b)
     }
 }
 
+static size_t chain_headers(const block *b)
+{
+    size_t bytes = 0;
+    for (; b; b = b->newer) bytes += HEADER(block);
+    return bytes;
+}
+
 static size_t chain_bytes(const block *b)
 {
     size_t bytes = 0;
@@ -127,12 +134,13 @@ recur_status recur_tape_reset(recur_tape *tape)
 int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records : 0; }
 size_t recur_tape_bytes(const recur_tape *tape)
 {
-    return tape ? sizeof *tape + chain_bytes(tape->first) + tape->scratch_bytes + tape->keeper.bytes : 0;
+    return tape ? sizeof *tape + chain_headers(tape->first) + chain_bytes(tape->first) + tape->scratch_bytes + tape->keeper.bytes : 0;
 }
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
-static size_t record_bytes(size_t keep) { return keep > SIZE_MAX / 2 ? SIZE_MAX : HEADER(recur__record) + keep; }
+size_t recur__record_bytes(size_t keep) { return keep > SIZE_MAX / 2 ? SIZE_MAX : HEADER(recur__record) + keep; }
+size_t recur__tape_fixed_bytes(void) { return sizeof(recur_tape) + HEADER(block); }
 
 /* A block behind the current one, with at least so many bytes free; those further on are replaced if they are too small. */
 static block *next_block(recur_tape *tape, size_t bytes)
@@ -153,7 +161,7 @@ static block *next_block(recur_tape *tape, size_t bytes)
 
 recur__record *recur__tape_begin(recur_tape *tape, size_t keep)
 {
-    const size_t bytes = record_bytes(keep);
+    const size_t bytes = recur__record_bytes(keep);
     block *b = tape->current;
     if (!b || b->bytes - b->used < bytes) {
         b = next_block(tape, bytes);
@@ -206,7 +214,8 @@ uint64_t recur__tape_next_key(const recur_tape *tape) { return recur_random(tape
 
 unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
 {
-    if (bytes > tape->scratch_bytes || !tape->scratch) {
+    if (bytes == 0) return (unsigned char *)tape; /* nobody writes there */
+    if (bytes > tape->scratch_bytes) {
         unsigned char *scratch = recur__alloc(tape->ctx, bytes);
         if (!scratch) return NULL;
         recur__free(tape->ctx, tape->scratch, tape->scratch_bytes);
@@ -242,16 +251,14 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, cons
     if (!layer->ops->measure) return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: a group is not run, but its parts are");
     if (passes > 0 && recur__layer_is_snapshot(layer))
         return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: %lld passes of a snapshot cannot be recorded", (long long)passes);
-    recur__room room = { 0 };
-    for (int i = 0; i < 4; i++) { /* rows and ids, recorded and not */
-        room.keep.used = 0;
-        const recur__shape shape = { .packed = packed, .ids = i & 1, .record = i & 2 && passes > 0, .dropout = true,
-                                      .trace = i & 2 && tape->tracer.function };
-        recur__measure(layer, &shape, &room);
-    }
-    const int64_t all = recur__times(passes, record_bytes(room.keep.used) > INT64_MAX ? -1 : (int64_t)record_bytes(room.keep.used));
-    if (all < 0 || (size_t)all > SIZE_MAX / 4 || room.peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
-    if (!recur__tape_scratch(tape, room.peak)) return recur__no_memory(room.peak);
+    const recur__shape plain = { .packed = packed };
+    const recur__shape recorded = { .packed = packed, .record = passes > 0, .dropout = passes > 0, .trace = passes > 0 && tape->tracer.function };
+    const recur__room room = recur__measure_inputs(layer, recorded, layer->abilities);
+    const size_t other = recur__measure_inputs(layer, plain, layer->abilities).peak, peak = room.peak > other ? room.peak : other;
+    const size_t record = recur__record_bytes(room.keep.used);
+    const int64_t all = recur__times(passes, record > INT64_MAX ? -1 : (int64_t)record);
+    if (all < 0 || (size_t)all > SIZE_MAX / 4 || peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
+    if (!recur__tape_scratch(tape, peak)) return recur__no_memory(peak);
     const size_t kept = passes > 0 ? recur__keep_bytes(layer, packed) : 0;
     if (kept > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!reserve_records(tape, (size_t)all)) return recur__no_memory((size_t)all);

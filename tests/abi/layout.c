@@ -109,6 +109,20 @@ static void structs(void)
     MEMBER(recur_trace, packed);
     MEMBER(recur_trace, recurrent);
 
+    STRUCT(recur_memory);
+    MEMBER(recur_memory, size);
+    MEMBER(recur_memory, flags);
+    MEMBER(recur_memory, layer);
+    MEMBER(recur_memory, parameters);
+    MEMBER(recur_memory, snapshot);
+    MEMBER(recur_memory, state);
+    MEMBER(recur_memory, layout);
+    MEMBER(recur_memory, tape);
+    MEMBER(recur_memory, kept);
+    MEMBER(recur_memory, record);
+    MEMBER(recur_memory, training);
+    MEMBER(recur_memory, inference);
+
     STRUCT(recur_loss_options);
     MEMBER(recur_loss_options, size);
     MEMBER(recur_loss_options, kind);
@@ -257,6 +271,11 @@ static void values(void)
     VALUE(RECUR_TAPE_SENSITIVE);
     VALUE(RECUR_TRACE_FORWARD);
     VALUE(RECUR_TRACE_BACKWARD);
+    /* recur/memory.h */
+    VALUE(RECUR_MEMORY_ROWS);
+    VALUE(RECUR_MEMORY_IDS);
+    VALUE(RECUR_MEMORY_NO_DROPOUT);
+    VALUE(RECUR_MEMORY_TRACE);
     /* recur/loss.h */
     VALUE(RECUR_LOSS_CROSS_ENTROPY);
     VALUE(RECUR_LOSS_NLL);

@@ -71,8 +71,11 @@ void sizes()
 
     recur::tape t(RECUR_TAPE_SENSITIVE);
     t.set_seed(4);
+    const recur_memory m = net.memory(p);
     t.reserve(net, p);
-    CHECK(t.bytes() > 0);
+    CHECK(m.parameters == 36 && m.training >= m.inference);
+    CHECK(t.bytes() == static_cast<size_t>(m.tape + m.kept + m.record + m.training));
+    check_throws(RECUR_E_ARGUMENT, "16", [&] { net.memory(p, 16); });
     net.forward(p, x, recur::none, t);
     CHECK(t.records() == 1);
     floats dx(12), grads(9);

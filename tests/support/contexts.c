@@ -31,6 +31,7 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
     c->allocations++;
     c->blocks++;
     c->bytes += bytes;
+    if (c->bytes > c->most) c->most = c->bytes;
     return data;
 }
 

@@ -80,7 +80,7 @@ int32_t *random_ids(int64_t count, int64_t below); /* [count] */
 /* An allocator that counts, checks and can fail. What it gives is filled with NaN. */
 typedef struct counter {
     int64_t allocations, blocks; /* ever made, now alive */
-    size_t bytes;                /* now alive */
+    size_t bytes, most;          /* now alive, and the most that were: set it to bytes to begin anew */
     int64_t until_failure;       /* so many still succeed; negative: all do */
     bool once;                   /* only one fails, then all succeed */
     int64_t refusals;            /* how often it failed */

@@ -9,7 +9,7 @@ from . import _api, c, settings
 from ._arrays import floats, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
 from .errors import OrderError
-from .packed import is_packed
+from .packed import Layout, is_packed
 from .state import State
 
 SCHEMES = {name[len("RECUR_INIT_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_INIT_")}
@@ -304,6 +304,12 @@ class Module:
         """Gradient of x, from that of y (None: zeros), of the newest recorded call. Gradients of parameters add up in
         `grads`. None where x were ids, or with input_grad=False."""
         return self._play_back(grad, lambda record: None, input_grad)[0]
+
+    def memory(self, lengths, flags=0) -> types.SimpleNamespace:
+        """Bytes that the library takes for this module and a batch of sequences of these lengths (or a Layout): parameters,
+        snapshot, state, record, scratch of training and of inference ...; recur_memory in C. flags: c.RECUR_MEMORY_*."""
+        layout = lengths if isinstance(lengths, Layout) else Layout(lengths)
+        return c.recur_layer_memory(self._open(), layout.handle, flags)
 
     # ---- streaming, copies, the end ----------------------------------------------------------------
 

@@ -390,6 +390,23 @@ def test_contexts(rng):
         recur.Context("mmx")
 
 
+def test_memory(rng):
+    net = recur.LSTM(3, 8, dropout=0.1, num_layers=2)
+    layout, c = recur.Layout([4, 0, 9]), recur.c
+    m = net.memory(layout)
+    assert m == net.memory([4, 0, 9]) and m.parameters == net.flat.nbytes < m.layer
+    tape = c.recur_tape_create(None)
+    c.recur_tape_reserve(tape, net._layer, layout.handle, 2)
+    assert c.recur_tape_bytes(tape) == m.tape + m.kept + 2 * m.record + max(m.training, m.inference)
+    assert net.memory(layout, c.RECUR_MEMORY_NO_DROPOUT).training < m.training
+    longer = [net.memory([t] * 4).record for t in (64, 128, 256)]
+    assert longer[2] - longer[1] == 2 * (longer[1] - longer[0]) > 0
+    with pytest.raises(recur.UnsupportedError, match="ids"):
+        recur.Tanh(features=3).memory(layout, c.RECUR_MEMORY_IDS)
+    with pytest.raises(recur.ArgumentError, match="16"):
+        net.memory(layout, 16)
+
+
 def test_sampling():
     logits = np.log(np.array([[0.7, 0.2, 0.1]] * 4000, np.float32))
     share = np.bincount(recur.sample(logits, seed=1), minlength=3) / 4000
