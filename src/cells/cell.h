@@ -7,7 +7,7 @@
  *             pointwise part of the cell               on the same tile, while it is in registers
  *
  * s is h in the first phase, in the second the vector u that the first one left behind. Cells hold equations only; the tiles around
- * them are in drive.h; the walk over time is in layers/, which never knows a gate. */
+ * them are in drive.c; the walk over time is in layers/, which never knows a gate. */
 #ifndef RECUR__CELL_H
 #define RECUR__CELL_H
 

@@ -69,7 +69,6 @@ static int64_t alike(const recur__step *a, int64_t r, int64_t j, int64_t n, bool
 /* The units of a group, seeing the states from unit k on. */
 static void forward_units(int64_t vectors, const recur__step *a, const float *W, const float *U, int64_t j, int64_t k)
 {
-    const recur__phase p = PHASE;
     const int64_t n = least(vectors * VW, a->H - j);
     recur__step b = *a;
     for (int64_t r = 0, end; r < a->rows; r = end) {
@@ -84,14 +83,7 @@ static void forward_units(int64_t vectors, const recur__step *a, const float *W,
         b.h += r * a->ldh, b.c += r * a->H, b.y += r * a->ldy, b.c_after += r * a->H;
         b.slots = a->slots ? a->slots + r * a->H : NULL;
         b.zone[0] = a->zone[0] ? a->zone[0] + r * a->H : NULL;
-        switch (vectors) {
-        case 1: forward_group(1, p, &b, finish, W, U ? U + k * VW : NULL, j); break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2: forward_group(2, p, &b, finish, W, U ? U + k * 2 * VW : NULL, j); break;
-        case 3: forward_group(3, p, &b, finish, W, U ? U + k * 3 * VW : NULL, j); break;
-        default: forward_group(4, p, &b, finish, W, U ? U + k * 4 * VW : NULL, j); break;
-#endif
-        }
+        RECUR__PER_ISA(drive).forward_units(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL, j);
     }
 }
 

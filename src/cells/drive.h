@@ -1,246 +1,28 @@
-/* drive.h - the tiles in which a cell's products run. Included by every cell.
- *
- * A tile is MR rows × V vectors of accumulators in registers: the slots of VW units, or NV vectors of units where there is one
- * slot. Products fill it, then it goes through a small buffer to the cell's equations: tile.h. Everything is inlined with the numbers
- * of rows, slots and states known. The reference set has tiles of one number, summed in double. */
+/* drive.h - how a cell runs: tiles of products (drive.c, compiled once for all kinds) that go through its equations (tile.h). */
 #ifndef RECUR__DRIVE_H
 #define RECUR__DRIVE_H
 
 #include "cells/tile.h"
 
-/* acc[r][v] += a[r][k] * panel[k][v] for one k */
-INLINE void multiply_one(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, const float *panel)
+typedef struct recur__drive {
+    /* bias + W x + U s of all rows and units of a step's phase; every tile goes to finish. */
+    void (*forward)(const recur__phase *phase, const recur__step *step, forward_finish *finish);
+    /* The same for some vectors of units from j on, of a phase with one accumulator: W and U are their panels. */
+    void (*forward_units)(int64_t vectors, const recur__step *step, forward_finish *finish, const float *W, const float *U, int64_t j);
+    /* dA U of all rows and units. from: the phase whose gradients come back here: the next one, or the first one of the step after. */
+    void (*backward)(int slots, const recur__phase *from, const recur__step_backward *step, backward_finish *finish);
+} recur__drive;
+
+extern const recur__drive RECUR__PER_ISA(drive);
+
+INLINE void drive_forward(const recur__phase phase, const recur__step *step, forward_finish *finish)
 {
-    va w[ACCUMULATORS];
-    UNROLL for (int v = 0; v < V; v++) w[v] = v_load(panel + v * VW);
-    UNROLL for (int r = 0; r < MR; r++) {
-        const va ark = v_set(a[r * lda]);
-        UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
-    }
+    RECUR__PER_ISA(drive).forward(&phase, step, finish);
 }
 
-/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
- * of their sums, so even and odd k have their own. */
-INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
-                     const float *panel)
+INLINE void drive_backward(int slots, const recur__phase from, const recur__step_backward *step, backward_finish *finish)
 {
-    int64_t k = 0;
-    if (MR == 1 && VW > 1 && alone) {
-        va odd[MOST_ROWS][ACCUMULATORS];
-        UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = v_set(0);
-        for (; k + 2 <= K; k += 2, panel += 2 * V * VW) {
-            multiply_one(1, V, shared, shift, acc, a + k, lda, panel);
-            multiply_one(1, V, shared, shift, odd, a + k + 1, lda, panel + V * VW);
-        }
-        UNROLL for (int v = 0; v < V; v++) acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
-    }
-    for (; k < K; k++, panel += V * VW) multiply_one(MR, V, shared, shift, acc, a + k, lda, panel);
-}
-
-/* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple of 4. */
-INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
-                           const float *panel)
-{
-    for (int64_t k = 0; k < K; k += 4, panel += 4 * V * VW) {
-        vf x[4][MOST_ROWS];
-        UNROLL for (int r = 0; r < MR; r++) {
-            const vf quads = fetch(a + r * ROWS_OF_QUADS * lda + k, lda, QUADS);
-            x[0][r] = SPREAD(quads, 0), x[1][r] = SPREAD(quads, 1), x[2][r] = SPREAD(quads, 2), x[3][r] = SPREAD(quads, 3);
-        }
-        UNROLL for (int i = 0; i < 4; i++)
-            UNROLL for (int v = 0; v < V; v++) {
-                const vf w = repeat_quad(panel + (i * V + v) * VW);
-                UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
-            }
-    }
-}
-
-/* Rows of the next tile when so many are left: blocks of nearly equal size. */
-INLINE int64_t block_of(int64_t left)
-{
-    if (left <= MOST_ROWS) return left;
-    return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
-}
-
-/* ---- forward ------------------------------------------------------------------------------------ */
-
-/* MR rows from r0 on, NV vectors of units from j on. */
-INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
-                         int64_t r0, int64_t j)
-{
-    const int A = p.accumulators, V = A * NV;
-    const int64_t H = a->H, left = H - j;
-    tile t;
-    va acc[MOST_ROWS][ACCUMULATORS];
-    for (int r = 0; r < MR; r++) {
-        const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init + p.first_slot * H + j;
-        UNROLL for (int v = 0; v < V; v++)
-            v_store(&t.number[r][v * VW], A > 1 ? load_part(init + v * H, left) : load_part(init + v * VW, left - v * VW));
-    }
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
-    if (a->in) multiply(a->alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply(a->alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
-    finish(a, &t);
-}
-
-/* Of 4 units, MR vectors of rows from r0 on. */
-INLINE void forward_quads(int MR, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t r0)
-{
-    const int V = p.accumulators;
-    tile t;
-    va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) {
-            const int64_t row = r0 + r * ROWS_OF_QUADS;
-            const float *init = a->init + (p.first_slot + v) * 4;
-            acc[r][v] = a->ids ? look_up_quads(init, a->ids + row, a->ld_init) : load_quads(init + row * a->ld_init, a->ld_init);
-        }
-    if (a->in) multiply_quads(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply_quads(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
-    finish(a, &t);
-}
-
-enum { QUADS_AT_ONCE = VW > 8 ? 4 : 2 }; /* vectors of rows in a tile */
-
-/* Of 4 units as many rows as fill vectors; returns the first one left. */
-INLINE int64_t forward_all_quads(const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U)
-{
-    int64_t r = 0;
-    if (VW <= 4 || a->H != 4 || a->in % 4 || a->K % 4) return 0;
-    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS) forward_quads(QUADS_AT_ONCE, p, a, finish, W, U, r);
-    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) forward_quads(1, p, a, finish, W, U, r);
-    return r;
-}
-
-/* All rows of one group of units, in blocks of nearly equal size. */
-INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
-{
-    for (int64_t r = NV == 1 ? forward_all_quads(p, a, finish, W, U) : 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r);
-        switch (rows) {
-        case 1: forward_tile(1, NV, p, a, finish, W, U, r, j); break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2: forward_tile(2, NV, p, a, finish, W, U, r, j); break;
-        case 3: forward_tile(3, NV, p, a, finish, W, U, r, j); break;
-#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 4: forward_tile(4, NV, p, a, finish, W, U, r, j); break;
-        case 5: forward_tile(5, NV, p, a, finish, W, U, r, j); break;
-        case 6: forward_tile(6, NV, p, a, finish, W, U, r, j); break;
-        default: forward_tile(7, NV, p, a, finish, W, U, r, j); break;
-#endif
-#endif
-        }
-    }
-}
-
-/* Groups of units, each of `wide` vectors but for the last. The panels of a group lie behind those of all units before it. */
-INLINE int64_t groups_of(int64_t H, int wide) { return (H + wide * VW - 1) / (wide * VW); }
-INLINE int64_t first_unit(int64_t i, int64_t groups, bool turned, int wide) { return (turned ? groups - 1 - i : i) * wide * VW; }
-
-INLINE void drive_forward(const recur__phase p, const recur__step *a, forward_finish *finish)
-{
-    const int wide = p.accumulators > 1 ? 1 : WIDE;
-    const int64_t H = a->H, groups = groups_of(H, wide);
-    for (int64_t i = 0; i < groups; i++) {
-        const int64_t j = first_unit(i, groups, a->turned, wide), vectors = least(wide, (H - j + VW - 1) / VW);
-        const float *W = a->in ? a->W + j * a->in * p.x_gates : NULL, *U = a->U ? a->U + j * a->K * p.h_gates : NULL;
-        switch (vectors) {
-        case 1: forward_group(1, p, a, finish, W, U, j); break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2: if (p.accumulators == 1) forward_group(2, p, a, finish, W, U, j); break;
-        case 3: if (p.accumulators == 1) forward_group(3, p, a, finish, W, U, j); break;
-        default: if (p.accumulators == 1) forward_group(4, p, a, finish, W, U, j); break;
-#endif
-        }
-    }
-}
-
-/* ---- backward ----------------------------------------------------------------------------------- */
-
-INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
-                          const float *Ut, int64_t r0, int64_t j)
-{
-    const int64_t H = a->H, lda = slots * H;
-    tile t;
-    va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
-    for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply(a->alone, MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H + a->first, lda, a->units,
-                 Ut + (i * H + a->first) * NV * VW);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
-    finish(a, &t);
-}
-
-INLINE void backward_quads(int MR, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish, int64_t r0)
-{
-    const int64_t lda = slots * 4;
-    tile t;
-    va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++) acc[r][0] = v_set(0);
-    for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply_quads(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * 4, lda, 4, a->Ut + i * 4 * VW);
-    UNROLL for (int r = 0; r < MR; r++) v_store(t.number[r], (vf)acc[r][0]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
-    finish(a, &t);
-}
-
-INLINE int64_t backward_all_quads(int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish)
-{
-    int64_t r = 0;
-    if (VW <= 4 || a->H != 4 || a->units != 4) return 0;
-    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS)
-        backward_quads(QUADS_AT_ONCE, slots, from, a, finish, r);
-    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) backward_quads(1, slots, from, a, finish, r);
-    return r;
-}
-
-INLINE void backward_group(int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
-                           const float *Ut, int64_t j)
-{
-    for (int64_t r = NV == 1 ? backward_all_quads(slots, from, a, finish) : 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r);
-        switch (rows) {
-        case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2: backward_tile(2, NV, slots, from, a, finish, Ut, r, j); break;
-        case 3: backward_tile(3, NV, slots, from, a, finish, Ut, r, j); break;
-#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 4: backward_tile(4, NV, slots, from, a, finish, Ut, r, j); break;
-        case 5: backward_tile(5, NV, slots, from, a, finish, Ut, r, j); break;
-        case 6: backward_tile(6, NV, slots, from, a, finish, Ut, r, j); break;
-        default: backward_tile(7, NV, slots, from, a, finish, Ut, r, j); break;
-#endif
-#endif
-        }
-    }
-}
-
-/* from: the phase whose gradients come back here: the next one, or the first one of the step after. */
-INLINE void drive_backward(int slots, const recur__phase from, const recur__step_backward *a, backward_finish *finish)
-{
-    const int64_t H = a->H, groups = groups_of(H, WIDE);
-    for (int64_t i = 0; i < groups; i++) {
-        const int64_t j = first_unit(i, groups, a->turned, WIDE);
-        const float *Ut = a->dA ? a->Ut + j * from.h_gates * H : NULL;
-        switch (least(WIDE, (H - j + VW - 1) / VW)) {
-        case 1: backward_group(1, slots, &from, a, finish, Ut, j); break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2: backward_group(2, slots, &from, a, finish, Ut, j); break;
-        case 3: backward_group(3, slots, &from, a, finish, Ut, j); break;
-        default: backward_group(4, slots, &from, a, finish, Ut, j); break;
-#endif
-        }
-    }
+    RECUR__PER_ISA(drive).backward(slots, &from, step, finish);
 }
 
 #endif

@@ -8,7 +8,8 @@
 
 INLINE vf bounded(float bound, vf x) { return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x; }
 
-INLINE vf activated(int32_t function, vf x)
+/* Functions of their own: inlined at every gate they would be most of the library. */
+static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
 {
     switch (function) {
     case RECUR_ACTIVATION_TANH: return v_tanh(x);
@@ -21,7 +22,7 @@ INLINE vf activated(int32_t function, vf x)
 }
 
 /* The derivative where the function has the value y. */
-INLINE vf slope(int32_t function, vf y)
+static __attribute__((noinline, unused)) vf slope(int32_t function, vf y)
 {
     switch (function) {
     case RECUR_ACTIVATION_TANH: return 1.0f - y * y;
