@@ -124,6 +124,47 @@ static void nothing_after_reserve(void **unused)
     }
 }
 
+/* Two steps forward and back, one by one, of a linear layer. */
+static void two_rows(const recur_layer *layer, const recur_packed *one, recur_tape *tape)
+{
+    const recur_layer_info info = info_of(layer, -1);
+    const float *x = zeros(info.input_size), *dy = zeros(info.output_size);
+    float *y = floats(info.output_size), *grads = zeros(recur_layer_count(layer));
+    for (int t = 0; t < 2; t++) OK(recur_layer_forward(layer, one, x, NULL, y, tape));
+    for (int t = 0; t < 2; t++) OK(recur_layer_backward(layer, one, x, dy, NULL, NULL, grads, tape));
+}
+
+/* What a tape keeps for single steps: layers that take turns share its place, and that of a layer that is gone goes to others. */
+static void kept_places(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
+    recur_packed *one = layout(ctx, 1, NULL, 1);
+    recur_tape *tape = NULL;
+    OK(recur_tape_create(ctx, &tape));
+    recur_layer *part[2];
+    OK(recur_linear_create(ctx, 3, 5, 0, &part[0]));
+    OK(recur_linear_create(ctx, 30, 50, 0, &part[1]));
+    int64_t before = 0;
+    for (int round = 0; round < 4; round++) {
+        two_rows(part[round % 2], one, tape);
+        if (round == 1) before = count.allocations;
+    }
+    assert_int_equal(count.allocations, before);
+    recur_layer_release(part[0]);
+    recur_layer_release(part[1]);
+    const size_t held = recur_tape_bytes(tape);
+    for (int i = 0; i < 20; i++) {
+        OK(recur_linear_create(ctx, 30, 50, 0, &part[0]));
+        two_rows(part[0], one, tape);
+        recur_layer_release(part[0]);
+    }
+    assert_int_equal(recur_tape_bytes(tape), held);
+    recur_tape_release(tape);
+    recur_packed_release(one);
+    close_counted(ctx);
+}
+
 /* Reservations add up, also behind records that are there; 0 passes serve evaluation. */
 static void reservations_add_up(void **unused)
 {
@@ -339,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(training_after_warm_up), TEST(nothing_after_reserve),   TEST(reservations_add_up),
+        TEST(kept_places),
         TEST(steps_never_allocate),   TEST(inference_keeps_nothing), TEST(released_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

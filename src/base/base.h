@@ -51,10 +51,22 @@ typedef struct recur__carver {
 } recur__carver;
 
 /* count elements of `size` bytes at a multiple of 64; NULL while measuring, and for count 0. */
-void *recur__carve(recur__carver *carver, int64_t count, size_t size);
+static inline void *recur__carve(recur__carver *carver, int64_t count, size_t size)
+{
+    enum { ALIGN = 64 };
+    if (count < 0 || (uint64_t)count > (SIZE_MAX / 2 - ALIGN) / size) carver->used = SIZE_MAX;
+    if (count == 0 || carver->used == SIZE_MAX) return NULL;
+    const size_t bytes = ((size_t)count * size + ALIGN - 1) / ALIGN * ALIGN, at = carver->used;
+    carver->used = at > SIZE_MAX / 2 - bytes ? SIZE_MAX : at + bytes;
+    return carver->base && carver->used != SIZE_MAX ? carver->base + at : NULL;
+}
 
 /* a * b, or -1 if that overflows or either is negative: sticky through chains of products. */
-int64_t recur__times(int64_t a, int64_t b);
+static inline int64_t recur__times(int64_t a, int64_t b)
+{
+    int64_t product;
+    return a < 0 || b < 0 || __builtin_mul_overflow(a, b, &product) ? -1 : product;
+}
 
 /* ---- context ------------------------------------------------------------------------------------ */
 

@@ -34,16 +34,20 @@ recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t
         return known;
     }
     for (recur__kept **k = &keeper->first; *k; k = &(*k)->next)
-        if (!(*k)->waiting && !(*k)->reserved) idle = k;
-    recur__kept *made = recur__alloc(keeper->ctx, bytes);
-    if (!made) return NULL;
-    if (idle) drop(keeper, idle); /* of another layer, which may be gone */
+        if (!(*k)->waiting && !(*k)->reserved && (!idle || (*k)->bytes > (*idle)->bytes)) idle = k;
+    recur__kept *made = idle ? *idle : NULL; /* of another layer, which may be gone */
+    if (!made || made->bytes < bytes) {
+        made = recur__alloc(keeper->ctx, bytes);
+        if (!made) return NULL;
+        if (idle) drop(keeper, idle);
+        *made = (recur__kept){ .next = keeper->first, .bytes = bytes };
+        keeper->first = made;
+        keeper->bytes += bytes;
+    }
     recur__carver carver = { .base = (unsigned char *)made };
     recur__carve(&carver, 1, sizeof *made);
-    *made = (recur__kept){ .next = keeper->first, .layer = layer->serial, .reserved = reserve, .bytes = bytes };
+    made->layer = layer->serial, made->reserved = reserve, made->filled = false;
     made->prepared = layer->ops->carve_prepared(layer, &carver);
-    keeper->first = made;
-    keeper->bytes += bytes;
     return made;
 }
 

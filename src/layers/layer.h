@@ -235,7 +235,7 @@ recur__tracer recur__tape_tracer(const recur_tape *tape); /* nobody for NULL */
 typedef struct recur__measured {
     uint64_t layer, layout; /* serial numbers */
     int64_t batch;
-    bool ids, record, dropout, trace;
+    unsigned flags; /* of the shape: ids, record, dropout, trace */
     size_t keep, peak, kept;
 } recur__measured;
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);

@@ -26,13 +26,11 @@ static const recur__measured *measure_on(recur_tape *tape, const recur_layer *la
 {
     recur__measured *m = tape ? recur__tape_measured(tape, layer->serial) : own;
     const recur_packed *p = shape->packed;
-    if (tape && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch && m->ids == shape->ids &&
-        m->record == shape->record && m->dropout == shape->dropout && m->trace == shape->trace)
-        return m;
+    const unsigned flags = 1u + shape->ids * 2u + shape->record * 4u + shape->dropout * 8u + shape->trace * 16u;
+    if (tape && m->flags == flags && m->layer == layer->serial && m->layout == p->serial && m->batch == p->batch) return m;
     recur__room room = { 0 };
     recur__measure(layer, shape, &room);
-    *m = (recur__measured){ layer->serial, p->serial, p->batch, shape->ids, shape->record, shape->dropout, shape->trace, room.keep.used, room.peak,
-                            shape->record ? recur__keep_bytes(layer, p) : 0 };
+    *m = (recur__measured){ layer->serial, p->serial, p->batch, flags, room.keep.used, room.peak, shape->record ? recur__keep_bytes(layer, p) : 0 };
     return m;
 }
 
