@@ -1,18 +1,22 @@
-/* gemm.c - products whose sides are too short for CBLAS to pay: both operands are read where they lie.
+/* gemm.c - products over many rows. Operands are read where they lie, in blocks that stay in the cache.
  *
  *   nn  C[M][N] += A[M][K] B[K][N]        tn  C[M][N] += A[K][M]ᵀ B[K][N]
  *
- * A tile of ROWS × up to 4 vectors of C stays in registers while k runs: a number of A is broadcast, vectors of B go by. */
+ * A tile of ROWS × up to VECTORS vectors of C stays in registers while k runs: a number of A is broadcast, vectors of B go by. For DEPTH
+ * values of k, and BLOCK rows at a time, tiles go over all columns, so that the DEPTH rows of B stay in the second-level cache. Where there
+ * are many columns, the first tile of some rows of Aᵀ writes its numbers side by side as it reads them, since their rows lie too far apart to
+ * stay in a cache; meanwhile A of the next block is fetched. To pack A apart from that, or B, was slower, as was packing with few columns. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 #if RECUR__SET != RECUR__IS_ref
 
 enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon }; /* 32, else 16 */
-enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, DEPTH = 128 };
+enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, PANEL = VECTORS * VW, FEW_PANELS = 2 };
+enum { DEPTH = 256, BLOCK = 10 * ROWS, WIDTH = 512, LINE = 16 };
+enum { SOON = 8, LATER = 16 }; /* rows of B and A fetched ahead; with 16 registers it costs more than it brings */
 
 typedef struct product {
-    bool transposed; /* of A */
     int64_t M, N, K, lda, ldb, ldc;
     const float *A, *B;
     float *C;
@@ -24,77 +28,153 @@ typedef struct product {
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
-/* MR × NV vectors of C from (m, n) on, for k in [k0, k1); the last vector has `tail` lanes. */
-INLINE void tile(int MR, int NV, bool at, bool full, const product *p, int64_t m, int64_t n, int64_t k0, int64_t k1, int64_t tail)
+/* Where a tile reads and writes. Number k of row r of A is at a[k * step + r] if transposed, else at a[r * step + k]. */
+typedef struct place {
+    int64_t K, step, ldb, ldc, tail; /* tail: lanes of the last vector */
+    const float *a, *b;
+    float *c, *packed; /* packed: NULL or where A goes, ROWS numbers for each k */
+} place;
+
+/* A as it lies there; or packed: by the first columns, for the others. */
+enum { IN_PLACE, TO_PACKED, FROM_PACKED };
+
+/* MR × NV vectors of C */
+INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
 {
     vf acc[ROWS][VECTORS];
-    const float *a = at ? p->A + k0 * p->lda + m : p->A + m * p->lda + k0, *b = p->B + k0 * p->ldb + n;
+    const int64_t step = how == FROM_PACKED ? ROWS : p->step, K = p->K, ldb = p->ldb, ldc = p->ldc, tail = p->tail;
+    const float *a = p->a, *b = p->b, *soon = b + SOON * ldb;
+    float *c = p->c, *packed = p->packed;
     UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
-    for (int64_t k = k0; k < k1; k++, b += p->ldb, a += at ? p->lda : 1) {
-        if (at) __builtin_prefetch(a + 16 * p->lda);
+        UNROLL for (int v = 0; v < NV; v++) {
+            acc[r][v] = v_set(0);
+            if (v * VW % LINE == 0) __builtin_prefetch(c + r * ldc + v * VW);
+        }
+    for (int64_t k = 0; k < K; k++, b += ldb, soon += ldb, a += at ? step : 1) {
         vf bk[VECTORS];
-        UNROLL for (int v = 0; v < NV; v++) bk[v] = full || v < NV - 1 ? v_load(b + v * VW) : v_load_n(b + v * VW, tail);
+        UNROLL for (int v = 0; v < NV; v++) {
+            if (MANY_REGISTERS && v * VW % LINE == 0) __builtin_prefetch(soon + v * VW);
+            bk[v] = full || v < NV - 1 ? v_load(b + v * VW) : v_load_n(b + v * VW, tail);
+        }
+        if (MANY_REGISTERS && at && how != FROM_PACKED) __builtin_prefetch(a + LATER * step);
         UNROLL for (int r = 0; r < MR; r++) {
-            const vf ark = v_set(at ? a[r] : a[r * p->lda]);
+            const vf ark = v_set(at ? a[r] : a[r * step]);
             UNROLL for (int v = 0; v < NV; v++) acc[r][v] += ark * bk[v];
         }
+        if (how == TO_PACKED) memcpy(packed, a, (size_t)MR * sizeof *a), packed += ROWS;
     }
-    UNROLL for (int r = 0; r < MR; r++) {
-        float *c = p->C + (m + r) * p->ldc + n;
-        UNROLL for (int v = 0; v < NV; v++, c += VW) {
-            if (full || v < NV - 1) v_store(c, v_load(c) + acc[r][v]);
-            else v_store_n(c, v_load_n(c, tail) + acc[r][v], tail);
+    UNROLL for (int r = 0; r < MR; r++, c += ldc) {
+        UNROLL for (int v = 0; v < NV; v++) {
+            if (full || v < NV - 1) v_store(c + v * VW, v_load(c + v * VW) + acc[r][v]);
+            else v_store_n(c + v * VW, v_load_n(c + v * VW, tail) + acc[r][v], tail);
         }
     }
 }
 
-/* All rows of one group of columns, in blocks of nearly equal size. */
-INLINE void columns_of(int NV, bool at, bool full, const product *p, int64_t n, int64_t k0, int64_t k1, int64_t tail)
+INLINE void tile_of(int64_t rows, int NV, bool at, bool full, int how, const place *p)
 {
-    for (int64_t m = 0, blocks = (p->M + ROWS - 1) / ROWS; blocks > 0; blocks--) {
-        const int64_t rows = (p->M - m + blocks - 1) / blocks;
-        switch (rows) {
-        case 1: tile(1, NV, at, full, p, m, n, k0, k1, tail); break;
-        case 2: tile(2, NV, at, full, p, m, n, k0, k1, tail); break;
-        case 3: tile(3, NV, at, full, p, m, n, k0, k1, tail); break;
-        case 4: tile(4, NV, at, full, p, m, n, k0, k1, tail); break;
-        case 5: tile(5, NV, at, full, p, m, n, k0, k1, tail); break;
-        default: tile(6, NV, at, full, p, m, n, k0, k1, tail); break;
-        }
-        m += rows;
+    const int few = how == FROM_PACKED ? IN_PLACE : how; /* the same, for any step */
+    switch (rows) {
+    case 1: tile(1, NV, at, false, few, p); break;
+    case 2: tile(2, NV, at, false, few, p); break;
+    case 3: tile(3, NV, at, false, few, p); break;
+    case 4: tile(4, NV, at, false, few, p); break;
+    case 5: tile(5, NV, at, false, few, p); break;
+    default: tile(ROWS, NV, at, full, how, p); break;
     }
 }
 
-INLINE void multiply(bool at, const product *p)
+/* Rows [m, m + M) of A at [k, k + K), and what is fetched meanwhile: so many `lines` of numbers, `each` of them with a tile. */
+typedef struct block {
+    int64_t m, M, k, K;
+    float *packed;
+    const float *next;
+    int64_t lines, numbers, each;
+} block;
+
+INLINE void fetch(block *q, int64_t lda)
 {
-    for (int64_t k = 0; k < p->K; k += DEPTH) {
-        const int64_t end = recur__min(p->K, k + DEPTH);
-        int64_t n = 0;
-        for (; n + VECTORS * VW <= p->N; n += VECTORS * VW) columns_of(VECTORS, at, true, p, n, k, end, VW);
-        const int64_t left = p->N - n, tail = (left - 1) % VW + 1;
-        if (left == 0) continue;
-        switch ((left + VW - 1) / VW) {
-        case 1: columns_of(1, at, false, p, n, k, end, tail); break;
-        case 2: columns_of(2, at, false, p, n, k, end, tail); break;
+    for (int64_t i = recur__min(q->each, q->lines); i > 0; i--, q->lines--, q->next += lda)
+        for (int64_t j = 0; j < q->numbers; j += LINE) __builtin_prefetch(q->next + j, 0, 2);
+}
+
+/* All rows of a block, columns from n on */
+INLINE void columns_of(int NV, bool at, bool full, int how, const product *p, block *q, int64_t n)
+{
+    place t = { .K = q->K, .step = how == FROM_PACKED ? ROWS : p->lda, .ldb = p->ldb, .ldc = p->ldc, .tail = recur__min(p->N - n - (NV - 1) * VW, VW),
+                .b = p->B + q->k * p->ldb + n };
+    for (int64_t r = 0; r < q->M; r += ROWS) {
+        fetch(q, p->lda);
+        t.packed = q->packed + r * q->K;
+        t.a = how == FROM_PACKED ? t.packed : at ? p->A + q->k * p->lda + q->m + r : p->A + (q->m + r) * p->lda + q->k;
+        t.c = p->C + (q->m + r) * p->ldc + n;
+        tile_of(q->M - r, NV, at, full, how, &t);
+    }
+}
+
+INLINE void columns_at(int NV, bool at, bool packs, const product *p, block *q, int64_t n)
+{
+    if (n + NV * VW <= p->N) {
+        if (!packs) columns_of(NV, at, true, IN_PLACE, p, q, n);
+        else if (NV == VECTORS && n == 0) columns_of(NV, at, true, TO_PACKED, p, q, n);
+        else columns_of(NV, at, true, FROM_PACKED, p, q, n);
+    } else {
+        if (!packs) columns_of(NV, at, false, IN_PLACE, p, q, n);
+        else columns_of(NV, at, false, FROM_PACKED, p, q, n);
+    }
+}
+
+/* The next vectors of columns: how many there are. Five are three and two, not four and one. */
+INLINE int64_t next_columns(bool at, const product *p, block *q, int64_t n, bool packs)
+{
+    const int64_t left = (p->N - n + VW - 1) / VW;
+    const int64_t vectors = left > VECTORS && left < 2 * VECTORS ? (left + 1) / 2 : recur__min(left, VECTORS);
+    switch (vectors) {
+    case 1: columns_at(1, at, packs, p, q, n); break;
+    case 2: columns_at(2, at, packs, p, q, n); break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 3: columns_of(3, at, false, p, n, k, end, tail); break;
-        default: columns_of(4, at, false, p, n, k, end, tail); break;
+    case 3: columns_at(3, at, packs, p, q, n); break;
+    default: columns_at(4, at, packs, p, q, n); break;
 #endif
+    }
+    return vectors;
+}
+
+/* Columns few enough for their part of B to stay in the cache */
+INLINE void multiply_columns(bool at, const product *p, float *packed)
+{
+    const int64_t panels = (p->N + PANEL - 1) / PANEL;
+    const bool many = panels > FEW_PANELS;
+    for (int64_t k = 0; k < p->K; k += DEPTH)
+        for (int64_t m = 0; m < p->M; m += BLOCK) {
+            block q = { .m = m, .M = recur__min(p->M - m, BLOCK), .k = k, .K = recur__min(p->K - k, DEPTH), .packed = packed };
+            const int64_t after = m + q.M, rows = recur__min(p->M - after, BLOCK), tiles = panels * ((q.M + ROWS - 1) / ROWS);
+            if (many && rows > 0) {
+                q.next = at ? p->A + k * p->lda + after : p->A + after * p->lda + k;
+                q.lines = at ? q.K : rows, q.numbers = at ? rows : q.K;
+                q.each = (q.lines + tiles - 1) / tiles;
+            }
+            for (int64_t n = 0; n < p->N;) n += VW * next_columns(at, p, &q, n, at && many);
         }
+}
+
+INLINE void multiply(bool at, product p, float *packed)
+{
+    for (int64_t n = p.N; n > 0; n -= WIDTH, p.B += WIDTH, p.C += WIDTH) {
+        p.N = recur__min(n, WIDTH);
+        multiply_columns(at, &p, packed);
     }
 }
 
 static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
 {
-    const product p = { .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc, .A = A, .B = B, .C = C };
-    multiply(false, &p);
+    multiply(false, (product){ M, N, K, lda, ldb, ldc, A, B, C }, NULL);
 }
 
 static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
 {
-    const product p = { .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc, .A = A, .B = B, .C = C };
-    multiply(true, &p);
+    _Alignas(64) float packed[BLOCK * DEPTH]; /* 60 KiB, which leaves room on the smallest stacks of threads, 128 KiB */
+    multiply(true, (product){ M, N, K, lda, ldb, ldc, A, B, C }, packed);
 }
 
 #else
@@ -121,4 +201,7 @@ static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, con
 
 #endif
 
-const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn };
+/* OpenBLAS 0.3.21 on Zen 4, both sides 256 or more: with AVX-512 these are 3 to 12 % faster, with AVX2 3 to 10 % slower. */
+enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
+
+const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .border = LARGEST };

@@ -15,12 +15,13 @@ typedef struct recur__product {
     void (*column_sums)(int64_t R, int64_t N, const float *A, int64_t lda, float *sum);         /* sum[n] += Σr A[r][n]    */
 } recur__product;
 
-/* Products whose sides are too short for CBLAS to pay; in the reference set all products. */
+/* Products of many rows. Where both sides of B or C are at least `border` CBLAS is faster. */
 typedef void recur__gemm_function(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C,
                                   int64_t ldc);
 typedef struct recur__gemm {
     recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
+    int64_t border;
 } recur__gemm;
 
 enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_IDENTITY + 1 }; /* one more than the last */

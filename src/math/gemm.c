@@ -1,14 +1,15 @@
 /* gemm.c - chooses who computes a product. The only file that calls CBLAS; sizes were checked where layers and layouts are made, so
  * they fit its int.
  *
- * One row: sgemm would repack a whole matrix for it. Short sides: own kernels read both operands where they lie. Else: CBLAS.
+ * One row: sgemm would repack a whole matrix for it. Inputs times weights: CBLAS. Gradients: own kernels, and CBLAS where both sides are
+ * so long that the instruction set's own are slower.
  * Products with many rows are cut into pieces, whatever the number of threads, so that the sums are the same. */
 #include <cblas.h>
 
 #include "math/math.h"
 
-/* bench/ measures where the border lies. CBLAS repacks an operand for every piece, so its pieces are larger. */
-enum { SHORT = 256, PIECE = 256, CBLAS_PIECE = 1024 };
+/* CBLAS repacks an operand for every piece, so its pieces are larger; so are those of a long gradient of weights, which read all of B. */
+enum { PIECE = 256, LONG_PIECE = 512, CBLAS_PIECE = 1024 };
 
 typedef struct product {
     const recur__kernels *k;
@@ -41,7 +42,7 @@ static void multiply_piece(void *argument, int64_t i)
 
 static void multiply_all(const recur_context *ctx, product *p)
 {
-    p->piece = p->own ? PIECE : CBLAS_PIECE;
+    p->piece = !p->own ? CBLAS_PIECE : p->at && p->N >= PIECE ? LONG_PIECE : PIECE;
     const int64_t pieces = (p->M + p->piece - 1) / p->piece;
     if ((double)p->M * (double)p->N * (double)p->K >= RECUR__WORTH_WAKING) recur__parallel(ctx, pieces, multiply_piece, p);
     else
@@ -64,7 +65,7 @@ void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M
                     float *C, int64_t ldc)
 {
     if (empty(M, N, K)) return;
-    product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .own = N < SHORT || K < SHORT || reference(k) };
+    product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .own = N < k->gemm->border || K < k->gemm->border };
     if (M == 1) k->product->rows(K, N, B.data, B.ld, A.data, C);
     else multiply_all(ctx, &p);
 }
@@ -87,7 +88,7 @@ void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M
 {
     if (empty(M, N, K)) return;
     product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .at = true,
-                  .own = M < SHORT || N < SHORT || reference(k) };
+                  .own = M < k->gemm->border || N < k->gemm->border };
     if (K == 1) k->product->outer(M, N, A.data, B.data, C, ldc);
     else if (!turned_round(&p)) multiply_all(ctx, &p);
 }
