@@ -98,17 +98,24 @@ static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float 
     }
 }
 
+/* V vectors of columns, the last one of `tail` lanes, while all rows go by. */
+INLINE void sums_of(int V, int64_t tail, int64_t R, const float *A, int64_t lda, float *sum)
+{
+    vf acc[4];
+    for (int v = 0; v < V; v++) acc[v] = load_some(sum + v * VW, v == V - 1 ? tail : VW);
+    for (int64_t r = 0; r < R; r++, A += lda)
+        for (int v = 0; v < V; v++) acc[v] += load_some(A + v * VW, v == V - 1 ? tail : VW);
+    for (int v = 0; v < V; v++) {
+        if (v == V - 1 && tail < VW) v_store_n(sum + v * VW, acc[v], tail);
+        else v_store(sum + v * VW, acc[v]);
+    }
+}
+
 static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)
 {
-    for (int64_t n = 0; n < N; n += VW) {
-        const int64_t lanes = recur__min(VW, N - n);
-        vf acc = v_load_n(sum + n, lanes);
-        if (lanes == VW)
-            for (int64_t r = 0; r < R; r++) acc += v_load(A + r * lda + n);
-        else
-            for (int64_t r = 0; r < R; r++) acc += v_load_n(A + r * lda + n, lanes);
-        v_store_n(sum + n, acc, lanes);
-    }
+    int64_t n = 0;
+    for (; n + 4 * VW <= N; n += 4 * VW) sums_of(4, VW, R, A + n, lda, sum + n);
+    for (; n < N; n += VW) sums_of(1, recur__min(VW, N - n), R, A + n, lda, sum + n);
 }
 
 #endif
