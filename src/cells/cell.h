@@ -64,6 +64,7 @@ typedef struct recur__step {
     const float *h, *c;             /* [rows][H] state before */
     int64_t ldh;                    /* of h; rows of c are H apart */
     float *slots;                   /* [rows][S*H] what backward needs; NULL: not wanted, but not for cells that need_slots */
+    int64_t ld_slots;               /* S*H */
     float *u;                       /* [rows][H] phase 0 of two: out */
     float *y, *c_after;             /* [rows][..] state after */
     int64_t ldy;

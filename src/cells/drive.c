@@ -59,6 +59,15 @@ INLINE int64_t block_of(int64_t left)
     return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
 }
 
+/* Calls what the equations will read or write of a tile into the second cache, while its products run: rows of n floats, ld apart, in so
+ * many blocks. A training pass goes through more memory than caches hold. */
+INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int blocks, int64_t apart)
+{
+    for (int r = 0; from && r < MR; r++)
+        for (int b = 0; b < blocks; b++)
+            for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(from + r * ld + b * apart + i, 1, 2);
+}
+
 /* ---- forward ------------------------------------------------------------------------------------ */
 
 /* MR rows from r0 on, NV vectors of units from j on. */
@@ -76,6 +85,12 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
     }
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
+    if (MR > 1 && VW > 1) {
+        const int64_t n = NV * VW;
+        call_for(MR, n, a->slots ? a->slots + r0 * a->ld_slots + p.first_slot * H + j : NULL, a->ld_slots, A, H);
+        call_for(MR, n, a->slots && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
+        call_for(MR, n, a->slots ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
+    }
     if (a->in) multiply(a->alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
     if (a->U) multiply(a->alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
     UNROLL for (int r = 0; r < MR; r++)
@@ -220,6 +235,13 @@ INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, c
     va acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    if (MR > 1 && VW > 1) {
+        const int64_t n = NV * VW, at = r0 * H + j;
+        call_for(MR, n, a->slots + r0 * lda + j, lda, slots, H);
+        call_for(MR, n, a->c ? a->c + at : NULL, H, 1, 0);
+        call_for(MR, n, a->c_after ? a->c_after + at : NULL, H, 1, 0);
+        call_for(MR, n, a->dy ? a->dy + r0 * a->lddy + j : NULL, a->lddy, 1, 0);
+    }
     for (int i = 0; a->dA && i < from->h_gates; i++)
         multiply(a->alone, MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H + a->first, lda, a->units,
                  Ut + (i * H + a->first) * NV * VW);

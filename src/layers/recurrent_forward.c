@@ -93,7 +93,7 @@ static recur__step step_of(const recur__walk *w, const lane *a, const recur__for
 {
     const int64_t H = w->H, at = w->packed->starts[t] + from;
     recur__step step = { .rows = rows, .H = H, .K = w->P, .form = w->form, .own = a->own, .ids = a->ids ? a->ids + at : NULL,
-                         .init = a->init + (a->ids ? 0 : at) * a->ld_init, .ld_init = a->ld_init, .ldx = a->p.in, .in = a->x ? a->p.in : 0 };
+                         .init = a->init + (a->ids ? 0 : at) * a->ld_init, .ld_init = a->ld_init, .ldx = a->p.in, .in = a->x ? a->p.in : 0, .ld_slots = w->S };
     step.x = a->x ? a->x + at * a->p.in : NULL;
     step.slots = a->slots ? a->slots + at * w->S : scratch->slots ? scratch->slots + from * w->S : NULL;
     step.u = a->u ? a->u + at * H : scratch->u ? scratch->u + from * H : NULL;

@@ -66,7 +66,7 @@ static void fill(const recur_layer *layer, recur__prepared *to)
     for (int64_t k = 0; to->plain && layer->abilities & RECUR_ABLE_RECORD && k < cell->phase[0].h_gates * H; k++)
         memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
     to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
-                              .ldh = H, .ldy = H };
+                              .ldh = H, .ld_slots = cell->slots * H, .ldy = H };
 }
 
 void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared)
@@ -158,7 +158,7 @@ static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, co
     if (by_row) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, to->init);
     recur__step step = { .rows = s->B, .H = H, .K = P, .alone = s->B == 1, .turned = s->turned, .form = formed ? &layer->spec.form : NULL, .own = p.own,
                          .init = by_row ? to->init : prepared->bias, .ld_init = by_row ? S : 0, .x = x, .ldx = p.in, .in = by_row ? 0 : p.in, .lds = P,
-                         .h = h, .c = c, .ldh = P, .slots = to->slots, .u = to->u, .y = y, .c_after = c, .ldy = P };
+                         .h = h, .c = c, .ldh = P, .slots = to->slots, .ld_slots = S, .u = to->u, .y = y, .c_after = c, .ldy = P };
     if (formed) fill_zones(layer, s->B, to, &step);
     if (layer->spec.form.modules) {
         step.own = prepared ? prepared->period : to->period;
