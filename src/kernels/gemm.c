@@ -12,6 +12,7 @@
 #if RECUR__SET != RECUR__IS_ref
 
 enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon }; /* 32, else 16 */
+enum { MASKS = RECUR__SET == RECUR__IS_avx512 }; /* a vector with a tail costs no more than a full one */
 enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, PANEL = VECTORS * VW, FEW_PANELS = 2 };
 enum { DEPTH = 256, BLOCK = 10 * ROWS, WIDTH = 512, LINE = 16 };
 enum { SOON = 8, LATER = 16 }; /* rows of B and A fetched ahead; with 16 registers it costs more than it brings */
@@ -32,7 +33,7 @@ typedef struct product {
 typedef struct place {
     int64_t K, step, ldb, ldc, tail; /* tail: lanes of the last vector */
     const float *a, *b;
-    float *c, *packed; /* packed: NULL or where A goes, ROWS numbers for each k */
+    float *c, *packed; /* packed: where A goes, ROWS numbers for each k */
 } place;
 
 /* A as it lies there; or packed: by the first columns, for the others. */
@@ -46,10 +47,11 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
     const float *a = p->a, *b = p->b, *soon = b + SOON * ldb;
     float *c = p->c, *packed = p->packed;
     UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) {
-            acc[r][v] = v_set(0);
-            if (v * VW % LINE == 0) __builtin_prefetch(c + r * ldc + v * VW);
-        }
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    if (K > LATER)
+        UNROLL for (int r = 0; r < MR; r++)
+            UNROLL for (int v = 0; v < NV; v++)
+                if (v * VW % LINE == 0) __builtin_prefetch(c + r * ldc + v * VW);
     for (int64_t k = 0; k < K; k++, b += ldb, soon += ldb, a += at ? step : 1) {
         vf bk[VECTORS];
         UNROLL for (int v = 0; v < NV; v++) {
@@ -71,17 +73,23 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
     }
 }
 
-INLINE void tile_of(int64_t rows, int NV, bool at, bool full, int how, const place *p)
+/* The last rows of A, fewer than a tile has, which are never packed */
+INLINE void few_rows(int64_t rows, int NV, bool at, bool full, const place *p)
 {
-    const int few = how == FROM_PACKED ? IN_PLACE : how; /* the same, for any step */
     switch (rows) {
-    case 1: tile(1, NV, at, false, few, p); break;
-    case 2: tile(2, NV, at, false, few, p); break;
-    case 3: tile(3, NV, at, false, few, p); break;
-    case 4: tile(4, NV, at, false, few, p); break;
-    case 5: tile(5, NV, at, false, few, p); break;
-    default: tile(ROWS, NV, at, full, how, p); break;
+    case 1: tile(1, NV, at, full, IN_PLACE, p); break;
+    case 2: tile(2, NV, at, full, IN_PLACE, p); break;
+    case 3: tile(3, NV, at, full, IN_PLACE, p); break;
+    case 4: tile(4, NV, at, full, IN_PLACE, p); break;
+    default: tile(5, NV, at, full, IN_PLACE, p); break;
     }
+}
+
+INLINE void all_rows(int NV, bool at, bool full, int how, const place *p)
+{
+    if (!at || how == IN_PLACE) tile(ROWS, NV, at, full, IN_PLACE, p);
+    else if (how == FROM_PACKED) tile(ROWS, NV, at, full, FROM_PACKED, p);
+    else if (NV == VECTORS) tile(ROWS, NV, at, true, TO_PACKED, p);
 }
 
 /* Rows [m, m + M) of A at [k, k + K), and what is fetched meanwhile: so many `lines` of numbers, `each` of them with a tile. */
@@ -98,29 +106,24 @@ INLINE void fetch(block *q, int64_t lda)
         for (int64_t j = 0; j < q->numbers; j += LINE) __builtin_prefetch(q->next + j, 0, 2);
 }
 
-/* All rows of a block, columns from n on */
-INLINE void columns_of(int NV, bool at, bool full, int how, const product *p, block *q, int64_t n)
+/* All rows of a block, NV vectors of columns from n on; packs: the first columns pack A, the others read that. */
+INLINE void columns_of(int NV, bool at, bool packs, const product *p, block *q, int64_t n)
 {
-    place t = { .K = q->K, .step = how == FROM_PACKED ? ROWS : p->lda, .ldb = p->ldb, .ldc = p->ldc, .tail = recur__min(p->N - n - (NV - 1) * VW, VW),
-                .b = p->B + q->k * p->ldb + n };
-    for (int64_t r = 0; r < q->M; r += ROWS) {
+    const int how = !packs ? IN_PLACE : n > 0 ? FROM_PACKED : TO_PACKED;
+    const int64_t left = p->N - n;
+    place t = { .K = q->K, .step = p->lda, .ldb = p->ldb, .ldc = p->ldc, .tail = recur__min(left - (NV - 1) * VW, VW), .b = p->B + q->k * p->ldb + n };
+    const bool full = left >= NV * VW;
+    for (int64_t r = 0, rows; r < q->M; r += rows) {
+        const int64_t below = q->M - r;
+        rows = below > ROWS && below < 2 * ROWS ? (below + 1) / 2 : recur__min(below, ROWS); /* 4 and 3, not 6 and 1 */
         fetch(q, p->lda);
-        t.packed = q->packed + r * q->K;
-        t.a = how == FROM_PACKED ? t.packed : at ? p->A + q->k * p->lda + q->m + r : p->A + (q->m + r) * p->lda + q->k;
+        if (packs) t.packed = q->packed + r * q->K;
+        t.a = how == FROM_PACKED && rows == ROWS ? t.packed : at ? p->A + q->k * p->lda + q->m + r : p->A + (q->m + r) * p->lda + q->k;
         t.c = p->C + (q->m + r) * p->ldc + n;
-        tile_of(q->M - r, NV, at, full, how, &t);
-    }
-}
-
-INLINE void columns_at(int NV, bool at, bool packs, const product *p, block *q, int64_t n)
-{
-    if (n + NV * VW <= p->N) {
-        if (!packs) columns_of(NV, at, true, IN_PLACE, p, q, n);
-        else if (NV == VECTORS && n == 0) columns_of(NV, at, true, TO_PACKED, p, q, n);
-        else columns_of(NV, at, true, FROM_PACKED, p, q, n);
-    } else {
-        if (!packs) columns_of(NV, at, false, IN_PLACE, p, q, n);
-        else columns_of(NV, at, false, FROM_PACKED, p, q, n);
+        if (rows < ROWS && full && !MASKS) few_rows(rows, NV, at, true, &t);
+        else if (rows < ROWS) few_rows(rows, NV, at, false, &t);
+        else if (full) all_rows(NV, at, true, how, &t);
+        else all_rows(NV, at, false, how, &t);
     }
 }
 
@@ -130,11 +133,11 @@ INLINE int64_t next_columns(bool at, const product *p, block *q, int64_t n, bool
     const int64_t left = (p->N - n + VW - 1) / VW;
     const int64_t vectors = left > VECTORS && left < 2 * VECTORS ? (left + 1) / 2 : recur__min(left, VECTORS);
     switch (vectors) {
-    case 1: columns_at(1, at, packs, p, q, n); break;
-    case 2: columns_at(2, at, packs, p, q, n); break;
+    case 1: columns_of(1, at, packs, p, q, n); break;
+    case 2: columns_of(2, at, packs, p, q, n); break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-    case 3: columns_at(3, at, packs, p, q, n); break;
-    default: columns_at(4, at, packs, p, q, n); break;
+    case 3: columns_of(3, at, packs, p, q, n); break;
+    default: columns_of(4, at, packs, p, q, n); break;
 #endif
     }
     return vectors;
@@ -145,9 +148,10 @@ INLINE void multiply_columns(bool at, const product *p, float *packed)
 {
     const int64_t panels = (p->N + PANEL - 1) / PANEL;
     const bool many = panels > FEW_PANELS;
-    for (int64_t k = 0; k < p->K; k += DEPTH)
+    const int64_t depth = p->M > BLOCK ? DEPTH : DEPTH / 2; /* where little of A shares a pass over B, fewer pages of it at a time */
+    for (int64_t k = 0; k < p->K; k += depth)
         for (int64_t m = 0; m < p->M; m += BLOCK) {
-            block q = { .m = m, .M = recur__min(p->M - m, BLOCK), .k = k, .K = recur__min(p->K - k, DEPTH), .packed = packed };
+            block q = { .m = m, .M = recur__min(p->M - m, BLOCK), .k = k, .K = recur__min(p->K - k, depth), .packed = packed };
             const int64_t after = m + q.M, rows = recur__min(p->M - after, BLOCK), tiles = panels * ((q.M + ROWS - 1) / ROWS);
             if (many && rows > 0) {
                 q.next = at ? p->A + k * p->lda + after : p->A + after * p->lda + k;
