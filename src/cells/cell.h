@@ -115,9 +115,9 @@ static inline int64_t recur__own_vectors(const recur__cell *cell)
     return vectors;
 }
 
-/* The row of a kind for the instruction set of a context (NULL: the default one), with vectors no wider than one row of H units
- * needs; NULL for an unknown kind. */
-const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H);
+/* The row of a kind for the instruction set of a context (NULL: the default one), with vectors that suit H units in batches or, if it
+ * streams, row by row; NULL for an unknown kind. */
+const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H, bool streams);
 
 /* The kind of a name, 0 for an unknown one. */
 int32_t recur__cell_called(const char *name);

@@ -41,20 +41,20 @@ static const recur__cell *const *cells_of(int isa)
     }
 }
 
-/* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster. */
-static int isa_for(const recur_context *ctx, int64_t H)
+/* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster; but for H = 4 in batches, where rows share vectors (quads.h). */
+static int isa_for(const recur_context *ctx, int64_t H, bool streams)
 {
     const int isa = recur__context_isa(ctx);
 #ifdef RECUR__HAS_avx2
-    if (isa == RECUR_ISA_AVX512 && H <= 8) return RECUR_ISA_AVX2;
+    if (isa == RECUR_ISA_AVX512 && H <= 8 && (H != 4 || streams)) return RECUR_ISA_AVX2;
 #endif
-    (void)H;
+    (void)H, (void)streams;
     return isa;
 }
 
-const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H)
+const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H, bool streams)
 {
-    for (const recur__cell *const *cell = cells_of(isa_for(ctx, H)); *cell; cell++)
+    for (const recur__cell *const *cell = cells_of(isa_for(ctx, H, streams)); *cell; cell++)
         if ((*cell)->kind == kind) return *cell;
     return NULL;
 }

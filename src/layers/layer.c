@@ -69,7 +69,7 @@ static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node,
 {
     recur_layer leaf = *from;
     if (b->snapshot) leaf.abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
-    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, b->snapshot ? leaf.spec.hidden_size : INT64_MAX);
+    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size, b->snapshot);
     if (node) node->spec.cell = leaf.spec.cell;
     lay_out_tensors(b, from, node, path, path_length);
     if (!b->snapshot || !leaf.ops->carve_prepared) return;

@@ -153,7 +153,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     RECUR__NOT_NULL(options);
     recur_recurrent_options o;
     RECUR__TRY(recur__take("recur_recurrent_options", options, &o, sizeof o));
-    const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX);
+    const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX, false);
     RECUR__TRY(check(&o, cell));
     const int64_t P = o.projection_size ? o.projection_size : o.hidden_size, D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
     const recur_layer layer = {
