@@ -20,7 +20,7 @@ static int64_t computed(const recur_layer *rnn, const recur_packed *packed)
 {
     recur_memory m = { .size = sizeof m };
     TRY(recur_layer_memory(rnn, packed, 0, &m));
-    return m.layer + m.layout + m.tape + m.kept + m.record + (m.training > m.inference ? m.training : m.inference);
+    return m.layer + m.layout + m.tape + m.record + (m.training > m.inference ? m.training : m.inference);
 }
 
 static void *create(const shape *s, recur_context *ctx)

@@ -31,14 +31,14 @@ typedef struct recur_memory {
     int64_t state;      /**< a state for the layout's sequences; 0 if there are none              */
     int64_t layout;     /**< the layout                                                           */
     int64_t tape;       /**< a tape without what follows                                          */
-    int64_t kept;       /**< parameters that a tape lays out anew while steps recorded one by one wait; 0 if the layout has more steps */
+    int64_t kept;       /**< parameters that a tape lays out anew while several steps recorded one by one wait; 0 if the layout has more steps */
     int64_t record;     /**< one recorded pass, from its forward to its backward; 0 of a snapshot */
     int64_t training;   /**< scratch of a recorded pass, forward and backward, on a tape; 0 of a snapshot */
     int64_t inference;  /**< scratch of a pass that is not recorded, on a tape or without one     */
 } recur_memory;
 
 /** How many bytes a layer takes with a layout: exactly what the library will ask the allocator for, as recur_tape_reserve with n passes
- * takes n records, kept, and the larger one of training and inference. A tape that grows by itself may take more for its records, in
+ * takes n records, kept if n > 1, and the larger one of training and inference. A tape that grows by itself may take more for its records, in
  * blocks of 16 KiB at least. `record` grows linearly with the rows N of the layout; scratch with N, or with B where no history is needed.
  *
  * Shapes:  -

@@ -53,7 +53,6 @@ recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t
 
 const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
 {
-    if (!kept->waiting) return NULL;
     if (!kept->filled) layer->ops->fill_prepared(layer, kept->prepared);
     kept->filled = true;
     return kept->prepared;

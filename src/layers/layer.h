@@ -190,11 +190,11 @@ static inline int64_t recur__padded(int64_t n) { return n > INT64_MAX - 15 ? -1 
 
 /* ---- what a tape keeps of layers (keep.c) ------------------------------------------------------- */
 
-/* The parameters of one layer, prepared for single steps from its second waiting record on, to the pop of the last one. */
+/* The parameters of one layer, prepared for single steps: from its second waiting record on, to the pop of that one. */
 typedef struct recur__kept {
     struct recur__kept *next;
     uint64_t layer;  /* serial number */
-    int64_t waiting; /* records */
+    int64_t waiting; /* records that use it */
     bool filled, reserved;
     size_t bytes; /* all in all */
     void *prepared;
@@ -211,7 +211,6 @@ size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
 recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer); /* or NULL */
 /* Makes sure of the layer's place; NULL: no memory. */
 recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
-/* For the next record: NULL for the first one, for which it would not pay. */
 const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer);
 void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
 void recur__keep_release(recur__keeper *keeper);
@@ -242,8 +241,8 @@ recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
 
 bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
 bool recur__tape_drops_out(const recur_tape *tape);
-/* Where the tape keeps a layer's parameters, of so many bytes; made if need be, unless reservations promise that nothing is allocated. NULL: nowhere, and
-   *failed says whether for lack of memory. */
+/* Where the tape keeps a layer's parameters, of so many bytes, for its next record; made if need be, unless reservations promise that nothing is
+   allocated. NULL: nowhere, as no other record of the layer waits, or, if *failed, for lack of memory. */
 recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed);
 /* A new record with room for keep, not yet on the tape; commit cannot fail. */
 recur__record *recur__tape_begin(recur_tape *tape, size_t keep);

@@ -199,9 +199,17 @@ void recur__tape_pop(recur_tape *tape)
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
 
+/* Whether a record of the layer waits; loops have few others between two of its own. */
+static bool waits(const recur_tape *tape, const recur_layer *layer)
+{
+    const recur__record *record = tape->newest;
+    for (int i = 0; record && record->layer != layer->serial; i++) record = i < 16 ? record->older : NULL;
+    return record;
+}
+
 recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed)
 {
-    if (bytes == 0) return NULL;
+    if (bytes == 0 || !waits(tape, layer)) return NULL;
     recur__kept *kept = tape->reserved ? recur__kept_of(&tape->keeper, layer) : recur__keep(&tape->keeper, layer, bytes, false);
     *failed = !kept && !tape->reserved;
     return kept;
@@ -259,7 +267,7 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, cons
     const int64_t all = recur__times(passes, record > INT64_MAX ? -1 : (int64_t)record);
     if (all < 0 || (size_t)all > SIZE_MAX / 4 || peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!recur__tape_scratch(tape, peak)) return recur__no_memory(peak);
-    const size_t kept = passes > 0 ? recur__keep_bytes(layer, packed) : 0;
+    const size_t kept = passes > 1 ? recur__keep_bytes(layer, packed) : 0;
     if (kept > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
     if (!reserve_records(tape, (size_t)all)) return recur__no_memory((size_t)all);
     if (kept && !recur__keep(&tape->keeper, layer, kept, true)) return recur__no_memory(kept);
