@@ -21,7 +21,7 @@ enum { SHORTEST = 70, LONGEST = 80, SYMBOLS = 8, CLASSES = 4, TEST = 2000, SHOWN
 static struct {
     int32_t cell, bidirectional;
     int64_t hidden, layers, train, batch;
-    double lr, clip, forget_bias;
+    double lr, decay, clip, forget_bias;
     run_settings run;
 } set = { .cell = RECUR_CELL_LSTM,
           .hidden = 4,
@@ -29,6 +29,7 @@ static struct {
           .train = 40000,
           .batch = 256,
           .lr = 0.005,
+          .decay = 0.97,
           .clip = 1,
           .forget_bias = 1,
           .run = { .epochs = 20, .seed = 1 } };
@@ -41,6 +42,7 @@ static const option_row options[] = {
     COUNT("train", &set.train, 1, 1e8, ON_LINE_ONLY, "strings to train on"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "strings in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
+    NUMBER("decay", &set.decay, 1e-3, 1, "factor of the learning rate from epoch to epoch"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
     NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the bias of the gate that keeps the state (LSTM f, GRU z)"),
     RUN_OPTIONS(set.run),
@@ -152,7 +154,7 @@ static fit_sizes create_all(void)
     guess = NEW(int32_t, B);
     logits = NEW(float, outputs);
     dlogits = NEW(float, outputs);
-    return (fit_sizes){ .train = set.train, .test = TEST, .batch = B };
+    return (fit_sizes){ .train = set.train, .test = TEST, .batch = B, .decay = set.decay };
 }
 
 static void release_all(void)
