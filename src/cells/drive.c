@@ -81,7 +81,7 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
     for (int r = 0; r < MR; r++) {
         const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init + p.first_slot * H + j;
         UNROLL for (int v = 0; v < V; v++)
-            v_store(&t.number[r][v * VW], A > 1 ? load_part(init + v * H, left) : load_part(init + v * VW, left - v * VW));
+            v_store(&t.number[r][v * VW], A > 1 ? v_load_part(init + v * H, left) : v_load_part(init + v * VW, left - v * VW));
     }
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
@@ -186,7 +186,7 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
         for (int64_t j = 0; j < a->H; j += VW) {
             tile t = { .row = r, .unit = j, .rows = 1, .vectors = 1 };
             const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init + p->first_slot * a->H + j;
-            for (int v = 0; v < p->accumulators; v++) v_store(&t.number[0][v * VW], load_part(init + v * a->H, a->H - j));
+            for (int v = 0; v < p->accumulators; v++) v_store(&t.number[0][v * VW], v_load_part(init + v * a->H, a->H - j));
             const float *W = a->in ? a->W + j * a->in * p->x_gates : NULL, *U = a->U ? a->U + j * a->K * p->h_gates : NULL;
             for (int64_t k = 0; k < a->in * p->x_gates; k++) {
                 float *sum = &t.number[0][k % p->x_gates * VW];

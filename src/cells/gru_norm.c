@@ -16,7 +16,7 @@ static void forward_row(const recur__step *a, int64_t r)
     const norm_row w = norm_row_of(SLOTS, NORMS, a->H, a->slots + r * SLOTS * a->H, a->own);
     for (int64_t j = 0; j < a->H; j += VW) {
         const vf reset = gate(f, slot_of(&w, 0, j)), z = gate(f, slot_of(&w, 1, j));
-        const vf n = candidate(f, slot_of(&w, 2, j) + reset * slot_of(&w, 3, j)), h = load_part(a->h + r * a->ldh + j, a->H - j);
+        const vf n = candidate(f, slot_of(&w, 2, j) + reset * slot_of(&w, 3, j)), h = v_load_part(a->h + r * a->ldh + j, a->H - j);
         const vf after = n + kept(f, z) * (h - n);
         put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * a->H + j, a->H - j), h, after), a->H - j);
     }
@@ -31,8 +31,8 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t left = H - j;
         const vf reset = gate(f, slot_of(&w, 0, j)), z = gate(f, slot_of(&w, 1, j)), m = slot_of(&w, 3, j);
-        const vf n = candidate(f, slot_of(&w, 2, j) + reset * m), h = load_part(a->h + r * a->ldh + j, left);
-        const vf stays = zone_at(a->zone[0], r * H + j, left) * load_part(dh + j, left), d = load_part(dh + j, left) - stays;
+        const vf n = candidate(f, slot_of(&w, 2, j) + reset * m), h = v_load_part(a->h + r * a->ldh + j, left);
+        const vf stays = zone_at(a->zone[0], r * H + j, left) * v_load_part(dh + j, left), d = v_load_part(dh + j, left) - stays;
         const vf keep = kept(f, z), da_n = d * (1.0f - keep) * candidate_slope(f, n);
         put(dp + j, 0, da_n * m * gate_slope(f, reset), left);
         put(dp + H + j, 0, d * (h - n) * kept_slope(f, z), left);

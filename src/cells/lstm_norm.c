@@ -13,7 +13,7 @@ enum { SLOTS = 4, STATES = 2, NORMS = 5 };
 INLINE vf cell_of(const recur__form *f, const norm_row *w, const float *c, int64_t j, vf *raw)
 {
     const vf i = gate(f, slot_of(w, 0, j)), forget = gate(f, slot_of(w, 1, j)), g = candidate(f, slot_of(w, 2, j));
-    *raw = forget * load_part(c + j, w->H - j) + i * g;
+    *raw = forget * v_load_part(c + j, w->H - j) + i * g;
     return bounded_cell(f, *raw);
 }
 
@@ -29,9 +29,9 @@ static void forward_row(const recur__step *a, int64_t r)
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j, at = r * H + j;
         const vf o = gate(a->form, slot_of(&w, 3, j)), h = o * output(a->form, normalised(s, y, w.gain + 4 * H, w.bias + 4 * H, j, n));
-        const vf after = load_part(y + j, n);
-        put(a->c_after + at, 0, blend(zone_at(a->zone[1], at, n), load_part(c + j, n), after), n);
-        put(y + j, 0, a->zone[0] ? blend(load_part(a->zone[0] + at, n), load_part(a->h + r * a->ldh + j, n), h) : h, n);
+        const vf after = v_load_part(y + j, n);
+        put(a->c_after + at, 0, blend(zone_at(a->zone[1], at, n), v_load_part(c + j, n), after), n);
+        put(y + j, 0, a->zone[0] ? blend(v_load_part(a->zone[0] + at, n), v_load_part(a->h + r * a->ldh + j, n), h) : h, n);
     }
 }
 
@@ -43,7 +43,7 @@ static void through_output(const recur__step_backward *a, const norm_row *w, int
     float *dh = a->dh + r * H;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf stays = zone_at(a->zone[0], r * H + j, n) * load_part(dh + j, n), d = load_part(dh + j, n) - stays;
+        const vf stays = zone_at(a->zone[0], r * H + j, n) * v_load_part(dh + j, n), d = v_load_part(dh + j, n) - stays;
         const vf o = gate(a->form, slot_of(w, 3, j)), y = output(a->form, normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
         put(da_o + j, 0, d * y * gate_slope(a->form, o), n);
         put(to_c + j, 0, d * o * output_slope(a->form, y), n);
@@ -60,16 +60,16 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     float *dc = a->dc + r * H, *dp = a->room, *to_c = dp + SLOTS * H, *after = to_c + H;
     vf raw;
     for (int64_t j = 0; j < H; j += VW)
-        put(after + j, 0, a->form->c_differs ? cell_of(a->form, &w, c, j, &raw) : load_part(a->c_after + r * H + j, H - j), H - j);
+        put(after + j, 0, a->form->c_differs ? cell_of(a->form, &w, c, j, &raw) : v_load_part(a->c_after + r * H + j, H - j), H - j);
     through_output(a, &w, r, after, to_c, dp + 3 * H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
         const vf i = gate(a->form, slot_of(&w, 0, j)), f = gate(a->form, slot_of(&w, 1, j)), g = candidate(a->form, slot_of(&w, 2, j));
-        const vf stays = zone_at(a->zone[1], r * H + j, n) * load_part(dc + j, n);
+        const vf stays = zone_at(a->zone[1], r * H + j, n) * v_load_part(dc + j, n);
         cell_of(a->form, &w, c, j, &raw);
-        const vf d = where_unbounded_cell(a->form, raw, load_part(dc + j, n) - stays + load_part(to_c + j, n));
+        const vf d = where_unbounded_cell(a->form, raw, v_load_part(dc + j, n) - stays + v_load_part(to_c + j, n));
         put(dp + j, 0, d * g * gate_slope(a->form, i), n);
-        put(dp + H + j, 0, d * load_part(c + j, n) * gate_slope(a->form, f), n);
+        put(dp + H + j, 0, d * v_load_part(c + j, n) * gate_slope(a->form, f), n);
         put(dp + 2 * H + j, 0, d * i * candidate_slope(a->form, g), n);
         put(dc + j, 0, d * f + stays, n);
     }

@@ -39,20 +39,20 @@ INLINE va first(va v, int64_t n)
 INLINE norm norm_of(int64_t H, const float *a)
 {
     va sum = v_set(0), squares = v_set(0);
-    for (int64_t j = 0; j < H; j += VW) sum += load_part(a + j, H - j);
+    for (int64_t j = 0; j < H; j += VW) sum += v_load_part(a + j, H - j);
     const double mean = total(sum) / (double)H;
     for (int64_t j = 0; j < H; j += VW) {
-        const va off = first(load_part(a + j, H - j) - (number)mean, H - j);
+        const va off = first(v_load_part(a + j, H - j) - (number)mean, H - j);
         squares += off * off;
     }
     return (norm){ (number)mean, (number)(1 / sqrt(total(squares) / (double)H + EPSILON)) };
 }
 
 /* x̂ and LN(a) of the units from j on; n are left. */
-INLINE va normal(norm s, const float *a, int64_t j, int64_t n) { return (load_part(a + j, n) - s.mean) * s.scale; }
+INLINE va normal(norm s, const float *a, int64_t j, int64_t n) { return (v_load_part(a + j, n) - s.mean) * s.scale; }
 INLINE vf normalised(norm s, const float *a, const float *gain, const float *bias, int64_t j, int64_t n)
 {
-    return (vf)(normal(s, a, j, n) * load_part(gain + j, n) + load_part(bias + j, n));
+    return (vf)(normal(s, a, j, n) * v_load_part(gain + j, n) + v_load_part(bias + j, n));
 }
 
 /* dp in, da out (which may be a itself); dgain, dbias NULL: not wanted. */
@@ -61,17 +61,17 @@ static inline void norm_backward(int64_t H, norm s, const float *a, const float 
     va sum = v_set(0), dot = v_set(0);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const va x = normal(s, a, j, n), d = load_part(dp + j, n), g = load_part(gain + j, n) * d;
+        const va x = normal(s, a, j, n), d = v_load_part(dp + j, n), g = v_load_part(gain + j, n) * d;
         sum += g;
         dot += g * x;
         if (!dgain) continue;
-        put(dgain + j, 0, (vf)(load_part(dgain + j, n) + d * x), n);
-        put(dbias + j, 0, (vf)(load_part(dbias + j, n) + d), n);
+        put(dgain + j, 0, (vf)(v_load_part(dgain + j, n) + d * x), n);
+        put(dbias + j, 0, (vf)(v_load_part(dbias + j, n) + d), n);
     }
     const number mean = (number)(total(sum) / (double)H), slant = (number)(total(dot) / (double)H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        put(da + j, 0, (vf)((load_part(gain + j, n) * load_part(dp + j, n) - mean - normal(s, a, j, n) * slant) * s.scale), n);
+        put(da + j, 0, (vf)((v_load_part(gain + j, n) * v_load_part(dp + j, n) - mean - normal(s, a, j, n) * slant) * s.scale), n);
     }
 }
 
@@ -107,7 +107,7 @@ static inline void norm_row_backward(const norm_row *w, const float *dp, float *
 }
 
 /* Zoneout of one row: the share of the old state that stays, or 0. */
-INLINE vf zone_at(const float *zone, int64_t at, int64_t n) { return zone ? load_part(zone + at, n) : v_set(0); }
+INLINE vf zone_at(const float *zone, int64_t at, int64_t n) { return zone ? v_load_part(zone + at, n) : v_set(0); }
 
 /* A tile forward: sums go to their slots. Backward: what came back is added to dh. */
 INLINE void store_sums(const shape sh, const recur__step *a, const tile *t)

@@ -13,7 +13,7 @@ static void forward_row(const recur__step *a, int64_t r)
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
         const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n));
-        put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * H + j, n), load_part(a->h + r * a->ldh + j, n), h), n);
+        put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * H + j, n), v_load_part(a->h + r * a->ldh + j, n), h), n);
     }
 }
 
@@ -24,7 +24,7 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     const norm s = norm_of(H, k);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n)), d = load_part(dh + j, n);
+        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n)), d = v_load_part(dh + j, n);
         const vf stays = zone_at(a->zone[0], r * H + j, n) * d;
         put(a->room + j, 0, (d - stays) * candidate_slope(a->form, h), n);
         put(dh + j, 0, stays, n);

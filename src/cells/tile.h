@@ -54,20 +54,17 @@ typedef struct shape {
     bool two;    /* the cell has two phases */
 } shape;
 
-INLINE vf load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
 
 /* The first n lanes of a vector; or, with n = QUADS, rows of 4 units, `stride` floats apart. */
 INLINE vf fetch(const float *p, int64_t stride, int64_t n)
 {
-    if (n != QUADS) return load_part(p, n);
+    if (n != QUADS) return v_load_part(p, n);
     return stride == 4 ? v_load(p) : load_quads(p, stride);
 }
 INLINE void put(float *p, int64_t stride, vf v, int64_t n)
 {
     if (n == QUADS && stride != 4) store_quads(p, stride, v);
-    else if (n == QUADS) v_store(p, v);
-    else if (n >= VW) v_store(p, v);
-    else v_store_n(p, v, n);
+    else v_store_part(p, v, n == QUADS ? VW : n);
 }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -57,30 +57,25 @@ static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float 
     for (; n < N; n++) dots_of(1, K, W + n * ldw, ldw, x, y + n);
 }
 
-INLINE vf load_some(const float *p, int64_t lanes) { return lanes < VW ? v_load_n(p, lanes) : v_load(p); }
-
 /* acc[v] += x W for one row of W, whose last vector has `tail` lanes */
 INLINE void add_row(int V, int64_t tail, const float *W, float x, vf *acc)
 {
     const vf xs = v_set(x);
-    for (int v = 0; v < V; v++) acc[v] += xs * load_some(W + v * VW, v == V - 1 ? tail : VW);
+    for (int v = 0; v < V; v++) acc[v] += xs * v_load_part(W + v * VW, v == V - 1 ? tail : VW);
 }
 
 /* V vectors of y, kept in registers while all rows of W go by: even and odd ones apart, so that sums need not wait for each other. */
 INLINE void rows_of(int V, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
 {
     vf even[4], odd[4];
-    for (int v = 0; v < V; v++) even[v] = load_some(y + v * VW, v == V - 1 ? tail : VW), odd[v] = v_set(0);
+    for (int v = 0; v < V; v++) even[v] = v_load_part(y + v * VW, v == V - 1 ? tail : VW), odd[v] = v_set(0);
     int64_t k = 0;
     for (; k + 2 <= K; k += 2, W += 2 * ldw) {
         add_row(V, tail, W, x[k], even);
         add_row(V, tail, W + ldw, x[k + 1], odd);
     }
     if (k < K) add_row(V, tail, W, x[k], even);
-    for (int v = 0; v < V; v++) {
-        if (v == V - 1 && tail < VW) v_store_n(y + v * VW, even[v] + odd[v], tail);
-        else v_store(y + v * VW, even[v] + odd[v]);
-    }
+    for (int v = 0; v < V; v++) v_store_part(y + v * VW, even[v] + odd[v], v == V - 1 ? tail : VW);
 }
 
 /* In blocks of nearly equal numbers of vectors, 4 at most. */
@@ -102,13 +97,10 @@ static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float 
 INLINE void sums_of(int V, int64_t tail, int64_t R, const float *A, int64_t lda, float *sum)
 {
     vf acc[4];
-    for (int v = 0; v < V; v++) acc[v] = load_some(sum + v * VW, v == V - 1 ? tail : VW);
+    for (int v = 0; v < V; v++) acc[v] = v_load_part(sum + v * VW, v == V - 1 ? tail : VW);
     for (int64_t r = 0; r < R; r++, A += lda)
-        for (int v = 0; v < V; v++) acc[v] += load_some(A + v * VW, v == V - 1 ? tail : VW);
-    for (int v = 0; v < V; v++) {
-        if (v == V - 1 && tail < VW) v_store_n(sum + v * VW, acc[v], tail);
-        else v_store(sum + v * VW, acc[v]);
-    }
+        for (int v = 0; v < V; v++) acc[v] += v_load_part(A + v * VW, v == V - 1 ? tail : VW);
+    for (int v = 0; v < V; v++) v_store_part(sum + v * VW, acc[v], v == V - 1 ? tail : VW);
 }
 
 static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)

@@ -2,6 +2,7 @@
  *
  *   vf                  VW floats; + - * / work on it, also with a float on one side
  *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest reads as 0)
+ *   v_load_part v_store_part    all of a vector if n is that much, else the first n lanes
  *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then those of b
  *   v_max v_min         with NaN in the second argument the result is NaN
  *   v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN, else 0
@@ -182,5 +183,12 @@ INLINE vf v_first(vf a, vf b, int64_t n)
     return v_load(lanes);
 }
 #endif
+
+INLINE vf v_load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
+INLINE void v_store_part(float *p, vf v, int64_t n)
+{
+    if (n >= VW) v_store(p, v);
+    else v_store_n(p, v, n);
+}
 
 #endif
