@@ -190,6 +190,9 @@ void recur__recurrent_step(const recur_layer *layer, recur__stream *stream);
 void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver);
 void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);
 
+/* dU += dAᵀ s over so many rows: the shared slots of a phase together, then the others. */
+void recur__add_dU(const recur__walk *w, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU);
+
 /* A recorded pass is one step of a plain layer over what the tape has prepared: recurrent_once.c. */
 bool recur__is_once(const recur_layer *layer, const recur__pass *pass);
 void recur__once_forward(const recur_layer *layer, recur__pass *pass);

@@ -164,16 +164,21 @@ static void start_gradient(const recur__walk *w, const lane *a)
 
 /* ---- gradients of the parameters ---------------------------------------------------------------- */
 
-/* dU += dAᵀ s over `rows` rows from row `at` on: the shared slots of a phase together, then the others */
-static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, int64_t rows, recur__matrix s)
+void recur__add_dU(const recur__walk *w, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU)
 {
     const recur__phase *f = &w->cell->phase[phase];
     const int64_t H = w->H, P = w->P;
     for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
         const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
-        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, P, rows, (recur__matrix){ a->slots + at * w->S + recur__h_slot(f, i) * H, w->S }, s,
-                       a->dp.U + (f->h_first + i) * H * P, P);
+        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, P, rows, (recur__matrix){ dA + recur__h_slot(f, i) * H, w->S }, s,
+                       dU + (f->h_first + i) * H * P, P);
     }
+}
+
+/* The same for rows from row `at` on of this direction */
+static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, int64_t rows, recur__matrix s)
+{
+    recur__add_dU(w, phase, rows, a->slots + at * w->S, s, a->dp.U);
 }
 
 /* n rows of P floats, ld apart, side by side */

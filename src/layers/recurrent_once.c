@@ -47,14 +47,11 @@ static void parameter_gradients(const recur__walk *w, const recur__pass *pass, c
     const recur_layer *layer = w->layer;
     recur__gemm_tn(pass->ctx, pass->kernels, w->G, p->in, w->B, (recur__matrix){ from->slots, w->S }, (recur__matrix){ pass->x, p->in },
                    place(layer, pass, p->W), p->in);
-    for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
-        const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
-        recur__gemm_tn(pass->ctx, pass->kernels, gates * w->H, w->H, w->B, (recur__matrix){ from->slots + recur__h_slot(f, i) * w->H, w->S },
-                       (recur__matrix){ from->start[0], w->H }, place(layer, pass, p->U) + (f->h_first + i) * w->H * w->H, w->H);
-        if (p->b_hh)
-            k->column_sums(w->B, gates * w->H, from->slots + recur__h_slot(f, i) * w->H, w->S, place(layer, pass, p->b_hh) + (f->h_first + i) * w->H);
-    }
-    if (p->b_ih) k->column_sums(w->B, w->G, from->slots, w->S, place(layer, pass, p->b_ih));
+    recur__add_dU(w, 0, w->B, from->slots, (recur__matrix){ from->start[0], w->H }, place(layer, pass, p->U));
+    if (!p->b_ih) return;
+    for (int i = 0; i < f->h_gates; i++)
+        k->column_sums(w->B, w->H, from->slots + recur__h_slot(f, i) * w->H, w->S, place(layer, pass, p->b_hh) + (f->h_first + i) * w->H);
+    k->column_sums(w->B, w->G, from->slots, w->S, place(layer, pass, p->b_ih));
 }
 
 void recur__once_backward(const recur_layer *layer, recur__pass *pass)
