@@ -11,7 +11,7 @@ typedef struct block {
     size_t bytes, used; /* of the memory behind this header */
 } block;
 
-enum { MEASURED = 4 };
+enum { MEASURED = 4, NEWEST = 16 };
 
 struct recur_tape {
     recur_context *ctx;
@@ -198,12 +198,11 @@ void recur__tape_pop(recur_tape *tape)
 
 recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
-
-/* Whether a record of the layer waits; loops have few others between two of its own. */
+/* Whether a record of the layer is among the newest ones: loops have few others between two of its own. */
 static bool waits(const recur_tape *tape, const recur_layer *layer)
 {
     const recur__record *record = tape->newest;
-    for (int i = 0; record && record->layer != layer->serial; i++) record = i < 16 ? record->older : NULL;
+    for (int i = 1; record && record->layer != layer->serial; i++) record = i < NEWEST ? record->older : NULL;
     return record;
 }
 
