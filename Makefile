@@ -98,7 +98,8 @@ SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/
 TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
-BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(wildcard bench/*.c))
+# *_bench.c are other libraries' programs: compare.py builds them.
+BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(filter-out bench/%_bench.c,$(wildcard bench/*.c)))
 
 # ---- building -------------------------------------------------------------------------------------
 

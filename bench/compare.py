@@ -5,11 +5,11 @@
     bench/compare.py --quick w1 w3-lstm                            some of it, roughly
     bench/compare.py --markdown ratios.md --png ratios.png w3 w4 w5
 
-Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow, and oneDNN (its headers
-and a C++ compiler). Run this with the Python that has them, or name another: --python keras=FILE. Everything has one
-thread and is timed in that thread's processor time; w8 compares two threads with one by the wall's clock. In each round
-every library runs once, each round in another order; a ratio is the other's time over librecur's of the same round.
-Shown is the median of the rounds, with the least and the greatest.
+Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow, oneDNN (its headers and
+a C++ compiler), and KANN (--kann DIR, its sources). Run this with the Python that has them, or name another: --python
+keras=FILE. Everything has one thread and is timed in that thread's processor time; w8 compares two threads with one by
+the wall's clock. In each round every library runs once, each round in another order; a ratio is the other's time over
+librecur's of the same round. Shown is the median of the rounds, with the least and the greatest.
 """
 import argparse
 import json
@@ -135,16 +135,46 @@ def script(name):
     return lambda python: [python, os.path.join(HERE, name)]
 
 
+def is_newer(program, sources):
+    return os.path.exists(program) and all(os.path.getmtime(program) >= os.path.getmtime(each) for each in sources)
+
+
+def run_compiler(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise NotHere(next((line for line in done.stderr.splitlines() if "error" in line), "it does not compile"))
+
+
 def build_dnnl(_):
     source, program = os.path.join(HERE, "dnnl_bench.cpp"), os.path.join(BUILD, "dnnl_bench")
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     if not compiler:
         raise NotHere("no C++ compiler")
-    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
-        command = [compiler, "-O2", "-std=c++17", "-o", program, source, "-ldnnl"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise NotHere(next((line for line in done.stderr.splitlines() if "error" in line), "it does not compile"))
+    if not is_newer(program, [source, os.path.join(HERE, "peer.h")]):
+        run_compiler([compiler, "-O2", "-std=c++17", "-o", program, source, "-ldnnl"])
+    return [program]
+
+
+def build_kann(directory):
+    """With OpenBLAS if it is here: KANN is the faster for it. A copy inside another program includes that one's config.h
+    and blas-config.h, and its allocator beside BLAS; empty files and malloc stand for them."""
+    theirs = [os.path.join(directory or "", name) for name in ("kann.c", "kautodiff.c")]
+    if not directory or not all(map(os.path.exists, theirs)):
+        raise NotHere("--kann DIR or KANN_DIR names no directory with kann.c and kautodiff.c")
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        raise NotHere("no C compiler")
+    source, empty, program = os.path.join(HERE, "kann_bench.c"), os.path.join(BUILD, "kann"), os.path.join(BUILD, "kann_bench")
+    os.makedirs(empty, exist_ok=True)
+    for name in ("config.h", "blas-config.h"):
+        open(os.path.join(empty, name), "w", encoding="utf-8").close()
+    command = [compiler, "-O3", "-march=native", "-w", "-include", "stdbool.h", "-I", directory, "-I", empty, "-o", program,
+               source, *theirs]
+    with_blas = ["-DHAVE_CBLAS", "-DHAVE_CBLAS_SGEMM", "-DHAVE_CBLAS_H", "-Dg_malloc=malloc", "-Dg_free=free", "-lopenblas"]
+    try:
+        run_compiler(command + with_blas + ["-lm"])
+    except NotHere:
+        run_compiler(command + ["-lm"])
     return [program]
 
 
@@ -152,15 +182,17 @@ PROGRAMS = {
     "torch": script("peer_torch.py"),
     "onnx": script("peer_onnx.py"),
     "dnnl": build_dnnl,
+    "kann": build_kann,
     "keras": script("peer_keras.py"),
 }
 
 
-def start_peers(kinds, recur, pythons):
+def start_peers(kinds, recur, where):
+    """where: the Python of a peer, or its directory."""
     peers = [OneThread(recur), Fixed()]
     for kind in kinds:
         try:
-            program = Program(kind, PROGRAMS[kind](pythons.get(kind, sys.executable)))
+            program = Program(kind, PROGRAMS[kind](where.get(kind, sys.executable)))
         except NotHere as why:
             say("%s takes no part: %s" % (kind, why))
             continue
@@ -272,6 +304,7 @@ def command_line():
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 seconds")
     parser.add_argument("--core", type=int, help="run on this core alone (but w8)")
     parser.add_argument("--python", action="append", default=[], metavar="PEER=FILE", help="the Python of a peer")
+    parser.add_argument("--kann", default=os.environ.get("KANN_DIR"), metavar="DIR", help="KANN's sources (KANN_DIR)")
     parser.add_argument("--recur", default=os.path.join(BUILD, "recur-bench"), metavar="FILE", help="recur-bench")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write them as a table in Markdown")
@@ -300,7 +333,7 @@ def main():
     all_cores = os.sched_getaffinity(0)
     own_core = all_cores if args.core is None else {args.core}
     os.sched_setaffinity(0, own_core)
-    peers = start_peers(args.peers, recur, args.python)
+    peers = start_peers(args.peers, recur, {**args.python, "kann": args.kann})
     results = []
     try:
         print_row(HEAD)

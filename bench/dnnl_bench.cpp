@@ -2,20 +2,14 @@
 //
 //   g++ -O2 -std=c++17 -o dnnl_bench dnnl_bench.cpp -ldnnl        (version 2 or 3)
 //
-// Like the peers in Python it stays alive: it says who it is and what it can run, then answers each line "NAME SECONDS"
-// with the median time of a call. Weights are in the layouts that oneDNN prefers, laid out once outside the measured
-// time, though in training they would have to be laid out anew after each update. A layer of another input width is a
-// primitive of its own.
-#include <time.h>
+// Weights are in the layouts that oneDNN prefers, laid out once outside the measured time, though in training they would
+// have to be laid out anew after each update. A layer of another input width is a primitive of its own.
+#include "peer.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -205,82 +199,39 @@ static std::map<std::string, Shape> workloads()
     return all;
 }
 
-// ---- measuring ------------------------------------------------------------------------------------
+// ---- answering --------------------------------------------------------------------------------------
 
-static double seconds(clockid_t clock)
+static void *create(const char *workload, char *why)
 {
-    timespec t;
-    clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-struct Sample {
-    double cpu, wall;
-};
-
-static Sample timed(Stack &stack, int64_t calls)
-{
-    const double cpu = seconds(CLOCK_THREAD_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC),
-                 n = static_cast<double>(calls);
-    for (int64_t i = 0; i < calls; i++) stack.run();
-    return { (seconds(CLOCK_THREAD_CPUTIME_ID) - cpu) / n, (seconds(CLOCK_MONOTONIC) - wall) / n };
-}
-
-static double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-}
-
-static constexpr double SAMPLE = 2e-3; // seconds of a sample at least
-
-static int64_t warm_up(Stack &stack)
-{
-    int64_t calls = 1;
-    double once;
-    for (stack.run(); (once = timed(stack, calls).wall) * static_cast<double>(calls) < SAMPLE;) calls *= 2;
-    return std::max<int64_t>(1, std::lround(SAMPLE / once));
-}
-
-static void measure(Stack &stack, int64_t calls, double budget)
-{
-    std::vector<double> cpu, wall;
-    for (double spent = 0; cpu.empty() || spent < budget; spent += wall.back() * static_cast<double>(calls)) {
-        const Sample sample = timed(stack, calls);
-        cpu.push_back(sample.cpu);
-        wall.push_back(sample.wall);
+    try {
+        return new Stack(workloads().at(workload));
+    } catch (const std::exception &problem) {
+        snprintf(why, PEER_TEXT, "%s", problem.what());
+        return nullptr;
     }
-    printf("{\"cpu\": %.9g, \"wall\": %.9g, \"samples\": %zu}\n", median(cpu), median(wall), cpu.size());
 }
+
+static bool run(void *stack, char *why)
+{
+    try {
+        static_cast<Stack *>(stack)->run();
+        return true;
+    } catch (const std::exception &problem) {
+        snprintf(why, PEER_TEXT, "%s", problem.what());
+        return false;
+    }
+}
+
+static void release(void *stack) { delete static_cast<Stack *>(stack); }
 
 int main()
 {
-    const auto all = workloads();
     const dnnl_version_t *v = dnnl_version();
-    std::string names, line, current;
-    for (const auto &each : all) names += (names.empty() ? "\"" : ", \"") + each.first + "\"";
-    printf("{\"peer\": \"oneDNN %d.%d.%d\", \"workloads\": [%s]}\n", v->major, v->minor, v->patch, names.c_str());
-    fflush(stdout);
-    std::unique_ptr<Stack> stack;
-    int64_t calls = 1;
-    while (std::getline(std::cin, line)) {
-        std::istringstream words(line);
-        std::string name;
-        double budget = 0;
-        words >> name >> budget;
-        try {
-            if (name != current) {
-                current.clear();
-                stack.reset();
-                stack = std::make_unique<Stack>(all.at(name));
-                calls = warm_up(*stack);
-                current = name;
-            }
-            measure(*stack, calls, budget);
-        } catch (const std::exception &problem) {
-            printf("{\"error\": \"%s\"}\n", problem.what());
-        }
-        fflush(stdout);
-    }
+    const std::string version = std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch),
+                      name = "oneDNN " + version;
+    std::string names;
+    for (const auto &each : workloads()) names += (names.empty() ? "\"" : ", \"") + each.first + "\"";
+    const peer dnnl_peer = { name.c_str(), names.c_str(), create, run, release };
+    peer_serve(&dnnl_peer);
     return 0;
 }

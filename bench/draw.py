@@ -14,7 +14,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot, ticker
 
 COLOURS = {"torch": "#c44e31", "torch:padded": "#e2a58f", "torch:native": "#8c2f1b",
-           "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "keras": "#d8a02b", "rtneural": "#8a8a8a", "one-thread": "#6f5aa8"}
+           "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "kann": "#2f8f9d", "keras": "#d8a02b", "rtneural": "#8a8a8a",
+           "one-thread": "#6f5aa8"}
 SERIES = {"h": ("H", "hidden size and input size"), "b": ("B", "sequences in the batch"), "t": ("T", "steps"),
           "l": ("L", "layers")}
 

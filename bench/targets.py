@@ -3,7 +3,7 @@
 TARGETS = {
     ("w1-rnn", "torch"): 20, ("w1-lstm", "torch"): 25, ("w1-gru", "torch"): 25,
     ("w1-lstm-layer", "dnnl"): 5, ("w1-gru-layer", "dnnl"): 4,
-    ("w2", "torch"): 100,
+    ("w2", "torch"): 100, ("w2", "kann"): 3,
     ("w3-rnn", "torch"): 1.5, ("w3-lstm", "torch"): 1.25, ("w3-gru", "torch"): 1.5,
     ("w3-rnn-layer", "dnnl"): 1.05, ("w3-lstm-layer", "dnnl"): 1.05, ("w3-gru-layer", "dnnl"): 1.05,
     ("w4-lstm", "torch"): 1.3, ("w4-layer", "dnnl"): 1.15,
