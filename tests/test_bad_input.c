@@ -114,6 +114,7 @@ static void null_handles(void **unused)
     REFUSED(recur_tape_set_mode(NULL, 0), "NULL");
     REFUSED(recur_tape_set_seed(NULL, 0), "NULL");
     REFUSED(recur_tape_reset(NULL), "NULL");
+    REFUSED(recur_tape_defer(NULL, 1), "NULL");
     REFUSED(recur_tape_reserve(NULL, rnn, packed, 1), "NULL");
     REFUSED(recur_tape_reserve(tape, NULL, packed, 1), "NULL");
     REFUSED(recur_tape_reserve(tape, rnn, NULL, 1), "NULL");

@@ -31,7 +31,7 @@ typedef struct recur_memory {
     int64_t state;      /**< a state for the layout's sequences; 0 if there are none              */
     int64_t layout;     /**< the layout                                                           */
     int64_t tape;       /**< a tape without what follows                                          */
-    int64_t kept;       /**< parameters that a tape lays out anew while several steps recorded one by one wait; 0 if the layout has more steps */
+    int64_t kept;       /**< parameters laid out anew, and rows of gradients, while steps recorded one by one wait; 0 if the layout has more steps */
     int64_t record;     /**< one recorded pass, from its forward to its backward; 0 of a snapshot */
     int64_t training;   /**< scratch of a recorded pass, forward and backward, on a tape; 0 of a snapshot */
     int64_t inference;  /**< scratch of a pass that is not recorded, on a tape or without one     */

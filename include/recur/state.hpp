@@ -60,6 +60,8 @@ public:
         detail::check(recur_tape_reserve(get(), l.get(), p.get(), passes));
     }
     void reset() { detail::check(recur_tape_reset(get())); }
+    /** Gradients of single steps may wait: see recur_tape_defer. */
+    void defer(bool on = true) { detail::check(recur_tape_defer(get(), on)); }
     /** The function sees every recurrent part of recorded passes, and must not throw; NULL: no trace. */
     void trace(recur_trace_function *function, void *user = nullptr) { detail::check(recur_tape_trace(get(), function, user)); }
     int64_t records() const noexcept { return recur_tape_records(get()); }

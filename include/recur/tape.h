@@ -31,7 +31,7 @@ enum {
  */
 RECUR_TRY recur_status recur_tape_create(recur_context *ctx, recur_tape **out);
 
-/** Gives a tape back. NULL is allowed.
+/** Gives a tape back. NULL is allowed. Gradients that wait (recur_tape_defer) are lost.
  *
  * Shapes:  -
  * Memory:  freed at once.
@@ -74,7 +74,7 @@ RECUR_TRY recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed);
 RECUR_TRY recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed,
                                           int64_t passes);
 
-/** Forgets all records and reservations, keeps the memory, mode and seed.
+/** Forgets all records and reservations, keeps the memory, mode and seed. Gradients that wait (recur_tape_defer) are added.
  *
  * Shapes:  -
  * Memory:  frees nothing.
@@ -83,6 +83,22 @@ RECUR_TRY recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *l
  * Since:   0.1
  */
 RECUR_TRY recur_status recur_tape_reset(recur_tape *tape);
+
+/** Lets gradients of parameters wait in loops written by hand: a backward of single steps (recur_cell_step_backward, recur_layer_backward over a
+ * layout of one step) of a recurrent layer of one layer in one direction, without options, or of a linear layer, puts its rows by, and dparams
+ * gets the products of up to 32 rows at once. That is faster where a step has few sequences; sums differ in their rounding.
+ *
+ * dparams is complete when the layer's last record of a single step is played back, and after recur_tape_reset or this function. Until then
+ * it has to stay where it is, is not to be read, and may only be written to by backward passes with this tape.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing; recur_layer_memory counts what waits as part of `kept`.
+ * Errors:  ARGUMENT: NULL.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param on 1: they may wait; 0: every backward adds its own (how a tape begins). Adds what waits.
+ */
+RECUR_TRY recur_status recur_tape_defer(recur_tape *tape, int32_t on);
 
 /** When a trace is given. */
 enum {

@@ -23,11 +23,6 @@ typedef double va;
 typedef vf va; /* an accumulator */
 #endif
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* equations take what any kind needs */
 
 typedef void forward_part(const recur__form *f, const vf *e, vf *k, vf *s, vf *u);

@@ -23,12 +23,6 @@ typedef struct product {
     float *C;
 } product;
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-
 /* Where a tile reads and writes. Number k of row r of A is at a[k * step + r] if transposed, else at a[r * step + k]. */
 typedef struct place {
     int64_t K, step, ldb, ldc, tail; /* tail: lanes of the last vector */

@@ -52,6 +52,12 @@ typedef struct recur__norm {
     void (*gradient)(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *dy, float *dw, float *db);
 } recur__norm;
 
+/* Costs of n numbers y with targets t, times scale; dy, unless NULL, gets the derivatives, times scale. delta: huber's. */
+typedef double recur__cost_function(int64_t n, double delta, double scale, const float *y, const float *t, float *dy);
+typedef struct recur__cost {
+    recur__cost_function *mse, *l1, *huber;
+} recur__cost;
+
 typedef struct recur__kernels {
     int isa; /* RECUR_ISA_* */
     const recur__update *update;
@@ -59,6 +65,7 @@ typedef struct recur__kernels {
     const recur__gemm *gemm;
     const recur__vector *vector;
     const recur__norm *norm;
+    const recur__cost *cost;
 } recur__kernels;
 
 /* The table of a context; NULL: of the default one. */

@@ -31,6 +31,11 @@
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
 #define INLINE static inline __attribute__((always_inline, unused))
 
 #if RECUR__SET == RECUR__IS_ref

@@ -6,8 +6,10 @@
     extern const recur__product recur__product_##set;                                                        \
     extern const recur__gemm recur__gemm_##set;                                                              \
     extern const recur__vector recur__vector_##set;                                                          \
-    extern const recur__norm recur__norm_##set;
-#define ROW(id, set) { id, &recur__update_##set, &recur__product_##set, &recur__gemm_##set, &recur__vector_##set, &recur__norm_##set },
+    extern const recur__norm recur__norm_##set;                                                              \
+    extern const recur__cost recur__cost_##set;
+#define ROW(id, set) { id, &recur__update_##set, &recur__product_##set, &recur__gemm_##set, &recur__vector_##set, &recur__norm_##set, \
+                       &recur__cost_##set },
 
 DECLARE(ref)
 #ifdef RECUR__HAS_sse2

@@ -1,13 +1,24 @@
 /* keep.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop written by hand prepares them once and
- * not at every step. Parameters do not change while records wait, so what is kept cannot go stale. */
+ * not at every step. Parameters do not change while records wait, so what is kept cannot go stale.
+ * And, if the tape defers gradients, the rows of steps whose products are added up together: dW is then read and written once for many. */
 #include "layers/layer.h"
+
+/* The recur__kept itself comes first. */
+static recur__kept carve(const recur_layer *layer, recur__carver *carver)
+{
+    recur__carve(carver, 1, sizeof(recur__kept));
+    recur__kept own = { .layer = layer->serial, .prepared = layer->ops->carve_prepared(layer, carver) };
+    if (layer->ops->gradient_widths) layer->ops->gradient_widths(layer, own.deferred.width);
+    for (int i = 0; i < RECUR__PARTS; i++)
+        own.deferred.part[i] = recur__carve(carver, recur__times(RECUR__DEFERRED, own.deferred.width[i]), sizeof(float));
+    return own;
+}
 
 size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed)
 {
     if (packed->longest != 1 || !layer->ops->carve_prepared || layer->spec.form.modules) return 0;
     recur__carver carver = { 0 };
-    recur__carve(&carver, 1, sizeof(recur__kept));
-    layer->ops->carve_prepared(layer, &carver);
+    carve(layer, &carver);
     return carver.used;
 }
 
@@ -45,9 +56,9 @@ recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t
         keeper->bytes += bytes;
     }
     recur__carver carver = { .base = (unsigned char *)made };
-    recur__carve(&carver, 1, sizeof *made);
-    made->layer = layer->serial, made->reserved = reserve, made->filled = false;
-    made->prepared = layer->ops->carve_prepared(layer, &carver);
+    recur__kept own = carve(layer, &carver);
+    own.next = made->next, own.bytes = made->bytes, own.reserved = reserve;
+    *made = own;
     return made;
 }
 
@@ -60,10 +71,44 @@ const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
 
 void recur__keep_forget(recur__keeper *keeper)
 {
-    for (recur__kept *k = keeper->first; k; k = k->next) k->waiting = 0, k->filled = k->reserved = false;
+    for (recur__kept *k = keeper->first; k; k = k->next) {
+        recur__keep_flush(k);
+        k->waiting = 0, k->filled = k->reserved = false;
+    }
 }
 
 void recur__keep_release(recur__keeper *keeper)
 {
+    for (recur__kept *k = keeper->first; k; k = k->next)
+        if (k->deferred.rows) recur_layer_release((recur_layer *)k->deferred.layer);
     while (keeper->first) drop(keeper, &keeper->first);
+}
+
+/* ---- gradients that wait ------------------------------------------------------------------------ */
+
+static void flush(recur__deferred *d, const void *prepared)
+{
+    const recur_layer *layer = d->layer;
+    layer->ops->add_gradients(layer, prepared, d->rows, (const float *const *)d->part, d->dparams);
+    d->rows = 0;
+    recur_layer_release((recur_layer *)layer);
+}
+
+void recur__keep_flush(recur__kept *kept)
+{
+    if (kept->deferred.rows) flush(&kept->deferred, kept->prepared);
+}
+
+void recur__add_gradients(const recur_layer *layer, recur__pass *pass, int64_t rows, const float *const part[RECUR__PARTS])
+{
+    recur__deferred *d = pass->deferred;
+    if (!d || !d->width[0] || rows > RECUR__DEFERRED / 2) {
+        layer->ops->add_gradients(layer, pass->prepared, rows, part, pass->dparams);
+        return;
+    }
+    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != pass->dparams)) flush(d, pass->prepared);
+    if (d->rows == 0) d->layer = recur__layer_retain(layer), d->dparams = pass->dparams;
+    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++)
+        memcpy(d->part[i] + d->rows * d->width[i], part[i], (size_t)(rows * d->width[i]) * sizeof *part[i]);
+    d->rows += rows;
 }

@@ -67,6 +67,7 @@ typedef struct recur__pass {
     const float *dy;     /* backward: NULL means zeros */
     float *dstate;       /* backward: d(final) in, d(initial) out; NULL: zeros */
     bool zero_start;     /* backward: forward began with zeros */
+    struct recur__deferred *deferred; /* backward: where gradients of parameters may be put by, or NULL */
     const void *prepared; /* what the tape keeps of this layer's parameters, or NULL */
     const bool *fresh;   /* [B] backward: sequences that began with the layer's learned start; NULL: none did */
     recur__tracer tracer;
@@ -92,6 +93,9 @@ typedef struct recur__start {
     double value; /* U(-value, value); N(0, value²); value */
 } recur__start;
 
+/* What gradients of parameters are made of: rows of dA, x and h; of dy and x. */
+enum { RECUR__PARTS = 3 };
+
 /* What a kind of layer does. Every slot but those marked is filled; a pass trusts its arguments. */
 typedef struct recur__layer_ops {
     int32_t kind; /* RECUR_KIND_* */
@@ -108,6 +112,10 @@ typedef struct recur__layer_ops {
        while steps recorded one by one wait for their backward. NULL: nothing. */
     void *(*carve_prepared)(const recur_layer *layer, recur__carver *carver);
     void (*fill_prepared)(const recur_layer *layer, void *prepared);
+    /* Gradients that a tape may put by for a while: numbers in a row of each of their parts, 0: none; and what rows of parts add to dparams.
+       NULL: none. */
+    void (*gradient_widths)(const recur_layer *layer, int64_t width[RECUR__PARTS]);
+    void (*add_gradients)(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams);
     /* Recurrent: numbers in a row of state tensor s, and the learned start of row ld (layer and direction) of it, or NULL. */
     int64_t (*state_width)(const recur_layer *layer, int64_t s);
     const float *(*state_start)(const recur_layer *layer, int64_t s, int64_t ld);
@@ -190,6 +198,16 @@ static inline int64_t recur__padded(int64_t n) { return n > INT64_MAX - 15 ? -1 
 
 /* ---- what a tape keeps of layers (keep.c) ------------------------------------------------------- */
 
+/* Rows that wait until products of many of them are added to dparams at once. */
+enum { RECUR__DEFERRED = 32 };
+typedef struct recur__deferred {
+    const recur_layer *layer; /* held while rows wait */
+    int64_t rows;             /* that wait, RECUR__DEFERRED at most */
+    int64_t width[RECUR__PARTS];
+    float *part[RECUR__PARTS]; /* [RECUR__DEFERRED][width] */
+    float *dparams;
+} recur__deferred;
+
 /* The parameters of one layer, prepared for single steps: from its second waiting record on, to the pop of that one. */
 typedef struct recur__kept {
     struct recur__kept *next;
@@ -198,6 +216,7 @@ typedef struct recur__kept {
     bool filled, reserved;
     size_t bytes; /* all in all */
     void *prepared;
+    recur__deferred deferred;
 } recur__kept;
 
 typedef struct recur__keeper {
@@ -213,6 +232,9 @@ recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *laye
 recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
 const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer);
 void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
+/* dparams += gradients, now or later, if the pass says where they may wait. */
+void recur__add_gradients(const recur_layer *layer, recur__pass *pass, int64_t rows, const float *const part[RECUR__PARTS]);
+void recur__keep_flush(recur__kept *kept); /* what waits is added */
 void recur__keep_release(recur__keeper *keeper);
 
 /* ---- tapes (tape.c) ----------------------------------------------------------------------------- */
@@ -250,6 +272,7 @@ void recur__tape_commit(recur_tape *tape, recur__record *record);
 recur__record *recur__tape_newest(const recur_tape *tape);
 void recur__tape_pop(recur_tape *tape);
 uint64_t recur__tape_next_key(const recur_tape *tape);
+recur__deferred *recur__tape_deferred(const recur_tape *tape, const recur__record *record); /* where its gradients may wait, or NULL */
 size_t recur__record_bytes(size_t keep);  /* a record with what it keeps; SIZE_MAX: too many */
 size_t recur__tape_fixed_bytes(void);     /* of a tape beside its records and scratch, once it has been reserved */
 

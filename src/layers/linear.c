@@ -86,20 +86,42 @@ static void linear_step(const recur_layer *layer, recur__stream *s)
     multiply(layer, s->ctx, s->kernels, NULL, s->B, s->x, s->ids, s->y);
 }
 
+static void add_bias_gradients(const recur_layer *layer, int64_t R, const float *dy, float *dparams)
+{
+    float *db = bias_of(layer, dparams);
+    if (db) layer->root->kernels->product->column_sums(R, layer->output_size, dy, layer->output_size, db);
+}
+
+static void linear_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
+{
+    width[0] = layer->output_size, width[1] = layer->input_size;
+}
+
+/* Parts are dy and x. */
+static void linear_add_gradients(const recur_layer *layer, const void *kept, int64_t R, const float *const part[RECUR__PARTS], float *dparams)
+{
+    (void)kept;
+    const int64_t in = layer->input_size, out = layer->output_size;
+    recur__gemm_tn(layer->root->ctx, layer->root->kernels, out, in, R, (recur__matrix){ part[0], out }, (recur__matrix){ part[1], in }, dparams, in);
+    add_bias_gradients(layer, R, part[0], dparams);
+}
+
+static void add_id_gradients(const recur_layer *layer, int64_t R, const float *dy, const int32_t *ids, float *dW)
+{
+    const int64_t in = layer->input_size, out = layer->output_size;
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t j = 0; j < out; j++) dW[j * in + ids[r]] += dy[r * out + j];
+    add_bias_gradients(layer, R, dy, dW);
+}
+
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
 {
     if (recur__no_gradient(layer, pass)) return;
     const int64_t R = recur__shape_rows(&pass->shape), in = layer->input_size, out = layer->output_size;
     const float *dy = pass->dy;
     if (R == 0) return;
-    if (pass->dparams) {
-        float *dW = pass->dparams, *db = bias_of(layer, pass->dparams);
-        if (!pass->ids) recur__gemm_tn(pass->ctx, pass->kernels, out, in, R, (recur__matrix){ dy, out }, (recur__matrix){ pass->x, in }, dW, in);
-        else
-            for (int64_t r = 0; r < R; r++)
-                for (int64_t j = 0; j < out; j++) dW[j * in + pass->ids[r]] += dy[r * out + j];
-        if (db) pass->kernels->product->column_sums(R, out, dy, out, db);
-    }
+    if (pass->dparams && pass->ids) add_id_gradients(layer, R, dy, pass->ids, pass->dparams);
+    else if (pass->dparams) recur__add_gradients(layer, pass, R, (const float *[RECUR__PARTS]){ dy, pass->x });
     if (!pass->dx) return;
     memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
     const prepared *kept = pass->prepared;
@@ -117,6 +139,8 @@ static const recur__layer_ops linear_ops = {
     .step = linear_step,
     .carve_prepared = linear_carve_prepared,
     .fill_prepared = linear_fill_prepared,
+    .gradient_widths = linear_gradient_widths,
+    .add_gradients = linear_add_gradients,
     .start = linear_start,
 };
 

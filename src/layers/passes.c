@@ -187,7 +187,7 @@ recur_status recur__backward(const char *what, const recur__call *call)
     recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
                          .zero_start = record->zero_start, .prepared = record->kept && record->kept->filled ? record->kept->prepared : NULL,
-                         .tracer = recur__tape_tracer(call->tape),
+                         .deferred = recur__tape_deferred(call->tape, record), .tracer = recur__tape_tracer(call->tape),
                          .fresh = layer->starts ? fresh_of(record, measured->keep) : NULL, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
     recur__tape_pop(call->tape);

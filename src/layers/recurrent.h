@@ -187,16 +187,19 @@ typedef struct recur__prepared {
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
 void recur__recurrent_step(const recur_layer *layer, recur__stream *stream);
+bool recur__is_plain(const recur_layer *layer); /* one phase, no options */
 void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver);
 void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);
 
 /* dU += dAᵀ s over so many rows: the shared slots of a phase together, then the others. */
-void recur__add_dU(const recur__walk *w, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU);
+void recur__add_dU(const recur_layer *layer, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU);
 
 /* A recorded pass is one step of a plain layer over what the tape has prepared: recurrent_once.c. */
 bool recur__is_once(const recur_layer *layer, const recur__pass *pass);
 void recur__once_forward(const recur_layer *layer, recur__pass *pass);
 void recur__once_backward(const recur_layer *layer, recur__pass *pass);
+void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS]);
+void recur__once_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams);
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);

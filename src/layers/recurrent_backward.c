@@ -164,13 +164,14 @@ static void start_gradient(const recur__walk *w, const lane *a)
 
 /* ---- gradients of the parameters ---------------------------------------------------------------- */
 
-void recur__add_dU(const recur__walk *w, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU)
+void recur__add_dU(const recur_layer *layer, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU)
 {
-    const recur__phase *f = &w->cell->phase[phase];
-    const int64_t H = w->H, P = w->P;
+    const recur__cell *cell = layer->spec.cell;
+    const recur__phase *f = &cell->phase[phase];
+    const int64_t H = layer->spec.hidden_size, P = recur__recurrent_state_width(layer, 0);
     for (int i = 0; i < f->h_gates; i += i < f->shared ? f->shared : f->h_gates) {
         const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
-        recur__gemm_tn(w->pass->ctx, w->pass->kernels, gates * H, P, rows, (recur__matrix){ dA + recur__h_slot(f, i) * H, w->S }, s,
+        recur__gemm_tn(layer->root->ctx, layer->root->kernels, gates * H, P, rows, (recur__matrix){ dA + recur__h_slot(f, i) * H, cell->slots * H }, s,
                        dU + (f->h_first + i) * H * P, P);
     }
 }
@@ -178,7 +179,7 @@ void recur__add_dU(const recur__walk *w, int phase, int64_t rows, const float *d
 /* The same for rows from row `at` on of this direction */
 static void add_dU(const recur__walk *w, const lane *a, int phase, int64_t at, int64_t rows, recur__matrix s)
 {
-    recur__add_dU(w, phase, rows, a->slots + at * w->S, s, a->dp.U);
+    recur__add_dU(w->layer, phase, rows, a->slots + at * w->S, s, a->dp.U);
 }
 
 /* n rows of P floats, ld apart, side by side */

@@ -36,22 +36,29 @@ void recur__once_forward(const recur_layer *layer, recur__pass *pass)
     if (pass->y && pass->y != y) memcpy(pass->y, y, rows);
 }
 
-/* The same place in the gradients. */
-static float *place(const recur_layer *layer, const recur__pass *pass, const float *parameter) { return pass->dparams + (parameter - layer->params); }
-
-static void parameter_gradients(const recur__walk *w, const recur__pass *pass, const recur__weights *p)
+void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
 {
-    const recur__history *from = &w->history;
-    const recur__phase *f = &w->cell->phase[0];
-    const recur__product *k = pass->kernels->product;
-    const recur_layer *layer = w->layer;
-    recur__gemm_tn(pass->ctx, pass->kernels, w->G, p->in, w->B, (recur__matrix){ from->slots, w->S }, (recur__matrix){ pass->x, p->in },
-                   place(layer, pass, p->W), p->in);
-    recur__add_dU(w, 0, w->B, from->slots, (recur__matrix){ from->start[0], w->H }, place(layer, pass, p->U));
+    const recur__cell *cell = layer->spec.cell;
+    const int64_t H = layer->spec.hidden_size;
+    if (!recur__is_plain(layer) || layer->spec.num_layers != 1 || layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL) return;
+    width[0] = recur__times(cell->slots, H), width[1] = layer->input_size, width[2] = H;
+}
+
+/* Parts are dA by slots, x, and h before the step. */
+void recur__once_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams)
+{
+    const recur__cell *cell = layer->spec.cell;
+    const recur__phase *f = &cell->phase[0];
+    const recur__kernels *kernels = layer->root->kernels;
+    const int64_t H = layer->spec.hidden_size, S = cell->slots * H, G = cell->gates * H;
+    const recur__weights *p = &((const recur__prepared *)prepared)->p;
+    const float *dA = part[0], *params = layer->params; /* gradients lie in dparams where parameters do in params */
+    recur__gemm_tn(layer->root->ctx, kernels, G, p->in, rows, (recur__matrix){ dA, S }, (recur__matrix){ part[1], p->in }, dparams + (p->W - params), p->in);
+    recur__add_dU(layer, 0, rows, dA, (recur__matrix){ part[2], H }, dparams + (p->U - params));
     if (!p->b_ih) return;
     for (int i = 0; i < f->h_gates; i++)
-        k->column_sums(w->B, w->H, from->slots + recur__h_slot(f, i) * w->H, w->S, place(layer, pass, p->b_hh) + (f->h_first + i) * w->H);
-    k->column_sums(w->B, w->G, from->slots, w->S, place(layer, pass, p->b_ih));
+        kernels->product->column_sums(rows, H, dA + recur__h_slot(f, i) * H, S, dparams + (p->b_hh - params) + (f->h_first + i) * H);
+    kernels->product->column_sums(rows, G, dA, S, dparams + (p->b_ih - params));
 }
 
 void recur__once_backward(const recur_layer *layer, recur__pass *pass)
@@ -67,7 +74,7 @@ void recur__once_backward(const recur_layer *layer, recur__pass *pass)
     for (int i = 0; i < f->h_gates; i++)
         recur__gemm_nn(pass->ctx, pass->kernels, w.B, w.H, w.H, (recur__matrix){ from->slots + recur__h_slot(f, i) * w.H, w.S },
                        (recur__matrix){ prepared->U + i * w.H * prepared->ld_U, prepared->ld_U }, dh, w.H);
-    if (pass->dparams) parameter_gradients(&w, pass, p);
+    if (pass->dparams) recur__add_gradients(layer, pass, w.B, (const float *[RECUR__PARTS]){ from->slots, pass->x, from->start[0] });
     if (!pass->dx) return;
     memset(pass->dx, 0, (size_t)(w.B * p->in) * sizeof *pass->dx);
     recur__gemm_nn(pass->ctx, pass->kernels, w.B, p->in, w.G, (recur__matrix){ from->slots, w.S }, (recur__matrix){ p->W, p->in }, pass->dx, p->in);

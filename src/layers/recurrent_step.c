@@ -20,7 +20,7 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
 static int64_t directions(const recur_layer *layer) { return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
 static int64_t width_of_h(const recur_layer *layer) { return recur__recurrent_state_width(layer, 0); }
 
-static bool is_plain(const recur_layer *layer)
+bool recur__is_plain(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
     return cell->phases == 1 && !layer->spec.formed && !cell->own[0].vectors && !cell->needs_slots && !layer->spec.options.projection_size;
@@ -41,7 +41,7 @@ void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *c
         }
         const bool trains = layer->abilities & RECUR_ABLE_RECORD;
         own.ld_U = recur__padded(H);
-        own.U = recur__carve(carver, trains && is_plain(layer) ? recur__times(cell->phase[0].h_gates * H, own.ld_U) : 0, sizeof(float));
+        own.U = recur__carve(carver, trains && recur__is_plain(layer) ? recur__times(cell->phase[0].h_gates * H, own.ld_U) : 0, sizeof(float));
         if (prepared) prepared[ld] = own;
     }
     return prepared;
@@ -62,7 +62,7 @@ static void fill(const recur_layer *layer, recur__prepared *to)
         recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
         recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
     }
-    to->plain = is_plain(layer);
+    to->plain = recur__is_plain(layer);
     for (int64_t k = 0; to->plain && layer->abilities & RECUR_ABLE_RECORD && k < cell->phase[0].h_gates * H; k++)
         memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
     to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,

@@ -25,6 +25,7 @@ struct recur_tape {
     size_t scratch_bytes;
     recur__measured measured[MEASURED];
     recur__tracer tracer;
+    bool defers; /* gradients of single steps */
     recur__keeper keeper;
 };
 
@@ -110,6 +111,19 @@ recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed)
     return RECUR_OK;
 }
 
+recur_status recur_tape_defer(recur_tape *tape, int32_t on)
+{
+    RECUR__NOT_NULL(tape);
+    tape->defers = on;
+    for (recur__kept *k = tape->keeper.first; k; k = k->next) recur__keep_flush(k);
+    return RECUR_OK;
+}
+
+recur__deferred *recur__tape_deferred(const recur_tape *tape, const recur__record *record)
+{
+    return tape->defers && record->kept && record->kept->filled ? &record->kept->deferred : NULL;
+}
+
 recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user)
 {
     RECUR__NOT_NULL(tape);
@@ -189,7 +203,10 @@ void recur__tape_pop(recur_tape *tape)
 {
     block *b = tape->current;
     recur__kept *kept = tape->newest->kept;
-    if (kept && --kept->waiting == 0) kept->filled = false;
+    if (kept && --kept->waiting == 0) {
+        recur__keep_flush(kept);
+        kept->filled = false;
+    }
     b->used -= tape->newest->bytes;
     if (b->used == 0 && b->older) tape->current = b->older;
     tape->newest = tape->newest->older;

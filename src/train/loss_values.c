@@ -1,58 +1,29 @@
-/* loss_values.c - losses on target values: every number has its own cost, and the mean is over all numbers.
- *
- * A kind is one function of one number: y and t, the weight w of its column and the delta of the loss give the cost,
- * and its derivative in dy. The loop around it is the same for all, and inlined into each. */
+/* loss_values.c - losses on target values: every number has its own cost, and the mean is over all numbers. */
 #include <math.h>
 
+#include "kernels/kernels.h"
 #include "train/loss.h"
 
-#define INLINE static inline __attribute__((always_inline))
+static double scale_of(const recur_loss *loss, int64_t count) { return loss->sum || count == 0 ? 1 : 1 / (double)count; }
 
-typedef double cost(double y, double t, double w, double delta, double *dy);
-
-INLINE double each(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy,
-                   cost *f)
+static double add_up(const recur_loss *loss, recur__cost_function *f, int64_t count, const float *y, const float *t, float *dy)
 {
-    const int64_t count = rows * features;
-    const double scale = loss->sum || count == 0 ? 1 : 1 / (double)count;
-    double value = 0;
-    for (int64_t r = 0, i = 0; r < rows; r++)
-        for (int64_t j = 0; j < features; j++, i++) {
-            double d;
-            value += f((double)y[i], (double)t[i], loss->weight ? (double)loss->weight[j] : 1, loss->delta, &d);
-            if (dy) dy[i] = (float)(d * scale);
-        }
-    return value * scale;
+    return f(count, loss->delta, scale_of(loss, count), y, t, dy);
 }
 
-/* x between -limit and limit; NaN stays. */
-INLINE double within(double x, double limit)
+double recur__mse(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
 {
-    return x > limit ? limit : x < -limit ? -limit : x;
+    return add_up(loss, recur__kernels_of(loss->ctx)->cost->mse, rows * features, y, t, dy);
 }
 
-INLINE double mse_of(double y, double t, double w, double delta, double *dy)
+double recur__l1(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
 {
-    (void)w, (void)delta;
-    const double e = y - t;
-    *dy = 2 * e;
-    return e * e;
+    return add_up(loss, recur__kernels_of(loss->ctx)->cost->l1, rows * features, y, t, dy);
 }
 
-INLINE double l1_of(double y, double t, double w, double delta, double *dy)
+double recur__huber(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
 {
-    (void)w, (void)delta;
-    const double e = y - t;
-    *dy = e > 0 ? 1 : e < 0 ? -1 : e; /* 0, or NaN */
-    return fabs(e);
-}
-
-INLINE double huber_of(double y, double t, double w, double delta, double *dy)
-{
-    (void)w;
-    const double e = y - t;
-    *dy = within(e, delta);
-    return fabs(e) <= delta ? e * e / 2 : delta * (fabs(e) - delta / 2);
+    return add_up(loss, recur__kernels_of(loss->ctx)->cost->huber, rows * features, y, t, dy);
 }
 
 /* (1-t) y + (1 + (w-1) t) log(1 + exp(-y)), without an exp that could overflow. */
@@ -64,29 +35,15 @@ double recur__bce_of(double y, double t, double w, double *dy)
     return (1 - t) * y + balance * (log1p(e) + (y < 0 ? -y : 0));
 }
 
-INLINE double bce_logits_of(double y, double t, double w, double delta, double *dy)
+double recur__bce_logits(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
 {
-    (void)delta;
-    return recur__bce_of(y, t, w, dy);
-}
-
-double recur__mse(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
-{
-    return each(loss, rows, features, y, t, dy, mse_of);
-}
-
-double recur__l1(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
-{
-    return each(loss, rows, features, y, t, dy, l1_of);
-}
-
-double recur__huber(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t, float *dy)
-{
-    return each(loss, rows, features, y, t, dy, huber_of);
-}
-
-double recur__bce_logits(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t,
-                         float *dy)
-{
-    return each(loss, rows, features, y, t, dy, bce_logits_of);
+    const double scale = scale_of(loss, rows * features);
+    double value = 0;
+    for (int64_t r = 0, i = 0; r < rows; r++)
+        for (int64_t j = 0; j < features; j++, i++) {
+            double d;
+            value += recur__bce_of((double)y[i], (double)t[i], loss->weight ? (double)loss->weight[j] : 1, &d);
+            if (dy) dy[i] = (float)(d * scale);
+        }
+    return value * scale;
 }
