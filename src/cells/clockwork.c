@@ -110,7 +110,7 @@ static void backward_step(const recur__step_backward *a)
             if (due(a->c_after + r * H + k, size)) from = least(from, k), to = k + size;
     recur__step_backward b = *a;
     b.first = least(from, to), b.units = to - b.first;
-    drive_backward(SLOTS, (recur__phase)PHASE, &b, finish_back);
+    drive_backward(&SHAPE, &b, finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(clockwork) = {

@@ -22,7 +22,7 @@ INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MO
                      const float *panel)
 {
     int64_t k = 0;
-    if (MR == 1 && VW > 1 && alone) {
+    if (MR == 1 && VW > 1 && alone && K > 3) {
         va odd[MOST_ROWS][ACCUMULATORS];
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = v_set(0);
         for (; k + 2 <= K; k += 2, panel += 2 * V * VW) {
@@ -71,7 +71,7 @@ INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int block
 /* ---- forward ------------------------------------------------------------------------------------ */
 
 /* MR rows from r0 on, NV vectors of units from j on. */
-INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
+INLINE void forward_tile(bool alone, int MR, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
                          int64_t r0, int64_t j)
 {
     const int A = p.accumulators, V = A * NV;
@@ -91,8 +91,8 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const recur__step
         call_for(MR, n, a->slots && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
         call_for(MR, n, a->slots ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
-    if (a->in) multiply(a->alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply(a->alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
+    if (a->in) multiply(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U) multiply(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
     t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
@@ -137,15 +137,15 @@ INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, fo
     for (int64_t r = NV == 1 ? forward_all_quads(p, a, finish, W, U) : 0, rows; r < a->rows; r += rows) {
         rows = block_of(a->rows - r);
         switch (rows) {
-        case 1: forward_tile(1, NV, p, a, finish, W, U, r, j); break;
+        case 1: forward_tile(false, 1, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
-        case 2: forward_tile(2, NV, p, a, finish, W, U, r, j); break;
-        case 3: forward_tile(3, NV, p, a, finish, W, U, r, j); break;
+        case 2: forward_tile(false, 2, NV, p, a, finish, W, U, r, j); break;
+        case 3: forward_tile(false, 3, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 4: forward_tile(4, NV, p, a, finish, W, U, r, j); break;
-        case 5: forward_tile(5, NV, p, a, finish, W, U, r, j); break;
-        case 6: forward_tile(6, NV, p, a, finish, W, U, r, j); break;
-        default: forward_tile(7, NV, p, a, finish, W, U, r, j); break;
+        case 4: forward_tile(false, 4, NV, p, a, finish, W, U, r, j); break;
+        case 5: forward_tile(false, 5, NV, p, a, finish, W, U, r, j); break;
+        case 6: forward_tile(false, 6, NV, p, a, finish, W, U, r, j); break;
+        default: forward_tile(false, 7, NV, p, a, finish, W, U, r, j); break;
 #endif
 #endif
         }
@@ -156,27 +156,43 @@ INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, fo
 INLINE int64_t groups_of(int64_t H, int wide) { return (H + wide * VW - 1) / (wide * VW); }
 INLINE int64_t first_unit(int64_t i, int64_t groups, bool turned, int wide) { return (turned ? groups - 1 - i : i) * wide * VW; }
 
-INLINE void units_forward(int64_t vectors, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
+/* A step of one row in all, of which a stream has nothing else, goes the shortest way. */
+INLINE void group_forward(bool alone, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
 {
-    switch (vectors) {
-    case 1: forward_group(1, p, a, finish, W, U, j); break;
-#if RECUR__SET != RECUR__IS_ref
-    case 2: if (p.accumulators == 1) forward_group(2, p, a, finish, W, U, j); break;
-    case 3: if (p.accumulators == 1) forward_group(3, p, a, finish, W, U, j); break;
-    default: if (p.accumulators == 1) forward_group(4, p, a, finish, W, U, j); break;
-#endif
-    }
+    if (alone) forward_tile(true, 1, NV, p, a, finish, W, U, 0, j);
+    else forward_group(NV, p, a, finish, W, U, j);
 }
 
-INLINE void forward_all(const recur__phase p, const recur__step *a, forward_finish *finish)
+INLINE void units_forward(bool alone, int64_t vectors, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
+                          int64_t j)
+{
+    if (p.accumulators > 1 || VW == 1) group_forward(alone, 1, p, a, finish, W, U, j);
+    else
+        switch (vectors) {
+        case 1: group_forward(alone, 1, p, a, finish, W, U, j); break;
+#if RECUR__SET != RECUR__IS_ref
+        case 2: group_forward(alone, 2, p, a, finish, W, U, j); break;
+        case 3: group_forward(alone, 3, p, a, finish, W, U, j); break;
+        default: group_forward(alone, 4, p, a, finish, W, U, j); break;
+#endif
+        }
+}
+
+INLINE void forward_groups(bool alone, const recur__phase p, const recur__step *a, forward_finish *finish)
 {
     const int wide = p.accumulators > 1 ? 1 : WIDE;
     const int64_t H = a->H, groups = groups_of(H, wide);
     for (int64_t i = 0; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->turned, wide);
-        units_forward(least(wide, (H - j + VW - 1) / VW), p, a, finish, a->in ? a->W + j * a->in * p.x_gates : NULL,
+        units_forward(alone, least(wide, (H - j + VW - 1) / VW), p, a, finish, a->in ? a->W + j * a->in * p.x_gates : NULL,
                       a->U ? a->U + j * a->K * p.h_gates : NULL, j);
     }
+}
+
+INLINE void forward_all(const recur__phase p, const recur__step *a, forward_finish *finish)
+{
+    if (a->alone) forward_groups(true, p, a, finish);
+    else forward_groups(false, p, a, finish);
 }
 
 /* One row and vector of units at a time, for phases of several accumulators that nobody has given a line below: right, but slow. */
@@ -201,28 +217,18 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
 }
 
 /* With the numbers of a phase known to the compiler. */
-static void forward(const recur__phase *p, const recur__step *a, forward_finish *finish)
-{
-#define SHAPE(A, X, U, S) ((((A) * 8 + (X)) * 8 + (U)) * 8 + (S))
 #define KNOWN(A, X, U, S)                                                                                                              \
-    case SHAPE(A, X, U, S):                                                                                                            \
+    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a, forward_finish *finish)                              \
+    {                                                                                                                                  \
         forward_all((recur__phase){ .first_slot = p->first_slot, .accumulators = A, .x_gates = X, .h_gates = U, .shared = S }, a, finish); \
-        break
-    switch (SHAPE(p->accumulators, p->x_gates, p->h_gates, p->shared)) {
-        KNOWN(1, 1, 1, 1);
-        KNOWN(2, 2, 2, 2);
-        KNOWN(3, 3, 3, 3);
-        KNOWN(4, 4, 4, 4);
-        KNOWN(4, 3, 3, 2);
-    default: forward_any(p, a, finish);
     }
-}
+RECUR__KNOWN_PHASES(KNOWN)
 
 /* The same for `vectors` vectors of units from j on, where there is one accumulator: W and U are their panels. */
 static void forward_units(int64_t vectors, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
 {
     const recur__phase p = { .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 };
-    units_forward(vectors, p, a, finish, W, U, j);
+    units_forward(false, vectors, p, a, finish, W, U, j);
 }
 
 /* ---- backward ----------------------------------------------------------------------------------- */
@@ -313,4 +319,6 @@ static void backward(int slots, const recur__phase *from, const recur__step_back
     }
 }
 
-const recur__drive RECUR__PER_ISA(drive) = { .forward = forward, .forward_units = forward_units, .backward = backward };
+#define FORWARD(A, X, U, S) forward_##A##X##U##S,
+
+const recur__drive RECUR__PER_ISA(drive) = { .forward = { RECUR__KNOWN_PHASES(FORWARD) forward_any }, .forward_units = forward_units, .backward = backward };

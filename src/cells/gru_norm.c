@@ -52,13 +52,13 @@ APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh
 
 static void forward_step(const recur__step *step)
 {
-    drive_forward((recur__phase)PHASE, step, finish);
+    drive_forward(&SHAPE, step, finish);
     for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
 }
 
 static void backward_step(const recur__step_backward *step)
 {
-    drive_backward(SLOTS, (recur__phase)PHASE, step, finish_back);
+    drive_backward(&SHAPE, step, finish_back);
     for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
 }
 

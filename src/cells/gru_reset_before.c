@@ -53,10 +53,10 @@ APART void finish_update_back_form(const recur__step_backward *a, const tile *t)
 APART void finish_reset_back(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, NULL, reset_backward, t); }
 APART void finish_reset_back_form(const recur__step_backward *a, const tile *t) { finish_backward(RESET_SHAPE, a, a->form, reset_backward, t); }
 
-static void reset_step(const recur__step *step) { drive_forward((recur__phase)RESET, step, step->form ? finish_reset_form : finish_reset); }
-static void update_step(const recur__step *step) { drive_forward((recur__phase)UPDATE, step, step->form ? finish_update_form : finish_update); }
-static void update_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)RESET, step, step->form ? finish_update_back_form : finish_update_back); }
-static void reset_step_backward(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)UPDATE, step, step->form ? finish_reset_back_form : finish_reset_back); }
+static void reset_step(const recur__step *step) { drive_forward(&RESET_SHAPE, step, step->form ? finish_reset_form : finish_reset); }
+static void update_step(const recur__step *step) { drive_forward(&UPDATE_SHAPE, step, step->form ? finish_update_form : finish_update); }
+static void update_step_backward(const recur__step_backward *step) { drive_backward(&RESET_SHAPE, step, step->form ? finish_update_back_form : finish_update_back); }
+static void reset_step_backward(const recur__step_backward *step) { drive_backward(&UPDATE_SHAPE, step, step->form ? finish_reset_back_form : finish_reset_back); }
 
 const recur__cell RECUR__PER_ISA(gru_reset_before) = {
     .kind = RECUR_CELL_GRU_RESET_BEFORE,

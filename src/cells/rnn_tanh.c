@@ -25,8 +25,8 @@ APART void finish_form(const recur__step *a, const tile *t) { finish_forward(SHA
 APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, NULL, backward, t); }
 APART void finish_back_form(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, a->form, backward, t); }
 
-static void forward_step(const recur__step *step) { drive_forward((recur__phase)PHASE, step, step->form ? finish_form : finish); }
-static void backward_step(const recur__step_backward *step) { drive_backward(SLOTS, (recur__phase)PHASE, step, step->form ? finish_back_form : finish_back); }
+static void forward_step(const recur__step *step) { drive_forward(&SHAPE, step, step->form ? finish_form : finish); }
+static void backward_step(const recur__step_backward *step) { drive_backward(&SHAPE, step, step->form ? finish_back_form : finish_back); }
 
 const recur__cell RECUR__PER_ISA(rnn_tanh) = {
     .kind = RECUR_CELL_RNN_TANH,

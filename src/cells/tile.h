@@ -115,6 +115,10 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__form
 
 INLINE void finish_forward(const shape sh, const recur__step *a, const recur__form *f, forward_part *part, const tile *t)
 {
+    if (a->alone && a->H - t->unit >= VW && t->vectors == 1) { /* no loop, so nothing is made ready for its other rounds */
+        finish_units(sh, a, f, part, t->number[0], 0, t->unit, VW);
+        return;
+    }
     for (int r = 0; VW > 4 && t->quads && r < t->rows; r++)
         finish_units(sh, a, f, part, t->number[r], t->row + r * ROWS_OF_QUADS, 0, QUADS);
     for (int r = 0; !t->quads && r < t->rows; r++)

@@ -5,10 +5,10 @@
 
 #if RECUR__SET == RECUR__IS_ref
 
-static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
+static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     for (int64_t n = 0; n < N; n++) {
-        double sum = (double)y[n];
+        double sum = b ? (double)b[n] : 0;
         for (int64_t k = 0; k < K; k++) sum += (double)W[n * ldw + k] * (double)x[k];
         y[n] = (float)sum;
     }
@@ -35,7 +35,7 @@ static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float
 #else
 
 /* Sum of R products of rows of W with x, the x vector loaded once for all R. */
-INLINE void dots_of(int R, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
+INLINE void dots_of(int R, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     vf acc[4] = { 0 };
     int64_t k = 0;
@@ -47,14 +47,18 @@ INLINE void dots_of(int R, int64_t K, const float *W, int64_t ldw, const float *
         const vf xv = v_load_n(x + k, K - k);
         for (int r = 0; r < R; r++) acc[r] += v_load_n(W + r * ldw + k, K - k) * xv;
     }
-    for (int r = 0; r < R; r++) y[r] += v_sum(acc[r]);
+    for (int r = 0; r < R; r++) y[r] = (b ? b[r] : 0) + v_sum(acc[r]);
 }
 
-static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
+static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
+    if (N == 1) { /* the head of many streams: without what a loop makes ready */
+        dots_of(1, K, W, ldw, x, b, y);
+        return;
+    }
     int64_t n = 0;
-    for (; n + 4 <= N; n += 4) dots_of(4, K, W + n * ldw, ldw, x, y + n);
-    for (; n < N; n++) dots_of(1, K, W + n * ldw, ldw, x, y + n);
+    for (; n + 4 <= N; n += 4) dots_of(4, K, W + n * ldw, ldw, x, b ? b + n : NULL, y + n);
+    for (; n < N; n++) dots_of(1, K, W + n * ldw, ldw, x, b ? b + n : NULL, y + n);
 }
 
 /* acc[v] += x W for one row of W, whose last vector has `tail` lanes */

@@ -88,43 +88,61 @@ INLINE vf v_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (float32x4_t)
 
 INLINE vf v_where_positive(vf x, vf v) { return (vf)((vi)v & ~(vi)(x <= 0.0f)); }
 
-/* x = n ln 2 + r with |r| ≤ ln 2 / 2: gives r, exp(r) - 1 and 2^n (0 below the normal numbers, infinity above). */
-typedef struct v_reduced {
-    vf r, em1, scale;
-} v_reduced;
+/* exp(x) = 2^n (1 + em1) with x = n ln 2 + r, |r| ≤ ln 2 / 2, and scale = 2^n (0 below the normal numbers, infinity above). Chains are kept
+ * short: a small model waits for nothing but these functions. */
+typedef struct v_power {
+    vf em1, scale;
+} v_power;
 
-INLINE v_reduced v_reduce(vf x)
+enum { V_MAGIC = 12582912 }; /* 1.5·2^23: adding it rounds to an integer in the low bits */
+
+/* t: n + V_MAGIC; rest: r with all its digits */
+INLINE v_power v_power_of(vf t, vf r, vf rest)
 {
-    const float magic = 12582912.0f; /* 1.5·2^23: adding it rounds to an integer in the low bits */
-    const vf t = x * 1.44269504088896341f + magic, n = t - magic;
-    v_reduced e;
-    e.r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
-    const vf r = e.r, r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait for each other (Estrin) */
+    const vf r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait for each other (Estrin) */
     const vf p54 = r * 1.9875691500e-4f + 1.3981999507e-3f, p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;
-    const vf p10 = r * 1.6666665459e-1f + 5.0000001201e-1f, p = (p54 * r2 + p32) * r2 + p10;
-    e.em1 = p * r2 + r;
-    e.scale = (vf)(((vi)t << 23) + 0x3F800000);
-    return e;
+    const vf p10 = r * 1.6666665459e-1f + 5.0000001201e-1f;
+    return (v_power){ (p54 * r2 + p32) * (r2 * r2) + (p10 * r2 + rest), (vf)(((vi)t << 23) + 0x3F800000) };
+}
+
+/* For all x, with ln 2 in two parts, the first of few bits. */
+INLINE v_power v_power_exactly(vf x, vf t)
+{
+    const vf n = t - (float)V_MAGIC, r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    return v_power_of(t, r, r);
+}
+
+/* Where large powers count for less. Fused, the first part may have all bits, and the second one need not be waited for. */
+INLINE v_power v_power_soon(vf x, vf t)
+{
+#if RECUR__SET == RECUR__IS_sse2
+    return v_power_exactly(x, t);
+#else
+    const vf n = t - (float)V_MAGIC, r = x - n * 0.693147182464599609375f;
+    return v_power_of(t, r, r + n * 1.904654299957768e-9f);
+#endif
 }
 
 INLINE vf v_exp(vf x)
 {
-    const v_reduced e = v_reduce(v_max(v_set(-87.6f), v_min(v_set(88.8f), x)));
+    x = v_max(v_set(-87.6f), v_min(v_set(88.8f), x));
+    const v_power e = v_power_exactly(x, x * 1.44269504088896341f + (float)V_MAGIC);
     return e.em1 * e.scale + e.scale;
 }
 
 INLINE vf v_sigmoid(vf x)
 {
-    const v_reduced e = v_reduce(-v_max(v_set(-88.0f), v_min(v_set(87.0f), x)));
-    return 1.0f / (1.0f + (e.em1 * e.scale + e.scale));
+    x = -v_max(v_set(-88.0f), v_min(v_set(87.0f), x));
+    const v_power e = v_power_soon(x, x * 1.44269504088896341f + (float)V_MAGIC);
+    return 1.0f / (e.em1 * e.scale + (e.scale + 1.0f));
 }
 
-/* tanh x = E / (E + 2) with E = exp(2x) - 1 */
+/* tanh x = (exp(2x) - 1) / (exp(2x) + 1) */
 INLINE vf v_tanh(vf x)
 {
-    const v_reduced e = v_reduce(2.0f * v_max(v_set(-10.0f), v_min(v_set(10.0f), x)));
-    const vf E = e.em1 * e.scale + (e.scale - 1.0f);
-    return E / (E + 2.0f);
+    x = v_max(v_set(-10.0f), v_min(v_set(10.0f), x));
+    const v_power e = v_power_soon(2.0f * x, x * 2.88539008177792681f + (float)V_MAGIC);
+    return (e.em1 * e.scale + (e.scale - 1.0f)) / (e.em1 * e.scale + (e.scale + 1.0f));
 }
 
 /* The sum of all lanes: halves are added until one is left. */

@@ -162,9 +162,6 @@ void recur__chain_backward(const recur_layer *layer, recur__pass *whole)
 
 /* ---- one step of a chain ------------------------------------------------------------------------ */
 
-/* Floats between the parts, rounded up so that each begins where a vector may. */
-static int64_t between(const recur_layer *part, int64_t B) { return (recur__times(B, part->output_size) + 15) / 16 * 16; }
-
 /* What the parts give stands first, one behind the other, then the scratch of the part that runs. */
 int64_t recur__chain_step_floats(const recur_layer *layer, int64_t B)
 {
@@ -183,13 +180,13 @@ void recur__chain_step(const recur_layer *layer, recur__stream *s)
     const float *const x = s->x;
     const int32_t *const ids = s->ids;
     float *const state = s->state, *const y = s->y, *const scratch = s->scratch;
-    for (int64_t i = 0; i + 1 < layer->parts; i++) s->scratch += between(layer->part[i], s->B);
+    for (int64_t i = 0; i + 1 < layer->parts; i++) s->scratch += recur__between(layer->part[i], s->B);
     float *output = scratch;
     for (int64_t i = 0; i < layer->parts; i++) {
         const recur_layer *part = layer->part[i];
         s->y = i + 1 < layer->parts ? output : y;
         part->ops->step(part, s);
-        output += between(part, s->B);
+        output += recur__between(part, s->B);
         s->state += part->state_floats * s->B;
         s->x = s->y, s->ids = NULL;
     }

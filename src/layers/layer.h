@@ -87,6 +87,14 @@ typedef struct recur__stream {
     float *scratch;
 } recur__stream;
 
+/* One layer of a streaming step, or one part of a chain. */
+typedef struct recur__stage {
+    void (*run)(struct recur__stage *stage, bool turned);
+    const recur_layer *layer;
+    recur__stream stream;
+    recur__step step; /* of a plain recurrent layer: complete but for x */
+} recur__stage;
+
 /* Start values of one tensor. */
 typedef struct recur__start {
     enum { RECUR__START_UNIFORM, RECUR__START_NORMAL, RECUR__START_CONSTANT } kind;
@@ -108,6 +116,9 @@ typedef struct recur__layer_ops {
     /* Streaming: one step of B sequences, with step_floats floats of scratch. NULL: the layer cannot. */
     int64_t (*step_floats)(const recur_layer *layer, int64_t B);
     void (*step)(const recur_layer *layer, recur__stream *stream);
+    /* The same written down: stages of a kind's own, which end with the output (in stream.y of the last one); 0: the layer is one stage by step.
+       to NULL: how many there may be, the same for a layer and its snapshot. NULL: always one. */
+    int64_t (*lay_stages)(const recur_layer *layer, const recur__stream *at, recur__stage *to);
     /* Parameters laid out for single steps: carves (NULL while the carver only measures), and fills. A snapshot has them for ever, a tape
        while steps recorded one by one wait for their backward. NULL: nothing. */
     void *(*carve_prepared)(const recur_layer *layer, recur__carver *carver);
@@ -179,13 +190,23 @@ struct recur_state {
     int64_t scratch_floats; /* for recur_layer_step and cells without a tape */
     uint64_t made_for;      /* serial of the layer that is known to fit */
     bool *fresh;            /* [B] sequences that stand at the layer's initial state; values are zeros */
+    bool any_fresh;
     bool turned;            /* of the next streaming step */
+    recur__stage *stage;    /* [stages] steps of the layer that it was made for; 0: that cannot go step by step */
+    int64_t stages;
+    uint64_t quick;         /* its serial if steps over rows need no checks but for NULL */
 };
 
 /* Before a pass: writes the learned start of the layer into the values of fresh sequences. */
 void recur__state_start(recur_state *state, const recur_layer *layer);
 /* After it: sequences with steps are no longer fresh; lengths NULL: all of them. */
 void recur__state_leave(recur_state *state, const recur_packed *packed);
+
+/* ---- steps of a state over the layer that it was made for (stages.c) ----------------------------- */
+
+/* Stages of a layer whose state, scratch and output lie where `at` says; to NULL: how many there may be. */
+int64_t recur__lay_stages(const recur_layer *layer, recur__stream at, recur__stage *to);
+void recur__run_stages(recur_state *state, const float *x, const int32_t *ids, float *y);
 
 /* What a state for so many sequences takes. SIZE_MAX: too much. */
 size_t recur__state_bytes(const recur_layer *layer, int64_t batch);

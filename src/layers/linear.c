@@ -65,11 +65,14 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
     if (!y || R == 0) return;
+    if (R == 1 && !ids && !kept) {
+        kernels->product->dots(out, in, W, in, x, b, y);
+        return;
+    }
     if (b)
         for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
     else memset(y, 0, (size_t)(R * out) * sizeof *y);
     if (!ids && kept) recur__gemm_nn(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ kept->columns, kept->ld_out }, y, out);
-    else if (!ids && R == 1) kernels->product->dots(out, in, W, in, x, y);
     else if (!ids) recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in }, y, out);
     else
         for (int64_t r = 0; r < R; r++)
@@ -114,6 +117,23 @@ static void add_id_gradients(const recur_layer *layer, int64_t R, const float *d
     add_bias_gradients(layer, R, dy, dW);
 }
 
+/* One row, of which nothing else has to be known. */
+static void run_row(recur__stage *stage, bool turned)
+{
+    (void)turned;
+    const recur_layer *layer = stage->layer;
+    const recur__stream *s = &stage->stream;
+    if (s->ids || !s->y) linear_step(layer, &stage->stream);
+    else s->kernels->product->dots(layer->output_size, layer->input_size, layer->params, layer->input_size, s->x, bias_of(layer, layer->params), s->y);
+}
+
+static int64_t linear_lay_stages(const recur_layer *layer, const recur__stream *at, recur__stage *to)
+{
+    if (at->B != 1) return 0;
+    if (to) *to = (recur__stage){ .run = run_row, .layer = layer, .stream = *at };
+    return 1;
+}
+
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
 {
     if (recur__no_gradient(layer, pass)) return;
@@ -137,6 +157,7 @@ static const recur__layer_ops linear_ops = {
     .backward = linear_backward,
     .step_floats = recur__step_nothing,
     .step = linear_step,
+    .lay_stages = linear_lay_stages,
     .carve_prepared = linear_carve_prepared,
     .fill_prepared = linear_fill_prepared,
     .gradient_widths = linear_gradient_widths,

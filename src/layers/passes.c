@@ -230,7 +230,12 @@ recur_status recur__step_once(const char *what, const recur__call *call)
     if (!(layer->abilities & RECUR_ABLE_STEP))
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a layer of type %s in direction %d cannot go step by step", what, layer->type,
                            (int)layer->spec.direction);
-    if (state->made_for != layer->serial) RECUR__TRY(check_stranger(what, layer, state));
+    if (state->made_for == layer->serial) {
+        if (layer->starts) recur__state_start(state, layer);
+        recur__run_stages(state, call->x, call->ids, call->y);
+        return RECUR_OK;
+    }
+    RECUR__TRY(check_stranger(what, layer, state));
     recur__stream stream = { .ctx = layer->root->ctx, .kernels = layer->root->kernels, .B = state->batch, .turned = state->turned, .x = call->x,
                              .ids = call->ids, .state = state->values, .y = call->y, .scratch = state->scratch };
     state->turned = !state->turned;
@@ -240,9 +245,17 @@ recur_status recur__step_once(const char *what, const recur__call *call)
     return RECUR_OK;
 }
 
+static __attribute__((noinline)) recur_status step_rows(const char *what, const recur_layer *layer, const float *x, recur_state *state, float *y)
+{
+    return recur__step_once(what, &(recur__call){ .layer = layer, .x = x, .state = state, .y = y });
+}
+
+/* The shortest way for a state and the layer that it was made for: of what step_once checks, only the pointers can be wrong. */
 recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y)
 {
-    return recur__step_once(__func__, &(recur__call){ .layer = layer, .x = x, .state = state, .y = y });
+    if (!layer || !state || !x || state->quick != layer->serial) return step_rows(__func__, layer, x, state, y);
+    recur__run_stages(state, x, NULL, y);
+    return RECUR_OK;
 }
 
 recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state, float *y)

@@ -187,6 +187,7 @@ typedef struct recur__prepared {
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
 void recur__recurrent_step(const recur_layer *layer, recur__stream *stream);
+int64_t recur__recurrent_lay_stages(const recur_layer *layer, const recur__stream *at, recur__stage *to);
 bool recur__is_plain(const recur_layer *layer); /* one phase, no options */
 void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver);
 void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);

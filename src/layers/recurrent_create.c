@@ -11,6 +11,7 @@ static const recur__layer_ops recurrent_ops = {
     .backward = recur__recurrent_backward,
     .step_floats = recur__recurrent_step_floats,
     .step = recur__recurrent_step,
+    .lay_stages = recur__recurrent_lay_stages,
     .carve_prepared = recur__recurrent_carve_prepared,
     .fill_prepared = recur__recurrent_fill_prepared,
     .gradient_widths = recur__once_gradient_widths,

@@ -179,36 +179,65 @@ static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, co
     for (int64_t e = 0; to->zone[0] && e < s->B * P; e++) y[e] = to->zone[0][e] * h[e] + (1 - to->zone[0][e]) * y[e];
 }
 
-/* The same where everything is prepared: h and c become those after the step. */
-static void step_plain(const recur__cell *cell, const recur__prepared *prepared, const recur__stream *s, const float *x, float *h, float *c, float *y)
+/* ---- the same where everything is prepared ------------------------------------------------------ */
+
+/* Where h after the step was not written over h before it, or the caller wants it too. */
+static void copy_h(const recur__stage *stage)
 {
-    recur__step step = prepared->step;
-    step.rows = s->B, step.alone = s->B == 1, step.turned = s->turned;
-    step.x = x, step.s = step.h = h, step.c = step.c_after = c, step.y = y;
-    cell->forward[0](&step);
-    memcpy(h, y, (size_t)(s->B * step.H) * sizeof *h);
+    const recur__step *step = &stage->step;
+    float *h = stage->stream.state, *y = stage->stream.y;
+    const size_t bytes = (size_t)(step->rows * step->H) * sizeof *h;
+    if (step->y != h) memcpy(h, step->y, bytes);
+    if (y && y != h) memcpy(y, h, bytes);
 }
 
-static void run_plain(const recur_layer *layer, const recur__stream *s)
+/* The first layer may be given ids, which it looks up. */
+static void run_ids(recur__stage *stage, bool turned)
 {
-    const int64_t BH = s->B * layer->spec.hidden_size, L = layer->spec.num_layers;
-    const float *x = s->x;
-    for (int64_t l = 0; l < L; l++) {
-        float *y = s->y && l == L - 1 ? s->y : s->scratch + l % 2 * BH;
-        step_plain(layer->spec.cell, (const recur__prepared *)layer->prepared + l, s, x, s->state + l * BH,
-                   layer->spec.cell->states > 1 ? s->state + (L + l) * BH : NULL, y);
-        x = y;
-    }
+    rows to;
+    stage->stream.turned = turned;
+    lay_out(stage->layer, stage->stream.B, stage->stream.scratch, &to);
+    step_layer(stage->layer, &stage->stream, 0, NULL, stage->stream.ids, stage->stream.state, stage->step.c_after, &to);
+    if (stage->step.y != to.y[0]) memcpy(stage->step.y, to.y[0], (size_t)(stage->step.rows * stage->step.H) * sizeof(float));
+    copy_h(stage);
 }
+
+static void run_plain(recur__stage *stage, bool turned)
+{
+    recur__step *step = &stage->step;
+    if (stage->stream.ids) {
+        run_ids(stage, turned);
+        return;
+    }
+    step->x = stage->stream.x, step->turned = turned;
+    stage->layer->spec.cell->forward[0](step);
+    if (step->y != stage->stream.y) copy_h(stage);
+}
+
+/* h becomes that after the step. Where a tile has all units, it writes h over h. */
+int64_t recur__recurrent_lay_stages(const recur_layer *layer, const recur__stream *at, recur__stage *to)
+{
+    const recur__cell *cell = layer->spec.cell;
+    const recur__prepared *prepared = layer->prepared;
+    const int64_t L = layer->spec.num_layers, BH = at->B * layer->spec.hidden_size, units = cell->width * (cell->phase[0].accumulators > 1 ? 1 : cell->wide);
+    if (!recur__is_plain(layer)) return 0;
+    if (!to) return L;
+    for (int64_t l = 0; prepared && l < L; l++, to++) {
+        float *h = at->state + l * BH, *c = cell->states > 1 ? h + L * BH : NULL;
+        *to = (recur__stage){ .run = run_plain, .layer = layer, .stream = *at, .step = prepared[l].step };
+        to->stream.x = l ? h - BH : at->x, to->stream.state = to->stream.y = h;
+        to->step.rows = at->B, to->step.alone = at->B == 1, to->step.s = to->step.h = h, to->step.c = to->step.c_after = c;
+        to->step.y = layer->spec.hidden_size <= units ? h : at->scratch;
+    }
+    return prepared ? L : 0;
+}
+
+/* ---- one step of a layer ------------------------------------------------------------------------ */
 
 void recur__recurrent_step(const recur_layer *layer, recur__stream *s)
 {
     const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), L = layer->spec.num_layers, BP = s->B * P;
     const float *x = s->x;
-    if (layer->prepared && !s->ids && ((const recur__prepared *)layer->prepared)->plain) {
-        run_plain(layer, s);
-        return;
-    }
     rows to;
     lay_out(layer, s->B, s->scratch, &to);
     for (int64_t l = 0; l < L; l++) {

@@ -66,6 +66,8 @@ static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
     state->values = recur__carve(&b->carver, recur__times(layer->state_floats, b->batch), sizeof(float));
     state->scratch = recur__carve(&b->carver, state->scratch_floats, sizeof(float));
     state->fresh = recur__carve(&b->carver, b->batch, sizeof(bool));
+    state->stages = layer->abilities & RECUR_ABLE_STEP ? recur__lay_stages(layer, (recur__stream){ .B = b->batch }, NULL) : 0;
+    state->stage = recur__carve(&b->carver, state->stages, sizeof *state->stage);
     state->tensor = b->table = recur__carve(&b->carver, layer->states, sizeof(recur_tensor));
     lay_out_tensors(b, layer, layer, "", 0);
 }
@@ -98,7 +100,11 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     state.tensors = b.tensors;
     state.count = b.floats;
     if (state.count) memset(state.values, 0, (size_t)state.count * sizeof *state.values);
+    const recur__stream at = { .ctx = ctx, .kernels = layer->root->kernels, .B = batch, .state = state.values, .scratch = state.scratch };
+    if (state.stages) state.stages = recur__lay_stages(layer, at, state.stage);
+    if (state.stages && layer->abilities & RECUR_ABLE_ROWS && !layer->starts) state.quick = layer->serial;
     for (int64_t i = 0; i < batch; i++) state.fresh[i] = true;
+    state.any_fresh = true;
     *out = memcpy(memory, &state, sizeof state);
     return RECUR_OK;
 }
@@ -119,6 +125,7 @@ recur_status recur_state_reset(recur_state *state, int64_t sequence)
     if (sequence < -1 || sequence >= state->batch)
         return recur__fail(RECUR_E_ARGUMENT, "sequence %lld of a state for batch %lld", (long long)sequence, (long long)state->batch);
     for (int64_t b = 0; b < state->batch; b++) state->fresh[b] |= sequence < 0 || b == sequence;
+    state->any_fresh = true;
     if (sequence < 0) {
         if (state->count) memset(state->values, 0, (size_t)state->count * sizeof *state->values);
         return RECUR_OK;
@@ -144,6 +151,7 @@ recur_status recur_state_copy(recur_state *to, const recur_state *from)
                            (long long)to->tensors, (long long)to->count);
     if (to->count) memmove(to->values, from->values, (size_t)to->count * sizeof *to->values);
     memmove(to->fresh, from->fresh, (size_t)to->batch * sizeof *to->fresh);
+    to->any_fresh = from->any_fresh;
     return RECUR_OK;
 }
 
@@ -206,14 +214,17 @@ static float *start(const recur_state *state, const recur_layer *node, float *va
 
 void recur__state_start(recur_state *state, const recur_layer *layer)
 {
-    bool any = false;
-    for (int64_t b = 0; b < state->batch; b++) any |= state->fresh[b];
-    if (any) start(state, layer, state->values);
+    if (state->any_fresh) start(state, layer, state->values);
 }
 
 void recur__state_leave(recur_state *state, const recur_packed *packed)
 {
-    for (int64_t b = 0; b < state->batch; b++) state->fresh[b] &= packed && packed->lengths && packed->lengths[b] == 0;
+    if (!state->any_fresh) return;
+    state->any_fresh = false;
+    for (int64_t b = 0; b < state->batch; b++) {
+        state->fresh[b] &= packed && packed->lengths && packed->lengths[b] == 0;
+        state->any_fresh |= state->fresh[b];
+    }
 }
 
 /* ---- fit ---------------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ static void multiply(const product *p, int64_t m, int64_t M)
         cblas_sgemm(CblasRowMajor, p->at ? CblasTrans : CblasNoTrans, p->bt ? CblasTrans : CblasNoTrans, (int)M, (int)p->N, (int)p->K, 1, A,
                     (int)p->A.ld, B, (int)p->B.ld, 1, C, (int)p->ldc);
     else if (p->bt)
-        for (int64_t r = 0; r < M; r++) p->k->product->dots(p->N, p->K, B, p->B.ld, A + r * p->A.ld, C + r * p->ldc);
+        for (int64_t r = 0; r < M; r++) p->k->product->dots(p->N, p->K, B, p->B.ld, A + r * p->A.ld, C + r * p->ldc, C + r * p->ldc);
     else (p->at ? p->k->gemm->tn : p->k->gemm->nn)(M, p->N, p->K, A, p->A.ld, B, p->B.ld, C, p->ldc);
 }
 

@@ -22,7 +22,7 @@
 static float logit(const recur__sampled *q, const recur__product *product, int64_t r, int32_t c)
 {
     float y = q->b ? q->b[c] : 0;
-    product->dots(1, q->F, q->W + c * q->F, q->F, q->h + r * q->F, &y);
+    product->dots(1, q->F, q->W + c * q->F, q->F, q->h + r * q->F, &y, &y);
     return y;
 }
 
