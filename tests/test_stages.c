@@ -1,0 +1,129 @@
+/* test_stages.c - steps of a snapshot give what a pass over the whole sequence gives: through stages of all kinds, on rows and ids, with and
+ * without y, in a state of its own and in one that was made for another layer. */
+#include "support/support.h"
+
+enum { T = 6, I = 5 };
+
+/* What runs: the recurrent part alone, or as a part of a chain, of a chain in a chain, or of a way round. */
+enum { ALONE, WITH_HEAD, FIRST_A_LINEAR, NESTED, ROUND, FORMS };
+static const char *const FORM[] = { "alone", "with a head", "after a linear layer", "nested", "with a way round" };
+
+static recur_layer *linear(recur_context *ctx, int64_t in, int64_t out)
+{
+    recur_layer *layer;
+    OK(recur_linear_create(ctx, in, out, 0, &layer));
+    return layer;
+}
+
+static recur_layer *of_two(recur_context *ctx, int kind, recur_layer *a, recur_layer *b)
+{
+    static const char *const names[] = { "a", "b" };
+    return chain(ctx, kind, 2, names, (recur_layer *[]){ a, b });
+}
+
+static recur_layer *model(recur_context *ctx, int form, int cell, int64_t H, int64_t L)
+{
+    recur_layer *rnn = recurrent(ctx, cell, form == FIRST_A_LINEAR || form == ROUND ? H : I, H, L, RECUR_DIRECTION_FORWARD, 0), *all = rnn;
+    if (form == WITH_HEAD) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, linear(ctx, H, 3));
+    if (form == FIRST_A_LINEAR) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), rnn);
+    if (form == NESTED) {
+        recur_layer *inner = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, recurrent(ctx, cell, H, H, L, RECUR_DIRECTION_FORWARD, 0));
+        all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, inner, of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, H, 7), linear(ctx, 7, 2)));
+    }
+    if (form == ROUND) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), of_two(ctx, RECUR_COMPOSE_RESIDUAL, rnn, linear(ctx, H, H)));
+    randomize(all, 0.15);
+    return all;
+}
+
+typedef struct trial {
+    recur_layer *layer, *snapshot;
+    int64_t B, O;
+    const float *x;      /* [T][B][I] */
+    const int32_t *ids;  /* [T][B] */
+    const float *want;   /* [T][B][O] */
+    recur_state *last;   /* after the pass */
+} trial;
+
+static void pass(trial *t, recur_context *ctx, bool with_ids)
+{
+    recur_packed *packed = layout(ctx, t->B, NULL, T);
+    float *y = floats(T * t->B * t->O);
+    OK(recur_state_create(t->layer, t->B, &t->last));
+    if (with_ids) OK(recur_layer_forward_ids(t->layer, packed, t->ids, t->last, y, NULL));
+    else OK(recur_layer_forward(t->layer, packed, t->x, t->last, y, NULL));
+    t->want = y;
+    recur_packed_release(packed);
+}
+
+static const float *values_of(const recur_state *state)
+{
+    const int64_t count = recur_state_count(state);
+    float *values = floats(count);
+    OK(recur_state_read(state, 0, count, values));
+    return values;
+}
+
+/* skips: y is not asked for at every other step */
+static void steps(const trial *t, const recur_layer *layer, recur_state *state, bool with_ids, bool skips)
+{
+    for (int64_t s = 0; s < T; s++) {
+        float *y = skips && s % 2 == 0 ? NULL : floats(t->B * t->O);
+        if (with_ids) OK(recur_layer_step_ids(layer, t->ids + s * t->B, state, y));
+        else OK(recur_layer_step(layer, t->x + s * t->B * I, state, y));
+        if (y) check_near("y", t->B * t->O, y, t->want + s * t->B * t->O, OUTPUTS);
+    }
+    check_near("state", recur_state_count(state), values_of(state), values_of(t->last), OUTPUTS);
+}
+
+/* States made for the layer, for its snapshot, and for neither. */
+static void in_all_states(const trial *t, const recur_layer *twin, bool with_ids)
+{
+    const recur_layer *const made_for[] = { t->layer, t->snapshot, twin }, *const runs[] = { t->layer, t->snapshot };
+    for (int m = 0; m < 3; m++)
+        for (int r = 0; r < 2; r++)
+            for (int skips = 0; skips < 2; skips++) {
+                recur_state *state;
+                OK(recur_state_create(made_for[m], t->B, &state));
+                steps(t, runs[r], state, with_ids, skips);
+                OK(recur_state_reset(state, -1)); /* and again */
+                steps(t, runs[r], state, with_ids, skips);
+                recur_state_release(state);
+            }
+}
+
+static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t L, int64_t B)
+{
+    trial t = { .B = B, .layer = model(ctx, form, cell, H, L) };
+    recur_layer *twin = model(ctx, form, cell, H, L);
+    OK(recur_layer_snapshot(t.layer, RECUR_PRECISION_FLOAT32, &t.snapshot));
+    t.O = info_of(t.layer, -1).output_size;
+    t.x = randoms(T * B * I, 1), t.ids = random_ids(T * B, I);
+    for (int with_ids = 0; with_ids < 2; with_ids++) {
+        trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, FORM[form], (int)H, (int)L, (int)B, with_ids ? "ids" : "rows");
+        pass(&t, ctx, with_ids);
+        in_all_states(&t, twin, with_ids);
+        recur_state_release(t.last);
+    }
+    recur_layer_release(t.layer), recur_layer_release(t.snapshot), recur_layer_release(twin);
+    give_back();
+}
+
+/* Widths about those of a vector: where a tile has all units, and where it has not. */
+static void every_form(void **unused)
+{
+    (void)unused;
+    static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU, RECUR_CELL_GRU_RESET_BEFORE };
+    static const int64_t widths[] = { 1, 4, 7, 8, 15, 16, 17, 33, 70 };
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
+        dice(21);
+        for (int c = 0; c < COUNT(cells); c++)
+            for (int form = 0; form < FORMS; form++)
+                for (int h = 0; h < COUNT(widths); h++) trial_of(ctx, form, cells[c], widths[h], 1 + h % 2, h % 3 == 2 ? 3 : 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(every_form) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
