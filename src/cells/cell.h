@@ -107,6 +107,9 @@ typedef struct recur__cell {
     void (*backward[RECUR__PHASES])(const recur__step_backward *step); /* phase 1 is run before phase 0 */
 } recur__cell;
 
+/* Numbers of a vector of the units from j on, in panels of phases with several accumulators: the last ones may have half as many lanes. */
+static inline int64_t recur__lanes(int64_t width, int64_t H, int64_t j) { return width == 16 && j > 0 && H - j <= 8 ? 8 : width; }
+
 /* All vectors of a kind's own parameters. */
 static inline int64_t recur__own_vectors(const recur__cell *cell)
 {

@@ -5,34 +5,32 @@
  * of rows and slots known. The reference set has tiles of one number, summed in double. */
 #include "cells/drive.h"
 
-/* acc[r][v] += a[r][k] * panel[k][v] for one k */
-INLINE void multiply_one(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, const float *panel)
-{
-    va w[ACCUMULATORS];
-    UNROLL for (int v = 0; v < V; v++) w[v] = v_load(panel + v * VW);
-    UNROLL for (int r = 0; r < MR; r++) {
-        const va ark = v_set(a[r * lda]);
-        UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
-    }
-}
+#define LANES         VW
+#define SUM           va
+#define LOAD          v_load
+#define SPREAD_ONE(x) v_set(x)
+#define STORE(to, v)  v_store(to, (vf)(v))
+#define NAME(x)       x
+#include "cells/multiply.h"
 
-/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
- * of their sums, so even and odd k have their own. */
-INLINE void multiply(bool alone, int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
-                     const float *panel)
+#if RECUR__SET == RECUR__IS_avx512 /* the last units, where half a vector holds them */
+typedef float half_vector __attribute__((vector_size(32)));
+INLINE half_vector load_half(const float *p)
 {
-    int64_t k = 0;
-    if (MR == 1 && VW > 1 && alone && K > 3) {
-        va odd[MOST_ROWS][ACCUMULATORS];
-        UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = v_set(0);
-        for (; k + 2 <= K; k += 2, panel += 2 * V * VW) {
-            multiply_one(1, V, shared, shift, acc, a + k, lda, panel);
-            multiply_one(1, V, shared, shift, odd, a + k + 1, lda, panel + V * VW);
-        }
-        UNROLL for (int v = 0; v < V; v++) acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
-    }
-    for (; k < K; k++, panel += V * VW) multiply_one(MR, V, shared, shift, acc, a + k, lda, panel);
+    half_vector v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
+#define LANES         (VW / 2)
+#define SUM           half_vector
+#define LOAD          load_half
+#define SPREAD_ONE(x) ((x) - (half_vector){ 0 })
+#define STORE(to, v)  memcpy(to, &(v), sizeof(half_vector))
+#define NAME(x)       half_##x
+#include "cells/multiply.h"
+#else
+#define half_products products
+#endif
 
 /* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple of 4. */
 INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
@@ -77,24 +75,19 @@ INLINE void forward_tile(bool alone, int MR, int NV, const recur__phase p, const
     const int A = p.accumulators, V = A * NV;
     const int64_t H = a->H, left = H - j;
     tile t;
-    va acc[MOST_ROWS][ACCUMULATORS];
     for (int r = 0; r < MR; r++) {
         const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init + p.first_slot * H + j;
         UNROLL for (int v = 0; v < V; v++)
             v_store(&t.number[r][v * VW], A > 1 ? v_load_part(init + v * H, left) : v_load_part(init + v * VW, left - v * VW));
     }
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) acc[r][v] = v_load(&t.number[r][v * VW]);
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW;
         call_for(MR, n, a->slots ? a->slots + r0 * a->ld_slots + p.first_slot * H + j : NULL, a->ld_slots, A, H);
         call_for(MR, n, a->slots && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
         call_for(MR, n, a->slots ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
-    if (a->in) multiply(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    if (A > 1 && VW == 16 && recur__lanes(VW, H, j) < VW) half_products(alone, MR, NV, p, a, W, U, r0, &t);
+    else products(alone, MR, NV, p, a, W, U, r0, &t);
     t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
     finish(a, &t);
 }
@@ -203,14 +196,15 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
             tile t = { .row = r, .unit = j, .rows = 1, .vectors = 1 };
             const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init + p->first_slot * a->H + j;
             for (int v = 0; v < p->accumulators; v++) v_store(&t.number[0][v * VW], v_load_part(init + v * a->H, a->H - j));
+            const int64_t lanes = recur__lanes(VW, a->H, j);
             const float *W = a->in ? a->W + j * a->in * p->x_gates : NULL, *U = a->U ? a->U + j * a->K * p->h_gates : NULL;
             for (int64_t k = 0; k < a->in * p->x_gates; k++) {
                 float *sum = &t.number[0][k % p->x_gates * VW];
-                v_store(sum, v_load(sum) + v_set(a->x[r * a->ldx + k / p->x_gates]) * v_load(W + k * VW));
+                v_store(sum, v_load(sum) + v_set(a->x[r * a->ldx + k / p->x_gates]) * v_load_part(W + k * lanes, lanes));
             }
             for (int64_t k = 0; U && k < a->K * p->h_gates; k++) {
                 float *sum = &t.number[0][(recur__h_slot(p, (int)(k % p->h_gates)) - p->first_slot) * VW];
-                v_store(sum, v_load(sum) + v_set(a->s[r * a->lds + k / p->h_gates]) * v_load(U + k * VW));
+                v_store(sum, v_load(sum) + v_set(a->s[r * a->lds + k / p->h_gates]) * v_load_part(U + k * lanes, lanes));
             }
             finish(a, &t);
         }

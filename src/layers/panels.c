@@ -22,8 +22,9 @@ static void transpose(int64_t n, int64_t VW, int64_t K, const float *from, float
 
 void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K, int gates, const float *M, float *to)
 {
-    const int64_t VW = cell->width, most = phase->accumulators > 1 ? 1 : cell->wide;
+    const int64_t most = phase->accumulators > 1 ? 1 : cell->wide;
     for (int64_t j = 0; j < H;) {
+        const int64_t VW = most > 1 ? cell->width : recur__lanes(cell->width, H, j);
         const int64_t vectors = recur__min(most, (H - j + VW - 1) / VW), stride = vectors * gates * VW;
         for (int64_t v = 0; v < vectors; v++)
             for (int64_t g = 0; g < gates; g++) {

@@ -3,7 +3,8 @@
  *   forward   [groups of units][K][gates][VW]       all gates of the same units side by side
  *   backward  [groups of units][G*H][vectors][VW]   all that comes back to the same units
  *
- * Where a phase has one accumulator, and in backward, a group has up to `wide` vectors of units. Units beyond H are zero. */
+ * Where a phase has one accumulator, and in backward, a group has up to `wide` vectors of units. Units beyond H are zero. Else, if half
+ * a vector of 16 suffices for the last units, they have no more: recur__lanes. */
 #ifndef RECUR__PANELS_H
 #define RECUR__PANELS_H
 

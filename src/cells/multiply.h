@@ -1,0 +1,55 @@
+/* multiply.h - the products of a tile, for vectors of one length; drive.c includes it for each that it needs, with these defined:
+ *
+ *   LANES       numbers of a vector, side by side in a panel
+ *   SUM         an accumulator of so many lanes
+ *   LOAD, SPREAD_ONE, STORE   so many numbers; one number in all lanes; back
+ *   NAME(x)     what a function is called */
+
+/* acc[r][v] += a[r][k] * panel[k][v] for one k */
+INLINE void NAME(multiply_one)(int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, const float *panel)
+{
+    SUM w[ACCUMULATORS];
+    UNROLL for (int v = 0; v < V; v++) w[v] = LOAD(panel + v * LANES);
+    UNROLL for (int r = 0; r < MR; r++) {
+        const SUM ark = SPREAD_ONE(a[r * lda]);
+        UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
+    }
+}
+
+/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
+ * of their sums, so even and odd k have their own. */
+INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
+                           const float *panel)
+{
+    int64_t k = 0;
+    if (MR == 1 && VW > 1 && alone && K > 3) {
+        SUM odd[MOST_ROWS][ACCUMULATORS];
+        UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = SPREAD_ONE(0);
+        for (; k + 2 <= K; k += 2, panel += 2 * V * LANES) {
+            NAME(multiply_one)(1, V, shared, shift, acc, a + k, lda, panel);
+            NAME(multiply_one)(1, V, shared, shift, odd, a + k + 1, lda, panel + V * LANES);
+        }
+        UNROLL for (int v = 0; v < V; v++) acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
+    }
+    for (; k < K; k++, panel += V * LANES) NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
+}
+
+/* number += W x + U s for MR rows from r0 on */
+INLINE void NAME(products)(bool alone, int MR, int NV, const recur__phase p, const recur__step *a, const float *W, const float *U, int64_t r0, tile *t)
+{
+    const int A = p.accumulators, V = A * NV;
+    SUM acc[MOST_ROWS][ACCUMULATORS];
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&t->number[r][v * VW]);
+    if (a->in) NAME(multiply)(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U) NAME(multiply)(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
+    UNROLL for (int r = 0; r < MR; r++)
+        UNROLL for (int v = 0; v < V; v++) STORE(&t->number[r][v * VW], acc[r][v]);
+}
+
+#undef LANES
+#undef SUM
+#undef LOAD
+#undef SPREAD_ONE
+#undef STORE
+#undef NAME
