@@ -51,10 +51,10 @@ INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROW
 }
 
 /* Rows of the next tile when so many are left: blocks of nearly equal size. */
-INLINE int64_t block_of(int64_t left)
+INLINE int64_t block_of(int64_t left, int most)
 {
-    if (left <= MOST_ROWS) return left;
-    return (left + (left + MOST_ROWS - 1) / MOST_ROWS - 1) / ((left + MOST_ROWS - 1) / MOST_ROWS);
+    if (left <= most) return left;
+    return (left + (left + most - 1) / most - 1) / ((left + most - 1) / most);
 }
 
 /* Calls what the equations will read or write of a tile into the second cache, while its products run: rows of n floats, ld apart, in so
@@ -127,15 +127,16 @@ INLINE int64_t forward_all_quads(const recur__phase p, const recur__step *a, for
 /* All rows of one group of units, in blocks of nearly equal size. */
 INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
 {
+    const int most = rows_at_most((p.x_gates > p.h_gates ? p.x_gates : p.h_gates) * NV);
     for (int64_t r = NV == 1 ? forward_all_quads(p, a, finish, W, U) : 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r);
+        rows = block_of(a->rows - r, most);
         switch (rows) {
         case 1: forward_tile(false, 1, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
         case 2: forward_tile(false, 2, NV, p, a, finish, W, U, r, j); break;
         case 3: forward_tile(false, 3, NV, p, a, finish, W, U, r, j); break;
+        case 4: if (most >= 4) forward_tile(false, 4, NV, p, a, finish, W, U, r, j); break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 4: forward_tile(false, 4, NV, p, a, finish, W, U, r, j); break;
         case 5: forward_tile(false, 5, NV, p, a, finish, W, U, r, j); break;
         case 6: forward_tile(false, 6, NV, p, a, finish, W, U, r, j); break;
         default: forward_tile(false, 7, NV, p, a, finish, W, U, r, j); break;
@@ -278,14 +279,14 @@ INLINE void backward_group(int NV, int slots, const recur__phase *from, const re
                            const float *Ut, int64_t j)
 {
     for (int64_t r = NV == 1 ? backward_all_quads(slots, from, a, finish) : 0, rows; r < a->rows; r += rows) {
-        rows = block_of(a->rows - r);
+        rows = block_of(a->rows - r, rows_at_most(NV));
         switch (rows) {
         case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
 #if RECUR__SET != RECUR__IS_ref
         case 2: backward_tile(2, NV, slots, from, a, finish, Ut, r, j); break;
         case 3: backward_tile(3, NV, slots, from, a, finish, Ut, r, j); break;
+        case 4: if (rows_at_most(NV) >= 4) backward_tile(4, NV, slots, from, a, finish, Ut, r, j); break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 4: backward_tile(4, NV, slots, from, a, finish, Ut, r, j); break;
         case 5: backward_tile(5, NV, slots, from, a, finish, Ut, r, j); break;
         case 6: backward_tile(6, NV, slots, from, a, finish, Ut, r, j); break;
         default: backward_tile(7, NV, slots, from, a, finish, Ut, r, j); break;

@@ -14,8 +14,12 @@
 #include "cells/quads.h"
 
 enum { MOST_SLOTS = 4, MOST_OWN = 3, WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4, ACCUMULATORS = 4 };
-/* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers. */
-enum { MOST_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon ? 7 : 3 };
+/* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers, of which there are 32 or 16. */
+enum { REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon ? 32 : 16,
+       MOST_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : REGISTERS == 32 ? 7 : 4 };
+
+/* Of a phase whose W and U go to `vectors` accumulators at a time. */
+INLINE int rows_at_most(int vectors) { return MOST_ROWS == 4 && vectors > 3 ? 3 : MOST_ROWS; }
 
 #if RECUR__SET == RECUR__IS_ref
 typedef double va;
