@@ -6,10 +6,10 @@
 
 typedef struct recur__update recur__update; /* update.h: optimizers, clipping */
 
-/* Products with one row, and sums, for which a GEMM is the wrong tool. W is row-major [N][K] or [K][N]; all but dots add to y. */
+/* Products with one row, and sums, for which a GEMM is the wrong tool. W is row-major [N][K] or [K][N]; b may be y, or NULL: zeros. */
 typedef struct recur__product {
-    void (*dots)(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y); /* y[n] = b[n] + Σk W[n][k] x[k]; b may be y, or NULL: zeros */
-    void (*rows)(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, float *y);  /* y[n] += Σk x[k] W[k][n] */
+    void (*dots)(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y); /* y[n] = b[n] + Σk W[n][k] x[k] */
+    void (*rows)(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, const float *b, float *y); /* y[n] = b[n] + Σk x[k] W[k][n] */
     void (*outer)(int64_t M, int64_t N, const float *a, const float *b, float *C, int64_t ldc); /* C[m][n] += a[m] b[n]    */
     void (*scatter)(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids, float *C);            /* C[ids[r]][n] += A[r][n] */
     void (*column_sums)(int64_t R, int64_t N, const float *A, int64_t lda, float *sum);         /* sum[n] += Σr A[r][n]    */

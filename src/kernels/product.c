@@ -14,10 +14,10 @@ static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float 
     }
 }
 
-static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, float *y)
+static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     for (int64_t n = 0; n < N; n++) {
-        double sum = (double)y[n];
+        double sum = b ? (double)b[n] : 0;
         for (int64_t k = 0; k < K; k++) sum += (double)x[k] * (double)W[k * ldw + n];
         y[n] = (float)sum;
     }
@@ -69,10 +69,10 @@ INLINE void add_row(int V, int64_t tail, const float *W, float x, vf *acc)
 }
 
 /* V vectors of y, kept in registers while all rows of W go by: even and odd ones apart, so that sums need not wait for each other. */
-INLINE void rows_of(int V, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, float *y)
+INLINE void rows_of(int V, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     vf even[4], odd[4];
-    for (int v = 0; v < V; v++) even[v] = v_load_part(y + v * VW, v == V - 1 ? tail : VW), odd[v] = v_set(0);
+    for (int v = 0; v < V; v++) even[v] = b ? v_load_part(b + v * VW, v == V - 1 ? tail : VW) : v_set(0), odd[v] = v_set(0);
     int64_t k = 0;
     for (; k + 2 <= K; k += 2, W += 2 * ldw) {
         add_row(V, tail, W, x[k], even);
@@ -83,17 +83,18 @@ INLINE void rows_of(int V, int64_t tail, int64_t K, const float *W, int64_t ldw,
 }
 
 /* In blocks of nearly equal numbers of vectors, 4 at most. */
-static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, float *y)
+static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     for (int64_t n = 0, blocks = (N + 4 * VW - 1) / (4 * VW); blocks > 0; blocks--) {
         const int64_t left = (N - n + VW - 1) / VW, vectors = (left + blocks - 1) / blocks, tail = recur__min(VW, N - n - (vectors - 1) * VW);
         switch (vectors) {
-        case 1: rows_of(1, tail, K, W + n, ldw, x, y + n); break;
-        case 2: rows_of(2, tail, K, W + n, ldw, x, y + n); break;
-        case 3: rows_of(3, tail, K, W + n, ldw, x, y + n); break;
-        default: rows_of(4, tail, K, W + n, ldw, x, y + n); break;
+        case 1: rows_of(1, tail, K, W + n, ldw, x, b, y + n); break;
+        case 2: rows_of(2, tail, K, W + n, ldw, x, b, y + n); break;
+        case 3: rows_of(3, tail, K, W + n, ldw, x, b, y + n); break;
+        default: rows_of(4, tail, K, W + n, ldw, x, b, y + n); break;
         }
         n += vectors * VW;
+        if (b) b += vectors * VW;
     }
 }
 

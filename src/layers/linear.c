@@ -50,10 +50,8 @@ static void linear_fill_prepared(const recur_layer *layer, void *place)
     if (!place) return;
     const prepared *to = place;
     const int64_t in = layer->input_size;
-    for (int64_t j = 0; j < layer->output_size; j++) {
-        memcpy(to->rows + j * to->ld_in, layer->params + j * in, (size_t)in * sizeof(float));
-        for (int64_t i = 0; i < in; i++) to->columns[i * to->ld_out + j] = layer->params[j * in + i];
-    }
+    for (int64_t j = 0; j < layer->output_size; j++) memcpy(to->rows + j * to->ld_in, layer->params + j * in, (size_t)in * sizeof(float));
+    recur__transpose(layer->output_size, in, layer->params, in, to->columns, to->ld_out);
 }
 
 /* ---- passes ------------------------------------------------------------------------------------- */
@@ -65,8 +63,9 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
     if (!y || R == 0) return;
-    if (R == 1 && !ids && !kept) {
-        kernels->product->dots(out, in, W, in, x, b, y);
+    if (R == 1 && !ids) {
+        if (kept) kernels->product->rows(in, out, kept->columns, kept->ld_out, x, b, y);
+        else kernels->product->dots(out, in, W, in, x, b, y);
         return;
     }
     if (b)
@@ -143,10 +142,14 @@ static void linear_backward(const recur_layer *layer, recur__pass *pass)
     if (pass->dparams && pass->ids) add_id_gradients(layer, R, dy, pass->ids, pass->dparams);
     else if (pass->dparams) recur__add_gradients(layer, pass, R, (const float *[RECUR__PARTS]){ dy, pass->x });
     if (!pass->dx) return;
-    memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
     const prepared *kept = pass->prepared;
-    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out },
-                   kept ? (recur__matrix){ kept->rows, kept->ld_in } : (recur__matrix){ layer->params, in }, pass->dx, in);
+    const recur__matrix W = kept ? (recur__matrix){ kept->rows, kept->ld_in } : (recur__matrix){ layer->params, in };
+    if (R == 1) {
+        pass->kernels->product->rows(out, in, W.data, W.ld, dy, NULL, pass->dx);
+        return;
+    }
+    memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
+    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out }, W, pass->dx, in);
 }
 
 static const recur__layer_ops linear_ops = {

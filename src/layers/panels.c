@@ -1,5 +1,6 @@
 /* panels.c - packing: for forward a transpose (units become the fastest index), for backward a copy of column groups. */
 #include "layers/panels.h"
+#include "math/math.h"
 
 int64_t recur__panel_size(const recur__cell *cell, int64_t H, int64_t K, int gates)
 {
@@ -7,17 +8,11 @@ int64_t recur__panel_size(const recur__cell *cell, int64_t H, int64_t K, int gat
     return recur__times(recur__times(units, K), gates);
 }
 
-/* to[k * stride + i] = from[i * K + k] for n rows of `from`, the rest of VW zero; in blocks that stay in the first cache. */
+/* n rows of K numbers as columns of VW, of which the last ones are zero; a column every `stride` numbers. */
 static void transpose(int64_t n, int64_t VW, int64_t K, const float *from, float *to, int64_t stride)
 {
-    enum { BLOCK = 16 };
-    for (int64_t k0 = 0; k0 < K; k0 += BLOCK) {
-        const int64_t k1 = recur__min(K, k0 + BLOCK);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t k = k0; k < k1; k++) to[k * stride + i] = from[i * K + k];
-        for (int64_t k = k0; k < k1; k++)
-            for (int64_t i = n; i < VW; i++) to[k * stride + i] = 0;
-    }
+    recur__transpose(n, K, from, K, to, stride);
+    for (int64_t k = 0; n < VW && k < K; k++) memset(to + k * stride + n, 0, (size_t)(VW - n) * sizeof *to);
 }
 
 void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K, int gates, const float *M, float *to)

@@ -181,8 +181,8 @@ typedef struct recur__prepared {
     recur__panels panels; /* forward */
     float *U;             /* [h_gates*H][ld_U] of a tape: rows begin where cache lines do */
     int64_t ld_U;
-    bool plain;           /* one phase, no options: `step` is complete but for its rows and where they lie */
-    recur__step step;
+    bool once;            /* recur__may_be_once */
+    recur__step step;     /* of a plain layer: complete but for its rows and where they lie */
 } recur__prepared;
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
@@ -196,7 +196,8 @@ void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);
 void recur__add_dU(const recur_layer *layer, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU);
 
 /* A recorded pass is one step of a plain layer over what the tape has prepared: recurrent_once.c. */
-bool recur__is_once(const recur_layer *layer, const recur__pass *pass);
+bool recur__may_be_once(const recur_layer *layer);
+bool recur__is_once(const recur__pass *pass);
 void recur__once_forward(const recur_layer *layer, recur__pass *pass);
 void recur__once_backward(const recur_layer *layer, recur__pass *pass);
 void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS]);

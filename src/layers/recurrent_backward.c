@@ -313,7 +313,7 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
 
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__is_once(layer, pass)) {
+    if (recur__is_once(pass)) {
         recur__once_backward(layer, pass);
         return;
     }

@@ -232,7 +232,7 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__is_once(layer, pass)) {
+    if (recur__is_once(pass)) {
         recur__once_forward(layer, pass);
         return;
     }

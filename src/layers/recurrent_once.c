@@ -2,37 +2,57 @@
  * without the walk over layers, directions and time. Its record is that of recurrent_forward.c. */
 #include "layers/recurrent.h"
 
-bool recur__is_once(const recur_layer *layer, const recur__pass *pass)
+bool recur__is_once(const recur__pass *pass)
 {
     const recur_packed *packed = pass->shape.packed;
     const recur__prepared *prepared = pass->prepared;
-    return prepared && prepared->plain && packed->longest == 1 && packed->rows == packed->batch && packed->in_order && layer->spec.num_layers == 1 &&
-           layer->spec.direction != RECUR_DIRECTION_BIDIRECTIONAL && !layer->starts && !pass->ids && !pass->shape.trace &&
+    return prepared && prepared->once && packed->longest == 1 && packed->rows == packed->batch && packed->in_order && !pass->ids && !pass->shape.trace &&
            (pass->state || pass->dstate);
 }
 
-static recur__walk begin(const recur_layer *layer, recur__pass *pass)
+/* Where recur__carve_history puts what a plain layer keeps. */
+typedef struct history {
+    float *slots, *c, *y, *start[RECUR__STATES];
+} history;
+
+static float *next(float **at, int64_t floats)
 {
-    recur__walk w = recur__walk_begin(layer, pass);
-    recur__carve_history(&w, &pass->shape, pass->room);
-    return w;
+    float *place = *at;
+    *at += recur__padded(floats);
+    return place;
 }
+
+static history lay_out(const recur_layer *layer, const recur__pass *pass)
+{
+    const recur__cell *cell = layer->spec.cell;
+    const int64_t BH = pass->shape.packed->batch * layer->spec.hidden_size;
+    float *at = (float *)(void *)(pass->room->keep.base + pass->room->keep.used);
+    history h = { .slots = next(&at, BH * cell->slots) };
+    if (cell->states > 1) h.c = next(&at, BH);
+    h.y = pass->shape.y_kept ? pass->y : next(&at, BH);
+    for (int i = 0; i < cell->states; i++) h.start[i] = next(&at, BH);
+    pass->room->keep.used = (size_t)((unsigned char *)at - pass->room->keep.base);
+    return h;
+}
+
+/* Whether rows of y may be written while those of x are read. */
+static bool apart(const float *y, int64_t n, const float *x, int64_t m) { return (uintptr_t)(y + n) <= (uintptr_t)x || (uintptr_t)(x + m) <= (uintptr_t)y; }
 
 void recur__once_forward(const recur_layer *layer, recur__pass *pass)
 {
-    const recur__walk w = begin(layer, pass);
-    const recur__history *to = &w.history;
-    const size_t rows = (size_t)(w.B * w.H) * sizeof(float);
-    float *h = pass->state, *c = w.cell->states > 1 ? h + w.B * w.H : NULL, *y = pass->shape.y_kept ? pass->y : to->y;
-    memcpy(to->start[0], h, rows);
-    if (c) memcpy(to->start[1], c, rows);
+    const history to = lay_out(layer, pass);
     recur__step step = ((const recur__prepared *)pass->prepared)->step;
-    step.rows = w.B, step.alone = w.B == 1;
-    step.x = pass->x, step.s = step.h = to->start[0], step.c = to->start[1];
-    step.slots = to->slots, step.y = y, step.c_after = to->c;
-    w.cell->forward[0](&step);
+    const int64_t B = pass->shape.packed->batch, BH = B * step.H;
+    const size_t rows = (size_t)BH * sizeof(float);
+    float *h = pass->state, *c = layer->spec.cell->states > 1 ? h + BH : NULL, *y = pass->y && apart(pass->y, BH, pass->x, B * step.in) ? pass->y : to.y;
+    memcpy(to.start[0], h, rows);
+    if (c) memcpy(to.start[1], c, rows);
+    step.rows = B, step.alone = B == 1;
+    step.x = pass->x, step.s = step.h = to.start[0], step.c = to.start[1];
+    step.slots = to.slots, step.y = y, step.c_after = to.c;
+    layer->spec.cell->forward[0](&step);
     memcpy(h, y, rows);
-    if (c) memcpy(c, to->c, rows);
+    if (c) memcpy(c, to.c, rows);
     if (pass->y && pass->y != y) memcpy(pass->y, y, rows);
 }
 
@@ -40,7 +60,7 @@ void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__
 {
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size;
-    if (!recur__is_plain(layer) || layer->spec.num_layers != 1 || layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL) return;
+    if (!recur__may_be_once(layer)) return;
     width[0] = recur__times(cell->slots, H), width[1] = layer->input_size, width[2] = H;
 }
 
@@ -63,19 +83,20 @@ void recur__once_add_gradients(const recur_layer *layer, const void *prepared, i
 
 void recur__once_backward(const recur_layer *layer, recur__pass *pass)
 {
-    const recur__walk w = begin(layer, pass);
-    const recur__history *from = &w.history;
+    const history from = lay_out(layer, pass);
     const recur__prepared *prepared = pass->prepared;
     const recur__weights *p = &prepared->p;
-    const recur__phase *f = &w.cell->phase[0];
-    float *dh = pass->dstate, *dc = w.cell->states > 1 ? dh + w.B * w.H : NULL;
-    w.cell->backward[0](&(recur__step_backward){ .rows = w.B, .H = w.H, .alone = w.B == 1, .units = w.H, .slots = from->slots, .h = from->start[0], .ldh = w.H,
-                                                 .c = from->start[1], .c_after = from->c, .dy = pass->dy, .lddy = w.H, .dh = dh, .dc = dc });
+    const recur__cell *cell = layer->spec.cell;
+    const recur__phase *f = &cell->phase[0];
+    const int64_t B = pass->shape.packed->batch, H = layer->spec.hidden_size, S = cell->slots * H;
+    float *dh = pass->dstate, *dc = cell->states > 1 ? dh + B * H : NULL;
+    cell->backward[0](&(recur__step_backward){ .rows = B, .H = H, .alone = B == 1, .units = H, .slots = from.slots, .h = from.start[0], .ldh = H,
+                                               .c = from.start[1], .c_after = from.c, .dy = pass->dy, .lddy = H, .dh = dh, .dc = dc });
     for (int i = 0; i < f->h_gates; i++)
-        recur__gemm_nn(pass->ctx, pass->kernels, w.B, w.H, w.H, (recur__matrix){ from->slots + recur__h_slot(f, i) * w.H, w.S },
-                       (recur__matrix){ prepared->U + i * w.H * prepared->ld_U, prepared->ld_U }, dh, w.H);
-    if (pass->dparams) recur__add_gradients(layer, pass, w.B, (const float *[RECUR__PARTS]){ from->slots, pass->x, from->start[0] });
+        recur__gemm_nn(pass->ctx, pass->kernels, B, H, H, (recur__matrix){ from.slots + recur__h_slot(f, i) * H, S },
+                       (recur__matrix){ prepared->U + i * H * prepared->ld_U, prepared->ld_U }, dh, H);
+    if (pass->dparams) recur__add_gradients(layer, pass, B, (const float *[RECUR__PARTS]){ from.slots, pass->x, from.start[0] });
     if (!pass->dx) return;
-    memset(pass->dx, 0, (size_t)(w.B * p->in) * sizeof *pass->dx);
-    recur__gemm_nn(pass->ctx, pass->kernels, w.B, p->in, w.G, (recur__matrix){ from->slots, w.S }, (recur__matrix){ p->W, p->in }, pass->dx, p->in);
+    memset(pass->dx, 0, (size_t)(B * p->in) * sizeof *pass->dx);
+    recur__gemm_nn(pass->ctx, pass->kernels, B, p->in, cell->gates * H, (recur__matrix){ from.slots, S }, (recur__matrix){ p->W, p->in }, pass->dx, p->in);
 }

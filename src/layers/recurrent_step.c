@@ -26,6 +26,11 @@ bool recur__is_plain(const recur_layer *layer)
     return cell->phases == 1 && !layer->spec.formed && !cell->own[0].vectors && !cell->needs_slots && !layer->spec.options.projection_size;
 }
 
+bool recur__may_be_once(const recur_layer *layer)
+{
+    return recur__is_plain(layer) && layer->spec.num_layers == 1 && layer->spec.direction != RECUR_DIRECTION_BIDIRECTIONAL && !layer->starts;
+}
+
 void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver)
 {
     const recur__cell *cell = layer->spec.cell;
@@ -62,8 +67,8 @@ static void fill(const recur_layer *layer, recur__prepared *to)
         recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
         recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
     }
-    to->plain = recur__is_plain(layer);
-    for (int64_t k = 0; to->plain && layer->abilities & RECUR_ABLE_RECORD && k < cell->phase[0].h_gates * H; k++)
+    to->once = recur__may_be_once(layer);
+    for (int64_t k = 0; to->U && k < cell->phase[0].h_gates * H; k++)
         memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
     to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
                               .ldh = H, .ld_slots = cell->slots * H, .ldy = H };

@@ -246,6 +246,7 @@ recur_status recur__state_check(const recur_state *state, const recur_layer *lay
     if (state->batch != batch)
         return recur__fail(RECUR_E_SHAPE, "%s: the state was made for batch %lld, the layout has %lld", what, (long long)state->batch,
                            (long long)batch);
+    if (state->made_for == layer->serial) return RECUR_OK;
     int64_t at = 0;
     if (fits(state, layer, &at) && at == state->tensors) return RECUR_OK;
     return recur__fail(RECUR_E_SHAPE, "%s: the state has %lld tensors of %lld floats for a sequence, the layer has %lld of %lld", what,

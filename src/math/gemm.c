@@ -64,10 +64,10 @@ void recur__gemm_nt(const recur_context *ctx, const recur__kernels *k, int64_t M
 void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
                     float *C, int64_t ldc)
 {
-    if (empty(M, N, K)) return;
+    if (M == 1) k->product->rows(K, N, B.data, B.ld, A.data, C, C);
+    if (M == 1 || empty(M, N, K)) return;
     product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .own = N < k->gemm->border || K < k->gemm->border };
-    if (M == 1) k->product->rows(K, N, B.data, B.ld, A.data, C);
-    else multiply_all(ctx, &p);
+    multiply_all(ctx, &p);
 }
 
 /* With few columns C is computed the other way round, so that the vectors are full: Cᵀ = Bᵀ A. */

@@ -19,4 +19,7 @@ void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M
 void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B, float *C,
                     int64_t ldc); /* A [K][M]ᵀ B [K][N]: gradients times inputs  */
 
+/* to[c][r] = from[r][c] for R rows of C numbers */
+void recur__transpose(int64_t R, int64_t C, const float *from, int64_t ld_from, float *to, int64_t ld_to);
+
 #endif

@@ -31,7 +31,7 @@ static void give_gradient(const recur__sampled *q, const recur__product *product
 {
     const int64_t F = q->F;
     const float g = (float)(dy * q->scale);
-    if (q->dh) product->rows(1, F, q->W + c * F, F, &g, q->dh + r * F);
+    if (q->dh) product->rows(1, F, q->W + c * F, F, &g, q->dh + r * F, q->dh + r * F);
     if (q->dW) product->outer(1, F, &g, q->h + r * F, q->dW + c * F, F);
     if (q->db) q->db[c] += g;
 }
