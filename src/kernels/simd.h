@@ -113,15 +113,22 @@ INLINE v_power v_power_exactly(vf x, vf t)
 }
 
 /* Where large powers count for less. Fused, the first part may have all bits, and the second one need not be waited for. */
+#if RECUR__SET == RECUR__IS_sse2
+INLINE v_power v_power_soon(vf x, vf t) { return v_power_exactly(x, t); }
+#else
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)x); }
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)x); }
+#else
+INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)vfmsq_f32((float32x4_t)x, (float32x4_t)a, (float32x4_t)b); }
+#endif
 INLINE v_power v_power_soon(vf x, vf t)
 {
-#if RECUR__SET == RECUR__IS_sse2
-    return v_power_exactly(x, t);
-#else
-    const vf n = t - (float)V_MAGIC, r = x - n * 0.693147182464599609375f;
+    const vf n = t - (float)V_MAGIC, r = v_minus_product(x, n, v_set(0.693147182464599609375f)); /* rounded once, whatever a compiler contracts */
     return v_power_of(t, r, r + n * 1.904654299957768e-9f);
-#endif
 }
+#endif
 
 INLINE vf v_exp(vf x)
 {
