@@ -5,6 +5,8 @@
  * of rows and slots known. The reference set has tiles of one number, summed in double. */
 #include "cells/drive.h"
 
+enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with U */
+
 #define LANES         VW
 #define SUM           va
 #define LOAD          v_load

@@ -34,6 +34,20 @@ INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM
     for (; k < K; k++, panel += V * LANES) NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
 }
 
+/* A row alone, both of whose panels are large: sums of their own for W x and U s, so that in turned steps U may come first, which the step
+ * before has read last. */
+INLINE void NAME(products_turned)(const recur__phase p, int NV, const recur__step *a, const float *W, const float *U, SUM acc[MOST_ROWS][ACCUMULATORS])
+{
+    const int V = p.accumulators * NV;
+    SUM of_U[MOST_ROWS][ACCUMULATORS];
+    UNROLL for (int v = 0; v < V; v++) of_U[0][v] = SPREAD_ONE(0);
+    for (int i = 0; i < 2; i++) {
+        if (i == a->turned) NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, W);
+        else NAME(multiply)(true, 1, p.h_gates * NV, p.shared * NV, (p.accumulators - p.h_gates) * NV, of_U, a->s, a->lds, a->K, U);
+    }
+    UNROLL for (int v = 0; v < V; v++) acc[0][v] += of_U[0][v];
+}
+
 /* number += W x + U s for MR rows from r0 on */
 INLINE void NAME(products)(bool alone, int MR, int NV, const recur__phase p, const recur__step *a, const float *W, const float *U, int64_t r0, tile *t)
 {
@@ -41,8 +55,10 @@ INLINE void NAME(products)(bool alone, int MR, int NV, const recur__phase p, con
     SUM acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&t->number[r][v * VW]);
-    if (a->in) NAME(multiply)(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) NAME(multiply)(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
+    const bool large = alone && VW > 1 && a->in >= LARGE_INPUT && a->U;
+    if (large) NAME(products_turned)(p, NV, a, W, U, acc);
+    if (a->in && !large) NAME(multiply)(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U && !large) NAME(multiply)(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
     UNROLL for (int r = 0; r < MR; r++)
         UNROLL for (int v = 0; v < V; v++) STORE(&t->number[r][v * VW], acc[r][v]);
 }
