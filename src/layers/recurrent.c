@@ -162,7 +162,8 @@ void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur
     out->final = floats(room, BP);
     out->y = floats(room, recur__times(2, BP));
     out->x = floats(room, drops_out(w, shape) ? times3(w->N, w->D, w->P) : 0);
-    const int64_t few = recur__times(RECUR__FEW_ROWS, recur__max(2, w->packed->longest)); /* rows that are multiplied at once */
+    const int64_t steps = in > RECUR__FEW_INPUTS ? w->packed->longest : 0;
+    const int64_t few = recur__times(RECUR__FEW_ROWS, recur__max(2, steps)); /* rows that are multiplied at once */
     const int64_t most = shape->ids ? recur__max(few, w->layer->input_size) : few;
     out->init = floats(room, recur__times(recur__min(w->N, most), w->S));
     out->slots = floats(room, own_slots ? recur__times(w->B, w->S) : 0);

@@ -129,8 +129,9 @@ static inline bool recur__wants_table(const recur_layer *layer, const recur__sha
     return shape->ids && shape->packed->rows >= layer->input_size;
 }
 
-/* So few rows a step that the input is better multiplied for all steps at once; and so few rows in all that panels do not pay. */
-enum { RECUR__FEW_ROWS = 4 };
+/* So few rows a step that the input is better multiplied for all steps at once, unless it is small; and so few rows in all that panels do not
+ * pay. */
+enum { RECUR__FEW_ROWS = 4, RECUR__FEW_INPUTS = 8 };
 static inline bool recur__wants_panels(const recur__walk *w) { return w->packed->longest > 1 || w->B >= 2 * RECUR__FEW_ROWS; }
 
 /* ---- masks.c ------------------------------------------------------------------------------------ */

@@ -22,8 +22,11 @@ typedef struct lane {
 
 /* ---- what the accumulators start with ----------------------------------------------------------- */
 
-/* Few rows a step: their input is multiplied for all steps at once. */
-static bool multiplies_at_once(const recur__walk *w) { return w->N < RECUR__FEW_ROWS * w->packed->longest && !recur__has_modules(w); }
+/* Few rows a step: their input is multiplied for all steps at once, unless it is smaller than what comes of it. */
+static bool multiplies_at_once(const recur__walk *w, int64_t in)
+{
+    return w->N < RECUR__FEW_ROWS * w->packed->longest && in > RECUR__FEW_INPUTS && !recur__has_modules(w);
+}
 
 /* Decides where init comes from: the bias alone, a table by id, or a row for every row. */
 static void prepare_input(const recur__walk *w, lane *a, const float *x, const int32_t *ids, const recur__forward_scratch *scratch)
@@ -31,7 +34,7 @@ static void prepare_input(const recur__walk *w, lane *a, const float *x, const i
     const size_t row = (size_t)w->S * sizeof(float);
     const recur__weights *p = &a->p;
     recur__add_biases(w->layer, p, scratch->bias);
-    const bool table = ids && a->panels && recur__wants_table(w->layer, &w->pass->shape), by_row = !table && (ids || multiplies_at_once(w) || !a->panels);
+    const bool table = ids && a->panels && recur__wants_table(w->layer, &w->pass->shape), by_row = !table && (ids || multiplies_at_once(w, p->in) || !a->panels);
     a->x = ids || by_row ? NULL : x;
     a->init = table || by_row ? scratch->init : scratch->bias;
     a->ld_init = table || by_row ? w->S : 0;
