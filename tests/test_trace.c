@@ -342,9 +342,39 @@ static void cells_are_shown(void **unused)
     close_context(ctx);
 }
 
+/* A trace that begins between forward and backward of steps by hand shows what those forwards gave. */
+static void from_backward_on(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 4 };
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
+        dice(8);
+        recur_layer *layer = recurrent(ctx, RECUR_CELL_LSTM, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
+        randomize(layer, 0.5);
+        recur_cell *cell;
+        recur_state *state, *dstate;
+        album a = { .width = H };
+        recur_tape *tape = tape_of(ctx, RECUR_TAPE_TRAIN, NULL);
+        OK(recur_cell_from_layer(layer, &cell));
+        OK(recur_state_create(layer, B, &state)), OK(recur_state_create(layer, B, &dstate));
+        const float *x = randoms(STEPS * B * I, 1), *dy = randoms(B * H, 1);
+        float *y = floats(STEPS * B * H), *grads = zeros(recur_layer_count(layer));
+        for (int t = 0; t < STEPS; t++) OK(recur_cell_step(cell, x + t * B * I, state, y + t * B * H, tape));
+        OK(recur_tape_trace(tape, keep, &a));
+        for (int t = STEPS - 1; t >= 0; t--) {
+            OK(recur_cell_step_backward(cell, x + t * B * I, dy, dstate, NULL, grads, tape));
+            check_same("h", B * H, a.picture[a.count - 1].h, y + t * B * H);
+        }
+        assert_int_equal(a.count, STEPS);
+        recur_cell_release(cell), recur_layer_release(layer), recur_tape_release(tape);
+        recur_state_release(state), recur_state_release(dstate);
+        give_back();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(looking_changes_nothing), TEST(as_in_the_textbook),
-                                        TEST(gates_become_gradients), TEST(parts_of_a_chain), TEST(cells_are_shown) };
+                                        TEST(gates_become_gradients), TEST(parts_of_a_chain), TEST(cells_are_shown), TEST(from_backward_on) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,25 +35,22 @@ static history lay_out(const recur_layer *layer, const recur__pass *pass)
     return h;
 }
 
-/* Whether rows of y may be written while those of x are read. */
-static bool apart(const float *y, int64_t n, const float *x, int64_t m) { return (uintptr_t)(y + n) <= (uintptr_t)x || (uintptr_t)(x + m) <= (uintptr_t)y; }
-
 void recur__once_forward(const recur_layer *layer, recur__pass *pass)
 {
     const history to = lay_out(layer, pass);
     recur__step step = ((const recur__prepared *)pass->prepared)->step;
     const int64_t B = pass->shape.packed->batch, BH = B * step.H;
     const size_t rows = (size_t)BH * sizeof(float);
-    float *h = pass->state, *c = layer->spec.cell->states > 1 ? h + BH : NULL, *y = pass->y && apart(pass->y, BH, pass->x, B * step.in) ? pass->y : to.y;
+    float *h = pass->state, *c = layer->spec.cell->states > 1 ? h + BH : NULL;
     memcpy(to.start[0], h, rows);
     if (c) memcpy(to.start[1], c, rows);
     step.rows = B, step.alone = B == 1;
     step.x = pass->x, step.s = step.h = to.start[0], step.c = to.start[1];
-    step.slots = to.slots, step.y = y, step.c_after = to.c;
+    step.slots = to.slots, step.y = to.y, step.c_after = to.c;
     layer->spec.cell->forward[0](&step);
-    memcpy(h, y, rows);
+    memcpy(h, to.y, rows);
     if (c) memcpy(c, to.c, rows);
-    if (pass->y && pass->y != y) memcpy(pass->y, y, rows);
+    if (pass->y && pass->y != to.y) memcpy(pass->y, to.y, rows);
 }
 
 void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
