@@ -23,15 +23,6 @@ INLINE double a_sum(va sum) { return (double)v_sum(sum); }
 
 #endif
 
-/* A vector of a row of which n numbers are left, zeros behind its end; and back. */
-INLINE vf load(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
-
-INLINE void store(float *p, vf v, int64_t n)
-{
-    if (n >= VW) v_store(p, v);
-    else v_store_n(p, v, n);
-}
-
 INLINE vf normal(vf x, recur__moments m) { return (x - m.mean) * m.scale + m.rest; }
 
 static const float ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
@@ -39,10 +30,10 @@ static const float ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }
 static recur__moments moments_of(int64_t n, double epsilon, const float *x)
 {
     va sum = { 0 }, squares = { 0 }, rest = { 0 };
-    for (int64_t i = 0; i < n; i += VW) sum = a_add(sum, load(x + i, n - i));
+    for (int64_t i = 0; i < n; i += VW) sum = a_add(sum, v_load_part(x + i, n - i));
     const float mean = (float)(a_sum(sum) / (double)n);
     for (int64_t i = 0; i < n; i += VW) {
-        const vf d = (load(x + i, n - i) - mean) * load(ones, n - i);
+        const vf d = (v_load_part(x + i, n - i) - mean) * v_load_part(ones, n - i);
         rest = a_add(rest, d);
         squares = a_add_product(squares, d, d);
     }
@@ -58,8 +49,8 @@ static void forward(int64_t R, int64_t n, double epsilon, const float *x, const 
         if (moments) moments[r] = m;
         if (!y) continue;
         for (int64_t i = 0; i < n; i += VW) {
-            const vf wx = load(w + i, n - i) * normal(load(x + i, n - i), m);
-            store(y + i, b ? wx + load(b + i, n - i) : wx, n - i);
+            const vf wx = v_load_part(w + i, n - i) * normal(v_load_part(x + i, n - i), m);
+            v_store_part(y + i, b ? wx + v_load_part(b + i, n - i) : wx, n - i);
         }
         y += n;
     }
@@ -71,14 +62,14 @@ static void backward(int64_t R, int64_t n, const float *x, const recur__moments 
         const recur__moments m = moments[r];
         va g_sum = { 0 }, gx_sum = { 0 };
         for (int64_t i = 0; i < n; i += VW) {
-            const vf g = load(w + i, n - i) * load(dy + i, n - i);
+            const vf g = v_load_part(w + i, n - i) * v_load_part(dy + i, n - i);
             g_sum = a_add(g_sum, g);
-            gx_sum = a_add_product(gx_sum, g, normal(load(x + i, n - i), m));
+            gx_sum = a_add_product(gx_sum, g, normal(v_load_part(x + i, n - i), m));
         }
         const float g_mean = (float)(a_sum(g_sum) / (double)n), gx_mean = (float)(a_sum(gx_sum) / (double)n);
         for (int64_t i = 0; i < n; i += VW) {
-            const vf g = load(w + i, n - i) * load(dy + i, n - i);
-            store(dx + i, m.scale * (g - g_mean - normal(load(x + i, n - i), m) * gx_mean), n - i);
+            const vf g = v_load_part(w + i, n - i) * v_load_part(dy + i, n - i);
+            v_store_part(dx + i, m.scale * (g - g_mean - normal(v_load_part(x + i, n - i), m) * gx_mean), n - i);
         }
     }
 }
@@ -104,9 +95,9 @@ static void gradient(int64_t R, int64_t n, const float *x, const recur__moments 
 {
     for (int64_t r = 0; r < R; r++, x += n, dy += n)
         for (int64_t i = 0; i < n; i += VW) {
-            const vf g = load(dy + i, n - i);
-            store(dw + i, load(dw + i, n - i) + g * normal(load(x + i, n - i), moments[r]), n - i);
-            if (db) store(db + i, load(db + i, n - i) + g, n - i);
+            const vf g = v_load_part(dy + i, n - i);
+            v_store_part(dw + i, v_load_part(dw + i, n - i) + g * normal(v_load_part(x + i, n - i), moments[r]), n - i);
+            if (db) v_store_part(db + i, v_load_part(db + i, n - i) + g, n - i);
         }
 }
 
