@@ -202,4 +202,4 @@ static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, con
 /* OpenBLAS 0.3.21 on Zen 4, both sides 256 or more: with AVX-512 these are 3 to 12 % faster, with AVX2 3 to 10 % slower. */
 enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
 
-const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .border = LARGEST };
+const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .border = LARGEST, .width = VW };

@@ -21,7 +21,7 @@ typedef void recur__gemm_function(int64_t M, int64_t N, int64_t K, const float *
 typedef struct recur__gemm {
     recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
-    int64_t border;
+    int64_t border, width; /* width: numbers in a vector */
 } recur__gemm;
 
 enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_IDENTITY + 1 }; /* one more than the last */

@@ -70,17 +70,23 @@ void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M
     multiply_all(ctx, &p);
 }
 
-/* With few columns C is computed the other way round, so that the vectors are full: Cᵀ = Bᵀ A. */
-static bool turned_round(const product *p)
+enum { FEW = 16, MOST = 4096 };
+
+/* The last columns that would not fill their vectors: all, if there are few, else those over the last full one. */
+static int64_t few_columns(const product *p)
 {
-    enum { FEW = 16, MOST = 4096 };
-    float turned[MOST];
-    if (p->N > FEW || p->M <= p->N || p->M * p->N > MOST || !p->own || reference(p->k)) return false;
-    memset(turned, 0, (size_t)(p->M * p->N) * sizeof *turned);
-    p->k->gemm->tn(p->N, p->M, p->K, p->B.data, p->B.ld, p->A.data, p->A.ld, turned, p->M);
+    const int64_t width = p->k->gemm->width, over = p->N % width, few = p->N <= FEW ? p->N : over <= width / 4 ? over : 0;
+    return p->own && !reference(p->k) && p->M > few && p->M * few <= MOST ? few : 0;
+}
+
+/* They are computed the other way round, where rows of C fill the vectors: Cᵀ = Bᵀ A. */
+static void turned_round(const product *p, int64_t few)
+{
+    float turned[MOST], *C = p->C + p->N - few;
+    memset(turned, 0, (size_t)(p->M * few) * sizeof *turned);
+    p->k->gemm->tn(few, p->M, p->K, p->B.data + p->N - few, p->B.ld, p->A.data, p->A.ld, turned, p->M);
     for (int64_t m = 0; m < p->M; m++)
-        for (int64_t n = 0; n < p->N; n++) p->C[m * p->ldc + n] += turned[n * p->M + m];
-    return true;
+        for (int64_t n = 0; n < few; n++) C[m * p->ldc + n] += turned[n * p->M + m];
 }
 
 void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N, int64_t K, recur__matrix A, recur__matrix B,
@@ -89,6 +95,12 @@ void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M
     if (empty(M, N, K)) return;
     product p = { .k = k, .M = M, .N = N, .K = K, .A = A, .B = B, .C = C, .ldc = ldc, .at = true,
                   .own = M < k->gemm->border || N < k->gemm->border };
-    if (K == 1) k->product->outer(M, N, A.data, B.data, C, ldc);
-    else if (!turned_round(&p)) multiply_all(ctx, &p);
+    if (K == 1) {
+        k->product->outer(M, N, A.data, B.data, C, ldc);
+        return;
+    }
+    const int64_t few = few_columns(&p);
+    if (few) turned_round(&p, few);
+    p.N -= few;
+    if (p.N) multiply_all(ctx, &p);
 }
