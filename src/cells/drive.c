@@ -12,27 +12,59 @@ enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with
 #define LOAD          v_load
 #define SPREAD_ONE(x) v_set(x)
 #define STORE(to, v)  v_store(to, (vf)(v))
+#define PART(v)       (v)
 #define NAME(x)       x
 #include "cells/multiply.h"
 
 #if RECUR__SET == RECUR__IS_avx512 /* the last units, where half a vector holds them */
-typedef float half_vector __attribute__((vector_size(32)));
-INLINE half_vector load_half(const float *p)
-{
-    half_vector v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 #define LANES         (VW / 2)
-#define SUM           half_vector
-#define LOAD          load_half
-#define SPREAD_ONE(x) ((x) - (half_vector){ 0 })
-#define STORE(to, v)  memcpy(to, &(v), sizeof(half_vector))
+#define SUM           vh
+#define LOAD          h_load
+#define SPREAD_ONE(x) h_of(v_set(x))
+#define STORE(to, v)  memcpy(to, &(v), sizeof(vh))
+#define PART(v)       h_of(v)
 #define NAME(x)       half_##x
 #include "cells/multiply.h"
 #else
 #define half_products products
 #endif
+
+/* A row alone where the last of several vectors has units in its first half: V whole vectors, and a half one of panels that have whole ones. */
+INLINE void multiply_one_and_half(int V, va acc[ACCUMULATORS], vh *half, vf x, const float *panel)
+{
+    UNROLL for (int v = 0; v < V; v++) acc[v] += x * v_load(panel + v * VW);
+    *half += h_of(x) * h_load(panel + V * VW);
+}
+
+INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float *a, int64_t K, const float *panel)
+{
+    const int64_t ld = (V + 1) * VW;
+    va odd[ACCUMULATORS];
+    vh odd_half = h_of(v_set(0));
+    UNROLL for (int v = 0; v < V; v++) odd[v] = v_set(0);
+    int64_t k = 0;
+    for (; k + 4 <= K; k += 4, panel += 4 * ld) {
+        const vf four = v_fours(a + k);
+        multiply_one_and_half(V, acc, half, V_SPREAD(four, 0), panel);
+        multiply_one_and_half(V, odd, &odd_half, V_SPREAD(four, 1), panel + ld);
+        multiply_one_and_half(V, acc, half, V_SPREAD(four, 2), panel + 2 * ld);
+        multiply_one_and_half(V, odd, &odd_half, V_SPREAD(four, 3), panel + 3 * ld);
+    }
+    for (; k < K; k++, panel += ld) multiply_one_and_half(V, acc, half, v_set(a[k]), panel);
+    UNROLL for (int v = 0; v < V; v++) acc[v] += odd[v];
+    *half += odd_half;
+}
+
+INLINE void products_and_half(int V, const recur__step *a, const float *W, const float *U, tile *t)
+{
+    va acc[ACCUMULATORS];
+    vh half = h_load(&t->number[0][V * VW]);
+    UNROLL for (int v = 0; v < V; v++) acc[v] = v_load(&t->number[0][v * VW]);
+    if (a->in) multiply_and_half(V, acc, &half, a->x, a->in, W);
+    if (a->U) multiply_and_half(V, acc, &half, a->s, a->K, U);
+    UNROLL for (int v = 0; v < V; v++) v_store(&t->number[0][v * VW], (vf)acc[v]);
+    memcpy(&t->number[0][V * VW], &half, sizeof half);
+}
 
 /* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple of 4. */
 INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
@@ -42,11 +74,11 @@ INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROW
         vf x[4][MOST_ROWS];
         UNROLL for (int r = 0; r < MR; r++) {
             const vf quads = fetch(a + r * ROWS_OF_QUADS * lda + k, lda, QUADS);
-            x[0][r] = SPREAD(quads, 0), x[1][r] = SPREAD(quads, 1), x[2][r] = SPREAD(quads, 2), x[3][r] = SPREAD(quads, 3);
+            x[0][r] = V_SPREAD(quads, 0), x[1][r] = V_SPREAD(quads, 1), x[2][r] = V_SPREAD(quads, 2), x[3][r] = V_SPREAD(quads, 3);
         }
         UNROLL for (int i = 0; i < 4; i++)
             UNROLL for (int v = 0; v < V; v++) {
-                const vf w = repeat_quad(panel + (i * V + v) * VW);
+                const vf w = v_fours(panel + (i * V + v) * VW);
                 UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
             }
     }
@@ -88,7 +120,9 @@ INLINE void forward_tile(bool alone, int MR, int NV, const recur__phase p, const
         call_for(MR, n, a->slots && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
         call_for(MR, n, a->slots ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
-    if (A > 1 && VW == 16 && recur__lanes(VW, H, j) < VW) half_products(alone, MR, NV, p, a, W, U, r0, &t);
+    const int64_t last = left - (NV - 1) * VW;
+    if (HALVES && alone && A == 1 && NV > 1 && last <= VW / 2) products_and_half(NV - 1, a, W, U, &t);
+    else if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW) half_products(alone, MR, NV, p, a, W, U, r0, &t);
     else products(alone, MR, NV, p, a, W, U, r0, &t);
     t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
     finish(a, &t);

@@ -3,6 +3,7 @@
  *   LANES       numbers of a vector, side by side in a panel
  *   SUM         an accumulator of so many lanes
  *   LOAD, SPREAD_ONE, STORE   so many numbers; one number in all lanes; back
+ *   PART        so many numbers of a vf
  *   NAME(x)     what a function is called */
 
 /* acc[r][v] += a[r][k] * panel[k][v] for one k */
@@ -16,8 +17,14 @@ INLINE void NAME(multiply_one)(int MR, int V, int shared, int shift, SUM acc[MOS
     }
 }
 
+/* The same for a row alone, whose number is in all lanes of x. */
+INLINE void NAME(multiply_alone)(int V, int shared, int shift, SUM acc[ACCUMULATORS], SUM x, const float *panel)
+{
+    UNROLL for (int v = 0; v < V; v++) acc[v < shared ? v : v + shift] += x * LOAD(panel + v * LANES);
+}
+
 /* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
- * of their sums, so even and odd k have their own. */
+ * of their sums, so even and odd k have their own; and its numbers are read four at a time, as it waits for nothing but loads. */
 INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                            const float *panel)
 {
@@ -25,6 +32,13 @@ INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM
     if (MR == 1 && VW > 1 && alone && K > 3) {
         SUM odd[MOST_ROWS][ACCUMULATORS];
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = SPREAD_ONE(0);
+        for (; VW > 4 && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
+            const vf four = v_fours(a + k);
+            NAME(multiply_alone)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
+            NAME(multiply_alone)(V, shared, shift, odd[0], PART(V_SPREAD(four, 1)), panel + V * LANES);
+            NAME(multiply_alone)(V, shared, shift, acc[0], PART(V_SPREAD(four, 2)), panel + 2 * V * LANES);
+            NAME(multiply_alone)(V, shared, shift, odd[0], PART(V_SPREAD(four, 3)), panel + 3 * V * LANES);
+        }
         for (; k + 2 <= K; k += 2, panel += 2 * V * LANES) {
             NAME(multiply_one)(1, V, shared, shift, acc, a + k, lda, panel);
             NAME(multiply_one)(1, V, shared, shift, odd, a + k + 1, lda, panel + V * LANES);
@@ -68,4 +82,5 @@ INLINE void NAME(products)(bool alone, int MR, int NV, const recur__phase p, con
 #undef LOAD
 #undef SPREAD_ONE
 #undef STORE
+#undef PART
 #undef NAME

@@ -26,8 +26,6 @@ INLINE void store_quads(float *p, int64_t stride, vf v)
     _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
     _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
 }
-INLINE vf repeat_quad(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
-#define SPREAD(x, k) (vf)_mm512_permute_ps((__m512)(x), 0x55 * (k)) /* unit k of each row in its 4 lanes */
 #elif RECUR__SET == RECUR__IS_avx2
 INLINE vf gather_quads(const float *a, const float *b)
 {
@@ -40,14 +38,10 @@ INLINE void store_quads(float *p, int64_t stride, vf v)
     _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
     _mm_storeu_ps(p + stride, _mm256_extractf128_ps((__m256)v, 1));
 }
-INLINE vf repeat_quad(const float *p) { return (vf)_mm256_broadcast_ps((const __m128 *)(const void *)p); }
-#define SPREAD(x, k) (vf)_mm256_permute_ps((__m256)(x), 0x55 * (k))
 #else /* never called */
 INLINE vf load_quads(const float *p, int64_t stride) { return v_set(p[stride]); }
 INLINE vf look_up_quads(const float *p, const int32_t *ids, int64_t stride) { return v_set(p[ids[0] * stride]); }
 INLINE void store_quads(float *p, int64_t stride, vf v) { v_store(p + stride, v); }
-INLINE vf repeat_quad(const float *p) { return v_set(p[0]); }
-#define SPREAD(x, k) (x)
 #endif
 
 #endif

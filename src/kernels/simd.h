@@ -4,6 +4,8 @@
  *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest reads as 0)
  *   v_load_part v_store_part    all of a vector if n is that much, else the first n lanes
  *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then those of b
+ *   v_fours V_SPREAD    4 floats, again and again; number i of them in all lanes
+ *   vh h_load h_of      half a vector, where HALVES; else a whole one
  *   v_max v_min         with NaN in the second argument the result is NaN
  *   v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN, else 0
  *   v_exp v_sigmoid v_tanh
@@ -212,6 +214,40 @@ INLINE vf v_first(vf a, vf b, int64_t n)
     v_store_n(lanes, a, n);
     return v_load(lanes);
 }
+#endif
+
+/* Four numbers, again and again in all lanes, and number i of these in all of them: one load where four broadcasts are four. */
+#if RECUR__SET == RECUR__IS_avx512
+INLINE vf v_fours(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+#define V_SPREAD(fours, i) (vf)_mm512_permute_ps((__m512)(fours), 0x55 * (i))
+#elif RECUR__SET == RECUR__IS_avx2
+INLINE vf v_fours(const float *p) { return (vf)_mm256_broadcast_ps((const __m128 *)(const void *)p); }
+#define V_SPREAD(fours, i) (vf)_mm256_permute_ps((__m256)(fours), 0x55 * (i))
+#else /* never called */
+INLINE vf v_fours(const float *p) { return v_set(p[0]); }
+#define V_SPREAD(fours, i) (fours)
+#endif
+
+/* Half vectors, for the ends of rows: where a load of half costs half. */
+#if RECUR__SET == RECUR__IS_avx512
+enum { HALVES = 1 };
+typedef float vh __attribute__((vector_size(2 * VW)));
+INLINE vh h_of(vf v) { return (vh)_mm512_castps512_ps256((__m512)v); } /* its first half */
+INLINE vh h_load(const float *p) { return (vh)_mm256_loadu_ps(p); }
+INLINE vh h_load_n(const float *p, int64_t n) { return (vh)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p); }
+INLINE void h_store_n(float *p, vh v, int64_t n) { _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)v); }
+#else
+enum { HALVES = 0 };
+typedef vf vh;
+INLINE vh h_of(vf v) { return v; }
+INLINE vh h_load(const float *p)
+{
+    vh v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+INLINE vh h_load_n(const float *p, int64_t n) { return v_load_n(p, n); }
+INLINE void h_store_n(float *p, vh v, int64_t n) { v_store_n(p, v, n); }
 #endif
 
 INLINE vf v_load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
