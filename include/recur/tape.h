@@ -4,7 +4,7 @@
  * backward by hand work, and so does a layer that is used twice. The memory stays with the tape for the next pass.
  *
  * Parameters must stay the same while records of their layer wait: backward needs those that forward had, and from the second waiting
- * record of single steps on the tape has laid them out anew, once, for as long as one of them waits. */
+ * record of single steps on, or the first one that was reserved, the tape has laid them out anew, once, for as long as one of them waits. */
 #ifndef RECUR_TAPE_H
 #define RECUR_TAPE_H
 #ifndef RECUR_H
@@ -86,7 +86,7 @@ RECUR_TRY recur_status recur_tape_reset(recur_tape *tape);
 
 /** Lets gradients of parameters wait in loops written by hand: a backward of single steps (recur_cell_step_backward, recur_layer_backward over a
  * layout of one step) of a recurrent layer of one layer in one direction, without options, or of a linear layer, puts its rows by, and dparams
- * gets the products of up to 32 rows at once. That is faster where a step has few sequences; sums differ in their rounding.
+ * gets the products of up to 128 rows at once. That is faster where a step has few sequences; sums differ in their rounding.
  *
  * dparams is complete when the layer's last record of a single step is played back, and after recur_tape_reset or this function. Until then
  * it has to stay where it is, is not to be read, and may only be written to by backward passes with this tape.

@@ -108,6 +108,20 @@ double recur__normal(uint64_t bits);  /* N(0,1), the same on every machine */
 static inline int64_t recur__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t recur__max(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* to = from, for rows that are often short: a call costs more than they do, and what it reads at their end crosses what was just written. */
+static inline void recur__copy(float *to, const float *from, int64_t n)
+{
+    enum { SHORT = 128 };
+    if (n > SHORT) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) memcpy(to + i, from + i, 4 * sizeof *to), memcpy(to + i + 4, from + i + 4, 4 * sizeof *to);
+    for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < n; i++) memcpy(to + i, from + i, sizeof *to); /* not to be made a call */
+}
+
 /* Largest batch, number of steps and feature width: products of two of them fit in int64_t, one in CBLAS's int. */
 enum { RECUR__LARGEST = INT32_MAX };
 

@@ -14,7 +14,7 @@ static void activation_step(const recur_layer *layer, recur__stream *s)
 
 static void activation_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__no_gradient(layer, pass) || !pass->dx) return;
+    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx) return;
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
     pass->kernels->vector->activation_backward[layer->spec.variant](n, pass->x, pass->dy, pass->dx);
 }

@@ -14,7 +14,7 @@ static void dropout_forward(const recur_layer *layer, recur__pass *pass) { drop(
 
 static void dropout_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (!recur__no_gradient(layer, pass)) drop(layer, pass, pass->dy, pass->dx);
+    if (!recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx)) drop(layer, pass, pass->dy, pass->dx);
 }
 
 static void dropout_step(const recur_layer *layer, recur__stream *s)

@@ -1,7 +1,7 @@
 /* keep.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop written by hand prepares them once and
  * not at every step. Parameters do not change while records wait, so what is kept cannot go stale.
  * And, if the tape defers gradients, the rows of steps whose products are added up together: dW is then read and written once for many. */
-#include "layers/layer.h"
+#include "layers/tape.h"
 
 /* The recur__kept itself comes first. */
 static recur__kept carve(const recur_layer *layer, recur__carver *carver)
@@ -30,13 +30,6 @@ static void drop(recur__keeper *keeper, recur__kept **place)
     recur__free(keeper->ctx, kept, kept->bytes);
 }
 
-recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer)
-{
-    recur__kept *kept = keeper->first;
-    while (kept && kept->layer != layer->serial) kept = kept->next;
-    return kept;
-}
-
 recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve)
 {
     recur__kept *known = recur__kept_of(keeper, layer), **idle = NULL;
@@ -60,13 +53,6 @@ recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t
     own.next = made->next, own.bytes = made->bytes, own.reserved = reserve;
     *made = own;
     return made;
-}
-
-const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
-{
-    if (!kept->filled) layer->ops->fill_prepared(layer, kept->prepared);
-    kept->filled = true;
-    return kept->prepared;
 }
 
 void recur__keep_forget(recur__keeper *keeper)
@@ -99,16 +85,16 @@ void recur__keep_flush(recur__kept *kept)
     if (kept->deferred.rows) flush(&kept->deferred, kept->prepared);
 }
 
-void recur__add_gradients(const recur_layer *layer, recur__pass *pass, int64_t rows, const float *const part[RECUR__PARTS])
+void recur__add_gradients(const recur__once *o, const float *const part[RECUR__PARTS])
 {
-    recur__deferred *d = pass->deferred;
-    if (!d || !d->width[0] || rows > RECUR__DEFERRED / 2) {
-        layer->ops->add_gradients(layer, pass->prepared, rows, part, pass->dparams);
+    recur__deferred *d = o->deferred;
+    const int64_t rows = o->B;
+    if (!d || rows > RECUR__DEFERRED / 2) {
+        o->layer->ops->add_gradients(o->layer, o->prepared, rows, part, o->dparams);
         return;
     }
-    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != pass->dparams)) flush(d, pass->prepared);
-    if (d->rows == 0) d->layer = recur__layer_retain(layer), d->dparams = pass->dparams;
-    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++)
-        memcpy(d->part[i] + d->rows * d->width[i], part[i], (size_t)(rows * d->width[i]) * sizeof *part[i]);
+    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != o->dparams)) flush(d, o->prepared);
+    if (d->rows == 0) d->layer = recur__layer_retain(o->layer), d->dparams = o->dparams;
+    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++) recur__copy(d->part[i] + d->rows * d->width[i], part[i], rows * d->width[i]);
     d->rows += rows;
 }

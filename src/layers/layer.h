@@ -67,12 +67,25 @@ typedef struct recur__pass {
     const float *dy;     /* backward: NULL means zeros */
     float *dstate;       /* backward: d(final) in, d(initial) out; NULL: zeros */
     bool zero_start;     /* backward: forward began with zeros */
-    struct recur__deferred *deferred; /* backward: where gradients of parameters may be put by, or NULL */
     const void *prepared; /* what the tape keeps of this layer's parameters, or NULL */
     const bool *fresh;   /* [B] backward: sequences that began with the layer's learned start; NULL: none did */
     recur__tracer tracer;
     float *dx, *dparams; /* backward: NULL means not wanted; dparams begins with this node's */
 } recur__pass;
+
+/* One recorded step of a layer whose parameters a tape keeps: once.c. */
+typedef struct recur__once {
+    const recur_layer *layer;
+    void *prepared;     /* the layer may leave the step's own numbers there */
+    int64_t B;
+    float *keep;        /* what the record keeps */
+    const float *x;     /* [B][input_size] */
+    float *y;           /* forward: or NULL */
+    const float *dy;    /* backward: or NULL */
+    float *state;       /* this layer's values in and out; in backward their gradients */
+    float *dx, *dparams;
+    struct recur__deferred *deferred; /* backward: where gradients of parameters may be put by, or NULL */
+} recur__once;
 
 /* One streaming step through one node; everything is there already. A node may use it for its parts, but leaves it as it was. */
 typedef struct recur__stream {
@@ -104,6 +117,9 @@ typedef struct recur__start {
 /* What gradients of parameters are made of: rows of dA, x and h; of dy and x. */
 enum { RECUR__PARTS = 3 };
 
+/* dparams += gradients, now or later, if the step says where they may wait: keep.c. */
+void recur__add_gradients(const recur__once *once, const float *const part[RECUR__PARTS]);
+
 /* What a kind of layer does. Every slot but those marked is filled; a pass trusts its arguments. */
 typedef struct recur__layer_ops {
     int32_t kind; /* RECUR_KIND_* */
@@ -123,6 +139,10 @@ typedef struct recur__layer_ops {
        while steps recorded one by one wait for their backward. NULL: nothing. */
     void *(*carve_prepared)(const recur_layer *layer, recur__carver *carver);
     void (*fill_prepared)(const recur_layer *layer, void *prepared);
+    /* One recorded step of a root over prepared parameters, with the record of forward; for layers that may be. NULL: none. */
+    bool (*may_be_once)(const recur_layer *layer);
+    void (*once_forward)(const recur__once *once);
+    void (*once_backward)(const recur__once *once);
     /* Gradients that a tape may put by for a while: numbers in a row of each of their parts, 0: none; and what rows of parts add to dparams.
        NULL: none. */
     void (*gradient_widths)(const recur_layer *layer, int64_t width[RECUR__PARTS]);
@@ -215,87 +235,7 @@ size_t recur__state_bytes(const recur_layer *layer, int64_t batch);
 recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch, const char *what);
 
 /* Floats of a row that is followed by another one on a cache line of its own. */
-static inline int64_t recur__padded(int64_t n) { return n > INT64_MAX - 15 ? -1 : (n + 15) / 16 * 16; }
-
-/* ---- what a tape keeps of layers (keep.c) ------------------------------------------------------- */
-
-/* Rows that wait until products of many of them are added to dparams at once. */
-enum { RECUR__DEFERRED = 32 };
-typedef struct recur__deferred {
-    const recur_layer *layer; /* held while rows wait */
-    int64_t rows;             /* that wait, RECUR__DEFERRED at most */
-    int64_t width[RECUR__PARTS];
-    float *part[RECUR__PARTS]; /* [RECUR__DEFERRED][width] */
-    float *dparams;
-} recur__deferred;
-
-/* The parameters of one layer, prepared for single steps: from its second waiting record on, to the pop of that one. */
-typedef struct recur__kept {
-    struct recur__kept *next;
-    uint64_t layer;  /* serial number */
-    int64_t waiting; /* records that use it */
-    bool filled, reserved;
-    size_t bytes; /* all in all */
-    void *prepared;
-    recur__deferred deferred;
-} recur__kept;
-
-typedef struct recur__keeper {
-    recur_context *ctx;
-    recur__kept *first;
-    size_t bytes;
-} recur__keeper;
-
-/* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
-size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
-recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer); /* or NULL */
-/* Makes sure of the layer's place; NULL: no memory. */
-recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
-const void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer);
-void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
-/* dparams += gradients, now or later, if the pass says where they may wait. */
-void recur__add_gradients(const recur_layer *layer, recur__pass *pass, int64_t rows, const float *const part[RECUR__PARTS]);
-void recur__keep_flush(recur__kept *kept); /* what waits is added */
-void recur__keep_release(recur__keeper *keeper);
-
-/* ---- tapes (tape.c) ----------------------------------------------------------------------------- */
-
-typedef struct recur__record {
-    struct recur__record *older;
-    uint64_t layer, layout; /* serial numbers */
-    int64_t batch;
-    bool ids, dropout, zero_start;
-    uint64_t key;
-    recur__kept *kept; /* by which its parameters are kept, or NULL */
-    unsigned char *keep;
-    size_t bytes; /* this header and keep */
-} recur__record;
-
-recur__tracer recur__tape_tracer(const recur_tape *tape); /* nobody for NULL */
-
-/* What passes of a shape take: a loop written by hand asks for the same ones again and again. */
-typedef struct recur__measured {
-    uint64_t layer, layout; /* serial numbers */
-    int64_t batch;
-    unsigned flags; /* of the shape: ids, record, dropout, trace */
-    size_t keep, peak, kept;
-} recur__measured;
-recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer);
-
-bool recur__tape_records_passes(const recur_tape *tape); /* false for NULL */
-bool recur__tape_drops_out(const recur_tape *tape);
-/* Where the tape keeps a layer's parameters, of so many bytes, for its next record; made if need be, unless reservations promise that nothing is
-   allocated. NULL: nowhere, as no other record of the layer waits, or, if *failed, for lack of memory. */
-recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed);
-/* A new record with room for keep, not yet on the tape; commit cannot fail. */
-recur__record *recur__tape_begin(recur_tape *tape, size_t keep);
-void recur__tape_commit(recur_tape *tape, recur__record *record);
-recur__record *recur__tape_newest(const recur_tape *tape);
-void recur__tape_pop(recur_tape *tape);
-uint64_t recur__tape_next_key(const recur_tape *tape);
-recur__deferred *recur__tape_deferred(const recur_tape *tape, const recur__record *record); /* where its gradients may wait, or NULL */
-size_t recur__record_bytes(size_t keep);  /* a record with what it keeps; SIZE_MAX: too many */
-size_t recur__tape_fixed_bytes(void);     /* of a tape beside its records and scratch, once it has been reserved */
+static inline int64_t recur__padded(int64_t n) { return n > INT64_MAX - 15 ? -1 : (n + 15) & ~(int64_t)15; }
 
 /* ---- passes (passes.c) -------------------------------------------------------------------------- */
 

@@ -16,11 +16,11 @@ static inline int64_t recur__step_nothing(const recur_layer *layer, int64_t B)
 }
 
 /* A gradient of zeros goes back as zeros. True if there is nothing else to do. */
-static inline bool recur__no_gradient(const recur_layer *layer, recur__pass *pass)
+static inline bool recur__no_gradient(const recur_layer *layer, int64_t rows, const float *dy, float *dx)
 {
-    const size_t floats = (size_t)(recur__shape_rows(&pass->shape) * layer->input_size);
-    if (!pass->dy && pass->dx && floats) memset(pass->dx, 0, floats * sizeof(float));
-    return !pass->dy;
+    const size_t floats = (size_t)(rows * layer->input_size);
+    if (!dy && dx && floats) memset(dx, 0, floats * sizeof(float));
+    return !dy;
 }
 
 #endif

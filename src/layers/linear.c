@@ -54,6 +54,12 @@ static void linear_fill_prepared(const recur_layer *layer, void *place)
     recur__transpose(layer->output_size, in, layer->params, in, to->columns, to->ld_out);
 }
 
+static bool linear_may_be_once(const recur_layer *layer)
+{
+    (void)layer;
+    return true;
+}
+
 /* ---- passes ------------------------------------------------------------------------------------- */
 
 /* R rows of x or ids */
@@ -76,6 +82,11 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const r
     else
         for (int64_t r = 0; r < R; r++)
             for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + ids[r]];
+}
+
+static void linear_once_forward(const recur__once *o)
+{
+    multiply(o->layer, o->layer->root->ctx, o->layer->root->kernels, o->prepared, o->B, o->x, NULL, o->y);
 }
 
 static void linear_forward(const recur_layer *layer, recur__pass *pass)
@@ -133,23 +144,34 @@ static int64_t linear_lay_stages(const recur_layer *layer, const recur__stream *
     return 1;
 }
 
-static void linear_backward(const recur_layer *layer, recur__pass *pass)
+/* dx of R rows; kept: what a tape prepared, or NULL */
+static void input_gradient(const recur_layer *layer, const prepared *kept, int64_t R, const float *dy, float *dx)
 {
-    if (recur__no_gradient(layer, pass)) return;
-    const int64_t R = recur__shape_rows(&pass->shape), in = layer->input_size, out = layer->output_size;
-    const float *dy = pass->dy;
-    if (R == 0) return;
-    if (pass->dparams && pass->ids) add_id_gradients(layer, R, dy, pass->ids, pass->dparams);
-    else if (pass->dparams) recur__add_gradients(layer, pass, R, (const float *[RECUR__PARTS]){ dy, pass->x });
-    if (!pass->dx) return;
-    const prepared *kept = pass->prepared;
+    const int64_t in = layer->input_size, out = layer->output_size;
+    const recur__kernels *kernels = layer->root->kernels;
     const recur__matrix W = kept ? (recur__matrix){ kept->rows, kept->ld_in } : (recur__matrix){ layer->params, in };
     if (R == 1) {
-        pass->kernels->product->rows(out, in, W.data, W.ld, dy, NULL, pass->dx);
+        kernels->product->rows(out, in, W.data, W.ld, dy, NULL, dx);
         return;
     }
-    memset(pass->dx, 0, (size_t)(R * in) * sizeof *pass->dx);
-    recur__gemm_nn(pass->ctx, pass->kernels, R, in, out, (recur__matrix){ dy, out }, W, pass->dx, in);
+    memset(dx, 0, (size_t)(R * in) * sizeof *dx);
+    recur__gemm_nn(layer->root->ctx, kernels, R, in, out, (recur__matrix){ dy, out }, W, dx, in);
+}
+
+static void linear_once_backward(const recur__once *o)
+{
+    if (recur__no_gradient(o->layer, o->B, o->dy, o->dx)) return;
+    if (o->dparams) recur__add_gradients(o, (const float *[RECUR__PARTS]){ o->dy, o->x });
+    if (o->dx) input_gradient(o->layer, o->prepared, o->B, o->dy, o->dx);
+}
+
+static void linear_backward(const recur_layer *layer, recur__pass *pass)
+{
+    const int64_t R = recur__shape_rows(&pass->shape);
+    if (recur__no_gradient(layer, R, pass->dy, pass->dx) || R == 0) return;
+    if (pass->dparams && pass->ids) add_id_gradients(layer, R, pass->dy, pass->ids, pass->dparams);
+    else if (pass->dparams) linear_add_gradients(layer, NULL, R, (const float *[RECUR__PARTS]){ pass->dy, pass->x }, pass->dparams);
+    if (pass->dx) input_gradient(layer, pass->prepared, R, pass->dy, pass->dx);
 }
 
 static const recur__layer_ops linear_ops = {
@@ -163,6 +185,9 @@ static const recur__layer_ops linear_ops = {
     .lay_stages = linear_lay_stages,
     .carve_prepared = linear_carve_prepared,
     .fill_prepared = linear_fill_prepared,
+    .may_be_once = linear_may_be_once,
+    .once_forward = linear_once_forward,
+    .once_backward = linear_once_backward,
     .gradient_widths = linear_gradient_widths,
     .add_gradients = linear_add_gradients,
     .start = linear_start,

@@ -1,5 +1,5 @@
 /* memory.c - how many bytes a layer takes: what everything is carved with, asked without memory to carve. */
-#include "layers/layer.h"
+#include "layers/tape.h"
 
 recur__room recur__measure_inputs(const recur_layer *layer, recur__shape shape, uint32_t inputs)
 {

@@ -24,7 +24,7 @@ static void merge_step(const recur_layer *layer, recur__stream *s) { merge(layer
 
 static void merge_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__no_gradient(layer, pass) || !pass->dx) return;
+    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx) return;
     const int64_t R = recur__shape_rows(&pass->shape), F = layer->output_size;
     const float *x = pass->x, *dy = pass->dy, w = (float)weight(layer);
     float *dx = pass->dx;

@@ -54,7 +54,7 @@ static void norm_step(const recur_layer *layer, recur__stream *s) { normalise(la
 static void norm_backward(const recur_layer *layer, recur__pass *pass)
 {
     const recur__moments *moments = carve_moments(&pass->shape, pass->room);
-    if (recur__no_gradient(layer, pass)) return;
+    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx)) return;
     const int64_t R = recur__shape_rows(&pass->shape), n = layer->input_size;
     const recur__norm *norm = pass->kernels->norm;
     if (pass->dparams) norm->gradient(R, n, pass->x, moments, pass->dy, pass->dparams, bias_of(layer, pass->dparams));

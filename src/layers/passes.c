@@ -1,5 +1,5 @@
 /* passes.c - the doors of forward, backward and step: everything is checked and all memory taken before anything is computed. */
-#include "layers/layer.h"
+#include "layers/tape.h"
 
 void *recur__scratch(recur__room *room, int64_t count, size_t size)
 {
@@ -7,6 +7,9 @@ void *recur__scratch(recur__room *room, int64_t count, size_t size)
     if (room->scratch.used > room->peak) room->peak = room->scratch.used;
     return memory;
 }
+
+static recur__tracer tracer_of(const recur_tape *tape) { return tape ? tape->tracer : (recur__tracer){ NULL, NULL }; }
+static bool records(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }
 
 /* Whole lines, so that the next record begins on one. */
 static int64_t fresh_bytes(int64_t batch) { return (batch + 63) / 64 * 64; }
@@ -73,7 +76,7 @@ static void run_forward(const recur__call *call, const recur__shape *shape, recu
 {
     recur__pass pass = { .shape = *shape, .ctx = call->layer->root->ctx, .kernels = call->layer->root->kernels, .key = key, .room = room,
                          .x = call->x, .ids = call->ids, .y = call->y, .state = call->state ? call->state->values : NULL,
-                         .prepared = prepared, .tracer = recur__tape_tracer(call->tape) };
+                         .prepared = prepared, .tracer = tracer_of(call->tape) };
     if (call->state && call->layer->starts) recur__state_start(call->state, call->layer);
     call->layer->ops->forward(call->layer, &pass);
     if (call->state) recur__state_leave(call->state, call->packed);
@@ -118,10 +121,11 @@ static recur_status forward_on_tape(const recur__call *call, const recur__shape 
     record->dropout = shape->dropout;
     record->zero_start = !call->state && !call->layer->starts;
     if (call->layer->starts) note_fresh(call, fresh_of(record, measured->keep));
-    record->key = recur__tape_next_key(tape);
+    record->key = recur_random(tape->seed, tape->passes);
     record->kept = kept;
     room.keep.base = record->keep;
     run_forward(call, shape, &room, record->key, kept ? recur__kept_prepared(kept, call->layer) : NULL);
+    recur__once_note(record, call, shape, measured->keep);
     recur__tape_commit(tape, record);
     return RECUR_OK;
 }
@@ -129,13 +133,13 @@ static recur_status forward_on_tape(const recur__call *call, const recur__shape 
 recur_status recur__forward(const char *what, const recur__call *call)
 {
     RECUR__TRY(check_call(what, call));
-    const bool ids = call->with_ids, record = recur__tape_records_passes(call->tape);
+    const bool ids = call->with_ids, record = records(call->tape);
     RECUR__TRY(check_input(what, call, ids, call->packed->rows));
     if (record && recur__layer_is_snapshot(call->layer))
         return recur__fail(RECUR_E_UNSUPPORTED, "%s: a snapshot cannot be recorded; set the tape's mode to RECUR_TAPE_EVALUATE", what);
     if (call->state) RECUR__TRY(recur__state_check(call->state, call->layer, call->packed->batch, what));
-    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = recur__tape_drops_out(call->tape),
-                                .trace = record && recur__tape_tracer(call->tape).function };
+    const recur__shape shape = { .packed = call->packed, .ids = ids, .record = record, .dropout = call->tape && call->tape->mode == RECUR_TAPE_TRAIN,
+                                .trace = record && call->tape->tracer.function };
     recur__measured own;
     const recur__measured *measured = measure_on(call->tape, call->layer, &shape, &own);
     return call->tape ? forward_on_tape(call, &shape, measured) : forward_alone(call, &shape, measured->peak);
@@ -144,6 +148,7 @@ recur_status recur__forward(const char *what, const recur__call *call)
 recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x, recur_state *state, float *y,
                                  recur_tape *tape)
 {
+    if (packed && recur__once_forward(layer, packed->serial, packed->batch, x, state, y, tape)) return RECUR_OK;
     return recur__forward(__func__, &(recur__call){ .layer = layer, .packed = packed, .x = x, .state = state, .y = y, .tape = tape });
 }
 
@@ -176,18 +181,18 @@ recur_status recur__backward(const char *what, const recur__call *call)
     const bool ids = call->with_ids;
     const recur_layer *layer = call->layer;
     RECUR__TRY(check_input(what, call, ids, call->packed->rows));
-    const recur__record *record = recur__tape_newest(call->tape);
+    recur__record *record = call->tape->newest;
     RECUR__TRY(check_record(what, call, record, ids));
     if (call->state) RECUR__TRY(recur__state_check(call->state, layer, call->packed->batch, what));
     const recur__shape shape = { .packed = call->packed, .ids = ids, .record = true, .dropout = record->dropout,
-                                .trace = recur__tape_tracer(call->tape).function };
+                                .trace = call->tape->tracer.function };
     const recur__measured *measured = measure_on(call->tape, layer, &shape, NULL);
     recur__room room = { .keep.base = record->keep, .scratch.base = recur__tape_scratch(call->tape, measured->peak) };
     if (!room.scratch.base) return recur__no_memory(measured->peak);
     recur__pass pass = { .shape = shape, .ctx = layer->root->ctx, .kernels = layer->root->kernels, .key = record->key, .room = &room,
                          .x = call->x, .ids = call->ids, .dy = call->dy, .dstate = call->state ? call->state->values : NULL,
                          .zero_start = record->zero_start, .prepared = record->kept && record->kept->filled ? record->kept->prepared : NULL,
-                         .deferred = recur__tape_deferred(call->tape, record), .tracer = recur__tape_tracer(call->tape),
+                         .tracer = tracer_of(call->tape),
                          .fresh = layer->starts ? fresh_of(record, measured->keep) : NULL, .dx = call->dx, .dparams = layer->count ? call->dparams : NULL };
     layer->ops->backward(layer, &pass);
     recur__tape_pop(call->tape);
@@ -197,6 +202,7 @@ recur_status recur__backward(const char *what, const recur__call *call)
 recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x, const float *dy, recur_state *dstate,
                                   float *dx, float *dparams, recur_tape *tape)
 {
+    if (packed && recur__once_backward(layer, packed->serial, packed->batch, x, dy, dstate, dx, dparams, tape)) return RECUR_OK;
     return recur__backward(__func__, &(recur__call){ .layer = layer, .packed = packed, .x = x, .dy = dy, .state = dstate, .dx = dx,
                                                      .dparams = dparams, .tape = tape });
 }

@@ -182,8 +182,9 @@ typedef struct recur__prepared {
     recur__panels panels; /* forward */
     float *U;             /* [h_gates*H][ld_U] of a tape: rows begin where cache lines do */
     int64_t ld_U;
-    bool once;            /* recur__may_be_once */
+    bool one_tile;        /* of a plain layer: a tile has all units */
     recur__step step;     /* of a plain layer: complete but for its rows and where they lie */
+    recur__step_backward back; /* and so its backward */
 } recur__prepared;
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B);
@@ -196,13 +197,12 @@ void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared);
 /* dU += dAᵀ s over so many rows: the shared slots of a phase together, then the others. */
 void recur__add_dU(const recur_layer *layer, int phase, int64_t rows, const float *dA, recur__matrix s, float *dU);
 
-/* A recorded pass is one step of a plain layer over what the tape has prepared: recurrent_once.c. */
+/* One recorded step of a plain layer over what the tape has prepared: recurrent_once.c. */
 bool recur__may_be_once(const recur_layer *layer);
-bool recur__is_once(const recur__pass *pass);
-void recur__once_forward(const recur_layer *layer, recur__pass *pass);
-void recur__once_backward(const recur_layer *layer, recur__pass *pass);
-void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS]);
-void recur__once_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams);
+void recur__recurrent_once_forward(const recur__once *once);
+void recur__recurrent_once_backward(const recur__once *once);
+void recur__recurrent_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS]);
+void recur__recurrent_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams);
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass);

@@ -313,10 +313,6 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
 
 void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__is_once(pass)) {
-        recur__once_backward(layer, pass);
-        return;
-    }
     recur__walk w = recur__walk_begin(layer, pass);
     recur__backward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);

@@ -235,10 +235,6 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__is_once(pass)) {
-        recur__once_forward(layer, pass);
-        return;
-    }
     recur__walk w = recur__walk_begin(layer, pass);
     recur__forward_scratch scratch = { 0 };
     recur__carve_history(&w, &pass->shape, pass->room);

@@ -1,59 +1,46 @@
-/* recurrent_once.c - one recorded step of a plain layer over parameters that the tape has prepared: what a loop written by hand takes,
- * without the walk over layers, directions and time. Its record is that of recurrent_forward.c. */
+/* recurrent_once.c - one recorded step of a plain layer over parameters that the tape has prepared (once.c), without the walk over layers,
+ * directions and time. Its record is that of recurrent_forward.c. */
 #include "layers/recurrent.h"
-
-bool recur__is_once(const recur__pass *pass)
-{
-    const recur_packed *packed = pass->shape.packed;
-    const recur__prepared *prepared = pass->prepared;
-    return prepared && prepared->once && packed->longest == 1 && packed->rows == packed->batch && packed->in_order && !pass->ids && !pass->shape.trace &&
-           (pass->state || pass->dstate);
-}
 
 /* Where recur__carve_history puts what a plain layer keeps. */
 typedef struct history {
     float *slots, *c, *y, *start[RECUR__STATES];
 } history;
 
-static float *next(float **at, int64_t floats)
+static inline history lay_out(const recur__cell *cell, int64_t BH, float *at)
 {
-    float *place = *at;
-    *at += recur__padded(floats);
-    return place;
-}
-
-static history lay_out(const recur_layer *layer, const recur__pass *pass)
-{
-    const recur__cell *cell = layer->spec.cell;
-    const int64_t BH = pass->shape.packed->batch * layer->spec.hidden_size;
-    float *at = (float *)(void *)(pass->room->keep.base + pass->room->keep.used);
-    history h = { .slots = next(&at, BH * cell->slots) };
-    if (cell->states > 1) h.c = next(&at, BH);
-    h.y = pass->shape.y_kept ? pass->y : next(&at, BH);
-    for (int i = 0; i < cell->states; i++) h.start[i] = next(&at, BH);
-    pass->room->keep.used = (size_t)((unsigned char *)at - pass->room->keep.base);
+    const int64_t row = recur__padded(BH);
+    history h = { .slots = at };
+    at += recur__padded(BH * cell->slots);
+    if (cell->states > 1) h.c = at, at += row;
+    h.y = at, at += row;
+    h.start[0] = at;
+    if (cell->states > 1) h.start[1] = at + row;
     return h;
 }
 
-void recur__once_forward(const recur_layer *layer, recur__pass *pass)
+/* Where a tile has all units of a row, h is written over h: the next step then waits for nothing else. */
+void recur__recurrent_once_forward(const recur__once *o)
 {
-    const history to = lay_out(layer, pass);
-    recur__step step = ((const recur__prepared *)pass->prepared)->step;
-    const int64_t B = pass->shape.packed->batch, BH = B * step.H;
-    const size_t rows = (size_t)BH * sizeof(float);
-    float *h = pass->state, *c = layer->spec.cell->states > 1 ? h + BH : NULL;
-    memcpy(to.start[0], h, rows);
-    if (c) memcpy(to.start[1], c, rows);
-    step.rows = B, step.alone = B == 1;
-    step.x = pass->x, step.s = step.h = to.start[0], step.c = to.start[1];
-    step.slots = to.slots, step.y = to.y, step.c_after = to.c;
-    layer->spec.cell->forward[0](&step);
-    memcpy(h, to.y, rows);
-    if (c) memcpy(c, to.c, rows);
-    if (pass->y && pass->y != to.y) memcpy(pass->y, to.y, rows);
+    const recur__cell *cell = o->layer->spec.cell;
+    recur__prepared *prepared = o->prepared;
+    recur__step *step = &prepared->step;
+    const int64_t BH = o->B * step->H;
+    const history to = lay_out(cell, BH, o->keep);
+    float *h = o->state, *c = cell->states > 1 ? h + BH : NULL;
+    const bool over = o->B == 1 && prepared->one_tile;
+    recur__copy(to.start[0], h, BH);
+    if (c) recur__copy(to.start[1], c, BH);
+    step->rows = o->B, step->alone = o->B == 1;
+    step->x = o->x, step->s = step->h = h, step->c = to.start[1];
+    step->slots = to.slots, step->y = over ? h : to.y, step->c_after = to.c;
+    cell->forward[0](step);
+    recur__copy(over ? to.y : h, over ? h : to.y, BH);
+    if (c) recur__copy(c, to.c, BH);
+    if (o->y) recur__copy(o->y, to.y, BH);
 }
 
-void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
+void recur__recurrent_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
 {
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size;
@@ -62,7 +49,7 @@ void recur__once_gradient_widths(const recur_layer *layer, int64_t width[RECUR__
 }
 
 /* Parts are dA by slots, x, and h before the step. */
-void recur__once_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams)
+void recur__recurrent_add_gradients(const recur_layer *layer, const void *prepared, int64_t rows, const float *const part[RECUR__PARTS], float *dparams)
 {
     const recur__cell *cell = layer->spec.cell;
     const recur__phase *f = &cell->phase[0];
@@ -78,22 +65,27 @@ void recur__once_add_gradients(const recur_layer *layer, const void *prepared, i
     kernels->product->column_sums(rows, G, dA, S, dparams + (p->b_ih - params));
 }
 
-void recur__once_backward(const recur_layer *layer, recur__pass *pass)
+void recur__recurrent_once_backward(const recur__once *o)
 {
-    const history from = lay_out(layer, pass);
-    const recur__prepared *prepared = pass->prepared;
+    const recur_layer *layer = o->layer;
+    recur__prepared *prepared = o->prepared;
+    recur__step_backward *back = &prepared->back;
     const recur__weights *p = &prepared->p;
     const recur__cell *cell = layer->spec.cell;
     const recur__phase *f = &cell->phase[0];
-    const int64_t B = pass->shape.packed->batch, H = layer->spec.hidden_size, S = cell->slots * H;
-    float *dh = pass->dstate, *dc = cell->states > 1 ? dh + B * H : NULL;
-    cell->backward[0](&(recur__step_backward){ .rows = B, .H = H, .alone = B == 1, .units = H, .slots = from.slots, .h = from.start[0], .ldh = H,
-                                               .c = from.start[1], .c_after = from.c, .dy = pass->dy, .lddy = H, .dh = dh, .dc = dc });
+    const recur_context *ctx = layer->root->ctx;
+    const recur__kernels *kernels = layer->root->kernels;
+    const int64_t B = o->B, H = back->H, S = cell->slots * H;
+    const history from = lay_out(cell, B * H, o->keep);
+    back->rows = B, back->alone = B == 1;
+    back->slots = from.slots, back->h = from.start[0], back->c = from.start[1], back->c_after = from.c;
+    back->dy = o->dy, back->dh = o->state, back->dc = cell->states > 1 ? o->state + B * H : NULL;
+    cell->backward[0](back);
     for (int i = 0; i < f->h_gates; i++)
-        recur__gemm_nn(pass->ctx, pass->kernels, B, H, H, (recur__matrix){ from.slots + recur__h_slot(f, i) * H, S },
-                       (recur__matrix){ prepared->U + i * H * prepared->ld_U, prepared->ld_U }, dh, H);
-    if (pass->dparams) recur__add_gradients(layer, pass, B, (const float *[RECUR__PARTS]){ from.slots, pass->x, from.start[0] });
-    if (!pass->dx) return;
-    memset(pass->dx, 0, (size_t)(B * p->in) * sizeof *pass->dx);
-    recur__gemm_nn(pass->ctx, pass->kernels, B, p->in, cell->gates * H, (recur__matrix){ from.slots, S }, (recur__matrix){ p->W, p->in }, pass->dx, p->in);
+        recur__gemm_nn(ctx, kernels, B, H, H, (recur__matrix){ from.slots + recur__h_slot(f, i) * H, S },
+                       (recur__matrix){ prepared->U + i * H * prepared->ld_U, prepared->ld_U }, back->dh, H);
+    if (o->dparams) recur__add_gradients(o, (const float *[RECUR__PARTS]){ from.slots, o->x, from.start[0] });
+    if (!o->dx) return;
+    memset(o->dx, 0, (size_t)(B * p->in) * sizeof *o->dx);
+    recur__gemm_nn(ctx, kernels, B, p->in, cell->gates * H, (recur__matrix){ from.slots, S }, (recur__matrix){ p->W, p->in }, o->dx, p->in);
 }

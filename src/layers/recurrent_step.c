@@ -67,11 +67,12 @@ static void fill(const recur_layer *layer, recur__prepared *to)
         recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in, to->panels.W[i]);
         recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
     }
-    to->once = recur__may_be_once(layer);
     for (int64_t k = 0; to->U && k < cell->phase[0].h_gates * H; k++)
         memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
+    to->one_tile = H <= cell->width * (cell->phase[0].accumulators > 1 ? 1 : cell->wide);
     to->step = (recur__step){ .H = H, .K = H, .init = to->bias, .W = to->panels.W[0], .ldx = p.in, .in = p.in, .U = to->panels.U[0], .lds = H,
                               .ldh = H, .ld_slots = cell->slots * H, .ldy = H };
+    to->back = (recur__step_backward){ .H = H, .units = H, .ldh = H, .lddy = H };
 }
 
 void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared)
@@ -224,7 +225,7 @@ int64_t recur__recurrent_lay_stages(const recur_layer *layer, const recur__strea
 {
     const recur__cell *cell = layer->spec.cell;
     const recur__prepared *prepared = layer->prepared;
-    const int64_t L = layer->spec.num_layers, BH = at->B * layer->spec.hidden_size, units = cell->width * (cell->phase[0].accumulators > 1 ? 1 : cell->wide);
+    const int64_t L = layer->spec.num_layers, BH = at->B * layer->spec.hidden_size;
     if (!recur__is_plain(layer)) return 0;
     if (!to) return L;
     for (int64_t l = 0; prepared && l < L; l++, to++) {
@@ -232,7 +233,7 @@ int64_t recur__recurrent_lay_stages(const recur_layer *layer, const recur__strea
         *to = (recur__stage){ .run = run_plain, .layer = layer, .stream = *at, .step = prepared[l].step };
         to->stream.x = l ? h - BH : at->x, to->stream.state = to->stream.y = h;
         to->step.rows = at->B, to->step.alone = at->B == 1, to->step.s = to->step.h = h, to->step.c = to->step.c_after = c;
-        to->step.y = layer->spec.hidden_size <= units ? h : at->scratch;
+        to->step.y = prepared[l].one_tile ? h : at->scratch;
     }
     return prepared ? L : 0;
 }

@@ -1,71 +1,40 @@
-/* tape.c - a stack of records in a chain of blocks, and one block of scratch.
- *
- *   block 1 [record][record][record      ]  →  block 2 [record][free          ]  →  block 3 [free  ]
- *                                                        newest ↑
- * A record never moves. Popping gives its bytes back to its block; blocks stay for the next pass, so that a loop that has run once
- * allocates nothing. */
-#include "layers/layer.h"
+/* tape.c - making, reserving and emptying tapes: tape.h. */
+#include "layers/tape.h"
 
-typedef struct block {
-    struct block *older, *newer;
-    size_t bytes, used; /* of the memory behind this header */
-} block;
+enum { NEWEST = 16, SMALLEST_BLOCK = 1 << 14 };
 
-enum { MEASURED = 4, NEWEST = 16 };
-
-struct recur_tape {
-    recur_context *ctx;
-    int32_t mode;
-    uint64_t seed, passes; /* passes recorded since the seed was set */
-    int64_t records;
-    recur__record *newest;
-    block *first, *current;
-    size_t reserved; /* for records */
-    unsigned char *scratch;
-    size_t scratch_bytes;
-    recur__measured measured[MEASURED];
-    recur__tracer tracer;
-    bool defers; /* gradients of single steps */
-    recur__keeper keeper;
-};
-
-enum { ALIGN = 64, SMALLEST_BLOCK = 1 << 14 };
-#define HEADER(type) ((sizeof(type) + ALIGN - 1) / ALIGN * ALIGN)
-
-static unsigned char *memory_of(block *b) { return (unsigned char *)b + HEADER(block); }
-
-static block *new_block(recur_tape *tape, size_t bytes)
+static recur__block *new_block(recur_tape *tape, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2) return NULL;
-    block *b = recur__alloc(tape->ctx, bytes + HEADER(block));
-    if (b) *b = (block){ .bytes = bytes };
+    recur__block *b = recur__alloc(tape->ctx, bytes + sizeof *b);
+    if (b) *b = (recur__block){ .bytes = bytes };
     return b;
 }
 
-static void free_chain(recur_tape *tape, block *b)
+static void free_chain(recur_tape *tape, recur__block *b)
 {
     while (b) {
-        block *newer = b->newer;
-        recur__free(tape->ctx, b, b->bytes + HEADER(block));
+        recur__block *newer = b->newer;
+        recur__free(tape->ctx, b, b->bytes + sizeof(recur__block));
         b = newer;
     }
 }
 
-static size_t chain_headers(const block *b)
+static size_t chain_headers(const recur__block *b)
 {
     size_t bytes = 0;
-    for (; b; b = b->newer) bytes += HEADER(block);
+    for (; b; b = b->newer) bytes += sizeof(recur__block);
     return bytes;
 }
 
-static size_t chain_bytes(const block *b)
+static size_t chain_bytes(const recur__block *b)
 {
     size_t bytes = 0;
     for (; b; b = b->newer) bytes += b->bytes;
     return bytes;
 }
 
-static size_t chain_used(const block *b)
+static size_t chain_used(const recur__block *b)
 {
     size_t used = 0;
     for (; b; b = b->newer) used += b->used;
@@ -119,11 +88,6 @@ recur_status recur_tape_defer(recur_tape *tape, int32_t on)
     return RECUR_OK;
 }
 
-recur__deferred *recur__tape_deferred(const recur_tape *tape, const recur__record *record)
-{
-    return tape->defers && record->kept && record->kept->filled ? &record->kept->deferred : NULL;
-}
-
 recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user)
 {
     RECUR__NOT_NULL(tape);
@@ -131,12 +95,10 @@ recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, 
     return RECUR_OK;
 }
 
-recur__tracer recur__tape_tracer(const recur_tape *tape) { return tape ? tape->tracer : (recur__tracer){ NULL, NULL }; }
-
 recur_status recur_tape_reset(recur_tape *tape)
 {
     RECUR__NOT_NULL(tape);
-    for (block *b = tape->first; b; b = b->newer) b->used = 0;
+    for (recur__block *b = tape->first; b; b = b->newer) b->used = 0;
     tape->current = tape->first;
     tape->newest = NULL;
     tape->records = 0;
@@ -153,17 +115,16 @@ size_t recur_tape_bytes(const recur_tape *tape)
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
-size_t recur__record_bytes(size_t keep) { return keep > SIZE_MAX / 2 ? SIZE_MAX : HEADER(recur__record) + keep; }
-size_t recur__tape_fixed_bytes(void) { return sizeof(recur_tape) + HEADER(block); }
+size_t recur__tape_fixed_bytes(void) { return sizeof(recur_tape) + sizeof(recur__block); }
 
-/* A block behind the current one, with at least so many bytes free; those further on are replaced if they are too small. */
-static block *next_block(recur_tape *tape, size_t bytes)
+/* Blocks further on are replaced if they are too small. */
+recur__block *recur__tape_next_block(recur_tape *tape, size_t bytes)
 {
-    block *next = tape->current ? tape->current->newer : tape->first;
+    recur__block *next = tape->current ? tape->current->newer : tape->first;
     if (next && next->bytes >= bytes) return next;
     const size_t held = chain_bytes(tape->first), smallest = SMALLEST_BLOCK;
     size_t wanted = bytes > held ? bytes : held; /* doubles what is held, so that there are few blocks */
-    block *made = new_block(tape, wanted > smallest ? wanted : smallest);
+    recur__block *made = new_block(tape, wanted > smallest ? wanted : smallest);
     if (!made) made = new_block(tape, bytes);
     if (!made) return NULL;
     free_chain(tape, next);
@@ -172,48 +133,6 @@ static block *next_block(recur_tape *tape, size_t bytes)
     else tape->first = made;
     return made;
 }
-
-recur__record *recur__tape_begin(recur_tape *tape, size_t keep)
-{
-    const size_t bytes = recur__record_bytes(keep);
-    block *b = tape->current;
-    if (!b || b->bytes - b->used < bytes) {
-        b = next_block(tape, bytes);
-        if (!b) return NULL;
-    }
-    recur__record *record = (recur__record *)(void *)(memory_of(b) + b->used);
-    *record = (recur__record){ .older = tape->newest, .keep = (unsigned char *)record + HEADER(recur__record), .bytes = bytes };
-    return record;
-}
-
-void recur__tape_commit(recur_tape *tape, recur__record *record)
-{
-    block *b = tape->current;
-    const unsigned char *at = (const unsigned char *)record;
-    if (!b || at != memory_of(b) + b->used) b = b ? b->newer : tape->first;
-    b->used += record->bytes;
-    tape->current = b;
-    tape->newest = record;
-    if (record->kept) record->kept->waiting++;
-    tape->records++;
-    tape->passes++;
-}
-
-void recur__tape_pop(recur_tape *tape)
-{
-    block *b = tape->current;
-    recur__kept *kept = tape->newest->kept;
-    if (kept && --kept->waiting == 0) {
-        recur__keep_flush(kept);
-        kept->filled = false;
-    }
-    b->used -= tape->newest->bytes;
-    if (b->used == 0 && b->older) tape->current = b->older;
-    tape->newest = tape->newest->older;
-    tape->records--;
-}
-
-recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % MEASURED]; }
 
 /* Whether a record of the layer is among the newest ones: loops have few others between two of its own. */
 static bool waits(const recur_tape *tape, const recur_layer *layer)
@@ -225,16 +144,12 @@ static bool waits(const recur_tape *tape, const recur_layer *layer)
 
 recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed)
 {
-    if (bytes == 0 || !waits(tape, layer)) return NULL;
-    recur__kept *kept = tape->reserved ? recur__kept_of(&tape->keeper, layer) : recur__keep(&tape->keeper, layer, bytes, false);
+    recur__kept *kept = recur__kept_of(&tape->keeper, layer);
+    if (bytes == 0 || !(waits(tape, layer) || (kept && kept->reserved))) return NULL;
+    if (!tape->reserved) kept = recur__keep(&tape->keeper, layer, bytes, false);
     *failed = !kept && !tape->reserved;
     return kept;
 }
-
-recur__record *recur__tape_newest(const recur_tape *tape) { return tape->newest; }
-bool recur__tape_records_passes(const recur_tape *tape) { return tape && tape->mode != RECUR_TAPE_EVALUATE; }
-bool recur__tape_drops_out(const recur_tape *tape) { return tape && tape->mode == RECUR_TAPE_TRAIN; }
-uint64_t recur__tape_next_key(const recur_tape *tape) { return recur_random(tape->seed, tape->passes); }
 
 unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
 {
@@ -255,11 +170,11 @@ static bool reserve_records(recur_tape *tape, size_t bytes)
     const size_t wanted = tape->reserved + bytes;
     if (tape->records) {
         const size_t used = chain_used(tape->first), missing = wanted > used ? wanted - used : 0;
-        const block *b = tape->current;
-        return b->bytes - b->used >= missing || next_block(tape, missing);
+        const recur__block *b = tape->current;
+        return b->bytes - b->used >= missing || recur__tape_next_block(tape, missing);
     }
     if (wanted == 0 || (tape->first && tape->first->bytes >= wanted)) return true;
-    block *made = new_block(tape, wanted);
+    recur__block *made = new_block(tape, wanted);
     if (!made) return false;
     free_chain(tape, tape->first);
     tape->first = tape->current = made;
