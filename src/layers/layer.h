@@ -139,7 +139,7 @@ typedef struct recur__layer_ops {
        while steps recorded one by one wait for their backward. NULL: nothing. */
     void *(*carve_prepared)(const recur_layer *layer, recur__carver *carver);
     void (*fill_prepared)(const recur_layer *layer, void *prepared);
-    /* One recorded step of a root over prepared parameters, with the record of forward; for layers that may be. NULL: none. */
+    /* One recorded step of a root over prepared parameters, with the record of forward; of layers for which may_be_once (NULL: all). NULL: none. */
     bool (*may_be_once)(const recur_layer *layer);
     void (*once_forward)(const recur__once *once);
     void (*once_backward)(const recur__once *once);

@@ -54,12 +54,6 @@ static void linear_fill_prepared(const recur_layer *layer, void *place)
     recur__transpose(layer->output_size, in, layer->params, in, to->columns, to->ld_out);
 }
 
-static bool linear_may_be_once(const recur_layer *layer)
-{
-    (void)layer;
-    return true;
-}
-
 /* ---- passes ------------------------------------------------------------------------------------- */
 
 /* R rows of x or ids */
@@ -185,7 +179,6 @@ static const recur__layer_ops linear_ops = {
     .lay_stages = linear_lay_stages,
     .carve_prepared = linear_carve_prepared,
     .fill_prepared = linear_fill_prepared,
-    .may_be_once = linear_may_be_once,
     .once_forward = linear_once_forward,
     .once_backward = linear_once_backward,
     .gradient_widths = linear_gradient_widths,

@@ -10,8 +10,8 @@ void recur__once_note(recur__record *record, const recur__call *call, const recu
     recur__kept *kept = record->kept;
     const recur_layer *layer = call->layer;
     const recur_packed *packed = call->packed;
-    if (!kept || shape->ids || shape->trace || !layer->ops->may_be_once || (layer->states && !call->state)) return;
-    if (packed->longest != 1 || packed->rows != packed->batch || !packed->in_order || !layer->ops->may_be_once(layer)) return;
+    if (!kept || shape->ids || shape->trace || !layer->ops->once_forward || (layer->states && !call->state)) return;
+    if (packed->longest != 1 || packed->rows != packed->batch || !packed->in_order || (layer->ops->may_be_once && !layer->ops->may_be_once(layer))) return;
     kept->once = (recur__once_kind){ .noted = true, .layout = packed->serial, .batch = packed->batch, .keep = keep };
     record->once = true;
 }
