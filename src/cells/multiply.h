@@ -24,7 +24,7 @@ INLINE void NAME(multiply_alone)(int V, int shared, int shift, SUM acc[ACCUMULAT
 }
 
 /* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
- * of their sums, so even and odd k have their own; and its numbers are read four at a time, as it waits for nothing but loads. */
+ * of their sums, so even and odd k have their own; and with FOURS its numbers are read four at a time, as it waits for nothing but loads. */
 INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                            const float *panel)
 {
@@ -32,7 +32,7 @@ INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM
     if (MR == 1 && VW > 1 && alone && K > 3) {
         SUM odd[MOST_ROWS][ACCUMULATORS];
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = SPREAD_ONE(0);
-        for (; VW > 4 && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
+        for (; FOURS && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
             const vf four = v_fours(a + k);
             NAME(multiply_alone)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
             NAME(multiply_alone)(V, shared, shift, odd[0], PART(V_SPREAD(four, 1)), panel + V * LANES);

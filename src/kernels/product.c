@@ -61,17 +61,17 @@ static void dots(int64_t N, int64_t K, const float *W, int64_t ldw, const float 
     for (; n < N; n++) dots_of(1, K, W + n * ldw, ldw, x, b ? b + n : NULL, y + n);
 }
 
-/* acc[v] += x W for one row of W, whose last vector has `tail` lanes: of half a vector if `half` */
-INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf xs, vf *acc, vh *last)
+/* acc[v] += x W for one row of W, whose last vector has `tail` lanes: of half a vector if `half`. The number is in all lanes of x. */
+INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf x, vf *acc, vh *last)
 {
-    for (int v = 0; v < V; v++) acc[v] += xs * v_load_part(W + v * VW, half || v < V - 1 ? VW : tail);
-    if (half) *last += h_of(xs) * h_load_n(W + V * VW, tail);
+    for (int v = 0; v < V; v++) acc[v] += x * v_load_part(W + v * VW, half || v < V - 1 ? VW : tail);
+    if (half) *last += h_of(x) * h_load_n(W + V * VW, tail);
 }
 
-enum { ROW_VECTORS = 5 }; /* of y at once */
+enum { ROW_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 }; /* of y at once: with 16 registers not more */
 
-/* V vectors of y, and half a one, kept in registers while all rows of W go by. Of few, even and odd rows have their own, so that sums
- * need not wait for each other. */
+/* V vectors of y, and half a one, kept in registers while all rows of W go by: even and odd ones apart, so that sums need not wait for each
+ * other; with FOURS their numbers are read four at a time, as loads are what this waits for. */
 INLINE void rows_of(int V, bool half, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
     vf even[ROW_VECTORS], odd[ROW_VECTORS];
@@ -79,46 +79,45 @@ INLINE void rows_of(int V, bool half, int64_t tail, int64_t K, const float *W, i
     for (int v = 0; v < V; v++) even[v] = b ? v_load_part(b + v * VW, half || v < V - 1 ? VW : tail) : v_set(0), odd[v] = v_set(0);
     if (half && b) last = h_load_n(b + V * VW, tail);
     int64_t k = 0;
-    vf *const other = V < 4 ? odd : even;
-    vh *const other_last = V < 4 ? &odd_last : &last;
-    for (; VW > 4 && k + 4 <= K; k += 4, W += 4 * ldw) {
+    for (; FOURS && k + 4 <= K; k += 4, W += 4 * ldw) {
         const vf four = v_fours(x + k);
         add_row(V, half, tail, W, V_SPREAD(four, 0), even, &last);
-        add_row(V, half, tail, W + ldw, V_SPREAD(four, 1), other, other_last);
+        add_row(V, half, tail, W + ldw, V_SPREAD(four, 1), odd, &odd_last);
         add_row(V, half, tail, W + 2 * ldw, V_SPREAD(four, 2), even, &last);
-        add_row(V, half, tail, W + 3 * ldw, V_SPREAD(four, 3), other, other_last);
+        add_row(V, half, tail, W + 3 * ldw, V_SPREAD(four, 3), odd, &odd_last);
     }
     for (; k + 2 <= K; k += 2, W += 2 * ldw) {
         add_row(V, half, tail, W, v_set(x[k]), even, &last);
-        add_row(V, half, tail, W + ldw, v_set(x[k + 1]), other, other_last);
+        add_row(V, half, tail, W + ldw, v_set(x[k + 1]), odd, &odd_last);
     }
     if (k < K) add_row(V, half, tail, W, v_set(x[k]), even, &last);
-    for (int v = 0; v < V; v++) v_store_part(y + v * VW, V < 4 ? even[v] + odd[v] : even[v], half || v < V - 1 ? VW : tail);
-    if (half) h_store_n(y + V * VW, V < 4 ? last + odd_last : last, tail);
+    for (int v = 0; v < V; v++) v_store_part(y + v * VW, even[v] + odd[v], half || v < V - 1 ? VW : tail);
+    if (half) h_store_n(y + V * VW, last + odd_last, tail);
 }
 
-/* In blocks of nearly equal numbers of vectors. */
+INLINE void block_of_rows(int V, bool half, int64_t tail, int64_t K, const float *W, int64_t ldw, const float *x, const float *b, float *y)
+{
+    if (half) rows_of(V, HALVES, tail, K, W, ldw, x, b, y);
+    else rows_of(V, false, tail, K, W, ldw, x, b, y);
+}
+
+/* In blocks of nearly equal numbers of vectors; behind the last one may come half a vector. */
 static void rows(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x, const float *b, float *y)
 {
-    const int64_t over = N % VW, all = N / VW;
-    const bool halves = HALVES && over > 0 && over <= VW / 2;
-    int64_t left = all + (over > 0 && !halves);
+    const int64_t over = N % VW;
+    const bool ends_in_half = HALVES && over > 0 && over <= VW / 2;
+    int64_t left = N / VW + (over > 0 && !ends_in_half);
     for (int64_t n = 0, blocks = recur__max(1, (left + ROW_VECTORS - 1) / ROW_VECTORS); blocks > 0; blocks--) {
         const int64_t vectors = (left + blocks - 1) / blocks, tail = blocks > 1 || over == 0 ? VW : over;
-#define BLOCK_OF(V)                                                                  \
-    case V:                                                                          \
-        if (halves && blocks == 1) rows_of(V, true, tail, K, W + n, ldw, x, b, y + n); \
-        else rows_of(V, false, tail, K, W + n, ldw, x, b, y + n);                    \
-        break
+        const bool half = ends_in_half && blocks == 1;
         switch (vectors) {
-            BLOCK_OF(1);
-            BLOCK_OF(2);
-            BLOCK_OF(3);
-            BLOCK_OF(4);
-            BLOCK_OF(5);
-        default: rows_of(0, HALVES, tail, K, W + n, ldw, x, b, y + n); break;
+        case 0: rows_of(0, HALVES, tail, K, W + n, ldw, x, b, y + n); break;
+        case 1: block_of_rows(1, half, tail, K, W + n, ldw, x, b, y + n); break;
+        case 2: block_of_rows(2, half, tail, K, W + n, ldw, x, b, y + n); break;
+        case 3: block_of_rows(3, half, tail, K, W + n, ldw, x, b, y + n); break;
+        case 4: block_of_rows(4, half, tail, K, W + n, ldw, x, b, y + n); break;
+        default: block_of_rows(ROW_VECTORS, half, tail, K, W + n, ldw, x, b, y + n); break;
         }
-#undef BLOCK_OF
         n += vectors * VW, left -= vectors;
         if (b) b += vectors * VW;
     }

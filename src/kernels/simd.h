@@ -216,7 +216,9 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 }
 #endif
 
-/* Four numbers, again and again in all lanes, and number i of these in all of them: one load where four broadcasts are four. */
+/* Four numbers, again and again in all lanes, and number i of these in all of them. Where FOURS, a load of these and four permutations cost
+ * less than four broadcasts, which are loads; with AVX2 most sizes were slower by it. */
+enum { FOURS = RECUR__SET == RECUR__IS_avx512 };
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_fours(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
 #define V_SPREAD(fours, i) (vf)_mm512_permute_ps((__m512)(fours), 0x55 * (i))
