@@ -85,7 +85,7 @@ COMPILE = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # ---- sources and objects --------------------------------------------------------------------------
 
 # Kernels and cells are compiled once for each instruction set, apart from the tables that choose among them.
-PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/cells/*.c)))
+PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/tiles/*.c src/cells/*.c)))
 ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
 OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
 

@@ -9,13 +9,18 @@ src=${1:-src}
 # room: the rooms whose headers it may include, beside its own and recur.h
 rooms='
 base:
-math:    base kernels
-kernels: base
-packed:  base
-cells:   base kernels
-layers:  base math kernels cells packed
-train:   base kernels math
-io:      base layers train
+kernels:   base
+linalg:    base kernels
+tiles:     base kernels
+cells:     base kernels tiles
+packed:    base
+core:      base kernels cells packed
+layers:    base kernels linalg packed core
+recurrent: base kernels linalg tiles cells packed core
+run:       base kernels packed core
+train:     base kernels linalg
+file:      base
+model:     base kernels packed core layers recurrent run train file
 '
 
 # what may not be there; where it may (a file, a folder, or -); why
@@ -26,7 +31,7 @@ calloc|realloc|reallocarray|strdup|strndup|asprintf   -               memory goe
 __builtin_cpu_supports|__builtin_cpu_init|getauxval   base/cpu.c      the CPU is asked in one place
 printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror|dprintf|stdout|stderr  -  a library does not print
 exit|_exit|_Exit|quick_exit|abort|assert|raise|__builtin_trap|__builtin_abort    -  errors are values
-cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\.h         math/           only math knows BLAS
+cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\.h         linalg/         only linalg knows BLAS
 '
 
 found=$(mktemp) || exit 1

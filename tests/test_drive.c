@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define RECUR__ISA ref
-#include "cells/drive.c"
+#include "tiles/tiles.c"
 
 enum { R = 5, H = 3, IN = 4, SLOTS = 4, MOST = 4096 };
 

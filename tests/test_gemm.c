@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "math/math.h"
+#include "linalg/matrix.h"
 
 typedef enum form { NT, NN, TN, FORMS } form;
 enum { GAP = 3, LAST = RECUR_ISA_NEON };

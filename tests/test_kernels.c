@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "math/math.h"
+#include "linalg/matrix.h"
 
 enum { N = 1 << 16 };
 

@@ -2,7 +2,7 @@
  * under the same names, alone or beside others. */
 #include <unistd.h>
 
-#include "io/model.h"
+#include "model/model.h"
 #include "support/networks.h"
 
 static char folder[] = "/tmp/recur_model_XXXXXX";

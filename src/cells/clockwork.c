@@ -8,7 +8,7 @@
  * different times, in either direction and between calls. What is not due is not computed; U k→j is zero where k's module is faster.
  *
  * backward: da = dh' (1 - h'²), dh = 0 where the clock stood at 0; else da = 0, dh = dh' */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 1, STATES = 2, OWN = 1 };
 

@@ -6,7 +6,7 @@
  *
  * Slots r, z, n, m: the first three take W x, while U h goes to r, z and m.
  * backward: da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)   dm = da_n r   da_r = da_n m r (1-r)   dh = dh' z */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 4, STATES = 1 };
 

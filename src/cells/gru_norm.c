@@ -6,7 +6,7 @@
  *   h' = (1 - z) n + z h
  *
  * backward as in gru.c, each gradient then through its LN. */
-#include "cells/norm.h"
+#include "cells/layernorm.h"
 
 enum { SLOTS = 4, STATES = 1, NORMS = 4 };
 

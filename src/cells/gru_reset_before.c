@@ -5,7 +5,7 @@
  *
  * backward, phase 1: da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)   dh = dh' z, then du = U_nᵀ da_n
  *           phase 0: da_r = du h r (1-r)       dh += du r */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 3, STATES = 1 };
 

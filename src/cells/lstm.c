@@ -7,7 +7,7 @@
  * backward, with the gates kept and tanh(c') computed again:
  *   dc' += dh' o (1 - tanh²(c'))   dc = dc' f
  *   da_i = dc' g i (1-i)   da_f = dc' c f (1-f)   da_g = dc' i (1-g²)   da_o = dh' tanh(c') o (1-o) */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 4, STATES = 2 };
 

@@ -5,7 +5,7 @@
  *
  * backward: dc' += dh' o (1 - tanh²(c'))   dc = dc' f
  *           da_f = dc' (c - g) f (1-f)   da_g = dc' (1-f) (1-g²)   da_o = dh' tanh(c') o (1-o) */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 3, STATES = 2 };
 

@@ -5,7 +5,7 @@
  *   c' = f c + i g                    h' = o tanh(LN_c(c'))
  *
  * backward: y = tanh(q), q = LN_c(c'): dq = dh' o (1-y²), through LN_c to dc', then as in lstm.c, each da through its LN. */
-#include "cells/norm.h"
+#include "cells/layernorm.h"
 
 enum { SLOTS = 4, STATES = 2, NORMS = 5 };
 

@@ -5,7 +5,7 @@
  *
  * backward: da_o = dh' tanh(c') o (1-o)   dc' += dh' o (1 - tanh²(c')) + da_o p_o   dc = dc' f + da_i p_i + da_f p_f
  *           da_i, da_f, da_g as in lstm.c  dp_i += da_i c   dp_f += da_f c   dp_o += da_o c' */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 4, STATES = 2, OWN = 3 };
 

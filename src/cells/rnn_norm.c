@@ -1,7 +1,7 @@
 /* rnn_norm.c - h' = tanh(LN(W x + b_ih + U h + b_hh)); Ba, Kiros, Hinton 2016. Own: γ, β.
  *
  * backward: dp = dh' (1 - h'²), then through LN: norm.h. */
-#include "cells/norm.h"
+#include "cells/layernorm.h"
 
 enum { SLOTS = 1, STATES = 1, NORMS = 1 };
 

@@ -1,7 +1,7 @@
 /* rnn_relu.c - h' = max(0, W x + b_ih + U h + b_hh); with U = identity at the start the IRNN of Le, Jaitly, Hinton 2015.
  *
  * backward: da = dh where h' > 0, else 0, with h' kept in the slot. A NaN goes on as NaN. */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 1, STATES = 1 };
 

@@ -1,7 +1,7 @@
 /* rnn_tanh.c - h' = tanh(W x + b_ih + U h + b_hh); Elman 1990.
  *
  * backward: da = dh (1 - h'²), with h' kept in the slot. */
-#include "cells/drive.h"
+#include "tiles/tiles.h"
 
 enum { SLOTS = 1, STATES = 1 };
 

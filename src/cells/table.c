@@ -1,6 +1,6 @@
 /* table.c - finds the row of a kind for an instruction set. */
 #include "cells/cell.h"
-#include "cells/cells.h"
+#include "cells/list.h"
 
 #define DECLARE(kind, set) extern const recur__cell recur__##kind##_##set;
 #define POINTER(kind, set) &recur__##kind##_##set,

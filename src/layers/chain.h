@@ -2,7 +2,7 @@
 #ifndef RECUR__CHAIN_H
 #define RECUR__CHAIN_H
 
-#include "layers/layer.h"
+#include "core/layer.h"
 
 void recur__chain_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room);
 void recur__chain_forward(const recur_layer *layer, recur__pass *pass);

@@ -2,7 +2,7 @@
 #ifndef RECUR__LEAF_H
 #define RECUR__LEAF_H
 
-#include "layers/layer.h"
+#include "core/layer.h"
 
 static inline void recur__measure_nothing(const recur_layer *layer, const recur__shape *shape, recur__room *room)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "layers/leaf.h"
-#include "math/math.h"
+#include "linalg/matrix.h"
 
 static float *bias_of(const recur_layer *layer, float *params)
 {

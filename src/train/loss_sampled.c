@@ -13,8 +13,8 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "kernels/update.h"
-#include "math/math.h"
+#include "kernels/optimizer.h"
+#include "linalg/matrix.h"
 #include "train/loss.h"
 
 /* ---- one class of one row ----------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "train/rules.h"
+#include "train/optimizer_kinds.h"
 
 /* ---- options ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,282 @@
+/* layer.c - the tree of nodes: built in one allocation, described, counted, given back. */
+#include <stdatomic.h>
+
+#include "core/layer.h"
+
+/* ---- building ----------------------------------------------------------------------------------- */
+
+typedef struct builder {
+    recur__carver carver;
+    recur_layer *root;
+    const recur_layer *prototype;
+    const char *const *names; /* of the prototype's parts; NULL: their own */
+    recur_context *ctx;
+    bool snapshot;
+    recur_tensor *table;
+    float *params;
+    int64_t tensors, floats; /* laid out so far */
+} builder;
+
+enum { LOCAL_NAME = 64 };
+
+/* Tensors and floats of a prototype. */
+static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
+{
+    for (int64_t i = 0; i < from->parts; i++) {
+        *tensors += from->part[i]->tensors;
+        *floats += from->part[i]->count;
+    }
+    char name[LOCAL_NAME];
+    recur_tensor t;
+    for (int64_t i = 0; from->ops->tensor && from->ops->tensor(from, i, name, &t); i++) {
+        const int64_t size = recur__times(t.dim[0], t.rank > 1 ? t.dim[1] : 1);
+        if (size < 0 || __builtin_add_overflow(*floats, size, floats)) *floats = INT64_MAX;
+        ++*tensors;
+    }
+}
+
+/* path + name + end, carved; only its length counts while measuring. */
+static char *join(builder *b, const char *path, size_t path_length, const char *name, const char *end)
+{
+    const size_t n = strlen(name), e = strlen(end);
+    char *text = recur__carve(&b->carver, (int64_t)(path_length + n + e + 1), 1);
+    if (!text) return NULL;
+    memcpy(text, path, path_length);
+    memcpy(text + path_length, name, n);
+    memcpy(text + path_length + n, end, e + 1);
+    return text;
+}
+
+static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+{
+    char local[LOCAL_NAME];
+    recur_tensor t = { .size = sizeof t, .dim = { 1, 1, 1, 1 }, .type = "F32" };
+    for (int64_t i = 0; from->ops->tensor && from->ops->tensor(from, i, local, &t); i++) {
+        t.count = t.dim[0] * t.dim[1];
+        t.offset = b->floats;
+        t.name = join(b, path, path_length, local, "");
+        if (node) b->table[b->tensors] = t;
+        b->tensors++;
+        b->floats += t.count;
+    }
+    const int64_t own = node ? b->floats - node->offset : 0;
+    if (own && from->params) memcpy(b->params + node->offset, from->params, (size_t)own * sizeof(float));
+    else if (own) memset(b->params + node->offset, 0, (size_t)own * sizeof(float));
+}
+
+/* A leaf: kernels of this context, tensors, and what a snapshot holds beside them. */
+static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+{
+    recur_layer leaf = *from;
+    if (b->snapshot) leaf.abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
+    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size, b->snapshot);
+    if (node) node->spec.cell = leaf.spec.cell;
+    lay_out_tensors(b, from, node, path, path_length);
+    if (!b->snapshot || !leaf.ops->carve_prepared) return;
+    void *prepared = leaf.ops->carve_prepared(&leaf, &b->carver);
+    if (!node) return;
+    node->prepared = prepared;
+    node->ops->fill_prepared(node, prepared);
+}
+
+static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length);
+
+static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+{
+    recur_layer **part = recur__carve(&b->carver, from->parts, sizeof *part);
+    for (int64_t i = 0; i < from->parts; i++) {
+        const char *name = from == b->prototype && b->names ? b->names[i] : from->part[i]->name;
+        const char *inner = join(b, path, path_length, name, ".");
+        recur_layer *made = lay_out_node(b, from->part[i], name, inner, path_length + strlen(name) + 1);
+        if (part) part[i] = made;
+    }
+    if (node) node->part = part;
+}
+
+static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length)
+{
+    recur_layer *node = recur__carve(&b->carver, 1, sizeof *node);
+    const char *own_name = join(b, "", 0, name, "");
+    if (node) {
+        if (!b->root) b->root = node;
+        *node = *from;
+        node->root = b->root;
+        node->name = own_name;
+        node->offset = b->floats;
+        node->tensor = b->table + b->tensors;
+        node->params = b->params + b->floats;
+        node->prefix = (int64_t)path_length;
+        node->serial = recur__serial();
+        if (b->snapshot) node->abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
+    }
+    const int64_t first_tensor = b->tensors, first_float = b->floats;
+    lay_out_parts(b, from, node, path, path_length);
+    if (from->parts == 0) lay_out_leaf(b, from, node, path, path_length);
+    if (node) {
+        node->tensors = b->tensors - first_tensor;
+        node->count = b->floats - first_float;
+    }
+    return node;
+}
+
+static recur_layer *lay_out(builder *b)
+{
+    int64_t tensors = 0, floats = 0;
+    count(b->prototype, &tensors, &floats);
+    b->params = recur__carve(&b->carver, floats, sizeof(float));
+    b->table = recur__carve(&b->carver, tensors, sizeof(recur_tensor));
+    if (b->carver.used == SIZE_MAX) return NULL;
+    return lay_out_node(b, b->prototype, "", "", 0);
+}
+
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out)
+{
+    builder b = { .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
+    lay_out(&b);
+    const size_t bytes = b.carver.used;
+    void *memory = recur__alloc(ctx, bytes);
+    if (!memory) return recur__no_memory(bytes);
+    b = (builder){ .carver.base = memory, .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
+    recur_layer *layer = lay_out(&b);
+    layer->ctx = recur__context_retain(ctx);
+    layer->kernels = recur__kernels_of(layer->ctx);
+    layer->memory = memory;
+    layer->bytes = bytes;
+    atomic_init(&layer->references, 1);
+    *out = layer;
+    return RECUR_OK;
+}
+
+size_t recur__layer_bytes(const recur_layer *layer, bool snapshot)
+{
+    builder b = { .prototype = layer, .ctx = recur__layer_context(layer), .snapshot = snapshot };
+    lay_out(&b);
+    return b.carver.used;
+}
+
+recur_status recur__layer_check_size(const char *what, int64_t size)
+{
+    if (size >= 1 && size <= RECUR__LARGEST) return RECUR_OK;
+    return recur__fail(RECUR_E_ARGUMENT, "%s is %lld: it must lie between 1 and %d", what, (long long)size, RECUR__LARGEST);
+}
+
+/* ---- handles ------------------------------------------------------------------------------------ */
+
+recur_context *recur__layer_context(const recur_layer *layer) { return layer->root->ctx; }
+
+recur_layer *recur__layer_retain(const recur_layer *layer)
+{
+    atomic_fetch_add_explicit(&layer->root->references, 1, memory_order_relaxed);
+    return (recur_layer *)(uintptr_t)layer;
+}
+
+void recur_layer_release(recur_layer *layer)
+{
+    if (!layer) return;
+    recur_layer *root = layer->root;
+    if (atomic_fetch_sub_explicit(&root->references, 1, memory_order_acq_rel) > 1) return;
+    recur_context *ctx = root->ctx;
+    recur__free(ctx, root->memory, root->bytes);
+    recur_context_release(ctx);
+}
+
+recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__NOT_NULL(layer);
+    if (precision != RECUR_PRECISION_FLOAT32)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown", (int)precision);
+    return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
+}
+
+recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out, int64_t *offset)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    if (offset) *offset = 0;
+    RECUR__NOT_NULL(layer);
+    RECUR__NOT_NULL(name);
+    const recur_layer *node = layer;
+    for (const char *at = name; node;) {
+        const size_t length = strcspn(at, ".");
+        const recur_layer *found = NULL;
+        for (int64_t i = 0; i < node->parts && !found; i++)
+            if (strlen(node->part[i]->name) == length && memcmp(node->part[i]->name, at, length) == 0) found = node->part[i];
+        if (!found) return recur__fail(RECUR_E_MISSING, "there is no part \"%s\" among the %lld parts", name, (long long)node->parts);
+        node = found;
+        if (!at[length]) break;
+        at += length + 1;
+    }
+    if (offset) *offset = node->offset - layer->offset;
+    *out = recur__layer_retain(node);
+    return RECUR_OK;
+}
+
+/* ---- queries ------------------------------------------------------------------------------------ */
+
+recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out)
+{
+    RECUR__NOT_NULL(layer);
+    RECUR__NOT_NULL(out);
+    if (part < -1 || part >= layer->parts)
+        return recur__fail(RECUR_E_ARGUMENT, "part %lld of a layer with %lld parts", (long long)part, (long long)layer->parts);
+    const recur_layer *node = part < 0 ? layer : layer->part[part];
+    const recur_recurrent_options *o = &node->spec.options;
+    recur_layer_info info = {
+        .kind = node->ops->kind,
+        .input_size = node->input_size,
+        .output_size = node->output_size,
+        .hidden_size = node->spec.hidden_size,
+        .num_layers = node->spec.num_layers,
+        .parts = node->parts,
+        .offset = node->offset - layer->offset,
+        .dropout = node->spec.dropout,
+        .variant = node->spec.variant,
+        .direction = node->spec.direction,
+        .flags = node->spec.flags,
+        .abilities = node->abilities,
+        .name = node->name,
+        .type = node->type,
+        .projection_size = o->projection_size,
+        .recurrent_dropout = o->recurrent_dropout,
+        .zoneout_hidden = o->zoneout_hidden,
+        .zoneout_cell = o->zoneout_cell,
+        .cell_clip = o->cell_clip,
+        .preactivation_clip = o->preactivation_clip,
+        .gate_activation = o->gate_activation,
+        .activation = o->activation,
+        .output_activation = o->output_activation,
+        .modules = o->modules,
+        .epsilon = node->spec.epsilon,
+    };
+    memcpy(info.periods, o->periods, sizeof info.periods);
+    return recur__give("recur_layer_info", &info, out, sizeof info, offsetof(recur_layer_info, projection_size));
+}
+
+int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed)
+{
+    if (!layer || !packed) return 0;
+    return layer->abilities & RECUR_ABLE_PER_SEQUENCE ? packed->batch : packed->rows;
+}
+
+int64_t recur_layer_count(const recur_layer *layer) { return layer ? layer->count : 0; }
+
+float *recur_layer_params(recur_layer *layer)
+{
+    return layer && layer->count && !recur__layer_is_snapshot(layer) ? layer->params : NULL;
+}
+
+int64_t recur_layer_tensors(const recur_layer *layer) { return layer ? layer->tensors : 0; }
+
+recur_status recur_layer_tensor(const recur_layer *layer, int64_t index, recur_tensor *out)
+{
+    RECUR__NOT_NULL(layer);
+    RECUR__NOT_NULL(out);
+    if (index < 0 || index >= layer->tensors)
+        return recur__fail(RECUR_E_ARGUMENT, "tensor %lld of a layer with %lld tensors", (long long)index, (long long)layer->tensors);
+    recur_tensor t = layer->tensor[index];
+    t.offset -= layer->offset;
+    t.name += layer->prefix;
+    return recur__give("recur_tensor", &t, out, sizeof t, sizeof t);
+}

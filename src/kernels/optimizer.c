@@ -1,0 +1,261 @@
+/* update.c - the inner loops of training over long vectors: update rules, clipping, one row of a softmax.
+ *
+ * Plain loops without branches, of which the compiler makes vectors for each instruction set; variants of a rule are
+ * one inlined body with constant flags. Letters: p parameter, g gradient, m v moments. */
+#include <float.h>
+#include <math.h>
+
+#include "kernels/simd.h"
+#include "kernels/optimizer.h"
+
+/* ---- update rules ------------------------------------------------------------------------------- */
+
+INLINE float gradient(const recur__rule *k, float g, float p)
+{
+    return k->scale * g + k->decay * p;
+}
+
+INLINE float moved(const recur__rule *k, float p, float direction)
+{
+    const float to = p - (k->rate * direction + k->shrink * p);
+    return k->frozen ? p : to;
+}
+
+static void sgd(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict a,
+                float *restrict b, float *restrict c)
+{
+    (void)a, (void)b, (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) p[i] = moved(&k, p[i], gradient(&k, g[i], p[i]));
+}
+
+INLINE void momentum_sgd(bool nesterov, int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict m)
+{
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]), mn = k.momentum * m[i] + d;
+        m[i] = mn;
+        p[i] = moved(&k, p[i], nesterov ? d + k.momentum * mn : mn);
+    }
+}
+
+static void sgd_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict a, float *restrict b, float *restrict c)
+{
+    (void)b, (void)c;
+    momentum_sgd(false, n, rule, p, g, a);
+}
+
+static void sgd_nesterov(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict a, float *restrict b, float *restrict c)
+{
+    (void)b, (void)c;
+    momentum_sgd(true, n, rule, p, g, a);
+}
+
+static void adam(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict m,
+                 float *restrict v, float *restrict c)
+{
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]);
+        const float mn = k.beta1 * m[i] + k.rest1 * d, vn = k.beta2 * v[i] + k.rest2 * d * d;
+        m[i] = mn;
+        v[i] = vn;
+        p[i] = moved(&k, p[i], mn / (sqrtf(vn) * k.root + k.epsilon));
+    }
+}
+
+static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict m, float *restrict v, float *restrict v_max)
+{
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]);
+        const float mn = k.beta1 * m[i] + k.rest1 * d, vn = k.beta2 * v[i] + k.rest2 * d * d;
+        const float most = v_max[i] > vn ? v_max[i] : vn;
+        m[i] = mn;
+        v[i] = vn;
+        v_max[i] = most;
+        p[i] = moved(&k, p[i], mn / (sqrtf(most) * k.root + k.epsilon));
+    }
+}
+
+INLINE void any_rmsprop(bool centred, bool momentum, int64_t n, const recur__rule *rule, float *restrict p,
+                        const float *restrict g, float *restrict v, float *restrict mean, float *restrict m)
+{
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = k.beta2 * v[i] + k.rest2 * d * d;
+        float variance = vn;
+        v[i] = vn;
+        if (centred) {
+            const float mn = k.beta2 * mean[i] + k.rest2 * d, difference = vn - mn * mn;
+            mean[i] = mn;
+            variance = 0 > difference ? 0 : difference; /* rounding may take it below zero */
+        }
+        float direction = d / (sqrtf(variance) + k.epsilon);
+        if (momentum) {
+            direction += k.momentum * m[i];
+            m[i] = direction;
+        }
+        p[i] = moved(&k, p[i], direction);
+    }
+}
+
+static void rmsprop(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict a,
+                    float *restrict b, float *restrict c)
+{
+    any_rmsprop(false, false, n, rule, p, g, a, b, c);
+}
+
+static void rmsprop_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                             float *restrict a, float *restrict b, float *restrict c)
+{
+    any_rmsprop(false, true, n, rule, p, g, a, b, c);
+}
+
+static void rmsprop_centred(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                            float *restrict a, float *restrict b, float *restrict c)
+{
+    any_rmsprop(true, false, n, rule, p, g, a, b, c);
+}
+
+static void rmsprop_centred_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                                     float *restrict a, float *restrict b, float *restrict c)
+{
+    any_rmsprop(true, true, n, rule, p, g, a, b, c);
+}
+
+static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict sum,
+                    float *restrict b, float *restrict c)
+{
+    (void)b, (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]), s = sum[i] + d * d;
+        sum[i] = s;
+        p[i] = moved(&k, p[i], d / (sqrtf(s) + k.epsilon));
+    }
+}
+
+static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict v,
+                     float *restrict u, float *restrict c)
+{
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = k.beta2 * v[i] + k.rest2 * d * d;
+        const float step = sqrtf(u[i] + k.epsilon) / sqrtf(vn + k.epsilon) * d;
+        v[i] = vn;
+        u[i] = k.beta2 * u[i] + k.rest2 * step * step;
+        p[i] = moved(&k, p[i], step);
+    }
+}
+
+/* ---- clipping ----------------------------------------------------------------------------------- */
+
+enum { LANES = 32 }; /* partial results side by side: sums of different lanes do not wait for each other */
+
+INLINE double sum_lanes(double lane[LANES])
+{
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+static double sum_squares(int64_t n, const float *x)
+{
+    double lane[LANES] = { 0 };
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += (double)x[i + j] * (double)x[i + j];
+    for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i] * (double)x[i];
+    return sum_lanes(lane);
+}
+
+/* The bits of |x| order like the numbers, with NaN above all. */
+static float max_abs(int64_t n, const float *x)
+{
+    int32_t most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= INT32_MAX;
+        most = bits > most ? bits : most;
+    }
+    float result;
+    memcpy(&result, &most, sizeof result);
+    return result;
+}
+
+static void scale(int64_t n, float s, float *x)
+{
+    for (int64_t i = 0; i < n; i++) x[i] *= s;
+}
+
+static void clamp(int64_t n, float limit, float *x)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float low = -limit > x[i] ? -limit : x[i];
+        x[i] = limit < low ? limit : low;
+    }
+}
+
+/* ---- one row of a softmax ----------------------------------------------------------------------- */
+
+/* Subnormal results would slow down everything that is computed from them. */
+INLINE float no_subnormal(float e)
+{
+    return e < FLT_MIN ? 0 : e;
+}
+
+static float max(int64_t n, const float *x)
+{
+    float lane[LANES];
+    for (int j = 0; j < LANES; j++) lane[j] = -INFINITY;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (int j = 0; i < n; i++, j++) lane[j] = x[i] > lane[j] ? x[i] : lane[j];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+    return lane[0];
+}
+
+/* One block of at most LANES numbers; the compiler knows the width of full ones. */
+INLINE void exps_of(int64_t width, float max, const float *x, float *e, double lane[LANES])
+{
+    float block[LANES];
+    for (int64_t j = 0; j < width; j++) block[j] = x[j] - max;
+    for (int64_t j = width; j < LANES; j++) block[j] = 0;
+    for (int64_t j = 0; j < width; j += VW) v_store(block + j, v_exp(v_load(block + j)));
+    for (int64_t j = 0; j < width; j++) block[j] = no_subnormal(block[j]);
+    for (int64_t j = 0; j < width; j++) lane[j] += (double)block[j];
+    if (e) memcpy(e, block, (size_t)width * sizeof *e);
+}
+
+static double exps(int64_t n, float max, const float *x, float *e)
+{
+    double lane[LANES] = { 0 };
+    int64_t at = 0;
+    for (; at + LANES <= n; at += LANES) exps_of(LANES, max, x + at, e ? e + at : NULL, lane);
+    if (at < n) exps_of(n - at, max, x + at, e ? e + at : NULL, lane);
+    return sum_lanes(lane);
+}
+
+const recur__update RECUR__PER_ISA(update) = {
+    .sgd = { sgd, sgd_momentum, sgd_nesterov },
+    .adam = { adam, adam_amsgrad },
+    .rmsprop = { { rmsprop, rmsprop_momentum }, { rmsprop_centred, rmsprop_centred_momentum } },
+    .adagrad = adagrad,
+    .adadelta = adadelta,
+    .sum_squares = sum_squares,
+    .max_abs = max_abs,
+    .scale = scale,
+    .clamp = clamp,
+    .max = max,
+    .exps = exps,
+};
