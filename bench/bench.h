@@ -1,4 +1,5 @@
-/* bench.h - what the files of recur-bench share: workloads, their tasks, and what is measured of them. */
+/* bench.h - what the files of recur-bench share: workloads, their tasks, and what is measured of
+ * them. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -10,7 +11,7 @@
 
 enum { LAYOUTS = 8 }; /* sets of lengths that a ragged workload takes in turn */
 
-/* ---- workloads ---------------------------------------------------------------------------------- */
+/* ---- workloads ------------------------------------------------------------------------------ */
 
 /* The sizes of a workload; what a task does not have is 0. */
 typedef struct shape {
@@ -24,15 +25,17 @@ typedef struct shape {
     double clip;           /* L2 norm that gradients are clipped to; 0: they are not */
 } shape;
 
-/* Something that can be run again and again. `flops` counts 2 for each multiply-add of all matrix products of a call,
- * those of backward included; a product that a row lookup replaces (ids) counts nothing. */
+/* Something that can be run again and again. `flops` counts 2 for each multiply-add of all matrix
+ * products of a call, those of backward included; a product that a row lookup replaces (ids) counts
+ * nothing. */
 typedef struct task {
     const char *what;
     void *(*create)(const shape *s, recur_context *ctx);
     void (*run)(void *self, int64_t calls);
     void (*release)(void *self);
     double (*flops)(const shape *s);
-    int64_t (*memory)(const void *self); /* bytes that recur_layer_memory said it would hold; NULL: there is more than layers */
+    int64_t (*memory)(const void *self); /* bytes that recur_layer_memory said it would hold; NULL:
+                                            there is more than layers */
 } task;
 
 extern const task train_task;    /* a training step: forward, loss, backward, clipping, Adam   */
@@ -55,14 +58,15 @@ typedef struct catalogue {
     int64_t count;
 } catalogue;
 
-/* All workloads, or those of a series: "h", "b", "t", "l", "ragged". false: there is no such series. */
+/* All workloads, or those of a series: "h", "b", "t", "l", "ragged". false: there is no such
+ * series. */
 bool catalogue_fill(catalogue *c, const char *series);
 void catalogue_print(const catalogue *c);
 /* Marks what a word of the command line means: a name, or the beginning of several ("w6-lstm"). */
 bool catalogue_choose(const catalogue *c, const char *word, bool *chosen);
 const char *cell_name(int32_t cell);
 
-/* ---- counting products -------------------------------------------------------------------------- */
+/* ---- counting products ---------------------------------------------------------------------- */
 
 /* h_rows: those whose h is not the zero of the start; dx: the gradient of the input is wanted. */
 double products_recurrent(const shape *s, double h_rows, bool trained, bool dx);
@@ -70,7 +74,7 @@ double products_head(const shape *s, bool trained);
 double mean_rows(const shape *s);   /* rows of a call: valid steps, on average over the layouts */
 int64_t directions(const shape *s); /* 1 or 2 */
 
-/* ---- data --------------------------------------------------------------------------------------- */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 /* A failure ends the program with the library's sentence. */
 #define TRY(call) try_or_exit((call), #call)
@@ -80,7 +84,8 @@ void *zeros(int64_t count, size_t size);
 float *uniform(int64_t count, float bound, uint64_t seed);
 int32_t *symbols(int64_t count, int64_t below, uint64_t seed);
 recur_layer *make_recurrent(const shape *s, recur_context *ctx);
-recur_layer *make_network(const shape *s, recur_context *ctx); /* recurrent, last (unless each_step), linear */
+recur_layer *make_network(const shape *s,
+                          recur_context *ctx); /* recurrent, last (unless each_step), linear */
 
 /* The layout of the batches: always the same one, or LAYOUTS in turn. */
 typedef struct batches {
@@ -88,11 +93,12 @@ typedef struct batches {
     int64_t *lengths; /* [LAYOUTS][B]; NULL: all are T */
     int64_t B, T, turn;
 } batches;
-batches batches_create(const shape *s, recur_context *ctx); /* starts with the largest: all lengths T */
+batches batches_create(const shape *s,
+                       recur_context *ctx); /* starts with the largest: all lengths T */
 void batches_next(batches *b);
 void batches_release(batches *b);
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 typedef struct memory {
     recur_allocator hooks;
@@ -102,7 +108,7 @@ typedef struct memory {
 } memory;
 recur_context *memory_context(memory *m, int32_t isa, int32_t threads);
 
-/* ---- measuring ---------------------------------------------------------------------------------- */
+/* ---- measuring ------------------------------------------------------------------------------ */
 
 typedef struct sample {
     double cpu, wall; /* seconds of a call: this thread's processor time, and time on the wall */
@@ -130,11 +136,12 @@ typedef struct settings {
 } settings;
 
 void measure_prepare(measured *m, const workload *w, const settings *set);
-/* Round after round over all of them, until each has its repetitions and its seconds. The first is in every round. */
+/* Round after round over all of them, until each has its repetitions and its seconds. The first is
+ * in every round. */
 void measure_rounds(measured *m, int64_t count, const settings *set);
 void measure_release(measured *m);
 
-/* ---- telling ------------------------------------------------------------------------------------ */
+/* ---- telling -------------------------------------------------------------------------------- */
 
 /* The first is the sgemm that tells the peak. */
 void report_table(const measured *m, int64_t count);

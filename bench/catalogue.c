@@ -10,11 +10,14 @@ enum { RNN, LSTM, GRU, CELLS };
 
 const char *cell_name(int32_t cell)
 {
-    return cell == RECUR_CELL_RNN_TANH ? "rnn" : cell == RECUR_CELL_LSTM ? "lstm" : cell == RECUR_CELL_GRU ? "gru" : "";
+    return cell == RECUR_CELL_RNN_TANH ? "rnn"
+           : cell == RECUR_CELL_LSTM   ? "lstm"
+           : cell == RECUR_CELL_GRU    ? "gru"
+                                       : "";
 }
 
-__attribute__((format(printf, 4, 5))) static workload *add(catalogue *c, const task *does, shape s, const char *name,
-                                                           ...)
+__attribute__((format(printf, 4, 5))) static workload *add(catalogue *c, const task *does, shape s,
+                                                           const char *name, ...)
 {
     if (c->count == MAX_WORKLOADS) {
         fprintf(stderr, "recur-bench: more than %d workloads\n", MAX_WORKLOADS);
@@ -29,13 +32,20 @@ __attribute__((format(printf, 4, 5))) static workload *add(catalogue *c, const t
     return w;
 }
 
-/* ---- the workloads ------------------------------------------------------------------------------ */
+/* ---- the workloads -------------------------------------------------------------------------- */
 
 static shape symbols_of_8(int32_t cell)
 {
-    return (shape){
-        .cell = cell, .T = 80, .B = 256, .I = 8, .H = 4, .L = 1, .shortest = 70, .outputs = 4, .ids = true, .clip = 1
-    };
+    return (shape){ .cell = cell,
+                    .T = 80,
+                    .B = 256,
+                    .I = 8,
+                    .H = 4,
+                    .L = 1,
+                    .shortest = 70,
+                    .outputs = 4,
+                    .ids = true,
+                    .clip = 1 };
 }
 
 static shape digits_by_rows(int32_t cell)
@@ -67,14 +77,19 @@ static shape layers_of(shape s)
 
 static void add_training(catalogue *c)
 {
-    for (int i = RNN; i < CELLS; i++) add(c, &train_task, symbols_of_8(cells[i]), "w1-%s", cell_name(cells[i]));
+    for (int i = RNN; i < CELLS; i++)
+        add(c, &train_task, symbols_of_8(cells[i]), "w1-%s", cell_name(cells[i]));
     for (int i = LSTM; i < CELLS; i++)
         add(c, &layers_task, layers_of(symbols_of_8(cells[i])), "w1-%s-layer", cell_name(cells[i]));
     add(c, &sentence_task,
-        (shape){ .cell = RECUR_CELL_RNN_TANH, .T = 69, .B = 1, .I = 35, .H = 35, .L = 1, .outputs = 35 }, "w2");
-    for (int i = RNN; i < CELLS; i++) add(c, &train_task, digits_by_rows(cells[i]), "w3-%s", cell_name(cells[i]));
+        (shape){
+            .cell = RECUR_CELL_RNN_TANH, .T = 69, .B = 1, .I = 35, .H = 35, .L = 1, .outputs = 35 },
+        "w2");
     for (int i = RNN; i < CELLS; i++)
-        add(c, &layers_task, layers_of(digits_by_rows(cells[i])), "w3-%s-layer", cell_name(cells[i]));
+        add(c, &train_task, digits_by_rows(cells[i]), "w3-%s", cell_name(cells[i]));
+    for (int i = RNN; i < CELLS; i++)
+        add(c, &layers_task, layers_of(digits_by_rows(cells[i])), "w3-%s-layer",
+            cell_name(cells[i]));
     shape both_ways = digits_by_rows(RECUR_CELL_LSTM);
     both_ways.L = 1, both_ways.direction = RECUR_DIRECTION_BIDIRECTIONAL;
     add(c, &train_task, both_ways, "w4-lstm");
@@ -113,10 +128,13 @@ static void add_threads(catalogue *c)
     add(c, &train_task, text_by_characters(), "w8-w5-lstm")->threads = 2;
 }
 
-/* ---- the series --------------------------------------------------------------------------------- */
+/* ---- the series ----------------------------------------------------------------------------- */
 
 /* One size varies; the others are these. The input is as wide as the hidden layer. */
-static shape typical(int32_t cell) { return (shape){ .cell = cell, .T = 50, .B = 32, .I = 128, .H = 128, .L = 1 }; }
+static shape typical(int32_t cell)
+{
+    return (shape){ .cell = cell, .T = 50, .B = 32, .I = 128, .H = 128, .L = 1 };
+}
 
 static void add_series(catalogue *c, char size)
 {
@@ -142,7 +160,9 @@ static void add_ragged(catalogue *c)
     static const int64_t hidden[] = { 8, 128, 512 };
     for (int i = RNN; i < CELLS; i++)
         for (int h = 0; h < 3; h++) {
-            shape s = { .cell = cells[i], .T = 100, .B = 64, .I = hidden[h], .H = hidden[h], .L = 1 };
+            shape s = {
+                .cell = cells[i], .T = 100, .B = 64, .I = hidden[h], .H = hidden[h], .L = 1
+            };
             add(c, &layers_task, s, "dense-%s-h%d", cell_name(s.cell), (int)s.H);
             s.shortest = 1;
             add(c, &layers_task, s, "ragged-%s-h%d", cell_name(s.cell), (int)s.H);
@@ -164,7 +184,7 @@ bool catalogue_fill(catalogue *c, const char *series)
     return c->count > 0;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 bool catalogue_choose(const catalogue *c, const char *word, bool *chosen)
 {
@@ -173,7 +193,8 @@ bool catalogue_choose(const catalogue *c, const char *word, bool *chosen)
     for (int64_t i = 0; i < c->count; i++)
         if (strcmp(c->all[i].name, word) == 0) return chosen[i] = true;
     for (int64_t i = 0; i < c->count; i++)
-        if (strncmp(c->all[i].name, word, length) == 0 && c->all[i].name[length] == '-') found = chosen[i] = true;
+        if (strncmp(c->all[i].name, word, length) == 0 && c->all[i].name[length] == '-')
+            found = chosen[i] = true;
     return found;
 }
 
@@ -187,7 +208,8 @@ void catalogue_print(const catalogue *c)
         printf("%-16s %s: %s%s, T %d, B %d, %s %d, H %d, L %d", w->name, w->task->what,
                directions(s) == 2 ? "bidirectional " : "", cell_name(s->cell), (int)s->T, (int)s->B,
                s->ids ? "symbols" : "I", (int)s->I, (int)s->H, (int)s->L);
-        if (s->outputs) printf(", head of %d%s", (int)s->outputs, s->each_step ? " on each step" : "");
+        if (s->outputs)
+            printf(", head of %d%s", (int)s->outputs, s->each_step ? " on each step" : "");
         printf("%s%s\n", lengths, w->threads == 2 ? ", two threads" : "");
     }
 }

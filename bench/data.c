@@ -6,7 +6,8 @@
 void try_or_exit(recur_status status, const char *call)
 {
     if (status == RECUR_OK) return;
-    fprintf(stderr, "recur-bench: %s: %s\n  in %s\n", recur_status_name(status), recur_last_error(), call);
+    fprintf(stderr, "recur-bench: %s: %s\n  in %s\n", recur_status_name(status), recur_last_error(),
+            call);
     exit(1);
 }
 
@@ -14,7 +15,8 @@ void *zeros(int64_t count, size_t size)
 {
     void *array = calloc((size_t)count + 1, size);
     if (!array) {
-        fprintf(stderr, "recur-bench: no memory for %lld items of %zu bytes\n", (long long)count, size);
+        fprintf(stderr, "recur-bench: no memory for %lld items of %zu bytes\n", (long long)count,
+                size);
         exit(1);
     }
     return array;
@@ -31,7 +33,8 @@ float *uniform(int64_t count, float bound, uint64_t seed)
 int32_t *symbols(int64_t count, int64_t below, uint64_t seed)
 {
     int32_t *ids = zeros(count, sizeof *ids);
-    for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)(recur_random(seed, (uint64_t)i) % (uint64_t)below);
+    for (int64_t i = 0; i < count; i++)
+        ids[i] = (int32_t)(recur_random(seed, (uint64_t)i) % (uint64_t)below);
     return ids;
 }
 

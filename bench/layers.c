@@ -1,5 +1,5 @@
-/* layers.c - forward and backward of recurrent layers alone, with the gradient of their input: what a library of layers
- * does, without head, loss and optimizer. */
+/* layers.c - forward and backward of recurrent layers alone, with the gradient of their input: what
+ * a library of layers does, without head, loss and optimizer. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@ static int64_t computed(const recur_layer *rnn, const recur_packed *packed)
 {
     recur_memory m = { .size = sizeof m };
     TRY(recur_layer_memory(rnn, packed, 0, &m));
-    return m.layer + m.layout + m.tape + m.record + (m.training > m.inference ? m.training : m.inference);
+    return m.layer + m.layout + m.tape + m.record +
+           (m.training > m.inference ? m.training : m.inference);
 }
 
 static void *create(const shape *s, recur_context *ctx)
@@ -28,7 +29,7 @@ static void *create(const shape *s, recur_context *ctx)
     layers *l = zeros(1, sizeof *l);
     const int64_t N = s->T * s->B, features = directions(s) * s->H;
     l->rnn = make_recurrent(s, ctx);
-    l->count = recur_layer_count(l->rnn);
+    l->count = recur_layer_param_count(l->rnn);
     l->b = batches_create(s, ctx);
     l->memory = computed(l->rnn, l->b.packed);
     TRY(recur_tape_create(ctx, &l->tape));
@@ -62,8 +63,13 @@ static void release(void *self)
     free(l);
 }
 
-static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, true, true); }
+static double flops(const shape *s)
+{
+    return products_recurrent(s, mean_rows(s) - (double)s->B, true, true);
+}
 
 static int64_t layers_memory(const void *self) { return ((const layers *)self)->memory; }
 
-const task layers_task = { "forward and backward of the layers", create, run, release, flops, layers_memory };
+const task layers_task = {
+    "forward and backward of the layers", create, run, release, flops, layers_memory
+};

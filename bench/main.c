@@ -19,7 +19,8 @@ static const char help[] =
     "  --threads N      threads of a pass (1); all but w8, which has two\n"
     "  --series NAME    not the workloads but the layers over one size: h, b, t or l;\n"
     "                   ragged: lengths of 1 to T beside all lengths T\n"
-    "  --json FILE      write a line of JSON for each, too; -: to the standard output, and no table\n"
+    "  --json FILE      write a line of JSON for each, too; -: to the standard output, and no "
+    "table\n"
     "  --list           name the workloads\n"
     "  --help           this text\n";
 
@@ -33,7 +34,8 @@ static double number(const char *option, const char *text, double least, double 
 {
     char *end;
     const double x = text ? strtod(text, &end) : 0;
-    if (!text || end == text || *end || !(x >= least && x <= most)) usage("wrong or missing value of ", option);
+    if (!text || end == text || *end || !(x >= least && x <= most))
+        usage("wrong or missing value of ", option);
     return x;
 }
 
@@ -46,12 +48,12 @@ static int32_t isa_of(const char *text)
     return 0;
 }
 
-/* BLAS reads these when it is loaded: so the program starts again with them set. Its own threads would hide from
- * the clock of this one. */
+/* BLAS reads these when it is loaded: so the program starts again with them set. Its own threads
+ * would hide from the clock of this one. */
 static void restart_with_one_blas_thread(char **argv)
 {
-    static const char *const names[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
-                                         "BLIS_NUM_THREADS" };
+    static const char *const names[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS",
+                                         "MKL_NUM_THREADS", "BLIS_NUM_THREADS" };
     if (getenv("RECUR_BENCH_RESTARTED")) return;
     setenv("RECUR_BENCH_RESTARTED", "1", 1);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) setenv(names[i], "1", 1);
@@ -61,7 +63,8 @@ static void restart_with_one_blas_thread(char **argv)
 }
 
 /* Reads the options; words that are none move to the front of words. */
-static int64_t parse(char **argv, settings *set, const char **words, const char **series, bool *list)
+static int64_t parse(char **argv, settings *set, const char **words, const char **series,
+                     bool *list)
 {
     int64_t count = 0;
     for (char **a = argv + 1; *a; a++) {

@@ -1,11 +1,13 @@
-/* measure.c - time of calls: warm-up, samples long enough for the clock, round robin, median and minimum. */
+/* measure.c - time of calls: warm-up, samples long enough for the clock, round robin, median and
+ * minimum. */
 #include "bench.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
-static const double SAMPLE = 2e-3; /* seconds of a sample at least: reading the clocks costs nothing then */
+static const double SAMPLE =
+    2e-3; /* seconds of a sample at least: reading the clocks costs nothing then */
 
 static double seconds(clockid_t clock)
 {
@@ -55,7 +57,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The processor clock of a virtual machine stands still now and then: less than half the median is no record. */
+/* The processor clock of a virtual machine stands still now and then: less than half the median is
+ * no record. */
 static double median(double *values, int64_t count, double *least)
 {
     qsort(values, (size_t)count, sizeof *values, ascending);

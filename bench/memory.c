@@ -10,7 +10,8 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
     memory *m = user;
     atomic_fetch_add(&m->bytes, bytes);
     const size_t held = atomic_fetch_add(&m->held, bytes) + bytes;
-    for (size_t most = atomic_load(&m->most); held > most && !atomic_compare_exchange_weak(&m->most, &most, held);) {}
+    for (size_t most = atomic_load(&m->most);
+         held > most && !atomic_compare_exchange_weak(&m->most, &most, held);) {}
     return p;
 }
 

@@ -1,5 +1,5 @@
-/* peer.h - what peers of compare.py written in C and C++ have in common: timing, and answering requests, as peer.py says.
- * Included once, by the program itself. */
+/* peer.h - what peers of compare.py written in C and C++ have in common: timing, and answering
+ * requests, as peer.py says. Included once, by the program itself. */
 #ifndef PEER_H
 #define PEER_H
 
@@ -11,10 +11,12 @@
 
 enum { PEER_TEXT = 200, PEER_SAMPLES = 1 << 14 };
 
-static const double PEER_SAMPLE = 2e-3; /* seconds of a sample at least: reading the clocks costs nothing then */
+static const double PEER_SAMPLE =
+    2e-3; /* seconds of a sample at least: reading the clocks costs nothing then */
 
 typedef struct peer {
-    const char *name, *workloads; /* the names of all workloads, as strings of JSON with commas between */
+    const char *name,
+        *workloads; /* the names of all workloads, as strings of JSON with commas between */
     /* What goes wrong they write into `why`, of PEER_TEXT characters. */
     void *(*create)(const char *workload, char *why); /* NULL: it cannot */
     bool (*run)(void *self, char *why);               /* a call */
@@ -31,7 +33,8 @@ static double peer_seconds(clockid_t clock)
 /* Seconds of a call, on both clocks. */
 static bool peer_timed(const peer *p, void *self, long calls, double *cpu, double *wall, char *why)
 {
-    const double cpu_start = peer_seconds(CLOCK_THREAD_CPUTIME_ID), start = peer_seconds(CLOCK_MONOTONIC);
+    const double cpu_start = peer_seconds(CLOCK_THREAD_CPUTIME_ID),
+                 start = peer_seconds(CLOCK_MONOTONIC);
     for (long i = 0; i < calls; i++)
         if (!p->run(self, why)) return false;
     *wall = (peer_seconds(CLOCK_MONOTONIC) - start) / (double)calls;
@@ -73,8 +76,8 @@ static bool peer_measure(const peer *p, void *self, long calls, double budget, c
         if (!peer_timed(p, self, calls, &cpu[count], &wall[count], why)) return false;
         spent += wall[count] * (double)calls;
     }
-    printf("{\"cpu\": %.9g, \"wall\": %.9g, \"samples\": %ld}\n", peer_median(cpu, count), peer_median(wall, count),
-           count);
+    printf("{\"cpu\": %.9g, \"wall\": %.9g, \"samples\": %ld}\n", peer_median(cpu, count),
+           peer_median(wall, count), count);
     return true;
 }
 

@@ -1,12 +1,16 @@
-/* products.c - how many floating-point operations a workload's matrix products take: 2 for each multiply-add. */
+/* products.c - how many floating-point operations a workload's matrix products take: 2 for each
+ * multiply-add. */
 #include "bench.h"
 
 int64_t directions(const shape *s) { return s->direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
 
-static int64_t gates(int32_t cell) { return cell == RECUR_CELL_LSTM ? 4 : cell == RECUR_CELL_GRU ? 3 : 1; }
+static int64_t gates(int32_t cell)
+{
+    return cell == RECUR_CELL_LSTM ? 4 : cell == RECUR_CELL_GRU ? 3 : 1;
+}
 
-/* Forward there is one product, in training two more: for the weights and for what was multiplied by them. h_rows are
- * those whose h is not the zero that a sequence starts with. */
+/* Forward there is one product, in training two more: for the weights and for what was multiplied
+ * by them. h_rows are those whose h is not the zero that a sequence starts with. */
 double products_recurrent(const shape *s, double h_rows, bool trained, bool dx)
 {
     const double D = (double)directions(s), H = (double)s->H, GH = (double)gates(s->cell) * H;

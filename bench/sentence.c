@@ -27,9 +27,11 @@ static void make_parts(sentence *q, const shape *s, recur_context *ctx)
 {
     recur_layer *part[2], *layer;
     const char *const names[] = { "cell", "head" };
-    const recur_recurrent_options rnn = {
-        .size = sizeof rnn, .cell = s->cell, .input_size = s->I, .hidden_size = s->H, .flags = RECUR_LAYER_CELL_NAMES
-    };
+    const recur_recurrent_options rnn = { .size = sizeof rnn,
+                                          .cell = s->cell,
+                                          .input_size = s->I,
+                                          .hidden_size = s->H,
+                                          .flags = RECUR_LAYER_CELL_NAMES };
     TRY(recur_recurrent_create(ctx, &rnn, &part[0]));
     TRY(recur_linear_create(ctx, s->I + s->H, s->outputs, 0, &part[1]));
     TRY(recur_compose_create(ctx, RECUR_COMPOSE_GROUP, 2, names, part, &q->net));
@@ -39,14 +41,18 @@ static void make_parts(sentence *q, const shape *s, recur_context *ctx)
     TRY(recur_layer_child(q->net, "cell", &layer, &q->at_cell));
     TRY(recur_cell_from_layer(layer, &q->cell));
     recur_layer_release(layer);
-    q->count = recur_layer_count(q->net);
+    q->count = recur_layer_param_count(q->net);
 }
 
 static void *create(const shape *s, recur_context *ctx)
 {
     sentence *q = zeros(1, sizeof *q);
-    const recur_loss_options sum = { .size = sizeof sum, .kind = RECUR_LOSS_MSE, .flags = RECUR_LOSS_SUM };
-    const recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM, .rate = 1e-6 };
+    const recur_loss_options sum = { .size = sizeof sum,
+                                     .kind = RECUR_LOSS_MSE,
+                                     .flags = RECUR_LOSS_SUM };
+    const recur_optimizer_options adam = { .size = sizeof adam,
+                                           .kind = RECUR_OPTIMIZER_ADAM,
+                                           .rate = 1e-6 };
     q->T = s->T, q->S = s->I, q->W = s->I + s->H;
     make_parts(q, s, ctx);
     TRY(recur_packed_create(ctx, 1, NULL, 1, &q->one));
@@ -88,11 +94,13 @@ static void epoch(sentence *q)
     memset(q->dxh, 0, (size_t)W * sizeof *q->dxh);
     /* h[t+1] went into the head of step t+1 and into the next cell: dxh and dh. */
     for (int64_t t = T - 1; t >= 0; t--) {
-        TRY(recur_cell_step_backward(q->cell, &q->xh[t * W], &q->dxh[S], q->dh, NULL, q->grads + q->at_cell, q->tape));
-        TRY(recur_layer_backward(q->head, q->one, &q->xh[t * W], &q->dy[t * S], NULL, q->dxh, q->grads + q->at_head,
-                                 q->tape));
+        TRY(recur_cell_step_backward(q->cell, &q->xh[t * W], &q->dxh[S], q->dh, NULL,
+                                     q->grads + q->at_cell, q->tape));
+        TRY(recur_layer_backward(q->head, q->one, &q->xh[t * W], &q->dy[t * S], NULL, q->dxh,
+                                 q->grads + q->at_head, q->tape));
     }
-    TRY(recur_optimizer_step(q->adam, recur_layer_params(q->net), q->grads, q->count, 1.0 / (double)S));
+    TRY(recur_optimizer_step(q->adam, recur_layer_params(q->net), q->grads, q->count,
+                             1.0 / (double)S));
 }
 
 static void run(void *self, int64_t calls)

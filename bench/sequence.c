@@ -1,4 +1,5 @@
-/* sequence.c - inference: whole sequences forward through a snapshot, with a tape as scratch memory. */
+/* sequence.c - inference: whole sequences forward through a snapshot, with a tape as scratch
+ * memory. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -45,6 +46,9 @@ static void release(void *self)
     free(q);
 }
 
-static double flops(const shape *s) { return products_recurrent(s, mean_rows(s) - (double)s->B, false, false); }
+static double flops(const shape *s)
+{
+    return products_recurrent(s, mean_rows(s) - (double)s->B, false, false);
+}
 
 const task sequence_task = { "sequences forward", create, run, release, flops, NULL };

@@ -24,8 +24,8 @@ static void run(void *self, int64_t calls)
 {
     sgemm *g = self;
     for (int64_t i = 0; i < calls; i++)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIZE, SIZE, SIZE, 1, g->a, SIZE, g->b, SIZE, 0, g->c,
-                    SIZE);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIZE, SIZE, SIZE, 1, g->a, SIZE,
+                    g->b, SIZE, 0, g->c, SIZE);
 }
 
 static void release(void *self)
@@ -41,4 +41,6 @@ static double flops(const shape *s)
     return 2.0 * SIZE * SIZE * SIZE;
 }
 
-const task sgemm_task = { "product of 512 x 512 matrices by BLAS", create, run, release, flops, NULL };
+const task sgemm_task = {
+    "product of 512 x 512 matrices by BLAS", create, run, release, flops, NULL
+};

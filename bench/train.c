@@ -23,12 +23,15 @@ static void *create(const shape *s, recur_context *ctx)
 {
     train *t = zeros(1, sizeof *t);
     const int64_t N = s->T * s->B, rows = s->each_step ? N : s->B;
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     /* A rate so small that the thousandth step works on the same kind of numbers as the first. */
-    const recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM, .rate = 1e-6 };
+    const recur_optimizer_options adam = { .size = sizeof adam,
+                                           .kind = RECUR_OPTIMIZER_ADAM,
+                                           .rate = 1e-6 };
     t->s = s;
     t->net = make_network(s, ctx);
-    t->count = recur_layer_count(t->net);
+    t->count = recur_layer_param_count(t->net);
     t->b = batches_create(s, ctx);
     TRY(recur_tape_create(ctx, &t->tape));
     TRY(recur_tape_reserve(t->tape, t->net, t->b.packed, 1));

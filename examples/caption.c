@@ -1,13 +1,15 @@
 /* caption.c - says what is on an image, letter by letter: a digit in, its English name out.
  *
- *     image ──▶ see ──▶ h0         start s e v e n         A network that sees gives the initial state of one that
- *                       └─────────▶  say                   says; from there on, each letter is the next input.
- *                                  s e v e n end           The gradient comes back out of the initial state.
+ *     image ──▶ see ──▶ h0         start s e v e n         A network that sees gives the initial
+ * state of one that └─────────▶  say                   says; from there on, each letter is the next
+ * input. s e v e n end           The gradient comes back out of the initial state.
  *
- * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits that the program draws.
- * The test counts names that are right from beginning to end, each letter fed back as it was said.
+ * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits
+ * that the program draws. The test counts names that are right from beginning to end, each letter
+ * fed back as it was said.
  *
- * Shown: one to many, a state that is written and its gradient read, layers of different kinds as one group. */
+ * Shown: one to many, a state that is written and its gradient read, layers of different kinds as
+ * one group. */
 #include "common/answers.h"
 #include "common/fit.h"
 #include "common/images.h"
@@ -21,7 +23,8 @@
 
 enum { SHOWN = 10, MOST = 6 }; /* letters of a name, with `end` */
 
-static const char *const digits[] = { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine" };
+static const char *const digits[] = { "zero", "one", "two",   "three", "four",
+                                      "five", "six", "seven", "eight", "nine" };
 static const char letters[] = "efghinorstuvwxz";
 enum { START = sizeof letters - 1, END, S };
 
@@ -44,7 +47,8 @@ static const option_row options[] = {
     CHOICE("cell", &set.cell, cell_choices, IN_MODEL, "kind of recurrence"),
     COUNT("hidden", &set.hidden, 1, 4096, IN_MODEL, "hidden units of what says"),
     COUNT("seen", &set.seen, 1, 4096, IN_MODEL, "hidden units of what sees"),
-    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY, "images to train on; 0: all, or 10000 drawn ones"),
+    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY,
+          "images to train on; 0: all, or 10000 drawn ones"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "images in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
@@ -52,7 +56,7 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* ---- networks ----------------------------------------------------------------------------------- */
+/* ---- networks ------------------------------------------------------------------------------- */
 
 static run r; /* of the group */
 static recur_layer *see, *say;
@@ -90,9 +94,10 @@ static recur_layer *make_net(void)
     return net;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches -------------------------------------------------------------------------------- */
 
-/* B images, and their names as packed rows. A batch with fewer is filled up with names of length 0. */
+/* B images, and their names as packed rows. A batch with fewer is filled up with names of length 0.
+ */
 static images training, test;
 static recur_packed *one, *packed; /* the images, a step each; the names */
 static int64_t *lengths;           /* [B], with `end`                    */
@@ -108,7 +113,8 @@ static int32_t letter(const char *word, int64_t t)
 
 static void load_batch(const images *all, const int64_t *order, int64_t n)
 {
-    for (int64_t b = 0; b < set.batch; b++) lengths[b] = b < n ? (int64_t)strlen(digits[all->labels[order[b]]]) + 1 : 0;
+    for (int64_t b = 0; b < set.batch; b++)
+        lengths[b] = b < n ? (int64_t)strlen(digits[all->labels[order[b]]]) + 1 : 0;
     TRY(recur_packed_reset(packed, set.batch, lengths, MOST));
     for (int64_t b = 0; b < n; b++) {
         const uint8_t *image = all->pixels + order[b] * IMAGE_PIXELS;
@@ -162,11 +168,12 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     s->rows += n;
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void show_some(void)
 {
-    const int64_t n = set.batch < SHOWN ? set.batch : SHOWN, first[SHOWN] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    const int64_t n = set.batch < SHOWN ? set.batch : SHOWN,
+                  first[SHOWN] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
     score s = { 0, 0, 0 };
     TRY(recur_tape_set_mode(r.tape, RECUR_TAPE_EVALUATE));
     step(0, first, n < test.n ? n : test.n, &s);
@@ -179,7 +186,8 @@ static void show_some(void)
 
 static fit_sizes create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * MOST;
     images_get(set.data, (uint64_t)set.run.seed, set.train, &training, &test);
     r = run_create(make_net(), &cross_entropy, set.lr);
@@ -212,19 +220,22 @@ static void release_all(void)
     recur_state_release(dstate);
     images_release(&training);
     images_release(&test);
-    free(lengths), free(x), free(h), free(dh), free(fed), free(wanted), free(guess), free(logits), free(dlogits);
+    free(lengths), free(x), free(h), free(dh), free(fed), free(wanted), free(guess), free(logits),
+        free(dlogits);
 }
 
 int main(int argc, char **argv)
 {
-    static const fit_program program = { .purpose = "Learns to say the names of digits it sees, letter by letter.",
-                                         .options = options,
-                                         .settings = &set.run,
-                                         .run = &r,
-                                         .what = "names",
-                                         .create = create_all,
-                                         .release = release_all,
-                                         .step = step,
-                                         .show = show_some };
+    static const fit_program program = {
+        .purpose = "Learns to say the names of digits it sees, letter by letter.",
+        .options = options,
+        .settings = &set.run,
+        .run = &r,
+        .what = "names",
+        .create = create_all,
+        .release = release_all,
+        .step = step,
+        .show = show_some
+    };
     return fit(argc, argv, &program);
 }

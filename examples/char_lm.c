@@ -1,17 +1,19 @@
 /* char_lm.c - a model of the characters of any text: what comes next, given all that came before?
  *
- * The text is cut into as many strands as a batch has rows, each read from beginning to end. Truncated backpropagation:
- * a window of --window characters is run, its gradients go back to its beginning and no further; the next begins --shift
- * characters later, with the state that was reached there. With a shift below the window its last characters come again in the
- * next, so that every character is once predicted with a past that its gradient reaches:
+ * The text is cut into as many strands as a batch has rows, each read from beginning to end.
+ * Truncated backpropagation: a window of --window characters is run, its gradients go back to its
+ * beginning and no further; the next begins --shift characters later, with the state that was
+ * reached there. With a shift below the window its last characters come again in the next, so that
+ * every character is once predicted with a past that its gradient reaches:
  *
  *     window 1   |––– shift –––|– rest –|             the window is run in two passes, because the
- *     window 2                 |––– shift –––|– rest –|    state between them is where the next one starts
+ *     window 2                 |––– shift –––|– rest –|    state between them is where the next one
+ * starts
  *
  * Then the model writes: each character is drawn from the softmax and fed back.
  *
- * Shown: state carried from call to call, a state's gradient, dropout, schedules, a run that stops anywhere and goes on
- * with the same bits, snapshots, sampling. */
+ * Shown: state carried from call to call, a state's gradient, dropout, schedules, a run that stops
+ * anywhere and goes on with the same bits, snapshots, sampling. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -63,8 +65,10 @@ static const option_row options[] = {
     ALSO("batch_size"),
     COUNT("window", &set.window, 1, 1e6, IN_MODEL, "characters a gradient goes back"),
     ALSO("seq_length"),
-    COUNT("shift", &set.shift, 0, 1e6, IN_MODEL, "characters from window to window; 0: as many as it has"),
-    NUMBER_OF_MODEL("validation", &set.validation, 0, 0.9, "part at the end of the text that is not learned"),
+    COUNT("shift", &set.shift, 0, 1e6, IN_MODEL,
+          "characters from window to window; 0: as many as it has"),
+    NUMBER_OF_MODEL("validation", &set.validation, 0, 0.9,
+                    "part at the end of the text that is not learned"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     ALSO("learning_rate"),
     CHOICE("schedule", &set.schedule, schedule_choices, ON_LINE_ONLY, "learning rate over time"),
@@ -72,8 +76,10 @@ static const option_row options[] = {
     COUNT("warm-up", &set.warm_up, 0, 1e9, ON_LINE_ONLY, "updates in which the rate rises"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
     ALSO("grad_clip"),
-    NUMBER("temperature", &set.temperature, 1e-3, 1e3, "of the sample: low is careful, high is bold"),
-    COUNT("top-k", &set.top_k, 0, 256, ON_LINE_ONLY, "of the sample: among the likeliest so many; 0: all"),
+    NUMBER("temperature", &set.temperature, 1e-3, 1e3,
+           "of the sample: low is careful, high is bold"),
+    COUNT("top-k", &set.top_k, 0, 256, ON_LINE_ONLY,
+          "of the sample: among the likeliest so many; 0: all"),
     TEXT("prime", &set.prime, "WORDS", "what the sample begins with"),
     ALSO("primetext"),
     COUNT("length", &set.length, 0, 1e9, ON_LINE_ONLY, "characters of the sample"),
@@ -81,7 +87,7 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* ---- the text ----------------------------------------------------------------------------------- */
+/* ---- the text ------------------------------------------------------------------------------- */
 
 static alphabet letters;
 static strands training, validation;
@@ -95,12 +101,12 @@ static void load_text(const recur_file *file)
     training = strands_of(&letters, t.bytes, n, set.batch);
     validation = strands_of(&letters, t.bytes + n, held_out, set.batch);
     if (training.steps < set.window || (held_out && validation.steps < 1))
-        die("the text has %lld characters, too few for %lld strands of a window of %lld", (long long)t.n,
-            (long long)set.batch, (long long)set.window);
+        die("the text has %lld characters, too few for %lld strands of a window of %lld",
+            (long long)t.n, (long long)set.batch, (long long)set.window);
     text_release(&t);
 }
 
-/* ---- the model ---------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------ */
 
 static run r;
 static recur_packed *head, *tail; /* layouts of shift steps, and of the rest of a window */
@@ -128,7 +134,8 @@ static recur_layer *make_net(void)
 
 static void create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = set.window * B;
     r = run_create(make_net(), &cross_entropy, set.lr);
     TRY(recur_packed_create(NULL, B, NULL, set.shift, &head));
@@ -157,16 +164,20 @@ static void release_all(void)
     free(training.ids), free(validation.ids);
 }
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning ------------------------------------------------------------------------------- */
 
 static int64_t step;  /* updates so far          */
 static score trained; /* of the epoch under way  */
 
-static int64_t windows(void) { return (training.steps - set.window) / set.shift + 1; /* of an epoch */ }
+static int64_t windows(void)
+{
+    return (training.steps - set.window) / set.shift + 1; /* of an epoch */
+}
 
 static void learn_window(int64_t t)
 {
-    const int64_t split = set.shift * set.batch, rows = set.window * set.batch; /* rows of head, of all */
+    const int64_t split = set.shift * set.batch,
+                  rows = set.window * set.batch; /* rows of head, of all */
     float *const rest = logits + split * letters.n, *const drest = dlogits + split * letters.n;
     const int overlap = set.shift < set.window;
     double loss;
@@ -178,7 +189,8 @@ static void learn_window(int64_t t)
     TRY(recur_loss_classes(r.loss, rows, letters.n, logits, labels, &loss, dlogits));
     score_add(&trained, loss, rows, letters.n, logits, labels, guess);
     TRY(recur_state_reset(dstate, -1)); /* truncation: nothing comes from beyond the window */
-    if (overlap) TRY(recur_layer_backward_ids(r.net, tail, ids + split, drest, dstate, r.grads, r.tape));
+    if (overlap)
+        TRY(recur_layer_backward_ids(r.net, tail, ids + split, drest, dstate, r.grads, r.tape));
     TRY(recur_layer_backward_ids(r.net, head, ids, dlogits, dstate, r.grads, r.tape));
     TRY(recur_state_copy(state, next));
     recur_clip_norm(r.grads, r.count, set.clip);
@@ -187,19 +199,21 @@ static void learn_window(int64_t t)
 
 static double rate_of(int64_t at)
 {
-    const recur_schedule schedule = { .size = sizeof schedule,
-                                      .kind = set.schedule,
-                                      .rate = set.lr,
-                                      .final_rate = set.schedule == RECUR_SCHEDULE_COSINE ? set.final_lr : 0,
-                                      .period = set.schedule == RECUR_SCHEDULE_COSINE ? set.run.epochs * windows() : 0,
-                                      .warm_up = set.warm_up };
+    const recur_schedule schedule = {
+        .size = sizeof schedule,
+        .kind = set.schedule,
+        .rate = set.lr,
+        .final_rate = set.schedule == RECUR_SCHEDULE_COSINE ? set.final_lr : 0,
+        .period = set.schedule == RECUR_SCHEDULE_COSINE ? set.run.epochs * windows() : 0,
+        .warm_up = set.warm_up
+    };
     const double rate = recur_schedule_rate(&schedule, at);
     if (!(rate >= 0)) die("%s", recur_last_error());
     return rate;
 }
 
-/* The rest of the epoch that is under way, or as much of it as an interrupt leaves. Everything depends on the number of
- * updates so far, and on what a model file holds. */
+/* The rest of the epoch that is under way, or as much of it as an interrupt leaves. Everything
+ * depends on the number of updates so far, and on what a model file holds. */
 static void learn_epoch(void)
 {
     const int64_t n = windows(), epoch = step / n;
@@ -226,7 +240,8 @@ static score validate(void)
     TRY(recur_tape_set_mode(r.tape, RECUR_TAPE_EVALUATE));
     TRY(recur_state_reset(next, -1));
     for (int64_t t = 0; t < validation.steps; t += set.window) {
-        const int64_t left = validation.steps - t, n = left < set.window ? left : set.window, rows = n * set.batch;
+        const int64_t left = validation.steps - t, n = left < set.window ? left : set.window,
+                      rows = n * set.batch;
         double loss;
         TRY(recur_packed_reset(piece, set.batch, NULL, n));
         strands_cut(&validation, t, n, ids, labels);
@@ -243,14 +258,17 @@ static void print_epoch(int64_t epoch, const score *held_out, int64_t updates, d
 {
     const double characters = (double)(updates * set.window * set.batch);
     progress_end();
-    printf("epoch %2lld  loss %.4f  validation %.4f nats per character  %.1f s  %.0f characters/s\n", (long long)epoch,
-           score_loss(&trained), score_loss(held_out), time, time > 0 ? characters / time : 0);
+    printf(
+        "epoch %2lld  loss %.4f  validation %.4f nats per character  %.1f s  %.0f characters/s\n",
+        (long long)epoch, score_loss(&trained), score_loss(held_out), time,
+        time > 0 ? characters / time : 0);
     fflush(stdout);
 }
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
-/* Beside the model, what the next update depends on: the state of the strands, and how far the epoch is. */
+/* Beside the model, what the next update depends on: the state of the strands, and how far the
+ * epoch is. */
 static void save(void)
 {
     char word[64];
@@ -259,17 +277,18 @@ static void save(void)
     run_save(&r, file, "");
     TRY(recur_state_save(state, file, "state."));
     alphabet_save(&letters, file);
-    snprintf(word, sizeof word, "%lld %a %lld %lld", (long long)step, trained.loss, (long long)trained.right,
-             (long long)trained.rows);
-    TRY(recur_file_set_text(file, "progress", word));
+    snprintf(word, sizeof word, "%lld %a %lld %lld", (long long)step, trained.loss,
+             (long long)trained.right, (long long)trained.rows);
+    TRY(recur_file_set_metadata(file, "progress", word));
     model_write(file, set.run.save);
 }
 
 static void load(recur_file *file)
 {
     long long at, right, rows;
-    const char *word = recur_file_text(file, "progress");
-    if (!word || sscanf(word, "%lld %la %lld %lld", &at, &trained.loss, &right, &rows) != 4 || at < 0)
+    const char *word = recur_file_metadata(file, "progress");
+    if (!word || sscanf(word, "%lld %la %lld %lld", &at, &trained.loss, &right, &rows) != 4 ||
+        at < 0)
         die("%s: text 'progress' does not say how far training came", set.run.load);
     step = at;
     trained.right = right;
@@ -280,9 +299,10 @@ static void load(recur_file *file)
 
 static int learn(void)
 {
-    csv curves = csv_open(set.run.csv,
-                          "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds",
-                          set.run.load != NULL);
+    csv curves = csv_open(
+        set.run.csv,
+        "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds",
+        set.run.load != NULL);
     stop_on_interrupt();
     while (step < set.run.epochs * windows() && !stopped()) {
         const double start = seconds();
@@ -294,8 +314,9 @@ static int learn(void)
             const score held_out = validate();
             print_epoch(epoch, &held_out, step - first, time);
             csv_row(&curves, 7,
-                    (double[]){ (double)epoch, score_loss(&trained), score_accuracy(&trained), score_loss(&held_out),
-                                score_accuracy(&held_out), recur_optimizer_rate(r.optimizer), time });
+                    (double[]){ (double)epoch, score_loss(&trained), score_accuracy(&trained),
+                                score_loss(&held_out), score_accuracy(&held_out),
+                                recur_optimizer_rate(r.optimizer), time });
         }
         save();
     }
@@ -303,7 +324,7 @@ static int learn(void)
     return stopped() ? stopped_status(step / windows(), set.run.save) : 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static void write_sample(void)
 {
@@ -334,13 +355,15 @@ static void write_sample(void)
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Learns the characters of a text, and writes in its manner.", options);
+    options_parse(argc, argv, "Learns the characters of a text, and writes in its manner.",
+                  options);
     int64_t done;
     recur_file *file = model_open(set.run.load, options, &done);
     if (set.shift == 0) set.shift = set.window;
     if (set.shift > set.window)
-        die_of_usage("--shift: %lld is more than the window's %lld: some characters would never be learned",
-                     (long long)set.shift, (long long)set.window);
+        die_of_usage(
+            "--shift: %lld is more than the window's %lld: some characters would never be learned",
+            (long long)set.shift, (long long)set.window);
     if (file && done >= set.run.epochs)
         letters = alphabet_load(file, set.run.load);
     else

@@ -1,11 +1,12 @@
 /* clockwork.c - a long waveform from nothing: no input, a number at every step.
  *
- *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256          modules of a hidden layer; each feeds itself too
- *         └───────────┴────────────┴───── ... ─────────┴──▶ y_t
+ *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256          modules of a hidden layer;
+ * each feeds itself too └───────────┴────────────┴───── ... ─────────┴──▶ y_t
  *
- * A clockwork RNN (Koutnik, Greff, Gomez and Schmidhuber 2014) has modules that update at every first, second, fourth ... step. Slow ones
- * hold the outline, whose gradients pass few updates, fast ones draw the detail. Here it learns one waveform of some hundred
- * samples by heart, as in the paper's first experiment, beside a plain RNN and an LSTM with no more parameters than it has.
+ * A clockwork RNN (Koutnik, Greff, Gomez and Schmidhuber 2014) has modules that update at every
+ * first, second, fourth ... step. Slow ones hold the outline, whose gradients pass few updates,
+ * fast ones draw the detail. Here it learns one waveform of some hundred samples by heart, as in
+ * the paper's first experiment, beside a plain RNN and an LSTM with no more parameters than it has.
  *
  * Start values are learned: with no input they are all that tells the beginning from the middle.
  *
@@ -28,7 +29,9 @@ enum { NETS = 3, MOST_SEEDS = 20 };
 static const struct {
     const char *name;
     int32_t cell;
-} kinds[NETS] = { { "clockwork", RECUR_CELL_CLOCKWORK }, { "rnn", RECUR_CELL_RNN_TANH }, { "lstm", RECUR_CELL_LSTM } };
+} kinds[NETS] = { { "clockwork", RECUR_CELL_CLOCKWORK },
+                  { "rnn", RECUR_CELL_RNN_TANH },
+                  { "lstm", RECUR_CELL_LSTM } };
 
 static struct {
     int64_t length, parameters, modules, seeds, updates;
@@ -48,25 +51,31 @@ static struct {
 static const option_row options[] = {
     COUNT("length", &set.length, 2, 100000, IN_MODEL, "samples of the waveform"),
     COUNT("parameters", &set.parameters, 30, 1e7, IN_MODEL, "most parameters of each network"),
-    COUNT("modules", &set.modules, 1, RECUR_MOST_MODULES, IN_MODEL, "modules of the clockwork, of periods 1, 2, 4 ..."),
-    COUNT("seeds", &set.seeds, 1, MOST_SEEDS, IN_MODEL, "networks of each kind, with start values of their own"),
+    COUNT("modules", &set.modules, 1, RECUR_MOST_MODULES, IN_MODEL,
+          "modules of the clockwork, of periods 1, 2, 4 ..."),
+    COUNT("seeds", &set.seeds, 1, MOST_SEEDS, IN_MODEL,
+          "networks of each kind, with start values of their own"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
     NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the LSTM's forget bias"),
     COUNT("updates", &set.updates, 1, 1e6, ON_LINE_ONLY, "updates of each network in an epoch"),
-    TEXT("signal", &set.signal, "FILE", "write the waveform there, and what the best network of each kind makes of it"),
+    TEXT("signal", &set.signal, "FILE",
+         "write the waveform there, and what the best network of each kind makes of it"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
 };
 
-/* ---- the networks ------------------------------------------------------------------------------- */
+/* ---- the networks --------------------------------------------------------------------------- */
 
-/* Parameters that do something: there is no input, and of a clockwork the weights from faster to slower modules are not used. */
+/* Parameters that do something: there is no input, and of a clockwork the weights from faster to
+ * slower modules are not used. */
 static int64_t used(int32_t cell, int64_t H)
 {
     const int64_t gates = cell == RECUR_CELL_LSTM ? 4 : 1, states = cell == RECUR_CELL_LSTM ? 2 : 1;
     const int64_t size = H / set.modules;
-    const int64_t U = cell == RECUR_CELL_CLOCKWORK ? size * size * set.modules * (set.modules + 1) / 2 : gates * H * H;
+    const int64_t U = cell == RECUR_CELL_CLOCKWORK
+                          ? size * size * set.modules * (set.modules + 1) / 2
+                          : gates * H * H;
     return U + gates * H + states * H + H + 1; /* bias, start values, output */
 }
 
@@ -87,8 +96,10 @@ static recur_layer *make_net(int k, uint64_t seed)
                                           .cell = kinds[k].cell,
                                           .input_size = 1,
                                           .hidden_size = H,
-                                          .flags = RECUR_LAYER_LEARN_START,
-                                          .modules = kinds[k].cell == RECUR_CELL_CLOCKWORK ? (int32_t)set.modules : 0 };
+                                          .flags = RECUR_LAYER_LEARN_INITIAL_STATE,
+                                          .modules = kinds[k].cell == RECUR_CELL_CLOCKWORK
+                                                         ? (int32_t)set.modules
+                                                         : 0 };
     TRY(recur_recurrent_create(NULL, &rnn, &part[0]));
     TRY(recur_linear_create(NULL, H, 1, 0, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 2, names, part);
@@ -98,14 +109,15 @@ static recur_layer *make_net(int k, uint64_t seed)
     return net;
 }
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning ------------------------------------------------------------------------------- */
 
 static run runs[NETS][MOST_SEEDS];
 static double error[NETS][MOST_SEEDS];
 static recur_packed *packed;
 static float *nothing, *wave, *y, *dy; /* [length] */
 
-/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to 1. */
+/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to 1.
+ */
 static void make_wave(void)
 {
     static const double tones[] = { 1, 1.5, 1.25, 2, 1.75, 1.125, 1.5, 0.75 };
@@ -124,7 +136,8 @@ static double forward(run *r)
     double loss;
     TRY(recur_layer_forward(r->net, packed, nothing, NULL, y, r->tape));
     TRY(recur_loss_values(r->loss, set.length, 1, y, wave, &loss, dy));
-    if (!isfinite(loss)) die("the loss is %g: training has run away; a smaller --lr may help", loss);
+    if (!isfinite(loss))
+        die("the loss is %g: training has run away; a smaller --lr may help", loss);
     return loss;
 }
 
@@ -159,7 +172,7 @@ static void learn_epoch(int64_t epoch)
     progress_end();
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 typedef void visitor(run *r, recur_file *file, const char *prefix);
 
@@ -188,7 +201,8 @@ static void create_all(void)
     const recur_loss_options mse = { .size = sizeof mse, .kind = RECUR_LOSS_MSE };
     for (int k = 0; k < NETS; k++) {
         const int64_t H = hidden(kinds[k].cell);
-        printf("%-10s %4lld units, %lld parameters\n", kinds[k].name, (long long)H, (long long)used(kinds[k].cell, H));
+        printf("%-10s %4lld units, %lld parameters\n", kinds[k].name, (long long)H,
+               (long long)used(kinds[k].cell, H));
         for (int64_t i = 0; i < set.seeds; i++)
             runs[k][i] = run_create(make_net(k, (uint64_t)(set.run.seed + i)), &mse, set.lr);
     }
@@ -210,7 +224,8 @@ static void release_all(void)
 
 static int64_t learn_all(int64_t done)
 {
-    csv curves = csv_open(set.run.csv, "epoch,clockwork_loss,rnn_loss,lstm_loss,seconds", set.run.load != NULL);
+    csv curves = csv_open(set.run.csv, "epoch,clockwork_loss,rnn_loss,lstm_loss,seconds",
+                          set.run.load != NULL);
     stop_on_interrupt();
     while (done < set.run.epochs && !stopped()) {
         const double start = seconds();
@@ -218,8 +233,8 @@ static int64_t learn_all(int64_t done)
         const double time = seconds() - start;
         if (stopped()) break;
         csv_row(&curves, 5, (double[]){ (double)++done, mean(0), mean(1), mean(2), time });
-        printf("epoch %2lld  loss  clockwork %.5f  rnn %.5f  lstm %.5f  %.1f s\n", (long long)done, mean(0), mean(1),
-               mean(2), time);
+        printf("epoch %2lld  loss  clockwork %.5f  rnn %.5f  lstm %.5f  %.1f s\n", (long long)done,
+               mean(0), mean(1), mean(2), time);
         fflush(stdout);
         save(done);
     }
@@ -247,20 +262,23 @@ static void write_signal(void)
         int64_t best = 0;
         for (int64_t i = 1; i < set.seeds; i++)
             if (error[k][i] < error[k][best]) best = i;
-        TRY(recur_layer_forward(runs[k][best].net, packed, nothing, NULL, made + k * set.length, NULL));
+        TRY(recur_layer_forward(runs[k][best].net, packed, nothing, NULL, made + k * set.length,
+                                NULL));
     }
     csv file = csv_open(set.signal, "sample,truth,clockwork,rnn,lstm", 0);
     for (int64_t t = 0; t < set.length; t++)
         csv_row(&file, 5,
-                (double[]){ (double)t + 1, (double)wave[t], (double)made[t], (double)made[set.length + t],
-                            (double)made[2 * set.length + t] });
+                (double[]){ (double)t + 1, (double)wave[t], (double)made[t],
+                            (double)made[set.length + t], (double)made[2 * set.length + t] });
     csv_close(&file);
     free(made);
 }
 
 int main(int argc, char **argv)
 {
-    options_parse(argc, argv, "Generates a waveform that was learned by heart: clockwork RNN, RNN and LSTM.", options);
+    options_parse(argc, argv,
+                  "Generates a waveform that was learned by heart: clockwork RNN, RNN and LSTM.",
+                  options);
     int64_t done;
     recur_file *file = model_open(set.run.load, options, &done);
     create_all();
@@ -272,7 +290,8 @@ int main(int argc, char **argv)
     if (!status) {
         test();
         write_signal();
-        printf("mean squared error: clockwork %.5f, rnn %.5f, lstm %.5f\n", mean(0), mean(1), mean(2));
+        printf("mean squared error: clockwork %.5f, rnn %.5f, lstm %.5f\n", mean(0), mean(1),
+               mean(2));
     }
     release_all();
     return finish(status);

@@ -1,16 +1,20 @@
-/* forecast.c - from the prices of each day a number: how many shares change hands, or what the price will be.
+/* forecast.c - from the prices of each day a number: how many shares change hands, or what the
+ * price will be.
  *
  *     open, high, low, close ──▶ GRU, 2 hidden units ──▶ ReLU ──▶ 128 ──▶ ReLU ──▶ 1
  *
- * All days are one sequence, every day has its target; the first --train of them are learned, the whole batch at a time.
- * Inputs have mean 0 and deviation 1, the target goes from 0 to 1, over the days that are learned. --ahead N aims at N days
- * later. --apart makes every day a sequence of its own, which nothing can be remembered in: what becomes of the model
- * when days are mistaken for a batch.
+ * All days are one sequence, every day has its target; the first --train of them are learned, the
+ * whole batch at a time. Inputs have mean 0 and deviation 1, the target goes from 0 to 1, over the
+ * days that are learned. --ahead N aims at N days later. --apart makes every day a sequence of its
+ * own, which nothing can be remembered in: what becomes of the model when days are mistaken for a
+ * batch.
  *
- * A ReLU behind two units can die: both are negative on all days, no gradient reaches what is below, and the forecast is
- * the same for every day. Such a run is reported, and starts again from another seed.
+ * A ReLU behind two units can die: both are negative on all days, no gradient reaches what is
+ * below, and the forecast is the same for every day. Such a run is reported, and starts again from
+ * another seed.
  *
- * Shown: regression, one long sequence, chains of many kinds, bidirectional layers with a head on both halves. */
+ * Shown: regression, one long sequence, chains of many kinds, bidirectional layers with a head on
+ * both halves. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -28,7 +32,9 @@
 
 enum { I = 4, HEAD = 128, INVENTED = 253, MOST_STARTS = 20 };
 
-static const choice target_choices[] = { { "volume", PRICE_VOLUME }, { "close", PRICE_CLOSE }, { NULL, 0 } };
+static const choice target_choices[] = { { "volume", PRICE_VOLUME },
+                                         { "close", PRICE_CLOSE },
+                                         { NULL, 0 } };
 
 static struct {
     const char *data, *forecast;
@@ -61,9 +67,10 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
-/* What is learned, and all there is: rows in the order of days. The target of the last --ahead days is not known. */
+/* What is learned, and all there is: rows in the order of days. The target of the last --ahead days
+ * is not known. */
 static prices shares;
 static int64_t days, known;
 static float *x, *target; /* [days][I], [known] */
@@ -74,7 +81,8 @@ static void scale_column(const prices *p, int column, float *to)
 {
     double mean = 0, square = 0;
     for (int64_t i = 0; i < set.train; i++) mean += p->day[i][column] / (double)set.train;
-    for (int64_t i = 0; i < set.train; i++) square += pow(p->day[i][column] - mean, 2) / (double)set.train;
+    for (int64_t i = 0; i < set.train; i++)
+        square += pow(p->day[i][column] - mean, 2) / (double)set.train;
     const double deviation = square > 0 ? sqrt(square) : 1;
     for (int64_t i = 0; i < p->n; i++) to[i * I] = (float)((p->day[i][column] - mean) / deviation);
 }
@@ -98,10 +106,11 @@ static void load_prices(void)
         high = fmax(high, p.day[i + set.ahead][set.target]);
     }
     if (!(high > low)) die("the target is %g on all days", low);
-    for (int64_t i = 0; i < known; i++) target[i] = (float)((p.day[i + set.ahead][set.target] - low) / (high - low));
+    for (int64_t i = 0; i < known; i++)
+        target[i] = (float)((p.day[i + set.ahead][set.target] - low) / (high - low));
 }
 
-/* ---- the network -------------------------------------------------------------------------------- */
+/* ---- the network ---------------------------------------------------------------------------- */
 
 static run r;
 static recur_packed *learned, *all; /* layouts of the days that are learned, and of all */
@@ -115,8 +124,9 @@ static recur_layer *make_net(uint64_t seed)
                                           .cell = set.cell,
                                           .input_size = I,
                                           .hidden_size = set.hidden,
-                                          .direction = set.bidirectional ? RECUR_DIRECTION_BIDIRECTIONAL
-                                                                         : RECUR_DIRECTION_FORWARD };
+                                          .direction = set.bidirectional
+                                                           ? RECUR_DIRECTION_BIDIRECTIONAL
+                                                           : RECUR_DIRECTION_FORWARD };
     TRY(recur_recurrent_create(NULL, &rnn, &part[0]));
     TRY(recur_activation_create(NULL, features, RECUR_ACTIVATION_RELU, &part[1]));
     TRY(recur_linear_create(NULL, features, HEAD, 0, &part[2]));
@@ -147,7 +157,8 @@ static double learn_epoch(void)
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
     TRY(recur_layer_forward(r.net, learned, x, NULL, y, r.tape));
     TRY(recur_loss_values(r.loss, set.train, 1, y, target, &loss, dy));
-    if (!isfinite(loss)) die("the loss is %g: training has run away; a smaller --lr may help", loss);
+    if (!isfinite(loss))
+        die("the loss is %g: training has run away; a smaller --lr may help", loss);
     TRY(recur_layer_backward(r.net, learned, x, dy, NULL, NULL, r.grads, r.tape));
     TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1));
     return loss;
@@ -161,7 +172,8 @@ static int is_dead(void)
     return 1;
 }
 
-/* The loss on days that were not learned, or all if there are none; y has the forecast of every day. */
+/* The loss on days that were not learned, or all if there are none; y has the forecast of every
+ * day. */
 static double test(void)
 {
     double loss;
@@ -171,7 +183,7 @@ static double test(void)
     return loss;
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 /* Epochs after `done`, until all are done (1), the run has died (0), or an interrupt came (1). */
 static int learn(int64_t *done, const csv *curves)
@@ -181,7 +193,8 @@ static int learn(int64_t *done, const csv *curves)
         const double loss = learn_epoch();
         if (is_dead()) {
             progress_end();
-            printf("epoch %4lld  loss %.4f  dead: the forecast is the same for every day\n", (long long)*done, loss);
+            printf("epoch %4lld  loss %.4f  dead: the forecast is the same for every day\n",
+                   (long long)*done, loss);
             return 0;
         }
         csv_row(curves, 3, (double[]){ (double)*done + 1, loss, seconds() - start });
@@ -199,7 +212,8 @@ static int64_t learn_alive(int64_t done)
     csv curves = csv_open(set.run.csv, header, set.run.load != NULL);
     stop_on_interrupt();
     for (int64_t starts = 2; !learn(&done, &curves); starts++) {
-        if (starts > MOST_STARTS) die("dead after each of %d starts; more --hidden units would help", MOST_STARTS);
+        if (starts > MOST_STARTS)
+            die("dead after each of %d starts; more --hidden units would help", MOST_STARTS);
         printf("starting again (start %lld)\n", (long long)starts);
         csv_close(&curves);
         curves = csv_open(set.run.csv, header, 0);
@@ -216,8 +230,8 @@ static void write_forecast(void)
     csv file = csv_open(set.forecast, "day,truth,forecast,learned", 0);
     for (int64_t i = 0; i < known; i++)
         csv_row(&file, 4,
-                (double[]){ (double)(i + 1), shares.day[i + set.ahead][set.target], low + (high - low) * (double)y[i],
-                            i < set.train });
+                (double[]){ (double)(i + 1), shares.day[i + set.ahead][set.target],
+                            low + (high - low) * (double)y[i], i < set.train });
     csv_close(&file);
 }
 

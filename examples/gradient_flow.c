@@ -1,15 +1,19 @@
 /* gradient_flow.c - how far back in time does a gradient reach?
  *
- *     x_1 ──▶ h_1 ──▶ h_2 ──▶ ... ──▶ h_100 ──▶ y        ∂loss/∂h_t = (∂h_{t+1}/∂h_t)ᵀ ∂loss/∂h_{t+1}
+ *     x_1 ──▶ h_1 ──▶ h_2 ──▶ ... ──▶ h_100 ──▶ y        ∂loss/∂h_t = (∂h_{t+1}/∂h_t)ᵀ
+ * ∂loss/∂h_{t+1}
  *
- * The adding problem (Hochreiter and Schmidhuber 1997): 100 numbers from 0 to 1, two of which are marked, one in each half; after the
- * last the network says their sum. The loss knows h_100 alone, so whatever reaches h_1 went through 99 Jacobians: if they
- * shrink a vector it vanishes, if they stretch it it explodes, both exponentially (Hochreiter 1991; Bengio 1994).
+ * The adding problem (Hochreiter and Schmidhuber 1997): 100 numbers from 0 to 1, two of which are
+ * marked, one in each half; after the last the network says their sum. The loss knows h_100 alone,
+ * so whatever reaches h_1 went through 99 Jacobians: if they shrink a vector it vanishes, if they
+ * stretch it it explodes, both exponentially (Hochreiter 1991; Bengio 1994).
  *
- * The norm of ∂loss/∂h_t is measured at every step, in networks that have learned nothing yet, and again afterwards. While they learn, the
- * norm of the whole gradient is measured before it is clipped.
+ * The norm of ∂loss/∂h_t is measured at every step, in networks that have learned nothing yet, and
+ * again afterwards. While they learn, the norm of the whole gradient is measured before it is
+ * clipped.
  *
- * Shown: recur_tape_trace, start values that carry gradients (identity, forget bias), clipping, one loss after many steps. */
+ * Shown: recur_tape_trace, start values that carry gradients (identity, forget bias), clipping, one
+ * loss after many steps. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/dice.h"
@@ -32,9 +36,13 @@ static struct {
     double lr, clip;
     const char *flow;
     run_settings run;
-} set = {
-    .hidden = 50, .steps = 100, .train = 2000, .batch = 20, .lr = 0.003, .clip = 1, .run = { .epochs = 30, .seed = 1 }
-};
+} set = { .hidden = 50,
+          .steps = 100,
+          .train = 2000,
+          .batch = 20,
+          .lr = 0.003,
+          .clip = 1,
+          .run = { .epochs = 30, .seed = 1 } };
 
 static const option_row options[] = {
     COUNT("hidden", &set.hidden, 1, 4096, IN_MODEL, "hidden units"),
@@ -48,9 +56,10 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* ---- the networks ------------------------------------------------------------------------------- */
+/* ---- the networks --------------------------------------------------------------------------- */
 
-/* How the recurrent weights begin: as usual; random with a spectral radius of about `value`; the identity times `value`. */
+/* How the recurrent weights begin: as usual; random with a spectral radius of about `value`; the
+ * identity times `value`. */
 enum { USUAL, RADIUS, IDENTITY };
 
 static const struct {
@@ -83,7 +92,8 @@ static recur_layer *make_net(int k)
     const uint64_t seed = (uint64_t)set.run.seed;
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, seed));
     if (kinds[k].start == RADIUS)
-        TRY(recur_layer_init(net, "weight_hh", RECUR_INIT_NORMAL, kinds[k].value / sqrt((double)set.hidden), seed));
+        TRY(recur_layer_init(net, "weight_hh", RECUR_INIT_NORMAL,
+                             kinds[k].value / sqrt((double)set.hidden), seed));
     if (kinds[k].start == IDENTITY) {
         TRY(recur_layer_init(net, "weight_hh", RECUR_INIT_IDENTITY, kinds[k].value, 0));
         TRY(recur_layer_init(net, "rnn.bias", RECUR_INIT_CONSTANT, 0, 0));
@@ -93,12 +103,13 @@ static recur_layer *make_net(int k)
     return net;
 }
 
-/* ---- passes ------------------------------------------------------------------------------------- */
+/* ---- passes --------------------------------------------------------------------------------- */
 
 static run runs[NETS];
 static recur_packed *packed;
-static float *x, *sums, *y, *dy;       /* [T][B][I], [B] */
-static double largest[NETS], *flow[2]; /* of the gradient in an epoch; [NETS][T] before and after learning */
+static float *x, *sums, *y, *dy; /* [T][B][I], [B] */
+static double largest[NETS],
+    *flow[2]; /* of the gradient in an epoch; [NETS][T] before and after learning */
 
 /* Numbers and marks, time-major; the first mark is in the first half, the second in the second. */
 static void load_batch(dice *d, int64_t B)
@@ -138,14 +149,17 @@ static double learn(int k, int64_t B)
     backward(r);
     const double norm = recur_clip_norm(r->grads, r->count, set.clip);
     largest[k] = fmax(largest[k], norm);
-    if (isfinite(norm)) TRY(recur_optimizer_step(r->optimizer, recur_layer_params(r->net), r->grads, r->count, 1));
+    if (isfinite(norm))
+        TRY(recur_optimizer_step(r->optimizer, recur_layer_params(r->net), r->grads, r->count, 1));
     return loss;
 }
 
-/* Called by the library when a recurrent layer has been passed: norm[t] is that of ∂loss/∂h_t over all sequences. */
+/* Called by the library when a recurrent layer has been passed: norm[t] is that of ∂loss/∂h_t over
+ * all sequences. */
 static void keep_norms(const recur_trace *trace, void *norms)
 {
-    if (trace->event == RECUR_TRACE_BACKWARD) memcpy(norms, trace->norm, (size_t)trace->steps * sizeof *trace->norm);
+    if (trace->event == RECUR_TRACE_BACKWARD)
+        memcpy(norms, trace->norm, (size_t)trace->steps * sizeof *trace->norm);
 }
 
 static void measure(double *norms)
@@ -160,7 +174,7 @@ static void measure(double *norms)
     }
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void create_all(void)
 {
@@ -185,7 +199,8 @@ static void release_all(void)
 static void print_flow(const char *when, const double *norms)
 {
     const int64_t T = set.steps;
-    printf("%s\n%-12s %10s %10s %10s   %s\n", when, "", "step 1", "half way", "the last", "per step");
+    printf("%s\n%-12s %10s %10s %10s   %s\n", when, "", "step 1", "half way", "the last",
+           "per step");
     for (int k = 0; k < NETS; k++) {
         const double *n = norms + k * T;
         printf("%-12s %10.1e %10.1e %10.1e   x %.3f\n", kinds[k].name, n[0], n[T / 2 - 1], n[T - 1],
@@ -199,7 +214,8 @@ static void write_flow(void)
     for (int when = 0; when < 2; when++)
         for (int k = 0; k < NETS; k++) {
             const size_t used = strlen(header);
-            snprintf(header + used, sizeof header - used, ",%s_%s", kinds[k].name, when ? "after" : "before");
+            snprintf(header + used, sizeof header - used, ",%s_%s", kinds[k].name,
+                     when ? "after" : "before");
         }
     csv file = csv_open(set.flow, header, 0);
     for (int64_t t = 0; t < set.steps; t++) {
@@ -233,10 +249,12 @@ static void load(recur_file *file)
     }
 }
 
-/* All networks learn from the same batches. row: losses on the test's sequences, and largest norms. */
+/* All networks learn from the same batches. row: losses on the test's sequences, and largest norms.
+ */
 static void learn_epoch(int64_t epoch, double *row)
 {
-    dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch), test = dice_for((uint64_t)set.run.seed, 1);
+    dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch),
+         test = dice_for((uint64_t)set.run.seed, 1);
     score s = { 0, 0, 0 };
     progress_begin(epoch, set.run.epochs, set.train);
     for (int k = 0; k < NETS; k++) largest[k] = 0;
@@ -264,7 +282,8 @@ static csv open_curves(void)
     char header[32 * 2 * NETS] = "epoch";
     for (int i = 0; i < 2 * NETS; i++) {
         const size_t used = strlen(header);
-        snprintf(header + used, sizeof header - used, ",%s_%s", kinds[i % NETS].name, i < NETS ? "loss" : "norm");
+        snprintf(header + used, sizeof header - used, ",%s_%s", kinds[i % NETS].name,
+                 i < NETS ? "loss" : "norm");
     }
     strcat(header, ",clip,seconds");
     return csv_open(set.run.csv, header, set.run.load != NULL);

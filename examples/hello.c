@@ -1,13 +1,14 @@
 /* hello.c - learning text by heart, one character at a time.
  *
- * First a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has learned is drawn from its
- * softmax, each character fed back as the next input.
+ * First a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has learned is
+ * drawn from its softmax, each character fed back as the next input.
  *
  * Then a sentence, by a loop written by hand over a cell and a linear head:
  *
  *     y[t] = head([x[t], h[t]])        h[t+1] = tanh(W x[t] + U h[t] + b)
  *
- * Shown: sampling, streaming, a cell and its backward, one group of parts with one vector of gradients. */
+ * Shown: sampling, streaming, a cell and its backward, one group of parts with one vector of
+ * gradients. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -22,8 +23,10 @@
 #include <string.h>
 
 enum { WORD_SYMBOLS = 4, WORD_HIDDEN = 8, WORD_STEPS = 100, S = 35 };
-static const char letters[] = "helo", alphabet[] = "abcdefghijklmnopqrstuvwxyz ?!.,:;01"; /* 0 starts, 1 ends */
-static const char sentence[] = "0hello pytorch. how long can a rnn cell remember? show me your limit!1";
+static const char letters[] = "helo",
+                  alphabet[] = "abcdefghijklmnopqrstuvwxyz ?!.,:;01"; /* 0 starts, 1 ends */
+static const char sentence[] =
+    "0hello pytorch. how long can a rnn cell remember? show me your limit!1";
 enum { T = sizeof sentence - 2 }; /* steps: from each character to the next */
 
 static struct {
@@ -37,21 +40,24 @@ static const option_row options[] = {
     COUNT("hidden", &set.hidden, 1, 4096, IN_MODEL, "hidden units of the cell"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     COUNT("every", &set.every, 1, 1e6, ON_LINE_ONLY, "epochs from line to line"),
-    FLAG("raw-feedback", &set.raw_feedback, ON_LINE_ONLY, "feed back the raw output, not the likeliest character"),
+    FLAG("raw-feedback", &set.raw_feedback, ON_LINE_ONLY,
+         "feed back the raw output, not the likeliest character"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
 };
 
-/* ---- the word ----------------------------------------------------------------------------------- */
+/* ---- the word ------------------------------------------------------------------------------- */
 
 static run make_word(void)
 {
     recur_layer *part[2];
     const char *const names[] = { "rnn", "fc" };
-    const recur_recurrent_options rnn = {
-        .size = sizeof rnn, .cell = RECUR_CELL_RNN_TANH, .input_size = WORD_SYMBOLS, .hidden_size = WORD_HIDDEN
-    };
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_recurrent_options rnn = { .size = sizeof rnn,
+                                          .cell = RECUR_CELL_RNN_TANH,
+                                          .input_size = WORD_SYMBOLS,
+                                          .hidden_size = WORD_HIDDEN };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     TRY(recur_recurrent_create(NULL, &rnn, &part[0]));
     TRY(recur_linear_create(NULL, WORD_HIDDEN, WORD_SYMBOLS, 0, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 2, names, part);
@@ -70,15 +76,18 @@ static void learn_word(run *word)
         memset(word->grads, 0, (size_t)word->count * sizeof *word->grads);
         TRY(recur_layer_forward_ids(word->net, four, in, NULL, logits[0], word->tape));
         TRY(recur_loss_classes(word->loss, 4, WORD_SYMBOLS, logits[0], out, &loss, dlogits[0]));
-        TRY(recur_layer_backward_ids(word->net, four, in, dlogits[0], NULL, word->grads, word->tape));
-        TRY(recur_optimizer_step(word->optimizer, recur_layer_params(word->net), word->grads, word->count, 1));
+        TRY(recur_layer_backward_ids(word->net, four, in, dlogits[0], NULL, word->grads,
+                                     word->tape));
+        TRY(recur_optimizer_step(word->optimizer, recur_layer_params(word->net), word->grads,
+                                 word->count, 1));
     }
     printf("the word: loss %.4f after %d steps\n", loss, WORD_STEPS);
     recur_packed_release(four);
 }
 
 /* h, and four characters drawn: a few times. */
-static void sample_word(const run *word, const char *how, const recur_sample_options *options_of, int times)
+static void sample_word(const run *word, const char *how, const recur_sample_options *options_of,
+                        int times)
 {
     recur_state *state;
     float logits[WORD_SYMBOLS];
@@ -91,7 +100,8 @@ static void sample_word(const run *word, const char *how, const recur_sample_opt
         printf(" %c", letters[id]);
         for (int t = 0; t < 4; t++) {
             TRY(recur_layer_step_ids(word->net, &id, state, logits));
-            TRY(recur_sample(options_of, 1, WORD_SYMBOLS, logits, (uint64_t)set.run.seed, drawn++, &id));
+            TRY(recur_sample(options_of, 1, WORD_SYMBOLS, logits, (uint64_t)set.run.seed, drawn++,
+                             &id));
             putchar(letters[id]);
         }
     }
@@ -101,7 +111,8 @@ static void sample_word(const run *word, const char *how, const recur_sample_opt
 
 static void show_word(const run *word)
 {
-    const recur_sample_options cold = { .size = sizeof cold, .temperature = 0.5 }, as_is = { .size = sizeof as_is },
+    const recur_sample_options cold = { .size = sizeof cold, .temperature = 0.5 },
+                               as_is = { .size = sizeof as_is },
                                hot = { .size = sizeof hot, .temperature = 3 },
                                two = { .size = sizeof two, .temperature = 3, .top_k = 2 },
                                greedy = { .size = sizeof greedy, .top_k = 1 };
@@ -112,9 +123,10 @@ static void show_word(const run *word)
     sample_word(word, "greedy", &greedy, 1);
 }
 
-/* ---- the sentence ------------------------------------------------------------------------------- */
+/* ---- the sentence --------------------------------------------------------------------------- */
 
-/* Rows [x, h] lie side by side: the head takes a whole row, the cell its x, and writes h into the next row. */
+/* Rows [x, h] lie side by side: the head takes a whole row, the cell its x, and writes h into the
+ * next row. */
 static run r; /* of a group of cell and head */
 static recur_layer *head;
 static recur_cell *cell;
@@ -144,7 +156,9 @@ static recur_layer *make_group(void)
 
 static void create_sentence(void)
 {
-    const recur_loss_options sum = { .size = sizeof sum, .kind = RECUR_LOSS_MSE, .flags = RECUR_LOSS_SUM };
+    const recur_loss_options sum = { .size = sizeof sum,
+                                     .kind = RECUR_LOSS_MSE,
+                                     .flags = RECUR_LOSS_SUM };
     recur_layer *layer;
     W = S + set.hidden;
     r = run_create(make_group(), &sum, set.lr);
@@ -177,7 +191,8 @@ static void release_sentence(void)
     free(xh), free(dxh);
 }
 
-/* All steps forward, the loss, all steps back, one update. The loss is the mean over symbols, summed over steps. */
+/* All steps forward, the loss, all steps back, one update. The loss is the mean over symbols,
+ * summed over steps. */
 static score learn_sentence(void)
 {
     double loss;
@@ -192,8 +207,10 @@ static score learn_sentence(void)
     memset(dxh, 0, (size_t)W * sizeof *dxh);
     for (int64_t t = T - 1; t >= 0;
          t--) { /* h[t+1] went into the head of step t+1 and into the next cell: dxh and dh */
-        TRY(recur_cell_step_backward(cell, &xh[t * W], &dxh[S], dh, NULL, r.grads + at_cell, r.tape));
-        TRY(recur_layer_backward(head, one, &xh[t * W], dy[t], NULL, dxh, r.grads + at_head, r.tape));
+        TRY(recur_cell_step_backward(cell, &xh[t * W], &dxh[S], dh, NULL, r.grads + at_cell,
+                                     r.tape));
+        TRY(recur_layer_backward(head, one, &xh[t * W], dy[t], NULL, dxh, r.grads + at_head,
+                                 r.tape));
     }
     TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1.0 / S));
     score s = { 0, 0, 0 };

@@ -1,14 +1,16 @@
-/* mnist.c - handwritten digits, read row by row: 28 steps of 28 pixels, recurrent layers, a linear layer on the last
- * step. Or pixel by pixel, 784 steps of one, in their order or in any (--permute): how long can a network remember?
+/* mnist.c - handwritten digits, read row by row: 28 steps of 28 pixels, recurrent layers, a linear
+ * layer on the last step. Or pixel by pixel, 784 steps of one, in their order or in any
+ * (--permute): how long can a network remember?
  *
- * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits that the program
- * draws itself.
+ * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits
+ * that the program draws itself.
  *
- * --hand-written runs one layer as a loop over a cell. --irnn is a plain network of ReLUs that begins as a memory: its
- * recurrent weights are the identity, its biases 0 (Le 2015).
+ * --hand-written runs one layer as a loop over a cell. --irnn is a plain network of ReLUs that
+ * begins as a memory: its recurrent weights are the identity, its biases 0 (Le 2015).
  *
- * Shown: dense batches (a layout in which all lengths are equal), rows of floats as input, a stack of layers; a cell and
- * its backward; start values; optimizers; validation in the middle of an epoch. */
+ * Shown: dense batches (a layout in which all lengths are equal), rows of floats as input, a stack
+ * of layers; a cell and its backward; start values; optimizers; validation in the middle of an
+ * epoch. */
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/images.h"
@@ -55,13 +57,18 @@ static const option_row options[] = {
     COUNT("hidden", &set.hidden, 1, 4096, IN_MODEL, "hidden units"),
     FLAG("hand-written", &set.hand_written, IN_MODEL, "one layer, as a loop over a cell"),
     FLAG("pixels", &set.pixels, IN_MODEL, "read pixel by pixel, not row by row"),
-    COUNT("size", &set.size, 1, 28, IN_MODEL, "rows and columns: 28, or a part of it (14, 7) to make images smaller"),
-    COUNT("permute", &set.permute, 0, 1e15, IN_MODEL, "seed of an order of the pixels; 0: as they are"),
+    COUNT("size", &set.size, 1, 28, IN_MODEL,
+          "rows and columns: 28, or a part of it (14, 7) to make images smaller"),
+    COUNT("permute", &set.permute, 0, 1e15, IN_MODEL,
+          "seed of an order of the pixels; 0: as they are"),
     FLAG("irnn", &set.irnn, ON_LINE_ONLY, "cell relu, recurrent weights the identity, biases 0"),
     NUMBER("identity", &set.identity, 0, 10, "irnn: times this; below 1 for a shorter memory"),
-    NUMBER("gaussian", &set.gaussian, 0, 10, "deviation of the recurrent weights; 0: uniform, as usual"),
-    NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the bias of the gate that keeps the state"),
-    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY, "images to train on; 0: all, or 10000 drawn ones"),
+    NUMBER("gaussian", &set.gaussian, 0, 10,
+           "deviation of the recurrent weights; 0: uniform, as usual"),
+    NUMBER("forget-bias", &set.forget_bias, -100, 100,
+           "start value of the bias of the gate that keeps the state"),
+    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY,
+          "images to train on; 0: all, or 10000 drawn ones"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "images in a batch"),
     CHOICE("optimizer", &set.optimizer, optimizer_choices, IN_MODEL, "update rule"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate"),
@@ -81,7 +88,7 @@ static float *small, *padded, *x; /* [size][size], [B][T][I], [T][B][I] */
 static int32_t *labels, *guess;   /* [B]                  */
 static float *logits, *dlogits;   /* [B][CLASSES]         */
 
-/* ---- images ------------------------------------------------------------------------------------- */
+/* ---- images --------------------------------------------------------------------------------- */
 
 static void load_batch(const images *all, const int64_t *order, int64_t n)
 {
@@ -104,28 +111,32 @@ static void make_order(void)
     if (set.permute) shuffled(&d, T * I, order_of);
 }
 
-/* ---- networks ----------------------------------------------------------------------------------- */
+/* ---- networks ------------------------------------------------------------------------------- */
 
 /* Start values of the recurrent part, where they are not the usual ones. */
 static void start_values(recur_layer *net, const char *weights, const char *biases)
 {
     const uint64_t seed = (uint64_t)set.run.seed;
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, seed));
-    if (set.gaussian > 0) TRY(recur_layer_init(net, weights, RECUR_INIT_NORMAL, set.gaussian, seed));
+    if (set.gaussian > 0)
+        TRY(recur_layer_init(net, weights, RECUR_INIT_NORMAL, set.gaussian, seed));
     if (set.irnn) {
         TRY(recur_layer_init(net, weights, RECUR_INIT_IDENTITY, set.identity, 0));
         TRY(recur_layer_init(net, biases, RECUR_INIT_CONSTANT, 0, 0));
     }
-    if (set.forget_bias != 0) TRY(recur_layer_init(net, biases, RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
+    if (set.forget_bias != 0)
+        TRY(recur_layer_init(net, biases, RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
 }
 
 static recur_layer *make_net(void)
 {
     recur_layer *part[3];
     const char *const names[] = { "rnn", "last", "fc" };
-    const recur_recurrent_options rnn = {
-        .size = sizeof rnn, .cell = set.cell, .input_size = I, .hidden_size = set.hidden, .num_layers = set.layers
-    };
+    const recur_recurrent_options rnn = { .size = sizeof rnn,
+                                          .cell = set.cell,
+                                          .input_size = I,
+                                          .hidden_size = set.hidden,
+                                          .num_layers = set.layers };
     TRY(recur_recurrent_create(NULL, &rnn, &part[0]));
     TRY(recur_last_create(NULL, set.hidden, RECUR_DIRECTION_FORWARD, &part[1]));
     TRY(recur_linear_create(NULL, set.hidden, CLASSES, 0, &part[2]));
@@ -134,7 +145,7 @@ static recur_layer *make_net(void)
     return net;
 }
 
-/* ---- the same by hand --------------------------------------------------------------------------- */
+/* ---- the same by hand ----------------------------------------------------------------------- */
 
 static recur_cell *cell;
 static recur_layer *fc;
@@ -209,11 +220,11 @@ static void learn_by_hand(int64_t n)
     const int64_t step = n * I;
     TRY(recur_layer_backward(fc, one, last, dlogits, NULL, dlast, r.grads + at_fc, r.tape));
     for (int64_t t = T - 1; t >= 0; t--)
-        TRY(recur_cell_step_backward(cell, x + t * step, t == T - 1 ? dlast : NULL, dh, NULL, r.grads + at_cell,
-                                     r.tape));
+        TRY(recur_cell_step_backward(cell, x + t * step, t == T - 1 ? dlast : NULL, dh, NULL,
+                                     r.grads + at_cell, r.tape));
 }
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning ------------------------------------------------------------------------------- */
 
 static void step(int learn, const int64_t *order, int64_t n, score *s);
 
@@ -230,7 +241,8 @@ static void validate(int64_t updates)
     }
     TRY(recur_tape_set_mode(r.tape, RECUR_TAPE_TRAIN));
     progress_end();
-    printf("update %lld  loss %.4f  accuracy %.2f%%\n", (long long)updates, score_loss(&s), score_accuracy(&s));
+    printf("update %lld  loss %.4f  accuracy %.2f%%\n", (long long)updates, score_loss(&s),
+           score_accuracy(&s));
     fflush(stdout);
     free(order);
 }
@@ -258,12 +270,14 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     if (set.validate && ++updates % set.validate == 0) validate(updates);
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void check_settings(void)
 {
-    if (IMAGE_ROWS % set.size) die_of_usage("--size: 28 rows are not a multiple of %lld", (long long)set.size);
-    if (set.hand_written && set.layers != 1) die_of_usage("--hand-written: it is one layer: --layers 1");
+    if (IMAGE_ROWS % set.size)
+        die_of_usage("--size: 28 rows are not a multiple of %lld", (long long)set.size);
+    if (set.hand_written && set.layers != 1)
+        die_of_usage("--hand-written: it is one layer: --layers 1");
     if (set.irnn) set.cell = RECUR_CELL_RNN_RELU;
     if (set.forget_bias != 0 && set.cell != RECUR_CELL_LSTM && set.cell != RECUR_CELL_GRU)
         die_of_usage("--forget-bias: the cell has no gate that keeps the state");
@@ -271,8 +285,11 @@ static void check_settings(void)
 
 static fit_sizes create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
-    const recur_optimizer_options optimizer = { .size = sizeof optimizer, .kind = set.optimizer, .rate = set.lr };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_optimizer_options optimizer = { .size = sizeof optimizer,
+                                                .kind = set.optimizer,
+                                                .rate = set.lr };
     const int64_t B = set.batch, outputs = B * CLASSES;
     check_settings();
     images_get(set.data, (uint64_t)set.run.seed, set.train, &training, &test);
@@ -300,18 +317,21 @@ static void release_all(void)
     recur_packed_release(packed);
     images_release(&training);
     images_release(&test);
-    free(order_of), free(small), free(padded), free(x), free(labels), free(guess), free(logits), free(dlogits);
+    free(order_of), free(small), free(padded), free(x), free(labels), free(guess), free(logits),
+        free(dlogits);
 }
 
 int main(int argc, char **argv)
 {
-    static const fit_program program = { .purpose = "Learns to read digits, row by row or pixel by pixel.",
-                                         .options = options,
-                                         .settings = &set.run,
-                                         .run = &r,
-                                         .what = "sequences",
-                                         .create = create_all,
-                                         .release = release_all,
-                                         .step = step };
+    static const fit_program program = {
+        .purpose = "Learns to read digits, row by row or pixel by pixel.",
+        .options = options,
+        .settings = &set.run,
+        .run = &r,
+        .what = "sequences",
+        .create = create_all,
+        .release = release_all,
+        .step = step
+    };
     return fit(argc, argv, &program);
 }

@@ -1,15 +1,18 @@
-/* seq2seq.c - a sequence in, another one out: words spelled backwards, or the sum of two numbers written as text.
+/* seq2seq.c - a sequence in, another one out: words spelled backwards, or the sum of two numbers
+ * written as text.
  *
- *     h e l l o           start o l l e h         An encoder reads; its final state is the initial state of a
- *     ↓ ↓ ↓ ↓ ↓   state     ↓   ↓ ↓ ↓ ↓ ↓         decoder, which writes a symbol at a time, until it writes `end`.
- *      encoder   ───────▶      decoder            The gradient of that state takes the same way back.
- *                           o   l l e h end
+ *     h e l l o           start o l l e h         An encoder reads; its final state is the initial
+ * state of a ↓ ↓ ↓ ↓ ↓   state     ↓   ↓ ↓ ↓ ↓ ↓         decoder, which writes a symbol at a time,
+ * until it writes `end`. encoder   ───────▶      decoder            The gradient of that state
+ * takes the same way back. o   l l e h end
  *
- * In training the decoder is fed what it should have written, in the test what it did write. The test counts answers that
- * are right from beginning to end, to questions that are never in a training batch. After Sutskever 2014, who found that it
- * helps to read the question from its end: --backwards.
+ * In training the decoder is fed what it should have written, in the test what it did write. The
+ * test counts answers that are right from beginning to end, to questions that are never in a
+ * training batch. After Sutskever 2014, who found that it helps to read the question from its end:
+ * --backwards.
  *
- * Shown: two networks as one group, a state handed over, ragged batches, sequences of length 0, many streams at once. */
+ * Shown: two networks as one group, a state handed over, ragged batches, sequences of length 0,
+ * many streams at once. */
 #include "common/answers.h"
 #include "common/dice.h"
 #include "common/fit.h"
@@ -43,12 +46,14 @@ static struct {
 
 static const option_row options[] = {
     CHOICE("task", &set.task, task_choices, IN_MODEL, "spell words backwards, or add two numbers"),
-    COUNT("longest", &set.longest, 0, 15, IN_MODEL, "most letters of a word, or digits of a number; 0: 10, or 3"),
+    COUNT("longest", &set.longest, 0, 15, IN_MODEL,
+          "most letters of a word, or digits of a number; 0: 10, or 3"),
     CHOICE("cell", &set.cell, cell_choices, IN_MODEL, "kind of recurrence"),
     COUNT("hidden", &set.hidden, 1, 4096, IN_MODEL, "hidden units"),
     COUNT("layers", &set.layers, 1, 64, IN_MODEL, "recurrent layers"),
     FLAG("backwards", &set.backwards, IN_MODEL, "read the question from its end"),
-    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY, "questions to train on; 0: 50000 words, or 200000 sums"),
+    COUNT("train", &set.train, 0, 1e8, ON_LINE_ONLY,
+          "questions to train on; 0: 50000 words, or 200000 sums"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "questions in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("decay", &set.decay, 1e-3, 1, "factor of the learning rate from epoch to epoch"),
@@ -57,7 +62,7 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* ---- questions and answers ---------------------------------------------------------------------- */
+/* ---- questions and answers ------------------------------------------------------------------ */
 
 typedef struct {
     char ask[MOST], answer[MOST];
@@ -66,7 +71,10 @@ typedef struct {
 static const char *const written[] = { "abcdefghijklmnopqrstuvwxyz", "0123456789+" };
 static int32_t S, START, END; /* symbols in all; the last two */
 
-static int32_t id_of(char symbol) { return (int32_t)(strchr(written[set.task], symbol) - written[set.task]); }
+static int32_t id_of(char symbol)
+{
+    return (int32_t)(strchr(written[set.task], symbol) - written[set.task]);
+}
 
 static question make_word(dice *d)
 {
@@ -112,7 +120,7 @@ static question *make_questions(int64_t n, int for_test)
     return all;
 }
 
-/* ---- networks ----------------------------------------------------------------------------------- */
+/* ---- networks ------------------------------------------------------------------------------- */
 
 static run r; /* of the group */
 static recur_layer *encoder, *decoder;
@@ -145,9 +153,10 @@ static recur_layer *make_net(void)
     return net;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches -------------------------------------------------------------------------------- */
 
-/* B questions and answers, as packed rows. A batch with fewer is filled up with questions of length 0. */
+/* B questions and answers, as packed rows. A batch with fewer is filled up with questions of length
+ * 0. */
 static recur_packed *source, *target;
 static int64_t *asked, *answered; /* lengths [B]; of answers with their `end`, or 0 */
 static int32_t *in, *fed, *wanted, *guess;
@@ -164,7 +173,8 @@ static void load_batch(const question *all, const int64_t *order, int64_t n)
     TRY(recur_packed_reset(target, set.batch, answered, 0));
     for (int64_t b = 0; b < n; b++) {
         const question *q = &all[order[b]];
-        for (int64_t t = 0; t < asked[b]; t++) in[recur_packed_row(source, b, t)] = id_of(q->ask[t]);
+        for (int64_t t = 0; t < asked[b]; t++)
+            in[recur_packed_row(source, b, t)] = id_of(q->ask[t]);
         fed[recur_packed_row(target, b, 0)] = START;
         wanted[recur_packed_row(target, b, answered[b] - 1)] = END;
         for (int64_t t = 0; t < answered[b] - 1; t++) {
@@ -178,7 +188,8 @@ static void learn_batch(void)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
     TRY(recur_state_reset(dstate, -1));
-    TRY(recur_layer_backward_ids(decoder, target, fed, dlogits, dstate, r.grads + at_decoder, r.tape));
+    TRY(recur_layer_backward_ids(decoder, target, fed, dlogits, dstate, r.grads + at_decoder,
+                                 r.tape));
     TRY(recur_layer_backward_ids(encoder, source, in, NULL, dstate, r.grads + at_encoder, r.tape));
     recur_clip_norm(r.grads, r.count, set.clip);
     TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1));
@@ -205,7 +216,7 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     s->rows += n;
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void show_some(void)
 {
@@ -222,7 +233,8 @@ static void show_some(void)
 
 static fit_sizes create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * MOST;
     if (set.longest == 0) set.longest = set.task == REVERSE ? 10 : 3;
     if (set.train == 0) set.train = set.task == REVERSE ? 50000 : 200000;
@@ -236,7 +248,8 @@ static fit_sizes create_all(void)
     TRY(recur_layer_child(r.net, "decoder", &decoder, &at_decoder));
     TRY(recur_packed_create(NULL, B, NULL, MOST, &source));
     TRY(recur_packed_create(NULL, B, NULL, MOST, &target));
-    TRY(recur_state_create(decoder, B, &state)); /* fits the encoder too: its tensors are the same */
+    TRY(recur_state_create(decoder, B,
+                           &state)); /* fits the encoder too: its tensors are the same */
     TRY(recur_state_create(decoder, B, &dstate));
     TRY(recur_state_create(decoder, B, &written_state));
     asked = NEW(int64_t, B);
@@ -266,14 +279,16 @@ static void release_all(void)
 
 int main(int argc, char **argv)
 {
-    static const fit_program program = { .purpose = "Learns to answer text with text: spelling backwards, adding.",
-                                         .options = options,
-                                         .settings = &set.run,
-                                         .run = &r,
-                                         .what = "answers",
-                                         .create = create_all,
-                                         .release = release_all,
-                                         .step = step,
-                                         .show = show_some };
+    static const fit_program program = {
+        .purpose = "Learns to answer text with text: spelling backwards, adding.",
+        .options = options,
+        .settings = &set.run,
+        .run = &r,
+        .what = "answers",
+        .create = create_all,
+        .release = release_all,
+        .step = step,
+        .show = show_some
+    };
     return fit(argc, argv, &program);
 }

@@ -1,11 +1,12 @@
 /* tagger.c - a label for every symbol of a string: how deep in brackets is it?
  *
  *     string     ) x ( ( x ) ( x
- *     depth      . . . 2 2 2 . 2        of an x: how many brackets are open; of a pair: so many, with itself;
- *                                       a dot (0) for a bracket without a partner
+ *     depth      . . . 2 2 2 . 2        of an x: how many brackets are open; of a pair: so many,
+ * with itself; a dot (0) for a bracket without a partner
  *
- * For an x or a closing bracket the past is enough. Whether an opening one will ever be closed only the future tells: a
- * network that reads forwards can but guess, a bidirectional one knows. --direction forward shows the difference.
+ * For an x or a closing bracket the past is enough. Whether an opening one will ever be closed only
+ * the future tells: a network that reads forwards can but guess, a bidirectional one knows.
+ * --direction forward shows the difference.
  *
  * Shown: labels per step (many to many), ragged batches, bidirectional layers. */
 #include "common/dice.h"
@@ -18,7 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORTEST = 10, LONGEST = 40, DEEPEST = 6, CLASSES = DEEPEST + 1, SYMBOLS = 3, TEST = 2000, SHOWN = 3 };
+enum {
+    SHORTEST = 10,
+    LONGEST = 40,
+    DEEPEST = 6,
+    CLASSES = DEEPEST + 1,
+    SYMBOLS = 3,
+    TEST = 2000,
+    SHOWN = 3
+};
 enum { OPENING, CLOSING, OTHER };
 
 static const choice direction_choices[] = { { "forward", RECUR_DIRECTION_FORWARD },
@@ -59,7 +68,7 @@ typedef struct {
     int32_t symbols[LONGEST], depths[LONGEST];
 } string;
 
-/* ---- strings ------------------------------------------------------------------------------------ */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 /* An opening bracket is labelled when its partner comes; until then it has none. */
 static void label(string *s)
@@ -84,14 +93,16 @@ static string *make_strings(int64_t n, uint64_t purpose)
         for (int64_t t = 0; t < s->length; t++) {
             s->symbols[t] = (int32_t)below(&d, SYMBOLS);
             if (s->symbols[t] == OPENING && height == DEEPEST) s->symbols[t] = CLOSING;
-            height += s->symbols[t] == OPENING ? 1 : s->symbols[t] == CLOSING && height > 0 ? -1 : 0;
+            height += s->symbols[t] == OPENING                 ? 1
+                      : s->symbols[t] == CLOSING && height > 0 ? -1
+                                                               : 0;
         }
         label(s);
     }
     return all;
 }
 
-/* ---- network and batches ------------------------------------------------------------------------ */
+/* ---- network and batches -------------------------------------------------------------------- */
 
 static run r;
 static string *training, *test;
@@ -159,12 +170,13 @@ static void step(int learn, const int64_t *order, int64_t n, score *s)
     TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1));
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void print_line(const char *name, int64_t b, const int32_t *rows, const char *letters)
 {
     printf("%-10s", name);
-    for (int64_t t = 0; t < test[b].length; t++) printf(" %c", letters[rows[recur_packed_row(packed, b, t)]]);
+    for (int64_t t = 0; t < test[b].length; t++)
+        printf(" %c", letters[rows[recur_packed_row(packed, b, t)]]);
     putchar('\n');
 }
 
@@ -172,7 +184,8 @@ static void show_some(void)
 {
     const int64_t first[SHOWN] = { 0, 1, 2 }, n = set.batch < SHOWN ? set.batch : SHOWN;
     static const char *const names[] = { "opening brackets", "closing brackets", "others" };
-    for (int i = 0; i < SYMBOLS; i++) printf("%-17s %6.2f%% right\n", names[i], score_accuracy(&by_symbol[i]));
+    for (int i = 0; i < SYMBOLS; i++)
+        printf("%-17s %6.2f%% right\n", names[i], score_accuracy(&by_symbol[i]));
     score s = { 0, 0, 0 };
     step(0, first, n, &s);
     for (int64_t b = 0; b < n; b++) {
@@ -184,7 +197,8 @@ static void show_some(void)
 
 static fit_sizes create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, rows = B * LONGEST;
     r = run_create(make_net(), &cross_entropy, set.lr);
     TRY(recur_packed_create(NULL, B, NULL, LONGEST, &packed));
@@ -204,19 +218,22 @@ static void release_all(void)
 {
     run_release(&r);
     recur_packed_release(packed);
-    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits), free(dlogits);
+    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits),
+        free(dlogits);
 }
 
 int main(int argc, char **argv)
 {
-    static const fit_program program = { .purpose = "Labels every symbol of a string by how deep in brackets it is.",
-                                         .options = options,
-                                         .settings = &set.run,
-                                         .run = &r,
-                                         .what = "symbols",
-                                         .create = create_all,
-                                         .release = release_all,
-                                         .step = step,
-                                         .show = show_some };
+    static const fit_program program = {
+        .purpose = "Labels every symbol of a string by how deep in brackets it is.",
+        .options = options,
+        .settings = &set.run,
+        .run = &r,
+        .what = "symbols",
+        .create = create_all,
+        .release = release_all,
+        .step = step,
+        .show = show_some
+    };
     return fit(argc, argv, &program);
 }

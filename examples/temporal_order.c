@@ -1,11 +1,12 @@
 /* temporal_order.c - which two of X and Y does a string hold, and in which order?
  *
- * Strings of 70 to 80 symbols: E, then a, b, c, d at random, but X or Y at one position in 10-20 and at one in 50-60,
- * then B. To tell XX (Q), XY (R), YX (S) and YY (U) apart a network must remember one symbol for 40 steps, and the
- * order to the end: a plain RNN stays at chance, LSTM and GRU learn it. After Hochreiter and Schmidhuber 1997,
- * section 5.6.
+ * Strings of 70 to 80 symbols: E, then a, b, c, d at random, but X or Y at one position in 10-20
+ * and at one in 50-60, then B. To tell XX (Q), XY (R), YX (S) and YY (U) apart a network must
+ * remember one symbol for 40 steps, and the order to the end: a plain RNN stays at chance, LSTM and
+ * GRU learn it. After Hochreiter and Schmidhuber 1997, section 5.6.
  *
- * Shown: symbols as input, batches of different lengths without padding, a loop that allocates nothing. */
+ * Shown: symbols as input, batches of different lengths without padding, a loop that allocates
+ * nothing. */
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/options.h"
@@ -44,7 +45,8 @@ static const option_row options[] = {
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     NUMBER("decay", &set.decay, 1e-3, 1, "factor of the learning rate from epoch to epoch"),
     NUMBER("clip", &set.clip, 0, 1e9, "largest norm of the gradient; 0: any"),
-    NUMBER("forget-bias", &set.forget_bias, -100, 100, "start value of the bias of the gate that keeps the state (LSTM f, GRU z)"),
+    NUMBER("forget-bias", &set.forget_bias, -100, 100,
+           "start value of the bias of the gate that keeps the state (LSTM f, GRU z)"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
 };
@@ -62,7 +64,8 @@ static int64_t *lengths;              /* [B]    */
 static int32_t *ids, *labels, *guess; /* [N], [B], [B] */
 static float *logits, *dlogits;       /* [B][CLASSES]  */
 
-/* The strings are the same for every --seed, which is that of the start values and of the order of training: so runs can be compared. */
+/* The strings are the same for every --seed, which is that of the start values and of the order of
+ * training: so runs can be compared. */
 static string *make_strings(int64_t n, uint64_t purpose)
 {
     static const int32_t E = 0, X = 5, B = 7; /* a b c d are 1 to 4, Y is 6 */
@@ -96,7 +99,8 @@ static recur_layer *make_net(void)
 {
     recur_layer *part[3];
     const char *const names[] = { "rnn", "last", "fc" };
-    const int32_t direction = set.bidirectional ? RECUR_DIRECTION_BIDIRECTIONAL : RECUR_DIRECTION_FORWARD;
+    const int32_t direction = set.bidirectional ? RECUR_DIRECTION_BIDIRECTIONAL
+                                                : RECUR_DIRECTION_FORWARD;
     const int64_t features = set.hidden * (set.bidirectional ? 2 : 1);
     const recur_recurrent_options rnn = { .size = sizeof rnn,
                                           .cell = set.cell,
@@ -109,7 +113,8 @@ static recur_layer *make_net(void)
     TRY(recur_linear_create(NULL, features, CLASSES, 0, &part[2]));
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 3, names, part);
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, (uint64_t)set.run.seed));
-    if (set.cell != RECUR_CELL_RNN_TANH) TRY(recur_layer_init(net, "rnn.", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
+    if (set.cell != RECUR_CELL_RNN_TANH)
+        TRY(recur_layer_init(net, "rnn.", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
     return net;
 }
 
@@ -141,7 +146,8 @@ static void show_some(void)
 
 static fit_sizes create_all(void)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t B = set.batch, outputs = B * CLASSES;
     r = run_create(make_net(), &cross_entropy, set.lr);
     TRY(recur_packed_create(NULL, B, NULL, LONGEST, &packed)); /* the largest layout: room for */
@@ -161,19 +167,22 @@ static void release_all(void)
 {
     run_release(&r);
     recur_packed_release(packed);
-    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits), free(dlogits);
+    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits),
+        free(dlogits);
 }
 
 int main(int argc, char **argv)
 {
-    static const fit_program program = { .purpose = "Tells strings apart by two symbols far from each other, and their order.",
-                                         .options = options,
-                                         .settings = &set.run,
-                                         .run = &r,
-                                         .what = "strings",
-                                         .create = create_all,
-                                         .release = release_all,
-                                         .step = step,
-                                         .show = show_some };
+    static const fit_program program = {
+        .purpose = "Tells strings apart by two symbols far from each other, and their order.",
+        .options = options,
+        .settings = &set.run,
+        .run = &r,
+        .what = "strings",
+        .create = create_all,
+        .release = release_all,
+        .step = step,
+        .show = show_some
+    };
     return fit(argc, argv, &program);
 }

@@ -1,11 +1,13 @@
-/* word2vec.c - words as vectors: words that stand among the same words come to lie in the same direction.
+/* word2vec.c - words as vectors: words that stand among the same words come to lie in the same
+ * direction.
  *
  *     cbow       mean of the vectors of the neighbours ──▶ which word stands between them?
  *     skipgram   the vector of a word                  ──▶ which words stand around it?
  *
- * Told from words that are drawn at random (Mikolov 2013), or by a softmax over all words or over drawn ones (--loss). Shown at
- * the end: the nearest words by cosine, and analogies: king - man + woman = ? In the end the vectors move into a model
- * that predicts the next word of few sentences; it learns faster than one that begins with vectors drawn at random.
+ * Told from words that are drawn at random (Mikolov 2013), or by a softmax over all words or over
+ * drawn ones (--loss). Shown at the end: the nearest words by cosine, and analogies: king - man +
+ * woman = ? In the end the vectors move into a model that predicts the next word of few sentences;
+ * it learns faster than one that begins with vectors drawn at random.
  *
  * Shown: embeddings, sampled losses for many classes, parameters moved from model to model. */
 #include "common/clock.h"
@@ -58,20 +60,25 @@ static const option_row options[] = {
     COUNT("width", &set.width, 1, 4096, IN_MODEL, "numbers in a vector"),
     COUNT("window", &set.window, 1, 100, IN_MODEL, "neighbours on either side, at most"),
     COUNT("least", &set.least, 1, 1e9, ON_LINE_ONLY, "words that come less often are left out"),
-    CHOICE("loss", &set.loss, loss_choices, IN_MODEL, "right words from drawn ones, or a softmax over drawn or all words"),
-    COUNT("negatives", &set.negatives, 1, 1000, IN_MODEL, "loss negatives: words drawn against each right one"),
+    CHOICE("loss", &set.loss, loss_choices, IN_MODEL,
+           "right words from drawn ones, or a softmax over drawn or all words"),
+    COUNT("negatives", &set.negatives, 1, 1000, IN_MODEL,
+          "loss negatives: words drawn against each right one"),
     COUNT("samples", &set.samples, 1, 1e6, IN_MODEL, "loss sampled: words drawn for a batch"),
-    NUMBER("subsample", &set.subsample, 0, 1, "frequent words are skipped down to about this share; 0: none"),
+    NUMBER("subsample", &set.subsample, 0, 1,
+           "frequent words are skipped down to about this share; 0: none"),
     COUNT("batch", &set.batch, 1, 1e6, ON_LINE_ONLY, "predictions in a batch"),
     NUMBER("lr", &set.lr, 1e-9, 10, "learning rate of Adam"),
     TEXT("near", &set.near, "WORDS", "whose nearest words are shown: \"king paris\""),
-    COUNT("transfer", &set.transfer, 0, 1000, ON_LINE_ONLY, "epochs of the model that the vectors move into"),
-    TEXT("vectors", &set.vectors, "FILE", "write the vectors there, in the text format of word2vec"),
+    COUNT("transfer", &set.transfer, 0, 1000, ON_LINE_ONLY,
+          "epochs of the model that the vectors move into"),
+    TEXT("vectors", &set.vectors, "FILE",
+         "write the vectors there, in the text format of word2vec"),
     RUN_OPTIONS(set.run),
     END_OF_OPTIONS,
 };
 
-/* ---- words -------------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 static vocabulary words;
 static int32_t *ids; /* of the text; -1 between sentences */
@@ -85,20 +92,21 @@ static int is_skipped(dice *d, int32_t id)
     return between(d, 0, 1) > sqrt(set.subsample / part);
 }
 
-/* ---- the model ---------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------ */
 
 static run r;
 static recur_layer *in, *out; /* vectors of what is given; from a vector to logits of all words */
 static int64_t at_in, at_out; /* where their gradients begin */
 
-/* A batch of at most B predictions: the given words of one after those of the other, and what is right. */
+/* A batch of at most B predictions: the given words of one after those of the other, and what is
+ * right. */
 static recur_packed *given_rows, *rows;
 static int64_t B, M;   /* predictions, given words */
 static int64_t *first; /* [B+1]: where the given words of a prediction begin */
 static int32_t *given, *right;
-static float *e, *de; /* [M][width]: vectors of given words  */
-static float *v, *dv; /* [B][width]: their means             */
-static float *y, *dy; /* [B][words]: logits, for the softmax */
+static float *e, *de;             /* [M][width]: vectors of given words  */
+static float *v, *dv;             /* [B][width]: their means             */
+static float *y, *dy;             /* [B][words]: logits, for the softmax */
 static uint64_t draw_seed, draws; /* of this epoch; random numbers used so far */
 
 static recur_layer *make_net(void)
@@ -108,7 +116,8 @@ static recur_layer *make_net(void)
     TRY(recur_embedding_create(NULL, words.n, set.width, 0, &part[0]));
     TRY(recur_linear_create(NULL, set.width, words.n, RECUR_LAYER_NO_BIAS, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_GROUP, 2, names, part);
-    TRY(recur_layer_init(net, "in.", RECUR_INIT_UNIFORM, 0.5 / sqrt((double)set.width), (uint64_t)set.run.seed));
+    TRY(recur_layer_init(net, "in.", RECUR_INIT_UNIFORM, 0.5 / sqrt((double)set.width),
+                         (uint64_t)set.run.seed));
     return net; /* what predicts begins with zeros */
 }
 
@@ -116,7 +125,8 @@ static recur_layer *make_net(void)
 static void create_run(void)
 {
     float *counts = NEW(float, words.n);
-    for (int64_t i = 0; i < words.n; i++) counts[i] = words.count[i] > 0 ? (float)words.count[i] : 1;
+    for (int64_t i = 0; i < words.n; i++)
+        counts[i] = words.count[i] > 0 ? (float)words.count[i] : 1;
     recur_loss_options loss = { .size = sizeof loss, .kind = set.loss };
     if (set.loss != RECUR_LOSS_CROSS_ENTROPY) {
         loss.classes = words.n;
@@ -156,7 +166,7 @@ static void release_all(void)
     free(e), free(de), free(v), free(dv), free(y), free(dy);
 }
 
-/* ---- a step ------------------------------------------------------------------------------------- */
+/* ---- a step --------------------------------------------------------------------------------- */
 
 /* to = Σ of n rows, times scale */
 static void add_rows(float *to, const float *from, int64_t n, float scale)
@@ -181,8 +191,9 @@ static double learn_softmax(void)
 static double learn_sampled(void)
 {
     double loss;
-    TRY(recur_loss_sampled(r.loss, B, set.width, v, right, recur_layer_params(out), recur_layer_count(out), draw_seed, draws,
-                           &loss, dv, r.grads + at_out, r.tape));
+    TRY(recur_loss_sampled(r.loss, B, set.width, v, right, recur_layer_params(out),
+                           recur_layer_param_count(out), draw_seed, draws, &loss, dv,
+                           r.grads + at_out, r.tape));
     draws += (uint64_t)(set.loss == RECUR_LOSS_NEGATIVE_SAMPLING ? B * set.negatives : set.samples);
     return loss;
 }
@@ -198,10 +209,12 @@ static void learn_batch(score *s)
         add_rows(v + b * set.width, e + first[b] * set.width, n, 1 / (float)n);
     }
     const double loss = set.loss == RECUR_LOSS_CROSS_ENTROPY ? learn_softmax() : learn_sampled();
-    if (!isfinite(loss)) die("the loss is %g: training has run away; a smaller --lr may help", loss);
+    if (!isfinite(loss))
+        die("the loss is %g: training has run away; a smaller --lr may help", loss);
     for (int64_t b = 0; b < B; b++)
         for (int64_t i = first[b]; i < first[b + 1]; i++)
-            add_rows(de + i * set.width, dv + b * set.width, 1, 1 / (float)(first[b + 1] - first[b]));
+            add_rows(de + i * set.width, dv + b * set.width, 1,
+                     1 / (float)(first[b + 1] - first[b]));
     TRY(recur_layer_backward_ids(in, given_rows, given, de, NULL, r.grads + at_in, r.tape));
     TRY(recur_optimizer_step(r.optimizer, recur_layer_params(r.net), r.grads, r.count, 1));
     s->loss += loss * (double)B;
@@ -248,7 +261,7 @@ static score learn_epoch(int64_t epoch)
     return s;
 }
 
-/* ---- the program -------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 static void save(int64_t done)
 {
@@ -269,8 +282,8 @@ static int64_t learn(int64_t done)
         const double time = seconds() - start;
         progress_end();
         if (!stopped()) {
-            printf("epoch %2lld  loss %.4f  %.1f s  %.0f predictions/s\n", (long long)++done, score_loss(&s), time,
-                   time > 0 ? (double)s.rows / time : 0);
+            printf("epoch %2lld  loss %.4f  %.1f s  %.0f predictions/s\n", (long long)++done,
+                   score_loss(&s), time, time > 0 ? (double)s.rows / time : 0);
             fflush(stdout);
             csv_row(&curves, 3, (double[]){ (double)done, score_loss(&s), time });
         }
@@ -284,7 +297,8 @@ static void show(void)
 {
     const float *table = recur_layer_params(in);
     vectors_show_nearest(&words, set.width, table, set.near);
-    if (set.transfer) transfer_try(&words, set.width, table, ids, n_ids, set.transfer, (uint64_t)set.run.seed);
+    if (set.transfer)
+        transfer_try(&words, set.width, table, ids, n_ids, set.transfer, (uint64_t)set.run.seed);
     vectors_write(&words, set.width, table, set.vectors);
     vectors_show_analogies(&words, set.width, table);
 }
@@ -296,7 +310,9 @@ int main(int argc, char **argv)
     recur_file *file = model_open(set.run.load, options, &done);
     text t = text_of(set.text, (uint64_t)set.run.seed, STORY);
     words = file ? words_load(file, set.run.load, &t) : words_of(&t, set.least);
-    if (words.n < 2) die("the text has %lld words that come %lld times", (long long)words.n, (long long)set.least);
+    if (words.n < 2)
+        die("the text has %lld words that come %lld times", (long long)words.n,
+            (long long)set.least);
     n_ids = words_read(&words, &t, &ids);
     text_release(&t);
     create_all();

@@ -34,7 +34,7 @@ export LC_ALL
 cat include/recur/*.h | awk -f scripts/strip.awk | tr -s ' \t\n' ' ' | tr ';' '\n' >"$scratch/code"
 
 # One line for each declaration, such as "void recur_tape_release(recur_tape *tape)".
-sed -n 's/.*RECUR_\(API\|TRY\) \(.*recur_[a-z0-9_]* *(.*)\) *$/\2/p' "$scratch/code" | sort >"$scratch/prototypes"
+sed -n 's/.*RECUR_\(API\|NODISCARD\) \(.*recur_[a-z0-9_]* *(.*)\) *$/\2/p' "$scratch/code" | sort >"$scratch/prototypes"
 sed 's/^.*[ *]\(recur_[a-z0-9_]*\) *(.*/\1/; s/ *(.*//' "$scratch/prototypes" | sed 's/.*[ *]//' | sort >"$scratch/declared"
 cat include/recur/*.h | awk -f scripts/strip.awk |
     sed -n 's/^typedef struct \(recur_[a-z0-9_]*\) {.*/struct \1/p' | sort >"$scratch/structs"

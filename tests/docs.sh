@@ -30,7 +30,7 @@ fail() {
 
 awk '/^\/\*\*/ { said = "" }
      match($0, /^ \* (Shapes|Memory|Errors|Threads|Since):/) { said = said substr($0, 4, 1) }
-     /^RECUR_(API|TRY) / && said != "SMETS" { print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0; bad = 1 }
+     /^RECUR_(API|NODISCARD) / && said != "SMETS" { print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0; bad = 1 }
      END { exit bad }' include/recur/*.h || fail "functions whose comment lacks a line"
 for page in docs/*.md; do
     name=${page#docs/}
@@ -88,8 +88,8 @@ run_source() {
     new=src/cells/$1.c constant=RECUR_CELL_$(echo "$1" | tr '[:lower:]' '[:upper:]')
     (cd "$root" && tar -cf - Makefile include lib/librecur.map scripts src) | tar -xf -
     sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = 1000, RECUR_CELL_RNN_TANH = 1,|" include/recur/recurrent.h
-    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' src/cells/cells.h
-    grep -q "$constant" include/recur/recurrent.h && grep -q "X($1, set)" src/cells/cells.h || fail "$1 did not get into the tables"
+    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' src/cells/list.h
+    grep -q "$constant" include/recur/recurrent.h && grep -q "X($1, set)" src/cells/list.h || fail "$1 did not get into the tables"
     [ -f "$new" ] || fail "there is no $new"
     "$make" -s -j2 libs ISAS=ref >make.log 2>&1 || { cat make.log && fail "the library with $1 in it"; }
     case $($cc -dumpmachine) in

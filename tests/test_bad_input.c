@@ -1,6 +1,6 @@
-/* test_bad_input.c - every fallible function against arguments that it must refuse: the documented code, a sentence with the
- * numbers in it, and everything still works afterwards. Sizes and options, files, losses and
- * optimizers have tests of their own. */
+/* test_bad_input.c - every fallible function against arguments that it must refuse: the documented
+ * code, a sentence with the numbers in it, and everything still works afterwards. Sizes and
+ * options, files, losses and optimizers have tests of their own. */
 #include "support/support.h"
 
 enum { I = 3, H = 4, B = 2, N = 5 };
@@ -22,7 +22,8 @@ static int open_all(void **unused)
     recur_layer *other = recurrent(NULL, RECUR_CELL_LSTM, I, H + 1, 1, RECUR_DIRECTION_FORWARD, 0);
     OK(recur_embedding_create(NULL, 7, I, 0, &embedding));
     OK(recur_last_create(NULL, I, RECUR_DIRECTION_FORWARD, &last));
-    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn, &group));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn,
+                            &group));
     OK(recur_layer_snapshot(rnn, RECUR_PRECISION_FLOAT32, &snapshot));
     packed = layout(NULL, B, (const int64_t[]){ 2, 3 }, 0);
     three = layout(NULL, 3, NULL, 1);
@@ -80,8 +81,12 @@ static void null_handles(void **unused)
     REFUSED(recur_norm_create(NULL, 1, 0, 0, NULL), "NULL");
     REFUSED(recur_merge_create(NULL, 2, 1, NULL), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, NULL, &rnn, &layer), "NULL");
-    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, NULL, &layer), "NULL");
-    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn, NULL), "NULL");
+    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, NULL,
+                                 &layer),
+            "NULL");
+    REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rnn,
+                                 NULL),
+            "NULL");
     REFUSED(recur_layer_child(NULL, "a", &layer, NULL), "NULL");
     REFUSED(recur_layer_child(group, NULL, &layer, NULL), "NULL");
     REFUSED(recur_layer_child(group, "a", NULL, NULL), "NULL");
@@ -90,8 +95,8 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1");
     REFUSED(recur_layer_describe(NULL, -1, &info), "NULL");
     REFUSED(recur_layer_describe(rnn, -1, NULL), "NULL");
-    REFUSED(recur_layer_tensor(NULL, 0, &t), "NULL");
-    REFUSED(recur_layer_tensor(rnn, 0, NULL), "NULL");
+    REFUSED(recur_layer_tensor_info(NULL, 0, &t), "NULL");
+    REFUSED(recur_layer_tensor_info(rnn, 0, NULL), "NULL");
     REFUSED(recur_layer_init(NULL, NULL, 0, 0, 0), "NULL");
     REFUSED(recur_layer_memory(NULL, packed, 0, &memory), "layer NULL");
     REFUSED(recur_layer_memory(rnn, NULL, 0, &memory), "packed NULL");
@@ -101,8 +106,8 @@ static void null_handles(void **unused)
     assert_null(none);
     REFUSED(recur_cell_from_layer(rnn, NULL), "NULL");
     REFUSED(recur_state_create(rnn, 1, NULL), "NULL");
-    REFUSED(recur_state_tensor(NULL, 0, &t), "NULL");
-    REFUSED(recur_state_tensor(state, 0, NULL), "NULL");
+    REFUSED(recur_state_tensor_info(NULL, 0, &t), "NULL");
+    REFUSED(recur_state_tensor_info(state, 0, NULL), "NULL");
     REFUSED(recur_state_reset(NULL, -1), "NULL");
     REFUSED(recur_state_copy(NULL, state), "NULL");
     REFUSED(recur_state_copy(state, NULL), "NULL");
@@ -120,7 +125,7 @@ static void null_handles(void **unused)
     REFUSED(recur_tape_reserve(tape, rnn, NULL, 1), "NULL");
     assert_null(recur_cell_layer(NULL));
     assert_null(recur_layer_params(NULL));
-    assert_int_equal(recur_layer_count(NULL) + recur_layer_tensors(NULL), 0);
+    assert_int_equal(recur_layer_param_count(NULL) + recur_layer_tensor_count(NULL), 0);
     recur_layer_release(NULL);
     recur_cell_release(NULL);
     recur_context_release(NULL);
@@ -164,7 +169,7 @@ static void null_in_passes(void **unused)
     assert_int_equal(recur_tape_records(tape), 0);
 }
 
-/* ---- passes -------------------------------------------------------------------------------------------------- */
+/* ---- passes --------------------------------------------------------------------------------- */
 
 static void ids_out_of_range(void **unused)
 {
@@ -203,12 +208,15 @@ static void states_that_do_not_fit(void **unused)
     FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, NULL), "");
     FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, tape), "");
     OK(recur_layer_forward(rnn, packed, x, NULL, y, tape));
-    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_batch, NULL, grads, tape), "3 2");
-    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_layer, NULL, grads, tape), "");
+    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_batch, NULL, grads, tape),
+          "3 2");
+    FAILS(RECUR_E_SHAPE, recur_layer_backward(rnn, packed, x, y, wrong_layer, NULL, grads, tape),
+          "");
     assert_int_equal(recur_tape_records(tape), 1);
     OK(recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape));
     OK(recur_cell_step(cell, x, state, y, tape));
-    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(cell, x, y, wrong_batch, NULL, grads, tape), "3 2");
+    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(cell, x, y, wrong_batch, NULL, grads, tape),
+          "3 2");
     OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
 }
 
@@ -246,7 +254,8 @@ static void memory_of_nothing(void **unused)
     REFUSED(recur_layer_memory(rnn, packed, 0, &m), "87 88");
     m.size = sizeof m;
     REFUSED(recur_layer_memory(rnn, packed, 16, &m), "16");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m), "embedding rows");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m),
+          "embedding rows");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(last, packed, RECUR_MEMORY_IDS, &m), "last ids");
     OK(recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS, &m));
     OK(recur_layer_memory(group, packed, RECUR_MEMORY_IDS, &m));
@@ -254,7 +263,8 @@ static void memory_of_nothing(void **unused)
         recur_memory known;
         int64_t later[2];
     } newer = { .known = { .size = sizeof newer }, .later = { 1, 1 } };
-    OK(recur_layer_memory(group, packed, 0, &newer.known)); /* of a program that knows more than this library */
+    OK(recur_layer_memory(group, packed, 0,
+                          &newer.known)); /* of a program that knows more than this library */
     assert_int_equal(newer.known.size, sizeof newer);
     assert_int_equal(newer.later[0] + newer.later[1], 0);
 }
@@ -269,7 +279,8 @@ static void backward_out_of_order(void **unused)
     FAILS(RECUR_E_ORDER, recur_layer_backward(both, three, x, y, NULL, NULL, grads, tape), "2 3");
     FAILS(RECUR_E_ORDER, recur_layer_backward_ids(both, packed, ids, y, NULL, grads, tape), "");
     OK(recur_layer_backward(both, packed, x, y, NULL, NULL, grads, tape));
-    OK(recur_layer_forward(rnn, packed, x, NULL, y, tape)); /* a pass of a layer is not a step of its cell */
+    OK(recur_layer_forward(rnn, packed, x, NULL, y,
+                           tape)); /* a pass of a layer is not a step of its cell */
     FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape), "");
     OK(recur_tape_reset(tape));
     OK(recur_cell_step(cell, x, state, y, tape));
@@ -294,9 +305,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define BAD(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
-        BAD(null_handles),           BAD(null_in_passes),          BAD(ids_out_of_range),
-        BAD(states_that_do_not_fit), BAD(meaningful_but_not_here), BAD(memory_of_nothing),
-        BAD(backward_out_of_order),  BAD(still_works),
+        BAD(null_handles),
+        BAD(null_in_passes),
+        BAD(ids_out_of_range),
+        BAD(states_that_do_not_fit),
+        BAD(meaningful_but_not_here),
+        BAD(memory_of_nothing),
+        BAD(backward_out_of_order),
+        BAD(still_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

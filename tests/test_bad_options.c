@@ -1,4 +1,5 @@
-/* test_bad_options.c - structs that start with their size: older and newer callers, damaged ones. */
+/* test_bad_options.c - structs that start with their size: older and newer callers, damaged ones.
+ */
 #include <unistd.h>
 
 #include "support/support.h"
@@ -49,14 +50,16 @@ static const struct {
     size_t size, needed;
 } STRUCTS[] = {
     { "context", context, &CONTEXT, sizeof CONTEXT, 8 },
-    { "recurrent", recurrent_layer, &RNN, sizeof RNN, offsetof(recur_recurrent_options, num_layers) },
+    { "recurrent", recurrent_layer, &RNN, sizeof RNN,
+      offsetof(recur_recurrent_options, num_layers) },
     { "cell", cell, &RNN, sizeof RNN, offsetof(recur_recurrent_options, num_layers) },
     { "loss", loss, &LOSS, sizeof LOSS, offsetof(recur_loss_options, flags) },
     { "optimizer", optimizer, &ADAM, sizeof ADAM, offsetof(recur_optimizer_options, rate) },
     { "sample", sample, &SAMPLE, sizeof SAMPLE, 8 },
 };
 
-/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are `tail`. */
+/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are `tail`.
+ */
 static const void *sized(int i, uint32_t size, unsigned char tail)
 {
     static _Alignas(16) unsigned char room[ROOM];
@@ -115,21 +118,24 @@ static void shorter_descriptions(void **unused)
     (void)unused;
     recur_layer *layer = recurrent(NULL, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
     recur_layer_info info;
-    for (uint32_t size = offsetof(recur_layer_info, projection_size); size <= sizeof info; size += 8) {
+    for (uint32_t size = offsetof(recur_layer_info, projection_size); size <= sizeof info;
+         size += 8) {
         memset(&info, 0xEE, sizeof info);
         info.size = size;
         trying("size %u", (unsigned)size);
         OK(recur_layer_describe(layer, -1, &info));
         assert_int_equal(info.hidden_size, 4);
         assert_string_equal(info.type, "lstm");
-        for (size_t i = size; i < sizeof info; i++) assert_int_equal(((unsigned char *)&info)[i], 0xEE);
+        for (size_t i = size; i < sizeof info; i++)
+            assert_int_equal(((unsigned char *)&info)[i], 0xEE);
     }
     info.size = offsetof(recur_layer_info, type);
     FAILS(RECUR_E_ARGUMENT, recur_layer_describe(layer, -1, &info), "88");
     recur_layer_release(layer);
 }
 
-/* Structs that are filled in: the library writes no more than size bytes, and zeros behind what it knows. */
+/* Structs that are filled in: the library writes no more than size bytes, and zeros behind what it
+ * knows. */
 static void filled_in(void **unused)
 {
     (void)unused;
@@ -147,18 +153,23 @@ static void filled_in(void **unused)
     for (int what = 0; what < 5; what++) {
         const size_t known = what == 0 ? sizeof(recur_layer_info) : sizeof(recur_tensor);
         for (int n = 0; n < 4; n++) {
-            const uint32_t size = n == 0 ? (uint32_t)known : n == 1 ? (uint32_t)known + 32 : n == 2 ? 0 : 4;
+            const uint32_t size = n == 0   ? (uint32_t)known
+                                  : n == 1 ? (uint32_t)known + 32
+                                  : n == 2 ? 0
+                                           : 4;
             memset(&u, 0xEE, sizeof u);
             u.tensor.size = size;
             trying("struct %d size %u", what, (unsigned)size);
             support_forget();
             const recur_status status = what == 0   ? recur_layer_describe(layer, -1, &u.info)
-                                        : what == 1 ? recur_layer_tensor(layer, 0, &u.tensor)
-                                        : what == 2 ? recur_state_tensor(state, 0, &u.tensor)
-                                        : what == 3 ? recur_file_tensor(file, 0, &u.tensor)
-                                                    : recur_file_find(file, "weight_hh_l0", &u.tensor);
+                                        : what == 1 ? recur_layer_tensor_info(layer, 0, &u.tensor)
+                                        : what == 2 ? recur_state_tensor_info(state, 0, &u.tensor)
+                                        : what == 3
+                                            ? recur_file_tensor_info(file, 0, &u.tensor)
+                                            : recur_file_find(file, "weight_hh_l0", &u.tensor);
             if (n >= 2) {
-                support_fails(RECUR_E_ARGUMENT, status, n == 2 ? "0" : "4", "filling", __FILE__, __LINE__);
+                support_fails(RECUR_E_ARGUMENT, status, n == 2 ? "0" : "4", "filling", __FILE__,
+                              __LINE__);
                 for (size_t i = 4; i < ROOM; i++) assert_int_equal(u.bytes[i], 0xEE);
                 continue;
             }
@@ -180,11 +191,13 @@ static void contexts(void **unused)
         recur_context_options options;
         recur_status code;
         const char *words;
-    } rows[] = { { { .size = sizeof(recur_context_options), .isa = 6 }, RECUR_E_ARGUMENT, "6" },
-                 { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
-                 { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
-                 { { .size = sizeof(recur_context_options), .flags = 1 }, RECUR_E_ARGUMENT, "1" },
-                 { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" } };
+    } rows[] = {
+        { { .size = sizeof(recur_context_options), .isa = 6 }, RECUR_E_ARGUMENT, "6" },
+        { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
+        { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
+        { { .size = sizeof(recur_context_options), .flags = 1 }, RECUR_E_ARGUMENT, "1" },
+        { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" }
+    };
     for (int i = 0; i < COUNT(rows); i++) {
         recur_context *ctx = (recur_context *)(void *)(uintptr_t)&half;
         trying("row %d", i);
@@ -217,12 +230,15 @@ static void huge_recurrent(void **unused)
     alarm(20);
     for (int i = 0; i < COUNT(huge); i++)
         for (int which = 0; which < 4; which++) {
-            const recur_recurrent_options o = { .size = sizeof o,
-                                                .cell = RECUR_CELL_LSTM,
-                                                .input_size = which == 0 || which == 3 ? huge[i] : 1,
-                                                .hidden_size = which == 1 || which == 3 ? huge[i] : 1,
-                                                .num_layers = which >= 2 ? huge[i] : 1 };
-            if (o.input_size == INT32_MAX && o.hidden_size == 1 && o.num_layers == 1) continue; /* 34 GB may be there */
+            const recur_recurrent_options o = {
+                .size = sizeof o,
+                .cell = RECUR_CELL_LSTM,
+                .input_size = which == 0 || which == 3 ? huge[i] : 1,
+                .hidden_size = which == 1 || which == 3 ? huge[i] : 1,
+                .num_layers = which >= 2 ? huge[i] : 1
+            };
+            if (o.input_size == INT32_MAX && o.hidden_size == 1 && o.num_layers == 1)
+                continue; /* 34 GB may be there */
             recur_layer *layer = NULL;
             trying("size %lld at %d", (long long)huge[i], which);
             const recur_status status = recur_recurrent_create(NULL, &o, &layer);
@@ -234,7 +250,9 @@ static void huge_recurrent(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(sizes), TEST(shorter_means_default), TEST(shorter_descriptions), TEST(filled_in), TEST(contexts),
-                                        TEST(huge_recurrent) };
+    const struct CMUnitTest tests[] = {
+        TEST(sizes),    TEST(shorter_means_default), TEST(shorter_descriptions), TEST(filled_in),
+        TEST(contexts), TEST(huge_recurrent)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,13 +45,26 @@ static void recurrent_options(void **unused)
         recur_status code;
         const char *words;
     } rows[] = {
-#define WITH(member, value) { .size = sizeof good, .cell = 3, .input_size = 3, .hidden_size = 4, .member = value }
-        { "cell 0", { .size = sizeof good, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
-        { "cell 12", { .size = sizeof good, .cell = 12, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "12" },
-        { "cell -1", { .size = sizeof good, .cell = -1, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-1" },
+#define WITH(member, value) \
+    { .size = sizeof good, .cell = 3, .input_size = 3, .hidden_size = 4, .member = value }
+        { "cell 0",
+          { .size = sizeof good, .input_size = 3, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "0" },
+        { "cell 12",
+          { .size = sizeof good, .cell = 12, .input_size = 3, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "12" },
+        { "cell -1",
+          { .size = sizeof good, .cell = -1, .input_size = 3, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "-1" },
         { "no input", { .size = sizeof good, .cell = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
         { "no hidden", { .size = sizeof good, .cell = 3, .input_size = 3 }, RECUR_E_ARGUMENT, "0" },
-        { "input -3", { .size = sizeof good, .cell = 3, .input_size = -3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "-3" },
+        { "input -3",
+          { .size = sizeof good, .cell = 3, .input_size = -3, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "-3" },
         { "input 2^40",
           { .size = sizeof good, .cell = 3, .input_size = INT64_C(1) << 40, .hidden_size = 4 },
           RECUR_E_ARGUMENT,
@@ -73,16 +86,28 @@ static void recurrent_options(void **unused)
         { "modules of an LSTM", WITH(modules, 2), RECUR_E_UNSUPPORTED, "lstm" },
         { "z of an LSTM", WITH(flags, RECUR_LAYER_UPDATE_NEW), RECUR_E_UNSUPPORTED, "lstm" },
         { "projection of a GRU",
-          { .size = sizeof good, .cell = 4, .input_size = 3, .hidden_size = 4, .projection_size = 2 },
+          { .size = sizeof good,
+            .cell = 4,
+            .input_size = 3,
+            .hidden_size = 4,
+            .projection_size = 2 },
           RECUR_E_UNSUPPORTED,
           "gru" },
-        { "no modules", { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4 }, RECUR_E_ARGUMENT, "0" },
+        { "no modules",
+          { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4 },
+          RECUR_E_ARGUMENT,
+          "0" },
         { "uneven modules",
           { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4, .modules = 3 },
           RECUR_E_ARGUMENT,
           "3" },
         { "falling periods",
-          { .size = sizeof good, .cell = 11, .input_size = 3, .hidden_size = 4, .modules = 2, .periods = { 4, 2 } },
+          { .size = sizeof good,
+            .cell = 11,
+            .input_size = 3,
+            .hidden_size = 4,
+            .modules = 2,
+            .periods = { 4, 2 } },
           RECUR_E_ARGUMENT,
           "2" },
         { "cell names, 2 layers",
@@ -110,7 +135,8 @@ static void recurrent_options(void **unused)
         FAILS(rows[i].code, recur_recurrent_create(NULL, &rows[i].options, &layer), rows[i].words);
         assert_null(layer);
         recur_cell *none = cell;
-        const recur_status status = recur_cell_create(NULL, &rows[i].options, &none); /* of two reasons either */
+        const recur_status status = recur_cell_create(NULL, &rows[i].options,
+                                                      &none); /* of two reasons either */
         assert_true(status == RECUR_E_ARGUMENT || status == RECUR_E_UNSUPPORTED);
         assert_null(none);
     }
@@ -169,6 +195,7 @@ static void sizes_of_layers(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(recurrent_options), cmocka_unit_test(sizes_of_layers) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(recurrent_options),
+                                        cmocka_unit_test(sizes_of_layers) };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -1,15 +1,18 @@
-/* test_compose.c - what parts do together: halves that are merged, ways round a chain, stacks of different widths. */
+/* test_compose.c - what parts do together: halves that are merged, ways round a chain, stacks of
+ * different widths. */
 #include "support/support.h"
 
 enum { B = 4, N = 8 };
 static const int64_t LENGTHS[B] = { 3, 0, 1, 4 };
 
-/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from dice. */
+/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from dice.
+ */
 enum { LAST = PLAIN - 1 };
 
 static int64_t states_of(int k)
 {
-    const recur_recurrent_options options = options_of(&KINDS[k], 1, 1, 1, RECUR_DIRECTION_FORWARD, 0);
+    const recur_recurrent_options options = options_of(&KINDS[k], 1, 1, 1, RECUR_DIRECTION_FORWARD,
+                                                       0);
     const state_shape shape = shape_of(&options, 1);
     return shape.floats / shape.h;
 }
@@ -41,13 +44,15 @@ static recur_layer *merge(recur_context *ctx, int64_t features, int way)
     return layer;
 }
 
-/* ---- merge ------------------------------------------------------------------------------------------ */
+/* ---- merge ---------------------------------------------------------------------------------- */
 
 static void merged_numbers(void **unused)
 {
     (void)unused;
     static const float x[8] = { 1, 2, 3, -4, 0.5f, 8, -2, 16 }, dy[4] = { 1, 3, 5, 7 };
-    static const float y[4][4] = { { 0 }, { 4, -2, -1.5f, 24 }, { 2, -1, -0.75f, 12 }, { 3, -8, -1, 128 } };
+    static const float y[4][4] = {
+        { 0 }, { 4, -2, -1.5f, 24 }, { 2, -1, -0.75f, 12 }, { 3, -8, -1, 128 }
+    };
     static const float dx[4][8] = { { 0 },
                                     { 1, 3, 1, 3, 5, 7, 5, 7 },
                                     { 0.5f, 1.5f, 0.5f, 1.5f, 2.5f, 3.5f, 2.5f, 3.5f },
@@ -88,16 +93,20 @@ static void merged_directions(recur_context *ctx, int k)
     recur_layer *both = recurrent(ctx, KINDS[k].cell, I, H, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
     recur_layer *one[2] = { recurrent(ctx, KINDS[k].cell, I, H, 1, RECUR_DIRECTION_FORWARD, 0),
                             recurrent(ctx, KINDS[k].cell, I, H, 1, RECUR_DIRECTION_REVERSE, 0) };
-    const int64_t P = recur_layer_count(one[0]), S = states_of(k) * B * H;
+    const int64_t P = recur_layer_param_count(one[0]), S = states_of(k) * B * H;
     randomize(both, 0.5);
     for (int d = 0; d < 2; d++)
-        memcpy(recur_layer_params(one[d]), recur_layer_params(both) + d * P, (size_t)P * sizeof(float));
+        memcpy(recur_layer_params(one[d]), recur_layer_params(both) + d * P,
+               (size_t)P * sizeof(float));
     recur_layer *parts[2] = { both, merge(ctx, 2 * H, RECUR_MERGE_SUM) };
-    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "merge" }, parts);
+    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2,
+                             (const char *const[]){ "rnn", "merge" }, parts);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
-    run r = {
-        .packed = packed, .x = randoms(N * I, 1), .dy = randoms(N * H, 1), .s0 = zeros(2 * S), .dsn = zeros(2 * S)
-    };
+    run r = { .packed = packed,
+              .x = randoms(N * I, 1),
+              .dy = randoms(N * H, 1),
+              .s0 = zeros(2 * S),
+              .dsn = zeros(2 * S) };
     run_both(ctx, net, &r);
     float *y = zeros(N * H), *dx = zeros(N * I);
     for (int d = 0; d < 2; d++) {
@@ -116,7 +125,7 @@ static void merged_directions(recur_context *ctx, int k)
 }
 EVERYWHERE(merged_directions)
 
-/* ---- residual --------------------------------------------------------------------------------------- */
+/* ---- residual ------------------------------------------------------------------------------- */
 
 enum { F = 5, H = 7 };
 static const char *const NAMES[] = { "rnn", "fc" };
@@ -135,7 +144,7 @@ static void twins(recur_context *ctx, int k, recur_layer **residual, recur_layer
     *plain = there_and_back(ctx, k, RECUR_COMPOSE_SEQUENTIAL);
     randomize(*plain, 0.5);
     memcpy(recur_layer_params(*residual), recur_layer_params(*plain),
-           (size_t)recur_layer_count(*plain) * sizeof(float));
+           (size_t)recur_layer_param_count(*plain) * sizeof(float));
 }
 
 /* y = x + chain(x), dx = dy + the chain's; everything else is the chain's own. */
@@ -144,10 +153,12 @@ static void residual_is_sum(recur_context *ctx, int k)
     recur_layer *residual, *plain;
     twins(ctx, k, &residual, &plain);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
-    const int64_t S = states_of(k) * 2 * B * H, P = recur_layer_count(plain);
-    run a = {
-        .packed = packed, .x = randoms(N * F, 1), .dy = randoms(N * F, 1), .s0 = randoms(S, 1), .dsn = randoms(S, 1)
-    };
+    const int64_t S = states_of(k) * 2 * B * H, P = recur_layer_param_count(plain);
+    run a = { .packed = packed,
+              .x = randoms(N * F, 1),
+              .dy = randoms(N * F, 1),
+              .s0 = randoms(S, 1),
+              .dsn = randoms(S, 1) };
     run b = a, silent = a, quiet = a;
     run_both(ctx, residual, &a);
     run_both(ctx, plain, &b);
@@ -173,7 +184,8 @@ static void residual_is_sum(recur_context *ctx, int k)
 }
 EVERYWHERE(residual_is_sum)
 
-/* A last part that keeps its output for backward (a recurrent one), inside a chain that keeps the sum. */
+/* A last part that keeps its output for backward (a recurrent one), inside a chain that keeps the
+ * sum. */
 static void residual_in_a_chain(recur_context *ctx, int k)
 {
     recur_layer *rnn[3], *residual[2], *net = NULL;
@@ -181,11 +193,13 @@ static void residual_in_a_chain(recur_context *ctx, int k)
         rnn[i] = recurrent(ctx, KINDS[k].cell, F, F, 1, RECUR_DIRECTION_FORWARD, 0);
         randomize(rnn[i], 0.5);
     }
-    for (int i = 0; i < 2; i++) OK(recur_compose_create(ctx, RECUR_COMPOSE_RESIDUAL, 1, NAMES, &rnn[i], &residual[i]));
-    OK(recur_compose_create(ctx, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "a", "b", "c" },
+    for (int i = 0; i < 2; i++)
+        OK(recur_compose_create(ctx, RECUR_COMPOSE_RESIDUAL, 1, NAMES, &rnn[i], &residual[i]));
+    OK(recur_compose_create(ctx, RECUR_COMPOSE_SEQUENTIAL, 3,
+                            (const char *const[]){ "a", "b", "c" },
                             (recur_layer *const[]){ residual[0], residual[1], rnn[2] }, &net));
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
-    const int64_t P = recur_layer_count(rnn[0]);
+    const int64_t P = recur_layer_param_count(rnn[0]);
     run all = { .packed = packed, .x = randoms(N * F, 1), .dy = randoms(N * F, 1) };
     run_both(ctx, net, &all);
     run step[3] = { { .packed = packed, .x = all.x } };
@@ -208,8 +222,10 @@ static void residual_in_a_chain(recur_context *ctx, int k)
     check_near("dx", N * F, all.dx, dy, GRADIENTS);
     assert_int_equal(info_of(net, 0).variant, RECUR_COMPOSE_RESIDUAL);
     assert_string_equal(info_of(net, 0).type, "residual");
-    assert_int_equal(info_of(net, 0).abilities, RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD);
-    assert_int_equal(info_of(net, -1).abilities, RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD);
+    assert_int_equal(info_of(net, 0).capabilities,
+                     RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
+    assert_int_equal(info_of(net, -1).capabilities,
+                     RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
     assert_int_equal(tensor_of(net, "b.rnn.weight_hh_l0").dim[1], F);
     recur_packed_release(packed);
     recur_layer *const all_layers[] = { rnn[0], rnn[1], rnn[2], residual[0], residual[1], net };
@@ -217,9 +233,10 @@ static void residual_in_a_chain(recur_context *ctx, int k)
 }
 EVERYWHERE(residual_in_a_chain)
 
-/* ---- streaming and files of whole stacks ------------------------------------------------------------ */
+/* ---- streaming and files of whole stacks ---------------------------------------------------- */
 
-/* Hidden sizes 6, 3 and 8, with a norm, a way round the second and a bottleneck: a stack that no one recurrent layer is. */
+/* Hidden sizes 6, 3 and 8, with a norm, a way round the second and a bottleneck: a stack that no
+ * one recurrent layer is. */
 static recur_layer *stack(recur_context *ctx, int k)
 {
     recur_layer *round[2] = { recurrent(ctx, KINDS[k].cell, 6, 3, 1, RECUR_DIRECTION_FORWARD, 0) };
@@ -228,13 +245,14 @@ static recur_layer *stack(recur_context *ctx, int k)
     OK(recur_norm_create(ctx, 6, 0, 0, &parts[1]));
     parts[2] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 2, NAMES, round);
     parts[3] = recurrent(ctx, KINDS[k].cell, 6, 8, 2, RECUR_DIRECTION_FORWARD, 0);
-    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 4, (const char *const[]){ "low", "norm", "mid", "high" },
-                             parts);
+    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 4,
+                             (const char *const[]){ "low", "norm", "mid", "high" }, parts);
     randomize(net, 0.7);
     return net;
 }
 
-/* One pass of T steps, T steps, the same of a snapshot, and two passes with the state between them are the same. */
+/* One pass of T steps, T steps, the same of a snapshot, and two passes with the state between them
+ * are the same. */
 static void steps_are_passes(recur_context *ctx, int k)
 {
     enum { T = 6, O = 8 };
@@ -257,7 +275,8 @@ static void steps_are_passes(recur_context *ctx, int k)
         check_near("final state of steps", S, sn, r.sn, OUTPUTS);
         recur_state_release(state);
     }
-    run first = { .packed = half, .x = r.x, .s0 = r.s0 }, second = { .packed = half, .x = r.x + T / 2 * B * F };
+    run first = { .packed = half, .x = r.x, .s0 = r.s0 },
+        second = { .packed = half, .x = r.x + T / 2 * B * F };
     run_forward(net, &first);
     second.s0 = first.sn;
     run_forward(snapshot, &second);
@@ -279,10 +298,10 @@ static void names_and_files(recur_context *ctx, int k)
     OK(recur_state_create(net, B, &state));
     static const char *const names[] = { "low.h", "mid.rnn.h", "high.h" };
     static const int64_t shapes[][2] = { { 1, 6 }, { 1, 3 }, { 2, 8 } };
-    assert_int_equal(recur_state_tensors(state), 3 * states_of(k));
+    assert_int_equal(recur_state_tensor_count(state), 3 * states_of(k));
     for (int64_t i = 0; i < 3; i++) {
         recur_tensor t = { .size = sizeof t };
-        OK(recur_state_tensor(state, i * states_of(k), &t));
+        OK(recur_state_tensor_info(state, i * states_of(k), &t));
         assert_string_equal(t.name, names[i]);
         assert_int_equal(t.dim[0], shapes[i][0]);
         assert_int_equal(t.dim[1], B);
@@ -293,7 +312,8 @@ static void names_and_files(recur_context *ctx, int k)
     OK(recur_layer_save(net, file, "m."));
     OK(recur_layer_load(other, file, "m."));
     OK(recur_file_all_used(file));
-    check_same("params", recur_layer_count(net), recur_layer_params(other), recur_layer_params(net));
+    check_same("params", recur_layer_param_count(net), recur_layer_params(other),
+               recur_layer_params(net));
     recur_file_release(file);
     recur_state_release(state);
     recur_layer_release(net);
@@ -314,7 +334,7 @@ static void reserved_is_enough(recur_context *ctx, int k)
     OK(recur_tape_reserve(tape, net, packed, 2));
     const int64_t before = count.allocations;
     const float *x = randoms(N * F, 1), *dy = randoms(N * 8, 1);
-    float *grads = zeros(recur_layer_count(net)), *y = floats(N * 8), *dx = floats(N * F);
+    float *grads = zeros(recur_layer_param_count(net)), *y = floats(N * 8), *dx = floats(N * F);
     for (int i = 0; i < 2; i++) OK(recur_layer_forward(net, packed, x, NULL, y, tape));
     for (int i = 0; i < 2; i++) OK(recur_layer_backward(net, packed, x, dy, NULL, dx, grads, tape));
     assert_int_equal(count.allocations, before);

@@ -1,5 +1,5 @@
-/* test_ctc.c - CTC against all paths written out, its finite differences, laws, memory, and every error. Its decoders:
- * test_ctc_decode.c. */
+/* test_ctc.c - CTC against all paths written out, its finite differences, laws, memory, and every
+ * error. Its decoders: test_ctc_decode.c. */
 #include "support/ctc.h"
 
 static const double NOT_A_NUMBER = (double)NAN, INFINITE = (double)INFINITY;
@@ -7,7 +7,7 @@ static const double NOT_A_NUMBER = (double)NAN, INFINITE = (double)INFINITY;
 static double value_of(const recur_loss *loss, const ctc_batch *x, float *dy)
 {
     double value = NOT_A_NUMBER;
-    OK(recur_loss_sequences(loss, x->packed, x->C, x->y, x->labels, x->lengths, &value, dy, NULL));
+    OK(recur_ctc_loss(loss, x->packed, x->C, x->y, x->labels, x->lengths, &value, dy, NULL));
     return value;
 }
 
@@ -24,8 +24,8 @@ static void test_all_paths(void **state)
             const int32_t *labels = x.labels;
             for (int64_t b = 0; b < x.B; b++) {
                 const int64_t L = x.lengths[b];
-                const double cost = -log(naive_ctc_probability(recur_packed_length(x.packed, b), C, x.blank,
-                                                               ctc_rows(&x, b, x.y), labels, L));
+                const double cost = -log(naive_ctc_probability(
+                    recur_packed_length(x.packed, b), C, x.blank, ctc_rows(&x, b, x.y), labels, L));
                 want_sum += cost;
                 want_mean += cost / (double)(L > 0 ? L : 1) / (double)x.B;
                 labels += L;
@@ -40,7 +40,7 @@ static void test_all_paths(void **state)
         }
 }
 
-/* ---- gradients ---------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------ */
 
 static void test_differences(void **state)
 {
@@ -69,7 +69,7 @@ static void test_differences(void **state)
             recur_tape *tape = NULL;
             double taped = NOT_A_NUMBER;
             OK(recur_tape_create(ctx, &tape));
-            OK(recur_loss_sequences(loss, x.packed, C, x.y, x.labels, x.lengths, &taped, again, tape));
+            OK(recur_ctc_loss(loss, x.packed, C, x.y, x.labels, x.lengths, &taped, again, tape));
             assert_true(taped == value);
             check_same("dy with a tape", count, again, dy);
             recur_tape_release(tape);
@@ -79,7 +79,8 @@ static void test_differences(void **state)
         }
 }
 
-/* A batch is its sequences one by one; a long one is nothing special; very likely and very unlikely are numbers. */
+/* A batch is its sequences one by one; a long one is nothing special; very likely and very unlikely
+ * are numbers. */
 static void test_laws(void **state)
 {
     (void)state;
@@ -97,7 +98,8 @@ static void test_laws(void **state)
         double value = NOT_A_NUMBER;
         recur_packed *alone = layout(ctx, 1, &T, T);
         float *own = floats(T * x.C);
-        OK(recur_loss_sequences(loss, alone, x.C, ctc_rows(&x, b, x.y), labels, &x.lengths[b], &value, own, NULL));
+        OK(recur_ctc_loss(loss, alone, x.C, ctc_rows(&x, b, x.y), labels, &x.lengths[b], &value,
+                          own, NULL));
         check_same("dy of a sequence", T * x.C, own, ctc_rows(&x, b, dy));
         for (int64_t t = 0; t < T; t++) {
             double sum = 0;
@@ -113,7 +115,8 @@ static void test_laws(void **state)
     close_context(ctx);
 }
 
-/* Labels that do not fit into the steps, steps without labels, nothing at all, forbidden classes, NaN. */
+/* Labels that do not fit into the steps, steps without labels, nothing at all, forbidden classes,
+ * NaN. */
 static void test_edges(void **state)
 {
     (void)state;
@@ -125,36 +128,38 @@ static void test_edges(void **state)
     dice(3);
     float *y = randoms(6 * 3, 1), *dy = floats(6 * 3);
     double value = 0, finite = 0;
-    OK(recur_loss_sequences(strict, packed, 3, y, labels, lengths, &value, dy, NULL));
+    OK(recur_ctc_loss(strict, packed, 3, y, labels, lengths, &value, dy, NULL));
     assert_true(value == INFINITE);
     for (int64_t t = 0; t < 2; t++) assert_true(isnan(dy[recur_packed_row(packed, 0, t) * 3 + 1]));
     assert_true(!isnan(dy[recur_packed_row(packed, 2, 0) * 3]));
-    OK(recur_loss_sequences(lenient, packed, 3, y, labels, lengths, &finite, dy, NULL));
+    OK(recur_ctc_loss(lenient, packed, 3, y, labels, lengths, &finite, dy, NULL));
     assert_true(isfinite(finite) && finite > 0);
     for (int64_t t = 0; t < 2; t++) assert_true(dy[recur_packed_row(packed, 0, t) * 3 + 1] == 0);
     recur_packed_release(packed);
 
     packed = layout(NULL, 1, NULL, 3);
     const int64_t one = 1;
-    float forbidden[] = { 0, 1, -INFINITY, -INFINITY, 1, 0, 0, -INFINITY, 1 }; /* 1 may be at steps 0 and 1 only */
-    OK(recur_loss_sequences(strict, packed, 3, forbidden, labels, &one, &value, dy, NULL));
+    float forbidden[] = {
+        0, 1, -INFINITY, -INFINITY, 1, 0, 0, -INFINITY, 1
+    }; /* 1 may be at steps 0 and 1 only */
+    OK(recur_ctc_loss(strict, packed, 3, forbidden, labels, &one, &value, dy, NULL));
     assert_true(fabs(value + log(naive_ctc_probability(3, 3, 0, forbidden, labels, 1))) < 1e-12);
     for (int64_t i = 0; i < 9; i++) assert_true(isfinite(dy[i]));
     assert_true(dy[2] == 0 && dy[3] == 0 && dy[7] == 0);
     forbidden[4] = NAN;
-    OK(recur_loss_sequences(strict, packed, 3, forbidden, labels, &one, &value, dy, NULL));
+    OK(recur_ctc_loss(strict, packed, 3, forbidden, labels, &one, &value, dy, NULL));
     assert_true(isnan(value) && isnan(dy[0]));
     recur_packed_release(packed);
 
     packed = layout(NULL, 0, NULL, 3);
-    OK(recur_loss_sequences(strict, packed, 1, y, labels, &one, &value, dy, NULL));
+    OK(recur_ctc_loss(strict, packed, 1, y, labels, &one, &value, dy, NULL));
     assert_true(value == 0);
     recur_packed_release(packed);
     recur_loss_release(strict);
     recur_loss_release(lenient);
 }
 
-/* ---- memory and errors -------------------------------------------------------------------------- */
+/* ---- memory and errors ---------------------------------------------------------------------- */
 
 static void test_memory(void **state)
 {
@@ -174,18 +179,20 @@ static void test_memory(void **state)
         recur_tape *with = taped ? tape : NULL;
         const int64_t blocks = count.blocks;
         count.until_failure = 0;
-        FAILS(RECUR_E_MEMORY, recur_loss_sequences(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with),
-              "");
-        FAILS(RECUR_E_MEMORY, recur_loss_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with), "");
-        OK(recur_loss_decode(loss, x.packed, 4, x.y, 0, labels, lengths, NULL, with)); /* needs none */
+        FAILS(RECUR_E_MEMORY,
+              recur_ctc_loss(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with), "");
+        FAILS(RECUR_E_MEMORY,
+              recur_ctc_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with), "");
+        OK(recur_ctc_decode(loss, x.packed, 4, x.y, 0, labels, lengths, NULL,
+                            with)); /* needs none */
         count.until_failure = -1;
-        OK(recur_loss_sequences(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with));
-        OK(recur_loss_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with));
+        OK(recur_ctc_loss(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with));
+        OK(recur_ctc_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with));
         assert_int_equal(count.blocks, blocks + taped);
     }
     count.until_failure = 0; /* after warm-up nothing is allocated */
-    OK(recur_loss_sequences(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, tape));
-    OK(recur_loss_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, tape));
+    OK(recur_ctc_loss(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, tape));
+    OK(recur_ctc_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, tape));
     count.until_failure = -1;
     recur_tape_release(tape);
     recur_packed_release(x.packed);
@@ -204,15 +211,17 @@ static void check_options_refused(recur_loss_options options, const char *words)
 static void test_refused(void **state)
 {
     (void)state;
-#define REFUSED(words, ...) \
-    check_options_refused((recur_loss_options){ .size = sizeof(recur_loss_options), __VA_ARGS__ }, words)
+#define REFUSED(words, ...)                                                                        \
+    check_options_refused((recur_loss_options){ .size = sizeof(recur_loss_options), __VA_ARGS__ }, \
+                          words)
     REFUSED("blank -3", .kind = RECUR_LOSS_CTC, .blank = -3);
     REFUSED("reserved 1", .kind = RECUR_LOSS_CTC, .reserved = 1);
     REFUSED("cross-entropy blank", .kind = RECUR_LOSS_CROSS_ENTROPY, .blank = 1);
     REFUSED("mse", .kind = RECUR_LOSS_MSE, .flags = RECUR_LOSS_ZERO_INFINITY);
     REFUSED("ctc smoothing", .kind = RECUR_LOSS_CTC, .smoothing = 0.1);
     REFUSED("ctc ignore_index", .kind = RECUR_LOSS_CTC, .flags = RECUR_LOSS_IGNORE_INDEX);
-    REFUSED("ctc class_weight", .kind = RECUR_LOSS_CTC, .class_weight = (const float[]){ 1 }, .classes = 1);
+    REFUSED("ctc class_weight", .kind = RECUR_LOSS_CTC, .class_weight = (const float[]){ 1 },
+            .classes = 1);
 
     const recur_loss_options other = { .size = sizeof other, .kind = RECUR_LOSS_CROSS_ENTROPY };
     recur_loss *loss = ctc(NULL, 2, 0), *rows = NULL;
@@ -224,39 +233,58 @@ static void test_refused(void **state)
     int64_t lengths[2] = { 1, 1 };
     double value;
     const int64_t too_few[2] = { 1, -1 };
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(NULL, packed, 3, y, labels, lengths, &value, NULL, NULL), "loss NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, NULL, 3, y, labels, lengths, &value, NULL, NULL), "packed NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, 3, NULL, labels, lengths, &value, NULL, NULL), "y NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, 3, y, NULL, lengths, &value, NULL, NULL), "labels NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, 3, y, labels, NULL, &value, NULL, NULL),
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_loss(NULL, packed, 3, y, labels, lengths, &value, NULL, NULL),
+          "loss NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_loss(loss, NULL, 3, y, labels, lengths, &value, NULL, NULL),
+          "packed NULL");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_ctc_loss(loss, packed, 3, NULL, labels, lengths, &value, NULL, NULL), "y NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_loss(loss, packed, 3, y, NULL, lengths, &value, NULL, NULL),
+          "labels NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_loss(loss, packed, 3, y, labels, NULL, &value, NULL, NULL),
           "label_lengths NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, -3, y, labels, lengths, &value, NULL, NULL), "-3");
-    FAILS(RECUR_E_SHAPE, recur_loss_sequences(loss, packed, 2, y, labels, lengths, &value, NULL, NULL), "2");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, 3, y, labels, too_few, &value, NULL, NULL), "-1");
-    FAILS(RECUR_E_UNSUPPORTED, recur_loss_sequences(rows, packed, 3, y, labels, lengths, &value, NULL, NULL),
+    FAILS(RECUR_E_ARGUMENT,
+          recur_ctc_loss(loss, packed, -3, y, labels, lengths, &value, NULL, NULL), "-3");
+    FAILS(RECUR_E_SHAPE, recur_ctc_loss(loss, packed, 2, y, labels, lengths, &value, NULL, NULL),
+          "2");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_loss(loss, packed, 3, y, labels, too_few, &value, NULL, NULL),
+          "-1");
+    FAILS(RECUR_E_UNSUPPORTED,
+          recur_ctc_loss(rows, packed, 3, y, labels, lengths, &value, NULL, NULL),
           "cross-entropy 1");
     FAILS(RECUR_E_UNSUPPORTED, recur_loss_classes(loss, 4, 3, y, labels, &value, NULL), "ctc 3");
     FAILS(RECUR_E_UNSUPPORTED, recur_loss_values(loss, 4, 3, y, y, &value, NULL), "ctc 3");
     const int32_t wrong[] = { 3, 2, -1 }; /* no class, the blank, no class */
     for (int64_t i = 0; i < 3; i++) {
         labels[1] = wrong[i];
-        FAILS(RECUR_E_ARGUMENT, recur_loss_sequences(loss, packed, 3, y, labels, lengths, &value, NULL, NULL),
+        FAILS(RECUR_E_ARGUMENT,
+              recur_ctc_loss(loss, packed, 3, y, labels, lengths, &value, NULL, NULL),
               i == 0   ? "0 1 3 2"
               : i == 1 ? "0 1 2 3"
                        : "0 1 -1");
     }
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(NULL, packed, 3, y, 1, labels, lengths, NULL, NULL), "loss NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(loss, NULL, 3, y, 1, labels, lengths, NULL, NULL), "packed NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(loss, packed, 3, NULL, 1, labels, lengths, NULL, NULL), "y NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(loss, packed, 3, y, 1, NULL, lengths, NULL, NULL), "labels NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(loss, packed, 3, y, 1, labels, NULL, NULL, NULL), "label_lengths NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_loss_decode(loss, packed, 3, y, -2, labels, lengths, NULL, NULL), "-2");
-    FAILS(RECUR_E_SHAPE, recur_loss_decode(loss, packed, 1, y, 1, labels, lengths, NULL, NULL), "2 1");
-    FAILS(RECUR_E_UNSUPPORTED, recur_loss_decode(rows, packed, 3, y, 1, labels, lengths, NULL, NULL), "cross-entropy");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(NULL, packed, 3, y, 1, labels, lengths, NULL, NULL),
+          "loss NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(loss, NULL, 3, y, 1, labels, lengths, NULL, NULL),
+          "packed NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(loss, packed, 3, NULL, 1, labels, lengths, NULL, NULL),
+          "y NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(loss, packed, 3, y, 1, NULL, lengths, NULL, NULL),
+          "labels NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(loss, packed, 3, y, 1, labels, NULL, NULL, NULL),
+          "label_lengths NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(loss, packed, 3, y, -2, labels, lengths, NULL, NULL),
+          "-2");
+    FAILS(RECUR_E_SHAPE, recur_ctc_decode(loss, packed, 1, y, 1, labels, lengths, NULL, NULL),
+          "2 1");
+    FAILS(RECUR_E_UNSUPPORTED, recur_ctc_decode(rows, packed, 3, y, 1, labels, lengths, NULL, NULL),
+          "cross-entropy");
     nan[7] = NAN;
-    FAILS(RECUR_E_NUMERIC, recur_loss_decode(loss, packed, 3, nan, 1, labels, lengths, NULL, NULL), "2 4");
+    FAILS(RECUR_E_NUMERIC, recur_ctc_decode(loss, packed, 3, nan, 1, labels, lengths, NULL, NULL),
+          "2 4");
     for (int i = 6; i < 9; i++) nan[i] = -INFINITY;
-    FAILS(RECUR_E_NUMERIC, recur_loss_decode(loss, packed, 3, nan, 0, labels, lengths, NULL, NULL), "2 4 3");
+    FAILS(RECUR_E_NUMERIC, recur_ctc_decode(loss, packed, 3, nan, 0, labels, lengths, NULL, NULL),
+          "2 4 3");
     recur_packed_release(packed);
     recur_loss_release(loss);
     recur_loss_release(rows);
@@ -264,7 +292,8 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(test_all_paths), TEST(test_differences), TEST(test_laws),
-                                        TEST(test_edges),     TEST(test_memory),      TEST(test_refused) };
+    const struct CMUnitTest tests[] = { TEST(test_all_paths), TEST(test_differences),
+                                        TEST(test_laws),      TEST(test_edges),
+                                        TEST(test_memory),    TEST(test_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,9 @@ static void test_decoders(void **state)
                 *wide = bytes_of(recur_packed_rows(x.packed), sizeof *wide);
         int64_t greedy_lengths[3], wide_lengths[3], at_greedy = 0, at_wide = 0;
         double greedy_scores[3], wide_scores[3];
-        OK(recur_loss_decode(loss, x.packed, C, x.y, 0, greedy, greedy_lengths, greedy_scores, NULL));
-        OK(recur_loss_decode(loss, x.packed, C, x.y, 1000, wide, wide_lengths, wide_scores, NULL));
+        OK(recur_ctc_decode(loss, x.packed, C, x.y, 0, greedy, greedy_lengths, greedy_scores,
+                            NULL));
+        OK(recur_ctc_decode(loss, x.packed, C, x.y, 1000, wide, wide_lengths, wide_scores, NULL));
         for (int64_t b = 0; b < 3; b++) {
             int32_t path[NAIVE_STEPS], labels[NAIVE_STEPS];
             double path_score = 0, labels_score = 0;
@@ -30,7 +31,8 @@ static void test_decoders(void **state)
             assert_int_equal(wide_lengths[b], L);
             assert_memory_equal(greedy + at_greedy, path, (size_t)P * sizeof *path);
             assert_memory_equal(wide + at_wide, labels, (size_t)L * sizeof *labels);
-            assert_true(fabs(greedy_scores[b] - path_score) < 1e-9 && fabs(wide_scores[b] - labels_score) < 1e-9);
+            assert_true(fabs(greedy_scores[b] - path_score) < 1e-9 &&
+                        fabs(wide_scores[b] - labels_score) < 1e-9);
             better += P != L || memcmp(path, labels, (size_t)L * sizeof *path) != 0;
             at_greedy += P;
             at_wide += L;
@@ -42,7 +44,8 @@ static void test_decoders(void **state)
     assert_in_range(better, 5, 170);
 }
 
-/* On longer sequences: no score is above the truth, and what a wide beam finds is no worse than what a path spells. */
+/* On longer sequences: no score is above the truth, and what a wide beam finds is no worse than
+ * what a path spells. */
 static void test_beams(void **state)
 {
     (void)state;
@@ -58,8 +61,9 @@ static void test_beams(void **state)
         int64_t lengths[6];
         double scores[6], cost = 0, claimed = 0;
         trying("width %lld", (long long)widths[w]);
-        OK(recur_loss_decode(loss, x.packed, 8, x.y, widths[w], labels, lengths, scores, w % 2 ? tape : NULL));
-        OK(recur_loss_sequences(loss, x.packed, 8, x.y, labels, lengths, &cost, NULL, NULL));
+        OK(recur_ctc_decode(loss, x.packed, 8, x.y, widths[w], labels, lengths, scores,
+                            w % 2 ? tape : NULL));
+        OK(recur_ctc_loss(loss, x.packed, 8, x.y, labels, lengths, &cost, NULL, NULL));
         for (int64_t b = 0; b < 6; b++) claimed -= scores[b];
         assert_true(claimed >= cost - 1e-9);
         if (w != 1) assert_true(cost <= before + 1e-9);
@@ -71,7 +75,8 @@ static void test_beams(void **state)
     recur_loss_release(loss);
 }
 
-/* Narrow beams against strings: beginnings fall out and come back while what grew from them is still there. */
+/* Narrow beams against strings: beginnings fall out and come back while what grew from them is
+ * still there. */
 static void test_narrow_beams(void **state)
 {
     (void)state;
@@ -83,13 +88,14 @@ static void test_narrow_beams(void **state)
         int32_t *labels = bytes_of(recur_packed_rows(x.packed), sizeof *labels);
         int64_t lengths[3];
         double scores[3];
-        OK(recur_loss_decode(loss, x.packed, C, x.y, width, labels, lengths, scores, NULL));
+        OK(recur_ctc_decode(loss, x.packed, C, x.y, width, labels, lengths, scores, NULL));
         for (int64_t b = 0; b < 3; b++) {
             int32_t want[NAIVE_LONG];
             double score = 0;
-            const int64_t L = naive_ctc_beam(recur_packed_length(x.packed, b), C, x.blank, ctc_rows(&x, b, x.y), width,
-                                             want, &score);
-            trying("seed %lld, sequence %lld, width %lld", (long long)seed, (long long)b, (long long)width);
+            const int64_t L = naive_ctc_beam(recur_packed_length(x.packed, b), C, x.blank,
+                                             ctc_rows(&x, b, x.y), width, want, &score);
+            trying("seed %lld, sequence %lld, width %lld", (long long)seed, (long long)b,
+                   (long long)width);
             assert_int_equal(lengths[b], L);
             assert_memory_equal(labels, want, (size_t)L * sizeof *want);
             assert_true(fabs(scores[b] - score) < 1e-9);
@@ -103,6 +109,7 @@ static void test_narrow_beams(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(test_decoders), TEST(test_beams), TEST(test_narrow_beams) };
+    const struct CMUnitTest tests[] = { TEST(test_decoders), TEST(test_beams),
+                                        TEST(test_narrow_beams) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,16 @@
-/* test_defer.c - gradients that wait on a tape (recur_tape_defer) are the same sums, complete when they are said to be, and never lost. */
+/* test_defer.c - gradients that wait on a tape (recur_tape_defer) are the same sums, complete when
+ * they are said to be, and never lost. */
 #include "support/loop.h"
 
 enum { I = LOOP_I };
 
-/* Fewer, as many, and more rows than wait at once; batches that fill what waits, and that are too large for it. */
+/* Fewer, as many, and more rows than wait at once; batches that fill what waits, and that are too
+ * large for it. */
 static void the_same_sums(void **unused)
 {
     (void)unused;
-    static const int64_t sizes[][2] = { { 1, 1 }, { 2, 1 }, { 127, 1 }, { 129, 1 }, { 130, 1 }, { 270, 1 }, { 31, 5 }, { 5, 64 }, { 4, 65 }, { 3, 160 } };
+    static const int64_t sizes[][2] = { { 1, 1 },   { 2, 1 },  { 127, 1 }, { 129, 1 }, { 130, 1 },
+                                        { 270, 1 }, { 31, 5 }, { 5, 64 },  { 4, 65 },  { 3, 160 } };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int kind = 0; kind < PLAIN; kind++)
             for (int64_t s = 0; s < COUNT(sizes); s++) {
@@ -26,12 +29,14 @@ static void the_same_sums(void **unused)
             }
 }
 
-/* The way out of a loop that is not played back to its beginning: reset, or defer, add what waits. */
+/* The way out of a loop that is not played back to its beginning: reset, or defer, add what waits.
+ */
 static void what_waits_is_added(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    loop want = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 0), q = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 1);
+    loop want = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 0),
+         q = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 1);
     loop_forward(&want, 0, want.T), loop_backward(&want, 13, 20);
     loop_forward(&q, 0, q.T), loop_backward(&q, 13, 20);
     check_same("nothing yet", q.P, q.grads, zeros(q.P));
@@ -58,7 +63,8 @@ static void each_into_its_own(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    loop want = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 0), q = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 1);
+    loop want = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 0),
+         q = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 1);
     loop *const both[] = { &want, &q };
     float *first[2], *second[2];
     for (int i = 0; i < 2; i++) {
@@ -117,6 +123,8 @@ static void memory(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(the_same_sums), TEST(what_waits_is_added), TEST(each_into_its_own), TEST(who_goes_first), TEST(memory) };
+    const struct CMUnitTest tests[] = { TEST(the_same_sums), TEST(what_waits_is_added),
+                                        TEST(each_into_its_own), TEST(who_goes_first),
+                                        TEST(memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

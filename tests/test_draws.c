@@ -1,4 +1,5 @@
-/* test_draws.c - the classes that sampled losses draw: each as often as its share says, and together they stand for all. */
+/* test_draws.c - the classes that sampled losses draw: each as often as its share says, and
+ * together they stand for all. */
 #include "naive/losses.h"
 #include "support/support.h"
 
@@ -6,7 +7,8 @@ static recur_loss *loss_of(const naive_sampled *s)
 {
     recur_loss *loss = NULL;
     const recur_loss_options options = { .size = sizeof options,
-                                         .kind = s->softmax ? RECUR_LOSS_SAMPLED_SOFTMAX : RECUR_LOSS_NEGATIVE_SAMPLING,
+                                         .kind = s->softmax ? RECUR_LOSS_SAMPLED_SOFTMAX
+                                                            : RECUR_LOSS_NEGATIVE_SAMPLING,
                                          .flags = RECUR_LOSS_SUM,
                                          .classes = s->V,
                                          .samples = s->samples,
@@ -19,11 +21,14 @@ static recur_loss *loss_of(const naive_sampled *s)
 /* With parameters of 0 the gradient of a bias is half the number of draws. */
 static void check_frequencies(int64_t V, const float *counts, double power, int32_t label)
 {
-    const naive_sampled s = { .V = V, .F = 1, .samples = 200000, .biased = 1, .counts = counts, .power = power };
+    const naive_sampled s = {
+        .V = V, .F = 1, .samples = 200000, .biased = 1, .counts = counts, .power = power
+    };
     recur_loss *loss = loss_of(&s);
     const double n = (double)s.samples;
     float *params = zeros(2 * V), *d = zeros(2 * V);
-    OK(recur_loss_sampled(loss, 1, 1, (const float[]){ 1 }, &label, params, 2 * V, 9, 0, NULL, NULL, d, NULL));
+    OK(recur_loss_sampled(loss, 1, 1, (const float[]){ 1 }, &label, params, 2 * V, 9, 0, NULL, NULL,
+                          d, NULL));
     for (int64_t c = 0; c < V; c++) {
         const double q = naive_share(&s, c), got = 2 * (double)d[V + c];
         if (c == label)
@@ -55,7 +60,9 @@ static void test_default_power(void **state)
     const float counts[] = { 81, 16, 1 };
     double value[2] = { 0 };
     for (int i = 0; i < 2; i++) {
-        const naive_sampled s = { .V = 3, .F = 1, .samples = 50, .counts = counts, .power = i ? 0.75 : 0 };
+        const naive_sampled s = {
+            .V = 3, .F = 1, .samples = 50, .counts = counts, .power = i ? 0.75 : 0
+        };
         recur_loss *loss = loss_of(&s);
         const float h = 1, W[] = { 1, 2, 3 };
         const int32_t label = 2;
@@ -84,20 +91,22 @@ static void test_expected_sum(void **state)
                        (1 - pow(1 - naive_share(&s, label), (double)s.samples));
     for (int64_t i = 0; i < TRIES; i++) {
         double value;
-        OK(recur_loss_sampled(loss, 1, F, h, &label, params, count, 5, (uint64_t)(i * s.samples), &value, NULL, NULL,
-                              NULL));
+        OK(recur_loss_sampled(loss, 1, F, h, &label, params, count, 5, (uint64_t)(i * s.samples),
+                              &value, NULL, NULL, NULL));
         const double others = own * (exp(value) - 1);
         sum += others;
         squares += others * others;
     }
     const double mean = sum / TRIES, deviation = sqrt((squares / TRIES - mean * mean) / TRIES);
-    if (!(fabs(mean - want) < 4 * deviation)) fail_msg("the mean is %g ± %g, should be %g", mean, deviation, want);
+    if (!(fabs(mean - want) < 4 * deviation))
+        fail_msg("the mean is %g ± %g, should be %g", mean, deviation, want);
     assert_true(deviation < 0.02 * want);
     recur_loss_release(loss);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(test_frequencies), TEST(test_default_power), TEST(test_expected_sum) };
+    const struct CMUnitTest tests[] = { TEST(test_frequencies), TEST(test_default_power),
+                                        TEST(test_expected_sum) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

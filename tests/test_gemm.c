@@ -1,5 +1,6 @@
-/* test_gemm.c - matrix products of every instruction set at sizes about the borders of tiles and blocks, in rows with gaps between them:
- * against plain sums, with NaN and infinity, and the same bits for any number of threads. */
+/* test_gemm.c - matrix products of every instruction set at sizes about the borders of tiles and
+ * blocks, in rows with gaps between them: against plain sums, with NaN and infinity, and the same
+ * bits for any number of threads. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,8 @@ enum { GAP = 3, LAST = RECUR_ISA_NEON };
 static const int64_t sizes[] = { 1, 3, 7, 28, 35, 65, 100, 127, 129, 300, 513 };
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
-/* A product of M rows, N columns and K summands. Its matrices end where their last rows do, so that AddressSanitizer sees what is read
- * beyond. */
+/* A product of M rows, N columns and K summands. Its matrices end where their last rows do, so that
+ * AddressSanitizer sees what is read beyond. */
 typedef struct product {
     form form;
     int64_t M, N, K, lda, ldb, ldc;
@@ -28,9 +29,18 @@ typedef struct product {
 
 static recur_context *contexts[LAST + 1]; /* NULL: not on this machine */
 
-static float *a_of(const product *p, int64_t m, int64_t k) { return p->A + (p->form == TN ? k * p->lda + m : m * p->lda + k); }
-static float *b_of(const product *p, int64_t k, int64_t n) { return p->B + (p->form == NT ? n * p->ldb + k : k * p->ldb + n); }
-static size_t numbers(int64_t rows, int64_t width, int64_t ld) { return (size_t)((rows - 1) * ld + width); }
+static float *a_of(const product *p, int64_t m, int64_t k)
+{
+    return p->A + (p->form == TN ? k * p->lda + m : m * p->lda + k);
+}
+static float *b_of(const product *p, int64_t k, int64_t n)
+{
+    return p->B + (p->form == NT ? n * p->ldb + k : k * p->ldb + n);
+}
+static size_t numbers(int64_t rows, int64_t width, int64_t ld)
+{
+    return (size_t)((rows - 1) * ld + width);
+}
 static size_t numbers_of_C(const product *p) { return numbers(p->M, p->N, p->ldc); }
 
 static float *matrix(int64_t rows, int64_t width, int64_t ld, float gaps)
@@ -42,11 +52,19 @@ static float *matrix(int64_t rows, int64_t width, int64_t ld, float gaps)
     return m;
 }
 
-/* Small integers: every order of summing gives the same float. With `fine`, normal numbers. NaN in the gaps, which nobody may read. */
+/* Small integers: every order of summing gives the same float. With `fine`, normal numbers. NaN in
+ * the gaps, which nobody may read. */
 static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
 {
-    product p = { .form = f, .M = M, .N = N, .K = K, .lda = (f == TN ? M : K) + GAP, .ldb = (f == NT ? K : N) + GAP, .ldc = N + GAP };
-    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN), p.B = matrix(f == NT ? N : K, p.ldb - GAP, p.ldb, NAN);
+    product p = { .form = f,
+                  .M = M,
+                  .N = N,
+                  .K = K,
+                  .lda = (f == TN ? M : K) + GAP,
+                  .ldb = (f == NT ? K : N) + GAP,
+                  .ldc = N + GAP };
+    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN),
+    p.B = matrix(f == NT ? N : K, p.ldb - GAP, p.ldb, NAN);
     p.C = matrix(M, N, p.ldc, 5);
     for (int64_t k = 0; k < K; k++) {
         for (int64_t m = 0; m < M; m++) {
@@ -75,17 +93,23 @@ static float *plain_sums(const product *p)
     return want;
 }
 
-/* Through the contract, or by the kernels of the instruction set, which the contract may leave aside. */
+/* Through the contract, or by the kernels of the instruction set, which the contract may leave
+ * aside. */
 static void multiply(const product *p, const recur_context *ctx, bool kernels)
 {
     const recur__kernels *k = recur__kernels_of(ctx);
     const recur__matrix A = { p->A, p->lda }, B = { p->B, p->ldb };
     for (size_t i = 0; i < numbers_of_C(p); i++) p->C[i] = 5;
-    if (kernels && p->form == NN) k->gemm->nn(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, p->C, p->ldc);
-    else if (kernels && p->form == TN) k->gemm->tn(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, p->C, p->ldc);
-    else if (p->form == NT) recur__gemm_nt(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
-    else if (p->form == NN) recur__gemm_nn(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
-    else recur__gemm_tn(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
+    if (kernels && p->form == NN)
+        k->gemm->nn(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, p->C, p->ldc);
+    else if (kernels && p->form == TN)
+        k->gemm->tn(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, p->C, p->ldc);
+    else if (p->form == NT)
+        recur__gemm_nt(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
+    else if (p->form == NN)
+        recur__gemm_nn(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
+    else
+        recur__gemm_tn(ctx, k, p->M, p->N, p->K, A, B, p->C, p->ldc);
 }
 
 static void check(form f, int64_t M, int64_t N, int64_t K)
@@ -96,8 +120,9 @@ static void check(form f, int64_t M, int64_t N, int64_t K)
         for (int kernels = 0; contexts[isa] && kernels < (f == NT ? 1 : 2); kernels++) {
             multiply(&p, contexts[isa], kernels);
             if (memcmp(p.C, want, numbers_of_C(&p) * sizeof *want))
-                fail_msg("%s, form %d, %s: a product of %d x %d x %d is wrong", recur_context_isa(contexts[isa]), (int)f,
-                         kernels ? "kernel" : "contract", (int)M, (int)N, (int)K);
+                fail_msg("%s, form %d, %s: a product of %d x %d x %d is wrong",
+                         recur_context_isa(contexts[isa]), (int)f, kernels ? "kernel" : "contract",
+                         (int)M, (int)N, (int)K);
         }
     free(want);
     release(&p);
@@ -114,26 +139,32 @@ static void sums(void **unused)
             check(NN, sizes[i], third, sizes[j]);
             check(TN, third, sizes[i], sizes[j]);
         }
-    check(TN, 61, 1030, 258); /* one past a block, past the columns that stay in a cache, past the depth */
+    check(TN, 61, 1030,
+          258); /* one past a block, past the columns that stay in a cache, past the depth */
     check(NN, 61, 1030, 258);
 }
 
 /* Whether row m, column n is not finite where it should be; elsewhere it must be what it was. */
-static void check_spread(const product *p, const float *clean, int64_t row, int64_t column, const char *isa)
+static void check_spread(const product *p, const float *clean, int64_t row, int64_t column,
+                         const char *isa)
 {
     for (int64_t m = 0; m < p->M; m++)
         for (int64_t n = 0; n < p->N; n++) {
             const float c = p->C[m * p->ldc + n];
             if (m == row || n == column ? isfinite(c) : c != clean[m * p->ldc + n])
-                fail_msg("%s, form %d: C[%d][%d] is %g", isa, (int)p->form, (int)m, (int)n, (double)c);
+                fail_msg("%s, form %d: C[%d][%d] is %g", isa, (int)p->form, (int)m, (int)n,
+                         (double)c);
         }
 }
 
-/* NaN in A goes into its row of C, infinity in B into its column (where it meets 0, as NaN), neither anywhere else. */
+/* NaN in A goes into its row of C, infinity in B into its column (where it meets 0, as NaN),
+ * neither anywhere else. */
 static void not_finite(void **unused)
 {
     (void)unused;
-    static const int64_t shapes[][3] = { { 7, 35, 28 }, { 65, 129, 300 }, { 127, 300, 65 }, { 100, 28, 513 } };
+    static const int64_t shapes[][3] = {
+        { 7, 35, 28 }, { 65, 129, 300 }, { 127, 300, 65 }, { 100, 28, 513 }
+    };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (form f = NT; f < FORMS; f++) {
             product p = product_of(f, shapes[i][0], shapes[i][1], shapes[i][2], false);
@@ -151,7 +182,8 @@ static void not_finite(void **unused)
         }
 }
 
-/* Sums of normal numbers, whose rounding tells their order: against the reference, and on one, two and three threads. */
+/* Sums of normal numbers, whose rounding tells their order: against the reference, and on one, two
+ * and three threads. */
 static void check_threads(const product *p, int isa, const float *want)
 {
     const size_t n = numbers_of_C(p);
@@ -159,9 +191,12 @@ static void check_threads(const product *p, int isa, const float *want)
     assert_non_null(one);
     multiply(p, contexts[isa], false);
     memcpy(one, p->C, n * sizeof *one);
-    for (size_t i = 0; i < n; i++) assert_true(fabs((double)one[i] - (double)want[i]) <= 1e-6 * (double)p->K);
+    for (size_t i = 0; i < n; i++)
+        assert_true(fabs((double)one[i] - (double)want[i]) <= 1e-6 * (double)p->K);
     for (int32_t threads = 2; threads <= 3; threads++) {
-        const recur_context_options options = { .size = sizeof options, .isa = isa, .threads = threads };
+        const recur_context_options options = { .size = sizeof options,
+                                                .isa = isa,
+                                                .threads = threads };
         recur_context *ctx = NULL;
         assert_int_equal(recur_context_create(&options, &ctx), RECUR_OK);
         multiply(p, ctx, false);

@@ -1,14 +1,16 @@
-/* test_golden.c - every case of tests/golden, computed by PyTorch in float64, on every instruction set.
+/* test_golden.c - every case of tests/golden, computed by PyTorch in float64, on every instruction
+ * set.
  *
- * A case is a safetensors file; its texts say what it is. Names and shapes are PyTorch's: input [T][B][I], output [T][B][DH],
- * h0, hn [LD][B][H]; grad_X is the gradient of sum(output grad_output) + sum(hn grad_hn) + sum(cn grad_cn). */
+ * A case is a safetensors file; its texts say what it is. Names and shapes are PyTorch's: input
+ * [T][B][I], output [T][B][DH], h0, hn [LD][B][H]; grad_X is the gradient of sum(output
+ * grad_output) + sum(hn grad_hn) + sum(cn grad_cn). */
 #include <dirent.h>
 
 #include "support/golden.h"
 
 static const char *const FOLDER = "tests/golden";
 
-/* ---- layers and cells --------------------------------------------------------------------------- */
+/* ---- layers and cells ----------------------------------------------------------------------- */
 
 static void layer_case(recur_context *ctx, recur_file *file)
 {
@@ -16,10 +18,12 @@ static void layer_case(recur_context *ctx, recur_file *file)
     read_params(layer, file);
     const int64_t T = (int64_t)number(file, "steps", 0), B = (int64_t)number(file, "batch", 0);
     const int64_t I = info_of(layer, -1).input_size, O = info_of(layer, -1).output_size;
-    recur_packed *packed = layout(ctx, B, has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
+    recur_packed *packed = layout(ctx, B,
+                                  has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
     if (has(file, "batch_sizes"))
         for (int64_t t = 0; t < T; t++)
-            assert_int_equal(recur_packed_batch_size(packed, t), read_integers(file, "batch_sizes")[t]);
+            assert_int_equal(recur_packed_batch_size(packed, t),
+                             read_integers(file, "batch_sizes")[t]);
     const float *s0 = read_state(file, "h0", "c0"), *sn = read_state(file, "hn", "cn");
     const float *ds0 = read_state(file, "grad_h0", "grad_c0");
     const int64_t S = count_of(file, "hn") + (has(file, "cn") ? count_of(file, "cn") : 0);
@@ -29,15 +33,16 @@ static void layer_case(recur_context *ctx, recur_file *file)
               .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, O, read(file, "grad_output")),
               .dsn = read_state(file, "grad_hn", "grad_cn") };
     run_both(ctx, layer, &r);
-    check_near("output", T * B * O, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y), read(file, "output"), OUTPUTS);
+    check_near("output", T * B * O, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y),
+               read(file, "output"), OUTPUTS);
     check_near("final state", S, r.sn, sn, OUTPUTS);
-    check_near("grad_input", T * B * I, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, I, r.dx), read(file, "grad_input"),
-               GRADIENTS);
+    check_near("grad_input", T * B * I, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, I, r.dx),
+               read(file, "grad_input"), GRADIENTS);
     if (ds0) check_near("grad of initial state", S, r.ds0, ds0, GRADIENTS);
     check_params(layer, file, "grad_", r.dparams, GRADIENTS);
     run_forward(layer, &r);
-    check_near("output without a tape", T * B * O, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y),
-               read(file, "output"), OUTPUTS);
+    check_near("output without a tape", T * B * O,
+               unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y), read(file, "output"), OUTPUTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
 }
@@ -48,7 +53,8 @@ static void cell_case(recur_context *ctx, recur_file *file)
     read_params(layer, file);
     recur_cell *cell = NULL;
     OK(recur_cell_from_layer(layer, &cell));
-    const int64_t B = (int64_t)number(file, "batch", 0), N = count_of(file, "hn"), I = count_of(file, "input");
+    const int64_t B = (int64_t)number(file, "batch", 0), N = count_of(file, "hn"),
+                  I = count_of(file, "input");
     const int64_t S = N * (has(file, "cn") ? 2 : 1);
     recur_state *state = NULL;
     recur_tape *tape = NULL;
@@ -56,7 +62,8 @@ static void cell_case(recur_context *ctx, recur_file *file)
     OK(recur_tape_create(ctx, &tape));
     OK(recur_state_write(state, 0, S, read_state(file, "h0", "c0")));
     const float *x = read(file, "input");
-    float *y = floats(N), *s = floats(S), *dx = floats(I), *grads = zeros(recur_layer_count(layer));
+    float *y = floats(N), *s = floats(S), *dx = floats(I),
+          *grads = zeros(recur_layer_param_count(layer));
     OK(recur_cell_step(cell, x, state, y, tape));
     OK(recur_state_read(state, 0, S, s));
     check_near("y", N, y, read(file, "hn"), OUTPUTS);
@@ -76,23 +83,27 @@ static void cell_case(recur_context *ctx, recur_file *file)
 /* Rows of layer normalisation; what lies behind the end of a sequence is zero on both sides. */
 static void norm_case(recur_context *ctx, recur_file *file)
 {
-    const int64_t F = (int64_t)number(file, "features", 0), T = (int64_t)number(file, "steps", 0), B = (int64_t)number(file, "batch", 0);
+    const int64_t F = (int64_t)number(file, "features", 0), T = (int64_t)number(file, "steps", 0),
+                  B = (int64_t)number(file, "batch", 0);
     recur_layer *layer = NULL;
     OK(recur_norm_create(ctx, F, number(file, "eps", 0), bias_flag(file), &layer));
     read_params(layer, file);
-    recur_packed *packed = layout(ctx, B, has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
+    recur_packed *packed = layout(ctx, B,
+                                  has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
     run r = { .packed = packed,
               .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "input")),
               .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "grad_output")) };
     run_both(ctx, layer, &r);
-    check_near("output", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.y), read(file, "output"), OUTPUTS);
-    check_near("grad_input", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.dx), read(file, "grad_input"), GRADIENTS);
+    check_near("output", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.y),
+               read(file, "output"), OUTPUTS);
+    check_near("grad_input", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.dx),
+               read(file, "grad_input"), GRADIENTS);
     check_params(layer, file, "grad_", r.dparams, GRADIENTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
 }
 
-/* ---- losses, optimizers, clipping ---------------------------------------------------------------- */
+/* ---- losses, optimizers, clipping ----------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -112,24 +123,26 @@ static void ctc_case(recur_context *ctx, recur_file *file)
     OK(recur_file_find(file, "input", &in));
     const int64_t T = in.dim[0], B = in.dim[1], C = in.dim[2], most = count_of(file, "target") / B;
     recur_packed *packed = layout(ctx, B, read_integers(file, "input_lengths"), T);
-    const int64_t *lengths = read_integers(file, "target_lengths"), *targets = read_integers(file, "target");
+    const int64_t *lengths = read_integers(file, "target_lengths"),
+                  *targets = read_integers(file, "target");
     const float *y = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, C, read(file, "input"));
     int32_t *labels = bytes_of(B * most, sizeof *labels);
     for (int64_t b = 0, at = 0; b < B; b++)
         for (int64_t i = 0; i < lengths[b]; i++) labels[at++] = (int32_t)targets[b * most + i];
     const recur_loss_options options = { .size = sizeof options,
                                          .kind = RECUR_LOSS_CTC,
-                                         .flags = text_is(file, "reduction", "sum") ? RECUR_LOSS_SUM : 0u,
+                                         .flags = text_is(file, "reduction", "sum") ? RECUR_LOSS_SUM
+                                                                                    : 0u,
                                          .blank = (int32_t)number(file, "blank", 0) };
     recur_loss *loss = NULL;
     OK(recur_loss_create(ctx, &options, &loss));
     double value = NAN;
     float *dy = floats(recur_packed_rows(packed) * C);
-    OK(recur_loss_sequences(loss, packed, C, y, labels, lengths, &value, dy, NULL));
+    OK(recur_ctc_loss(loss, packed, C, y, labels, lengths, &value, dy, NULL));
     const float value_f = (float)value;
     check_near("loss", 1, &value_f, read(file, "loss"), OUTPUTS);
-    check_near("grad_input", T * B * C, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, C, dy), read(file, "grad_input"),
-               GRADIENTS);
+    check_near("grad_input", T * B * C, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, C, dy),
+               read(file, "grad_input"), GRADIENTS);
     recur_loss_release(loss);
     recur_packed_release(packed);
 }
@@ -148,7 +161,7 @@ static void loss_case(recur_context *ctx, recur_file *file)
     const int64_t R = in.dim[0], C = in.dim[1];
     recur_loss_options options = { .size = sizeof options, .kind = LOSSES[k].kind };
     options.flags = (text_is(file, "reduction", "sum") ? RECUR_LOSS_SUM : 0u);
-    if (recur_file_text(file, "ignore_index")) {
+    if (recur_file_metadata(file, "ignore_index")) {
         options.flags |= RECUR_LOSS_IGNORE_INDEX;
         options.ignore_index = (int32_t)number(file, "ignore_index", 0);
     }
@@ -191,9 +204,9 @@ static void optim_case(recur_context *ctx, recur_file *file)
     options.rate = number(file, "lr", 0);
     options.momentum = number(file, "momentum", 0);
     options.weight_decay = number(file, "weight_decay", 0);
-    options.flags = (recur_file_text(file, "nesterov") ? RECUR_OPTIMIZER_NESTEROV : 0u) |
-                    (recur_file_text(file, "amsgrad") ? RECUR_OPTIMIZER_AMSGRAD : 0u) |
-                    (recur_file_text(file, "centered") ? RECUR_OPTIMIZER_CENTRED : 0u);
+    options.flags = (recur_file_metadata(file, "nesterov") ? RECUR_OPTIMIZER_NESTEROV : 0u) |
+                    (recur_file_metadata(file, "amsgrad") ? RECUR_OPTIMIZER_AMSGRAD : 0u) |
+                    (recur_file_metadata(file, "centered") ? RECUR_OPTIMIZER_CENTRED : 0u);
     const int64_t count = count_of(file, "param_0");
     float *params = read(file, "param_0");
     recur_optimizer *optimizer = NULL;
@@ -216,15 +229,16 @@ static void clip_case(recur_context *ctx, recur_file *file)
     OK(recur_file_read(file, "grad_a", grads, a));
     OK(recur_file_read(file, "grad_b", grads + a, b));
     const double largest = number(file, "max_norm", 0);
-    const double norm = text_is(file, "norm_type", "inf") ? recur_clip_norm_inf(grads, a + b, largest)
-                                                          : recur_clip_norm(grads, a + b, largest);
+    const double norm = text_is(file, "norm_type", "inf")
+                            ? recur_clip_norm_inf(grads, a + b, largest)
+                            : recur_clip_norm(grads, a + b, largest);
     const float norm_f = (float)norm;
     check_near("total_norm", 1, &norm_f, read(file, "total_norm"), OUTPUTS);
     check_near("clipped_a", a, grads, read(file, "clipped_a"), OUTPUTS);
     check_near("clipped_b", b, grads + a, read(file, "clipped_b"), OUTPUTS);
 }
 
-/* ---- whole training runs ------------------------------------------------------------------------- */
+/* ---- whole training runs -------------------------------------------------------------------- */
 
 static recur_layer *training_model(recur_context *ctx, recur_file *file)
 {
@@ -234,7 +248,8 @@ static recur_layer *training_model(recur_context *ctx, recur_file *file)
     OK(recur_linear_create(ctx, O, (int64_t)number(file, "classes", 0), 0, &parts[2]));
     OK(recur_layer_load(parts[0], file, "rnn."));
     OK(recur_layer_load(parts[2], file, "fc."));
-    return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "rnn", "last", "fc" }, parts);
+    return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "rnn", "last", "fc" },
+                 parts);
 }
 
 static void training_case(recur_context *ctx, recur_file *file)
@@ -242,13 +257,15 @@ static void training_case(recur_context *ctx, recur_file *file)
     recur_layer *net = training_model(ctx, file);
     recur_tensor in = { .size = sizeof in };
     OK(recur_file_find(file, "input", &in));
-    const int64_t T = in.dim[0], B = in.dim[1], C = info_of(net, -1).output_size, P = recur_layer_count(net);
+    const int64_t T = in.dim[0], B = in.dim[1], C = info_of(net, -1).output_size,
+                  P = recur_layer_param_count(net);
     recur_packed *packed = layout(ctx, B, read_integers(file, "lengths"), T);
     const float *x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, in.dim[2], read(file, "input"));
     const int64_t *targets = read_integers(file, "target");
     int32_t *labels = bytes_of(B, sizeof *labels);
     for (int64_t b = 0; b < B; b++) labels[b] = (int32_t)targets[b];
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const recur_optimizer_options adam = { .size = sizeof adam,
                                            .kind = RECUR_OPTIMIZER_ADAM,
                                            .rate = number(file, "lr", 0) };
@@ -279,14 +296,16 @@ static void training_case(recur_context *ctx, recur_file *file)
     recur_layer_release(net);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     void (*run)(recur_context *ctx, recur_file *file);
     int64_t cases;
-} FAMILIES[] = { { "layer", layer_case, 38 }, { "cell", cell_case, 8 }, { "norm", norm_case, 3 }, { "loss", loss_case, 21 },
-                 { "optim", optim_case, 11 }, { "clip", clip_case, 2 }, { "training", training_case, 4 } };
+} FAMILIES[] = { { "layer", layer_case, 38 },     { "cell", cell_case, 8 },
+                 { "norm", norm_case, 3 },        { "loss", loss_case, 21 },
+                 { "optim", optim_case, 11 },     { "clip", clip_case, 2 },
+                 { "training", training_case, 4 } };
 
 /* The family of a case, after it passed. */
 static int64_t run_file(recur_context *ctx, const char *name)

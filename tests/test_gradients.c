@@ -4,8 +4,9 @@
  *
  *     f'(v) ≈ (8 (f(v+e) - f(v-e)) - (f(v+2e) - f(v-2e))) / 12e,      e = 1/32,
  *
- * whose truncation, e⁴/30 times the fifth derivative, is some 1e-7; float32 outputs with errors of 1e-7, some hundred of
- * them, add about 1e-6/e = 3e-5. The reference arithmetic is used, so neither hides the other. */
+ * whose truncation, e⁴/30 times the fifth derivative, is some 1e-7; float32 outputs with errors of
+ * 1e-7, some hundred of them, add about 1e-6/e = 3e-5. The reference arithmetic is used, so neither
+ * hides the other. */
 #include "support/support.h"
 
 static const double E = 1.0 / 32;
@@ -64,8 +65,9 @@ static void check_gradient(const char *what, point *p, int64_t count, float *v, 
 }
 
 /* All gradients of a layer, which is given back. options: those of a recurrence, or NULL. */
-static void check_layer(recur_context *ctx, recur_layer *layer, const recur_recurrent_options *options,
-                        const recur_packed *packed, bool ids, bool with_state, int mode)
+static void check_layer(recur_context *ctx, recur_layer *layer,
+                        const recur_recurrent_options *options, const recur_packed *packed,
+                        bool ids, bool with_state, int mode)
 {
     const recur_layer_info info = info_of(layer, -1);
     point p = { .layer = layer, .packed = packed };
@@ -94,55 +96,64 @@ static void check_layer(recur_context *ctx, recur_layer *layer, const recur_recu
               .mode = mode,
               .seed = 99 };
     run_both(ctx, layer, &r);
-    check_gradient("dparams", &p, recur_layer_count(layer), recur_layer_params(layer), r.dparams);
+    check_gradient("dparams", &p, recur_layer_param_count(layer), recur_layer_params(layer),
+                   r.dparams);
     if (!ids) check_gradient("dx", &p, p.X, p.x, r.dx);
-    const bool counters = options && options->cell == RECUR_CELL_CLOCKWORK; /* behind h; they have no gradient */
+    const bool counters = options && options->cell ==
+                                         RECUR_CELL_CLOCKWORK; /* behind h; they have no gradient */
     if (with_state)
-        check_gradient("grad of initial state", &p, counters ? shape_of(options, batch).h : p.S, p.s0, r.ds0);
+        check_gradient("grad of initial state", &p, counters ? shape_of(options, batch).h : p.S,
+                       p.s0, r.ds0);
     recur_state_release(p.state);
     recur_tape_release(p.tape);
     recur_layer_release(layer);
     give_back();
 }
 
-static recur_packed *ragged(recur_context *ctx) { return layout(ctx, 4, (const int64_t[]){ 2, 0, 4, 1 }, 4); }
+static recur_packed *ragged(recur_context *ctx)
+{
+    return layout(ctx, 4, (const int64_t[]){ 2, 0, 4, 1 }, 4);
+}
 
-/* Parameters at which no unit of a ReLU recurrence comes near its kink: small weights, biases of 4 and -4 in turn. */
+/* Parameters at which no unit of a ReLU recurrence comes near its kink: small weights, biases of 4
+ * and -4 in turn. */
 static recur_layer *prepared(recur_layer *layer, int cell)
 {
     randomize(layer, 0.7);
     if (cell != RECUR_CELL_RNN_RELU) return layer;
     randomize(layer, 0.1);
-    for (int64_t i = 0; i < recur_layer_tensors(layer); i++) {
+    for (int64_t i = 0; i < recur_layer_tensor_count(layer); i++) {
         recur_tensor t = { .size = sizeof t };
-        OK(recur_layer_tensor(layer, i, &t));
+        OK(recur_layer_tensor_info(layer, i, &t));
         for (int64_t j = 0; strstr(t.name, "bias_ih") && j < t.count; j++)
             recur_layer_params(layer)[t.offset + j] = j % 2 ? 4 : -4;
     }
     return layer;
 }
 
-/* Functions with kinks, clips, and norms, whose fifth derivatives are large, are the business of test_kinds and test_training. */
+/* Functions with kinks, clips, and norms, whose fifth derivatives are large, are the business of
+ * test_kinds and test_training. */
 static bool smooth(const kind_row *kind)
 {
     const recur_recurrent_options *o = &kind->with;
-    return !naive_norms(kind->cell) && !(o->preactivation_clip > 0) && !(o->cell_clip > 0) && !o->gate_activation &&
-           !o->activation;
+    return !naive_norms(kind->cell) && !(o->preactivation_clip > 0) && !(o->cell_clip > 0) &&
+           !o->gate_activation && !o->activation;
 }
 
 typedef enum { WITH_STATE, FROM_START, WITH_IDS, WITHOUT_BIAS, IN_TRAINING, WAYS } route;
 
-static void check_recurrence(recur_context *ctx, const kind_row *kind, const recur_packed *packed, int direction,
-                             route how)
+static void check_recurrence(recur_context *ctx, const kind_row *kind, const recur_packed *packed,
+                             int direction, route how)
 {
     const bool bare = how == WITHOUT_BIAS;
-    recur_recurrent_options o = options_of(kind, 3, 4, bare ? 1 : 2, direction, bare ? RECUR_LAYER_NO_BIAS : 0);
+    recur_recurrent_options o = options_of(kind, 3, 4, bare ? 1 : 2, direction,
+                                           bare ? RECUR_LAYER_NO_BIAS : 0);
     if (how == IN_TRAINING) o.dropout = o.recurrent_dropout = o.zoneout_hidden = 0.3;
     trying("%s direction %d way %d", kind->name, direction, (int)how);
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &o, &layer));
     check_layer(ctx, prepared(layer, kind->cell), &o, packed, how == WITH_IDS, how != FROM_START,
-                how == IN_TRAINING ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE);
+                how == IN_TRAINING ? RECUR_TAPE_TRAIN : RECUR_TAPE_RECORD_NO_DROPOUT);
 }
 
 static void recurrences(void **unused)
@@ -162,7 +173,7 @@ static void recurrences(void **unused)
     close_context(ctx);
 }
 
-/* ---- cells: two steps by hand -------------------------------------------------------------------- */
+/* ---- cells: two steps by hand --------------------------------------------------------------- */
 
 enum { STEPS = 2, B = 3, I = 2, H = 3 };
 
@@ -223,20 +234,22 @@ static void check_cell(recur_context *ctx, const kind_row *kind, bool ids)
     q.s = randoms(q.S, 1);
     recur_tape *tape = NULL;
     OK(recur_tape_create(ctx, &tape));
-    OK(recur_tape_set_mode(tape, RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(tape, RECUR_TAPE_RECORD_NO_DROPOUT));
     hand_loss(&q, tape);
     assert_int_equal(recur_tape_records(tape), STEPS);
-    float *dx = floats(STEPS * B * I), *grads = zeros(recur_layer_count(layer)), *ds0 = floats(q.S);
+    float *dx = floats(STEPS * B * I), *grads = zeros(recur_layer_param_count(layer)),
+          *ds0 = floats(q.S);
     OK(recur_state_write(q.state, 0, q.S, q.s));
     for (int64_t t = STEPS - 1; t >= 0; t--) {
         const float *dy = q.r + t * B * q.O;
         if (ids)
             OK(recur_cell_step_backward_ids(q.cell, q.ids + t * B, dy, q.state, grads, tape));
         else
-            OK(recur_cell_step_backward(q.cell, q.x + t * B * I, dy, q.state, dx + t * B * I, grads, tape));
+            OK(recur_cell_step_backward(q.cell, q.x + t * B * I, dy, q.state, dx + t * B * I, grads,
+                                        tape));
     }
     OK(recur_state_read(q.state, 0, q.S, ds0));
-    check_hand("dparams", &q, recur_layer_count(layer), recur_layer_params(layer), grads);
+    check_hand("dparams", &q, recur_layer_param_count(layer), recur_layer_params(layer), grads);
     const bool counters = kind->cell == RECUR_CELL_CLOCKWORK;
     check_hand("grad of initial state", &q, counters ? q.S / 2 : q.S, q.s0, ds0);
     if (!ids) check_hand("dx", &q, STEPS * B * I, q.x, dx);
@@ -259,7 +272,7 @@ static void cells(void **unused)
     close_context(ctx);
 }
 
-/* ---- the other layers ---------------------------------------------------------------------------- */
+/* ---- the other layers ----------------------------------------------------------------------- */
 
 static void row_layers(void **unused)
 {
@@ -272,18 +285,19 @@ static void row_layers(void **unused)
         trying("linear %d", how);
         OK(recur_linear_create(ctx, 5, 3, how & 1 ? RECUR_LAYER_NO_BIAS : 0, &layer));
         randomize(layer, 1);
-        check_layer(ctx, layer, NULL, packed, how & 2, false, RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, layer, NULL, packed, how & 2, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     trying("embedding");
     OK(recur_embedding_create(ctx, 4, 3, 0, &layer));
     randomize(layer, 1);
-    check_layer(ctx, layer, NULL, packed, true, false, RECUR_TAPE_SENSITIVE);
+    check_layer(ctx, layer, NULL, packed, true, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     for (int direction = 0; direction < 3; direction++) {
         trying("last %d", direction);
         OK(recur_last_create(ctx, 4, direction, &layer));
-        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
-    for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_SENSITIVE; mode += RECUR_TAPE_SENSITIVE) {
+    for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_RECORD_NO_DROPOUT;
+         mode += RECUR_TAPE_RECORD_NO_DROPOUT) {
         trying("dropout mode %d", mode);
         OK(recur_dropout_create(ctx, 6, 0.4, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, mode);
@@ -291,18 +305,18 @@ static void row_layers(void **unused)
     for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_IDENTITY; function++) {
         trying("activation %d", function);
         OK(recur_activation_create(ctx, 5, function, &layer));
-        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     for (int how = 0; how < 4; how++) {
         trying("norm %d", how);
         OK(recur_norm_create(ctx, 6, how & 2 ? 0.5 : 0, how & 1 ? RECUR_LAYER_NO_BIAS : 0, &layer));
         randomize(layer, 1);
-        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++) {
         trying("merge %d", way);
         OK(recur_merge_create(ctx, 6, way, &layer));
-        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     recur_packed_release(packed);
     close_context(ctx);
@@ -340,7 +354,7 @@ static void chains(void **unused)
     dice(8);
     for (int how = 0; how < 8; how++) {
         const int cell = how & 4 ? RECUR_CELL_LSTM : RECUR_CELL_GRU,
-                  mode = how & 1 ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE;
+                  mode = how & 1 ? RECUR_TAPE_TRAIN : RECUR_TAPE_RECORD_NO_DROPOUT;
         trying("chain %d", how);
         check_layer(ctx, long_chain(ctx, cell, how & 2), NULL, packed, how & 2, true, mode);
     }
@@ -348,8 +362,8 @@ static void chains(void **unused)
     close_context(ctx);
 }
 
-/* Layers of hidden sizes of their own with ways round them: linear → residual (norm → GRU) → residual (LSTM, bidirectional → merge →
-   dropout) → GRU → norm */
+/* Layers of hidden sizes of their own with ways round them: linear → residual (norm → GRU) →
+   residual (LSTM, bidirectional → merge → dropout) → GRU → norm */
 static recur_layer *stack(recur_context *ctx, int cell)
 {
     recur_layer *first[2] = { NULL }, *second[3] = { NULL }, *parts[5] = { NULL };
@@ -360,7 +374,8 @@ static recur_layer *stack(recur_context *ctx, int cell)
     OK(recur_dropout_create(ctx, 4, 0.3, &second[2]));
     OK(recur_linear_create(ctx, 3, 4, 0, &parts[0]));
     parts[1] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 2, (const char *const[]){ "norm", "rnn" }, first);
-    parts[2] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 3, (const char *const[]){ "rnn", "merge", "drop" }, second);
+    parts[2] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 3,
+                     (const char *const[]){ "rnn", "merge", "drop" }, second);
     parts[3] = recurrent(ctx, cell, 4, 2, 2, RECUR_DIRECTION_FORWARD, 0);
     OK(recur_norm_create(ctx, 2, 0.5, 0, &parts[4]));
     const char *const names[] = { "in", "one", "two", "three", "out" };
@@ -375,13 +390,16 @@ static void stacks(void **unused)
     dice(9);
     for (int how = 0; how < 4; how++) {
         trying("stack %d", how);
-        check_layer(ctx, stack(ctx, how & 1 ? RECUR_CELL_GRU : RECUR_CELL_RNN_TANH), NULL, packed, false, true,
-                    how & 2 ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE);
+        check_layer(ctx, stack(ctx, how & 1 ? RECUR_CELL_GRU : RECUR_CELL_RNN_TANH), NULL, packed,
+                    false, true, how & 2 ? RECUR_TAPE_TRAIN : RECUR_TAPE_RECORD_NO_DROPOUT);
         trying("residual alone %d", how);
-        static const int kinds[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU, RECUR_CELL_LSTM_NORM };
+        static const int kinds[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU,
+                                     RECUR_CELL_LSTM_NORM };
         recur_layer *part = recurrent(ctx, kinds[how], 3, 3, 1, 0, 0);
-        recur_layer *residual = chain(ctx, RECUR_COMPOSE_RESIDUAL, 1, (const char *const[]){ "rnn" }, &part);
-        check_layer(ctx, prepared(residual, 0), NULL, packed, false, true, RECUR_TAPE_SENSITIVE);
+        recur_layer *residual = chain(ctx, RECUR_COMPOSE_RESIDUAL, 1,
+                                      (const char *const[]){ "rnn" }, &part);
+        check_layer(ctx, prepared(residual, 0), NULL, packed, false, true,
+                    RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     recur_packed_release(packed);
     close_context(ctx);
@@ -389,6 +407,7 @@ static void stacks(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(recurrences), TEST(cells), TEST(row_layers), TEST(chains), TEST(stacks) };
+    const struct CMUnitTest tests[] = { TEST(recurrences), TEST(cells), TEST(row_layers),
+                                        TEST(chains), TEST(stacks) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

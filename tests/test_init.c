@@ -3,7 +3,10 @@
 
 enum { I = 24, H = 40 };
 
-static recur_layer *lstm(void) { return recurrent(NULL, RECUR_CELL_LSTM, I, H, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0); }
+static recur_layer *lstm(void)
+{
+    return recurrent(NULL, RECUR_CELL_LSTM, I, H, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+}
 
 typedef struct moments {
     double mean, deviation, lowest, highest;
@@ -23,7 +26,8 @@ static moments moments_of(int64_t count, const float *v)
     return m;
 }
 
-/* Uniform in ±bound: it stays inside, comes near both ends, mean 0, deviation bound/√3, to five deviations of the estimates. */
+/* Uniform in ±bound: it stays inside, comes near both ends, mean 0, deviation bound/√3, to five
+ * deviations of the estimates. */
 static void check_uniform(int64_t count, const float *v, double bound)
 {
     const moments m = moments_of(count, v);
@@ -58,7 +62,8 @@ static void defaults(void **unused)
     recur_layer *parts[3] = { NULL, lstm(), NULL };
     OK(recur_embedding_create(NULL, 500, I, 0, &parts[0]));
     OK(recur_linear_create(NULL, 2 * H, 60, 0, &parts[2]));
-    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "emb", "rnn", "fc" }, parts);
+    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3,
+                             (const char *const[]){ "emb", "rnn", "fc" }, parts);
     OK(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, 1));
     const recur_tensor emb = tensor_of(net, "emb.weight");
     check_normal(emb.count, recur_layer_params(net) + emb.offset, 1);
@@ -74,16 +79,19 @@ static void check_constant(recur_layer *layer, const char *name, float value)
 {
     const recur_tensor t = tensor_of(layer, name);
     trying("%s", name);
-    for (int64_t i = 0; i < t.count; i++) assert_true(recur_layer_params(layer)[t.offset + i] == value);
+    for (int64_t i = 0; i < t.count; i++)
+        assert_true(recur_layer_params(layer)[t.offset + i] == value);
 }
 
-/* What PyTorch does not have: scales are ones, shifts and first states zeros, weights as weights are. Tensors without gates are
-   one block. */
+/* What PyTorch does not have: scales are ones, shifts and first states zeros, weights as weights
+   are. Tensors without gates are one block. */
 static void of_further_tensors(void **unused)
 {
     (void)unused;
     enum { P = 30 };
-    const kind_row norm = { RECUR_CELL_LSTM_NORM, "", { .projection_size = P, .flags = RECUR_LAYER_LEARN_START } };
+    const kind_row norm = { RECUR_CELL_LSTM_NORM,
+                            "",
+                            { .projection_size = P, .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
     const kind_row peephole = { RECUR_CELL_LSTM_PEEPHOLE, "", { 0 } };
     recur_layer *layer = recurrent_of(NULL, &norm, I, H, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
     OK(recur_layer_init(layer, NULL, RECUR_INIT_CONSTANT, 9, 1));
@@ -97,7 +105,8 @@ static void of_further_tensors(void **unused)
     check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
     OK(recur_layer_init(layer, "weight_h", RECUR_INIT_XAVIER, 0, 1));
     check_tensor_uniform(layer, "weight_hr_l0", sqrt(6.0 / (P + H)));
-    check_tensor_uniform(layer, "weight_hh_l0", sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
+    check_tensor_uniform(layer, "weight_hh_l0",
+                         sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
     OK(recur_layer_init(layer, "norm", RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
     check_constant(layer, "bias_norm_l0", 9);
@@ -112,7 +121,7 @@ static void plain_schemes(void **unused)
 {
     (void)unused;
     recur_layer *layer = lstm();
-    const int64_t P = recur_layer_count(layer);
+    const int64_t P = recur_layer_param_count(layer);
     float *params = recur_layer_params(layer);
     OK(recur_layer_init(layer, NULL, RECUR_INIT_CONSTANT, -0.25, 1));
     for (int64_t i = 0; i < P; i++) assert_true(params[i] == -0.25f);
@@ -138,7 +147,8 @@ static void xavier(void **unused)
     check_tensor_uniform(layer, "weight_hh_l0_reverse", sqrt(6.0 / (H + H)));
     check_tensor_uniform(layer, "weight_ih_l1", sqrt(6.0 / (2 * H + H)));
     const recur_tensor bias = tensor_of(layer, "bias_ih_l0");
-    for (int64_t i = 0; i < bias.count; i++) assert_true(recur_layer_params(layer)[bias.offset + i] == 5.0f);
+    for (int64_t i = 0; i < bias.count; i++)
+        assert_true(recur_layer_params(layer)[bias.offset + i] == 5.0f);
     OK(recur_layer_init(layer, "weight_ih_l0", RECUR_INIT_XAVIER, 2.5, 1));
     check_tensor_uniform(layer, "weight_ih_l0", 2.5 * sqrt(6.0 / (I + H)));
     OK(recur_linear_create(NULL, 70, 50, 0, &linear));
@@ -148,7 +158,8 @@ static void xavier(void **unused)
     recur_layer_release(linear);
 }
 
-/* A block Q [rows][columns] must have orthogonal rows, or columns if there are more rows, of norm gain. */
+/* A block Q [rows][columns] must have orthogonal rows, or columns if there are more rows, of norm
+ * gain. */
 static void check_orthogonal(int64_t rows, int64_t columns, const float *Q, double gain)
 {
     const bool by_rows = rows <= columns;
@@ -178,14 +189,18 @@ static void orthogonal(void **unused)
             const recur_tensor t = tensor_of(layer, names[i]);
             const float *W = recur_layer_params(layer) + t.offset;
             trying("%s gain %g", names[i], gain);
-            for (int gate = 0; gate < 4; gate++) check_orthogonal(H, t.dim[1], W + gate * H * t.dim[1], gain);
-            assert_memory_not_equal(W, W + H * t.dim[1], sizeof(float)); /* every gate has its own */
+            for (int gate = 0; gate < 4; gate++)
+                check_orthogonal(H, t.dim[1], W + gate * H * t.dim[1], gain);
+            assert_memory_not_equal(W, W + H * t.dim[1],
+                                    sizeof(float)); /* every gate has its own */
         }
         const recur_tensor bias = tensor_of(layer, "bias_hh_l0");
-        for (int64_t i = 0; i < bias.count; i++) assert_true(recur_layer_params(layer)[bias.offset + i] == 0.0f);
+        for (int64_t i = 0; i < bias.count; i++)
+            assert_true(recur_layer_params(layer)[bias.offset + i] == 0.0f);
         recur_layer_release(layer);
     }
-    static const int64_t shapes[][2] = { { 1, 1 }, { 1, 9 }, { 9, 1 }, { 30, 8 }, { 8, 30 }, { 64, 64 } };
+    static const int64_t shapes[][2] = { { 1, 1 },  { 1, 9 },  { 9, 1 },
+                                         { 30, 8 }, { 8, 30 }, { 64, 64 } };
     for (int i = 0; i < COUNT(shapes); i++) {
         recur_layer *linear = NULL;
         trying("%d by %d", (int)shapes[i][0], (int)shapes[i][1]);
@@ -196,7 +211,8 @@ static void orthogonal(void **unused)
     }
 }
 
-static void check_identity(const recur_layer *layer, const float *params, const char *name, int64_t rows, float value)
+static void check_identity(const recur_layer *layer, const float *params, const char *name,
+                           int64_t rows, float value)
 {
     const recur_tensor t = tensor_of(layer, name);
     for (int64_t i = 0; i < t.count; i++) {
@@ -214,7 +230,8 @@ static void identity(void **unused)
     OK(recur_layer_init(layer, NULL, RECUR_INIT_IDENTITY, 0, 1));
     check_identity(layer, params, "weight_hh_l0", 7, 1);
     check_identity(layer, params, "weight_hh_l1", 7, 1);
-    static const char *const others[] = { "weight_ih_l0", "weight_ih_l1", "bias_ih_l0", "bias_hh_l1" };
+    static const char *const others[] = { "weight_ih_l0", "weight_ih_l1", "bias_ih_l0",
+                                          "bias_hh_l1" };
     for (int n = 0; n < COUNT(others); n++) {
         const recur_tensor t = tensor_of(layer, others[n]);
         for (int64_t i = 0; i < t.count; i++) assert_true(params[t.offset + i] == 9.0f);
@@ -233,7 +250,8 @@ static void identity_by_name(void **unused)
     OK(recur_layer_init(layer, "weight_hh_l1", RECUR_INIT_IDENTITY, 0.5, 1));
     check_identity(layer, recur_layer_params(layer), "weight_hh_l1", 7, 0.5f);
     check_identity(layer, recur_layer_params(layer), "weight_hh_l0", 7, 0);
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_init(layer, "weight_ih_l0", RECUR_INIT_IDENTITY, 0.5, 1), "6");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_init(layer, "weight_ih_l0", RECUR_INIT_IDENTITY, 0.5, 1),
+          "6");
     recur_layer_release(layer);
 }
 
@@ -251,14 +269,15 @@ static void forget_bias(void **unused)
         char ih[32], hh[32];
         snprintf(ih, sizeof ih, "bias_ih_%s", ends[n]);
         snprintf(hh, sizeof hh, "bias_hh_%s", ends[n]);
-        const float *a = params + tensor_of(layer, ih).offset, *b = params + tensor_of(layer, hh).offset;
+        const float *a = params + tensor_of(layer, ih).offset,
+                    *b = params + tensor_of(layer, hh).offset;
         for (int64_t i = 0; i < 4 * H; i++)
             if (i / H == 1)
                 assert_true(a[i] + b[i] == 1.5f);
             else
                 assert_true(a[i] == 9.0f && b[i] == 9.0f);
     }
-    for (int64_t i = 0; i < recur_layer_count(layer); i++) changed += params[i] != 9.0f;
+    for (int64_t i = 0; i < recur_layer_param_count(layer); i++) changed += params[i] != 9.0f;
     assert_int_equal(changed, 4 * 2 * H);
     recur_layer_release(layer);
 }
@@ -269,7 +288,7 @@ static void determinism(void **unused)
     (void)unused;
     for (int scheme = RECUR_INIT_DEFAULT; scheme <= RECUR_INIT_ORTHOGONAL; scheme++) {
         recur_layer *a = lstm(), *b = lstm();
-        const size_t bytes = (size_t)recur_layer_count(a) * sizeof(float);
+        const size_t bytes = (size_t)recur_layer_param_count(a) * sizeof(float);
         trying("scheme %d", scheme);
         OK(recur_layer_init(a, NULL, RECUR_INIT_CONSTANT, 3, 1));
         OK(recur_layer_init(a, "weight", scheme, 1, 42));
@@ -279,7 +298,8 @@ static void determinism(void **unused)
         OK(recur_layer_init(b, "weight", scheme, 1, 43));
         const bool same = memcmp(recur_layer_params(a), recur_layer_params(b), bytes) == 0;
         assert_int_equal(same, scheme == RECUR_INIT_CONSTANT);
-        OK(recur_layer_init(b, "weight_ih", scheme, 1, 42)); /* tensor by tensor, the same numbers */
+        OK(recur_layer_init(b, "weight_ih", scheme, 1,
+                            42)); /* tensor by tensor, the same numbers */
         OK(recur_layer_init(b, "weight_hh", scheme, 1, 42));
         assert_memory_equal(recur_layer_params(a), recur_layer_params(b), bytes);
         const recur_tensor bias = tensor_of(a, "bias_hh_l1");
@@ -290,17 +310,20 @@ static void determinism(void **unused)
     recur_layer *layer = lstm(); /* no two tensors share their numbers */
     OK(recur_layer_init(layer, NULL, RECUR_INIT_UNIFORM, 1, 1));
     const float *params = recur_layer_params(layer);
-    const recur_tensor one = tensor_of(layer, "weight_hh_l0"), two = tensor_of(layer, "weight_hh_l0_reverse");
-    assert_memory_not_equal(params + one.offset, params + two.offset, (size_t)one.count * sizeof(float));
+    const recur_tensor one = tensor_of(layer, "weight_hh_l0"),
+                       two = tensor_of(layer, "weight_hh_l0_reverse");
+    assert_memory_not_equal(params + one.offset, params + two.offset,
+                            (size_t)one.count * sizeof(float));
     recur_layer_release(layer);
 }
 
 static void errors(void **unused)
 {
     (void)unused;
-    recur_layer *gru = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0), *snapshot = NULL,
-                *plain = NULL;
-    recur_layer *bare = recurrent(NULL, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD, RECUR_LAYER_NO_BIAS);
+    recur_layer *gru = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0),
+                *snapshot = NULL, *plain = NULL;
+    recur_layer *bare = recurrent(NULL, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD,
+                                  RECUR_LAYER_NO_BIAS);
     OK(recur_layer_snapshot(gru, RECUR_PRECISION_FLOAT32, &snapshot));
     OK(recur_linear_create(NULL, 3, 3, 0, &plain));
     const struct {
@@ -327,10 +350,12 @@ static void errors(void **unused)
     };
     for (int i = 0; i < COUNT(rows); i++) {
         trying("row %d", i);
-        FAILS(rows[i].code, recur_layer_init(rows[i].layer, rows[i].match, rows[i].scheme, rows[i].value, 1),
+        FAILS(rows[i].code,
+              recur_layer_init(rows[i].layer, rows[i].match, rows[i].scheme, rows[i].value, 1),
               rows[i].words);
     }
-    for (int64_t i = 0; i < recur_layer_count(gru); i++) assert_true(recur_layer_params(gru)[i] == 0.0f);
+    for (int64_t i = 0; i < recur_layer_param_count(gru); i++)
+        assert_true(recur_layer_params(gru)[i] == 0.0f);
     recur_layer_release(gru);
     recur_layer_release(snapshot);
     recur_layer_release(plain);
@@ -339,8 +364,10 @@ static void errors(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(defaults), TEST(of_further_tensors),    TEST(plain_schemes), TEST(xavier),
-                                        TEST(orthogonal),  TEST(identity),      TEST(identity_by_name),
-                                        TEST(forget_bias), TEST(determinism),   TEST(errors) };
+    const struct CMUnitTest tests[] = { TEST(defaults),         TEST(of_further_tensors),
+                                        TEST(plain_schemes),    TEST(xavier),
+                                        TEST(orthogonal),       TEST(identity),
+                                        TEST(identity_by_name), TEST(forget_bias),
+                                        TEST(determinism),      TEST(errors) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

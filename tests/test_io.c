@@ -7,10 +7,12 @@
 
 static recur_tensor shaped(const char *name, int rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
-    return (recur_tensor){ .size = sizeof(recur_tensor), .rank = rank, .dim = { a, b, c, d }, .name = name };
+    return (recur_tensor){
+        .size = sizeof(recur_tensor), .rank = rank, .dim = { a, b, c, d }, .name = name
+    };
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------ */
+/* ---- tensors -------------------------------------------------------------------------------- */
 
 static void round_trip(void **state)
 {
@@ -29,10 +31,10 @@ static void round_trip(void **state)
         snprintf(name, sizeof name, "n%d", i);
         const recur_tensor info = shaped(name, 1, 1, 1, 1, 1);
         OK(recur_file_add(file, &info, from));
-        OK(recur_file_set_text(file, name, name));
+        OK(recur_file_set_metadata(file, name, name));
     }
     file = again(ctx, again(ctx, file));
-    assert_int_equal(recur_file_tensors(file), COUNT(infos) + 20);
+    assert_int_equal(recur_file_tensor_count(file), COUNT(infos) + 20);
     for (int i = 0; i < COUNT(infos); i++) {
         recur_tensor t = { .size = sizeof t }, found = { .size = sizeof found };
         OK(recur_file_find(file, infos[i].name, &t));
@@ -49,13 +51,13 @@ static void round_trip(void **state)
         OK(recur_file_read(file, infos[i].name, to, count));
         check_same(infos[i].name, count, to, from);
         int64_t places = 0;
-        for (int64_t k = 0; k < recur_file_tensors(file); k++) {
-            OK(recur_file_tensor(file, k, &found));
+        for (int64_t k = 0; k < recur_file_tensor_count(file); k++) {
+            OK(recur_file_tensor_info(file, k, &found));
             places += strcmp(found.name, infos[i].name) == 0;
         }
         assert_int_equal(places, 1);
     }
-    assert_string_equal(recur_file_text(file, "n19"), "n19");
+    assert_string_equal(recur_file_metadata(file, "n19"), "n19");
     recur_file_release(file);
     close_context(ctx);
 }
@@ -83,7 +85,7 @@ static void order_is_kept_and_the_header_is_padded(void **state)
     file = again(NULL, file);
     for (int i = 0; i < 4; i++) {
         recur_tensor t = { .size = sizeof t };
-        OK(recur_file_tensor(file, i, &t));
+        OK(recur_file_tensor_info(file, i, &t));
         assert_string_equal(t.name, names[i]);
     }
     recur_file_release(file);
@@ -92,7 +94,8 @@ static void order_is_kept_and_the_header_is_padded(void **state)
 static void more_than_four_dimensions(void **state)
 {
     (void)state;
-    const char header[] = "{\"t\":{\"dtype\":\"U8\",\"shape\":[1,2,3,2,2,1],\"data_offsets\":[0,24]}}       ";
+    const char header[] =
+        "{\"t\":{\"dtype\":\"U8\",\"shape\":[1,2,3,2,2,1],\"data_offsets\":[0,24]}}       ";
     unsigned char data[8 + sizeof header - 1 + 24] = { sizeof header - 1 };
     memcpy(data + 8, header, sizeof header - 1);
     recur_file *file = NULL;
@@ -137,7 +140,8 @@ static void arguments(void **state)
     info = shaped("v", 2, 2, -3, 1, 1);
     FAILS(RECUR_E_ARGUMENT, recur_file_add(file, &info, x), "v dim[1] -3");
     info = shaped("v", 3, INT64_MAX, INT64_MAX, 2, 1);
-    FAILS(RECUR_E_MEMORY, recur_file_add(file, &info, x), "v [9223372036854775807,9223372036854775807,2]");
+    FAILS(RECUR_E_MEMORY, recur_file_add(file, &info, x),
+          "v [9223372036854775807,9223372036854775807,2]");
     info = shaped("v", 1, INT64_MAX / 4, 1, 1, 1);
     FAILS(RECUR_E_MEMORY, recur_file_add(file, &info, x), "v [2305843009213693951]");
     const char *const broken[] = { "\xff",
@@ -154,23 +158,23 @@ static void arguments(void **state)
     for (int i = 0; i < COUNT(broken); i++) {
         info = shaped(broken[i], 1, 1, 1, 1, 1);
         FAILS(RECUR_E_FORMAT, recur_file_add(file, &info, x), "UTF-8");
-        FAILS(RECUR_E_FORMAT, recur_file_set_text(file, broken[i], "value"), "UTF-8 5");
-        FAILS(RECUR_E_FORMAT, recur_file_set_text(file, "key", broken[i]), "UTF-8 3");
+        FAILS(RECUR_E_FORMAT, recur_file_set_metadata(file, broken[i], "value"), "UTF-8 5");
+        FAILS(RECUR_E_FORMAT, recur_file_set_metadata(file, "key", broken[i]), "UTF-8 3");
     }
-    assert_int_equal(recur_file_tensors(file), 1);
-    assert_int_equal(recur_file_texts(file), 0);
+    assert_int_equal(recur_file_tensor_count(file), 1);
+    assert_int_equal(recur_file_metadata_count(file), 0);
 
-    FAILS(RECUR_E_ARGUMENT, recur_file_tensor(NULL, 0, &t), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_file_tensor(file, 0, NULL), "out NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_file_tensor(file, 1, &t), "1");
-    FAILS(RECUR_E_ARGUMENT, recur_file_tensor(file, -1, &t), "-1");
+    FAILS(RECUR_E_ARGUMENT, recur_file_tensor_info(NULL, 0, &t), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_tensor_info(file, 0, NULL), "out NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_tensor_info(file, 1, &t), "1");
+    FAILS(RECUR_E_ARGUMENT, recur_file_tensor_info(file, -1, &t), "-1");
     FAILS(RECUR_E_ARGUMENT, recur_file_find(NULL, "w", &t), "file NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_find(file, NULL, &t), "name NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_find(file, "w", NULL), "out NULL");
     FAILS(RECUR_E_MISSING, recur_file_find(file, "x.y", &t), "x.y 1");
     t.size = 16;
     FAILS(RECUR_E_ARGUMENT, recur_file_find(file, "w", &t), "16");
-    FAILS(RECUR_E_ARGUMENT, recur_file_tensor(file, 0, &t), "16");
+    FAILS(RECUR_E_ARGUMENT, recur_file_tensor_info(file, 0, &t), "16");
 
     FAILS(RECUR_E_MISSING, recur_file_all_used(file), "w");
     FAILS(RECUR_E_ARGUMENT, recur_file_read(NULL, "w", x, 6), "file NULL");
@@ -182,46 +186,48 @@ static void arguments(void **state)
     OK(recur_file_read(file, "w", x, 6));
     OK(recur_file_all_used(file));
     FAILS(RECUR_E_ARGUMENT, recur_file_all_used(NULL), "file NULL");
-    assert_int_equal(recur_file_tensors(NULL), 0);
+    assert_int_equal(recur_file_tensor_count(NULL), 0);
     recur_file_release(file);
     recur_file_release(NULL);
 }
 
-/* ---- texts -------------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 static void texts(void **state)
 {
     (void)state;
     recur_context *ctx = reference_context();
     recur_file *file = new_file(ctx);
-    OK(recur_file_set_text(file, "alphabet", "helo"));
-    OK(recur_file_set_text(file, "", ""));
-    OK(recur_file_set_text(file, "Gr\303\266\303\237e", "\"\\\t/\001 \342\202\254"));
-    OK(recur_file_set_text(file, "alphabet", "a longer one than before"));
-    OK(recur_file_set_text(file, "alphabet", recur_file_text(file, "alphabet"))); /* its own */
+    OK(recur_file_set_metadata(file, "alphabet", "helo"));
+    OK(recur_file_set_metadata(file, "", ""));
+    OK(recur_file_set_metadata(file, "Gr\303\266\303\237e", "\"\\\t/\001 \342\202\254"));
+    OK(recur_file_set_metadata(file, "alphabet", "a longer one than before"));
+    OK(recur_file_set_metadata(file, "alphabet",
+                               recur_file_metadata(file, "alphabet"))); /* its own */
     for (int turn = 0; turn < 2; turn++) {
-        assert_int_equal(recur_file_texts(file), 3);
-        assert_string_equal(recur_file_text_key(file, 0), "alphabet");
-        assert_string_equal(recur_file_text(file, "alphabet"), "a longer one than before");
-        assert_string_equal(recur_file_text(file, ""), "");
-        assert_string_equal(recur_file_text(file, "Gr\303\266\303\237e"), "\"\\\t/\001 \342\202\254");
+        assert_int_equal(recur_file_metadata_count(file), 3);
+        assert_string_equal(recur_file_metadata_key(file, 0), "alphabet");
+        assert_string_equal(recur_file_metadata(file, "alphabet"), "a longer one than before");
+        assert_string_equal(recur_file_metadata(file, ""), "");
+        assert_string_equal(recur_file_metadata(file, "Gr\303\266\303\237e"),
+                            "\"\\\t/\001 \342\202\254");
         file = again(ctx, file);
     }
-    assert_null(recur_file_text(file, "epoch"));
-    assert_null(recur_file_text(NULL, "alphabet"));
-    assert_null(recur_file_text(file, NULL));
-    assert_null(recur_file_text_key(file, 3));
-    assert_null(recur_file_text_key(file, -1));
-    assert_null(recur_file_text_key(NULL, 0));
-    assert_int_equal(recur_file_texts(NULL), 0);
-    FAILS(RECUR_E_ARGUMENT, recur_file_set_text(NULL, "a", "b"), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_file_set_text(file, NULL, "b"), "key NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_file_set_text(file, "a", NULL), "value NULL");
+    assert_null(recur_file_metadata(file, "epoch"));
+    assert_null(recur_file_metadata(NULL, "alphabet"));
+    assert_null(recur_file_metadata(file, NULL));
+    assert_null(recur_file_metadata_key(file, 3));
+    assert_null(recur_file_metadata_key(file, -1));
+    assert_null(recur_file_metadata_key(NULL, 0));
+    assert_int_equal(recur_file_metadata_count(NULL), 0);
+    FAILS(RECUR_E_ARGUMENT, recur_file_set_metadata(NULL, "a", "b"), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_set_metadata(file, NULL, "b"), "key NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_set_metadata(file, "a", NULL), "value NULL");
     recur_file_release(file);
     close_context(ctx);
 }
 
-/* ---- memory and disk ---------------------------------------------------------------------------- */
+/* ---- memory and disk ------------------------------------------------------------------------ */
 
 static void room_in_memory(void **state)
 {

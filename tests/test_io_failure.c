@@ -6,8 +6,8 @@
 
 #include "support/support.h"
 
-static const char SMALL[] =
-    "{\"__metadata__\":{\"k\":\"v\"},\"a.b\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]}}";
+static const char SMALL[] = "{\"__metadata__\":{\"k\":\"v\"},\"a.b\":{\"dtype\":\"F32\",\"shape\":["
+                            "2,1],\"data_offsets\":[0,8]}}";
 
 typedef struct attempt {
     recur_context *ctx;
@@ -27,9 +27,9 @@ static recur_status all_of_it(const attempt *a, recur_file **file)
     if (!status) status = recur_file_add(*file, &info, values);
     for (int i = 0; !status && i < 20; i++) {
         snprintf(key, sizeof key, "%d", i);
-        status = recur_file_set_text(*file, key, "before");
+        status = recur_file_set_metadata(*file, key, "before");
     }
-    if (!status) status = recur_file_set_text(*file, "19", "after");
+    if (!status) status = recur_file_set_metadata(*file, "19", "after");
     if (!status) status = recur_file_write_memory(*file, NULL, &bytes);
     if (!status) status = recur_file_write(*file, a->path);
     recur_file_release(*file);
@@ -94,9 +94,11 @@ static void no_memory_for_json(void **state)
         status = recur_file_open_memory(NULL, data, bytes, &file);
         if (!status) status = recur_file_write_memory(file, NULL, &needed);
         json_set_alloc_funcs(before_malloc, before_free);
-        if (status && status != RECUR_E_FORMAT) /* as which it passes off a string that it has no memory for */
+        if (status &&
+            status !=
+                RECUR_E_FORMAT) /* as which it passes off a string that it has no memory for */
             support_fails(RECUR_E_MEMORY, status, "memory", "recur_file_*", __FILE__, __LINE__);
-        if (!status) assert_int_equal(recur_file_tensors(file), 1);
+        if (!status) assert_int_equal(recur_file_tensor_count(file), 1);
         recur_file_release(file);
     }
     assert_true(n > 10);
@@ -111,15 +113,15 @@ static void failed_changes_leave_the_file(void **state)
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
     const recur_tensor info = { .size = sizeof info, .rank = 1, .dim = { 1 }, .name = "x" };
     const float one = 1;
-    OK(recur_file_set_text(file, "k", "old"));
+    OK(recur_file_set_metadata(file, "k", "old"));
     for (int64_t n = 0; n < 2; n++) {
         c.until_failure = n;
         FAILS(RECUR_E_MEMORY, recur_file_add(file, &info, &one), "bytes");
-        assert_int_equal(recur_file_tensors(file), 0);
+        assert_int_equal(recur_file_tensor_count(file), 0);
     }
     c.until_failure = 0;
-    FAILS(RECUR_E_MEMORY, recur_file_set_text(file, "k", "new"), "bytes");
-    assert_string_equal(recur_file_text(file, "k"), "old");
+    FAILS(RECUR_E_MEMORY, recur_file_set_metadata(file, "k", "new"), "bytes");
+    assert_string_equal(recur_file_metadata(file, "k"), "old");
     c.until_failure = -1;
     recur_file_release(file);
     recur_context_release(ctx);
@@ -134,7 +136,7 @@ static void no_room_on_the_disk(void **state)
     snprintf(path, sizeof path, "%s/m", folder);
     recur_file *file = NULL;
     OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    OK(recur_file_set_text(file, "k", "old"));
+    OK(recur_file_set_metadata(file, "k", "old"));
     OK(recur_file_write(file, path));
     const recur_tensor info = { .size = sizeof info, .rank = 1, .dim = { 100000 }, .name = "x" };
     OK(recur_file_add(file, &info, zeros(100000)));
@@ -150,7 +152,7 @@ static void no_room_on_the_disk(void **state)
     recur_file_release(file);
 
     OK(recur_file_open(NULL, path, &file)); /* the old one */
-    assert_string_equal(recur_file_text(file, "k"), "old");
+    assert_string_equal(recur_file_metadata(file, "k"), "old");
     recur_file_release(file);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0); /* empty: nothing temporary was left */
@@ -158,7 +160,8 @@ static void no_room_on_the_disk(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(no_memory), TEST(no_memory_for_json), TEST(failed_changes_leave_the_file),
+    const struct CMUnitTest tests[] = { TEST(no_memory), TEST(no_memory_for_json),
+                                        TEST(failed_changes_leave_the_file),
                                         TEST(no_room_on_the_disk) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

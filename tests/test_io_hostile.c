@@ -20,7 +20,7 @@ static void accepts(const char *header, size_t buffer, int64_t tensors)
     const unsigned char *data = file_bytes(header, buffer, &bytes);
     recur_file *file = NULL;
     OK(recur_file_open_memory(NULL, data, bytes, &file));
-    assert_int_equal(recur_file_tensors(file), tensors);
+    assert_int_equal(recur_file_tensor_count(file), tensors);
     recur_file_release(file);
 }
 
@@ -44,8 +44,10 @@ static void hostile_headers(void **state)
     refuses("{\"a\":1}", 0, "a object");
     refuses("{\"a\":null}", 0, "a object");
     refuses("{\"a\":{}}", 0, "a dtype");
-    refuses("{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8, "duplicate a");
-    refuses("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "duplicate dtype");
+    refuses("{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8,
+            "duplicate a");
+    refuses("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+            "duplicate dtype");
     refuses("{\"__metadata__\":{\"a\":\"b\",\"a\":\"c\"}}", 0, "duplicate a");
     refuses("{\"__metadata__\":[]}", 0, "__metadata__");
     refuses("{\"__metadata__\":{\"k\":7}}", 0, "__metadata__ k");
@@ -63,7 +65,8 @@ static void hostile_headers(void **state)
     refuses("{" T("a", "F32", "[\"1\"]", "[0,4]") "}", 4, "a shape integer");
     refuses("{" T("a", "F32", "[99999999999999999999]", "[0,4]") "}", 4, "JSON integer");
     refuses("{" T("a", "F32", "[4294967296,4294967296]", "[0,4]") "}", 4, "a 4294967296 overflows");
-    refuses("{" T("a", "F32", "[0,4294967296,4294967296]", "[0,0]") "}", 0, "a 4294967296 overflows");
+    refuses("{" T("a", "F32", "[0,4294967296,4294967296]", "[0,0]") "}", 0,
+            "a 4294967296 overflows");
     refuses("{" T("a", "F32", "[9223372036854775807]", "[0,4]") "}", 4, "a 9223372036854775807");
     refuses("{" T("a", "F32", "[1152921504606846976]", "[0,0]") "}", 0, "a 1152921504606846976");
     refuses("{" T("a", "F32", "[2]", "[0,4]") "}", 4, "a F32 [2] 0 4");
@@ -72,7 +75,8 @@ static void hostile_headers(void **state)
     refuses("{" T("a", "F32", "[1]", "[0,-4]") "}", 4, "a data_offsets -4");
     refuses("{" T("a", "F32", "[1]", "[-4,0]") "}", 4, "a data_offsets -4");
     refuses("{" T("a", "F32", "[1]", "[0,4]") "}", 3, "a 0 4 3");
-    refuses("{" T("a", "F32", "[1]", "[9223372036854775803,9223372036854775807]") "}", 4, "a 9223372036854775807 4");
+    refuses("{" T("a", "F32", "[1]", "[9223372036854775803,9223372036854775807]") "}", 4,
+            "a 9223372036854775807 4");
     refuses("{" T("a", "F32", "[1]", "[0,4,8]") "}", 4, "a data_offsets");
     refuses("{" T("a", "F32", "[1]", "[0]") "}", 4, "a data_offsets");
     refuses("{" T("a", "F32", "[1]", "{}") "}", 4, "a data_offsets");
@@ -93,12 +97,14 @@ static void odd_but_legal_headers(void **state)
     accepts("{" T("a", "F32", "[]", "[0,4]") "}", 4, 1);
     accepts("{" T("a", "F32", "[0]", "[0,0]") "}", 0, 1);
     accepts("{" T("a", "F32", "[7,0]", "[4,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4, 2);
-    accepts("{" T("b", "F32", "[1]", "[0,4]") "," T("a", "I64", "[0]", "[0,0]") "," T("c", "U8", "[0]", "[0,0]") "}", 4,
-            3);
+    accepts("{" T("b", "F32", "[1]", "[0,4]") "," T("a", "I64", "[0]",
+                                                    "[0,0]") "," T("c", "U8", "[0]", "[0,0]") "}",
+            4, 3);
     accepts("{" T("b", "U8", "[3]", "[4,7]") "," T("a", "F32", "[1]", "[0,4]") "}", 7,
             2); /* any order, any alignment */
     accepts("{" T("", "U8", "[3]", "[0,3]") "}", 3, 1);
-    accepts("{\"a\":{\"future\":[{}],\"shape\":[1],\"data_offsets\":[0,4],\"dtype\":\"F32\"}}", 4, 1);
+    accepts("{\"a\":{\"future\":[{}],\"shape\":[1],\"data_offsets\":[0,4],\"dtype\":\"F32\"}}", 4,
+            1);
 }
 
 static void long_and_deep_headers(void **state)
@@ -114,7 +120,8 @@ static void long_and_deep_headers(void **state)
     refuses(header, 0, "depth");
 
     for (int rank = RANKS - 1; rank <= RANKS; rank++) {
-        to = header + sprintf(header, "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1],\"shape\":[1");
+        to = header +
+             sprintf(header, "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1],\"shape\":[1");
         for (int i = 1; i < rank; i++) to += sprintf(to, ",1");
         sprintf(to, "]}}");
         if (rank < RANKS)
@@ -142,17 +149,18 @@ static void lengths(void **state)
     data[0] = 3;
     FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file), "truncated 3 2");
     memcpy(data, "\x00\xe1\xf5\x05\0\0\0\0", 8);
-    FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file), "truncated 100000000 2");
+    FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file),
+          "truncated 100000000 2");
     memcpy(data, "\x01\xe1\xf5\x05\0\0\0\0", 8);
     FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file), "100000001 100000000");
     memset(data, 0xff, 8);
     FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file), "18446744073709551615");
 }
 
-/* ---- every truncation, every changed byte ------------------------------------------------------- */
+/* ---- every truncation, every changed byte --------------------------------------------------- */
 
-static const char SMALL[] = "{\"__metadata__\":{\"k\":\"v\"}," T("a.b", "F32", "[2,1]", "[0,8]") "," T("c", "F16", "[]",
-                                                                                                       "[8,10]") "}";
+static const char SMALL[] = "{\"__metadata__\":{\"k\":\"v\"}," T(
+    "a.b", "F32", "[2,1]", "[0,8]") "," T("c", "F16", "[]", "[8,10]") "}";
 
 static void truncations(void **state)
 {
@@ -161,7 +169,8 @@ static void truncations(void **state)
     const unsigned char *whole = file_bytes(SMALL, 10, &bytes);
     for (size_t n = 0; n < bytes; n++) {
         trying("%zu of %zu bytes", n, bytes);
-        unsigned char *data = malloc(n ? n : 1); /* of this size, so that a sanitizer sees a byte too far */
+        unsigned char *data = malloc(
+            n ? n : 1); /* of this size, so that a sanitizer sees a byte too far */
         assert_non_null(data);
         memcpy(data, whole, n);
         recur_file *file = NULL;
@@ -174,9 +183,9 @@ static void truncations(void **state)
 /* Uses all of a file that was opened, whatever it says. */
 static void use(recur_file *file)
 {
-    for (int64_t i = 0; i < recur_file_tensors(file); i++) {
+    for (int64_t i = 0; i < recur_file_tensor_count(file); i++) {
         recur_tensor t = { .size = sizeof t };
-        OK(recur_file_tensor(file, i, &t));
+        OK(recur_file_tensor_info(file, i, &t));
         assert_in_range(t.count, 0, 20);
         assert_int_equal(t.count, t.dim[0] * t.dim[1] * t.dim[2] * t.dim[3]);
         float *to = malloc(((size_t)t.count + 1) * sizeof *to);
@@ -192,8 +201,8 @@ static void use(recur_file *file)
     OK(recur_file_write_memory(file, data, &bytes));
     recur_file *back = NULL;
     OK(recur_file_open_memory(NULL, data, bytes, &back));
-    assert_int_equal(recur_file_tensors(back), recur_file_tensors(file));
-    assert_int_equal(recur_file_texts(back), recur_file_texts(file));
+    assert_int_equal(recur_file_tensor_count(back), recur_file_tensor_count(file));
+    assert_int_equal(recur_file_metadata_count(back), recur_file_metadata_count(file));
     recur_file_release(back);
     free(data);
 }
@@ -226,12 +235,8 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hostile_headers),
-        TEST(odd_but_legal_headers),
-        TEST(long_and_deep_headers),
-        TEST(lengths),
-        TEST(truncations),
-        TEST(mutations),
+        TEST(hostile_headers), TEST(odd_but_legal_headers), TEST(long_and_deep_headers),
+        TEST(lengths),         TEST(truncations),           TEST(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,12 @@
-/* test_io_load.c - layers and states under prefixes of a file: identical when they come back; strict, and all or
- * nothing, when something does not fit. */
+/* test_io_load.c - layers and states under prefixes of a file: identical when they come back;
+ * strict, and all or nothing, when something does not fit. */
 #include "support/support.h"
 
 static void add(recur_file *file, const char *name, int rank, int64_t a, int64_t b)
 {
-    const recur_tensor info = { .size = sizeof info, .rank = rank, .dim = { a, b, 1, 1 }, .name = name };
+    const recur_tensor info = {
+        .size = sizeof info, .rank = rank, .dim = { a, b, 1, 1 }, .name = name
+    };
     OK(recur_file_add(file, &info, zeros(a * b)));
 }
 
@@ -23,7 +25,7 @@ static recur_layer *model(recur_context *ctx, const kind_row *kind)
     return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, names, parts);
 }
 
-/* ---- layers ------------------------------------------------------------------------------------- */
+/* ---- layers --------------------------------------------------------------------------------- */
 
 static void layers_come_back(void **state)
 {
@@ -33,12 +35,12 @@ static void layers_come_back(void **state)
         trying("%s", KINDS[k].name);
         dice((uint64_t)k);
         recur_layer *from = model(ctx, &KINDS[k]), *to = model(ctx, &KINDS[k]);
-        const int64_t count = recur_layer_count(from);
+        const int64_t count = recur_layer_param_count(from);
         randomize(from, 1);
         recur_layer_params(from)[count - 1] = NAN;
         recur_file *file = new_file(ctx);
         OK(recur_layer_save(from, file, NULL));
-        assert_int_equal(recur_file_tensors(file), recur_layer_tensors(from));
+        assert_int_equal(recur_file_tensor_count(file), recur_layer_tensor_count(from));
         file = again(ctx, file);
         recur_tensor t = { .size = sizeof t };
         OK(recur_file_find(file, "rnn.weight_ih_l1_reverse", &t));
@@ -56,8 +58,8 @@ static void layers_come_back(void **state)
 static void prefixes(void **state)
 {
     (void)state;
-    recur_layer *a = linear(NULL, 2, 3), *b = linear(NULL, 2, 3), *net = model(NULL, &KINDS[RECUR_CELL_GRU - 1]),
-                *rnn = NULL;
+    recur_layer *a = linear(NULL, 2, 3), *b = linear(NULL, 2, 3),
+                *net = model(NULL, &KINDS[RECUR_CELL_GRU - 1]), *rnn = NULL;
     randomize(a, 1);
     randomize(net, 1);
     recur_file *file = new_file(NULL);
@@ -65,16 +67,16 @@ static void prefixes(void **state)
     OK(recur_layer_save(b, file, "b."));
     OK(recur_layer_save(net, file, "net."));
     OK(recur_layer_load(b, file, "a."));
-    check_same("b", recur_layer_count(b), recur_layer_params(b), recur_layer_params(a));
+    check_same("b", recur_layer_param_count(b), recur_layer_params(b), recur_layer_params(a));
     FAILS(RECUR_E_MISSING, recur_file_all_used(file), "b.weight");
     FAILS(RECUR_E_MISSING, recur_layer_load(b, file, NULL), "weight [3,2]");
     FAILS(RECUR_E_MISSING, recur_layer_load(b, file, "net.fc"), "net.fcweight");
 
     OK(recur_layer_child(net, "rnn", &rnn, NULL)); /* a part alone */
-    float *before = copy_of(recur_layer_count(net), recur_layer_params(net));
-    memset(recur_layer_params(rnn), 0, (size_t)recur_layer_count(rnn) * sizeof(float));
+    float *before = copy_of(recur_layer_param_count(net), recur_layer_params(net));
+    memset(recur_layer_params(rnn), 0, (size_t)recur_layer_param_count(rnn) * sizeof(float));
     OK(recur_layer_load(rnn, file, "net.rnn."));
-    check_same("net", recur_layer_count(net), recur_layer_params(net), before);
+    check_same("net", recur_layer_param_count(net), recur_layer_params(net), before);
     recur_file_release(file);
     recur_layer_release(a);
     recur_layer_release(b);
@@ -87,7 +89,7 @@ static void loading_is_strict(void **state)
     (void)state;
     recur_layer *layer = linear(NULL, 4, 16), *snapshot = NULL;
     randomize(layer, 1);
-    const float *before = copy_of(recur_layer_count(layer), recur_layer_params(layer));
+    const float *before = copy_of(recur_layer_param_count(layer), recur_layer_params(layer));
     const struct {
         const char *weight;
         int64_t a, b;
@@ -113,7 +115,7 @@ static void loading_is_strict(void **state)
         add(file, rows[i].bias, rows[i].rank, rows[i].c, 1);
         if (rows[i].third) add(file, rows[i].third, 1, 1, 1);
         FAILS(rows[i].code, recur_layer_load(layer, file, "m."), rows[i].words);
-        check_same("parameters", recur_layer_count(layer), recur_layer_params(layer), before);
+        check_same("parameters", recur_layer_param_count(layer), recur_layer_params(layer), before);
         FAILS(RECUR_E_MISSING, recur_file_all_used(file), rows[i].weight);
         recur_file_release(file);
     }
@@ -126,7 +128,7 @@ static void loading_is_strict(void **state)
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_load(snapshot, file, ""), "snapshot 80");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_save(snapshot, file, ""), "snapshot 80");
     FAILS(RECUR_E_FORMAT, recur_layer_save(layer, file, "\xff"), "UTF-8");
-    assert_int_equal(recur_file_tensors(file), 0);
+    assert_int_equal(recur_file_tensor_count(file), 0);
     recur_file_release(file);
     recur_layer_release(snapshot);
     recur_layer_release(layer);
@@ -140,10 +142,11 @@ static void other_types(void **state)
     for (int i = 0; i < 2; i++) {
         char header[200];
         const int size = i ? 8 : 2;
-        const int n = snprintf(header, sizeof header,
-                               "{\"weight\":{\"dtype\":\"%s\",\"shape\":[1,1],\"data_offsets\":[0,%d]},"
-                               "\"bias\":{\"dtype\":\"%s\",\"shape\":[1],\"data_offsets\":[%d,%d]}}",
-                               types[i], size, types[i], size, 2 * size);
+        const int n = snprintf(
+            header, sizeof header,
+            "{\"weight\":{\"dtype\":\"%s\",\"shape\":[1,1],\"data_offsets\":[0,%d]},"
+            "\"bias\":{\"dtype\":\"%s\",\"shape\":[1],\"data_offsets\":[%d,%d]}}",
+            types[i], size, types[i], size, 2 * size);
         unsigned char data[256] = { (unsigned char)n };
         memcpy(data + 8, header, (size_t)n);
         data[8 + n + 1] = 0x3c; /* 1 in half precision */
@@ -169,19 +172,21 @@ static void a_failed_save_leaves_the_file(void **state)
     recur_file *file = new_file(NULL);
     add(file, "bias", 1, 1, 1);
     FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, file, ""), "bias already");
-    assert_int_equal(recur_file_tensors(file), 1);
-    FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, file, ""), "bias already"); /* weight has gone again */
+    assert_int_equal(recur_file_tensor_count(file), 1);
+    FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, file, ""),
+          "bias already"); /* weight has gone again */
     recur_file_release(file);
     recur_layer_release(layer);
 }
 
-/* ---- states ------------------------------------------------------------------------------------- */
+/* ---- states --------------------------------------------------------------------------------- */
 
 static void states_come_back(void **state)
 {
     (void)state;
     recur_context *ctx = reference_context();
-    recur_layer *net = model(ctx, &KINDS[RECUR_CELL_LSTM - 1]), *small = recurrent(ctx, RECUR_CELL_LSTM, 3, 4, 1, 0, 0);
+    recur_layer *net = model(ctx, &KINDS[RECUR_CELL_LSTM - 1]),
+                *small = recurrent(ctx, RECUR_CELL_LSTM, 3, 4, 1, 0, 0);
     recur_state *from = NULL, *to = NULL, *wide = NULL, *other = NULL;
     OK(recur_state_create(net, 3, &from));
     OK(recur_state_create(net, 3, &to));
@@ -219,7 +224,7 @@ static void states_come_back(void **state)
     close_context(ctx);
 }
 
-/* ---- memory runs out ---------------------------------------------------------------------------- */
+/* ---- memory runs out ------------------------------------------------------------------------ */
 
 typedef struct owners {
     recur_layer *layer;
@@ -261,8 +266,8 @@ static void no_memory(void **state)
             done = status == RECUR_OK;
             if (done) break;
             support_fails(RECUR_E_MEMORY, status, "bytes", "save", __FILE__, __LINE__);
-            assert_int_equal(recur_file_tensors(file), 0);
-            assert_int_equal(recur_file_texts(file), 0);
+            assert_int_equal(recur_file_tensor_count(file), 0);
+            assert_int_equal(recur_file_metadata_count(file), 0);
             failures++;
         }
         assert_true(failures > 2);

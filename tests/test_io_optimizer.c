@@ -1,9 +1,13 @@
-/* test_io_optimizer.c - optimizers in files: a resumed run has the same bits, and what does not fit is refused. */
+/* test_io_optimizer.c - optimizers in files: a resumed run has the same bits, and what does not fit
+ * is refused. */
 #include "support/support.h"
 
-static recur_optimizer *optimizer(recur_context *ctx, int kind, uint64_t flags, double momentum, int64_t count)
+static recur_optimizer *optimizer(recur_context *ctx, int kind, uint64_t flags, double momentum,
+                                  int64_t count)
 {
-    const recur_optimizer_options o = { .size = sizeof o, .kind = kind, .flags = flags, .momentum = momentum };
+    const recur_optimizer_options o = {
+        .size = sizeof o, .kind = kind, .flags = flags, .momentum = momentum
+    };
     recur_optimizer *made = NULL;
     OK(recur_optimizer_create(ctx, &o, count, &made));
     return made;
@@ -37,13 +41,14 @@ static void a_resumed_run_has_the_same_bits(void **state)
         trying("optimizer %d", OPTIMIZERS[k].kind);
         recur_optimizer *o[2];
         for (int i = 0; i < 2; i++)
-            o[i] = optimizer(ctx, OPTIMIZERS[k].kind, OPTIMIZERS[k].flags, OPTIMIZERS[k].momentum, PARAMS);
+            o[i] = optimizer(ctx, OPTIMIZERS[k].kind, OPTIMIZERS[k].flags, OPTIMIZERS[k].momentum,
+                             PARAMS);
         dice(7);
         float *params = randoms(PARAMS, 1);
         steps(o[0], params, PARAMS, 5);
         recur_file *file = new_file(ctx);
         OK(recur_optimizer_save(o[0], file, "opt."));
-        assert_string_equal(recur_file_text(file, "opt.step"), "5");
+        assert_string_equal(recur_file_metadata(file, "opt.step"), "5");
         FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(o[0], file, "opt."), "opt. already");
         file = again(ctx, file);
         OK(recur_optimizer_load(o[1], file, "opt."));
@@ -73,27 +78,33 @@ static void optimizers_that_do_not_fit(void **state)
     recur_file *file = new_file(NULL);
     FAILS(RECUR_E_MISSING, recur_optimizer_load(adam, file, "o."), "o.kind");
     OK(recur_optimizer_save(adam, file, "o."));
-    for (int i = 0; i < 4; i++) FAILS(RECUR_E_SHAPE, recur_optimizer_load(other[i], file, "o."), words[i]);
-    const char *const bad[] = { "", "-1", "+1", "1.0", " 1", "18446744073709551616", "99999999999999999999", "1e3" };
+    for (int i = 0; i < 4; i++)
+        FAILS(RECUR_E_SHAPE, recur_optimizer_load(other[i], file, "o."), words[i]);
+    const char *const bad[] = {
+        "", "-1", "+1", "1.0", " 1", "18446744073709551616", "99999999999999999999", "1e3"
+    };
     for (int i = 0; i < COUNT(bad); i++) {
-        OK(recur_file_set_text(file, "o.step", bad[i]));
+        OK(recur_file_set_metadata(file, "o.step", bad[i]));
         FAILS(RECUR_E_FORMAT, recur_optimizer_load(adam, file, "o."), bad[i]);
     }
-    OK(recur_file_set_text(file, "o.step", "18446744073709551615"));
+    OK(recur_file_set_metadata(file, "o.step", "18446744073709551615"));
     OK(recur_optimizer_load(adam, file, "o."));
     recur_file *saved = new_file(NULL);
     OK(recur_optimizer_save(adam, saved, NULL));
-    assert_string_equal(recur_file_text(saved, "step"), "18446744073709551615");
-    OK(recur_file_set_text(file, "o.step", "3"));
-    const recur_tensor stranger = { .size = sizeof stranger, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "o.stranger" };
+    assert_string_equal(recur_file_metadata(saved, "step"), "18446744073709551615");
+    OK(recur_file_set_metadata(file, "o.step", "3"));
+    const recur_tensor stranger = {
+        .size = sizeof stranger, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "o.stranger"
+    };
     OK(recur_file_add(file, &stranger, zeros(1)));
     FAILS(RECUR_E_FORMAT, recur_optimizer_load(adam, file, "o."), "o.stranger optimizer");
     recur_file *text_first = new_file(NULL);
-    OK(recur_file_set_text(text_first, "step", "my own"));
+    OK(recur_file_set_metadata(text_first, "step", "my own"));
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(adam, text_first, ""), "step already");
-    assert_int_equal(recur_file_tensors(text_first), 0);
-    assert_int_equal(recur_file_texts(text_first), 1);
-    FAILS(RECUR_E_FORMAT, recur_optimizer_save(other[3], text_first, "\xff"), "UTF-8"); /* which has no tensors */
+    assert_int_equal(recur_file_tensor_count(text_first), 0);
+    assert_int_equal(recur_file_metadata_count(text_first), 1);
+    FAILS(RECUR_E_FORMAT, recur_optimizer_save(other[3], text_first, "\xff"),
+          "UTF-8"); /* which has no tensors */
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_load(NULL, file, ""), "optimizer NULL");
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_load(adam, NULL, ""), "file NULL");
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(NULL, file, ""), "optimizer NULL");
@@ -107,6 +118,7 @@ static void optimizers_that_do_not_fit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(a_resumed_run_has_the_same_bits), TEST(optimizers_that_do_not_fit) };
+    const struct CMUnitTest tests[] = { TEST(a_resumed_run_has_the_same_bits),
+                                        TEST(optimizers_that_do_not_fit) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

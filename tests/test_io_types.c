@@ -1,5 +1,5 @@
-/* test_io_types.c - every element type of safetensors becomes the nearest float: ordinary numbers, the smallest and largest,
- * infinities, NaN, both zeros. Buffers are little-endian. */
+/* test_io_types.c - every element type of safetensors becomes the nearest float: ordinary numbers,
+ * the smallest and largest, infinities, NaN, both zeros. Buffers are little-endian. */
 #include "support/support.h"
 
 /* A file of one tensor, [count] of a type, with the buffer given. */
@@ -7,8 +7,8 @@ static recur_file *typed(const char *type, int64_t count, const void *buffer, si
 {
     char header[256];
     const int n = snprintf(header, sizeof header,
-                           "{\"t\":{\"dtype\":\"%s\",\"shape\":[%lld],\"data_offsets\":[0,%zu]}}", type,
-                           (long long)count, bytes);
+                           "{\"t\":{\"dtype\":\"%s\",\"shape\":[%lld],\"data_offsets\":[0,%zu]}}",
+                           type, (long long)count, bytes);
     unsigned char *data = bytes_of((int64_t)(8 + (size_t)n + bytes), 1);
     for (int i = 0; i < 8; i++) data[i] = (unsigned char)((uint64_t)n >> 8 * i);
     memcpy(data + 8, header, (size_t)n);
@@ -18,7 +18,8 @@ static recur_file *typed(const char *type, int64_t count, const void *buffer, si
     return file;
 }
 
-static void check_type(const char *type, int64_t count, const void *buffer, size_t bytes, const float *want)
+static void check_type(const char *type, int64_t count, const void *buffer, size_t bytes,
+                       const float *want)
 {
     trying("%s", type);
     recur_file *file = typed(type, count, buffer, bytes);
@@ -29,7 +30,8 @@ static void check_type(const char *type, int64_t count, const void *buffer, size
     OK(recur_file_read(file, "t", got, count));
     for (int64_t i = 0; i < count; i++) /* of NaN only that it is one */
         if (isnan(want[i]) ? !isnan(got[i]) : memcmp(&got[i], &want[i], sizeof *got) != 0)
-            fail_msg("%s: element %lld is %.9g, should be %.9g", type, (long long)i, (double)got[i], (double)want[i]);
+            fail_msg("%s: element %lld is %.9g, should be %.9g", type, (long long)i, (double)got[i],
+                     (double)want[i]);
     recur_file_release(file);
 }
 
@@ -69,7 +71,8 @@ static void every_type(void **state)
          "\x01\x7c"
          "\0\x80"
          "\x55\x35",
-         1, 0x1p-24f, -0x3ffp-24f, 0x3ffp-24f, 0x1p-14f, 65504, INFINITY, -INFINITY, NAN, -0.0f, 0x1.554p-2f);
+         1, 0x1p-24f, -0x3ffp-24f, 0x3ffp-24f, 0x1p-14f, 65504, INFINITY, -INFINITY, NAN, -0.0f,
+         0x1.554p-2f);
     TYPE("BF16", 2,
          "\x80\x3f"
          "\x01\0"
@@ -78,10 +81,10 @@ static void every_type(void **state)
          "\0\x80"
          "\x49\x40",
          1, 0x1p-133f, -INFINITY, NAN, -0.0f, 3.140625f);
-    TYPE("F8_E4M3", 1, "\x38\x01\x87\x08\x7e\xfe\x7f\xff\x80\x78", 1, 0x1p-9f, -0x7p-9f, 0x1p-6f, 448, -448, NAN, NAN,
-         -0.0f, 256);
-    TYPE("F8_E5M2", 1, "\x3c\x01\x83\x04\x7b\xfb\x7c\xfc\x7d\x80", 1, 0x1p-16f, -0x3p-16f, 0x1p-14f, 57344, -57344,
-         INFINITY, -INFINITY, NAN, -0.0f);
+    TYPE("F8_E4M3", 1, "\x38\x01\x87\x08\x7e\xfe\x7f\xff\x80\x78", 1, 0x1p-9f, -0x7p-9f, 0x1p-6f,
+         448, -448, NAN, NAN, -0.0f, 256);
+    TYPE("F8_E5M2", 1, "\x3c\x01\x83\x04\x7b\xfb\x7c\xfc\x7d\x80", 1, 0x1p-16f, -0x3p-16f, 0x1p-14f,
+         57344, -57344, INFINITY, -INFINITY, NAN, -0.0f);
     TYPE("F8_E4M3FNUZ", 1, "\x40\x01\x7f\x80\xff\x08", 1, 0x1p-10f, 240, NAN, -240, 0x1p-7f);
     TYPE("F8_E5M2FNUZ", 1, "\x40\x01\x7f\x80\xff\x04", 1, 0x1p-17f, 57344, NAN, -57344, 0x1p-15f);
     TYPE("F8_E8M0", 1, "\x7f\0\xfe\xff\x80", 1, 0x1p-127f, 0x1p127f, NAN, 2);

@@ -1,4 +1,5 @@
-/* test_kernels.c - accuracy of every vector function, in units in the last place against libm's double; products against plain sums. */
+/* test_kernels.c - accuracy of every vector function, in units in the last place against libm's
+ * double; products against plain sums. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ static void fill(double from, double to)
     }
 }
 
-static double worst(void (*f)(int64_t, const float *, float *), double (*want)(double), double from, double to)
+static double worst(void (*f)(int64_t, const float *, float *), double (*want)(double), double from,
+                    double to)
 {
     double most = 0;
     fill(from, to);
@@ -61,15 +63,19 @@ static double softsign(double v) { return v / (1 + fabs(v)); }
 
 static void check_functions(const recur_context *ctx, const recur__kernels *k)
 {
-    const double s = worst(k->vector->activation[RECUR_ACTIVATION_SIGMOID], sigmoid, -80, 80);
-    const double t = worst(k->vector->activation[RECUR_ACTIVATION_TANH], tanh, -12, 12);
-    const double g = worst(k->vector->activation[RECUR_ACTIVATION_SOFTSIGN], softsign, -80, 80), e = worst(k->vector->exp, exp, -80, 80);
-    printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, softsign %.2f ulp, exp %.2f ulp\n", recur_context_isa(ctx), s, t, g, e);
+    const double s = worst(k->elementwise->activation[RECUR_ACTIVATION_SIGMOID], sigmoid, -80, 80);
+    const double t = worst(k->elementwise->activation[RECUR_ACTIVATION_TANH], tanh, -12, 12);
+    const double g = worst(k->elementwise->activation[RECUR_ACTIVATION_SOFTSIGN], softsign, -80,
+                           80),
+                 e = worst(k->elementwise->exp, exp, -80, 80);
+    printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, softsign %.2f ulp, exp %.2f ulp\n",
+           recur_context_isa(ctx), s, t, g, e);
     assert_true(s <= 3 && t <= 3 && g <= 1.5 && e <= 3);
     fill(-4, 4); /* with an error of the line's rounding, which is not small beside values near 0 */
-    k->vector->activation[RECUR_ACTIVATION_HARD_SIGMOID](N - 3, x, y);
-    for (int i = 0; i < N - 3; i++) assert_true(fabs((double)y[i] - fmin(1, fmax(0, 0.2 * (double)x[i] + 0.5))) <= 1e-7);
-    k->vector->activation[RECUR_ACTIVATION_IDENTITY](N - 3, x, y);
+    k->elementwise->activation[RECUR_ACTIVATION_HARD_SIGMOID](N - 3, x, y);
+    for (int i = 0; i < N - 3; i++)
+        assert_true(fabs((double)y[i] - fmin(1, fmax(0, 0.2 * (double)x[i] + 0.5))) <= 1e-7);
+    k->elementwise->activation[RECUR_ACTIVATION_IDENTITY](N - 3, x, y);
     assert_memory_equal(y, x, (N - 3) * sizeof *x);
 }
 
@@ -83,22 +89,30 @@ static void check_ends(const recur_context *ctx, const recur__kernels *k)
 {
     (void)ctx;
     enum { ENDS = 9 };
-    const float ends[ENDS] = { NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.0f, 500.0f, -500.0f, NAN };
+    const float ends[ENDS] = {
+        NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.0f, 500.0f, -500.0f, NAN
+    };
     float out[ENDS];
-    k->vector->activation[RECUR_ACTIVATION_TANH](ENDS, ends, out);
-    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0 && out[6] == 1 && isnan(out[8]));
-    k->vector->activation[RECUR_ACTIVATION_SIGMOID](ENDS, ends, out);
-    assert_true(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-37f && out[3] == 1 && out[5] == 0.5f && isnan(out[8]));
-    k->vector->activation[RECUR_ACTIVATION_RELU](ENDS, ends, out);
-    assert_true(isnan(out[0]) && out[1] == INFINITY && out[2] == 0 && out[6] == 500 && out[7] == 0 && isnan(out[8]));
-    k->vector->activation[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, out);
-    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 && out[5] == 0.5f && isnan(out[8]));
-    k->vector->activation[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, out);
-    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0 && isnan(out[8]));
+    k->elementwise->activation[RECUR_ACTIVATION_TANH](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 &&
+                out[5] == 0 && out[6] == 1 && isnan(out[8]));
+    k->elementwise->activation[RECUR_ACTIVATION_SIGMOID](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-37f && out[3] == 1 &&
+                out[5] == 0.5f && isnan(out[8]));
+    k->elementwise->activation[RECUR_ACTIVATION_RELU](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == INFINITY && out[2] == 0 && out[6] == 500 &&
+                out[7] == 0 && isnan(out[8]));
+    k->elementwise->activation[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 &&
+                out[5] == 0.5f && isnan(out[8]));
+    k->elementwise->activation[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, out);
+    assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 &&
+                out[5] == 0 && isnan(out[8]));
     const float ones[ENDS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-    k->vector->activation_backward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, ones, out);
-    assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 1 && isnan(out[8]));
-    k->vector->activation_backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
+    k->elementwise->activation_backward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, ones, out);
+    assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 1 &&
+                isnan(out[8]));
+    k->elementwise->activation_backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
     assert_true(out[0] == 0.2f && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 0.2f);
 }
 
@@ -109,10 +123,12 @@ static void ends(void **unused)
     on_every_set(check_ends);
 }
 
-typedef void product(const recur_context *, const recur__kernels *, int64_t, int64_t, int64_t, recur__matrix, recur__matrix, float *, int64_t);
+typedef void product(const recur_context *, const recur__kernels *, int64_t, int64_t, int64_t,
+                     recur__matrix, recur__matrix, float *, int64_t);
 
 /* Small integers: every order of summing gives the same float. */
-static void check_product(const recur_context *ctx, const recur__kernels *k, product *f, bool at, bool bt, int64_t M, int64_t n, int64_t K)
+static void check_product(const recur_context *ctx, const recur__kernels *k, product *f, bool at,
+                          bool bt, int64_t M, int64_t n, int64_t K)
 {
     enum { GAP = 3, ROOM = 1 << 16 };
     static float A[ROOM], B[ROOM], C[ROOM], want[ROOM];
@@ -125,15 +141,18 @@ static void check_product(const recur_context *ctx, const recur__kernels *k, pro
     for (int64_t r = 0; r < M; r++)
         for (int64_t c = 0; c < n; c++)
             for (int64_t j = 0; j < K; j++)
-                want[r * ldc + c] += (at ? A[j * lda + r] : A[r * lda + j]) * (bt ? B[c * ldb + j] : B[j * ldb + c]);
+                want[r * ldc + c] += (at ? A[j * lda + r] : A[r * lda + j]) *
+                                     (bt ? B[c * ldb + j] : B[j * ldb + c]);
     f(ctx, k, M, n, K, (recur__matrix){ A, lda }, (recur__matrix){ B, ldb }, C, ldc);
     assert_memory_equal(C, want, sizeof C);
 }
 
 static void check_products(const recur_context *ctx, const recur__kernels *k)
 {
-    static const int64_t sizes[][3] = { { 1, 1, 1 },    { 1, 35, 70 },  { 5, 16, 3 },   { 16, 4, 200 }, { 7, 64, 17 },  { 13, 65, 130 },
-                                        { 70, 33, 29 }, { 100, 3, 77 }, { 2, 130, 64 }, { 3, 48, 1 },   { 33, 127, 5 }, { 0, 4, 4 } };
+    static const int64_t sizes[][3] = { { 1, 1, 1 },    { 1, 35, 70 },  { 5, 16, 3 },
+                                        { 16, 4, 200 }, { 7, 64, 17 },  { 13, 65, 130 },
+                                        { 70, 33, 29 }, { 100, 3, 77 }, { 2, 130, 64 },
+                                        { 3, 48, 1 },   { 33, 127, 5 }, { 0, 4, 4 } };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check_product(ctx, k, recur__gemm_nt, false, true, sizes[i][0], sizes[i][1], sizes[i][2]);
         check_product(ctx, k, recur__gemm_nn, false, false, sizes[i][0], sizes[i][1], sizes[i][2]);
@@ -147,7 +166,8 @@ static void products(void **unused)
     on_every_set(check_products);
 }
 
-/* One column times one row, without gaps, wherever C begins; a NaN stays in its row. What lies around C stays. */
+/* One column times one row, without gaps, wherever C begins; a NaN stays in its row. What lies
+ * around C stays. */
 static void check_outer(const recur_context *ctx, const recur__kernels *k)
 {
     (void)ctx;
@@ -162,8 +182,9 @@ static void check_outer(const recur_context *ctx, const recur__kernels *k)
                 a[M / 2] = begin % 2 ? NAN : 3;
                 for (int m = 0; m < M; m++)
                     for (int j = 0; j < n; j++) want[begin + m * n + j] += a[m] * b[j];
-                k->product->outer(M, n, a, b, C + begin, n);
-                for (int i = 0; i < ROOM; i++) assert_true(C[i] == want[i] || (isnan(C[i]) && isnan(want[i])));
+                k->gemv->ger(M, n, a, b, C + begin, n);
+                for (int i = 0; i < ROOM; i++)
+                    assert_true(C[i] == want[i] || (isnan(C[i]) && isnan(want[i])));
             }
 }
 
@@ -180,8 +201,8 @@ static void check_sums(const recur_context *ctx, const recur__kernels *k)
     float A[R * W], sum[W] = { 0 }, C[3 * W] = { 0 }, want[3 * W] = { 0 };
     const int32_t ids[R] = { 0, 2, 2, 1, 0, 2, 1, 1, 0 };
     for (int i = 0; i < R * W; i++) A[i] = (float)(i % 11);
-    k->product->column_sums(R, W, A, W, sum);
-    k->product->scatter(R, W, A, W, ids, C);
+    k->gemv->column_sums(R, W, A, W, sum);
+    k->gemv->scatter(R, W, A, W, ids, C);
     for (int r = 0; r < R; r++)
         for (int n = 0; n < W; n++) {
             sum[n] -= A[r * W + n];
@@ -210,26 +231,32 @@ static void check_norm(const recur_context *ctx, const recur__kernels *k)
         }
         float dw[MOST] = { 0 }, db[MOST] = { 0 };
         recur__moments moments[R];
-        k->norm->forward(R, n, 1e-5, in, w, b, out, moments);
-        k->norm->backward(R, n, in, moments, w, dy, dx);
-        k->norm->gradient(R, n, in, moments, dy, dw, db);
+        k->layernorm->forward(R, n, 1e-5, in, w, b, out, moments);
+        k->layernorm->backward(R, n, in, moments, w, dy, dx);
+        k->layernorm->gradient(R, n, in, moments, dy, dw, db);
         double dw_want[MOST] = { 0 };
         for (int64_t r = 0; r < R; r++) {
             double mean = 0, square = 0, g = 0, gx = 0;
             for (int64_t i = 0; i < n; i++) mean += (double)in[r * n + i] / (double)n;
-            for (int64_t i = 0; i < n; i++) square += ((double)in[r * n + i] - mean) * ((double)in[r * n + i] - mean) / (double)n;
+            for (int64_t i = 0; i < n; i++)
+                square += ((double)in[r * n + i] - mean) * ((double)in[r * n + i] - mean) /
+                          (double)n;
             const double s = 1 / sqrt(square + 1e-5);
             for (int64_t i = 0; i < n; i++) {
-                const double g_i = (double)w[i] * (double)dy[r * n + i], x_i = ((double)in[r * n + i] - mean) * s;
+                const double g_i = (double)w[i] * (double)dy[r * n + i],
+                             x_i = ((double)in[r * n + i] - mean) * s;
                 g += g_i / (double)n;
                 gx += g_i * x_i / (double)n;
                 dw_want[i] += (double)dy[r * n + i] * x_i;
             }
             for (int64_t i = 0; i < n; i++) {
-                const double x_i = ((double)in[r * n + i] - mean) * s, d = s * ((double)w[i] * (double)dy[r * n + i] - g - x_i * gx);
-                if (fabs((double)out[r * n + i] - (double)w[i] * x_i) > 1e-5 || fabs((double)dx[r * n + i] - d) > 2e-5 * fmax(1, s))
-                    fail_msg("%s: row %d of %d, number %d: y %g, dx %g, which should be %g", recur_context_isa(ctx), (int)r, (int)n, (int)i,
-                             (double)out[r * n + i], (double)dx[r * n + i], d);
+                const double x_i = ((double)in[r * n + i] - mean) * s,
+                             d = s * ((double)w[i] * (double)dy[r * n + i] - g - x_i * gx);
+                if (fabs((double)out[r * n + i] - (double)w[i] * x_i) > 1e-5 ||
+                    fabs((double)dx[r * n + i] - d) > 2e-5 * fmax(1, s))
+                    fail_msg("%s: row %d of %d, number %d: y %g, dx %g, which should be %g",
+                             recur_context_isa(ctx), (int)r, (int)n, (int)i, (double)out[r * n + i],
+                             (double)dx[r * n + i], d);
             }
         }
         for (int64_t i = 0; i < n; i++) assert_true(fabs((double)dw[i] - dw_want[i]) < 2e-5);
@@ -246,11 +273,8 @@ static void norms(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions),
-        cmocka_unit_test(ends),
-        cmocka_unit_test(products),
-        cmocka_unit_test(outer), cmocka_unit_test(sums),
-        cmocka_unit_test(norms),
+        cmocka_unit_test(functions), cmocka_unit_test(ends), cmocka_unit_test(products),
+        cmocka_unit_test(outer),     cmocka_unit_test(sums), cmocka_unit_test(norms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

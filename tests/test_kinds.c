@@ -1,5 +1,5 @@
-/* test_kinds.c - every kind and option: its parameters by name, and its gradients against those of the textbook, on every
- * instruction set. */
+/* test_kinds.c - every kind and option: its parameters by name, and its gradients against those of
+ * the textbook, on every instruction set. */
 #include "support/support.h"
 
 /* No kind of the public header is left out of KINDS, which all tests walk. */
@@ -24,7 +24,7 @@ static void completeness(void **unused)
     assert_int_equal(kinds, PLAIN);
 }
 
-/* ---- names and shapes ------------------------------------------------------------------------------------------ */
+/* ---- names and shapes ----------------------------------------------------------------------- */
 
 typedef struct expected {
     const char *name;
@@ -47,7 +47,8 @@ static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
     if (EH) t[n++] = (expected){ "weight_norm", EH, 0 };
     if (EH) t[n++] = (expected){ "bias_norm", EH, 0 };
     if (net.learn_start) t[n++] = (expected){ "start_h", R, 0 };
-    if (net.learn_start && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK) t[n++] = (expected){ "start_c", H, 0 };
+    if (net.learn_start && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK)
+        t[n++] = (expected){ "start_c", H, 0 };
     return n;
 }
 
@@ -65,9 +66,9 @@ static void check_names(const kind_row *kind, int direction, int64_t L, uint32_t
         for (int i = 0; i < n; i++, index++) {
             recur_tensor t = { .size = sizeof t };
             char name[64];
-            OK(recur_layer_tensor(layer, index, &t));
-            snprintf(name, sizeof name, flags & RECUR_LAYER_CELL_NAMES ? "%s" : "%s_l%d%s", want[i].name, (int)(m / D),
-                     reverse ? "_reverse" : "");
+            OK(recur_layer_tensor_info(layer, index, &t));
+            snprintf(name, sizeof name, flags & RECUR_LAYER_CELL_NAMES ? "%s" : "%s_l%d%s",
+                     want[i].name, (int)(m / D), reverse ? "_reverse" : "");
             trying("%s: %s", kind->name, name);
             assert_string_equal(t.name, name);
             assert_int_equal(t.rank, want[i].columns ? 2 : 1);
@@ -77,8 +78,8 @@ static void check_names(const kind_row *kind, int direction, int64_t L, uint32_t
             offset += t.count;
         }
     }
-    assert_int_equal(recur_layer_tensors(layer), index);
-    assert_int_equal(recur_layer_count(layer), offset);
+    assert_int_equal(recur_layer_tensor_count(layer), index);
+    assert_int_equal(recur_layer_param_count(layer), offset);
     recur_layer_release(layer);
 }
 
@@ -92,7 +93,7 @@ static void names(void **unused)
     }
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------ */
 
 enum { I = 2, H = 4, B = 3, N = 7 };
 static const int64_t LENGTHS[B] = { 4, 0, 3 };
@@ -113,7 +114,9 @@ typedef struct point {
 
 static point draw(const kind_row *kind, int direction, way how)
 {
-    const uint32_t flags = how == WITH_IDS && kind->cell != RECUR_CELL_RNN_RELU ? RECUR_LAYER_NO_BIAS : 0;
+    const uint32_t flags = how == WITH_IDS && kind->cell != RECUR_CELL_RNN_RELU
+                               ? RECUR_LAYER_NO_BIAS
+                               : 0;
     point p = { .options = options_of(kind, I, H, 2, direction, flags), .how = how };
     p.net = textbook_of(&p.options);
     p.shape = shape_of(&p.options, B);
@@ -157,7 +160,7 @@ static void compare(recur_context *ctx, const point *p)
 {
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &p->options, &layer));
-    assert_int_equal(recur_layer_count(layer), p->P);
+    assert_int_equal(recur_layer_param_count(layer), p->P);
     memcpy(recur_layer_params(layer), p->params, (size_t)p->P * sizeof(float));
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
     int32_t *ids = bytes_of(N, sizeof *ids);
@@ -168,14 +171,18 @@ static void compare(recur_context *ctx, const point *p)
               .s0 = p->how == FROM_START ? NULL : p->s0,
               .dsn = p->how == FROM_START ? NULL : p->dsn,
               .dy = packed_of(packed, RECUR_LAYOUT_JOINED, p->O, p->dy),
-              .mode = RECUR_TAPE_SENSITIVE };
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_both(ctx, layer, &r);
-    check_close("y", N * p->O, unpacked(packed, RECUR_LAYOUT_JOINED, p->O, r.y), p->want.y, OUTPUTS);
+    check_close("y", N * p->O, unpacked(packed, RECUR_LAYOUT_JOINED, p->O, r.y), p->want.y,
+                OUTPUTS);
     check_close("dparams", p->P, r.dparams, p->want.dparams, GRADIENTS);
-    if (r.dx) check_close("dx", N * I, unpacked(packed, RECUR_LAYOUT_JOINED, I, r.dx), p->want.dx, GRADIENTS);
+    if (r.dx)
+        check_close("dx", N * I, unpacked(packed, RECUR_LAYOUT_JOINED, I, r.dx), p->want.dx,
+                    GRADIENTS);
     const bool counters = p->options.cell == RECUR_CELL_CLOCKWORK; /* have no gradient */
     if (r.ds0)
-        check_close("grad of initial state", counters ? p->shape.h : p->shape.floats, r.ds0, p->want.dh0, GRADIENTS);
+        check_close("grad of initial state", counters ? p->shape.h : p->shape.floats, r.ds0,
+                    p->want.dh0, GRADIENTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
 }
@@ -198,7 +205,8 @@ static void gradients(void **unused)
             dice((uint64_t)(100 * k + n));
             const point p = draw_away_from_kinks(&KINDS[k], n / WAYS, (way)(n % WAYS));
             for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-                trying("%s %s direction %d way %d", recur_context_isa(ctx), KINDS[k].name, n / WAYS, n % WAYS);
+                trying("%s %s direction %d way %d", recur_context_isa(ctx), KINDS[k].name, n / WAYS,
+                       n % WAYS);
                 compare(ctx, &p);
             }
             give_back();

@@ -1,5 +1,5 @@
-/* test_kinds_laws.c - kinds that are others in disguise, what options do at their ends, clocks, learned start values. On every
- * instruction set. */
+/* test_kinds_laws.c - kinds that are others in disguise, what options do at their ends, clocks,
+ * learned start values. On every instruction set. */
 #include "support/support.h"
 
 enum { I = 3, H = 6, B = 4, N = 14 };
@@ -12,22 +12,27 @@ static recur_layer *made(recur_context *ctx, const kind_row *kind, int direction
     return layer;
 }
 
-static run played(recur_context *ctx, const recur_layer *layer, const recur_packed *packed, const float *s0, int64_t S)
+static run played(recur_context *ctx, const recur_layer *layer, const recur_packed *packed,
+                  const float *s0, int64_t S)
 {
     dice(17);
     const int64_t O = info_of(layer, -1).output_size;
-    run r = {
-        .packed = packed, .x = randoms(N * I, 1), .s0 = s0, .dy = randoms(N * O, 1), .mode = RECUR_TAPE_SENSITIVE
-    };
+    run r = { .packed = packed,
+              .x = randoms(N * I, 1),
+              .s0 = s0,
+              .dy = randoms(N * O, 1),
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     r.dsn = s0 ? randoms(S, 1) : NULL;
     run_both(ctx, layer, &r);
     return r;
 }
 
 /* Both compute the same; gradients of parameters are each one's own affair. */
-static void check_equal(recur_context *ctx, const char *what, const recur_layer *a, const recur_layer *b)
+static void check_equal(recur_context *ctx, const char *what, const recur_layer *a,
+                        const recur_layer *b)
 {
-    const int64_t O = info_of(a, -1).output_size, S = 4 * B * H * (info_of(a, -1).variant == RECUR_CELL_LSTM ? 2 : 1);
+    const int64_t O = info_of(a, -1).output_size,
+                  S = 4 * B * H * (info_of(a, -1).variant == RECUR_CELL_LSTM ? 2 : 1);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
     trying("%s %s", recur_context_isa(ctx), what);
     dice(18);
@@ -40,20 +45,21 @@ static void check_equal(recur_context *ctx, const char *what, const recur_layer 
     recur_packed_release(packed);
 }
 
-/* Tensor number `index` of one layer into that of another, block of H rows by block: block i comes from block from[i]; a sign of
-   its own for each. */
-static void copy_blocks(recur_layer *to, const recur_layer *from, int64_t index, int blocks, const int *of,
-                        const float *sign)
+/* Tensor number `index` of one layer into that of another, block of H rows by block: block i comes
+   from block from[i]; a sign of its own for each. */
+static void copy_blocks(recur_layer *to, const recur_layer *from, int64_t index, int blocks,
+                        const int *of, const float *sign)
 {
     recur_tensor t = { .size = sizeof t }, f = { .size = sizeof f };
-    OK(recur_layer_tensor(to, index, &t));
-    OK(recur_layer_tensor(from, index, &f));
+    OK(recur_layer_tensor_info(to, index, &t));
+    OK(recur_layer_tensor_info(from, index, &f));
     assert_string_equal(t.name, f.name);
     const int64_t size = t.count / blocks;
     const float *source = recur_layer_params((recur_layer *)(uintptr_t)from) + f.offset;
     float *target = recur_layer_params(to) + t.offset;
     for (int b = 0; b < blocks; b++)
-        for (int64_t i = 0; i < size; i++) target[b * size + i] = sign[b] * source[of[b] * size + i];
+        for (int64_t i = 0; i < size; i++)
+            target[b * size + i] = sign[b] * source[of[b] * size + i];
 }
 
 static const kind_row *plain(int cell) { return &KINDS[cell - 1]; }
@@ -67,10 +73,13 @@ static void update_new(recur_context *ctx)
         recur_layer *a = made(ctx, plain(cells[k]), RECUR_DIRECTION_BIDIRECTIONAL),
                     *b = made(ctx, &new, RECUR_DIRECTION_BIDIRECTIONAL);
         const bool norm = cells[k] == RECUR_CELL_GRU_NORM;
-        for (int64_t i = 0; i < recur_layer_tensors(a); i++) {
-            const int blocks = norm && i % 6 > 3 ? 4 : 3; /* what is normalised is negated by γ and β alone */
+        for (int64_t i = 0; i < recur_layer_tensor_count(a); i++) {
+            const int blocks = norm && i % 6 > 3
+                                   ? 4
+                                   : 3; /* what is normalised is negated by γ and β alone */
             const float z = norm && blocks == 3 ? 1 : -1;
-            copy_blocks(b, a, i, blocks, (const int[]){ 0, 1, 2, 3 }, (const float[]){ 1, z, 1, 1 });
+            copy_blocks(b, a, i, blocks, (const int[]){ 0, 1, 2, 3 },
+                        (const float[]){ 1, z, 1, 1 });
         }
         check_equal(ctx, "update new", a, b);
         recur_layer_release(a);
@@ -83,10 +92,10 @@ static void coupled(recur_context *ctx)
 {
     recur_layer *a = made(ctx, plain(RECUR_CELL_LSTM), RECUR_DIRECTION_BIDIRECTIONAL),
                 *b = made(ctx, plain(RECUR_CELL_LSTM_COUPLED), RECUR_DIRECTION_BIDIRECTIONAL);
-    for (int64_t i = 0; i < recur_layer_tensors(a); i++) {
+    for (int64_t i = 0; i < recur_layer_tensor_count(a); i++) {
         recur_tensor three = { .size = sizeof three }, four = { .size = sizeof four };
-        OK(recur_layer_tensor(b, i, &three));
-        OK(recur_layer_tensor(a, i, &four));
+        OK(recur_layer_tensor_info(b, i, &three));
+        OK(recur_layer_tensor_info(a, i, &four));
         const int64_t size = three.count / 3;
         float *f = recur_layer_params(b) + three.offset, *to = recur_layer_params(a) + four.offset;
         for (int64_t j = 0; j < size; j++) to[j] = -f[j];
@@ -100,21 +109,25 @@ static void coupled(recur_context *ctx)
 /* Parameters of one layer by name into another that has more, which become zero. */
 static void copy_common(recur_layer *to, recur_layer *from)
 {
-    memset(recur_layer_params(to), 0, (size_t)recur_layer_count(to) * sizeof(float));
-    for (int64_t i = 0; i < recur_layer_tensors(from); i++) {
+    memset(recur_layer_params(to), 0, (size_t)recur_layer_param_count(to) * sizeof(float));
+    for (int64_t i = 0; i < recur_layer_tensor_count(from); i++) {
         recur_tensor f = { .size = sizeof f };
-        OK(recur_layer_tensor(from, i, &f));
+        OK(recur_layer_tensor_info(from, i, &f));
         const recur_tensor t = tensor_of(to, f.name);
         assert_int_equal(t.count, f.count);
-        memcpy(recur_layer_params(to) + t.offset, recur_layer_params(from) + f.offset, (size_t)f.count * sizeof(float));
+        memcpy(recur_layer_params(to) + t.offset, recur_layer_params(from) + f.offset,
+               (size_t)f.count * sizeof(float));
     }
 }
 
-/* Options that say what is so anyway, bounds that nothing reaches, peepholes of 0, start values of 0. */
+/* Options that say what is so anyway, bounds that nothing reaches, peepholes of 0, start values of
+ * 0. */
 static void idle_options(recur_context *ctx)
 {
     static const kind_row idle[] = {
-        { RECUR_CELL_RNN_TANH, "rnn", { .activation = RECUR_ACTIVATION_TANH, .preactivation_clip = 1e6 } },
+        { RECUR_CELL_RNN_TANH,
+          "rnn",
+          { .activation = RECUR_ACTIVATION_TANH, .preactivation_clip = 1e6 } },
         { RECUR_CELL_RNN_RELU, "relu", { .activation = RECUR_ACTIVATION_RELU } },
         { RECUR_CELL_LSTM,
           "lstm",
@@ -122,9 +135,13 @@ static void idle_options(recur_context *ctx)
             .gate_activation = RECUR_ACTIVATION_SIGMOID,
             .output_activation = RECUR_ACTIVATION_TANH } },
         { RECUR_CELL_LSTM, "lstm", { .cell_clip = 100, .preactivation_clip = 100 } },
-        { RECUR_CELL_LSTM, "lstm", { .flags = RECUR_LAYER_LEARN_START } },
-        { RECUR_CELL_GRU, "gru", { .gate_activation = RECUR_ACTIVATION_SIGMOID, .preactivation_clip = 1e3 } },
-        { RECUR_CELL_GRU_RESET_BEFORE, "before", { .activation = RECUR_ACTIVATION_TANH, .preactivation_clip = 1e3 } },
+        { RECUR_CELL_LSTM, "lstm", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
+        { RECUR_CELL_GRU,
+          "gru",
+          { .gate_activation = RECUR_ACTIVATION_SIGMOID, .preactivation_clip = 1e3 } },
+        { RECUR_CELL_GRU_RESET_BEFORE,
+          "before",
+          { .activation = RECUR_ACTIVATION_TANH, .preactivation_clip = 1e3 } },
     };
     for (int k = 0; k < COUNT(idle); k++) {
         recur_layer *a = made(ctx, plain(idle[k].cell), RECUR_DIRECTION_BIDIRECTIONAL),
@@ -140,7 +157,9 @@ static void idle_options(recur_context *ctx)
     check_equal(ctx, "peepholes of 0", a, b);
     recur_layer_release(a);
     recur_layer_release(b);
-    const kind_row relu = { RECUR_CELL_RNN_TANH, "tanh that is relu", { .activation = RECUR_ACTIVATION_RELU } };
+    const kind_row relu = { RECUR_CELL_RNN_TANH,
+                            "tanh that is relu",
+                            { .activation = RECUR_ACTIVATION_RELU } };
     a = made(ctx, plain(RECUR_CELL_RNN_RELU), RECUR_DIRECTION_BIDIRECTIONAL);
     b = made(ctx, &relu, RECUR_DIRECTION_BIDIRECTIONAL);
     copy_common(b, a);
@@ -152,14 +171,21 @@ static void idle_options(recur_context *ctx)
 /* Zoneout of 1 keeps everything for ever. */
 static void zoneout_of_one(recur_context *ctx)
 {
-    const kind_row frozen = { RECUR_CELL_LSTM, "frozen", { .zoneout_hidden = 1, .zoneout_cell = 1 } };
+    const kind_row frozen = { RECUR_CELL_LSTM,
+                              "frozen",
+                              { .zoneout_hidden = 1, .zoneout_cell = 1 } };
     recur_layer *layer = made(ctx, &frozen, RECUR_DIRECTION_FORWARD);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
     const int64_t S = 4 * B * H;
     trying("%s %s", recur_context_isa(ctx), frozen.name);
     const float *s0 = randoms(S, 1);
-    for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_SENSITIVE; mode++) {
-        run r = { .packed = packed, .x = randoms(N * I, 1), .s0 = s0, .dy = zeros(N * H), .dsn = s0, .mode = mode };
+    for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_RECORD_NO_DROPOUT; mode++) {
+        run r = { .packed = packed,
+                  .x = randoms(N * I, 1),
+                  .s0 = s0,
+                  .dy = zeros(N * H),
+                  .dsn = s0,
+                  .mode = mode };
         if (mode == RECUR_TAPE_EVALUATE)
             run_forward(layer, &r);
         else
@@ -171,7 +197,7 @@ static void zoneout_of_one(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* ---- clocks ------------------------------------------------------------------------------------------------------- */
+/* ---- clocks --------------------------------------------------------------------------------- */
 
 /* One module that updates at every step is a plain RNN. */
 static void one_clock(recur_context *ctx)
@@ -185,17 +211,20 @@ static void one_clock(recur_context *ctx)
     const run want = played(ctx, a, packed, NULL, 0), got = played(ctx, b, packed, NULL, 0);
     check_near("y", N * 2 * H, got.y, want.y, OUTPUTS);
     check_near("dx", N * I, got.dx, want.dx, GRADIENTS);
-    check_near("dparams", recur_layer_count(a), got.dparams, want.dparams, GRADIENTS);
+    check_near("dparams", recur_layer_param_count(a), got.dparams, want.dparams, GRADIENTS);
     recur_packed_release(packed);
     recur_layer_release(a);
     recur_layer_release(b);
 }
 
-/* A module changes at the steps 0, T, 2 T ... alone; what faster modules know does not reach it, and has no gradient there. */
+/* A module changes at the steps 0, T, 2 T ... alone; what faster modules know does not reach it,
+ * and has no gradient there. */
 static void modules_keep_time(recur_context *ctx)
 {
     enum { M = 3, SIZE = H / M, T = 13 };
-    static const kind_row clocks = { RECUR_CELL_CLOCKWORK, "clocks", { .modules = M, .periods = { 1, 3, 5 } } };
+    static const kind_row clocks = { RECUR_CELL_CLOCKWORK,
+                                     "clocks",
+                                     { .modules = M, .periods = { 1, 3, 5 } } };
     recur_layer *layer = recurrent_of(ctx, &clocks, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
     randomize(layer, 0.6);
     recur_packed *packed = layout(ctx, 1, NULL, T);
@@ -221,7 +250,7 @@ static void modules_keep_time(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* ---- start values ------------------------------------------------------------------------------------------------- */
+/* ---- start values --------------------------------------------------------------------------- */
 
 static recur_state *state_for(const recur_layer *layer)
 {
@@ -230,20 +259,22 @@ static recur_state *state_for(const recur_layer *layer)
     return state;
 }
 
-static float *output_of(const recur_layer *layer, const recur_packed *packed, const float *x, recur_state *state)
+static float *output_of(const recur_layer *layer, const recur_packed *packed, const float *x,
+                        recur_state *state)
 {
     float *y = floats(N * H);
     OK(recur_layer_forward(layer, packed, x, state, y, NULL));
     return y;
 }
 
-/* No state, a fresh one, one that was reset begin with the start values; a sequence that was reset does, its neighbours go on. */
+/* No state, a fresh one, one that was reset begin with the start values; a sequence that was reset
+ * does, its neighbours go on. */
 static void starts(recur_context *ctx)
 {
     static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU_RESET_BEFORE,
                                  RECUR_CELL_CLOCKWORK };
     for (int k = 0; k < COUNT(cells); k++) {
-        const kind_row kind = { cells[k], "start", { .flags = RECUR_LAYER_LEARN_START } };
+        const kind_row kind = { cells[k], "start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
         recur_layer *layer = made(ctx, &kind, RECUR_DIRECTION_FORWARD), *snapshot = NULL;
         recur_packed *packed = layout(ctx, B, LENGTHS, 0);
         trying("%s start of %d", recur_context_isa(ctx), cells[k]);
@@ -258,7 +289,8 @@ static void starts(recur_context *ctx)
         for (int64_t b = 0; b < B; b++)
             for (int64_t t = 0; t < LENGTHS[b]; t++) {
                 const int64_t row = recur_packed_row(packed, b, t) * H;
-                check_near(b == 2 ? "reset" : "went on", H, mixed + row, (b == 2 ? want : on) + row, OUTPUTS);
+                check_near(b == 2 ? "reset" : "went on", H, mixed + row, (b == 2 ? want : on) + row,
+                           OUTPUTS);
             }
         OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
         check_near("snapshot", N * H, output_of(snapshot, packed, x, NULL), want, OUTPUTS);
@@ -273,7 +305,9 @@ static void starts(recur_context *ctx)
 /* Streaming starts there too, with a state of its own for each stream. */
 static void streams_start(recur_context *ctx)
 {
-    const kind_row kind = { RECUR_CELL_LSTM, "start", { .flags = RECUR_LAYER_LEARN_START } };
+    const kind_row kind = { RECUR_CELL_LSTM,
+                            "start",
+                            { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
     recur_layer *layer = made(ctx, &kind, RECUR_DIRECTION_FORWARD);
     recur_packed *packed = layout(ctx, B, NULL, 3);
     trying("%s streams", recur_context_isa(ctx));
@@ -296,7 +330,7 @@ static void streams_start(recur_context *ctx)
 /* Written values are no start values: they get the gradient, the parameters none. */
 static void given_states_teach_nothing(recur_context *ctx)
 {
-    const kind_row kind = { RECUR_CELL_GRU, "start", { .flags = RECUR_LAYER_LEARN_START } };
+    const kind_row kind = { RECUR_CELL_GRU, "start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
     recur_layer *layer = made(ctx, &kind, RECUR_DIRECTION_FORWARD);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
     trying("%s given", recur_context_isa(ctx));
@@ -313,7 +347,7 @@ static void given_states_teach_nothing(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* ---- everywhere --------------------------------------------------------------------------------------------------- */
+/* ---- everywhere ----------------------------------------------------------------------------- */
 
 #define LAW(name)                                                     \
     static void law_##name(void **unused)                             \

@@ -1,4 +1,5 @@
-/* test_kinds_memory.c - every kind and option, traced and in training, with its n-th allocation failing, n = 1, 2, 3 ... */
+/* test_kinds_memory.c - every kind and option, traced and in training, with its n-th allocation
+ * failing, n = 1, 2, 3 ... */
 #include "support/support.h"
 
 enum { I = 3, H = 6, B = 3, N = 8, MOST = 4000 };
@@ -29,7 +30,7 @@ static void count_traces(const recur_trace *trace, void *user)
 static recur_status live(recur_context *ctx, const recur_recurrent_options *options, life *l)
 {
     GO(recur_recurrent_create(ctx, options, &l->layer));
-    assert_in_range(recur_layer_count(l->layer), 1, MOST);
+    assert_in_range(recur_layer_param_count(l->layer), 1, MOST);
     dice(4);
     randomize(l->layer, 0.5);
     GO(recur_packed_create(ctx, B, LENGTHS, 0, &l->packed));
@@ -63,8 +64,8 @@ static recur_status live_with(const recur_recurrent_options *options, int64_t al
     recur_layer_release(l->layer);
     recur_context_release(ctx);
     if (count.blocks || count.mistakes)
-        fail_msg("allocation %d: %d blocks leaked, %d mistakes", (int)allocations, (int)count.blocks,
-                 (int)count.mistakes);
+        fail_msg("allocation %d: %d blocks leaked, %d mistakes", (int)allocations,
+                 (int)count.blocks, (int)count.mistakes);
     give_back();
     return status;
 }

@@ -1,7 +1,9 @@
-/* test_laws.c - laws of recurrence: time, batch, direction. For every kind, on every instruction set. */
+/* test_laws.c - laws of recurrence: time, batch, direction. For every kind, on every instruction
+ * set. */
 #include "support/support.h"
 
-/* A random layer and a random ragged batch for it; rows and gradients are joined (sequence after sequence). */
+/* A random layer and a random ragged batch for it; rows and gradients are joined (sequence after
+ * sequence). */
 typedef struct subject {
     recur_context *ctx;
     const kind_row *kind;
@@ -13,7 +15,8 @@ typedef struct subject {
 
 enum { INPUT = 5, HIDDEN = 7 };
 
-static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t B, const int64_t *lengths)
+static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t B,
+                    const int64_t *lengths)
 {
     subject q = { .ctx = ctx, .kind = &KINDS[k], .I = INPUT, .H = HIDDEN, .B = B };
     const recur_recurrent_options options = options_of(q.kind, q.I, q.H, L, direction, 0);
@@ -36,8 +39,8 @@ static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t
 }
 
 /* What a pass gives, joined again. */
-static run play(const subject *q, const recur_layer *layer, int64_t B, const int64_t *lengths, const float *x,
-                const float *s0, const float *dy, const float *dsn)
+static run play(const subject *q, const recur_layer *layer, int64_t B, const int64_t *lengths,
+                const float *x, const float *s0, const float *dy, const float *dsn)
 {
     recur_packed *packed = layout(q->ctx, B, lengths, 0);
     run r = { .packed = packed,
@@ -45,7 +48,7 @@ static run play(const subject *q, const recur_layer *layer, int64_t B, const int
               .s0 = s0,
               .dy = packed_of(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, dy),
               .dsn = dsn,
-              .mode = RECUR_TAPE_SENSITIVE };
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_both(q->ctx, layer, &r);
     r.y = unpacked(packed, RECUR_LAYOUT_JOINED, info_of(layer, -1).output_size, r.y);
     r.dx = unpacked(packed, RECUR_LAYOUT_JOINED, q->I, r.dx);
@@ -53,7 +56,10 @@ static run play(const subject *q, const recur_layer *layer, int64_t B, const int
     return r;
 }
 
-static run play_all(const subject *q) { return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn); }
+static run play_all(const subject *q)
+{
+    return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn);
+}
 
 /* Where the row of sequence b in block m of a state lies; its width. Blocks of h come first. */
 static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t *width)
@@ -104,7 +110,7 @@ static void everywhere(law *check)
         }
 }
 
-/* ---- batch ---------------------------------------------------------------------------------------- */
+/* ---- batch ---------------------------------------------------------------------------------- */
 
 static const int64_t RAGGED[] = { 4, 1, 0, 6, 3, 4 };
 
@@ -113,12 +119,12 @@ static void each_alone(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run all = play_all(&q);
-    const int64_t P = recur_layer_count(q.layer), one_state = q.S / q.B;
+    const int64_t P = recur_layer_param_count(q.layer), one_state = q.S / q.B;
     double *sum = doubles(P);
     for (int64_t b = 0, first = 0; b < q.B; first += q.lengths[b++]) {
         const int64_t n = q.lengths[b];
-        const run one = play(&q, q.layer, 1, &n, q.x + first * q.I, slice(&q, q.s0, b), q.dy + first * q.O,
-                             slice(&q, q.dsn, b));
+        const run one = play(&q, q.layer, 1, &n, q.x + first * q.I, slice(&q, q.s0, b),
+                             q.dy + first * q.O, slice(&q, q.dsn, b));
         check_near("y", n * q.O, all.y + first * q.O, one.y, OUTPUTS);
         check_near("dx", n * q.I, all.dx + first * q.I, one.dx, GRADIENTS);
         check_near("final state", one_state, slice(&q, all.sn, b), one.sn, OUTPUTS);
@@ -148,20 +154,22 @@ static void permuted(recur_context *ctx, int k)
         memcpy(dy + n * q.O, q.dy + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *dy);
         memcpy(y + n * q.O, all.y + first[from[b]] * q.O, (size_t)(lengths[b] * q.O) * sizeof *y);
         for (int64_t m = 0, width; m < blocks_of(&q); m++) {
-            const int64_t to = row_at(&q, q.B, m, b, &width), at = row_at(&q, q.B, m, from[b], &width);
+            const int64_t to = row_at(&q, q.B, m, b, &width),
+                          at = row_at(&q, q.B, m, from[b], &width);
             memcpy(s0 + to, q.s0 + at, (size_t)width * sizeof *s0);
             memcpy(dsn + to, q.dsn + at, (size_t)width * sizeof *dsn);
         }
     }
     const run other = play(&q, q.layer, q.B, lengths, x, s0, dy, dsn);
     check_near("y", q.N * q.O, other.y, y, OUTPUTS);
-    check_near("dparams", recur_layer_count(q.layer), other.dparams, all.dparams, GRADIENTS);
+    check_near("dparams", recur_layer_param_count(q.layer), other.dparams, all.dparams, GRADIENTS);
     for (int64_t b = 0; b < q.B; b++)
-        check_near("final state", one_state, slice(&q, other.sn, b), slice(&q, all.sn, from[b]), OUTPUTS);
+        check_near("final state", one_state, slice(&q, other.sn, b), slice(&q, all.sn, from[b]),
+                   OUTPUTS);
     done(&q);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------ */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 /* forward(a ++ b) is forward(a), then forward(b) with the state carried; so is backward. */
 static void joined(recur_context *ctx, int k)
@@ -181,8 +189,10 @@ static void joined(recur_context *ctx, int k)
     for (int64_t s = 0; s < q.B; s++)
         for (int i = 0; i < 2; i++) {
             const int64_t count = i ? b[s] : a[s];
-            memcpy(part[i][0] + at[i] * q.I, q.x + first * q.I, (size_t)(count * q.I) * sizeof(float));
-            memcpy(part[i][1] + at[i] * q.O, q.dy + first * q.O, (size_t)(count * q.O) * sizeof(float));
+            memcpy(part[i][0] + at[i] * q.I, q.x + first * q.I,
+                   (size_t)(count * q.I) * sizeof(float));
+            memcpy(part[i][1] + at[i] * q.O, q.dy + first * q.O,
+                   (size_t)(count * q.O) * sizeof(float));
             origin[i][s] = first;
             at[i] += count;
             first += count;
@@ -201,7 +211,7 @@ static void joined(recur_context *ctx, int k)
     check_near("dx", q.N * q.I, dx, whole.dx, GRADIENTS);
     check_near("final state", q.S, of_b.sn, whole.sn, OUTPUTS);
     check_near("grad of initial state", q.S, of_a.ds0, whole.ds0, GRADIENTS);
-    const int64_t P = recur_layer_count(q.layer);
+    const int64_t P = recur_layer_param_count(q.layer);
     double *sum = widen(P, of_a.dparams);
     for (int64_t i = 0; i < P; i++) sum[i] += (double)of_b.dparams[i];
     check_close("dparams", P, whole.dparams, sum, GRADIENTS);
@@ -216,7 +226,9 @@ static void step_by_step(recur_context *ctx, int k)
     recur_packed *packed = layout(ctx, q.B, dense, 0);
     const int32_t *ids = random_ids(q.N, q.I);
     for (int with_ids = 0; with_ids < 2; with_ids++) {
-        run r = { .packed = packed, .x = q.x, .ids = with_ids ? ids : NULL, .s0 = q.s0 }; /* rows are time-major here */
+        run r = {
+            .packed = packed, .x = q.x, .ids = with_ids ? ids : NULL, .s0 = q.s0
+        }; /* rows are time-major here */
         run_forward(q.layer, &r);
         recur_state *state = NULL;
         OK(recur_state_create(q.layer, q.B, &state));
@@ -236,7 +248,7 @@ static void step_by_step(recur_context *ctx, int k)
     done(&q);
 }
 
-/* ---- direction ------------------------------------------------------------------------------------- */
+/* ---- direction ------------------------------------------------------------------------------ */
 
 /* reverse(x) is forward(x reversed) reversed. */
 static void other_way(recur_context *ctx, int k)
@@ -244,10 +256,11 @@ static void other_way(recur_context *ctx, int k)
     subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
     const run there = play_all(&q);
     recur_layer *forward = recurrent_of(ctx, q.kind, q.I, q.H, 1, RECUR_DIRECTION_FORWARD, 0);
-    const int64_t P = recur_layer_count(forward);
-    assert_int_equal(recur_layer_count(q.layer), P);
+    const int64_t P = recur_layer_param_count(forward);
+    assert_int_equal(recur_layer_param_count(q.layer), P);
     memcpy(recur_layer_params(forward), recur_layer_params(q.layer), (size_t)P * sizeof(float));
-    const run back = play(&q, forward, q.B, q.lengths, reversed(&q, q.I, q.x), q.s0, reversed(&q, q.O, q.dy), q.dsn);
+    const run back = play(&q, forward, q.B, q.lengths, reversed(&q, q.I, q.x), q.s0,
+                          reversed(&q, q.O, q.dy), q.dsn);
     check_near("y", q.N * q.O, reversed(&q, q.O, back.y), there.y, OUTPUTS);
     check_near("dx", q.N * q.I, reversed(&q, q.I, back.dx), there.dx, GRADIENTS);
     check_near("final state", q.S, back.sn, there.sn, OUTPUTS);
@@ -271,20 +284,22 @@ static void two_halves(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run both = play_all(&q);
-    const int64_t P = recur_layer_count(q.layer) / 2, R = q.shape.width, h = q.B * R,
+    const int64_t P = recur_layer_param_count(q.layer) / 2, R = q.shape.width, h = q.B * R,
                   c = q.S / 2 - h; /* floats of half a state */
     double *dx = doubles(q.N * q.I);
     for (int d = 0; d < 2; d++) {
         recur_layer *half = recurrent_of(ctx, q.kind, q.I, q.H, 1,
                                          d ? RECUR_DIRECTION_REVERSE : RECUR_DIRECTION_FORWARD, 0);
-        assert_int_equal(recur_layer_count(half), P);
-        memcpy(recur_layer_params(half), recur_layer_params(q.layer) + d * P, (size_t)P * sizeof(float));
+        assert_int_equal(recur_layer_param_count(half), P);
+        memcpy(recur_layer_params(half), recur_layer_params(q.layer) + d * P,
+               (size_t)P * sizeof(float));
         float *dy = floats(q.N * R), *y = floats(q.N * R);
         for (int64_t row = 0; row < q.N; row++) {
             memcpy(dy + row * R, q.dy + row * q.O + d * R, (size_t)R * sizeof *dy);
             memcpy(y + row * R, both.y + row * q.O + d * R, (size_t)R * sizeof *y);
         }
-        const run one = play(&q, half, q.B, q.lengths, q.x, half_state(q.s0, d, h, c), dy, half_state(q.dsn, d, h, c));
+        const run one = play(&q, half, q.B, q.lengths, q.x, half_state(q.s0, d, h, c), dy,
+                             half_state(q.dsn, d, h, c));
         check_near("y", q.N * R, one.y, y, OUTPUTS);
         check_near("dparams", P, one.dparams, both.dparams + d * P, GRADIENTS);
         check_near("final state", h + c, one.sn, half_state(both.sn, d, h, c), OUTPUTS);
@@ -312,7 +327,8 @@ LAW(two_halves)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(law_each_alone),   TEST(law_permuted),  TEST(law_joined),
-                                        TEST(law_step_by_step), TEST(law_other_way), TEST(law_two_halves) };
+    const struct CMUnitTest tests[] = { TEST(law_each_alone), TEST(law_permuted),
+                                        TEST(law_joined),     TEST(law_step_by_step),
+                                        TEST(law_other_way),  TEST(law_two_halves) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

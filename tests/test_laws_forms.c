@@ -1,5 +1,6 @@
-/* test_laws_forms.c - laws of one thing in two forms: ids and one-hot rows, cell and layer, part and whole, copy and original,
- * NULL and zeros, any instruction set and any number of threads. For every kind, on every instruction set. */
+/* test_laws_forms.c - laws of one thing in two forms: ids and one-hot rows, cell and layer, part
+ * and whole, copy and original, NULL and zeros, any instruction set and any number of threads. For
+ * every kind, on every instruction set. */
 #include "support/support.h"
 
 enum { I = 5, H = 7, B = 4 };
@@ -27,7 +28,7 @@ static subject make(recur_context *ctx, int k, int direction)
     q.packed = layout(ctx, B, LENGTHS, 0);
     q.O = shape.width * (direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1);
     q.S = shape.floats;
-    q.P = recur_layer_count(q.layer);
+    q.P = recur_layer_param_count(q.layer);
     q.x = randoms(N * I, 1);
     q.dy = randoms(N * q.O, 1);
     q.s0 = random_state(&q.options, B, 1);
@@ -37,7 +38,12 @@ static subject make(recur_context *ctx, int k, int direction)
 
 static run play(const subject *q, const float *s0, const float *dy, const float *dsn)
 {
-    run r = { .packed = q->packed, .x = q->x, .s0 = s0, .dy = dy, .dsn = dsn, .mode = RECUR_TAPE_SENSITIVE };
+    run r = { .packed = q->packed,
+              .x = q->x,
+              .s0 = s0,
+              .dy = dy,
+              .dsn = dsn,
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_both(q->ctx, q->layer, &r);
     return r;
 }
@@ -68,7 +74,8 @@ static void linear_in_dy(recur_context *ctx, int k)
     float *dy = floats(N * q.O), *dsn = floats(q.S);
     for (int64_t i = 0; i < N * q.O; i++) dy[i] = 2 * q.dy[i] + dy2[i];
     for (int64_t i = 0; i < q.S; i++) dsn[i] = 2 * q.dsn[i] + dsn2[i];
-    const run a = play(&q, q.s0, q.dy, q.dsn), b = play(&q, q.s0, dy2, dsn2), both = play(&q, q.s0, dy, dsn);
+    const run a = play(&q, q.s0, q.dy, q.dsn), b = play(&q, q.s0, dy2, dsn2),
+              both = play(&q, q.s0, dy, dsn);
     double *want = doubles(q.P);
     for (int64_t i = 0; i < q.P; i++) want[i] = 2 * (double)a.dparams[i] + (double)b.dparams[i];
     check_close("dparams", q.P, both.dparams, want, GRADIENTS);
@@ -78,10 +85,11 @@ static void linear_in_dy(recur_context *ctx, int k)
     done(&q);
 }
 
-/* NULL means zeros: initial state unless it is learned, dy, gradient of the final state; what is not wanted changes nothing else. */
+/* NULL means zeros: initial state unless it is learned, dy, gradient of the final state; what is
+ * not wanted changes nothing else. */
 static void null_is_zeros(recur_context *ctx, int k)
 {
-    if (KINDS[k].with.flags & RECUR_LAYER_LEARN_START) return;
+    if (KINDS[k].with.flags & RECUR_LAYER_LEARN_INITIAL_STATE) return;
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
     const run with = play(&q, zeros(q.S), q.dy, zeros(q.S)), without = play(&q, NULL, q.dy, NULL);
     check_same("y", N * q.O, without.y, with.y);
@@ -92,7 +100,7 @@ static void null_is_zeros(recur_context *ctx, int k)
     check_same("grad of state without dy", q.S, no_dy.ds0, zero_dy.ds0);
     recur_tape *tape = NULL;
     OK(recur_tape_create(ctx, &tape));
-    OK(recur_tape_set_mode(tape, RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(tape, RECUR_TAPE_RECORD_NO_DROPOUT));
     float *dx = floats(N * I), *grads = zeros(q.P);
     for (int i = 0; i < 3; i++) OK(recur_layer_forward(q.layer, q.packed, q.x, NULL, NULL, tape));
     OK(recur_layer_backward(q.layer, q.packed, q.x, q.dy, NULL, NULL, grads, tape));
@@ -110,9 +118,12 @@ static void null_is_zeros(recur_context *ctx, int k)
 static void ids_are_rows(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
-    run by_id = {
-        .packed = q.packed, .ids = random_ids(N, I), .s0 = q.s0, .dy = q.dy, .dsn = q.dsn, .mode = RECUR_TAPE_SENSITIVE
-    };
+    run by_id = { .packed = q.packed,
+                  .ids = random_ids(N, I),
+                  .s0 = q.s0,
+                  .dy = q.dy,
+                  .dsn = q.dsn,
+                  .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     memset(q.x, 0, N * I * sizeof(float));
     for (int64_t row = 0; row < N; row++) q.x[row * I + by_id.ids[row]] = 1;
     run_both(ctx, q.layer, &by_id);
@@ -126,32 +137,36 @@ static void ids_are_rows(recur_context *ctx, int k)
 enum { BY_HAND = 4 }; /* steps */
 
 /* One loop over a cell, there and back, with the parameters as they are, is the layer. */
-static void check_cell_loop(recur_context *ctx, recur_layer *layer, const recur_recurrent_options *options, int64_t batch, recur_tape *tape)
+static void check_cell_loop(recur_context *ctx, recur_layer *layer,
+                            const recur_recurrent_options *options, int64_t batch, recur_tape *tape)
 {
     const int64_t T = BY_HAND;
     recur_packed *packed = layout(ctx, batch, NULL, T);
     const state_shape shape = shape_of(options, batch);
-    const int64_t S = shape.floats, O = shape.width, P = recur_layer_count(layer);
+    const int64_t S = shape.floats, O = shape.width, P = recur_layer_param_count(layer);
     run r = { .packed = packed,
               .x = randoms(T * batch * I, 1),
               .s0 = random_state(options, batch, 1),
               .dy = randoms(T * batch * O, 1),
               .dsn = randoms(S, 1),
-              .mode = RECUR_TAPE_SENSITIVE };
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_both(ctx, layer, &r);
     recur_cell *cell = NULL;
     recur_state *state = NULL;
     OK(recur_cell_from_layer(layer, &cell));
     OK(recur_state_create(layer, batch, &state));
     OK(recur_state_write(state, 0, S, r.s0));
-    float *y = floats(T * batch * O), *dx = floats(T * batch * I), *s = floats(S), *grads = zeros(P);
-    for (int64_t t = 0; t < T; t++) OK(recur_cell_step(cell, r.x + t * batch * I, state, y + t * batch * O, tape));
+    float *y = floats(T * batch * O), *dx = floats(T * batch * I), *s = floats(S),
+          *grads = zeros(P);
+    for (int64_t t = 0; t < T; t++)
+        OK(recur_cell_step(cell, r.x + t * batch * I, state, y + t * batch * O, tape));
     OK(recur_state_read(state, 0, S, s));
     check_near("y", T * batch * O, y, r.y, OUTPUTS);
     check_near("final state", S, s, r.sn, OUTPUTS);
     OK(recur_state_write(state, 0, S, r.dsn));
     for (int64_t t = T - 1; t >= 0; t--)
-        OK(recur_cell_step_backward(cell, r.x + t * batch * I, r.dy + t * batch * O, state, dx + t * batch * I, grads, tape));
+        OK(recur_cell_step_backward(cell, r.x + t * batch * I, r.dy + t * batch * O, state,
+                                    dx + t * batch * I, grads, tape));
     OK(recur_state_read(state, 0, S, s));
     check_near("dx", T * batch * I, dx, r.dx, GRADIENTS);
     check_near("dparams", P, grads, r.dparams, GRADIENTS);
@@ -161,15 +176,17 @@ static void check_cell_loop(recur_context *ctx, recur_layer *layer, const recur_
     recur_packed_release(packed);
 }
 
-/* What a tape keeps while records wait is gone with the last of them: the next loop sees new parameters. */
+/* What a tape keeps while records wait is gone with the last of them: the next loop sees new
+ * parameters. */
 static void cells_are_layers(recur_context *ctx, int k)
 {
-    const recur_recurrent_options options = options_of(&KINDS[k], I, H, 1, RECUR_DIRECTION_FORWARD, RECUR_LAYER_CELL_NAMES);
+    const recur_recurrent_options options = options_of(&KINDS[k], I, H, 1, RECUR_DIRECTION_FORWARD,
+                                                       RECUR_LAYER_CELL_NAMES);
     recur_layer *layer = NULL;
     recur_tape *tape = NULL;
     OK(recur_recurrent_create(ctx, &options, &layer));
     OK(recur_tape_create(ctx, &tape));
-    OK(recur_tape_set_mode(tape, RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(tape, RECUR_TAPE_RECORD_NO_DROPOUT));
     for (int64_t batch = 1; batch <= B; batch += B - 1) {
         trying("%s %s, batch %d", recur_context_isa(ctx), KINDS[k].name, (int)batch);
         randomize(layer, 0.5);
@@ -180,7 +197,8 @@ static void cells_are_layers(recur_context *ctx, int k)
     give_back();
 }
 
-/* Rows of a linear layer one by one, there and back, are all of them; with new parameters in the second round. */
+/* Rows of a linear layer one by one, there and back, are all of them; with new parameters in the
+ * second round. */
 static void rows_are_one_by_one(void **unused)
 {
     (void)unused;
@@ -192,16 +210,21 @@ static void rows_are_one_by_one(void **unused)
         OK(recur_linear_create(ctx, IN, OUT, 0, &layer));
         OK(recur_tape_create(ctx, &tape));
         recur_packed *packed = layout(ctx, R, NULL, 1), *one = layout(ctx, 1, NULL, 1);
-        const int64_t P = recur_layer_count(layer);
+        const int64_t P = recur_layer_param_count(layer);
         for (int round = 0; round < 2; round++) {
             trying("%s round %d", recur_context_isa(ctx), round);
             randomize(layer, 0.5);
-            run r = { .packed = packed, .x = randoms(R * IN, 1), .dy = randoms(R * OUT, 1), .mode = RECUR_TAPE_SENSITIVE };
+            run r = { .packed = packed,
+                      .x = randoms(R * IN, 1),
+                      .dy = randoms(R * OUT, 1),
+                      .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
             run_both(ctx, layer, &r);
             float *y = floats(R * OUT), *dx = floats(R * IN), *grads = zeros(P);
-            for (int64_t n = 0; n < R; n++) OK(recur_layer_forward(layer, one, r.x + n * IN, NULL, y + n * OUT, tape));
+            for (int64_t n = 0; n < R; n++)
+                OK(recur_layer_forward(layer, one, r.x + n * IN, NULL, y + n * OUT, tape));
             for (int64_t n = R - 1; n >= 0; n--)
-                OK(recur_layer_backward(layer, one, r.x + n * IN, r.dy + n * OUT, NULL, dx + n * IN, grads, tape));
+                OK(recur_layer_backward(layer, one, r.x + n * IN, r.dy + n * OUT, NULL, dx + n * IN,
+                                        grads, tape));
             check_near("y", R * OUT, y, r.y, OUTPUTS);
             check_near("dx", R * IN, dx, r.dx, GRADIENTS);
             check_near("dparams", P, grads, r.dparams, GRADIENTS);
@@ -231,7 +254,7 @@ static void snapshot_is_original(recur_context *ctx, int k)
         recur_layer *snapshot = NULL;
         OK(recur_layer_snapshot(q.layer, RECUR_PRECISION_FLOAT32, &snapshot));
         randomize(q.layer, 0.5);
-        assert_int_equal(recur_layer_count(snapshot), q.P);
+        assert_int_equal(recur_layer_param_count(snapshot), q.P);
         assert_null(recur_layer_params(snapshot));
         run_forward(snapshot, &r2);
         run_forward(snapshot, &i2);
@@ -282,16 +305,20 @@ static void parts_are_whole(recur_context *ctx, int k)
     recur_layer *parts[2] = { q.layer }, *whole = NULL, *rnn = NULL, *fc = NULL;
     OK(recur_linear_create(ctx, q.O, 3, 0, &parts[1]));
     randomize(parts[1], 0.5);
-    OK(recur_compose_create(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" }, parts, &whole));
+    OK(recur_compose_create(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" },
+                            parts, &whole));
     recur_layer_release(parts[1]);
     int64_t at_rnn = -1, at_fc = -1;
     OK(recur_layer_child(whole, "rnn", &rnn, &at_rnn));
     OK(recur_layer_child(whole, "fc", &fc, &at_fc));
-    run all = {
-        .packed = q.packed, .x = q.x, .s0 = q.s0, .dy = randoms(N * 3, 1), .dsn = q.dsn, .mode = RECUR_TAPE_SENSITIVE
-    };
+    run all = { .packed = q.packed,
+                .x = q.x,
+                .s0 = q.s0,
+                .dy = randoms(N * 3, 1),
+                .dsn = q.dsn,
+                .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_both(ctx, whole, &all);
-    run first = { .packed = q.packed, .x = q.x, .s0 = q.s0, .mode = RECUR_TAPE_SENSITIVE };
+    run first = { .packed = q.packed, .x = q.x, .s0 = q.s0, .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
     run_forward(rnn, &first);
     run second = { .packed = q.packed, .x = first.y, .dy = all.dy };
     run_both(ctx, fc, &second);
@@ -301,7 +328,8 @@ static void parts_are_whole(recur_context *ctx, int k)
     check_near("y", N * 3, second.y, all.y, OUTPUTS);
     check_near("dx", N * I, first.dx, all.dx, GRADIENTS);
     check_near("dparams rnn", q.P, first.dparams, all.dparams + at_rnn, GRADIENTS);
-    check_near("dparams fc", recur_layer_count(fc), second.dparams, all.dparams + at_fc, GRADIENTS);
+    check_near("dparams fc", recur_layer_param_count(fc), second.dparams, all.dparams + at_fc,
+               GRADIENTS);
     check_near("final state", q.S, first.sn, all.sn, OUTPUTS);
     check_near("grad of state", q.S, first.ds0, all.ds0, GRADIENTS);
     recur_layer_release(whole);
@@ -324,7 +352,12 @@ static void threads_are_one(recur_context *ctx, int k)
         recur_layer *layer = NULL;
         OK(recur_recurrent_create(many, &q.options, &layer));
         memcpy(recur_layer_params(layer), recur_layer_params(q.layer), (size_t)q.P * sizeof(float));
-        run r = { .packed = q.packed, .x = q.x, .s0 = q.s0, .dy = q.dy, .dsn = q.dsn, .mode = RECUR_TAPE_SENSITIVE };
+        run r = { .packed = q.packed,
+                  .x = q.x,
+                  .s0 = q.s0,
+                  .dy = q.dy,
+                  .dsn = q.dsn,
+                  .mode = RECUR_TAPE_RECORD_NO_DROPOUT };
         run_both(many, layer, &r);
         check_same("y", N * q.O, r.y, one.y);
         check_same("final state", q.S, r.sn, one.sn);
@@ -336,11 +369,12 @@ static void threads_are_one(recur_context *ctx, int k)
     done(&q);
 }
 
-/* A NaN that goes in is not seen by the derivative itself, only by dW = da x; nor by start values that are not used. */
+/* A NaN that goes in is not seen by the derivative itself, only by dW = da x; nor by start values
+ * that are not used. */
 static bool is_blind(const recur_recurrent_options *o)
 {
-    return o->flags & RECUR_LAYER_LEARN_START || o->cell == RECUR_CELL_RNN_RELU || o->preactivation_clip > 0 ||
-           o->cell_clip > 0 || o->gate_activation;
+    return o->flags & RECUR_LAYER_LEARN_INITIAL_STATE || o->cell == RECUR_CELL_RNN_RELU ||
+           o->preactivation_clip > 0 || o->cell_clip > 0 || o->gate_activation;
 }
 
 /* NaN goes on: through the rest of its own sequence, into the gradients, and nowhere else. */
@@ -357,14 +391,17 @@ static void nan_propagates(recur_context *ctx, int k)
                 const bool from_h = b == 3, from_x = b == 2 && t >= 2;
                 const float y = r.y[recur_packed_row(q.packed, b, t) * q.O + i];
                 if (!isnan(y) != !(from_h || from_x))
-                    fail_msg("sequence %d step %d unit %d is %g", (int)b, (int)t, (int)i, (double)y);
+                    fail_msg("sequence %d step %d unit %d is %g", (int)b, (int)t, (int)i,
+                             (double)y);
             }
     int64_t numbers = 0;
-    for (int64_t i = 0; i < I; i++) numbers += !isnan(r.dx[recur_packed_row(q.packed, 2, 2) * I + i]);
+    for (int64_t i = 0; i < I; i++)
+        numbers += !isnan(r.dx[recur_packed_row(q.packed, 2, 2) * I + i]);
     for (int64_t i = 0; i < q.P; i++) numbers += !isnan(r.dparams[i]);
     if (is_blind(&q.options) ? numbers == I + q.P : numbers > 0)
         fail_msg("%s: %d gradients hide the NaN", q.kind->name, (int)numbers);
-    for (int64_t i = 0; i < I; i++) assert_int_equal(isnan(r.dx[recur_packed_row(q.packed, 0, 1) * I + i]), 0);
+    for (int64_t i = 0; i < I; i++)
+        assert_int_equal(isnan(r.dx[recur_packed_row(q.packed, 0, 1) * I + i]), 0);
     done(&q);
 }
 

@@ -13,7 +13,7 @@ static recur_memory memory_of(const recur_layer *layer, const recur_packed *pack
     count.until_failure = -1;
     assert_int_equal(count.refusals, 0);
     assert_int_equal(m.flags, flags);
-    assert_int_equal(m.parameters, 4 * recur_layer_count(layer));
+    assert_int_equal(m.parameters, 4 * recur_layer_param_count(layer));
     return m;
 }
 
@@ -21,10 +21,11 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static void check_bytes(const char *what, size_t before, int64_t want)
 {
     if (count.bytes != before + (size_t)want)
-        fail_msg("%s: %lld bytes, recur_layer_memory says %lld", what, (long long)(count.bytes - before), (long long)want);
+        fail_msg("%s: %lld bytes, recur_layer_memory says %lld", what,
+                 (long long)(count.bytes - before), (long long)want);
 }
 
-/* ---- what is asked about ------------------------------------------------------------------------ */
+/* ---- what is asked about -------------------------------------------------------------------- */
 
 static void look(const recur_trace *trace, void *user) { *(int64_t *)user += trace->rows; }
 
@@ -47,25 +48,32 @@ static trial trial_of(recur_context *ctx, const recur_layer *layer, const recur_
     t.dy = randoms(N * t.info.output_size, 1);
     t.y = floats(N * t.info.output_size);
     t.dx = floats(N * t.info.input_size);
-    t.grads = zeros(recur_layer_count(layer));
+    t.grads = zeros(recur_layer_param_count(layer));
     return t;
 }
 
 static void forward(const trial *t, bool ids, recur_tape *tape)
 {
-    if (ids) OK(recur_layer_forward_ids(t->layer, t->packed, t->ids, NULL, t->y, tape));
-    else OK(recur_layer_forward(t->layer, t->packed, t->x, NULL, t->y, tape));
+    if (ids)
+        OK(recur_layer_forward_ids(t->layer, t->packed, t->ids, NULL, t->y, tape));
+    else
+        OK(recur_layer_forward(t->layer, t->packed, t->x, NULL, t->y, tape));
 }
 
 static void backward(const trial *t, bool ids, recur_tape *tape)
 {
-    if (ids) OK(recur_layer_backward_ids(t->layer, t->packed, t->ids, t->dy, NULL, t->grads, tape));
-    else OK(recur_layer_backward(t->layer, t->packed, t->x, t->dy, NULL, t->dx, t->grads, tape));
+    if (ids)
+        OK(recur_layer_backward_ids(t->layer, t->packed, t->ids, t->dy, NULL, t->grads, tape));
+    else
+        OK(recur_layer_backward(t->layer, t->packed, t->x, t->dy, NULL, t->dx, t->grads, tape));
 }
 
-static bool takes(const trial *t, bool ids) { return t->info.abilities & (ids ? RECUR_ABLE_IDS : RECUR_ABLE_ROWS); }
+static bool takes(const trial *t, bool ids)
+{
+    return t->info.capabilities & (ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS);
+}
 
-/* ---- handles and passes against the query ------------------------------------------------------- */
+/* ---- handles and passes against the query --------------------------------------------------- */
 
 static void handles(const trial *t)
 {
@@ -103,7 +111,8 @@ static void reserved_for_a_trace(const trial *t)
     OK(recur_tape_create(t->ctx, &tape));
     OK(recur_tape_trace(tape, look, &seen));
     OK(recur_tape_reserve(tape, t->layer, t->packed, 2));
-    check_bytes("room for two with a trace", before, m.tape + m.kept + 2 * m.record + larger(m.training, m.inference));
+    check_bytes("room for two with a trace", before,
+                m.tape + m.kept + 2 * m.record + larger(m.training, m.inference));
     recur_tape_release(tape);
 }
 
@@ -115,11 +124,13 @@ static void reserved(const trial *t)
     recur_tape *tape = NULL;
     OK(recur_tape_create(t->ctx, &tape));
     OK(recur_tape_reserve(tape, t->layer, t->packed, 3));
-    check_bytes("room for three", before, m.tape + m.kept + 3 * m.record + larger(m.training, m.inference));
+    check_bytes("room for three", before,
+                m.tape + m.kept + 3 * m.record + larger(m.training, m.inference));
     assert_int_equal(recur_tape_bytes(tape), count.bytes - before);
     const int64_t allocations = count.allocations;
     for (int ids = 0; ids < 2; ids++)
-        for (int mode = RECUR_TAPE_TRAIN; takes(t, ids) && mode <= RECUR_TAPE_SENSITIVE; mode++) {
+        for (int mode = RECUR_TAPE_TRAIN; takes(t, ids) && mode <= RECUR_TAPE_RECORD_NO_DROPOUT;
+             mode++) {
             OK(recur_tape_set_mode(tape, mode));
             for (int i = 0; i < 3; i++) forward(t, ids, tape);
             for (int i = 0; i < 3 && mode != RECUR_TAPE_EVALUATE; i++) backward(t, ids, tape);
@@ -131,14 +142,15 @@ static void reserved(const trial *t)
 /* One pass on a tape of its own: takes what the query says of just this pass. */
 static void recorded(const trial *t, bool ids, bool dropout, bool trace)
 {
-    const uint32_t flags = (ids ? RECUR_MEMORY_IDS : RECUR_MEMORY_ROWS) | (dropout ? 0 : RECUR_MEMORY_NO_DROPOUT) |
+    const uint32_t flags = (ids ? RECUR_MEMORY_IDS : RECUR_MEMORY_ROWS) |
+                           (dropout ? 0 : RECUR_MEMORY_NO_DROPOUT) |
                            (trace ? RECUR_MEMORY_TRACE : 0);
     const recur_memory m = memory_of(t->layer, t->packed, flags);
     const size_t before = count.bytes;
     int64_t seen = 0;
     recur_tape *tape = NULL;
     OK(recur_tape_create(t->ctx, &tape));
-    OK(recur_tape_set_mode(tape, dropout ? RECUR_TAPE_TRAIN : RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(tape, dropout ? RECUR_TAPE_TRAIN : RECUR_TAPE_RECORD_NO_DROPOUT));
     if (trace) OK(recur_tape_trace(tape, look, &seen));
     forward(t, ids, tape);
     backward(t, ids, tape);
@@ -149,7 +161,8 @@ static void recorded(const trial *t, bool ids, bool dropout, bool trace)
 
 static void not_recorded(const trial *t, bool ids)
 {
-    const recur_memory m = memory_of(t->layer, t->packed, ids ? RECUR_MEMORY_IDS : RECUR_MEMORY_ROWS);
+    const recur_memory m = memory_of(t->layer, t->packed,
+                                     ids ? RECUR_MEMORY_IDS : RECUR_MEMORY_ROWS);
     count.most = count.bytes;
     forward(t, ids, NULL);
     assert_int_equal(count.most - count.bytes, m.inference);
@@ -185,7 +198,9 @@ static recur_packed *layout_of(recur_context *ctx, int i)
     static const struct {
         int64_t B, T;
         const int64_t *lengths;
-    } all[LAYOUTS] = { { 6, 12, NULL }, { 6, 14, ragged }, { 9, 1, NULL }, { 1, 33, NULL }, { 0, 0, NULL } };
+    } all[LAYOUTS] = {
+        { 6, 12, NULL }, { 6, 14, ragged }, { 9, 1, NULL }, { 1, 33, NULL }, { 0, 0, NULL }
+    };
     return layout(ctx, all[i].B, all[i].lengths, all[i].T);
 }
 
@@ -209,7 +224,7 @@ static void close_counted(recur_context *ctx)
     give_back();
 }
 
-/* ---- layers ------------------------------------------------------------------------------------- */
+/* ---- layers --------------------------------------------------------------------------------- */
 
 static void one_kind(int isa, int k, int direction, int64_t L)
 {
@@ -219,12 +234,15 @@ static void one_kind(int isa, int k, int direction, int64_t L)
     kind_row kind = KINDS[k];
     kind.with.dropout = 0.25;
     char what[80];
-    snprintf(what, sizeof what, "%s, %s (%d), direction %d, L %d", recur_context_isa(ctx), kind.name, k, direction, (int)L);
+    snprintf(what, sizeof what, "%s, %s (%d), direction %d, L %d", recur_context_isa(ctx),
+             kind.name, k, direction, (int)L);
     const size_t before = count.bytes;
-    recur_layer *layer = recurrent_of(ctx, &kind, I, H, L, direction, k % 2 ? RECUR_LAYER_LEARN_START : 0);
+    recur_layer *layer = recurrent_of(ctx, &kind, I, H, L, direction,
+                                      k % 2 ? RECUR_LAYER_LEARN_INITIAL_STATE : 0);
     recur_packed *packed = layout(ctx, 1, NULL, 1);
     trying("%s", what);
-    check_bytes("a layer and a layout", before, memory_of(layer, packed, ANY).layer + memory_of(layer, packed, ANY).layout);
+    check_bytes("a layer and a layout", before,
+                memory_of(layer, packed, ANY).layer + memory_of(layer, packed, ANY).layout);
     randomize(layer, 0.5);
     check_layouts(ctx, layer, what);
     recur_packed_release(packed);
@@ -237,7 +255,8 @@ static void every_kind(void **unused)
     (void)unused;
     for (int isa = RECUR_ISA_AUTO; isa <= RECUR_ISA_NEON; isa++)
         for (int k = 0; k < (isa ? PLAIN : ROWS); k++)
-            for (int direction = RECUR_DIRECTION_FORWARD; direction <= RECUR_DIRECTION_BIDIRECTIONAL; direction++)
+            for (int direction = RECUR_DIRECTION_FORWARD;
+                 direction <= RECUR_DIRECTION_BIDIRECTIONAL; direction++)
                 for (int64_t L = 1; L <= 3; L += 2) one_kind(isa, k, direction, L);
 }
 
@@ -261,7 +280,8 @@ static void every_other_layer(void **unused)
     close_counted(ctx);
 }
 
-/* embedding → a residual of norm, two bidirectional layers and their merge → last → linear, in a group with another layer. */
+/* embedding → a residual of norm, two bidirectional layers and their merge → last → linear, in a
+ * group with another layer. */
 static recur_layer *group_of(recur_context *ctx, const kind_row *kind)
 {
     recur_recurrent_options options = options_of(kind, I, H, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
@@ -273,12 +293,15 @@ static recur_layer *group_of(recur_context *ctx, const kind_row *kind)
     OK(recur_merge_create(ctx, 2 * wide, RECUR_MERGE_SUM, &inner[2]));
     OK(recur_linear_create(ctx, wide, I, 0, &inner[3]));
     OK(recur_embedding_create(ctx, 9, I, 0, &outer[0]));
-    outer[1] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 4, (const char *const[]){ "norm", "rnn", "merge", "back" }, inner);
+    outer[1] = chain(ctx, RECUR_COMPOSE_RESIDUAL, 4,
+                     (const char *const[]){ "norm", "rnn", "merge", "back" }, inner);
     OK(recur_last_create(ctx, I, RECUR_DIRECTION_FORWARD, &outer[2]));
     OK(recur_linear_create(ctx, I, 3, 0, &outer[3]));
-    whole[0] = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 4, (const char *const[]){ "emb", "way", "last", "fc" }, outer);
+    whole[0] = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 4,
+                     (const char *const[]){ "emb", "way", "last", "fc" }, outer);
     whole[1] = recurrent_of(ctx, kind, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
-    recur_layer *group = chain(ctx, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "net", "other" }, whole);
+    recur_layer *group = chain(ctx, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "net", "other" },
+                               whole);
     randomize(group, 0.5);
     return group;
 }
@@ -337,11 +360,12 @@ static void loops_and_growth(void **unused)
     OK(recur_tape_reserve(tape, layer, one, T));
     check_bytes("a loop", before, m.tape + m.kept + T * m.record + larger(m.training, m.inference));
     const float *x = randoms(B * I, 1), *dy = randoms(B * H, 1);
-    float *grads = zeros(recur_layer_count(layer));
+    float *grads = zeros(recur_layer_param_count(layer));
     for (int t = 0; t < T; t++) OK(recur_cell_step(cell, x, state, NULL, tape));
     for (int t = 0; t < T; t++) OK(recur_cell_step_backward(cell, x, dy, state, NULL, grads, tape));
     assert_int_equal(recur_tape_bytes(tape), count.bytes - before);
-    check_bytes("a loop that has run", before, m.tape + m.kept + T * m.record + larger(m.training, m.inference));
+    check_bytes("a loop that has run", before,
+                m.tape + m.kept + T * m.record + larger(m.training, m.inference));
     recur_tape_release(tape);
     recur_state_release(state);
     recur_cell_release(cell);
@@ -352,7 +376,7 @@ static void loops_and_growth(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(every_kind), TEST(every_other_layer), TEST(chains_and_parts),
-                                        TEST(loops_and_growth) };
+    const struct CMUnitTest tests[] = { TEST(every_kind), TEST(every_other_layer),
+                                        TEST(chains_and_parts), TEST(loops_and_growth) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

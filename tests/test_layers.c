@@ -1,11 +1,12 @@
-/* test_layers.c - what a layer says of itself: names, shapes, places, counts, parts; and composing. */
+/* test_layers.c - what a layer says of itself: names, shapes, places, counts, parts; and composing.
+ */
 #include "support/support.h"
 
 /* The tensor at a place, in one line: "weight_ih_l0 [28][5] at 0". */
 static void check_tensor(const recur_layer *layer, int64_t index, const char *line)
 {
     recur_tensor t = { .size = sizeof t };
-    OK(recur_layer_tensor(layer, index, &t));
+    OK(recur_layer_tensor_info(layer, index, &t));
     char got[256];
     int n = snprintf(got, sizeof got, "%s ", t.name);
     int64_t count = 1;
@@ -23,17 +24,18 @@ static void check_tensor(const recur_layer *layer, int64_t index, const char *li
 
 static void check_tensors(const recur_layer *layer, int64_t count, const char *const *lines)
 {
-    assert_int_equal(recur_layer_tensors(layer), count);
+    assert_int_equal(recur_layer_tensor_count(layer), count);
     for (int64_t i = 0; i < count; i++) check_tensor(layer, i, lines[i]);
     recur_tensor t = { .size = sizeof t };
-    FAILS(RECUR_E_ARGUMENT, recur_layer_tensor(layer, count, &t), "");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_tensor(layer, -1, &t), "-1");
+    FAILS(RECUR_E_ARGUMENT, recur_layer_tensor_info(layer, count, &t), "");
+    FAILS(RECUR_E_ARGUMENT, recur_layer_tensor_info(layer, -1, &t), "-1");
 }
 
 static void names_of_recurrent(void **unused)
 {
     (void)unused;
-    recur_layer *layer = recurrent(NULL, RECUR_CELL_LSTM, 5, 7, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+    recur_layer *layer = recurrent(NULL, RECUR_CELL_LSTM, 5, 7, 2, RECUR_DIRECTION_BIDIRECTIONAL,
+                                   0);
     static const char *const lstm[] = {
         "weight_ih_l0 [28][5] at 0",
         "weight_hh_l0 [28][7] at 140",
@@ -53,23 +55,25 @@ static void names_of_recurrent(void **unused)
         "bias_hh_l1_reverse [28] at 2044",
     };
     check_tensors(layer, COUNT(lstm), lstm);
-    assert_int_equal(recur_layer_count(layer), 2072);
+    assert_int_equal(recur_layer_param_count(layer), 2072);
     recur_layer_release(layer);
     layer = recurrent(NULL, RECUR_CELL_GRU, 2, 3, 2, RECUR_DIRECTION_FORWARD, RECUR_LAYER_NO_BIAS);
     static const char *const gru[] = { "weight_ih_l0 [9][2] at 0", "weight_hh_l0 [9][3] at 18",
                                        "weight_ih_l1 [9][3] at 45", "weight_hh_l1 [9][3] at 72" };
     check_tensors(layer, COUNT(gru), gru);
     recur_layer_release(layer);
-    layer = recurrent(NULL, RECUR_CELL_RNN_TANH, 2, 3, 1, RECUR_DIRECTION_FORWARD, RECUR_LAYER_CELL_NAMES);
-    static const char *const cell[] = { "weight_ih [3][2] at 0", "weight_hh [3][3] at 6", "bias_ih [3] at 15",
-                                        "bias_hh [3] at 18" };
+    layer = recurrent(NULL, RECUR_CELL_RNN_TANH, 2, 3, 1, RECUR_DIRECTION_FORWARD,
+                      RECUR_LAYER_CELL_NAMES);
+    static const char *const cell[] = { "weight_ih [3][2] at 0", "weight_hh [3][3] at 6",
+                                        "bias_ih [3] at 15", "bias_hh [3] at 18" };
     check_tensors(layer, COUNT(cell), cell);
     for (int64_t i = 0; i < 21; i++) assert_true(recur_layer_params(layer)[i] == 0.0f);
     assert_int_equal((uintptr_t)recur_layer_params(layer) % 64, 0);
     recur_layer_release(layer);
-    /* a reverse-only layer has one direction; its state_dict is that of whoever runs PyTorch backwards */
+    /* a reverse-only layer has one direction; its state_dict is that of whoever runs PyTorch
+     * backwards */
     layer = recurrent(NULL, RECUR_CELL_RNN_TANH, 2, 3, 1, RECUR_DIRECTION_REVERSE, 0);
-    assert_int_equal(recur_layer_tensors(layer), 4);
+    assert_int_equal(recur_layer_tensor_count(layer), 4);
     recur_layer_release(layer);
 }
 
@@ -98,7 +102,8 @@ static recur_layer *classifier(int cell, int64_t I, int64_t H, int64_t L, int64_
     recur_layer *parts[3] = { recurrent(NULL, cell, I, H, L, RECUR_DIRECTION_FORWARD, 0) };
     OK(recur_last_create(NULL, H, RECUR_DIRECTION_FORWARD, &parts[1]));
     OK(recur_linear_create(NULL, H, classes, 0, &parts[2]));
-    return chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "rnn", "last", "fc" }, parts);
+    return chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "rnn", "last", "fc" },
+                 parts);
 }
 
 static void parameter_counts(void **unused)
@@ -111,9 +116,10 @@ static void parameter_counts(void **unused)
                  { RECUR_CELL_GRU, 188, 161034 },
                  { RECUR_CELL_LSTM, 244, 214282 } };
     for (int i = 0; i < COUNT(rows); i++) {
-        recur_layer *small = classifier(rows[i].cell, 8, 4, 1, 4), *mnist = classifier(rows[i].cell, 28, 128, 2, 10);
-        assert_int_equal(recur_layer_count(small), rows[i].small);
-        assert_int_equal(recur_layer_count(mnist), rows[i].mnist);
+        recur_layer *small = classifier(rows[i].cell, 8, 4, 1, 4),
+                    *mnist = classifier(rows[i].cell, 28, 128, 2, 10);
+        assert_int_equal(recur_layer_param_count(small), rows[i].small);
+        assert_int_equal(recur_layer_param_count(mnist), rows[i].mnist);
         recur_layer_release(small);
         recur_layer_release(mnist);
     }
@@ -123,13 +129,16 @@ static void prefixes(void **unused)
 {
     (void)unused;
     recur_layer *net = classifier(RECUR_CELL_GRU, 8, 4, 1, 4);
-    static const char *const lines[] = { "rnn.weight_ih_l0 [12][8] at 0", "rnn.weight_hh_l0 [12][4] at 96",
-                                         "rnn.bias_ih_l0 [12] at 144",    "rnn.bias_hh_l0 [12] at 156",
-                                         "fc.weight [4][4] at 168",       "fc.bias [4] at 184" };
+    static const char *const lines[] = {
+        "rnn.weight_ih_l0 [12][8] at 0", "rnn.weight_hh_l0 [12][4] at 96",
+        "rnn.bias_ih_l0 [12] at 144",    "rnn.bias_hh_l0 [12] at 156",
+        "fc.weight [4][4] at 168",       "fc.bias [4] at 184"
+    };
     check_tensors(net, COUNT(lines), lines);
     recur_layer *parts[2] = { net }, *fc = NULL, *inner = NULL;
     OK(recur_linear_create(NULL, 3, 2, 0, &parts[1]));
-    recur_layer *whole = chain(NULL, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "decoder", "other" }, parts);
+    recur_layer *whole = chain(NULL, RECUR_COMPOSE_GROUP, 2,
+                               (const char *const[]){ "decoder", "other" }, parts);
     check_tensor(whole, 4, "decoder.fc.weight [4][4] at 168");
     check_tensor(whole, 6, "other.weight [2][3] at 188");
     int64_t offset = -1;
@@ -160,7 +169,8 @@ static void parts_are_copies(void **unused)
     OK(recur_linear_create(NULL, 2, 2, 0, &part));
     for (int i = 0; i < 6; i++) recur_layer_params(part)[i] = (float)i;
     recur_layer *const twice[2] = { part, part };
-    OK(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" }, twice, &whole));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" },
+                            twice, &whole));
     recur_layer_params(part)[0] = 99;
     recur_layer_params(whole)[7] = 50;
     const float want[] = { 0, 1, 2, 3, 4, 5, 0, 50, 2, 3, 4, 5 };
@@ -186,8 +196,8 @@ static void descriptions(void **unused)
     OK(recur_dropout_create(NULL, 14, 0.5, &parts[1]));
     OK(recur_last_create(NULL, 14, RECUR_DIRECTION_BIDIRECTIONAL, &parts[2]));
     OK(recur_activation_create(NULL, 14, RECUR_ACTIVATION_RELU, &parts[3]));
-    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 4, (const char *const[]){ "rnn", "drop", "last", "relu" },
-                             parts);
+    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 4,
+                             (const char *const[]){ "rnn", "drop", "last", "relu" }, parts);
     const recur_layer_info all = info_of(net, -1), rnn = info_of(net, 0), drop = info_of(net, 1),
                            last = info_of(net, 2), relu = info_of(net, 3);
     assert_int_equal(all.kind, RECUR_KIND_COMPOSE);
@@ -195,7 +205,8 @@ static void descriptions(void **unused)
     assert_int_equal(all.parts, 4);
     assert_int_equal(all.input_size, 5);
     assert_int_equal(all.output_size, 14);
-    assert_int_equal(all.abilities, RECUR_ABLE_ROWS | RECUR_ABLE_IDS | RECUR_ABLE_RECORD | RECUR_ABLE_PER_SEQUENCE);
+    assert_int_equal(all.capabilities, RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_RECORD |
+                                           RECUR_CAN_REDUCE_TIME);
     assert_string_equal(all.name, "");
     assert_string_equal(all.type, "sequential");
     assert_int_equal(rnn.kind, RECUR_KIND_RECURRENT);
@@ -205,19 +216,19 @@ static void descriptions(void **unused)
     assert_int_equal(rnn.direction, RECUR_DIRECTION_BIDIRECTIONAL);
     assert_int_equal(rnn.flags, RECUR_LAYER_NO_BIAS);
     assert_true(rnn.dropout == 0.25);
-    assert_int_equal(rnn.abilities, RECUR_ABLE_ROWS | RECUR_ABLE_IDS | RECUR_ABLE_RECORD);
+    assert_int_equal(rnn.capabilities, RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_RECORD);
     assert_string_equal(rnn.name, "rnn");
     assert_string_equal(rnn.type, "lstm");
     assert_int_equal(rnn.offset, 0);
     assert_int_equal(drop.kind, RECUR_KIND_DROPOUT);
     assert_true(drop.dropout == 0.5);
-    assert_int_equal(drop.abilities, RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD);
+    assert_int_equal(drop.capabilities, RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
     assert_int_equal(last.kind, RECUR_KIND_LAST);
     assert_int_equal(last.direction, RECUR_DIRECTION_BIDIRECTIONAL);
-    assert_true(last.abilities & RECUR_ABLE_PER_SEQUENCE);
+    assert_true(last.capabilities & RECUR_CAN_REDUCE_TIME);
     assert_int_equal(relu.kind, RECUR_KIND_ACTIVATION);
     assert_int_equal(relu.variant, RECUR_ACTIVATION_RELU);
-    assert_int_equal(relu.offset, recur_layer_count(net));
+    assert_int_equal(relu.offset, recur_layer_param_count(net));
     recur_layer_info info = { .size = sizeof info };
     FAILS(RECUR_E_ARGUMENT, recur_layer_describe(net, 4, &info), "4");
     FAILS(RECUR_E_ARGUMENT, recur_layer_describe(net, -2, &info), "-2");
@@ -273,18 +284,20 @@ static void rebuilt(void **unused)
         assert_int_equal(i.projection_size, o.projection_size);
         assert_memory_equal(&i.recurrent_dropout, &o.recurrent_dropout, 5 * sizeof(double));
         assert_int_equal(i.modules, o.modules);
-        assert_int_equal(recur_layer_count(one), recur_layer_count(two));
-        for (int64_t t = 0; t < recur_layer_tensors(one); t++) {
+        assert_int_equal(recur_layer_param_count(one), recur_layer_param_count(two));
+        for (int64_t t = 0; t < recur_layer_tensor_count(one); t++) {
             recur_tensor a = { .size = sizeof a }, b = { .size = sizeof b };
-            OK(recur_layer_tensor(one, t, &a));
-            OK(recur_layer_tensor(two, t, &b));
+            OK(recur_layer_tensor_info(one, t, &a));
+            OK(recur_layer_tensor_info(two, t, &b));
             assert_string_equal(a.name, b.name);
         }
         assert_true(i.type[0] != 0);
-        assert_int_equal(i.abilities & RECUR_ABLE_STEP, k % 3 == RECUR_DIRECTION_FORWARD ? RECUR_ABLE_STEP : 0);
+        assert_int_equal(i.capabilities & RECUR_CAN_STEP,
+                         k % 3 == RECUR_DIRECTION_FORWARD ? RECUR_CAN_STEP : 0);
         recur_layer *snapshot = NULL;
         OK(recur_layer_snapshot(one, RECUR_PRECISION_FLOAT32, &snapshot));
-        assert_int_equal(info_of(snapshot, -1).abilities, i.abilities & ~(uint32_t)RECUR_ABLE_RECORD);
+        assert_int_equal(info_of(snapshot, -1).capabilities,
+                         i.capabilities & ~(uint32_t)RECUR_CAN_RECORD);
         recur_layer_release(snapshot);
         recur_layer_release(one);
         recur_layer_release(two);
@@ -306,19 +319,20 @@ static void rows_out(void **unused)
     recur_packed_release(packed);
 }
 
-/* ---- composing that fails --------------------------------------------------------------------------- */
+/* ---- composing that fails ------------------------------------------------------------------- */
 
 static void compose_errors(void **unused)
 {
     (void)unused;
-    recur_layer *five = NULL, *six = NULL, *embedding = NULL, *last = NULL, *group = NULL, *snapshot = NULL,
-                *wide = NULL, *out = NULL;
+    recur_layer *five = NULL, *six = NULL, *embedding = NULL, *last = NULL, *group = NULL,
+                *snapshot = NULL, *wide = NULL, *out = NULL;
     OK(recur_linear_create(NULL, 5, 5, 0, &five));
     OK(recur_linear_create(NULL, 6, 6, 0, &six));
     OK(recur_linear_create(NULL, 5, 7, 0, &wide));
     OK(recur_embedding_create(NULL, 5, 5, 0, &embedding));
     OK(recur_last_create(NULL, 5, RECUR_DIRECTION_FORWARD, &last));
-    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "x" }, &five, &group));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "x" }, &five,
+                            &group));
     OK(recur_layer_snapshot(five, RECUR_PRECISION_FLOAT32, &snapshot));
     recur_layer *rnn = recurrent(NULL, RECUR_CELL_GRU, 5, 5, 1, RECUR_DIRECTION_FORWARD, 0);
     const struct {
@@ -353,12 +367,16 @@ static void compose_errors(void **unused)
     for (int i = 0; i < COUNT(rows); i++) {
         trying("row %d", i);
         out = five;
-        FAILS(rows[i].code, recur_compose_create(NULL, rows[i].kind, 2, rows[i].names, rows[i].parts, &out),
+        FAILS(rows[i].code,
+              recur_compose_create(NULL, rows[i].kind, 2, rows[i].names, rows[i].parts, &out),
               rows[i].words);
         assert_null(out);
     }
-    FAILS(RECUR_E_ARGUMENT, recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 0, rows[0].names, rows[0].parts, &out), "");
-    FAILS(RECUR_E_ARGUMENT, recur_compose_create(NULL, RECUR_COMPOSE_GROUP, -1, rows[0].names, rows[0].parts, &out),
+    FAILS(RECUR_E_ARGUMENT,
+          recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 0, rows[0].names, rows[0].parts, &out),
+          "");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_compose_create(NULL, RECUR_COMPOSE_GROUP, -1, rows[0].names, rows[0].parts, &out),
           "");
     recur_layer *const all[] = { five, six, embedding, last, group, snapshot, wide, rnn };
     for (int i = 0; i < COUNT(all); i++) recur_layer_release(all[i]);

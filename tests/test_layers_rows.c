@@ -1,7 +1,8 @@
-/* test_layers_rows.c - what the layers without recurrence compute: last, dropout, embedding, activations; and groups. */
+/* test_layers_rows.c - what the layers without recurrence compute: last, dropout, embedding,
+ * activations; and groups. */
 #include "support/support.h"
 
-/* ---- last ------------------------------------------------------------------------------------------- */
+/* ---- last ----------------------------------------------------------------------------------- */
 
 static void last_of_every_direction(void **unused)
 {
@@ -44,7 +45,7 @@ static void last_of_every_direction(void **unused)
     FAILS(RECUR_E_SHAPE, recur_last_create(NULL, 3, RECUR_DIRECTION_BIDIRECTIONAL, &none), "3");
 }
 
-/* ---- dropout ---------------------------------------------------------------------------------------- */
+/* ---- dropout -------------------------------------------------------------------------------- */
 
 enum { WIDTH = 100, LINES = 200, CELLS = WIDTH * LINES };
 
@@ -80,7 +81,8 @@ static void undrop(dropping *d)
 
 static bool equal(const float *a, const float *b) { return memcmp(a, b, CELLS * sizeof *a) == 0; }
 
-/* A fraction p is zero, the rest 1/(1-p): 20,000 draws, so five deviations are 5 √(p(1-p)/20000) < 0.018. */
+/* A fraction p is zero, the rest 1/(1-p): 20,000 draws, so five deviations are 5 √(p(1-p)/20000) <
+ * 0.018. */
 static void dropout_keeps_the_mean(void **unused)
 {
     (void)unused;
@@ -98,7 +100,8 @@ static void dropout_keeps_the_mean(void **unused)
         }
         for (int64_t c = 0; c < WIDTH; c++) columns += y[c] == y[WIDTH + c];
         assert_true(fabs((double)dropped / CELLS - p) < 0.018);
-        if (p == 0.5) assert_in_range(columns, 25, 75); /* neighbouring rows have masks of their own */
+        if (p == 0.5)
+            assert_in_range(columns, 25, 75); /* neighbouring rows have masks of their own */
         if (p == 0) assert_int_equal(dropped, 0);
         undrop(&d);
     }
@@ -115,11 +118,12 @@ static void dropout_depends_on_seed_and_pass(void **unused)
     assert_false(equal(first, mask(&d)));
     OK(recur_tape_set_seed(e.tape, 7)); /* another layer, another tape, the same numbers */
     assert_true(equal(first, mask(&e)));
-    OK(recur_tape_set_mode(e.tape, RECUR_TAPE_EVALUATE)); /* a pass that is not recorded does not count */
+    OK(recur_tape_set_mode(e.tape,
+                           RECUR_TAPE_EVALUATE)); /* a pass that is not recorded does not count */
     assert_true(equal(e.ones, mask(&e)));
     OK(recur_tape_set_mode(e.tape, RECUR_TAPE_TRAIN));
     assert_true(equal(second, mask(&e)));
-    OK(recur_tape_set_mode(e.tape, RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(e.tape, RECUR_TAPE_RECORD_NO_DROPOUT));
     assert_true(equal(e.ones, mask(&e)));
     assert_int_equal(recur_tape_records(e.tape), 3);
     OK(recur_tape_reset(d.tape)); /* records go, the seed stays */
@@ -146,7 +150,8 @@ static void dropout_backward(void **unused)
     undrop(&d);
 }
 
-/* Dropout inside a stack: there in TRAIN, gone in EVALUATE and SENSITIVE and without a tape; never behind the top layer. */
+/* Dropout inside a stack: there in TRAIN, gone in EVALUATE and RECORD_NO_DROPOUT and without a
+ * tape; never behind the top layer. */
 static void dropout_in_a_stack(void **unused)
 {
     (void)unused;
@@ -173,7 +178,7 @@ static void dropout_in_a_stack(void **unused)
             recur_tape_release(tape);
         }
         check_near("evaluate", 96, y[RECUR_TAPE_EVALUATE], y[3], OUTPUTS);
-        check_near("sensitive", 96, y[RECUR_TAPE_SENSITIVE], y[3], OUTPUTS);
+        check_near("sensitive", 96, y[RECUR_TAPE_RECORD_NO_DROPOUT], y[3], OUTPUTS);
         bool different = false;
         for (int i = 0; i < 96; i++) different |= fabsf(y[RECUR_TAPE_TRAIN][i] - y[3][i]) > 1e-3f;
         assert_int_equal(different, L == 2);
@@ -182,7 +187,7 @@ static void dropout_in_a_stack(void **unused)
     }
 }
 
-/* ---- embedding, activations, groups ------------------------------------------------------------------ */
+/* ---- embedding, activations, groups --------------------------------------------------------- */
 
 static void embedding_rows(void **unused)
 {
@@ -212,7 +217,8 @@ static double function_of(int f, double v, double *slope)
 {
     const double s = 1 / (1 + exp(-v)), t = tanh(v), a = 1 + fabs(v);
     const double value[] = { 0, t, s, v > 0 ? v : 0, fmin(1, fmax(0, 0.2 * v + 0.5)), v / a, v };
-    const double slopes[] = { 0, 1 - t * t, s * (1 - s), v > 0, fabs(v) < 2.5 ? 0.2 : 0, 1 / (a * a), 1 };
+    const double slopes[] = { 0,           1 - t * t, s * (1 - s), v > 0, fabs(v) < 2.5 ? 0.2 : 0,
+                              1 / (a * a), 1 };
     *slope = slopes[f];
     return value[f];
 }
@@ -220,7 +226,8 @@ static double function_of(int f, double v, double *slope)
 static void activation_values(void **unused)
 {
     (void)unused;
-    static const char *const types[] = { "", "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "identity" };
+    static const char *const types[] = { "",         "tanh",    "sigmoid", "relu", "hard_sigmoid",
+                                         "softsign", "identity" };
     const float x[] = { -100, -3, -2.4f, -1, -0.0f, 0, 1e-3f, 1, 2.4f, 2.6f, 3, 100, NAN };
     enum { COLUMNS = sizeof x / sizeof *x };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
@@ -259,7 +266,8 @@ static void a_group_is_not_run(void **unused)
     (void)unused;
     recur_layer *parts[2] = { recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, 0, 0),
                               recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, 0, 0) };
-    recur_layer *group = chain(NULL, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "encoder", "decoder" }, parts);
+    recur_layer *group = chain(NULL, RECUR_COMPOSE_GROUP, 2,
+                               (const char *const[]){ "encoder", "decoder" }, parts);
     recur_packed *packed = layout(NULL, 2, NULL, 2);
     recur_tape *tape = NULL;
     const float x[12] = { 0 };
@@ -271,8 +279,9 @@ static void a_group_is_not_run(void **unused)
     const recur_layer_info info = info_of(group, -1);
     assert_int_equal(info.input_size, 0);
     assert_int_equal(info.output_size, 0);
-    assert_int_equal(info.abilities & (RECUR_ABLE_ROWS | RECUR_ABLE_IDS | RECUR_ABLE_STEP), 0);
-    assert_int_equal(info_of(group, 1).offset, recur_layer_count(group) / 2);
+    assert_int_equal(
+        info.capabilities & (RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_STEP), 0);
+    assert_int_equal(info_of(group, 1).offset, recur_layer_param_count(group) / 2);
     recur_tape_release(tape);
     recur_packed_release(packed);
     recur_layer_release(group);
@@ -281,9 +290,14 @@ static void a_group_is_not_run(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(last_of_every_direction), TEST(dropout_keeps_the_mean), TEST(dropout_depends_on_seed_and_pass),
-        TEST(dropout_backward),        TEST(dropout_in_a_stack),     TEST(embedding_rows),
-        TEST(activation_values),       TEST(a_group_is_not_run),
+        TEST(last_of_every_direction),
+        TEST(dropout_keeps_the_mean),
+        TEST(dropout_depends_on_seed_and_pass),
+        TEST(dropout_backward),
+        TEST(dropout_in_a_stack),
+        TEST(embedding_rows),
+        TEST(activation_values),
+        TEST(a_group_is_not_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
-/* test_loss.c - losses against a textbook double version and its finite differences, laws among them, memory.
+/* test_loss.c - losses against a textbook double version and its finite differences, laws among
+ * them, memory.
  *
- * The textbook version computes one row from the definition; the test checks value and gradient of the library against
- * it on every instruction set. */
+ * The textbook version computes one row from the definition; the test checks value and gradient of
+ * the library against it on every instruction set. */
 #include "support/support.h"
 
 static const double NOT_A_NUMBER = (double)NAN;
 
-/* ---- the textbook ------------------------------------------------------------------------------- */
+/* ---- the textbook --------------------------------------------------------------------------- */
 
 static const float WEIGHTS[] = { 0.5f, 2, 0, 1.25f, 0.1f, 3, 1 }; /* [7] */
 enum { CLASSES = 7 };
@@ -24,30 +25,26 @@ static const spec SPECS[] = {
     { "cross-entropy", OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .flags = 0) },
     { "smoothing", OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .smoothing = 0.15) },
     { "weights", OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .classes = CLASSES, .class_weight = WEIGHTS) },
-    { "weights, smoothing",
-      OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .classes = CLASSES, .class_weight = WEIGHTS, .smoothing = 0.3) },
-    { "ignore",
-      OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 3, .smoothing = 0.1) },
+    { "weights, smoothing", OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .classes = CLASSES,
+                                    .class_weight = WEIGHTS, .smoothing = 0.3) },
+    { "ignore", OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .flags = RECUR_LOSS_IGNORE_INDEX,
+                        .ignore_index = 3, .smoothing = 0.1) },
     { "nll", OPTIONS(RECUR_LOSS_NLL, .flags = 0) },
-    { "nll, weights, ignore", OPTIONS(RECUR_LOSS_NLL, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 1,
-                                      .classes = CLASSES, .class_weight = WEIGHTS) },
+    { "nll, weights, ignore",
+      OPTIONS(RECUR_LOSS_NLL, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 1,
+              .classes = CLASSES, .class_weight = WEIGHTS) },
     { "mse", OPTIONS(RECUR_LOSS_MSE, .flags = 0) },
     { "l1", OPTIONS(RECUR_LOSS_L1, .flags = 0) },
     { "huber", OPTIONS(RECUR_LOSS_HUBER, .flags = 0) },
     { "huber 0.4", OPTIONS(RECUR_LOSS_HUBER, .delta = 0.4) },
     { "bce", OPTIONS(RECUR_LOSS_BCE_LOGITS, .flags = 0) },
-    { "bce, weights", OPTIONS(RECUR_LOSS_BCE_LOGITS, .classes = CLASSES, .positive_weight = WEIGHTS) },
+    { "bce, weights",
+      OPTIONS(RECUR_LOSS_BCE_LOGITS, .classes = CLASSES, .positive_weight = WEIGHTS) },
 };
 
-static bool on_labels(const recur_loss_options *o)
-{
-    return o->kind < RECUR_LOSS_MSE;
-}
+static bool on_labels(const recur_loss_options *o) { return o->kind < RECUR_LOSS_MSE; }
 
-static double weight(const float *weights, int64_t c)
-{
-    return weights ? (double)weights[c] : 1;
-}
+static double weight(const float *weights, int64_t c) { return weights ? (double)weights[c] : 1; }
 
 static bool counts(const recur_loss_options *o, int32_t label)
 {
@@ -62,18 +59,21 @@ static double log_softmax(const double *y, int64_t classes, int64_t c)
     return y[c] - largest - log(sum);
 }
 
-static double row_of_labels(const recur_loss_options *o, const double *y, int64_t classes, int32_t label)
+static double row_of_labels(const recur_loss_options *o, const double *y, int64_t classes,
+                            int32_t label)
 {
     if (!counts(o, label)) return 0;
     const double w = weight(o->class_weight, label);
     if (o->kind == RECUR_LOSS_NLL) return -w * y[label];
     double value = -(1 - o->smoothing) * w * log_softmax(y, classes, label);
     for (int64_t c = 0; c < classes && o->smoothing > 0; c++)
-        value -= o->smoothing / (double)classes * weight(o->class_weight, c) * log_softmax(y, classes, c);
+        value -= o->smoothing / (double)classes * weight(o->class_weight, c) *
+                 log_softmax(y, classes, c);
     return value;
 }
 
-static double row_of_values(const recur_loss_options *o, const double *y, int64_t features, const float *target)
+static double row_of_values(const recur_loss_options *o, const double *y, int64_t features,
+                            const float *target)
 {
     double value = 0;
     for (int64_t j = 0; j < features; j++) {
@@ -89,14 +89,15 @@ static double row_of_values(const recur_loss_options *o, const double *y, int64_
             value += e <= delta ? e * e / 2 : delta * (e - delta / 2);
             break;
         default:
-            value += weight(o->positive_weight, j) * t * log1p(exp(-y[j])) + (1 - t) * log1p(exp(y[j]));
+            value += weight(o->positive_weight, j) * t * log1p(exp(-y[j])) +
+                     (1 - t) * log1p(exp(y[j]));
             break;
         }
     }
     return value;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 typedef struct batch {
     int64_t rows, width;
@@ -112,7 +113,8 @@ static batch batch_of(const recur_loss_options *o, int64_t rows, int64_t width)
                       .target = randoms(rows * width, 2),
                       .labels = random_ids(rows, width) };
     for (int64_t r = 1; r < rows; r += 5) b.labels[r] = -100;
-    for (int64_t i = 0; i < rows * width && o->kind == RECUR_LOSS_BCE_LOGITS; i++) b.target[i] = between(0, 1);
+    for (int64_t i = 0; i < rows * width && o->kind == RECUR_LOSS_BCE_LOGITS; i++)
+        b.target[i] = between(0, 1);
     return b;
 }
 
@@ -139,7 +141,8 @@ static recur_loss *loss_of(recur_context *ctx, recur_loss_options o, uint32_t mo
     return loss;
 }
 
-static double evaluate(const recur_loss *loss, const recur_loss_options *o, const batch *b, float *dy)
+static double evaluate(const recur_loss *loss, const recur_loss_options *o, const batch *b,
+                       float *dy)
 {
     double value = NOT_A_NUMBER;
     if (on_labels(o))
@@ -151,10 +154,12 @@ static double evaluate(const recur_loss *loss, const recur_loss_options *o, cons
 
 static void near(const char *what, double got, double want, double relative)
 {
-    if (!(fabs(got - want) <= relative * (1 + fabs(want)))) fail_msg("%s is %.12g, should be %.12g", what, got, want);
+    if (!(fabs(got - want) <= relative * (1 + fabs(want))))
+        fail_msg("%s is %.12g, should be %.12g", what, got, want);
 }
 
-/* Value and gradient against the textbook, divided by divide; no number is within h of a corner of l1 or huber. */
+/* Value and gradient against the textbook, divided by divide; no number is within h of a corner of
+ * l1 or huber. */
 static void check_batch(const recur_loss *loss, const spec *s, const batch *b, double divide)
 {
     const recur_loss_options *o = &s->options;
@@ -183,7 +188,8 @@ static void test_textbook(void **state)
     static const int64_t HEIGHT[] = { 0, 1, 2, 9, 33 };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int64_t i = 0; i < COUNT(SPECS); i++) {
-            recur_loss *mean = loss_of(ctx, SPECS[i].options, 0), *sum = loss_of(ctx, SPECS[i].options, RECUR_LOSS_SUM);
+            recur_loss *mean = loss_of(ctx, SPECS[i].options, 0),
+                       *sum = loss_of(ctx, SPECS[i].options, RECUR_LOSS_SUM);
             for (int64_t j = 0; j < COUNT(HEIGHT); j++) {
                 trying("%s, %lld rows", SPECS[i].name, (long long)HEIGHT[j]);
                 dice((uint64_t)(100 * i + j));
@@ -212,7 +218,7 @@ static void test_wide_rows(void **state)
     }
 }
 
-/* ---- laws --------------------------------------------------------------------------------------- */
+/* ---- laws ----------------------------------------------------------------------------------- */
 
 static void test_laws(void **state)
 {
@@ -226,13 +232,16 @@ static void test_laws(void **state)
         float *dy = floats(23 * CLASSES), *again = floats(23 * CLASSES);
         const double whole = evaluate(sum, o, &all, dy);
 
-        near("the mean times what it divides by", evaluate(mean, o, &all, again) * divisor(o, &all), whole, 1e-12);
+        near("the mean times what it divides by", evaluate(mean, o, &all, again) * divisor(o, &all),
+             whole, 1e-12);
 
         batch first = all, second = all; /* rows are independent, and add up */
         first.rows = 9;
-        second = (batch){ 14, CLASSES, all.y + 9 * CLASSES, all.target + 9 * CLASSES, all.labels + 9 };
-        near("the two parts", evaluate(sum, o, &first, again) + evaluate(sum, o, &second, again + 9 * CLASSES), whole,
-             1e-12);
+        second = (batch){ 14, CLASSES, all.y + 9 * CLASSES, all.target + 9 * CLASSES,
+                          all.labels + 9 };
+        near("the two parts",
+             evaluate(sum, o, &first, again) + evaluate(sum, o, &second, again + 9 * CLASSES),
+             whole, 1e-12);
         check_same("dy of two parts", 23 * CLASSES, again, dy);
 
         /* What is not wanted changes nothing. */
@@ -252,8 +261,8 @@ static void test_nothing_counts(void **state)
     (void)state;
     const float y[] = { NAN, 1, 2, 3, 4, 5 };
     const int32_t negative[] = { -1, INT32_MIN }, ignored[] = { 9, -1 }, weightless[] = { 2, 2 };
-    recur_loss_options o = OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 9,
-                                   .classes = 3, .class_weight = WEIGHTS);
+    recur_loss_options o = OPTIONS(RECUR_LOSS_CROSS_ENTROPY, .flags = RECUR_LOSS_IGNORE_INDEX,
+                                   .ignore_index = 9, .classes = 3, .class_weight = WEIGHTS);
     for (o.kind = RECUR_LOSS_CROSS_ENTROPY; o.kind <= RECUR_LOSS_NLL; o.kind++) {
         recur_loss *loss = loss_of(NULL, o, 0);
         const int32_t *const labels[] = { negative, ignored, weightless };
@@ -289,20 +298,24 @@ static void test_extremes(void **state)
         near("value", value, 2000, 1e-12);
         check_same("dy", 9, dy, (const float[]){ 1, -1, 0, 0, 0, 0, 0, 0, 0 });
 
-        const float sure[] = { 20, 0 }, forbidden[] = { 1, -INFINITY, 1 }; /* p = 1 - 2e-9 in float is 1 */
+        const float sure[] = { 20, 0 },
+                    forbidden[] = { 1, -INFINITY, 1 }; /* p = 1 - 2e-9 in float is 1 */
         const int32_t zero = 0;
         OK(recur_loss_classes(ce, 1, 2, sure, &zero, &value, dy));
         near("a sure value", value / log1p(exp(-20)), 1, 1e-6);
-        check_close("a sure dy", 2, dy, (const double[]){ -2.0611536181902037e-9, 2.0611536181902037e-9 },
+        check_close("a sure dy", 2, dy,
+                    (const double[]){ -2.0611536181902037e-9, 2.0611536181902037e-9 },
                     (tolerance){ 0, 1e-6, 0 });
         OK(recur_loss_classes(ce, 1, 3, forbidden, &zero, &value, dy));
         near("two classes and a forbidden one", value, log(2), 1e-7);
-        check_close("dy with a forbidden class", 3, dy, (const double[]){ -0.5, 0, 0.5 }, (tolerance){ 0, 1e-6, 0 });
+        check_close("dy with a forbidden class", 3, dy, (const double[]){ -0.5, 0, 0.5 },
+                    (tolerance){ 0, 1e-6, 0 });
         recur_loss_release(ce);
 
-        recur_loss *bce = loss_of(ctx, (recur_loss_options)OPTIONS(RECUR_LOSS_BCE_LOGITS, .flags = 0), RECUR_LOSS_SUM);
-        OK(recur_loss_values(bce, 2, 2, (const float[]){ 1000, -1000, 1000, -1000 }, (const float[]){ 1, 0, 0, 1 },
-                             &value, dy));
+        recur_loss *bce = loss_of(
+            ctx, (recur_loss_options)OPTIONS(RECUR_LOSS_BCE_LOGITS, .flags = 0), RECUR_LOSS_SUM);
+        OK(recur_loss_values(bce, 2, 2, (const float[]){ 1000, -1000, 1000, -1000 },
+                             (const float[]){ 1, 0, 0, 1 }, &value, dy));
         near("bce", value, 2000, 1e-12);
         check_same("dy", 4, dy, (const float[]){ 0, 0, 1, -1 });
         recur_loss_release(bce);
@@ -341,14 +354,15 @@ static void test_corners(void **state)
     near("l1", value, 1, 0);
     check_same("dy", 4, dy, (const float[]){ 0, 0.25f, -0.25f, -0.25f });
     recur_loss_release(l1);
-    recur_loss *huber = loss_of(NULL, (recur_loss_options)OPTIONS(RECUR_LOSS_HUBER, .flags = 0), RECUR_LOSS_SUM);
+    recur_loss *huber = loss_of(NULL, (recur_loss_options)OPTIONS(RECUR_LOSS_HUBER, .flags = 0),
+                                RECUR_LOSS_SUM);
     OK(recur_loss_values(huber, 4, 1, y, t, &value, dy));
     near("huber", value, 0 + 0.5 + 1.5 + 0.5, 0);
     check_same("dy", 4, dy, (const float[]){ 0, 1, -1, -1 });
     recur_loss_release(huber);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void test_memory(void **state)
 {
@@ -382,8 +396,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_textbook),    TEST(test_wide_rows), TEST(test_laws),    TEST(test_nothing_counts),
-        TEST(test_extremes),    TEST(test_nan),       TEST(test_corners), TEST(test_memory),
+        TEST(test_textbook), TEST(test_wide_rows), TEST(test_laws),    TEST(test_nothing_counts),
+        TEST(test_extremes), TEST(test_nan),       TEST(test_corners), TEST(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_loss_sampled.c - losses on drawn classes against a textbook double version and its finite differences, against the full
- * softmax, laws, memory. What is drawn: test_draws.c. */
+/* test_loss_sampled.c - losses on drawn classes against a textbook double version and its finite
+ * differences, against the full softmax, laws, memory. What is drawn: test_draws.c. */
 #include "naive/losses.h"
 #include "support/support.h"
 
@@ -14,22 +14,25 @@ typedef struct spec {
     bool biased;
 } spec;
 
-#define OPTIONS(kind_, ...)                                                                                     \
-    {                                                                                                           \
-        .size = sizeof(recur_loss_options), .kind = RECUR_LOSS_##kind_, .classes = V, .samples = 4, __VA_ARGS__ \
+#define OPTIONS(kind_, ...)                                                           \
+    {                                                                                 \
+        .size = sizeof(recur_loss_options), .kind = RECUR_LOSS_##kind_, .classes = V, \
+        .samples = 4, __VA_ARGS__                                                     \
     }
 static const spec SPECS[] = {
     { "softmax, log-uniform", OPTIONS(SAMPLED_SOFTMAX, .flags = 0), true },
     { "softmax, counts", OPTIONS(SAMPLED_SOFTMAX, .counts = COUNTS), false },
-    { "softmax, ignore", OPTIONS(SAMPLED_SOFTMAX, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 3), true },
+    { "softmax, ignore",
+      OPTIONS(SAMPLED_SOFTMAX, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 3), true },
     { "negatives, log-uniform", OPTIONS(NEGATIVE_SAMPLING, .flags = 0), false },
     { "negatives, counts", OPTIONS(NEGATIVE_SAMPLING, .counts = COUNTS), true },
     { "negatives, ignore",
-      OPTIONS(NEGATIVE_SAMPLING, .counts = COUNTS, .power = 0.3, .flags = RECUR_LOSS_IGNORE_INDEX, .ignore_index = 6),
+      OPTIONS(NEGATIVE_SAMPLING, .counts = COUNTS, .power = 0.3, .flags = RECUR_LOSS_IGNORE_INDEX,
+              .ignore_index = 6),
       true },
 };
 
-/* ---- the textbook ------------------------------------------------------------------------------- */
+/* ---- the textbook --------------------------------------------------------------------------- */
 
 typedef struct batch {
     int64_t R, count;
@@ -68,23 +71,27 @@ static int64_t draw(const naive_sampled *s, uint64_t seed, uint64_t at)
     return naive_draw(s, (double)(recur_random(seed, at) >> 11) / 9007199254740992.0);
 }
 
-static double textbook(const recur_loss_options *o, const batch *b, const double *h, const double *params)
+static double textbook(const recur_loss_options *o, const batch *b, const double *h,
+                       const double *params)
 {
     const naive_sampled s = drawn_textbook(o, b->count > V * F);
     int64_t drawn[MOST];
     double value = 0, rows = 0;
     for (int64_t r = 0; r < b->R; r++) {
-        if (b->labels[r] < 0 || (o->flags & RECUR_LOSS_IGNORE_INDEX && b->labels[r] == o->ignore_index)) continue;
+        if (b->labels[r] < 0 ||
+            (o->flags & RECUR_LOSS_IGNORE_INDEX && b->labels[r] == o->ignore_index))
+            continue;
         for (int64_t i = 0; i < s.samples; i++)
-            drawn[i] = draw(&s, b->seed, b->counter + (uint64_t)(i + (s.softmax ? 0 : r * s.samples)));
+            drawn[i] = draw(&s, b->seed,
+                            b->counter + (uint64_t)(i + (s.softmax ? 0 : r * s.samples)));
         value += naive_sampled_row(&s, h + r * F, params, b->labels[r], drawn);
         rows++;
     }
     return o->flags & RECUR_LOSS_SUM || rows == 0 ? value : value / rows;
 }
 
-static void differences(const recur_loss_options *o, const batch *b, double *h, double *params, double *at,
-                        int64_t count, double *d)
+static void differences(const recur_loss_options *o, const batch *b, double *h, double *params,
+                        double *at, int64_t count, double *d)
 {
     const double step = 1e-5;
     for (int64_t i = 0; i < count; i++) {
@@ -97,7 +104,7 @@ static void differences(const recur_loss_options *o, const batch *b, double *h, 
     }
 }
 
-/* ---- against the textbook ----------------------------------------------------------------------- */
+/* ---- against the textbook ------------------------------------------------------------------- */
 
 static recur_loss *loss_of(recur_context *ctx, recur_loss_options o, uint32_t more_flags)
 {
@@ -110,14 +117,15 @@ static recur_loss *loss_of(recur_context *ctx, recur_loss_options o, uint32_t mo
 static double run_loss(const recur_loss *loss, const batch *b, float *dh, float *dparams)
 {
     double value = NOT_A_NUMBER;
-    OK(recur_loss_sampled(loss, b->R, F, b->h, b->labels, b->params, b->count, b->seed, b->counter, &value, dh, dparams,
-                          NULL));
+    OK(recur_loss_sampled(loss, b->R, F, b->h, b->labels, b->params, b->count, b->seed, b->counter,
+                          &value, dh, dparams, NULL));
     return value;
 }
 
 static void near(const char *what, double got, double want, double relative)
 {
-    if (!(fabs(got - want) <= relative * (1 + fabs(want)))) fail_msg("%s is %.12g, should be %.12g", what, got, want);
+    if (!(fabs(got - want) <= relative * (1 + fabs(want))))
+        fail_msg("%s is %.12g, should be %.12g", what, got, want);
 }
 
 static void test_textbook(void **state)
@@ -134,8 +142,8 @@ static void test_textbook(void **state)
             const batch b = batch_of(s, i % 8 + (i % 8 == 7 ? 20 : 0));
             recur_loss *loss = loss_of(ctx, o, 0);
             float *dh = floats(b.R * F), *dparams = zeros(b.count);
-            double *h = widen(b.R * F, b.h), *params = widen(b.count, b.params), *want_h = doubles(b.R * F),
-                   *want = doubles(b.count);
+            double *h = widen(b.R * F, b.h), *params = widen(b.count, b.params),
+                   *want_h = doubles(b.R * F), *want = doubles(b.count);
             differences(&o, &b, h, params, h, b.R * F, want_h);
             differences(&o, &b, h, params, params, b.count, want);
             near("value", run_loss(loss, &b, dh, dparams), textbook(&o, &b, h, params), 2e-6);
@@ -169,10 +177,10 @@ static void test_full_softmax(void **state)
             recur_packed *rows = layout(ctx, R, NULL, 1);
             OK(recur_linear_create(ctx, F, V, SPECS[i].biased ? 0 : RECUR_LAYER_NO_BIAS, &linear));
             OK(recur_tape_create(ctx, &tape));
-            assert_int_equal(recur_layer_count(linear), b.count);
+            assert_int_equal(recur_layer_param_count(linear), b.count);
             memcpy(recur_layer_params(linear), b.params, (size_t)b.count * sizeof(float));
-            float *y = floats(R * V), *dy = floats(R * V), *want_h = floats(R * F), *want = zeros(b.count),
-                  *dh = floats(R * F), *dparams = zeros(b.count);
+            float *y = floats(R * V), *dy = floats(R * V), *want_h = floats(R * F),
+                  *want = zeros(b.count), *dh = floats(R * F), *dparams = zeros(b.count);
             double value;
             OK(recur_layer_forward(linear, rows, b.h, NULL, y, tape));
             OK(recur_loss_classes(full, R, V, y, b.labels, &value, dy));
@@ -189,7 +197,7 @@ static void test_full_softmax(void **state)
         }
 }
 
-/* ---- laws --------------------------------------------------------------------------------------- */
+/* ---- laws ----------------------------------------------------------------------------------- */
 
 /* A batch is its rows one by one, with the random numbers that are theirs; gradients add up. */
 static void test_rows(void **state)
@@ -207,7 +215,8 @@ static void test_rows(void **state)
         for (int64_t r = 0; r < b.R; r++) {
             batch one = b;
             one.R = 1, one.h += r * F, one.labels += r;
-            if (SPECS[i].options.kind == RECUR_LOSS_NEGATIVE_SAMPLING) one.counter += (uint64_t)(r * 4);
+            if (SPECS[i].options.kind == RECUR_LOSS_NEGATIVE_SAMPLING)
+                one.counter += (uint64_t)(r * 4);
             sum += run_loss(loss, &one, again + r * F, parts);
         }
         near("value", sum, whole, 1e-6);
@@ -215,36 +224,40 @@ static void test_rows(void **state)
         check_near("dparams", b.count, parts, dparams, (tolerance){ 0, 0, 1e-6 });
 
         near("value alone", run_loss(loss, &b, NULL, NULL), whole, 0);
-        OK(recur_loss_sampled(loss, b.R, F, b.h, b.labels, b.params, b.count, b.seed, b.counter, NULL, again, NULL,
-                              NULL));
+        OK(recur_loss_sampled(loss, b.R, F, b.h, b.labels, b.params, b.count, b.seed, b.counter,
+                              NULL, again, NULL, NULL));
         check_same("dh alone", b.R * F, again, dh);
         recur_loss_release(loss);
         give_back();
     }
 }
 
-/* Rows of parameters that nobody asked for are not touched: they may be anything, and their gradients stay. */
+/* Rows of parameters that nobody asked for are not touched: they may be anything, and their
+ * gradients stay. */
 static void test_untouched(void **state)
 {
     (void)state;
     enum { MANY = 5000, R = 3 };
     for (int kind = RECUR_LOSS_SAMPLED_SOFTMAX; kind <= RECUR_LOSS_NEGATIVE_SAMPLING; kind++) {
-        const recur_loss_options o = { .size = sizeof o, .kind = kind, .classes = MANY, .samples = 7 };
+        const recur_loss_options o = {
+            .size = sizeof o, .kind = kind, .classes = MANY, .samples = 7
+        };
         const naive_sampled s = drawn_textbook(&o, true);
         recur_loss *loss = loss_of(NULL, o, 0);
         const int32_t labels[R] = { 4999, 17, 4999 };
         bool asked[MANY] = { [4999] = true, [17] = true };
         const int64_t draws = kind == RECUR_LOSS_NEGATIVE_SAMPLING ? 7 * R : 7;
         for (int64_t i = 0; i < draws; i++) asked[draw(&s, 3, (uint64_t)i)] = true;
-        float *params = randoms(MANY * (F + 1), 1), *d = zeros(MANY * (F + 1)), *h = randoms(R * F, 1),
-              *dh = floats(R * F);
+        float *params = randoms(MANY * (F + 1), 1), *d = zeros(MANY * (F + 1)),
+              *h = randoms(R * F, 1), *dh = floats(R * F);
         for (int64_t c = 0; c < MANY; c++)
             for (int64_t k = 0; k <= F && !asked[c]; k++) {
                 const int64_t at = k < F ? c * F + k : MANY * F + c;
                 params[at] = d[at] = NAN;
             }
         double value;
-        OK(recur_loss_sampled(loss, R, F, h, labels, params, MANY * (F + 1), 3, 0, &value, dh, d, NULL));
+        OK(recur_loss_sampled(loss, R, F, h, labels, params, MANY * (F + 1), 3, 0, &value, dh, d,
+                              NULL));
         assert_true(isfinite(value));
         for (int64_t i = 0; i < R * F; i++) assert_true(isfinite(dh[i]));
         for (int64_t i = 0; i < MANY * (F + 1); i++) {
@@ -269,16 +282,19 @@ static void test_bits(void **state)
     const float *h = randoms(R * WIDE, 1), *params = randoms(MANY * WIDE, 0.1);
     const int32_t *labels = random_ids(R, MANY);
     for (int kind = RECUR_LOSS_SAMPLED_SOFTMAX; kind <= RECUR_LOSS_NEGATIVE_SAMPLING; kind++) {
-        const recur_loss_options o = { .size = sizeof o, .kind = kind, .classes = MANY, .samples = 300 };
+        const recur_loss_options o = {
+            .size = sizeof o, .kind = kind, .classes = MANY, .samples = 300
+        };
         recur_loss *one = loss_of(NULL, o, 0), *threads = loss_of(ctx, o, 0);
         float *dh[2], *d[2];
         double value[3];
         for (int i = 0; i < 2; i++) {
             dh[i] = floats(R * WIDE), d[i] = zeros(MANY * WIDE);
-            OK(recur_loss_sampled(i ? threads : one, R, WIDE, h, labels, params, MANY * WIDE, 8, 1, &value[i], dh[i],
-                                  d[i], i ? tape : NULL));
+            OK(recur_loss_sampled(i ? threads : one, R, WIDE, h, labels, params, MANY * WIDE, 8, 1,
+                                  &value[i], dh[i], d[i], i ? tape : NULL));
         }
-        OK(recur_loss_sampled(one, R, WIDE, h, labels, params, MANY * WIDE, 9, 1, &value[2], NULL, NULL, NULL));
+        OK(recur_loss_sampled(one, R, WIDE, h, labels, params, MANY * WIDE, 9, 1, &value[2], NULL,
+                              NULL, NULL));
         assert_true(value[0] == value[1] && fabs(value[0] - value[2]) > 0);
         check_same("dh", R * WIDE, dh[1], dh[0]);
         check_same("dparams", MANY * WIDE, d[1], d[0]);
@@ -290,7 +306,7 @@ static void test_bits(void **state)
     recur_context_release(ctx);
 }
 
-/* ---- edges -------------------------------------------------------------------------------------- */
+/* ---- edges ---------------------------------------------------------------------------------- */
 
 static void test_edges(void **state)
 {
@@ -325,8 +341,8 @@ static void test_edges(void **state)
     recur_loss *loss = loss_of(NULL, o, 0);
     float d[2] = { 0 };
     double value = 7;
-    OK(recur_loss_sampled(loss, 1, 1, (const float[]){ 2 }, (const int32_t[]){ 0 }, (const float[]){ 3, 4 }, 2, 1, 1,
-                          &value, NULL, d, NULL));
+    OK(recur_loss_sampled(loss, 1, 1, (const float[]){ 2 }, (const int32_t[]){ 0 },
+                          (const float[]){ 3, 4 }, 2, 1, 1, &value, NULL, d, NULL));
     assert_true(value == 0 && d[0] == 0 && d[1] == 0);
     recur_loss_release(loss);
 }
@@ -354,8 +370,8 @@ static void test_memory(void **state)
         double taped;
         for (int again = 0; again < 2; again++) {
             c.until_failure = again || o.kind == RECUR_LOSS_NEGATIVE_SAMPLING ? 0 : -1;
-            OK(recur_loss_sampled(loss, b.R, F, b.h, b.labels, b.params, b.count, b.seed, b.counter, &taped, NULL, NULL,
-                                  tape));
+            OK(recur_loss_sampled(loss, b.R, F, b.h, b.labels, b.params, b.count, b.seed, b.counter,
+                                  &taped, NULL, NULL, tape));
             near("with a tape", taped, value, 0);
         }
         c.until_failure = -1;

@@ -1,4 +1,5 @@
-/* test_memory.c - what allocates and what does not; every byte comes back, in whatever order handles are released. */
+/* test_memory.c - what allocates and what does not; every byte comes back, in whatever order
+ * handles are released. */
 #include "support/support.h"
 
 enum { SYMBOLS = 9, B = 6, T = 8 };
@@ -39,9 +40,10 @@ static void training_after_warm_up(void **unused)
         recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
         dice(1);
         recur_layer *net = model(ctx, &KINDS[k]);
-        const int64_t P = recur_layer_count(net);
+        const int64_t P = recur_layer_param_count(net);
         recur_packed *packed = layout(ctx, B, NULL, T);
-        const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+        const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                                   .kind = RECUR_LOSS_CROSS_ENTROPY };
         const recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM };
         recur_tape *tape = NULL;
         recur_loss *loss = NULL;
@@ -77,7 +79,8 @@ static void training_after_warm_up(void **unused)
     }
 }
 
-/* After recur_tape_reserve not even the first round allocates, nor does any layout with no more sequences, steps and rows. */
+/* After recur_tape_reserve not even the first round allocates, nor does any layout with no more
+ * sequences, steps and rows. */
 static void nothing_after_reserve(void **unused)
 {
     (void)unused;
@@ -96,7 +99,8 @@ static void nothing_after_reserve(void **unused)
         OK(recur_tape_reserve(tape, rnn, packed, 1));
         const int32_t *ids = random_ids(B * T, SYMBOLS);
         const float *x = randoms(B * T * 5, 1), *dy = randoms(B * T * 14, 1);
-        float *y = floats(B * T * 14), *dx = floats(B * T * 5), *grads = zeros(recur_layer_count(net));
+        float *y = floats(B * T * 14), *dx = floats(B * T * 5),
+              *grads = zeros(recur_layer_param_count(net));
         const int64_t before = count.allocations;
         for (int n = 0; n < 60; n++) {
             const int64_t batch = n ? 1 + below(B) : B;
@@ -129,12 +133,14 @@ static void two_rows(const recur_layer *layer, const recur_packed *one, recur_ta
 {
     const recur_layer_info info = info_of(layer, -1);
     const float *x = zeros(info.input_size), *dy = zeros(info.output_size);
-    float *y = floats(info.output_size), *grads = zeros(recur_layer_count(layer));
+    float *y = floats(info.output_size), *grads = zeros(recur_layer_param_count(layer));
     for (int t = 0; t < 2; t++) OK(recur_layer_forward(layer, one, x, NULL, y, tape));
-    for (int t = 0; t < 2; t++) OK(recur_layer_backward(layer, one, x, dy, NULL, NULL, grads, tape));
+    for (int t = 0; t < 2; t++)
+        OK(recur_layer_backward(layer, one, x, dy, NULL, NULL, grads, tape));
 }
 
-/* What a tape keeps for single steps: layers that take turns share its place, and that of a layer that is gone goes to others. */
+/* What a tape keeps for single steps: layers that take turns share its place, and that of a layer
+ * that is gone goes to others. */
 static void kept_places(void **unused)
 {
     (void)unused;
@@ -202,7 +208,8 @@ static void reservations_add_up(void **unused)
     close_counted(ctx);
 }
 
-/* Steps never allocate, not even the first; with a tape, a cell's step does not after recur_tape_reserve or a first loop. */
+/* Steps never allocate, not even the first; with a tape, a cell's step does not after
+ * recur_tape_reserve or a first loop. */
 static void steps_never_allocate(void **unused)
 {
     (void)unused;
@@ -210,7 +217,8 @@ static void steps_never_allocate(void **unused)
         recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
         dice(4);
         trying("%s", KINDS[k].name);
-        recur_layer *layer = recurrent_of(ctx, &KINDS[k], 5, 7, 1, RECUR_DIRECTION_FORWARD, 0), *snapshot = NULL;
+        recur_layer *layer = recurrent_of(ctx, &KINDS[k], 5, 7, 1, RECUR_DIRECTION_FORWARD, 0),
+                    *snapshot = NULL;
         randomize(layer, 0.5);
         OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
         recur_cell *cell = NULL, *fast = NULL;
@@ -226,7 +234,8 @@ static void steps_never_allocate(void **unused)
         OK(recur_tape_reserve(tape, layer, one, T));
         const float *x = randoms(B * 5, 1);
         const int32_t *ids = random_ids(B, 5);
-        float *y = floats(B * 7), *dx = floats(B * 5), *grads = zeros(recur_layer_count(layer));
+        float *y = floats(B * 7), *dx = floats(B * 5),
+              *grads = zeros(recur_layer_param_count(layer));
         int64_t before = count.allocations;
         for (int t = 0; t < 3; t++) {
             OK(recur_layer_step(layer, x, state, y));
@@ -239,11 +248,13 @@ static void steps_never_allocate(void **unused)
             OK(recur_cell_step_ids(fast, ids, quick, y, NULL));
         }
         for (int t = 0; t < T; t++) OK(recur_cell_step(cell, x, state, y, tape));
-        for (int t = 0; t < T; t++) OK(recur_cell_step_backward(cell, x, y, state, dx, grads, tape));
+        for (int t = 0; t < T; t++)
+            OK(recur_cell_step_backward(cell, x, y, state, dx, grads, tape));
         assert_int_equal(count.allocations, before);
         for (int round = 0; round < 3; round++) {
             for (int t = 0; t < T; t++) OK(recur_cell_step_ids(cell, ids, state, y, warm));
-            for (int t = 0; t < T; t++) OK(recur_cell_step_backward_ids(cell, ids, y, state, grads, warm));
+            for (int t = 0; t < T; t++)
+                OK(recur_cell_step_backward_ids(cell, ids, y, state, grads, warm));
             if (round == 0) before = count.allocations;
             assert_int_equal(count.allocations, before);
         }
@@ -276,7 +287,7 @@ static void inference_keeps_nothing(void **unused)
     close_counted(ctx);
 }
 
-/* ---- releasing ------------------------------------------------------------------------------------------------ */
+/* ---- releasing ------------------------------------------------------------------------------ */
 
 enum { LAYERS = 7, HANDLES = LAYERS + 9 };
 
@@ -298,9 +309,10 @@ static family raise(void)
     family f = { .ctx = counting_context(&count, RECUR_ISA_AUTO) };
     f.layer[0] = recurrent(f.ctx, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
     f.layer[1] = recurrent(f.ctx, RECUR_CELL_GRU, 4, 4, 1, RECUR_DIRECTION_FORWARD, 0);
-    OK(recur_compose_create(f.ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" }, f.layer,
-                            &f.layer[2]));
-    OK(recur_compose_create(f.ctx, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "whole" }, &f.layer[2], &f.layer[3]));
+    OK(recur_compose_create(f.ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" },
+                            f.layer, &f.layer[2]));
+    OK(recur_compose_create(f.ctx, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "whole" },
+                            &f.layer[2], &f.layer[3]));
     OK(recur_layer_child(f.layer[3], "whole", &f.layer[4], NULL));
     OK(recur_layer_child(f.layer[4], "b", &f.layer[5], NULL));
     OK(recur_layer_snapshot(f.layer[5], RECUR_PRECISION_FLOAT32, &f.layer[6]));
@@ -312,12 +324,14 @@ static family raise(void)
     float x[18] = { 0 };
     OK(recur_layer_forward(f.layer[4], f.packed, x, f.state, NULL, f.tape));
     const recur_loss_options mse = { .size = sizeof mse, .kind = RECUR_LOSS_MSE };
-    const recur_optimizer_options sgd = { .size = sizeof sgd, .kind = RECUR_OPTIMIZER_SGD, .momentum = 0.9 };
+    const recur_optimizer_options sgd = { .size = sizeof sgd,
+                                          .kind = RECUR_OPTIMIZER_SGD,
+                                          .momentum = 0.9 };
     OK(recur_loss_create(f.ctx, &mse, &f.loss));
     OK(recur_optimizer_create(f.ctx, &sgd, 10, &f.optimizer));
     OK(recur_file_open_memory(f.ctx, NULL, 0, &f.file));
     OK(recur_layer_save(f.layer[3], f.file, "m."));
-    OK(recur_file_set_text(f.file, "key", "value"));
+    OK(recur_file_set_metadata(f.file, "key", "value"));
     return f;
 }
 
@@ -379,9 +393,10 @@ static void released_in_any_order(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(training_after_warm_up), TEST(nothing_after_reserve),   TEST(reservations_add_up),
-        TEST(kept_places),
-        TEST(steps_never_allocate),   TEST(inference_keeps_nothing), TEST(released_in_any_order),
+        TEST(training_after_warm_up), TEST(nothing_after_reserve),
+        TEST(reservations_add_up),    TEST(kept_places),
+        TEST(steps_never_allocate),   TEST(inference_keeps_nothing),
+        TEST(released_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
-/* test_memory_failure.c - layouts, layers, cells, states, tapes and passes, with their n-th allocation failing, n = 1, 2, 3 ...
+/* test_memory_failure.c - layouts, layers, cells, states, tapes and passes, with their n-th
+ * allocation failing, n = 1, 2, 3 ...
  *
- * Each must say RECUR_E_MEMORY, leave all handles as they were and leak nothing; when there is memory again, the same call on
- * the same handles must succeed and give what an undisturbed one gives. */
+ * Each must say RECUR_E_MEMORY, leave all handles as they were and leak nothing; when there is
+ * memory again, the same call on the same handles must succeed and give what an undisturbed one
+ * gives. */
 #include "support/failure.h"
 
 MAKES(packed_create, packed, recur_packed_create(w->ctx, B, LENGTHS, 0, &out))
@@ -14,7 +16,8 @@ MAKES(activation_create, layer, recur_activation_create(w->ctx, 3, RECUR_ACTIVAT
 MAKES(norm_create, layer, recur_norm_create(w->ctx, 3, 0, 0, &out))
 MAKES(merge_create, layer, recur_merge_create(w->ctx, 4, RECUR_MERGE_SUM, &out))
 MAKES(residual_create, layer,
-      recur_compose_create(w->ctx, RECUR_COMPOSE_RESIDUAL, 2, (const char *const[]){ "line", "back" },
+      recur_compose_create(w->ctx, RECUR_COMPOSE_RESIDUAL, 2,
+                           (const char *const[]){ "line", "back" },
                            (recur_layer *const[]){ w->line, w->back }, &out))
 MAKES(compose_create, layer,
       recur_compose_create(w->ctx, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "a", "b" },
@@ -30,7 +33,8 @@ static recur_status packed_reset(world *w)
 {
     static const int64_t longer[] = { 5, 0, 3, 9, 1, 2, 2 };
     const recur_status status = recur_packed_reset(w->packed, COUNT(longer), longer, 0);
-    for (int64_t b = 0; b < COUNT(longer); b++) w->result[b] = (float)recur_packed_row(w->packed, b, 0);
+    for (int64_t b = 0; b < COUNT(longer); b++)
+        w->result[b] = (float)recur_packed_row(w->packed, b, 0);
     return status;
 }
 
@@ -51,8 +55,8 @@ static recur_status forward_above(world *w)
 
 static recur_status forward_ids(world *w)
 {
-    return recur_layer_forward_ids(w->net, w->packed, (const int32_t[N]){ 0, 1, 2, 2, 1, 0, 1, 1 }, NULL, w->result,
-                                   NULL);
+    return recur_layer_forward_ids(w->net, w->packed, (const int32_t[N]){ 0, 1, 2, 2, 1, 0, 1, 1 },
+                                   NULL, w->result, NULL);
 }
 
 static recur_status forward_rows(world *w)
@@ -68,28 +72,37 @@ static recur_status evaluate(world *w)
 
 static recur_status backward(world *w)
 {
-    const recur_status status = recur_layer_backward(w->net, w->packed, w->x, NULL, w->state, w->result, w->grads,
-                                                     w->full);
+    const recur_status status = recur_layer_backward(w->net, w->packed, w->x, NULL, w->state,
+                                                     w->result, w->grads, w->full);
     if (!status) memcpy(w->result + N * I, w->grads, 40 * sizeof(float));
     return status;
 }
 
 static recur_status reserve(world *w) { return recur_tape_reserve(w->tape, w->net, w->packed, 3); }
-static recur_status reserve_above(world *w) { return recur_tape_reserve(w->full, w->net, w->packed, 300); }
-static recur_status cell_step(world *w) { return recur_cell_step(w->cell, w->x, w->line_state, w->result, w->tape); }
+static recur_status reserve_above(world *w)
+{
+    return recur_tape_reserve(w->full, w->net, w->packed, 300);
+}
+static recur_status cell_step(world *w)
+{
+    return recur_cell_step(w->cell, w->x, w->line_state, w->result, w->tape);
+}
 
 static recur_status cell_step_ids(world *w)
 {
-    return recur_cell_step_ids(w->cell, (const int32_t[B]){ 0, 1, 2 }, w->line_state, w->result, w->tape);
+    return recur_cell_step_ids(w->cell, (const int32_t[B]){ 0, 1, 2 }, w->line_state, w->result,
+                               w->tape);
 }
 
 static const call CALLS[] = {
-    CALL(packed_create), CALL(recurrent_create), CALL(linear_create), CALL(embedding_create), CALL(last_create),
-    CALL(dropout_create), CALL(activation_create), CALL(norm_create), CALL(merge_create), CALL(residual_create),
-    CALL(compose_create), CALL(layer_child), CALL(layer_snapshot), CALL(cell_create), CALL(cell_from_layer),
-    CALL(state_create), CALL(tape_create), CALL(packed_reset), CALL(forward), GROWS(forward_recorded),
-    GROWS(forward_above), CALL(forward_ids), GROWS(forward_rows), GROWS(evaluate), GROWS(backward), GROWS(reserve),
-    GROWS(reserve_above), GROWS(cell_step), GROWS(cell_step_ids),
+    CALL(packed_create),  CALL(recurrent_create), CALL(linear_create),     CALL(embedding_create),
+    CALL(last_create),    CALL(dropout_create),   CALL(activation_create), CALL(norm_create),
+    CALL(merge_create),   CALL(residual_create),  CALL(compose_create),    CALL(layer_child),
+    CALL(layer_snapshot), CALL(cell_create),      CALL(cell_from_layer),   CALL(state_create),
+    CALL(tape_create),    CALL(packed_reset),     CALL(forward),           GROWS(forward_recorded),
+    GROWS(forward_above), CALL(forward_ids),      GROWS(forward_rows),     GROWS(evaluate),
+    GROWS(backward),      GROWS(reserve),         GROWS(reserve_above),    GROWS(cell_step),
+    GROWS(cell_step_ids),
 };
 
 static void every_allocation_fails(void **unused)
@@ -106,21 +119,21 @@ static void one_allocation_each(void **unused)
         const char *name;
         recur_status (*make)(world *w);
         int64_t allocations;
-    } rows[] = {
-        { "packed", packed_create, 1 },       { "recurrent", recurrent_create, 1 }, { "linear", linear_create, 1 },
-        { "embedding", embedding_create, 1 }, { "last", last_create, 1 },           { "dropout", dropout_create, 1 },
-        { "compose", compose_create, 1 },     { "child", layer_child, 0 },          { "snapshot", layer_snapshot, 1 },
-        { "norm", norm_create, 1 },           { "merge", merge_create, 1 },         { "residual", residual_create, 1 },
-        { "cell", cell_create, 2 },           { "from layer", cell_from_layer, 1 }, { "state", state_create, 1 },
-        { "tape", tape_create, 1 }
-    };
+    } rows[] = { { "packed", packed_create, 1 },    { "recurrent", recurrent_create, 1 },
+                 { "linear", linear_create, 1 },    { "embedding", embedding_create, 1 },
+                 { "last", last_create, 1 },        { "dropout", dropout_create, 1 },
+                 { "compose", compose_create, 1 },  { "child", layer_child, 0 },
+                 { "snapshot", layer_snapshot, 1 }, { "norm", norm_create, 1 },
+                 { "merge", merge_create, 1 },      { "residual", residual_create, 1 },
+                 { "cell", cell_create, 2 },        { "from layer", cell_from_layer, 1 },
+                 { "state", state_create, 1 },      { "tape", tape_create, 1 } };
     for (int i = 0; i < COUNT(rows); i++) {
         world *w = make_world();
         const int64_t before = w->count.allocations;
         OK(rows[i].make(w));
         if (w->count.allocations - before != rows[i].allocations)
-            fail_msg("%s: %d allocations, not %d", rows[i].name, (int)(w->count.allocations - before),
-                     (int)rows[i].allocations);
+            fail_msg("%s: %d allocations, not %d", rows[i].name,
+                     (int)(w->count.allocations - before), (int)rows[i].allocations);
         end_world(w);
     }
 }

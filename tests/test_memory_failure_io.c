@@ -1,4 +1,5 @@
-/* test_memory_failure_io.c - files, and what is saved to them and loaded, with their n-th allocation failing: test_memory_failure.c says how. */
+/* test_memory_failure_io.c - files, and what is saved to them and loaded, with their n-th
+ * allocation failing: test_memory_failure.c says how. */
 #include <unistd.h>
 
 #include "support/failure.h"
@@ -10,14 +11,22 @@ MAKES(file_open_memory, file, recur_file_open_memory(w->ctx, w->saved, w->saved_
 MAKES(model_get, layer, recur_model_get(w->file, "model.", &out))
 MAKES(file_open, file, recur_file_open(w->ctx, "tests/golden/lstm_bi.safetensors", &out))
 static recur_status layer_save(world *w) { return recur_layer_save(w->net, w->file, "again."); }
-static recur_status optimizer_save(world *w) { return recur_optimizer_save(w->optimizer, w->empty, "again."); }
+static recur_status optimizer_save(world *w)
+{
+    return recur_optimizer_save(w->optimizer, w->empty, "again.");
+}
 static recur_status state_save(world *w) { return recur_state_save(w->state, w->empty, "again."); }
-static recur_status optimizer_load(world *w) { return recur_optimizer_load(w->optimizer, w->file, "adam."); }
+static recur_status optimizer_load(world *w)
+{
+    return recur_optimizer_load(w->optimizer, w->file, "adam.");
+}
 static recur_status state_load(world *w) { return recur_state_load(w->state, w->file, "state."); }
 
 static recur_status model_put(world *w)
 {
-    const recur_model_sample sample = { .size = sizeof sample, .packed = w->packed, .x = w->x, .tolerance = 1e-6 };
+    const recur_model_sample sample = {
+        .size = sizeof sample, .packed = w->packed, .x = w->x, .tolerance = 1e-6
+    };
     return recur_model_put(w->net, w->empty, "again.", &sample);
 }
 
@@ -40,13 +49,15 @@ static recur_status layer_load(world *w)
 
 static recur_status file_add(world *w)
 {
-    const recur_tensor info = { .size = sizeof info, .rank = 1, .dim = { N * I, 1, 1, 1 }, .name = "extra" };
+    const recur_tensor info = {
+        .size = sizeof info, .rank = 1, .dim = { N * I, 1, 1, 1 }, .name = "extra"
+    };
     return recur_file_add(w->file, &info, w->x);
 }
 
 static recur_status file_set_text(world *w)
 {
-    return recur_file_set_text(w->file, "alphabet", "abcdefghijklmnopqrstuvwxyz");
+    return recur_file_set_metadata(w->file, "alphabet", "abcdefghijklmnopqrstuvwxyz");
 }
 
 static recur_status file_write(world *w) { return recur_file_write(w->file, path); }
@@ -58,9 +69,11 @@ static recur_status file_write_memory(world *w)
 }
 
 static const call CALLS[] = {
-    CALL(file_open_empty), CALL(file_open_memory), CALL(model_get), CALL(file_open), GROWS(layer_save),
-    GROWS(optimizer_save), GROWS(state_save), CALL(optimizer_load), CALL(state_load), GROWS(model_put),
-    CALL(model_save_and_open), CALL(layer_load), GROWS(file_add), GROWS(file_set_text), CALL(file_write),
+    CALL(file_open_empty),   CALL(file_open_memory),    CALL(model_get),
+    CALL(file_open),         GROWS(layer_save),         GROWS(optimizer_save),
+    GROWS(state_save),       CALL(optimizer_load),      CALL(state_load),
+    GROWS(model_put),        CALL(model_save_and_open), CALL(layer_load),
+    GROWS(file_add),         GROWS(file_set_text),      CALL(file_write),
     CALL(file_write_memory),
 };
 

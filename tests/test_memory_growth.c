@@ -1,4 +1,5 @@
-/* test_memory_growth.c - what recur_layer_memory says is linear in T and in B, and costs nothing to ask. */
+/* test_memory_growth.c - what recur_layer_memory says is linear in T and in B, and costs nothing to
+ * ask. */
 #include "support/support.h"
 
 static recur_memory at(recur_context *ctx, const recur_layer *layer, int64_t B, int64_t T)
@@ -10,24 +11,31 @@ static recur_memory at(recur_context *ctx, const recur_layer *layer, int64_t B, 
     return m;
 }
 
-static int64_t member(const recur_memory *m, int i) { return i == 0 ? m->record : i == 1 ? m->training : m->inference; }
+static int64_t member(const recur_memory *m, int i)
+{
+    return i == 0 ? m->record : i == 1 ? m->training : m->inference;
+}
 
-/* Twice the difference for twice the distance; sizes are such that nothing has to be rounded up, and that the part that grows is the
- * larger one: training is the most of forward and backward. */
+/* Twice the difference for twice the distance; sizes are such that nothing has to be rounded up,
+ * and that the part that grows is the larger one: training is the most of forward and backward. */
 static void linear_in_time_and_batch(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
     for (int k = 0; k < ROWS; k++) {
-        recur_layer *layer = recurrent_of(ctx, &KINDS[k], 16, 64, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
+        recur_layer *layer = recurrent_of(ctx, &KINDS[k], 16, 64, 2, RECUR_DIRECTION_BIDIRECTIONAL,
+                                          0);
         for (int by_time = 0; by_time < 2; by_time++) {
             recur_memory m[3];
-            for (int i = 0; i < 3; i++) m[i] = by_time ? at(ctx, layer, 16, 512 << i) : at(ctx, layer, 512 << i, 16);
+            for (int i = 0; i < 3; i++)
+                m[i] = by_time ? at(ctx, layer, 16, 512 << i) : at(ctx, layer, 512 << i, 16);
             for (int i = 0; i < 3; i++) {
-                const int64_t first = member(&m[1], i) - member(&m[0], i), second = member(&m[2], i) - member(&m[1], i);
+                const int64_t first = member(&m[1], i) - member(&m[0], i),
+                              second = member(&m[2], i) - member(&m[1], i);
                 if (first <= 0 || second != 2 * first)
-                    fail_msg("%s (%d), member %d grows with %s by %lld, then by %lld", KINDS[k].name, k, i,
-                             by_time ? "T" : "B", (long long)first, (long long)second);
+                    fail_msg("%s (%d), member %d grows with %s by %lld, then by %lld",
+                             KINDS[k].name, k, i, by_time ? "T" : "B", (long long)first,
+                             (long long)second);
             }
         }
         recur_layer_release(layer);

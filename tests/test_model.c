@@ -1,5 +1,5 @@
-/* test_model.c - whole networks in files: what is saved opens as the same network, with the same parameters
- * under the same names, alone or beside others. */
+/* test_model.c - whole networks in files: what is saved opens as the same network, with the same
+ * parameters under the same names, alone or beside others. */
 #include <unistd.h>
 
 #include "model/model.h"
@@ -8,7 +8,7 @@
 static char folder[] = "/tmp/recur_model_XXXXXX";
 static char path[64];
 
-/* ---- the same network ---------------------------------------------------------------------------- */
+/* ---- the same network ----------------------------------------------------------------------- */
 
 static void check_same_layer(const recur_layer *a, const recur_layer *b)
 {
@@ -30,16 +30,17 @@ static void check_same_layer(const recur_layer *a, const recur_layer *b)
 static void check_same_network(recur_layer *a, recur_layer *b)
 {
     check_same_layer(a, b);
-    assert_int_equal(recur_layer_count(a), recur_layer_count(b));
-    assert_int_equal(recur_layer_tensors(a), recur_layer_tensors(b));
-    for (int64_t i = 0; i < recur_layer_tensors(a); i++) {
+    assert_int_equal(recur_layer_param_count(a), recur_layer_param_count(b));
+    assert_int_equal(recur_layer_tensor_count(a), recur_layer_tensor_count(b));
+    for (int64_t i = 0; i < recur_layer_tensor_count(a); i++) {
         recur_tensor s = { .size = sizeof s }, t = { .size = sizeof t };
-        OK(recur_layer_tensor(a, i, &s));
-        OK(recur_layer_tensor(b, i, &t));
+        OK(recur_layer_tensor_info(a, i, &s));
+        OK(recur_layer_tensor_info(b, i, &t));
         assert_string_equal(s.name, t.name);
         assert_memory_equal(s.dim, t.dim, sizeof s.dim);
     }
-    check_same("parameters", recur_layer_count(a), recur_layer_params(a), recur_layer_params(b));
+    check_same("parameters", recur_layer_param_count(a), recur_layer_params(a),
+               recur_layer_params(b));
 }
 
 static unsigned char *saved(const recur_layer *layer, size_t *bytes)
@@ -101,7 +102,8 @@ static void recurrent_layers_come_back(void **state)
             for (int64_t layers = 1; layers < 3; layers++) {
                 trying("%s, direction %d, %d layers", KINDS[k].name, direction, (int)layers);
                 comes_back(ctx, recurrent_of(ctx, &KINDS[k], 3, 6, layers, direction, 0));
-                comes_back(ctx, recurrent_of(ctx, &KINDS[k], 3, 6, layers, direction, RECUR_LAYER_NO_BIAS));
+                comes_back(ctx, recurrent_of(ctx, &KINDS[k], 3, 6, layers, direction,
+                                             RECUR_LAYER_NO_BIAS));
             }
     comes_back(ctx, recurrent(ctx, RECUR_CELL_GRU, 3, 2, 1, 0, RECUR_LAYER_CELL_NAMES));
     close_context(ctx);
@@ -118,15 +120,20 @@ static void other_layers_come_back(void **state)
     for (int direction = 0; direction < 3; direction++) comes_back(ctx, last(ctx, 4, direction));
     comes_back(ctx, dropout(ctx, 3, 0.1));
     comes_back(ctx, dropout(ctx, 3, 0));
-    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_IDENTITY; f++) comes_back(ctx, activation(ctx, 3, f));
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_IDENTITY; f++)
+        comes_back(ctx, activation(ctx, 3, f));
     comes_back(ctx, norm(ctx, 3, 0, 0));
     comes_back(ctx, norm(ctx, 3, 1e-3, RECUR_LAYER_NO_BIAS));
-    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++) comes_back(ctx, merge(ctx, 4, way));
-    comes_back(ctx, pair(ctx, RECUR_COMPOSE_RESIDUAL, "rnn", recurrent(ctx, RECUR_CELL_GRU, 3, 3, 1, BOTH, 0), "merge",
+    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++)
+        comes_back(ctx, merge(ctx, 4, way));
+    comes_back(ctx, pair(ctx, RECUR_COMPOSE_RESIDUAL, "rnn",
+                         recurrent(ctx, RECUR_CELL_GRU, 3, 3, 1, BOTH, 0), "merge",
                          merge(ctx, 6, RECUR_MERGE_SUM)));
     comes_back(ctx, tagger(ctx));
-    comes_back(ctx, pair(ctx, GROUP, "encoder", classifier(ctx, RECUR_CELL_GRU), "decoder", tagger(ctx)));
-    comes_back(ctx, pair(ctx, GROUP, "\303\244 \"b\"", linear(ctx, 1, 1, 0), "c", linear(ctx, 1, 1, 0)));
+    comes_back(
+        ctx, pair(ctx, GROUP, "encoder", classifier(ctx, RECUR_CELL_GRU), "decoder", tagger(ctx)));
+    comes_back(ctx,
+               pair(ctx, GROUP, "\303\244 \"b\"", linear(ctx, 1, 1, 0), "c", linear(ctx, 1, 1, 0)));
     recur_layer *deep = linear(ctx, 2, 2, 0), *one[1];
     for (int depth = 1; depth < RECUR__MODEL_DEPTH; depth++) {
         one[0] = deep;
@@ -149,9 +156,12 @@ static void every_member_is_written(void **state)
     full.num_layers = 4;
     full.projection_size = 5;
     full.direction = BOTH;
-    full.flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW | RECUR_LAYER_LEARN_START;
-    double *const reals[] = { &full.dropout,      &full.recurrent_dropout, &full.zoneout_hidden,
-                              &full.zoneout_cell, &full.cell_clip,         &full.preactivation_clip };
+    full.flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW |
+                 RECUR_LAYER_LEARN_INITIAL_STATE;
+    double *const reals[] = {
+        &full.dropout,      &full.recurrent_dropout, &full.zoneout_hidden,
+        &full.zoneout_cell, &full.cell_clip,         &full.preactivation_clip
+    };
     for (int i = 0; i < COUNT(reals); i++) *reals[i] = 0.1 + i / 3.0;
     full.epsilon = 1e-5;
     full.modules = 16;
@@ -178,15 +188,16 @@ static void every_member_is_written(void **state)
     assert_int_equal(options.flags, full.flags);
     assert_int_equal(options.direction, full.direction);
     assert_memory_equal(&options.dropout, reals[0], sizeof(double));
-    assert_memory_equal(&options.recurrent_dropout, reals[1], sizeof(recur_recurrent_options) -
-                                                                   offsetof(recur_recurrent_options, recurrent_dropout));
+    assert_memory_equal(&options.recurrent_dropout, reals[1],
+                        sizeof(recur_recurrent_options) -
+                            offsetof(recur_recurrent_options, recurrent_dropout));
     full.flags |= 1u << 31;
     json_t *object = NULL;
     FAILS(RECUR_E_UNSUPPORTED, recur__structure_put(&full, false, &object), "0x80000000 lstm");
     assert_null(object);
 }
 
-/* ---- in a file with others ------------------------------------------------------------------------ */
+/* ---- in a file with others ------------------------------------------------------------------ */
 
 static recur_file *reopened(recur_context *ctx, recur_file *file)
 {
@@ -201,13 +212,14 @@ static void under_prefixes(void **state)
 {
     (void)state;
     recur_context *ctx = reference_context();
-    recur_layer *a = classifier(ctx, RECUR_CELL_LSTM), *b = tagger(ctx), *got = NULL, *weights = classifier(ctx, RECUR_CELL_LSTM);
+    recur_layer *a = classifier(ctx, RECUR_CELL_LSTM), *b = tagger(ctx), *got = NULL,
+                *weights = classifier(ctx, RECUR_CELL_LSTM);
     randomize(a, 1);
     randomize(b, 1);
     recur_file *file = new_file(ctx);
     OK(recur_model_put(a, file, "a.", NULL));
     OK(recur_model_put(b, file, "b.", NULL));
-    OK(recur_file_set_text(file, "alphabet", "xyz"));
+    OK(recur_file_set_metadata(file, "alphabet", "xyz"));
     FAILS(RECUR_E_ARGUMENT, recur_model_put(a, file, "a.", NULL), "a.");
     file = reopened(ctx, file);
     OK(recur_model_get(file, "b.", &got));
@@ -217,7 +229,7 @@ static void under_prefixes(void **state)
     OK(recur_model_get(file, "a.", &got));
     check_same_network(a, got);
     OK(recur_file_all_used(file));
-    assert_string_equal(recur_file_text(file, "alphabet"), "xyz");
+    assert_string_equal(recur_file_metadata(file, "alphabet"), "xyz");
     OK(recur_layer_load(weights, file, "a.")); /* the parameters alone, under their own names */
     check_same_network(a, weights);
     recur_layer_release(got);
@@ -242,7 +254,8 @@ static void parts_and_weights(void **state)
     OK(recur_model_save(rnn, path, NULL));
     OK(recur_model_open(NULL, path, &got));
     assert_string_equal(info_of(got, -1).name, "");
-    check_same("parameters", recur_layer_count(rnn), recur_layer_params(got), recur_layer_params(rnn));
+    check_same("parameters", recur_layer_param_count(rnn), recur_layer_params(got),
+               recur_layer_params(rnn));
     recur_layer_release(got);
     recur_file *file = new_file(NULL);
     OK(recur_layer_save(rnn, file, ""));
@@ -281,22 +294,23 @@ static void refused_arguments(void **state)
     recur_layer_release(tanh);
     FAILS(RECUR_E_IO, recur_model_open(NULL, folder, &got), "regular");
     FAILS(RECUR_E_IO, recur_model_save(layer, "/nowhere/at/all", NULL), "No such file");
-    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_layer *deep = linear(NULL, 2, 2, 0), *one[1];
     for (int depth = 1; depth <= RECUR__MODEL_DEPTH; depth++) {
         one[0] = deep;
         deep = chain(NULL, GROUP, 1, (const char *const[]){ "in" }, one);
     }
     FAILS(RECUR_E_UNSUPPORTED, recur_model_put(deep, file, "", NULL), "4096 32");
-    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_layer_release(deep);
     recur_file_release(file);
     recur_layer_release(layer);
 }
 
-/* ---- what earlier versions wrote ------------------------------------------------------------------ */
+/* ---- what earlier versions wrote ------------------------------------------------------------ */
 
-/* tests/models/version_1 has a sample, so it opens only if it computes what it did; and its structure is still written so. */
+/* tests/models/version_1 has a sample, so it opens only if it computes what it did; and its
+ * structure is still written so. */
 static void earlier_versions_open(void **state)
 {
     (void)state;
@@ -308,7 +322,8 @@ static void earlier_versions_open(void **state)
         OK(recur_model_get(old, "", &net));
         OK(recur_file_all_used(old));
         OK(recur_model_put(net, now, "", NULL));
-        const char *before = recur_file_text(old, "recur.model"), *after = recur_file_text(now, "recur.model");
+        const char *before = recur_file_metadata(old, "recur.model"),
+                   *after = recur_file_metadata(now, "recur.model");
         assert_memory_equal(before, after, strlen(after) - 1); /* up to the sample */
         recur_layer_release(net);
         recur_file_release(old);
@@ -316,7 +331,7 @@ static void earlier_versions_open(void **state)
     }
 }
 
-/* ---- all together -------------------------------------------------------------------------------- */
+/* ---- all together --------------------------------------------------------------------------- */
 
 static int make_folder(void **state)
 {
@@ -336,8 +351,14 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(by_path),                    TEST(recurrent_layers_come_back), TEST(other_layers_come_back), TEST(every_member_is_written), TEST(under_prefixes),
-        TEST(parts_and_weights),          TEST(refused_arguments),      TEST(earlier_versions_open),
+        TEST(by_path),
+        TEST(recurrent_layers_come_back),
+        TEST(other_layers_come_back),
+        TEST(every_member_is_written),
+        TEST(under_prefixes),
+        TEST(parts_and_weights),
+        TEST(refused_arguments),
+        TEST(earlier_versions_open),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
-/* test_model_damaged.c - model files that are cut off, changed byte by byte, or met without memory or room on the disk: each is refused
- * with a sentence, or opens as a layer that works. */
+/* test_model_damaged.c - model files that are cut off, changed byte by byte, or met without memory
+ * or room on the disk: each is refused with a sentence, or opens as a layer that works. */
 #include <jansson.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -32,7 +32,8 @@ static unsigned char *whole_file(bool with_ids, size_t *bytes)
 }
 
 /* The same with 8 bytes of a tensor replaced. */
-static void with_word(bool with_ids, const char *name, int64_t index, int64_t word, recur_status code, const char *words)
+static void with_word(bool with_ids, const char *name, int64_t index, int64_t word,
+                      recur_status code, const char *words)
 {
     size_t bytes, header = 0;
     unsigned char *data = whole_file(with_ids, &bytes);
@@ -43,7 +44,8 @@ static void with_word(bool with_ids, const char *name, int64_t index, int64_t wo
     at = strstr(json, name);
     assert_non_null(at);
     at = strstr(at, "data_offsets");
-    const size_t offset = 8 + header + (size_t)strtol(strchr(at, '[') + 1, NULL, 10) + 8 * (size_t)index;
+    const size_t offset = 8 + header + (size_t)strtol(strchr(at, '[') + 1, NULL, 10) +
+                          8 * (size_t)index;
     for (int i = 0; i < 8; i++) data[offset + (size_t)i] = (unsigned char)((uint64_t)word >> 8 * i);
     trying("%s[%d] = %lld", name, (int)index, (long long)word);
     recur_layer *layer = NULL;
@@ -57,18 +59,20 @@ static void hostile_lengths_and_ids(void **state)
     with_word(false, "recur.sample.lengths", 0, -1, RECUR_E_FORMAT, "0 -1");
     with_word(false, "recur.sample.lengths", 1, 2, RECUR_E_SHAPE, "4 3");
     with_word(false, "recur.sample.lengths", 1, INT64_MAX, RECUR_E_FORMAT, "1 9223372036854775807");
-    with_word(false, "recur.sample.lengths", 1, INT64_MAX - 2, RECUR_E_SHAPE, "9223372036854775807 3");
+    with_word(false, "recur.sample.lengths", 1, INT64_MAX - 2, RECUR_E_SHAPE,
+              "9223372036854775807 3");
     with_word(true, "recur.sample.ids", 1, 2, RECUR_E_FORMAT, "2 0 1");
     with_word(true, "recur.sample.ids", 2, -1, RECUR_E_FORMAT, "2 -1");
     with_word(true, "recur.sample.ids", 0, INT64_C(1) << 32, RECUR_E_FORMAT, "0 4294967296");
     with_word(true, "recur.sample.y", 0, INT64_C(0x7fc000007fc00000), RECUR_E_NUMERIC, "nan");
 }
 
-/* ---- every truncation, every changed byte ---------------------------------------------------------- */
+/* ---- every truncation, every changed byte --------------------------------------------------- */
 
 static recur_status open_copy(const unsigned char *data, size_t bytes)
 {
-    unsigned char *copy = malloc(bytes ? bytes : 1); /* of this size, so that a sanitizer sees a byte too far */
+    unsigned char *copy = malloc(
+        bytes ? bytes : 1); /* of this size, so that a sanitizer sees a byte too far */
     assert_non_null(copy);
     memcpy(copy, data, bytes);
     recur_layer *layer = NULL;
@@ -77,7 +81,8 @@ static recur_status open_copy(const unsigned char *data, size_t bytes)
     free(copy);
     if (status) {
         assert_null(layer);
-        support_fails(status, status, "", "recur_model_open_memory", __FILE__, __LINE__); /* with a sentence of its own */
+        support_fails(status, status, "", "recur_model_open_memory", __FILE__,
+                      __LINE__); /* with a sentence of its own */
         return status;
     }
     recur_packed *packed = layout(NULL, 1, NULL, 2);
@@ -120,7 +125,7 @@ static void mutations(void **state)
     }
 }
 
-/* ---- the disk -------------------------------------------------------------------------------------- */
+/* ---- the disk ------------------------------------------------------------------------------- */
 
 /* A save that fails half-way leaves the old model. */
 static void no_room_on_the_disk(void **state)
@@ -129,7 +134,8 @@ static void no_room_on_the_disk(void **state)
     char folder[] = "/tmp/recur_model_XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/net", folder);
-    recur_layer *small = recurrent(NULL, RECUR_CELL_GRU, 2, 1, 1, 0, 0), *large = recurrent(NULL, RECUR_CELL_GRU, 200, 100, 1, 0, 0);
+    recur_layer *small = recurrent(NULL, RECUR_CELL_GRU, 2, 1, 1, 0, 0),
+                *large = recurrent(NULL, RECUR_CELL_GRU, 200, 100, 1, 0, 0);
     recur_layer *got = NULL;
     randomize(small, 1);
     OK(recur_model_save(small, path, NULL));
@@ -142,7 +148,8 @@ static void no_room_on_the_disk(void **state)
     FAILS(RECUR_E_IO, recur_model_save(large, path, NULL), "tmp File too large");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     OK(recur_model_open(NULL, path, &got));
-    check_same("parameters", recur_layer_count(small), recur_layer_params(got), recur_layer_params(small));
+    check_same("parameters", recur_layer_param_count(small), recur_layer_params(got),
+               recur_layer_params(small));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0); /* empty: nothing temporary was left */
     recur_layer_release(small);
@@ -150,14 +157,14 @@ static void no_room_on_the_disk(void **state)
     recur_layer_release(got);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static int64_t until_json_fails;
 
 static void *json_alloc(size_t bytes) { return until_json_fails-- > 0 ? malloc(bytes) : NULL; }
 
-/* JSON objects come from the JSON library's own allocator, which can fail too, at the n-th call and all later ones. Its parser may then
-   say that the text is wrong. */
+/* JSON objects come from the JSON library's own allocator, which can fail too, at the n-th call and
+   all later ones. Its parser may then say that the text is wrong. */
 static void no_memory_for_json(void **state)
 {
     (void)state;
@@ -174,7 +181,9 @@ static void no_memory_for_json(void **state)
         until_json_fails = opens;
         support_forget();
         status = recur_model_open_memory(NULL, data, bytes, &got);
-        if (status) support_fails(status == RECUR_E_FORMAT ? status : RECUR_E_MEMORY, status, "", "open", __FILE__, __LINE__);
+        if (status)
+            support_fails(status == RECUR_E_FORMAT ? status : RECUR_E_MEMORY, status, "", "open",
+                          __FILE__, __LINE__);
         assert_int_equal(got != NULL, !status);
     }
     for (recur_status status = RECUR_E_MEMORY; status; puts++) {
@@ -183,7 +192,7 @@ static void no_memory_for_json(void **state)
         support_forget();
         status = recur_model_put(net, file, "", NULL);
         if (status) support_fails(RECUR_E_MEMORY, status, "", "put", __FILE__, __LINE__);
-        assert_int_equal(recur_file_texts(file), !status);
+        assert_int_equal(recur_file_metadata_count(file), !status);
     }
     json_set_alloc_funcs(malloc, free);
     assert_true(opens > 20 && puts > 10);
@@ -195,7 +204,8 @@ static void no_memory_for_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hostile_lengths_and_ids), TEST(truncations), TEST(mutations), TEST(no_room_on_the_disk), TEST(no_memory_for_json),
+        TEST(hostile_lengths_and_ids), TEST(truncations),        TEST(mutations),
+        TEST(no_room_on_the_disk),     TEST(no_memory_for_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

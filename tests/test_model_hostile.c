@@ -1,7 +1,8 @@
-/* test_model_hostile.c - structures that lie: each is refused with a sentence that says where, before memory is asked for. */
+/* test_model_hostile.c - structures that lie: each is refused with a sentence that says where,
+ * before memory is asked for. */
 #include "support/support.h"
 
-/* ---- texts that are no structure ------------------------------------------------------------------ */
+/* ---- texts that are no structure ------------------------------------------------------------ */
 
 /* A file of one linear layer 3 → 2 whose structure says something else. */
 static recur_file *file_saying(recur_context *ctx, const char *structure)
@@ -11,7 +12,7 @@ static recur_file *file_saying(recur_context *ctx, const char *structure)
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
     OK(recur_linear_create(ctx, 3, 2, 0, &layer));
     OK(recur_layer_save(layer, file, ""));
-    OK(recur_file_set_text(file, "recur.model", structure));
+    OK(recur_file_set_metadata(file, "recur.model", structure));
     recur_layer_release(layer);
     return file;
 }
@@ -40,8 +41,8 @@ static void accepts(const char *structure)
     close_context(ctx);
 }
 
-#define V(layer) "{\"version\":1,\"layer\":" layer "}"
-#define FORMAT RECUR_E_FORMAT
+#define V(layer)    "{\"version\":1,\"layer\":" layer "}"
+#define FORMAT      RECUR_E_FORMAT
 #define UNSUPPORTED RECUR_E_UNSUPPORTED
 
 static void hostile_roots(void **state)
@@ -65,13 +66,16 @@ static void hostile_roots(void **state)
     refuses(FORMAT, "{\"version\":1}", "object");
     refuses(FORMAT, V("[]"), "object");
     refuses(FORMAT, V("null"), "object");
-    refuses(FORMAT, V("{\"type\":\"linear\",\"name\":\"x\",\"input_size\":3,\"output_size\":2}"), "name");
+    refuses(FORMAT, V("{\"type\":\"linear\",\"name\":\"x\",\"input_size\":3,\"output_size\":2}"),
+            "name");
     accepts(V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":2}"));
-    accepts(" {\"layer\" : {\"output_size\":2,\"no_bias\":false,\"input_size\":3,\"type\":\"linear\"},\"version\":1}\n");
+    accepts(" {\"layer\" : "
+            "{\"output_size\":2,\"no_bias\":false,\"input_size\":3,\"type\":\"linear\"},"
+            "\"version\":1}\n");
 }
 
 #define LINEAR(more) V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":2" more "}")
-#define HUGE_SIZE "2147483647"
+#define HUGE_SIZE    "2147483647"
 
 static void hostile_layers(void **state)
 {
@@ -99,11 +103,13 @@ static void hostile_layers(void **state)
     refuses(FORMAT, LINEAR(",\"dropout\":1e999"), "JSON");
     refuses(FORMAT, LINEAR(",\"gate_activation\":\"cosine\""), "gate_activation");
     refuses(FORMAT, LINEAR(",\"modules\":2147483648"), "modules");
-    refuses(FORMAT, LINEAR(",\"periods\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"), "periods 16");
+    refuses(FORMAT, LINEAR(",\"periods\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"),
+            "periods 16");
     refuses(FORMAT, LINEAR(",\"periods\":[1,2.5]"), "periods");
     refuses(FORMAT, LINEAR(",\"periods\":{}"), "periods");
     refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":3.0,\"output_size\":2}"), "input_size");
-    refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":\"3\",\"output_size\":2}"), "input_size");
+    refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":\"3\",\"output_size\":2}"),
+            "input_size");
     refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":-3,\"output_size\":2}"), "below 0");
     refuses(RECUR_E_ARGUMENT, V("{\"type\":\"linear\",\"output_size\":2}"), "in_features 0");
 }
@@ -112,40 +118,53 @@ static void hostile_layers(void **state)
 static void another_structure(void **state)
 {
     (void)state;
-    refuses(RECUR_E_SHAPE, V("{\"type\":\"linear\",\"input_size\":2,\"output_size\":2}"), "weight [2,3] [2,2]");
-    refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":2,\"no_bias\":true}"), "bias [2]");
-    refuses(RECUR_E_MISSING, V("{\"type\":\"gru\",\"input_size\":1,\"hidden_size\":1}"), "weight_ih_l0");
+    refuses(RECUR_E_SHAPE, V("{\"type\":\"linear\",\"input_size\":2,\"output_size\":2}"),
+            "weight [2,3] [2,2]");
+    refuses(FORMAT, V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":2,\"no_bias\":true}"),
+            "bias [2]");
+    refuses(RECUR_E_MISSING, V("{\"type\":\"gru\",\"input_size\":1,\"hidden_size\":1}"),
+            "weight_ih_l0");
     refuses(FORMAT, V("{\"type\":\"embedding\",\"input_size\":2,\"output_size\":3}"), "bias [2]");
     refuses(FORMAT, V("{\"type\":\"tanh\",\"input_size\":3}"), "weight [2,3]");
-    refuses(UNSUPPORTED, V("{\"type\":\"gru\",\"input_size\":1,\"hidden_size\":1,\"output_size\":2}"), "output_size 2 1 gru");
-    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"dropout\",\"input_size\":3,\"dropout\":1}"), "1 [0,1)");
-    refuses(RECUR_E_SHAPE, V("{\"type\":\"last\",\"input_size\":3,\"direction\":\"bidirectional\"}"), "3");
+    refuses(UNSUPPORTED,
+            V("{\"type\":\"gru\",\"input_size\":1,\"hidden_size\":1,\"output_size\":2}"),
+            "output_size 2 1 gru");
+    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"dropout\",\"input_size\":3,\"dropout\":1}"),
+            "1 [0,1)");
+    refuses(RECUR_E_SHAPE,
+            V("{\"type\":\"last\",\"input_size\":3,\"direction\":\"bidirectional\"}"), "3");
 }
 
-/* Sizes that the file cannot have are refused before memory is asked for: there is not that much. */
+/* Sizes that the file cannot have are refused before memory is asked for: there is not that much.
+ */
 static void huge_sizes(void **state)
 {
     (void)state;
     static const char *const layers[] = {
         V("{\"type\":\"linear\",\"input_size\":" HUGE_SIZE ",\"output_size\":" HUGE_SIZE "}"),
-        V("{\"type\":\"linear\",\"input_size\":9223372036854775807,\"output_size\":9223372036854775807}"),
+        V("{\"type\":\"linear\",\"input_size\":9223372036854775807,\"output_size\":"
+          "9223372036854775807}"),
         V("{\"type\":\"linear\",\"input_size\":3,\"output_size\":3}"),
         V("{\"type\":\"norm\",\"input_size\":" HUGE_SIZE "}"),
         V("{\"type\":\"embedding\",\"input_size\":" HUGE_SIZE ",\"output_size\":1}"),
         V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":100000000}"),
         V("{\"type\":\"lstm\",\"input_size\":100000000,\"hidden_size\":1}"),
         V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":1,\"num_layers\":1024}"),
-        V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":1,\"num_layers\":9223372036854775807}"),
-        V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":4611686018427387904,\"projection_size\":1}"),
-        V("{\"type\":\"group\",\"parts\":[{\"name\":\"a\",\"type\":\"linear\",\"input_size\":2,\"output_size\":2},"
+        V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":1,\"num_layers\":"
+          "9223372036854775807}"),
+        V("{\"type\":\"lstm\",\"input_size\":1,\"hidden_size\":4611686018427387904,\"projection_"
+          "size\":1}"),
+        V("{\"type\":\"group\",\"parts\":[{\"name\":\"a\",\"type\":\"linear\",\"input_size\":2,"
+          "\"output_size\":2},"
           "{\"name\":\"b\",\"type\":\"gru\",\"input_size\":2,\"hidden_size\":2}]}"),
     };
     for (int i = 0; i < COUNT(layers); i++) refuses(FORMAT, layers[i], "parameters");
     refuses(RECUR_E_ARGUMENT, V("{\"type\":\"tanh\",\"input_size\":2147483648}"), "2147483648");
-    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"last\",\"input_size\":9223372036854775807}"), "9223372036854775807");
+    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"last\",\"input_size\":9223372036854775807}"),
+            "9223372036854775807");
 }
 
-/* ---- parts ----------------------------------------------------------------------------------------- */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
 #define PART(name) "{\"name\":\"" name "\",\"type\":\"relu\",\"input_size\":2}"
 
@@ -158,18 +177,31 @@ static void hostile_parts(void **state)
     refuses(FORMAT, V("{\"type\":\"group\",\"parts\":7}"), "parts");
     refuses(FORMAT, V("{\"type\":\"group\",\"parts\":[7]}"), "name");
     refuses(FORMAT, V("{\"type\":\"group\",\"parts\":[null]}"), "name");
-    refuses(FORMAT, V("{\"type\":\"group\",\"parts\":[{\"type\":\"relu\",\"input_size\":2}]}"), "name");
-    refuses(FORMAT, V("{\"type\":\"group\",\"parts\":[{\"name\":7,\"type\":\"relu\",\"input_size\":2}]}"), "name");
-    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"group\",\"parts\":[" PART("a") "," PART("a") "]}"), "0 1 a");
+    refuses(FORMAT, V("{\"type\":\"group\",\"parts\":[{\"type\":\"relu\",\"input_size\":2}]}"),
+            "name");
+    refuses(FORMAT,
+            V("{\"type\":\"group\",\"parts\":[{\"name\":7,\"type\":\"relu\",\"input_size\":2}]}"),
+            "name");
+    refuses(RECUR_E_ARGUMENT, V("{\"type\":\"group\",\"parts\":[" PART("a") "," PART("a") "]}"),
+            "0 1 a");
     refuses(RECUR_E_ARGUMENT, V("{\"type\":\"group\",\"parts\":[" PART("") "]}"), "name");
     refuses(RECUR_E_ARGUMENT, V("{\"type\":\"group\",\"parts\":[" PART("a.b") "]}"), "a.b");
-    refuses(UNSUPPORTED, V("{\"type\":\"group\",\"input_size\":3,\"parts\":[" PART("a") "]}"), "input_size 3 0");
-    refuses(UNSUPPORTED, V("{\"type\":\"group\",\"parts\":[" PART("a") ",{\"name\":\"b\",\"type\":\"group\",\"parts\":"
-                           "[{\"name\":\"c\",\"type\":\"conv\"}]}]}"),
+    refuses(UNSUPPORTED, V("{\"type\":\"group\",\"input_size\":3,\"parts\":[" PART("a") "]}"),
+            "input_size 3 0");
+    refuses(UNSUPPORTED,
+            V("{\"type\":\"group\",\"parts\":[" PART(
+                "a") ",{\"name\":\"b\",\"type\":\"group\",\"parts\":"
+                     "[{\"name\":\"c\",\"type\":\"conv\"}]}]}"),
             "b.c conv");
-    refuses(RECUR_E_SHAPE, V("{\"type\":\"sequential\",\"parts\":[" PART("a") ",{\"name\":\"b\",\"type\":\"relu\",\"input_size\":3}]}"),
+    refuses(RECUR_E_SHAPE,
+            V("{\"type\":\"sequential\",\"parts\":[" PART(
+                "a") ",{\"name\":\"b\",\"type\":\"relu\",\"input_size\":3}]}"),
             "a b 2 3");
-    refuses(UNSUPPORTED, V("{\"type\":\"sequential\",\"parts\":[{\"name\":\"g\",\"type\":\"group\",\"parts\":[" PART("a") "]}]}"), "g group");
+    refuses(
+        UNSUPPORTED,
+        V("{\"type\":\"sequential\",\"parts\":[{\"name\":\"g\",\"type\":\"group\",\"parts\":[" PART(
+            "a") "]}]}"),
+        "g group");
 }
 
 static void deep_and_many(void **state)
@@ -177,16 +209,20 @@ static void deep_and_many(void **state)
     (void)state;
     enum { DEEP = 3000, MANY = 5000, EACH = 100 };
     static char text[MANY * EACH];
-    for (int deep = 33; deep <= DEEP; deep += DEEP - 33) { /* more than is allowed; more than JSON is parsed */
+    for (int deep = 33; deep <= DEEP;
+         deep += DEEP - 33) { /* more than is allowed; more than JSON is parsed */
         char *to = text + sprintf(text, "{\"version\":1,\"layer\":");
-        for (int i = 0; i < deep; i++) to += sprintf(to, "{\"type\":\"group\",%s\"parts\":[", i ? "\"name\":\"a\"," : "");
+        for (int i = 0; i < deep; i++)
+            to += sprintf(to, "{\"type\":\"group\",%s\"parts\":[", i ? "\"name\":\"a\"," : "");
         *to++ = '1';
         for (int i = 0; i < deep; i++) to += sprintf(to, "]}");
         sprintf(to, "}");
         refuses(FORMAT, text, deep == DEEP ? "depth" : "33 32 a.a.a");
     }
     char *to = text + sprintf(text, "{\"version\":1,\"layer\":{\"type\":\"group\",\"parts\":[");
-    for (int i = 0; i < MANY; i++) to += sprintf(to, "%s{\"name\":\"p%d\",\"type\":\"relu\",\"input_size\":1}", i ? "," : "", i);
+    for (int i = 0; i < MANY; i++)
+        to += sprintf(to, "%s{\"name\":\"p%d\",\"type\":\"relu\",\"input_size\":1}", i ? "," : "",
+                      i);
     sprintf(to, "]}}");
     refuses(FORMAT, text, "p4095 4097 4096");
     to = text + sprintf(text, "{\"version\":1,\"layer\":{\"type\":\"");
@@ -195,13 +231,17 @@ static void deep_and_many(void **state)
     refuses(UNSUPPORTED, text, "tttt");
 }
 
-/* ---- samples --------------------------------------------------------------------------------------- */
+/* ---- samples -------------------------------------------------------------------------------- */
 
-#define SAMPLED(sample) "{\"version\":1,\"layer\":{\"type\":\"linear\",\"input_size\":3,\"output_size\":2},\"sample\":" sample "}"
+#define SAMPLED(sample)                                                                  \
+    "{\"version\":1,\"layer\":{\"type\":\"linear\",\"input_size\":3,\"output_size\":2}," \
+    "\"sample\":" sample "}"
 
 static void add(recur_file *file, const char *name, int rank, int64_t a, int64_t b, float value)
 {
-    const recur_tensor info = { .size = sizeof info, .rank = rank, .dim = { a, b, 1, 1 }, .name = name };
+    const recur_tensor info = {
+        .size = sizeof info, .rank = rank, .dim = { a, b, 1, 1 }, .name = name
+    };
     float *values = zeros(a * b);
     if (a > 0 && b > 0) values[0] = value;
     OK(recur_file_add(file, &info, values));

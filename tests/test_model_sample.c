@@ -1,11 +1,13 @@
-/* test_model_sample.c - inputs and outputs that travel with a model: it is refused where it would give something else. */
+/* test_model_sample.c - inputs and outputs that travel with a model: it is refused where it would
+ * give something else. */
 #include "support/support.h"
 
 enum { I = 3, H = 4, O = 2, B = 4, N = 7 };
 
 static const int64_t LENGTHS[B] = { 2, 0, 4, 1 };
 
-/* What the tests work on: a network that gives rows, one that gives a row per sequence, a sample. */
+/* What the tests work on: a network that gives rows, one that gives a row per sequence, a sample.
+ */
 static recur_layer *rows, *ends;
 static recur_packed *packed;
 static float x[N * I];
@@ -15,7 +17,8 @@ static recur_model_sample sample;
 static recur_layer *network(bool per_sequence)
 {
     const char *const names[] = { "rnn", "fc", "last" };
-    recur_layer *parts[3] = { recurrent(NULL, RECUR_CELL_LSTM, I, H, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0) };
+    recur_layer *parts[3] = { recurrent(NULL, RECUR_CELL_LSTM, I, H, 2,
+                                        RECUR_DIRECTION_BIDIRECTIONAL, 0) };
     OK(recur_linear_create(NULL, 2 * H, O, 0, &parts[1]));
     if (per_sequence) OK(recur_last_create(NULL, O, RECUR_DIRECTION_FORWARD, &parts[2]));
     recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, per_sequence ? 3 : 2, names, parts);
@@ -63,13 +66,14 @@ static void opens(recur_file *file, const recur_layer *same)
 {
     recur_layer *got = NULL;
     OK(recur_model_get(file, "m.", &got));
-    check_same("parameters", recur_layer_count(same), recur_layer_params(got), recur_layer_params((recur_layer *)(uintptr_t)same));
+    check_same("parameters", recur_layer_param_count(same), recur_layer_params(got),
+               recur_layer_params((recur_layer *)(uintptr_t)same));
     OK(recur_file_all_used(file));
     recur_layer_release(got);
     recur_file_release(file);
 }
 
-/* ---- what is in the file -------------------------------------------------------------------------- */
+/* ---- what is in the file -------------------------------------------------------------------- */
 
 static void samples_of_rows(void **state)
 {
@@ -77,7 +81,8 @@ static void samples_of_rows(void **state)
     recur_file *file = with_sample(rows);
     run r = { .packed = packed, .x = x };
     run_forward(rows, &r);
-    const float *joined_x = unpacked(packed, RECUR_LAYOUT_JOINED, I, x), *joined_y = unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y);
+    const float *joined_x = unpacked(packed, RECUR_LAYOUT_JOINED, I, x),
+                *joined_y = unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y);
     check_same("x", N * I, read(file, "m.recur.sample.x", N * I), joined_x);
     check_same("y", N * O, read(file, "m.recur.sample.y", N * O), joined_y);
     const float *lengths = read(file, "m.recur.sample.lengths", B);
@@ -127,15 +132,18 @@ static void loading_passes_samples_over(void **state)
     recur_layer *other = network(false);
     OK(recur_layer_load(other, file, "m."));
     OK(recur_file_all_used(file));
-    check_same("parameters", recur_layer_count(rows), recur_layer_params(other), recur_layer_params(rows));
-    const recur_tensor info = { .size = sizeof info, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "m.recur.other" };
+    check_same("parameters", recur_layer_param_count(rows), recur_layer_params(other),
+               recur_layer_params(rows));
+    const recur_tensor info = {
+        .size = sizeof info, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "m.recur.other"
+    };
     OK(recur_file_add(file, &info, x));
     FAILS(RECUR_E_FORMAT, recur_layer_load(other, file, "m."), "m.recur.other");
     recur_layer_release(other);
     recur_file_release(file);
 }
 
-/* ---- refusing ------------------------------------------------------------------------------------- */
+/* ---- refusing ------------------------------------------------------------------------------- */
 
 /* Outputs from elsewhere that are a little less, and a little more, away than is allowed. */
 static void tolerances(void **state)
@@ -153,10 +161,11 @@ static void tolerances(void **state)
             sample.y = r.y;
             recur_file *file = new_file(NULL);
             if (wrong)
-                FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "sample 7 tolerance");
+                FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample),
+                      "sample 7 tolerance");
             else
                 OK(recur_model_put(rows, file, "", &sample));
-            assert_int_equal(recur_file_tensors(file) > 0, !wrong);
+            assert_int_equal(recur_file_tensor_count(file) > 0, !wrong);
             if (!wrong) OK(recur_model_get(file, "", &got));
             recur_layer_release(got);
             got = NULL;
@@ -179,7 +188,8 @@ static void a_changed_model_is_refused(void **state)
     for (int i = 0; i < 8; i++) header |= (uint64_t)data[i] << 8 * i;
     const size_t weights = 8 + (size_t)header, outputs = bytes - N * O * sizeof(float);
     for (int which = 0; which < 2; which++) {
-        const size_t at = (which ? outputs : weights) + 3; /* sign and exponent of the first float */
+        const size_t at = (which ? outputs : weights) +
+                          3; /* sign and exponent of the first float */
         trying("byte %zu of %zu", at, bytes);
         recur_layer *got = NULL;
         recur_file *changed = NULL;
@@ -205,9 +215,9 @@ static void nan_is_refused(void **state)
     x[4] = NAN;
     FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "nan");
     x[4] = 0;
-    recur_layer_params(rows)[recur_layer_count(rows) - 1] = INFINITY;
+    recur_layer_params(rows)[recur_layer_param_count(rows) - 1] = INFINITY;
     FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "inf");
-    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_file_release(file);
 }
 
@@ -216,12 +226,13 @@ static void refused_samples(void **state)
     (void)state;
     recur_file *file = new_file(NULL);
     recur_layer *group = NULL, *embedding = NULL;
-    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rows, &group));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, &rows,
+                            &group));
     OK(recur_embedding_create(NULL, 3, 2, 0, &embedding));
-#define BAD(code, words, layer, ...)                                                                               \
-    do {                                                                                                           \
-        const recur_model_sample bad = { .size = sizeof bad, __VA_ARGS__ };                                        \
-        FAILS(code, recur_model_put(layer, file, "", &bad), words);                                                \
+#define BAD(code, words, layer, ...)                                        \
+    do {                                                                    \
+        const recur_model_sample bad = { .size = sizeof bad, __VA_ARGS__ }; \
+        FAILS(code, recur_model_put(layer, file, "", &bad), words);         \
     } while (0)
     BAD(RECUR_E_ARGUMENT, "packed NULL", rows, .x = x);
     BAD(RECUR_E_ARGUMENT, "none x ids", rows, .packed = packed);
@@ -237,7 +248,7 @@ static void refused_samples(void **state)
     FAILS(RECUR_E_ARGUMENT, recur_model_put(rows, file, "", &sample), "size 4");
     OK(recur_packed_reset(packed, 1, NULL, 1 << 24));
     BAD(RECUR_E_UNSUPPORTED, "1 16777216 67108864", rows, .packed = packed, .x = x);
-    assert_int_equal(recur_file_tensors(file) + recur_file_texts(file), 0);
+    assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_layer_release(group);
     recur_layer_release(embedding);
     recur_file_release(file);
@@ -247,8 +258,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WITH(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
-        WITH(samples_of_rows),  WITH(samples_of_ids),             WITH(empty_samples),  WITH(loading_passes_samples_over),
-        WITH(tolerances),       WITH(a_changed_model_is_refused), WITH(nan_is_refused), WITH(refused_samples),
+        WITH(samples_of_rows), WITH(samples_of_ids),
+        WITH(empty_samples),   WITH(loading_passes_samples_over),
+        WITH(tolerances),      WITH(a_changed_model_is_refused),
+        WITH(nan_is_refused),  WITH(refused_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

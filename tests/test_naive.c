@@ -1,9 +1,11 @@
-/* test_naive.c - random models on random ragged batches against the textbook implementation, on every instruction set. */
+/* test_naive.c - random models on random ragged batches against the textbook implementation, on
+ * every instruction set. */
 #include "support/support.h"
 
 enum { CONFIGURATIONS = 300, WITH_OPTIONS = 900 };
 
-/* Sums of large numbers, as unbounded functions give them, leave small ones behind; norms make small differences large. */
+/* Sums of large numbers, as unbounded functions give them, leave small ones behind; norms make
+ * small differences large. */
 static const tolerance WITH_LARGE = { 2e-6, 1e-5, 5e-6 }, WITH_NORMS = { 5e-5, 1e-5, 5e-6 };
 
 static const int64_t SIZES[] = { 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 33, 35 };
@@ -26,11 +28,12 @@ static kind_row draw_kind(int cell)
     recur_recurrent_options *o = &k.with;
     assert_int_equal(k.cell, cell);
     const bool clockwork = cell == RECUR_CELL_CLOCKWORK, c = naive_has_c(cell) && !clockwork;
-    if (often()) o->flags |= RECUR_LAYER_LEARN_START;
+    if (often()) o->flags |= RECUR_LAYER_LEARN_INITIAL_STATE;
     if (often()) o->preactivation_clip = 0.7;
     if (often()) o->zoneout_hidden = (double)between(0, 1);
     o->activation = some_function(RECUR_ACTIVATION_IDENTITY);
-    const int gate = some_function(RECUR_ACTIVATION_SOFTSIGN); /* bounded: products of others grow without end */
+    const int gate = some_function(
+        RECUR_ACTIVATION_SOFTSIGN); /* bounded: products of others grow without end */
     if (naive_gates(cell) > 1 && gate != RECUR_ACTIVATION_RELU) o->gate_activation = gate;
     if (naive_gates(cell) == 3 && !c && often()) o->flags |= RECUR_LAYER_UPDATE_NEW;
     if (!c) return k;
@@ -46,8 +49,8 @@ static configuration draw(const char *isa, int n, bool with_options)
     const int cell = 1 + n % PLAIN;
     const kind_row kind = with_options ? draw_kind(cell) : KINDS[cell - 1];
     configuration q = { .B = 1 + below(COUNT(q.lengths)), .T = 1 + below(9) };
-    q.options = options_of(&kind, SIZES[below(COUNT(SIZES))], SIZES[below(COUNT(SIZES))], 1 + below(3), n / PLAIN % 3,
-                           below(4) ? 0 : RECUR_LAYER_NO_BIAS);
+    q.options = options_of(&kind, SIZES[below(COUNT(SIZES))], SIZES[below(COUNT(SIZES))],
+                           1 + below(3), n / PLAIN % 3, below(4) ? 0 : RECUR_LAYER_NO_BIAS);
     if (kind.with.zoneout_cell > 0 && q.options.hidden_size > 1 && often())
         q.options.projection_size = 1 + below(q.options.hidden_size - 1);
     if (often())
@@ -63,10 +66,11 @@ static configuration draw(const char *isa, int n, bool with_options)
     }
     q.state = below(3) > 0;
     q.ids = below(3) == 0;
-    trying("%s %d: %s%s I %lld H %lld P %lld L %lld direction %d bias %d B %lld T %lld N %lld%s%s", isa, n, kind.name,
-           with_options ? " with options" : "", (long long)q.net.I, (long long)q.net.H, (long long)q.net.P,
-           (long long)q.net.L, q.options.direction, q.net.bias, (long long)q.B, (long long)q.T, (long long)q.N,
-           q.state ? " state" : "", q.ids ? " ids" : "");
+    trying("%s %d: %s%s I %lld H %lld P %lld L %lld direction %d bias %d B %lld T %lld N %lld%s%s",
+           isa, n, kind.name, with_options ? " with options" : "", (long long)q.net.I,
+           (long long)q.net.H, (long long)q.net.P, (long long)q.net.L, q.options.direction,
+           q.net.bias, (long long)q.B, (long long)q.T, (long long)q.N, q.state ? " state" : "",
+           q.ids ? " ids" : "");
     return q;
 }
 
@@ -115,15 +119,18 @@ static naive_pass textbook(const configuration *q, const numbers *v)
     return p;
 }
 
-/* The same through the library. gradients false: they hang on the rounding at a kink, or the textbook has none. */
-static void compare(recur_context *ctx, const configuration *q, const numbers *v, const naive_pass *want,
-                    bool gradients)
+/* The same through the library. gradients false: they hang on the rounding at a kink, or the
+ * textbook has none. */
+static void compare(recur_context *ctx, const configuration *q, const numbers *v,
+                    const naive_pass *want, bool gradients)
 {
     const int64_t I = q->net.I, O = q->O;
-    const tolerance outputs = naive_norms(q->net.kind) ? WITH_NORMS : naive_is_plain(&q->net) ? OUTPUTS : WITH_LARGE;
+    const tolerance outputs = naive_norms(q->net.kind)  ? WITH_NORMS
+                              : naive_is_plain(&q->net) ? OUTPUTS
+                                                        : WITH_LARGE;
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &q->options, &layer));
-    assert_int_equal(recur_layer_count(layer), v->P);
+    assert_int_equal(recur_layer_param_count(layer), v->P);
     memcpy(recur_layer_params(layer), v->params, (size_t)v->P * sizeof(float));
     recur_packed *packed = layout(ctx, q->B, q->lengths, q->T);
     assert_int_equal(recur_packed_rows(packed), q->N);
@@ -134,14 +141,16 @@ static void compare(recur_context *ctx, const configuration *q, const numbers *v
               .ids = q->ids ? ids : NULL,
               .s0 = q->state ? v->s0 : NULL,
               .dsn = q->state ? v->dsn : NULL,
-              .mode = RECUR_TAPE_SENSITIVE,
+              .mode = RECUR_TAPE_RECORD_NO_DROPOUT,
               .dy = packed_of(packed, RECUR_LAYOUT_JOINED, O, v->dy) };
     run_both(ctx, layer, &r);
     check_close("y", v->Y, unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y), want->y, outputs);
     if (q->state) check_close("final state", v->S, r.sn, want->hn, outputs);
     if (gradients) {
         check_close("dparams", v->P, r.dparams, want->dparams, GRADIENTS);
-        if (!q->ids) check_close("dx", q->N * I, unpacked(packed, RECUR_LAYOUT_JOINED, I, r.dx), want->dx, GRADIENTS);
+        if (!q->ids)
+            check_close("dx", q->N * I, unpacked(packed, RECUR_LAYOUT_JOINED, I, r.dx), want->dx,
+                        GRADIENTS);
         if (q->state) check_close("grad of initial state", v->S, r.ds0, want->dh0, GRADIENTS);
     }
     const float *recorded = r.y;
@@ -185,9 +194,12 @@ static void differences_are_derivatives(void **unused)
     for (int n = 0; n < 30; n++) {
         recur_recurrent_options o = options_of(&KINDS[n % 5], 2, 3, 1 + n % 2, n / 5 % 3,
                                                n % 7 ? 0 : RECUR_LAYER_NO_BIAS);
-        configuration q = {
-            .options = o, .net = textbook_of(&o), .shape = shape_of(&o, 2), .B = 2, .N = 5, .lengths = { 3, 2 }
-        };
+        configuration q = { .options = o,
+                            .net = textbook_of(&o),
+                            .shape = shape_of(&o, 2),
+                            .B = 2,
+                            .N = 5,
+                            .lengths = { 3, 2 } };
         q.O = q.shape.width * (q.net.forward + q.net.reverse);
         q.state = n % 3;
         trying("%s %d", KINDS[n % 5].name, n);
@@ -211,10 +223,13 @@ static void random_rows(void **unused)
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         dice(77);
         for (int n = 0; n < 60; n++) {
-            const int64_t I = SIZES[below(COUNT(SIZES))], O = SIZES[below(COUNT(SIZES))], R = 1 + below(40);
-            const bool ids = n % 2 || n % 3 == 0, embedding = n % 3 == 0, bias = !embedding && below(2);
-            trying("%s %d: %s I %lld O %lld R %lld%s", recur_context_isa(ctx), n, embedding ? "embedding" : "linear",
-                   (long long)I, (long long)O, (long long)R, ids ? " ids" : "");
+            const int64_t I = SIZES[below(COUNT(SIZES))], O = SIZES[below(COUNT(SIZES))],
+                          R = 1 + below(40);
+            const bool ids = n % 2 || n % 3 == 0, embedding = n % 3 == 0,
+                       bias = !embedding && below(2);
+            trying("%s %d: %s I %lld O %lld R %lld%s", recur_context_isa(ctx), n,
+                   embedding ? "embedding" : "linear", (long long)I, (long long)O, (long long)R,
+                   ids ? " ids" : "");
             recur_layer *layer = NULL;
             if (embedding)
                 OK(recur_embedding_create(ctx, I, O, 0, &layer));
@@ -226,19 +241,22 @@ static void random_rows(void **unused)
             float *x = ids ? zeros(R * I) : randoms(R * I, 1);
             for (int64_t row = 0; ids && row < R; row++) x[row * I + r.ids[row]] = 1;
             r.x = x;
-            double *y = doubles(R * O), *dx = doubles(R * I), *grads = doubles(recur_layer_count(layer));
-            const double *params = widen(recur_layer_count(layer), recur_layer_params(layer)), *dy = widen(R * O, r.dy);
+            double *y = doubles(R * O), *dx = doubles(R * I),
+                   *grads = doubles(recur_layer_param_count(layer));
+            const double *params = widen(recur_layer_param_count(layer), recur_layer_params(layer)),
+                         *dy = widen(R * O, r.dy);
             if (embedding) {
                 naive_embedding(R, O, params, r.ids, y);
                 naive_embedding_backward(R, O, r.ids, dy, grads);
             } else {
                 naive_linear(R, I, O, params, bias ? params + I * O : NULL, widen(R * I, x), y);
-                naive_linear_backward(R, I, O, params, widen(R * I, x), dy, dx, grads, bias ? grads + I * O : NULL);
+                naive_linear_backward(R, I, O, params, widen(R * I, x), dy, dx, grads,
+                                      bias ? grads + I * O : NULL);
             }
             if (!ids) r.ids = NULL;
             run_both(ctx, layer, &r);
             check_close("y", R * O, r.y, y, OUTPUTS);
-            check_close("dparams", recur_layer_count(layer), r.dparams, grads, GRADIENTS);
+            check_close("dparams", recur_layer_param_count(layer), r.dparams, grads, GRADIENTS);
             if (!ids) check_close("dx", R * I, r.dx, dx, GRADIENTS);
             recur_packed_release(packed);
             recur_layer_release(layer);
@@ -250,21 +268,28 @@ static void random_rows(void **unused)
 enum { B = 4, N = 10 };
 static const int64_t LENGTHS[B] = { 3, 0, 5, 2 };
 
-/* With small integers there is nothing to round: every instruction set gives the numbers of the textbook, exactly. */
+/* With small integers there is nothing to round: every instruction set gives the numbers of the
+ * textbook, exactly. */
 static void integers_are_exact(void **unused)
 {
     (void)unused;
     const tolerance none = { 0, 0, 0 };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int direction = 0; direction < 3; direction++) {
-            const int forward = direction != RECUR_DIRECTION_REVERSE, reverse = direction != RECUR_DIRECTION_FORWARD;
-            const naive_recurrent net = {
-                .kind = NAIVE_RNN_RELU, .I = 19, .H = 21, .L = 2, .forward = forward, .reverse = reverse, .bias = 1
-            };
+            const int forward = direction != RECUR_DIRECTION_REVERSE,
+                      reverse = direction != RECUR_DIRECTION_FORWARD;
+            const naive_recurrent net = { .kind = NAIVE_RNN_RELU,
+                                          .I = 19,
+                                          .H = 21,
+                                          .L = 2,
+                                          .forward = forward,
+                                          .reverse = reverse,
+                                          .bias = 1 };
             const int64_t O = (forward + reverse) * net.H, S = 2 * B * O, P = naive_count(&net);
             dice(9);
             trying("%s direction %d", recur_context_isa(ctx), direction);
-            recur_layer *layer = recurrent(ctx, RECUR_CELL_RNN_RELU, net.I, net.H, net.L, direction, 0);
+            recur_layer *layer = recurrent(ctx, RECUR_CELL_RNN_RELU, net.I, net.H, net.L, direction,
+                                           0);
             float *params = recur_layer_params(layer), *in = floats(N * (net.I + O) + 2 * S);
             for (int64_t i = 0; i < P; i++) params[i] = below(8) ? 0 : (float)(below(3) - 1);
             for (int64_t i = 0; i < N * (net.I + O) + 2 * S; i++) in[i] = (float)(below(5) - 2);
@@ -295,7 +320,8 @@ static void integers_are_exact(void **unused)
             naive_run(&net, &want);
             for (int64_t i = 0; i < P; i++) assert_true(fabs(want.dparams[i]) < 0x1p22);
             check_close("y", N * O, unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y), want.y, none);
-            check_close("dx", N * net.I, unpacked(packed, RECUR_LAYOUT_JOINED, net.I, r.dx), want.dx, none);
+            check_close("dx", N * net.I, unpacked(packed, RECUR_LAYOUT_JOINED, net.I, r.dx),
+                        want.dx, none);
             check_close("dparams", P, r.dparams, want.dparams, none);
             check_close("grad of state", S, r.ds0, want.dh0, none);
             recur_packed_release(packed);
@@ -306,7 +332,8 @@ static void integers_are_exact(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(random_stacks), TEST(random_rows), TEST(integers_are_exact),
+    const struct CMUnitTest tests[] = { TEST(random_stacks), TEST(random_rows),
+                                        TEST(integers_are_exact),
                                         TEST(differences_are_derivatives) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_norm.c - layer normalisation: the textbook's numbers, what it does not depend on, rows apart from each other. */
+/* test_norm.c - layer normalisation: the textbook's numbers, what it does not depend on, rows apart
+ * from each other. */
 #include "support/support.h"
 
 enum { B = 4, N = 8 };
@@ -20,7 +21,8 @@ static recur_layer *plain(recur_context *ctx, int64_t F, double epsilon)
 }
 
 /* All numbers of a batch against the textbook; `mean` is added to x. */
-static void check_textbook(recur_context *ctx, int64_t F, double epsilon, double mean, uint32_t flags)
+static void check_textbook(recur_context *ctx, int64_t F, double epsilon, double mean,
+                           uint32_t flags)
 {
     recur_layer *layer = norm(ctx, F, epsilon, flags);
     randomize(layer, 1);
@@ -29,15 +31,17 @@ static void check_textbook(recur_context *ctx, int64_t F, double epsilon, double
     for (int64_t i = 0; i < N * F; i++) x[i] = (float)((double)x[i] + mean);
     run r = { .packed = packed, .x = x, .dy = randoms(N * F, 1) };
     run_both(ctx, layer, &r);
-    const double *w = widen(F, recur_layer_params(layer)), *b = flags ? NULL : widen(F, recur_layer_params(layer) + F);
+    const double *w = widen(F, recur_layer_params(layer)),
+                 *b = flags ? NULL : widen(F, recur_layer_params(layer) + F);
     double *y = doubles(N * F), *dx = doubles(N * F), *dparams = doubles(2 * F);
     const double e = epsilon > 0 ? epsilon : 1e-5;
     naive_norm(N, F, e, w, b, widen(N * F, x), y);
-    naive_norm_backward(N, F, e, w, widen(N * F, x), widen(N * F, r.dy), dx, dparams, flags ? NULL : dparams + F);
+    naive_norm_backward(N, F, e, w, widen(N * F, x), widen(N * F, r.dy), dx, dparams,
+                        flags ? NULL : dparams + F);
     trying("%s %d features, mean %g", recur_context_isa(ctx), (int)F, mean);
     check_close("y", N * F, r.y, y, OUTPUTS);
     check_close("dx", N * F, r.dx, dx, GRADIENTS);
-    check_close("dparams", recur_layer_count(layer), r.dparams, dparams, GRADIENTS);
+    check_close("dparams", recur_layer_param_count(layer), r.dparams, dparams, GRADIENTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
     give_back();
@@ -56,7 +60,8 @@ static void textbook(void **unused)
         }
 }
 
-/* The rows of a chain behind a recurrent layer, stepped, run at once, and one sequence at a time. */
+/* The rows of a chain behind a recurrent layer, stepped, run at once, and one sequence at a time.
+ */
 static void rows_stand_apart(void **unused)
 {
     (void)unused;
@@ -188,12 +193,13 @@ static void description(void **unused)
     (void)unused;
     recur_layer *parts[2] = { recurrent(NULL, RECUR_CELL_GRU, 3, 5, 1, RECUR_DIRECTION_FORWARD, 0),
                               norm(NULL, 5, 0.5, 0) };
-    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "norm" }, parts);
+    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 2,
+                             (const char *const[]){ "rnn", "norm" }, parts);
     const recur_layer_info info = info_of(net, 1);
     assert_int_equal(info.kind, RECUR_KIND_NORM);
     assert_string_equal(info.type, "norm");
     assert_true(info.epsilon == 0.5);
-    assert_int_equal(info.abilities, RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD);
+    assert_int_equal(info.capabilities, RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
     assert_true(info_of(net, 0).epsilon == 0);
     OK(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, 1));
     const recur_tensor w = tensor_of(net, "norm.weight"), b = tensor_of(net, "norm.bias");
@@ -210,7 +216,7 @@ static void description(void **unused)
     recur_layer *layer = norm(NULL, 5, 0, RECUR_LAYER_NO_BIAS);
     assert_true(info_of(layer, -1).epsilon == 1e-5);
     assert_int_equal(info_of(layer, -1).flags, RECUR_LAYER_NO_BIAS);
-    assert_int_equal(recur_layer_tensors(layer), 1);
+    assert_int_equal(recur_layer_tensor_count(layer), 1);
     recur_layer_release(layer);
 }
 

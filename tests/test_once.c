@@ -1,5 +1,5 @@
-/* test_once.c - steps by hand that go the shortest way through a tape give what the checked way gives; and whatever is not as it was before
- * them goes the checked way, with its sentences. */
+/* test_once.c - steps by hand that go the shortest way through a tape give what the checked way
+ * gives; and whatever is not as it was before them goes the checked way, with its sentences. */
 #include "support/loop.h"
 
 enum { I = LOOP_I, H = LOOP_H, OUT = LOOP_OUT, T = 12 };
@@ -41,7 +41,8 @@ static void run_epoch(loop *q)
     loop_backward(q, 0, T);
 }
 
-/* Epoch after epoch, reserved or not, with other parameters in each: what a tape keeps of them is never that of the epoch before. */
+/* Epoch after epoch, reserved or not, with other parameters in each: what a tape keeps of them is
+ * never that of the epoch before. */
 static void the_same_numbers(void **unused)
 {
     (void)unused;
@@ -50,7 +51,8 @@ static void the_same_numbers(void **unused)
             for (int way = 0; way < 4; way++) {
                 const int64_t B = way % 2 ? 3 : 1;
                 trying("%s, B %d%s", KINDS[kind].name, (int)B, way > 1 ? ", reserved" : "");
-                loop want = checked_loop(ctx, KINDS[kind].cell, B), q = open_loop(ctx, KINDS[kind].cell, T, B, 0, 0);
+                loop want = checked_loop(ctx, KINDS[kind].cell, B),
+                     q = open_loop(ctx, KINDS[kind].cell, T, B, 0, 0);
                 if (way > 1) reserve(&q);
                 looks = 0;
                 for (int epoch = 0; epoch < 3; epoch++) {
@@ -70,7 +72,8 @@ static void reset_forgets(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1), q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
+        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
+             q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
         reserve(&q);
         loop_forward(&q, 0, T), loop_backward(&q, 5, T);
         OK(recur_tape_reset(q.tape));
@@ -90,7 +93,8 @@ static void looked_at_for_a_while(void **unused)
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int kind = 0; kind < PLAIN; kind++) {
             trying("%s", KINDS[kind].name);
-            loop want = checked_loop(ctx, KINDS[kind].cell, 2), q = open_loop(ctx, KINDS[kind].cell, T, 2, 0, 0);
+            loop want = checked_loop(ctx, KINDS[kind].cell, 2),
+                 q = open_loop(ctx, KINDS[kind].cell, T, 2, 0, 0);
             run_epoch(&want);
             int seen = 0;
             loop_forward(&q, 0, 5);
@@ -110,12 +114,15 @@ static void looked_at_for_a_while(void **unused)
         }
 }
 
-/* Steps that only evaluate are not recorded; states made for another layer of the same kind fit as before. */
+/* Steps that only evaluate are not recorded; states made for another layer of the same kind fit as
+ * before. */
 static void other_steps_between(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop want = checked_loop(ctx, RECUR_CELL_GRU, 1), q = open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0), stranger = open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0);
+        loop want = checked_loop(ctx, RECUR_CELL_GRU, 1),
+             q = open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0),
+             stranger = open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0);
         run_epoch(&want);
         loop_forward(&q, 0, 6);
         const int64_t records = recur_tape_records(q.tape);
@@ -150,19 +157,24 @@ static void nothing_wanted(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1), q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
+        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
+             q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
         loop *const both[] = { &want, &q };
         for (int i = 0; i < 2; i++) {
             loop *p = both[i];
             for (int64_t t = 0; t < T; t++) {
-                OK(recur_cell_step(p->cell, p->x + t * I, p->state, t % 2 ? NULL : p->h + t * H, p->tape));
-                OK(recur_layer_forward(p->head, p->one, p->x, NULL, t % 3 ? NULL : p->y + t * OUT, p->tape));
+                OK(recur_cell_step(p->cell, p->x + t * I, p->state, t % 2 ? NULL : p->h + t * H,
+                                   p->tape));
+                OK(recur_layer_forward(p->head, p->one, p->x, NULL, t % 3 ? NULL : p->y + t * OUT,
+                                       p->tape));
             }
             float *dx = floats(H);
             for (int64_t t = T - 1; t >= 0; t--) {
-                OK(recur_layer_backward(p->head, p->one, p->x, t % 2 ? NULL : p->dy, NULL, dx, t % 4 ? p->head_grads : NULL, p->tape));
+                OK(recur_layer_backward(p->head, p->one, p->x, t % 2 ? NULL : p->dy, NULL, dx,
+                                        t % 4 ? p->head_grads : NULL, p->tape));
                 if (t % 2) check_same("dx", H, dx, zeros(H));
-                OK(recur_cell_step_backward(p->cell, p->x + t * I, t % 3 ? dx : NULL, p->dstate, NULL, t % 4 ? p->grads : NULL, p->tape));
+                OK(recur_cell_step_backward(p->cell, p->x + t * I, t % 3 ? dx : NULL, p->dstate,
+                                            NULL, t % 4 ? p->grads : NULL, p->tape));
             }
         }
         check_loop_gradients(&q, &want);
@@ -180,31 +192,52 @@ static void wrong_calls(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1), q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0), other = open_loop(ctx, RECUR_CELL_LSTM, T, 4, 0, 0);
+    loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
+         q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0),
+         other = open_loop(ctx, RECUR_CELL_LSTM, T, 4, 0, 0);
     recur_layer *wide = recurrent(ctx, RECUR_CELL_LSTM, I, H + 1, 1, RECUR_DIRECTION_FORWARD, 0);
     recur_state *of_wide, *three;
     OK(recur_state_create(wide, 1, &of_wide));
     OK(recur_state_create(q.layer, 3, &three));
     run_epoch(&want);
     loop_forward(&q, 0, 8);
-    FAILS(RECUR_E_SHAPE, recur_cell_step(q.cell, q.x, of_wide, NULL, q.tape), "recur_cell_step 16 14");
-    FAILS(RECUR_E_ARGUMENT, recur_cell_step(q.cell, NULL, q.state, NULL, q.tape), "recur_cell_step x NULL 1");
-    FAILS(RECUR_E_ARGUMENT, recur_cell_step(q.cell, q.x, NULL, NULL, q.tape), "recur_cell_step state NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_forward(q.head, q.one, NULL, NULL, q.y, q.tape), "recur_layer_forward x NULL");
-    FAILS(RECUR_E_SHAPE, recur_layer_forward(q.layer, q.one, q.x, other.state, q.h, q.tape), "recur_layer_forward 4 1");
-    FAILS(RECUR_E_SHAPE, recur_layer_forward(q.head, q.one, q.x, q.state, q.y, q.tape), "recur_layer_forward state");
+    FAILS(RECUR_E_SHAPE, recur_cell_step(q.cell, q.x, of_wide, NULL, q.tape),
+          "recur_cell_step 16 14");
+    FAILS(RECUR_E_ARGUMENT, recur_cell_step(q.cell, NULL, q.state, NULL, q.tape),
+          "recur_cell_step x NULL 1");
+    FAILS(RECUR_E_ARGUMENT, recur_cell_step(q.cell, q.x, NULL, NULL, q.tape),
+          "recur_cell_step state NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_layer_forward(q.head, q.one, NULL, NULL, q.y, q.tape),
+          "recur_layer_forward x NULL");
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(q.layer, q.one, q.x, other.state, q.h, q.tape),
+          "recur_layer_forward 4 1");
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(q.head, q.one, q.x, q.state, q.y, q.tape),
+          "recur_layer_forward state");
     assert_int_equal(recur_tape_records(q.tape), 16);
     loop_forward(&q, 8, T);
-    FAILS(RECUR_E_ORDER, recur_cell_step_backward(q.cell, q.x, NULL, q.dstate, NULL, q.grads, q.tape), "24 another layer");
-    FAILS(RECUR_E_ORDER, recur_layer_backward(want.head, q.one, q.h, q.dy, NULL, NULL, q.head_grads, q.tape), "24 another layer");
+    FAILS(RECUR_E_ORDER,
+          recur_cell_step_backward(q.cell, q.x, NULL, q.dstate, NULL, q.grads, q.tape),
+          "24 another layer");
+    FAILS(RECUR_E_ORDER,
+          recur_layer_backward(want.head, q.one, q.h, q.dy, NULL, NULL, q.head_grads, q.tape),
+          "24 another layer");
     loop_backward(&q, 9, T);
-    FAILS(RECUR_E_ORDER, recur_layer_backward(q.head, other.one, q.h, q.dy, NULL, NULL, q.head_grads, q.tape), "layout 1 4");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_backward(q.head, q.one, NULL, q.dy, NULL, NULL, q.head_grads, q.tape), "x NULL");
-    OK(recur_layer_backward(q.head, q.one, q.h + 8 * H, q.dy + 8 * OUT, NULL, q.dx, q.head_grads, q.tape));
-    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(q.cell, q.x, NULL, other.dstate, NULL, q.grads, q.tape), "4 1");
-    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(q.cell, q.x, NULL, three, NULL, q.grads, q.tape), "3 1");
-    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(q.cell, q.x, NULL, of_wide, NULL, q.grads, q.tape), "16 14");
-    FAILS(RECUR_E_ARGUMENT, recur_cell_step_backward(q.cell, q.x, NULL, NULL, NULL, q.grads, q.tape), "dstate NULL");
+    FAILS(RECUR_E_ORDER,
+          recur_layer_backward(q.head, other.one, q.h, q.dy, NULL, NULL, q.head_grads, q.tape),
+          "layout 1 4");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_layer_backward(q.head, q.one, NULL, q.dy, NULL, NULL, q.head_grads, q.tape),
+          "x NULL");
+    OK(recur_layer_backward(q.head, q.one, q.h + 8 * H, q.dy + 8 * OUT, NULL, q.dx, q.head_grads,
+                            q.tape));
+    FAILS(RECUR_E_SHAPE,
+          recur_cell_step_backward(q.cell, q.x, NULL, other.dstate, NULL, q.grads, q.tape), "4 1");
+    FAILS(RECUR_E_SHAPE, recur_cell_step_backward(q.cell, q.x, NULL, three, NULL, q.grads, q.tape),
+          "3 1");
+    FAILS(RECUR_E_SHAPE,
+          recur_cell_step_backward(q.cell, q.x, NULL, of_wide, NULL, q.grads, q.tape), "16 14");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_cell_step_backward(q.cell, q.x, NULL, NULL, NULL, q.grads, q.tape), "dstate NULL");
     float *dh = copy_of(H, q.dx);
     OK(recur_cell_step_backward(q.cell, q.x + 8 * I, dh, q.dstate, q.dx + 8 * I, q.grads, q.tape));
     loop_backward(&q, 0, 8);
@@ -221,22 +254,32 @@ static void layers_without_a_cell(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1), q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
+        loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
+             q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
         recur_state *three;
         OK(recur_state_create(q.layer, 3, &three));
         run_epoch(&want);
         for (int64_t t = 0; t < T; t++) {
             OK(recur_layer_forward(q.layer, q.one, q.x + t * I, q.state, q.h + t * H, q.tape));
             OK(recur_layer_forward(q.head, q.one, q.h + t * H, NULL, q.y + t * OUT, q.tape));
-            FAILS(RECUR_E_SHAPE, recur_layer_forward(q.layer, q.one, q.x, three, q.h, q.tape), "recur_layer_forward 3 1");
+            FAILS(RECUR_E_SHAPE, recur_layer_forward(q.layer, q.one, q.x, three, q.h, q.tape),
+                  "recur_layer_forward 3 1");
         }
         float *dh = floats(H);
         for (int64_t t = T - 1; t >= 0; t--) {
-            FAILS(RECUR_E_ORDER, recur_layer_backward(q.layer, q.one, q.x, NULL, q.dstate, NULL, q.grads, q.tape), "another layer");
-            OK(recur_layer_backward(q.head, q.one, q.h + t * H, q.dy + t * OUT, NULL, dh, q.head_grads, q.tape));
-            FAILS(RECUR_E_SHAPE, recur_layer_backward(q.layer, q.one, q.x, NULL, three, NULL, q.grads, q.tape), "3 1");
-            FAILS(RECUR_E_ORDER, recur_cell_step_backward(q.cell, q.x, NULL, q.dstate, NULL, q.grads, q.tape), "layout");
-            OK(recur_layer_backward(q.layer, q.one, q.x + t * I, dh, q.dstate, q.dx + t * I, q.grads, q.tape));
+            FAILS(RECUR_E_ORDER,
+                  recur_layer_backward(q.layer, q.one, q.x, NULL, q.dstate, NULL, q.grads, q.tape),
+                  "another layer");
+            OK(recur_layer_backward(q.head, q.one, q.h + t * H, q.dy + t * OUT, NULL, dh,
+                                    q.head_grads, q.tape));
+            FAILS(RECUR_E_SHAPE,
+                  recur_layer_backward(q.layer, q.one, q.x, NULL, three, NULL, q.grads, q.tape),
+                  "3 1");
+            FAILS(RECUR_E_ORDER,
+                  recur_cell_step_backward(q.cell, q.x, NULL, q.dstate, NULL, q.grads, q.tape),
+                  "layout");
+            OK(recur_layer_backward(q.layer, q.one, q.x + t * I, dh, q.dstate, q.dx + t * I,
+                                    q.grads, q.tape));
         }
         check_loops(&q, &want);
         recur_state_release(three);
@@ -249,8 +292,10 @@ static void batches_by_turns(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop want[2] = { checked_loop(ctx, RECUR_CELL_GRU, 1), checked_loop(ctx, RECUR_CELL_GRU, 3) };
-        loop q[2] = { open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0), open_loop(ctx, RECUR_CELL_GRU, T, 3, 0, 0) };
+        loop want[2] = { checked_loop(ctx, RECUR_CELL_GRU, 1),
+                         checked_loop(ctx, RECUR_CELL_GRU, 3) };
+        loop q[2] = { open_loop(ctx, RECUR_CELL_GRU, T, 1, 0, 0),
+                      open_loop(ctx, RECUR_CELL_GRU, T, 3, 0, 0) };
         recur_tape *own = q[1].tape;
         recur_cell *cell = q[1].cell;
         recur_layer *head = q[1].head;
@@ -259,15 +304,18 @@ static void batches_by_turns(void **unused)
         OK(recur_state_create(q[0].layer, 3, &q[1].state));
         OK(recur_state_create(q[0].layer, 3, &q[1].dstate));
         for (int i = 0; i < 2; i++) run_epoch(&want[i]);
-        for (int64_t t = 0; t < T; t += 4) loop_forward(&q[0], t, t + 4), loop_forward(&q[1], t, t + 4);
-        for (int64_t t = T; t > 0; t -= 4) loop_backward(&q[1], t - 4, t), loop_backward(&q[0], t - 4, t);
+        for (int64_t t = 0; t < T; t += 4)
+            loop_forward(&q[0], t, t + 4), loop_forward(&q[1], t, t + 4);
+        for (int64_t t = T; t > 0; t -= 4)
+            loop_backward(&q[1], t - 4, t), loop_backward(&q[0], t - 4, t);
         for (int i = 0; i < 2; i++) check_loops(&q[i], &want[i]);
         q[1].tape = own, q[1].cell = cell, q[1].head = head;
         for (int i = 0; i < 2; i++) close_loop(&want[i]), close_loop(&q[i]);
     }
 }
 
-/* A reserved loop allocates nothing, from its first step on; one that is not and finds no memory says so, and goes on when there is some. */
+/* A reserved loop allocates nothing, from its first step on; one that is not and finds no memory
+ * says so, and goes on when there is some. */
 static void memory(void **unused)
 {
     (void)unused;
@@ -296,7 +344,10 @@ static void memory(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(the_same_numbers), TEST(reset_forgets), TEST(looked_at_for_a_while), TEST(other_steps_between),
-                                        TEST(nothing_wanted), TEST(wrong_calls), TEST(layers_without_a_cell), TEST(batches_by_turns), TEST(memory) };
+    const struct CMUnitTest tests[] = {
+        TEST(the_same_numbers),      TEST(reset_forgets),    TEST(looked_at_for_a_while),
+        TEST(other_steps_between),   TEST(nothing_wanted),   TEST(wrong_calls),
+        TEST(layers_without_a_cell), TEST(batches_by_turns), TEST(memory)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

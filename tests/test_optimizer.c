@@ -1,13 +1,13 @@
 /* test_optimizer.c - update rules against a textbook double version, ranges, memory.
  *
- * The textbook moves one number by the rule as its paper or PyTorch writes it; the test checks vectors of every length
- * against it on every instruction set. */
+ * The textbook moves one number by the rule as its paper or PyTorch writes it; the test checks
+ * vectors of every length against it on every instruction set. */
 #include "support/support.h"
 #include "train/optimizer.h"
 
 static const tolerance STEPS = { 1e-6, 1e-6, 0 };
 
-/* ---- the textbook ------------------------------------------------------------------------------- */
+/* ---- the textbook --------------------------------------------------------------------------- */
 
 typedef struct spec {
     const char *name, *moments; /* the names that a file gives them */
@@ -23,20 +23,26 @@ static const spec SPECS[] = {
     { "sgd decay", "", RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .weight_decay = 0.2) },
     { "sgd momentum", "momentum", RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .momentum = 0.8) },
     { "sgd nesterov", "momentum",
-      RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .momentum = 0.8, .weight_decay = 0.1, .flags = RECUR_OPTIMIZER_NESTEROV) },
+      RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .momentum = 0.8, .weight_decay = 0.1,
+           .flags = RECUR_OPTIMIZER_NESTEROV) },
     { "adam", "m v", RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.01) },
     { "adam all", "m v v_max",
-      RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.02, .beta1 = 0.7, .beta2 = 0.9, .epsilon = 1e-3, .weight_decay = 0.1,
-           .flags = RECUR_OPTIMIZER_AMSGRAD) },
-    { "adam without beta1", "m v", RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.01, .flags = RECUR_OPTIMIZER_BETA1_ZERO) },
+      RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.02, .beta1 = 0.7, .beta2 = 0.9, .epsilon = 1e-3,
+           .weight_decay = 0.1, .flags = RECUR_OPTIMIZER_AMSGRAD) },
+    { "adam without beta1", "m v",
+      RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.01, .flags = RECUR_OPTIMIZER_BETA1_ZERO) },
     { "adamw", "m v", RULE(RECUR_OPTIMIZER_ADAMW, .rate = 0.02, .weight_decay = 0.3) },
     { "adamw amsgrad", "m v v_max",
-      RULE(RECUR_OPTIMIZER_ADAMW, .rate = 0.02, .weight_decay = 0.3, .flags = RECUR_OPTIMIZER_AMSGRAD) },
+      RULE(RECUR_OPTIMIZER_ADAMW, .rate = 0.02, .weight_decay = 0.3,
+           .flags = RECUR_OPTIMIZER_AMSGRAD) },
     { "rmsprop", "v", RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .weight_decay = 0.1) },
-    { "rmsprop momentum", "v momentum", RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .momentum = 0.8, .beta2 = 0.9) },
-    { "rmsprop centred", "v mean", RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .flags = RECUR_OPTIMIZER_CENTRED) },
+    { "rmsprop momentum", "v momentum",
+      RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .momentum = 0.8, .beta2 = 0.9) },
+    { "rmsprop centred", "v mean",
+      RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .flags = RECUR_OPTIMIZER_CENTRED) },
     { "rmsprop centred momentum", "v mean momentum",
-      RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .momentum = 0.8, .epsilon = 1e-4, .flags = RECUR_OPTIMIZER_CENTRED) },
+      RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .momentum = 0.8, .epsilon = 1e-4,
+           .flags = RECUR_OPTIMIZER_CENTRED) },
     { "adagrad", "sum", RULE(RECUR_OPTIMIZER_ADAGRAD, .rate = 0.1, .weight_decay = 0.1) },
     { "adadelta", "v delta", RULE(RECUR_OPTIMIZER_ADADELTA, .rate = 0.9, .weight_decay = 0.1) },
 };
@@ -119,7 +125,7 @@ static void move(const recur_optimizer_options *o, scalar *s, double g, double r
     }
 }
 
-/* ---- rules -------------------------------------------------------------------------------------- */
+/* ---- rules ---------------------------------------------------------------------------------- */
 
 static recur_optimizer *optimizer_of(recur_context *ctx, recur_optimizer_options o, int64_t count)
 {
@@ -129,8 +135,8 @@ static recur_optimizer *optimizer_of(recur_context *ctx, recur_optimizer_options
 }
 
 /* Steps of both versions; rates and decays [n] are multiples of each number's own. */
-static void compare(recur_optimizer *optimizer, const recur_optimizer_options *o, int64_t n, const double *rates,
-                    const double *decays)
+static void compare(recur_optimizer *optimizer, const recur_optimizer_options *o, int64_t n,
+                    const double *rates, const double *decays)
 {
     float *p = randoms(n, 2);
     scalar *s = bytes_of(n, sizeof *s);
@@ -182,7 +188,7 @@ static void test_ranges(void **state)
             for (int64_t r = 0; r < ranges; r++) {
                 const int64_t from = below(N + 1), count = below(N - from + 1);
                 const double rate = (double)below(4) / 2, decay = (double)below(3);
-                OK(recur_optimizer_range(optimizer, from, count, rate, decay));
+                OK(recur_optimizer_scale_range(optimizer, from, count, rate, decay));
                 for (int64_t j = from; j < from + count; j++) {
                     rates[j] = rate;
                     decays[j] = decay;
@@ -202,7 +208,8 @@ static void test_defaults(void **state)
     for (int32_t kind = RECUR_OPTIMIZER_SGD; kind <= RECUR_OPTIMIZER_ADADELTA; kind++) {
         trying("kind %d", (int)kind);
         const recur_optimizer_options o = RULE(kind, .rate = 0);
-        recur_optimizer *a = optimizer_of(NULL, o, 31), *b = optimizer_of(NULL, explicit_options(o), 31);
+        recur_optimizer *a = optimizer_of(NULL, o, 31),
+                        *b = optimizer_of(NULL, explicit_options(o), 31);
         float *p = copy_of(31, from), *q = copy_of(31, from);
         for (int step = 0; step < 3; step++) {
             OK(recur_optimizer_step(a, p, g, 31, 1));
@@ -216,7 +223,8 @@ static void test_defaults(void **state)
     }
 }
 
-/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow it. */
+/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow it.
+ */
 static void test_frozen(void **state)
 {
     (void)state;
@@ -236,7 +244,7 @@ static void test_frozen(void **state)
             for (int m = 0; m < view.moments; m++)
                 assert_true(view.data[m][39] != 0 || strcmp(view.name[m], "delta") == 0);
             OK(recur_optimizer_set_rate(optimizer, 0.1));
-            OK(recur_optimizer_range(optimizer, 7, 30, 0, 1));
+            OK(recur_optimizer_scale_range(optimizer, 7, 30, 0, 1));
             g[20] = NAN;
             g[21] = INFINITY;
             OK(recur_optimizer_step(optimizer, p, g, 40, 1));
@@ -256,7 +264,8 @@ static void test_nan_reaches_params(void **state)
             float *g = zeros(40), *p = zeros(40);
             g[3] = g[39] = NAN;
             OK(recur_optimizer_step(optimizer, p, g, 40, 1));
-            for (int64_t j = 0; j < 40; j++) assert_true(!isnan(p[j]) == (j != 3 && j != 39)); /* and 0/0 makes none */
+            for (int64_t j = 0; j < 40; j++)
+                assert_true(!isnan(p[j]) == (j != 3 && j != 39)); /* and 0/0 makes none */
             g[3] = 0;
             OK(recur_optimizer_step(optimizer, p, g, 40, 1));
             assert_true(isnan(p[3]));
@@ -264,7 +273,8 @@ static void test_nan_reaches_params(void **state)
         }
 }
 
-/* The variance of a constant is 0, and rounding must not take its root below; an epsilon below all floats is no 0. */
+/* The variance of a constant is 0, and rounding must not take its root below; an epsilon below all
+ * floats is no 0. */
 static void test_small_denominators(void **state)
 {
     (void)state;
@@ -287,26 +297,30 @@ static void test_small_denominators(void **state)
     }
 }
 
-/* What a file keeps: another optimizer with the same steps and moments goes on with the same bits. */
+/* What a file keeps: another optimizer with the same steps and moments goes on with the same bits.
+ */
 static void test_view(void **state)
 {
     (void)state;
     dice(6);
     for (int64_t i = 0; i < COUNT(SPECS); i++) {
         trying("%s", SPECS[i].name);
-        recur_optimizer *a = optimizer_of(NULL, SPECS[i].options, 33), *b = optimizer_of(NULL, SPECS[i].options, 33);
+        recur_optimizer *a = optimizer_of(NULL, SPECS[i].options, 33),
+                        *b = optimizer_of(NULL, SPECS[i].options, 33);
         float *p = randoms(33, 1);
         for (int step = 0; step < 3; step++) OK(recur_optimizer_step(a, p, randoms(33, 1), 33, 1));
         recur__optimizer_view from, to;
         recur__optimizer_view_of(a, &from);
         recur__optimizer_view_of(b, &to);
         assert_true(*from.steps == 3 && *to.steps == 0 && to.count == 33);
-        assert_true(strncmp(from.kind, SPECS[i].name, strlen(from.kind)) == 0 && from.flags == SPECS[i].options.flags);
+        assert_true(strncmp(from.kind, SPECS[i].name, strlen(from.kind)) == 0 &&
+                    from.flags == SPECS[i].options.flags);
         char names[64] = "";
         for (int m = 0; m < from.moments; m++) {
             check_same("a new moment", 33, to.data[m], zeros(33));
             memcpy(to.data[m], from.data[m], 33 * sizeof(float));
-            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", m ? " " : "", from.name[m]);
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", m ? " " : "",
+                     from.name[m]);
         }
         assert_string_equal(names, SPECS[i].moments);
         *to.steps = *from.steps;
@@ -320,7 +334,7 @@ static void test_view(void **state)
     }
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void test_memory(void **state)
 {
@@ -336,9 +350,9 @@ static void test_memory(void **state)
     optimizer = optimizer_of(ctx, SPECS[5].options, 9);
     assert_int_equal(c.allocations, before + 1);
     recur_context_release(ctx); /* the optimizer keeps it alive */
-    OK(recur_optimizer_range(optimizer, 0, 4, 0, 1));
+    OK(recur_optimizer_scale_range(optimizer, 0, 4, 0, 1));
     c.until_failure = 0;
-    FAILS(RECUR_E_MEMORY, recur_optimizer_range(optimizer, 2, 4, 2, 1), "bytes");
+    FAILS(RECUR_E_MEMORY, recur_optimizer_scale_range(optimizer, 2, 4, 2, 1), "bytes");
     float *p = zeros(9), *g = zeros(9); /* the ranges are as before, and a step allocates nothing */
     for (int i = 0; i < 9; i++) g[i] = 1;
     OK(recur_optimizer_step(optimizer, p, g, 9, 1));

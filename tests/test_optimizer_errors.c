@@ -1,4 +1,5 @@
-/* test_optimizer_errors.c - what optimizers refuse: the code, and a sentence with the numbers in it. */
+/* test_optimizer_errors.c - what optimizers refuse: the code, and a sentence with the numbers in
+ * it. */
 #include "support/support.h"
 #include "train/optimizer.h"
 
@@ -56,13 +57,15 @@ static void test_create_errors(void **state)
     CREATE_FAILS("0x8 sgd 1", SGD, .flags = RECUR_OPTIMIZER_BETA1_ZERO);
     CREATE_FAILS("momentum 0", SGD, .flags = RECUR_OPTIMIZER_NESTEROV);
     CREATE_FAILS("beta1 0.9", ADAM, .beta1 = 0.9, .flags = RECUR_OPTIMIZER_BETA1_ZERO);
-    FAILS(RECUR_E_MEMORY, recur_optimizer_create(NULL, &fine_adam, INT64_MAX, &optimizer), "overflows");
+    FAILS(RECUR_E_MEMORY, recur_optimizer_create(NULL, &fine_adam, INT64_MAX, &optimizer),
+          "overflows");
 }
 
 static void test_call_errors(void **state)
 {
     (void)state;
-    const recur_optimizer_options momentum = RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .momentum = 0.8);
+    const recur_optimizer_options momentum = RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1,
+                                                  .momentum = 0.8);
     recur_optimizer *o = NULL;
     OK(recur_optimizer_create(NULL, &momentum, 3, &o));
     float p[] = { 1, 2, 3 }, g[] = { 1, 1, 1 };
@@ -78,13 +81,14 @@ static void test_call_errors(void **state)
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_set_rate(o, NOT_A_NUMBER), "nan");
     FAILS(RECUR_E_ARGUMENT, recur_optimizer_set_rate(o, (double)INFINITY), "inf");
     assert_true(recur_optimizer_rate(o) == 0.1 && recur_optimizer_rate(NULL) == 0);
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(NULL, 0, 1, 0, 0), "optimizer");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, -1, 1, 0, 0), "-1 3");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, 1, -1, 0, 0), "1 -1");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, 1, 3, 0, 0), "1 3");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, INT64_MAX, INT64_MAX, 0, 0), "9223372036854775807 3");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, 0, 3, -1, 0), "-1");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_range(o, 0, 3, 0, NOT_A_NUMBER), "nan");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(NULL, 0, 1, 0, 0), "optimizer");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, -1, 1, 0, 0), "-1 3");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, 1, -1, 0, 0), "1 -1");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, 1, 3, 0, 0), "1 3");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, INT64_MAX, INT64_MAX, 0, 0),
+          "9223372036854775807 3");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, 0, 3, -1, 0), "-1");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_scale_range(o, 0, 3, 0, NOT_A_NUMBER), "nan");
     recur__optimizer_view view;
     recur__optimizer_view_of(o, &view);
     assert_true(*view.steps == 0);

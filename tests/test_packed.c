@@ -1,7 +1,8 @@
-/* test_packed.c - layouts of ragged batches: where rows live, moving them there and back, using the memory again. */
+/* test_packed.c - layouts of ragged batches: where rows live, moving them there and back, using the
+ * memory again. */
 #include "support/support.h"
 
-/* ---- where rows live --------------------------------------------------------------------------------- */
+/* ---- where rows live ------------------------------------------------------------------------ */
 
 /* Lengths 3, 5, 2, 3: sorted stably 5 3 3 2, so step by step b a d c | b a d c | b a d | b | b. */
 static void the_known_layout(void **unused)
@@ -9,13 +10,15 @@ static void the_known_layout(void **unused)
     (void)unused;
     recur_packed *packed = layout(NULL, 4, (const int64_t[]){ 3, 5, 2, 3 }, 0);
     static const int64_t sizes[] = { 4, 4, 3, 1, 1, 0, 0 };
-    static const int64_t rows[4][6] = {
-        { 1, 5, 9, -1, -1, -1 }, { 0, 4, 8, 11, 12, -1 }, { 3, 7, -1, -1, -1, -1 }, { 2, 6, 10, -1, -1, -1 }
-    };
+    static const int64_t rows[4][6] = { { 1, 5, 9, -1, -1, -1 },
+                                        { 0, 4, 8, 11, 12, -1 },
+                                        { 3, 7, -1, -1, -1, -1 },
+                                        { 2, 6, 10, -1, -1, -1 } };
     assert_int_equal(recur_packed_batch(packed), 4);
     assert_int_equal(recur_packed_steps(packed), 5);
     assert_int_equal(recur_packed_rows(packed), 13);
-    for (int t = 0; t < COUNT(sizes); t++) assert_int_equal(recur_packed_batch_size(packed, t), sizes[t]);
+    for (int t = 0; t < COUNT(sizes); t++)
+        assert_int_equal(recur_packed_batch_size(packed, t), sizes[t]);
     assert_int_equal(recur_packed_batch_size(packed, -1), -1);
     for (int b = 0; b < 4; b++)
         for (int t = 0; t < 6; t++) assert_int_equal(recur_packed_row(packed, b, t), rows[b][t]);
@@ -50,7 +53,8 @@ static void check_layout(const recur_packed *packed, int64_t B, const int64_t *l
     assert_int_equal(recur_packed_rows(packed), N);
     for (int64_t t = 0; t <= T; t++) {
         const int64_t first = row;
-        for (int64_t length = T; length > t; length--) /* the longer first, of equal ones the earlier */
+        for (int64_t length = T; length > t;
+             length--) /* the longer first, of equal ones the earlier */
             for (int64_t b = 0; b < B; b++)
                 if (lengths[b] == length) assert_int_equal(recur_packed_row(packed, b, t), row++);
         assert_int_equal(recur_packed_batch_size(packed, t), row - first);
@@ -107,7 +111,7 @@ static void empty(void **unused)
     assert_int_equal(byte, 'x');
 }
 
-/* ---- moving rows ---------------------------------------------------------------------------------------- */
+/* ---- moving rows ---------------------------------------------------------------------------- */
 
 /* Rows of `size` bytes that say their sequence and step in every byte. */
 static void fill(unsigned char *row, size_t size, int64_t b, int64_t t)
@@ -135,7 +139,8 @@ static void there_and_back(void **unused)
             const size_t size = sizes[s];
             const int64_t places = how == RECUR_LAYOUT_JOINED ? N : B * T;
             trying("layout %d size %zu", how, size);
-            unsigned char *from = bytes_of(places, size), *rows = bytes_of(N, size), *back = bytes_of(places, size);
+            unsigned char *from = bytes_of(places, size), *rows = bytes_of(N, size),
+                          *back = bytes_of(places, size);
             unsigned char want[100];
             for (int64_t b = 0; b < B; b++)
                 for (int64_t t = 0; t < lengths[b]; t++)
@@ -144,9 +149,11 @@ static void there_and_back(void **unused)
             for (int64_t b = 0; b < B; b++)
                 for (int64_t t = 0; t < lengths[b]; t++) {
                     fill(want, size, b, t);
-                    assert_memory_equal(rows + (size_t)recur_packed_row(packed, b, t) * size, want, size);
+                    assert_memory_equal(rows + (size_t)recur_packed_row(packed, b, t) * size, want,
+                                        size);
                 }
-            OK(recur_packed_unpack(packed, how, size, rows, back)); /* both have 0xFF as padding, which stays */
+            OK(recur_packed_unpack(packed, how, size, rows,
+                                   back)); /* both have 0xFF as padding, which stays */
             assert_memory_equal(back, from, (size_t)places * size);
         }
     recur_packed_release(packed);
@@ -166,23 +173,28 @@ static void gathering(void **unused)
     recur_packed *packed = layout(NULL, 4, lengths, 0);
     int32_t ids[10], got[4];
     for (int64_t b = 0; b < 4; b++)
-        for (int64_t t = 0; t < lengths[b]; t++) ids[recur_packed_row(packed, b, t)] = (int32_t)(100 * b + t + 1);
+        for (int64_t t = 0; t < lengths[b]; t++)
+            ids[recur_packed_row(packed, b, t)] = (int32_t)(100 * b + t + 1);
     for (int i = 0; i < COUNT(rows); i++) {
         trying("row %d", i);
         memset(got, 0xFF, sizeof got);
         OK(recur_packed_gather(packed, rows[i].steps, sizeof *ids, ids, got));
-        for (int64_t b = 0; b < 4; b++) assert_int_equal(got[b], lengths[b] ? 100 * b + rows[i].want[b] + 1 : 0);
+        for (int64_t b = 0; b < 4; b++)
+            assert_int_equal(got[b], lengths[b] ? 100 * b + rows[i].want[b] + 1 : 0);
     }
     memset(got, 0xFF, sizeof got);
     OK(recur_packed_gather(packed, NULL, sizeof *ids, ids, got));
     for (int64_t b = 0; b < 4; b++) assert_int_equal(got[b], lengths[b] ? 100 * b + lengths[b] : 0);
-    FAILS(RECUR_E_ARGUMENT, recur_packed_gather(packed, (const int64_t[]){ 0, 0, 5, 0 }, 4, ids, got), "5 2");
-    FAILS(RECUR_E_ARGUMENT, recur_packed_gather(packed, (const int64_t[]){ 0, 0, 0, -3 }, 4, ids, got), "-3 3 2");
-    FAILS(RECUR_E_ARGUMENT, recur_packed_gather(packed, (const int64_t[]){ INT64_MIN, 0, 0, 0 }, 4, ids, got), "");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_packed_gather(packed, (const int64_t[]){ 0, 0, 5, 0 }, 4, ids, got), "5 2");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_packed_gather(packed, (const int64_t[]){ 0, 0, 0, -3 }, 4, ids, got), "-3 3 2");
+    FAILS(RECUR_E_ARGUMENT,
+          recur_packed_gather(packed, (const int64_t[]){ INT64_MIN, 0, 0, 0 }, 4, ids, got), "");
     recur_packed_release(packed);
 }
 
-/* ---- again ------------------------------------------------------------------------------------------------ */
+/* ---- again ---------------------------------------------------------------------------------- */
 
 static void reset_uses_the_memory_again(void **unused)
 {
@@ -222,17 +234,21 @@ static void a_failed_reset_changes_nothing(void **unused)
         int64_t steps;
         recur_status code;
         const char *words;
-    } rows[] = {
-        { 3, { 1, -2, 3 }, 4, RECUR_E_ARGUMENT, "-2 1" },    { 3, { 1, 5, 3 }, 4, RECUR_E_SHAPE, "5 4 1" },
-        { -3, { 1, 1, 1 }, 4, RECUR_E_ARGUMENT, "-3" },      { 3, { 1, 1, 1 }, -4, RECUR_E_ARGUMENT, "-4" },
-        { 3, { 1, 1, INT64_MAX }, 0, RECUR_E_ARGUMENT, "" }, { 3, { 1, 1, 1 }, INT64_MAX, RECUR_E_ARGUMENT, "" }
-    };
+    } rows[] = { { 3, { 1, -2, 3 }, 4, RECUR_E_ARGUMENT, "-2 1" },
+                 { 3, { 1, 5, 3 }, 4, RECUR_E_SHAPE, "5 4 1" },
+                 { -3, { 1, 1, 1 }, 4, RECUR_E_ARGUMENT, "-3" },
+                 { 3, { 1, 1, 1 }, -4, RECUR_E_ARGUMENT, "-4" },
+                 { 3, { 1, 1, INT64_MAX }, 0, RECUR_E_ARGUMENT, "" },
+                 { 3, { 1, 1, 1 }, INT64_MAX, RECUR_E_ARGUMENT, "" } };
     for (int i = 0; i < COUNT(rows); i++) {
         trying("row %d", i);
-        FAILS(rows[i].code, recur_packed_reset(packed, rows[i].batch, rows[i].lengths, rows[i].steps), rows[i].words);
+        FAILS(rows[i].code,
+              recur_packed_reset(packed, rows[i].batch, rows[i].lengths, rows[i].steps),
+              rows[i].words);
         check_layout(packed, 3, lengths, 4);
         none = packed;
-        FAILS(rows[i].code, recur_packed_create(NULL, rows[i].batch, rows[i].lengths, rows[i].steps, &none),
+        FAILS(rows[i].code,
+              recur_packed_create(NULL, rows[i].batch, rows[i].lengths, rows[i].steps, &none),
               rows[i].words);
         assert_null(none);
     }

@@ -4,7 +4,7 @@
 
 static const double NOT_A_NUMBER = (double)NAN;
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 /* The bits were computed by another program. A seed must give the same training run for ever. */
 static void test_pinned(void **state)
@@ -19,7 +19,8 @@ static void test_pinned(void **state)
         { 1, 0, 0x5E41AB087439611E, 0x1.7906ac21d0e58p-2, -0.33665229221588361 },
         { 42, 7, 0xBC16A3D4CC48678E, 0x1.782d47a99890cp-1, 0.62715279445959571 },
         { UINT64_MAX, UINT64_MAX, 0x445018E305810B78, 0x1.1140638c16042p-2, -0.62237643331609849 },
-        { 123456789, (uint64_t)1 << 40, 0x32FC6958DDCC02F7, 0x1.97e34ac6ee6p-3, -0.84461113846114833 },
+        { 123456789, (uint64_t)1 << 40, 0x32FC6958DDCC02F7, 0x1.97e34ac6ee6p-3,
+          -0.84461113846114833 },
     };
     for (int64_t i = 0; i < COUNT(pins); i++) {
         const uint64_t bits = recur_random(pins[i].seed, pins[i].counter);
@@ -35,12 +36,15 @@ static void test_normal_quantiles(void **state)
     (void)state;
     static const struct {
         double p, z, error;
-    } known[] = { { 0.975, 1.9599639845400536, 1e-14 }, { 0.025, -1.9599639845400538, 1e-14 },
-                  { 0.9, 1.2815515655446008, 1e-14 },   { 1e-5, -4.2648907939228256, 1e-10 },
-                  { 1e-12, -7.034483825301132, 1e-4 },  { 0.5, 0, 1e-15 } }; /* far out 2^-52 is a step that one sees */
+    } known[] = {
+        { 0.975, 1.9599639845400536, 1e-14 }, { 0.025, -1.9599639845400538, 1e-14 },
+        { 0.9, 1.2815515655446008, 1e-14 },   { 1e-5, -4.2648907939228256, 1e-10 },
+        { 1e-12, -7.034483825301132, 1e-4 },  { 0.5, 0, 1e-15 }
+    }; /* far out 2^-52 is a step that one sees */
     for (int64_t i = 0; i < COUNT(known); i++) {
         const double z = recur__normal((uint64_t)(known[i].p * 0x1p64));
-        if (!(fabs(z - known[i].z) <= known[i].error)) fail_msg("quantile %g is %.17g", known[i].p, z);
+        if (!(fabs(z - known[i].z) <= known[i].error))
+            fail_msg("quantile %g is %.17g", known[i].p, z);
     }
     assert_true(recur__normal(0) == -recur__normal(UINT64_MAX)); /* both are finite */
     assert_true(recur__normal(0) < -8 && recur__normal(0) > -9);
@@ -58,22 +62,24 @@ static void test_distribution(void **state)
         const double z = recur__normal(bits);
         for (int power = 1; power < 5; power++) sum[power] += pow(z, power) / N;
     }
-    for (int b = 0; b < BINS; b++) assert_true(llabs(bins[b] - N / BINS) < 5 * (int64_t)sqrt(N / BINS));
+    for (int b = 0; b < BINS; b++)
+        assert_true(llabs(bins[b] - N / BINS) < 5 * (int64_t)sqrt(N / BINS));
     const double want[] = { 0, 0, 1, 0, 3 }, deviation[] = { 0, 1, 1.5, 4, 10 };
     for (int power = 1; power < 5; power++)
         if (!(fabs(sum[power] - want[power]) < 5 * deviation[power] / sqrt(N)))
             fail_msg("moment %d is %g", power, sum[power]);
 }
 
-/* ---- sampling ----------------------------------------------------------------------------------- */
+/* ---- sampling ------------------------------------------------------------------------------- */
 
 /* A row drawn many times: counts[c] is how often c came. */
-static void draw_often(const recur_sample_options *options, int64_t classes, const float *logits, int64_t times,
-                       int64_t *counts)
+static void draw_often(const recur_sample_options *options, int64_t classes, const float *logits,
+                       int64_t times, int64_t *counts)
 {
     float *rows = floats(times * classes);
     int32_t *ids = bytes_of(times, sizeof *ids);
-    for (int64_t t = 0; t < times; t++) memcpy(rows + t * classes, logits, (size_t)classes * sizeof *rows);
+    for (int64_t t = 0; t < times; t++)
+        memcpy(rows + t * classes, logits, (size_t)classes * sizeof *rows);
     OK(recur_sample(options, times, classes, rows, 11, 1000, ids));
     for (int64_t c = 0; c < classes; c++) counts[c] = 0;
     for (int64_t t = 0; t < times; t++) {
@@ -93,7 +99,8 @@ static void check_counts(int64_t classes, const int64_t *counts, const double *p
     for (int64_t c = 0; c < classes; c++) {
         const double q = p[c] / total, want = times * q;
         if (!(fabs((double)counts[c] - want) <= 5 * sqrt(want * (1 - q)) + 1e-6))
-            fail_msg("class %lld came %lld times, not %g", (long long)c, (long long)counts[c], want);
+            fail_msg("class %lld came %lld times, not %g", (long long)c, (long long)counts[c],
+                     want);
     }
 }
 
@@ -135,7 +142,8 @@ static void keep(const recur_sample_options *o, int64_t classes, const float *y,
     rank(classes, y, order);
     const int64_t k = o->top_k > 0 && o->top_k < classes ? o->top_k : classes;
     for (int64_t c = 0; c < classes; c++) p[c] = 0;
-    for (int64_t i = 0; i < k; i++) sum += exp((double)(y[order[i]] - y[order[0]]) / o->temperature);
+    for (int64_t i = 0; i < k; i++)
+        sum += exp((double)(y[order[i]] - y[order[0]]) / o->temperature);
     for (int64_t i = 0; i < k && (part < o->top_p * sum || o->top_p == 0); i++)
         part += p[order[i]] = exp((double)(y[order[i]] - y[order[0]]) / o->temperature);
 }
@@ -149,7 +157,8 @@ static void test_filters(void **state)
         dice((uint64_t)trial);
         const int64_t classes = 1 + below(40);
         float *y = floats(classes);
-        for (int64_t c = 0; c < classes; c++) y[c] = trial % 3 ? (float)(below(7) - 3) / 2 : between(-3, 3);
+        for (int64_t c = 0; c < classes; c++)
+            y[c] = trial % 3 ? (float)(below(7) - 3) / 2 : between(-3, 3);
         for (int64_t c = 0; c < classes; c++)
             if (y[c] == 0 && below(2)) y[c] = -0.0f;
         for (int64_t c = 1; c < classes; c += 6) y[c] = -INFINITY;
@@ -157,8 +166,8 @@ static void test_filters(void **state)
                                          .top_k = (int32_t)below(classes + 3),
                                          .top_p = shares[below(COUNT(shares))],
                                          .temperature = 0.5 + (double)below(3) };
-        trying("trial %lld: %lld classes, top_k %d, top_p %g, temperature %g", (long long)trial, (long long)classes,
-               (int)o.top_k, o.top_p, o.temperature);
+        trying("trial %lld: %lld classes, top_k %d, top_p %g, temperature %g", (long long)trial,
+               (long long)classes, (int)o.top_k, o.top_p, o.temperature);
         double *p = doubles(classes);
         int64_t counts[64];
         keep(&o, classes, y, p);
@@ -168,26 +177,36 @@ static void test_filters(void **state)
     }
 }
 
-/* What is kept at a threshold that many classes share: the lowest ids, exactly as many as needed. */
+/* What is kept at a threshold that many classes share: the lowest ids, exactly as many as needed.
+ */
 static void test_ties(void **state)
 {
     (void)state;
     const float y[] = { 1, 2, 1, 2, 1, 1 };
     int64_t counts[6];
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_k = 4 }, 6, y, 4000, counts);
+    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_k = 4 }, 6, y,
+               4000, counts);
     assert_true(counts[0] && counts[1] && counts[2] && counts[3] && !counts[4] && !counts[5]);
     const float flat[] = { 5, 5, 5, 5, 5, 5 };
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 0.5 }, 6, flat, 4000, counts);
+    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 0.5 }, 6,
+               flat, 4000, counts);
     assert_true(counts[0] && counts[1] && counts[2] && !counts[3] && !counts[4] && !counts[5]);
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 0.51 }, 6, flat, 4000, counts);
+    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 0.51 }, 6,
+               flat, 4000, counts);
     assert_true(counts[2] && counts[3] && !counts[4] && !counts[5]);
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_k = 3, .top_p = 0.5 }, 6, flat, 4000,
-               counts);
+    draw_often(
+        &(recur_sample_options){ .size = sizeof(recur_sample_options), .top_k = 3, .top_p = 0.5 },
+        6, flat, 4000, counts);
     assert_true(counts[0] && counts[1] && !counts[2]); /* 2 of 3 are the fewest that reach half */
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 1 }, 6, flat, 4000, counts);
+    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 1 }, 6, flat,
+               4000, counts);
     for (int c = 0; c < 6; c++) assert_true(counts[c]);
-    const float other[] = { 1, 2, 0 }; /* so hot that all are equally likely: one of them reaches a third */
-    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options), .top_p = 1.0 / 3, .temperature = 1e30 },
+    const float other[] = {
+        1, 2, 0
+    }; /* so hot that all are equally likely: one of them reaches a third */
+    draw_often(&(recur_sample_options){ .size = sizeof(recur_sample_options),
+                                        .top_p = 1.0 / 3,
+                                        .temperature = 1e30 },
                3, other, 4000, counts);
     assert_true(!counts[0] && counts[1] && !counts[2]);
 }
@@ -196,7 +215,9 @@ static void test_greedy(void **state)
 {
     (void)state;
     const float y[] = { 0, 3, 3, 1, -1, -INFINITY, -2, -1, -0.0f, 0, -INFINITY, -5 };
-    const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1, .temperature = 1e-300 };
+    const recur_sample_options greedy = { .size = sizeof greedy,
+                                          .top_k = 1,
+                                          .temperature = 1e-300 };
     int32_t ids[3];
     for (uint64_t seed = 0; seed < 20; seed++) {
         OK(recur_sample(&greedy, 3, 4, y, seed, seed, ids));
@@ -229,14 +250,17 @@ static void test_extremes(void **state)
     assert_int_equal(counts[1], 10);
 }
 
-/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same ids. */
+/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same ids.
+ */
 static void test_rows(void **state)
 {
     (void)state;
     enum { HEIGHT = 60, CLASSES = 23 };
     dice(9);
     const float *y = randoms(HEIGHT * CLASSES, 2);
-    const recur_sample_options o = { .size = sizeof o, .top_k = 9, .top_p = 0.9, .temperature = 0.8 };
+    const recur_sample_options o = {
+        .size = sizeof o, .top_k = 9, .top_p = 0.9, .temperature = 0.8
+    };
     int32_t ids[HEIGHT], again[HEIGHT];
     OK(recur_sample(&o, HEIGHT, CLASSES, y, 5, UINT64_MAX - 3, ids)); /* the counter may wrap */
     OK(recur_sample(&o, HEIGHT, CLASSES, y, 5, UINT64_MAX - 3, again));
@@ -254,7 +278,9 @@ static void test_rows(void **state)
 
 static void option_fails(const char *words, int32_t top_k, double top_p, double temperature)
 {
-    const recur_sample_options o = { .size = sizeof o, .top_k = top_k, .top_p = top_p, .temperature = temperature };
+    const recur_sample_options o = {
+        .size = sizeof o, .top_k = top_k, .top_p = top_p, .temperature = temperature
+    };
     const float y[] = { 1, 2 };
     int32_t id;
     FAILS(RECUR_E_ARGUMENT, recur_sample(&o, 1, 2, y, 0, 0, &id), words);
@@ -272,13 +298,16 @@ static void test_errors(void **state)
     option_fails("temperature -2", 0, 0, -2);
     option_fails("temperature nan", 0, 0, NOT_A_NUMBER);
     option_fails("temperature inf", 0, 0, (double)INFINITY);
-    FAILS(RECUR_E_ARGUMENT, recur_sample(&(recur_sample_options){ .top_k = 1 }, 2, 3, y, 0, 0, ids), "size 0");
+    FAILS(RECUR_E_ARGUMENT, recur_sample(&(recur_sample_options){ .top_k = 1 }, 2, 3, y, 0, 0, ids),
+          "size 0");
     FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, 2, 3, NULL, 0, 0, ids), "logits");
     FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, 2, 3, y, 0, 0, NULL), "ids");
     FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, -2, 3, y, 0, 0, ids), "-2 3");
     FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, 2, -3, y, 0, 0, ids), "2 -3");
-    FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, 2, (int64_t)INT32_MAX + 1, y, 0, 0, ids), "2147483648");
-    FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, INT64_MAX / 4, 3, y, 0, 0, ids), "2305843009213693951");
+    FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, 2, (int64_t)INT32_MAX + 1, y, 0, 0, ids),
+          "2147483648");
+    FAILS(RECUR_E_ARGUMENT, recur_sample(NULL, INT64_MAX / 4, 3, y, 0, 0, ids),
+          "2305843009213693951");
     FAILS(RECUR_E_SHAPE, recur_sample(NULL, 2, 0, y, 0, 0, ids), "2 0");
     for (int greedy = 0; greedy < 2; greedy++) {
         const recur_sample_options o = { .size = sizeof o, .top_k = greedy };

@@ -1,12 +1,16 @@
-/* test_recipes_training.c - the recipes of docs/recipes.md about batches and runs: losses of every step, parts of a batch, threads,
- * rates. Each against a law that says what its numbers must be. */
+/* test_recipes_training.c - the recipes of docs/recipes.md about batches and runs: losses of every
+ * step, parts of a batch, threads, rates. Each against a law that says what its numbers must be. */
 #include <pthread.h>
 
 #include "support/recipes.h"
 
 static const recur_loss_options MEAN = { .size = sizeof MEAN, .kind = RECUR_LOSS_CROSS_ENTROPY };
-static const recur_loss_options SUM = { .size = sizeof SUM, .kind = RECUR_LOSS_CROSS_ENTROPY, .flags = RECUR_LOSS_SUM };
-static const recur_optimizer_options SGD = { .size = sizeof SGD, .kind = RECUR_OPTIMIZER_SGD, .rate = 0.5 };
+static const recur_loss_options SUM = { .size = sizeof SUM,
+                                        .kind = RECUR_LOSS_CROSS_ENTROPY,
+                                        .flags = RECUR_LOSS_SUM };
+static const recur_optimizer_options SGD = { .size = sizeof SGD,
+                                             .kind = RECUR_OPTIMIZER_SGD,
+                                             .rate = 0.5 };
 
 static recur_loss *loss_of(recur_context *ctx, const recur_loss_options *options)
 {
@@ -15,14 +19,14 @@ static recur_loss *loss_of(recur_context *ctx, const recur_loss_options *options
     return loss;
 }
 
-/* ---- losses of every step ------------------------------------------------------------------------------ */
+/* ---- losses of every step ------------------------------------------------------------------- */
 
 enum { BATCH = 4, LONGEST = 5, TAGGED = 10 };
 static const int64_t LENGTHS[BATCH] = { 3, 0, 5, 2 };
 
 /* A pass with a loss, of a packed layout: its value; gradients added. */
-static double learn(recur_context *ctx, const recur_layer *net, const recur_packed *packed, const recur_loss *loss,
-                    const float *x, const int32_t *labels, float *grads)
+static double learn(recur_context *ctx, const recur_layer *net, const recur_packed *packed,
+                    const recur_loss *loss, const float *x, const int32_t *labels, float *grads)
 {
     const int64_t rows = recur_packed_rows(packed);
     float *y = floats(rows * C), *dy = floats(rows * C);
@@ -35,13 +39,15 @@ static double learn(recur_context *ctx, const recur_layer *net, const recur_pack
     return value;
 }
 
-/* A packed batch with its labels packed beside it is a padded one whose padding has labels that count for nothing. */
+/* A packed batch with its labels packed beside it is a padded one whose padding has labels that
+ * count for nothing. */
 static void every_step(recur_context *ctx, int k)
 {
     recur_layer *net = model(ctx, k);
-    recur_packed *packed = layout(ctx, BATCH, LENGTHS, LONGEST), *dense = layout(ctx, BATCH, NULL, LONGEST);
+    recur_packed *packed = layout(ctx, BATCH, LENGTHS, LONGEST),
+                 *dense = layout(ctx, BATCH, NULL, LONGEST);
     recur_loss *mean = loss_of(ctx, &MEAN);
-    const int64_t P = recur_layer_count(net);
+    const int64_t P = recur_layer_param_count(net);
     float *padded = randoms(LONGEST * BATCH * I, 1), *x = floats(TAGGED * I);
     int32_t *given = random_ids(LONGEST * BATCH, C), labels[TAGGED];
     OK(recur_packed_pack(packed, RECUR_LAYOUT_TIME_FIRST, I * sizeof *x, padded, x));
@@ -60,22 +66,25 @@ static void every_step(recur_context *ctx, int k)
 }
 RECIPE(every_step)
 
-/* Rows divided by their sequence's length, and by the number of sequences: the mean of what each sequence alone costs. */
+/* Rows divided by their sequence's length, and by the number of sequences: the mean of what each
+ * sequence alone costs. */
 static void every_sequence(recur_context *ctx, int k)
 {
     recur_layer *net = model(ctx, k);
     recur_packed *packed = layout(ctx, BATCH, LENGTHS, 0), *alone = layout(ctx, 1, NULL, 1);
     recur_loss *mean = loss_of(ctx, &MEAN), *sum = loss_of(ctx, &SUM);
-    const int64_t P = recur_layer_count(net);
+    const int64_t P = recur_layer_param_count(net);
     const float *x = randoms(TAGGED * I, 1);
     const int32_t *labels = random_ids(TAGGED, C);
-    float *y = floats(TAGGED * C), *dy = floats(TAGGED * C), *grads = zeros(P), *want = zeros(P), x1[LONGEST * I];
+    float *y = floats(TAGGED * C), *dy = floats(TAGGED * C), *grads = zeros(P), *want = zeros(P),
+          x1[LONGEST * I];
     recur_tape *tape = tape_of(ctx);
     OK(recur_layer_forward(net, packed, x, NULL, y, tape));
     OK(recur_loss_classes(sum, TAGGED, C, y, labels, NULL, dy));
     for (int64_t b = 0; b < BATCH; b++)
         for (int64_t t = 0; t < LENGTHS[b]; t++)
-            for (int64_t c = 0; c < C; c++) dy[recur_packed_row(packed, b, t) * C + c] /= (float)(LENGTHS[b] * BATCH);
+            for (int64_t c = 0; c < C; c++)
+                dy[recur_packed_row(packed, b, t) * C + c] /= (float)(LENGTHS[b] * BATCH);
     OK(recur_layer_backward(net, packed, x, dy, NULL, NULL, grads, tape));
     for (int64_t b = 0; b < BATCH; b++) {
         int32_t labels1[LONGEST];
@@ -99,19 +108,21 @@ static void every_sequence(recur_context *ctx, int k)
 }
 RECIPE(every_sequence)
 
-/* ---- parts of a batch ---------------------------------------------------------------------------------- */
+/* ---- parts of a batch ----------------------------------------------------------------------- */
 
 static const int64_t FIRST[] = { 3, 0, 5 }, SECOND[] = { 2, 4 }, WHOLE[] = { 3, 0, 5, 2, 4 };
 enum { FIRST_ROWS = 8, SECOND_ROWS = 6, ALL_ROWS = 14 };
 
-/* Sums of parts, their gradient clipped at rows times the norm and divided by rows in the step, are one step of the whole. */
+/* Sums of parts, their gradient clipped at rows times the norm and divided by rows in the step, are
+ * one step of the whole. */
 static void parts_of_a_batch(recur_context *ctx, int k)
 {
     recur_layer *net = model(ctx, k);
-    const int64_t P = recur_layer_count(net);
+    const int64_t P = recur_layer_param_count(net);
     const float *x = randoms(ALL_ROWS * I, 1), *params = copy_of(P, recur_layer_params(net));
     const int32_t *labels = random_ids(ALL_ROWS, C);
-    recur_packed *part[2] = { layout(ctx, COUNT(FIRST), FIRST, 0), layout(ctx, COUNT(SECOND), SECOND, 0) };
+    recur_packed *part[2] = { layout(ctx, COUNT(FIRST), FIRST, 0),
+                              layout(ctx, COUNT(SECOND), SECOND, 0) };
     recur_packed *whole = layout(ctx, COUNT(WHOLE), WHOLE, 0);
     recur_loss *mean = loss_of(ctx, &MEAN), *sum = loss_of(ctx, &SUM);
     recur_optimizer *sgd = NULL;
@@ -123,8 +134,10 @@ static void parts_of_a_batch(recur_context *ctx, int k)
     double value = 0;
     for (int i = 0; i < 2; i++) { /* x and labels here: joined, sequence after sequence */
         int32_t packed_labels[ALL_ROWS];
-        OK(recur_packed_pack(part[i], RECUR_LAYOUT_JOINED, sizeof *labels, labels + rows, packed_labels));
-        value += learn(ctx, net, part[i], sum, packed_of(part[i], RECUR_LAYOUT_JOINED, I, x + rows * I), packed_labels,
+        OK(recur_packed_pack(part[i], RECUR_LAYOUT_JOINED, sizeof *labels, labels + rows,
+                             packed_labels));
+        value += learn(ctx, net, part[i], sum,
+                       packed_of(part[i], RECUR_LAYOUT_JOINED, I, x + rows * I), packed_labels,
                        grads);
         rows += recur_packed_rows(part[i]);
     }
@@ -136,7 +149,8 @@ static void parts_of_a_batch(recur_context *ctx, int k)
     int32_t all_labels[ALL_ROWS];
     OK(recur_packed_pack(whole, RECUR_LAYOUT_JOINED, sizeof *labels, labels, all_labels));
     grads = zeros(P);
-    const double want = learn(ctx, net, whole, mean, packed_of(whole, RECUR_LAYOUT_JOINED, I, x), all_labels, grads);
+    const double want = learn(ctx, net, whole, mean, packed_of(whole, RECUR_LAYOUT_JOINED, I, x),
+                              all_labels, grads);
     assert_true(fabs(value / (double)rows - want) < 1e-6);
     recur_clip_norm(grads, P, norm);
     OK(recur_optimizer_step(sgd, recur_layer_params(net), grads, P, 1));
@@ -151,7 +165,7 @@ static void parts_of_a_batch(recur_context *ctx, int k)
 }
 RECIPE(parts_of_a_batch)
 
-/* ---- two threads --------------------------------------------------------------------------------------- */
+/* ---- two threads ---------------------------------------------------------------------------- */
 
 typedef struct share {
     const recur_layer *net;
@@ -170,12 +184,16 @@ static void *work(void *argument)
     share *s = argument;
     const int64_t rows = recur_packed_rows(s->packed);
     s->status = recur_layer_forward(s->net, s->packed, s->x, NULL, s->y, s->tape);
-    if (!s->status) s->status = recur_loss_classes(s->sum, rows, C, s->y, s->labels, &s->value, s->dy);
-    if (!s->status) s->status = recur_layer_backward(s->net, s->packed, s->x, s->dy, NULL, NULL, s->grads, s->tape);
+    if (!s->status)
+        s->status = recur_loss_classes(s->sum, rows, C, s->y, s->labels, &s->value, s->dy);
+    if (!s->status)
+        s->status = recur_layer_backward(s->net, s->packed, s->x, s->dy, NULL, NULL, s->grads,
+                                         s->tape);
     return NULL;
 }
 
-/* Two threads on one layer, each with a tape and gradients of its own, give the bits that they give one after the other. */
+/* Two threads on one layer, each with a tape and gradients of its own, give the bits that they give
+ * one after the other. */
 static void two_threads(void **unused)
 {
     (void)unused;
@@ -184,8 +202,9 @@ static void two_threads(void **unused)
         dice((uint64_t)k + 3);
         recur_layer *net = model(NULL, k);
         recur_loss *sum = loss_of(NULL, &SUM);
-        recur_packed *packed[2] = { layout(NULL, COUNT(FIRST), FIRST, 0), layout(NULL, COUNT(SECOND), SECOND, 0) };
-        const int64_t P = recur_layer_count(net);
+        recur_packed *packed[2] = { layout(NULL, COUNT(FIRST), FIRST, 0),
+                                    layout(NULL, COUNT(SECOND), SECOND, 0) };
+        const int64_t P = recur_layer_param_count(net);
         share alone[2], both[2];
         for (int i = 0; i < 2; i++) {
             const int64_t rows = recur_packed_rows(packed[i]);
@@ -205,7 +224,8 @@ static void two_threads(void **unused)
             both[i].y = floats(rows * C), both[i].dy = floats(rows * C), both[i].grads = zeros(P);
         }
         pthread_t thread[2];
-        for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&thread[i], NULL, work, &both[i]), 0);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, work, &both[i]), 0);
         for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(thread[i], NULL), 0);
         for (int i = 0; i < 2; i++) {
             work(&alone[i]);
@@ -222,9 +242,10 @@ static void two_threads(void **unused)
     }
 }
 
-/* ---- rates and ends of a run ------------------------------------------------------------------------------ */
+/* ---- rates and ends of a run ---------------------------------------------------------------- */
 
-/* A gradient of 1 moves a parameter by the sum of all rates: a ramp, and half a wave about its middle. */
+/* A gradient of 1 moves a parameter by the sum of all rates: a ramp, and half a wave about its
+ * middle. */
 static void warm_up(void **unused)
 {
     (void)unused;
@@ -243,7 +264,8 @@ static void warm_up(void **unused)
         OK(recur_optimizer_set_rate(sgd, recur_schedule_rate(&cosine, step)));
         OK(recur_optimizer_step(sgd, &param, &grad, 1, 1));
     }
-    const double ramp = 0.25 * (WARM + 1) / 2, wave = (ALL - WARM) * (0.25 + 0.05) / 2 + (0.25 - 0.05) / 2;
+    const double ramp = 0.25 * (WARM + 1) / 2,
+                 wave = (ALL - WARM) * (0.25 + 0.05) / 2 + (0.25 - 0.05) / 2;
     assert_true(fabs((double)param + ramp + wave) < 1e-4);
     recur_optimizer_release(sgd);
 }
@@ -255,7 +277,7 @@ static void early_stop(void **unused)
     enum { PATIENCE = 4 };
     static const double values[] = { 5, 3, 4, 2, 2.5, 2.5, 2.1, 2.2, 1, 1 };
     recur_layer *net = model(NULL, 0);
-    const int64_t P = recur_layer_count(net);
+    const int64_t P = recur_layer_param_count(net);
     float *best = floats(P), *params = recur_layer_params(net);
     recur_plateau plateau = { .size = sizeof plateau, .rate = 1, .factor = 0.5, .patience = 1 };
     int64_t seen = 0, stale = 0, epoch = 0;

@@ -1,5 +1,5 @@
-/* test_resume.c - a run that is stopped and resumed gives the same bits as one that was not: network and optimizer in one file, from
- * which alone the second half starts. */
+/* test_resume.c - a run that is stopped and resumed gives the same bits as one that was not:
+ * network and optimizer in one file, from which alone the second half starts. */
 #include <unistd.h>
 
 #include "support/support.h"
@@ -38,11 +38,12 @@ static void release(trainer *t)
     recur_optimizer_release(t->optimizer);
 }
 
-/* Ragged ids, dropout, cross-entropy, clipping, an update. What a step sees depends on its number alone. */
+/* Ragged ids, dropout, cross-entropy, clipping, an update. What a step sees depends on its number
+ * alone. */
 static void train(const trainer *t, uint64_t first, uint64_t steps)
 {
     static const int64_t lengths[B] = { 4, 0, 2 };
-    const int64_t count = recur_layer_count(t->net);
+    const int64_t count = recur_layer_param_count(t->net);
     const recur_loss_options options = { .size = sizeof options, .kind = RECUR_LOSS_CROSS_ENTROPY };
     recur_packed *packed = layout(NULL, B, lengths, 0);
     recur_tape *tape = NULL;
@@ -82,7 +83,7 @@ static trainer load(const recur_optimizer_options *options, const char *path)
     recur_file *file = NULL;
     OK(recur_file_open(NULL, path, &file));
     OK(recur_model_get(file, "model.", &t.net));
-    OK(recur_optimizer_create(NULL, options, recur_layer_count(t.net), &t.optimizer));
+    OK(recur_optimizer_create(NULL, options, recur_layer_param_count(t.net), &t.optimizer));
     OK(recur_optimizer_load(t.optimizer, file, "optimizer."));
     OK(recur_file_all_used(file));
     recur_file_release(file);
@@ -96,7 +97,10 @@ static const recur_optimizer_options RULES[] = {
     { .size = sizeof *RULES, .kind = RECUR_OPTIMIZER_ADAGRAD, .rate = 0.1 },
     { .size = sizeof *RULES, .kind = RECUR_OPTIMIZER_ADADELTA, .rate = 1 },
     { .size = sizeof *RULES, .kind = RECUR_OPTIMIZER_ADAM, .rate = 0.05 },
-    { .size = sizeof *RULES, .kind = RECUR_OPTIMIZER_ADAMW, .rate = 0.05, .flags = RECUR_OPTIMIZER_AMSGRAD },
+    { .size = sizeof *RULES,
+      .kind = RECUR_OPTIMIZER_ADAMW,
+      .rate = 0.05,
+      .flags = RECUR_OPTIMIZER_AMSGRAD },
 };
 
 static void resumed_runs_have_the_same_bits(void **state)
@@ -109,7 +113,7 @@ static void resumed_runs_have_the_same_bits(void **state)
     for (int i = 0; i < COUNT(RULES); i++) {
         trying("rule %d", i);
         trainer whole = { .net = network() };
-        const int64_t count = recur_layer_count(whole.net);
+        const int64_t count = recur_layer_param_count(whole.net);
         OK(recur_optimizer_create(NULL, &RULES[i], count, &whole.optimizer));
         train(&whole, 0, STEPS);
         save(&whole, path);
@@ -118,7 +122,8 @@ static void resumed_runs_have_the_same_bits(void **state)
         trainer resumed = load(&RULES[i], path);
         check_same("parameters half-way", count, recur_layer_params(resumed.net), half);
         train(&resumed, STEPS, STEPS);
-        check_same("parameters", count, recur_layer_params(resumed.net), recur_layer_params(whole.net));
+        check_same("parameters", count, recur_layer_params(resumed.net),
+                   recur_layer_params(whole.net));
         assert_true(memcmp(half, recur_layer_params(whole.net), (size_t)count * sizeof *half) != 0);
         release(&whole);
         release(&resumed);

@@ -1,12 +1,15 @@
-/* test_stages.c - steps of a snapshot give what a pass over the whole sequence gives: through stages of all kinds, on rows and ids, with and
- * without y, in a state of its own and in one that was made for another layer. */
+/* test_stages.c - steps of a snapshot give what a pass over the whole sequence gives: through
+ * stages of all kinds, on rows and ids, with and without y, in a state of its own and in one that
+ * was made for another layer. */
 #include "support/support.h"
 
 enum { T = 6, I = 5 };
 
-/* What runs: the recurrent part alone, or as a part of a chain, of a chain in a chain, or of a way round. */
+/* What runs: the recurrent part alone, or as a part of a chain, of a chain in a chain, or of a way
+ * round. */
 enum { ALONE, WITH_HEAD, FIRST_A_LINEAR, NESTED, ROUND, FORMS };
-static const char *const FORM[] = { "alone", "with a head", "after a linear layer", "nested", "with a way round" };
+static const char *const FORM[] = { "alone", "with a head", "after a linear layer", "nested",
+                                    "with a way round" };
 
 static recur_layer *linear(recur_context *ctx, int64_t in, int64_t out)
 {
@@ -23,14 +26,20 @@ static recur_layer *of_two(recur_context *ctx, int kind, recur_layer *a, recur_l
 
 static recur_layer *model(recur_context *ctx, int form, int cell, int64_t H, int64_t L)
 {
-    recur_layer *rnn = recurrent(ctx, cell, form == FIRST_A_LINEAR || form == ROUND ? H : I, H, L, RECUR_DIRECTION_FORWARD, 0), *all = rnn;
+    recur_layer *rnn = recurrent(ctx, cell, form == FIRST_A_LINEAR || form == ROUND ? H : I, H, L,
+                                 RECUR_DIRECTION_FORWARD, 0),
+                *all = rnn;
     if (form == WITH_HEAD) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, linear(ctx, H, 3));
     if (form == FIRST_A_LINEAR) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), rnn);
     if (form == NESTED) {
-        recur_layer *inner = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, recurrent(ctx, cell, H, H, L, RECUR_DIRECTION_FORWARD, 0));
-        all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, inner, of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, H, 7), linear(ctx, 7, 2)));
+        recur_layer *inner = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn,
+                                    recurrent(ctx, cell, H, H, L, RECUR_DIRECTION_FORWARD, 0));
+        all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, inner,
+                     of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, H, 7), linear(ctx, 7, 2)));
     }
-    if (form == ROUND) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), of_two(ctx, RECUR_COMPOSE_RESIDUAL, rnn, linear(ctx, H, H)));
+    if (form == ROUND)
+        all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H),
+                     of_two(ctx, RECUR_COMPOSE_RESIDUAL, rnn, linear(ctx, H, H)));
     randomize(all, 0.15);
     return all;
 }
@@ -38,10 +47,10 @@ static recur_layer *model(recur_context *ctx, int form, int cell, int64_t H, int
 typedef struct trial {
     recur_layer *layer, *snapshot;
     int64_t B, O;
-    const float *x;      /* [T][B][I] */
-    const int32_t *ids;  /* [T][B] */
-    const float *want;   /* [T][B][O] */
-    recur_state *last;   /* after the pass */
+    const float *x;     /* [T][B][I] */
+    const int32_t *ids; /* [T][B] */
+    const float *want;  /* [T][B][O] */
+    recur_state *last;  /* after the pass */
 } trial;
 
 static void pass(trial *t, recur_context *ctx, bool with_ids)
@@ -49,8 +58,10 @@ static void pass(trial *t, recur_context *ctx, bool with_ids)
     recur_packed *packed = layout(ctx, t->B, NULL, T);
     float *y = floats(T * t->B * t->O);
     OK(recur_state_create(t->layer, t->B, &t->last));
-    if (with_ids) OK(recur_layer_forward_ids(t->layer, packed, t->ids, t->last, y, NULL));
-    else OK(recur_layer_forward(t->layer, packed, t->x, t->last, y, NULL));
+    if (with_ids)
+        OK(recur_layer_forward_ids(t->layer, packed, t->ids, t->last, y, NULL));
+    else
+        OK(recur_layer_forward(t->layer, packed, t->x, t->last, y, NULL));
     t->want = y;
     recur_packed_release(packed);
 }
@@ -64,12 +75,15 @@ static const float *values_of(const recur_state *state)
 }
 
 /* skips: y is not asked for at every other step */
-static void steps(const trial *t, const recur_layer *layer, recur_state *state, bool with_ids, bool skips)
+static void steps(const trial *t, const recur_layer *layer, recur_state *state, bool with_ids,
+                  bool skips)
 {
     for (int64_t s = 0; s < T; s++) {
         float *y = skips && s % 2 == 0 ? NULL : floats(t->B * t->O);
-        if (with_ids) OK(recur_layer_step_ids(layer, t->ids + s * t->B, state, y));
-        else OK(recur_layer_step(layer, t->x + s * t->B * I, state, y));
+        if (with_ids)
+            OK(recur_layer_step_ids(layer, t->ids + s * t->B, state, y));
+        else
+            OK(recur_layer_step(layer, t->x + s * t->B * I, state, y));
         if (y) check_near("y", t->B * t->O, y, t->want + s * t->B * t->O, OUTPUTS);
     }
     check_near("state", recur_state_count(state), values_of(state), values_of(t->last), OUTPUTS);
@@ -78,7 +92,9 @@ static void steps(const trial *t, const recur_layer *layer, recur_state *state, 
 /* States made for the layer, for its snapshot, and for neither. */
 static void in_all_states(const trial *t, const recur_layer *twin, bool with_ids)
 {
-    const recur_layer *const made_for[] = { t->layer, t->snapshot, twin }, *const runs[] = { t->layer, t->snapshot };
+    const recur_layer *const made_for[] = { t->layer, t->snapshot, twin }, *const runs[] = {
+        t->layer, t->snapshot
+    };
     for (int m = 0; m < 3; m++)
         for (int r = 0; r < 2; r++)
             for (int skips = 0; skips < 2; skips++) {
@@ -99,7 +115,8 @@ static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t 
     t.O = info_of(t.layer, -1).output_size;
     t.x = randoms(T * B * I, 1), t.ids = random_ids(T * B, I);
     for (int with_ids = 0; with_ids < 2; with_ids++) {
-        trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, FORM[form], (int)H, (int)L, (int)B, with_ids ? "ids" : "rows");
+        trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, FORM[form], (int)H, (int)L,
+               (int)B, with_ids ? "ids" : "rows");
         pass(&t, ctx, with_ids);
         in_all_states(&t, twin, with_ids);
         recur_state_release(t.last);
@@ -112,17 +129,20 @@ static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t 
 static void every_form(void **unused)
 {
     (void)unused;
-    static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU, RECUR_CELL_GRU_RESET_BEFORE };
+    static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU,
+                                 RECUR_CELL_GRU_RESET_BEFORE };
     static const int64_t widths[] = { 1, 4, 7, 8, 15, 16, 17, 33, 70 };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         dice(21);
         for (int c = 0; c < COUNT(cells); c++)
             for (int form = 0; form < FORMS; form++)
-                for (int h = 0; h < COUNT(widths); h++) trial_of(ctx, form, cells[c], widths[h], 1 + h % 2, h % 3 == 2 ? 3 : 1);
+                for (int h = 0; h < COUNT(widths); h++)
+                    trial_of(ctx, form, cells[c], widths[h], 1 + h % 2, h % 3 == 2 ? 3 : 1);
     }
 }
 
-/* Streams take their weights in another order at every other step; that may not be seen in a single bit. */
+/* Streams take their weights in another order at every other step; that may not be seen in a single
+ * bit. */
 static void same_bits_in_every_order(void **unused)
 {
     (void)unused;
@@ -131,17 +151,22 @@ static void same_bits_in_every_order(void **unused)
         for (int cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_GRU; cell++)
             for (int i = 0; i < COUNT(inputs); i++) {
                 dice(22);
-                recur_layer *layer = recurrent(ctx, cell, inputs[i], 70, 1, RECUR_DIRECTION_FORWARD, 0), *snapshot;
+                recur_layer *layer = recurrent(ctx, cell, inputs[i], 70, 1, RECUR_DIRECTION_FORWARD,
+                                               0),
+                            *snapshot;
                 randomize(layer, 0.2);
                 OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
                 recur_state *even, *odd;
-                OK(recur_state_create(snapshot, 1, &even)), OK(recur_state_create(snapshot, 1, &odd));
-                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL)); /* one step more, forgotten */
+                OK(recur_state_create(snapshot, 1, &even)),
+                    OK(recur_state_create(snapshot, 1, &odd));
+                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd,
+                                    NULL)); /* one step more, forgotten */
                 OK(recur_state_reset(odd, -1));
                 for (int t = 0; t < T; t++) {
                     const float *x = randoms(inputs[i], 1);
                     float *y[2] = { floats(70), floats(70) };
-                    OK(recur_layer_step(snapshot, x, even, y[0])), OK(recur_layer_step(snapshot, x, odd, y[1]));
+                    OK(recur_layer_step(snapshot, x, even, y[0])),
+                        OK(recur_layer_step(snapshot, x, odd, y[1]));
                     check_same("y", 70, y[1], y[0]);
                 }
                 recur_state_release(even), recur_state_release(odd);

@@ -1,13 +1,13 @@
 /* test_state_tape.c - states: what they hold and whom they fit; tapes: a stack of records. */
 #include "support/support.h"
 
-/* ---- states ----------------------------------------------------------------------------------------------- */
+/* ---- states --------------------------------------------------------------------------------- */
 
-static void check_tensor(const recur_state *state, int64_t index, const char *name, int64_t blocks, int64_t batch,
-                         int64_t H, int64_t offset)
+static void check_tensor(const recur_state *state, int64_t index, const char *name, int64_t blocks,
+                         int64_t batch, int64_t H, int64_t offset)
 {
     recur_tensor t = { .size = sizeof t };
-    OK(recur_state_tensor(state, index, &t));
+    OK(recur_state_tensor_info(state, index, &t));
     assert_string_equal(t.name, name);
     assert_int_equal(t.rank, 3);
     assert_int_equal(t.dim[0], blocks);
@@ -27,31 +27,34 @@ static recur_state *state_of(const recur_layer *layer, int64_t batch)
 static void tensors_of_a_state(void **unused)
 {
     (void)unused;
-    recur_layer *parts[3] = { recurrent(NULL, RECUR_CELL_LSTM, 3, 5, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0),
-                              recurrent(NULL, RECUR_CELL_GRU, 10, 4, 1, RECUR_DIRECTION_FORWARD, 0) };
+    recur_layer *parts[3] = {
+        recurrent(NULL, RECUR_CELL_LSTM, 3, 5, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0),
+        recurrent(NULL, RECUR_CELL_GRU, 10, 4, 1, RECUR_DIRECTION_FORWARD, 0)
+    };
     recur_state *state = state_of(parts[0], 7);
-    assert_int_equal(recur_state_tensors(state), 2);
+    assert_int_equal(recur_state_tensor_count(state), 2);
     assert_int_equal(recur_state_count(state), 2 * 4 * 7 * 5);
     assert_int_equal(recur_state_batch(state), 7);
     check_tensor(state, 0, "h", 4, 7, 5, 0);
     check_tensor(state, 1, "c", 4, 7, 5, 140);
     recur_state_release(state);
     OK(recur_linear_create(NULL, 4, 2, 0, &parts[2]));
-    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "low", "high", "fc" }, parts);
+    recur_layer *net = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 3,
+                             (const char *const[]){ "low", "high", "fc" }, parts);
     state = state_of(net, 2);
-    assert_int_equal(recur_state_tensors(state), 3);
+    assert_int_equal(recur_state_tensor_count(state), 3);
     check_tensor(state, 0, "low.h", 4, 2, 5, 0);
     check_tensor(state, 1, "low.c", 4, 2, 5, 40);
     check_tensor(state, 2, "high.h", 1, 2, 4, 80);
     recur_layer_release(net); /* a state does not need its layer */
     check_tensor(state, 2, "high.h", 1, 2, 4, 80);
     recur_tensor t = { .size = sizeof t };
-    FAILS(RECUR_E_ARGUMENT, recur_state_tensor(state, 3, &t), "3");
-    FAILS(RECUR_E_ARGUMENT, recur_state_tensor(state, -1, &t), "-1");
+    FAILS(RECUR_E_ARGUMENT, recur_state_tensor_info(state, 3, &t), "3");
+    FAILS(RECUR_E_ARGUMENT, recur_state_tensor_info(state, -1, &t), "-1");
     recur_state_release(state);
     assert_int_equal(recur_state_batch(NULL), 0);
     assert_int_equal(recur_state_count(NULL), 0);
-    assert_int_equal(recur_state_tensors(NULL), 0);
+    assert_int_equal(recur_state_tensor_count(NULL), 0);
     recur_state_release(NULL);
 }
 
@@ -130,20 +133,24 @@ static void saved_and_loaded(void **unused)
     recur_layer_release(layer);
 }
 
-/* A state fits every layer with equal state tensors, whatever their names and inputs; and no other. */
+/* A state fits every layer with equal state tensors, whatever their names and inputs; and no other.
+ */
 static void whom_a_state_fits(void **unused)
 {
     (void)unused;
     recur_layer *encoder = recurrent(NULL, RECUR_CELL_LSTM, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
-    recur_layer *parts[2] = { recurrent(NULL, RECUR_CELL_LSTM, 6, 4, 1, RECUR_DIRECTION_FORWARD, 0) };
+    recur_layer *parts[2] = { recurrent(NULL, RECUR_CELL_LSTM, 6, 4, 1, RECUR_DIRECTION_FORWARD,
+                                        0) };
     OK(recur_linear_create(NULL, 4, 9, 0, &parts[1]));
-    recur_layer *decoder = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" }, parts);
+    recur_layer *decoder = chain(NULL, RECUR_COMPOSE_SEQUENTIAL, 2,
+                                 (const char *const[]){ "rnn", "fc" }, parts);
     recur_layer *wide = recurrent(NULL, RECUR_CELL_LSTM, 3, 5, 1, RECUR_DIRECTION_FORWARD, 0);
     recur_layer *gru = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
     dice(2);
     randomize(encoder, 0.5);
     randomize(decoder, 0.5);
-    recur_packed *packed = layout(NULL, 2, (const int64_t[]){ 3, 2 }, 0), *three = layout(NULL, 3, NULL, 1);
+    recur_packed *packed = layout(NULL, 2, (const int64_t[]){ 3, 2 }, 0),
+                 *three = layout(NULL, 3, NULL, 1);
     recur_state *state = state_of(encoder, 2);
     const float *x = randoms(5 * 6, 1);
     float y[5 * 9], y2[2 * 9];
@@ -157,7 +164,8 @@ static void whom_a_state_fits(void **unused)
     FAILS(RECUR_E_SHAPE, recur_layer_step(wide, x, state, y), "8 10");
     OK(recur_state_read(state, 0, 16, after));
     check_same("state after failures", 16, after, before);
-    recur_state *roomy = state_of(decoder, 2); /* a step needs scratch that fits: made for the larger layer */
+    recur_state *roomy = state_of(
+        decoder, 2); /* a step needs scratch that fits: made for the larger layer */
     OK(recur_state_copy(roomy, state));
     OK(recur_layer_step(decoder, x, roomy, y2));
     OK(recur_layer_step(encoder, x, roomy, NULL));
@@ -195,7 +203,7 @@ static void streams_are_apart(void **unused)
     }
 }
 
-/* ---- tapes --------------------------------------------------------------------------------------------------- */
+/* ---- tapes ---------------------------------------------------------------------------------- */
 
 typedef struct desk {
     recur_layer *layer;
@@ -211,7 +219,7 @@ static desk open_desk(int64_t I, int64_t H)
                .packed = layout(NULL, 2, (const int64_t[]){ 2, 3 }, 0) };
     OK(recur_tape_create(NULL, &d.tape));
     randomize(d.layer, 0.5);
-    d.P = recur_layer_count(d.layer);
+    d.P = recur_layer_param_count(d.layer);
     d.x = randoms(5 * I, 1);
     d.y = floats(5 * H);
     d.dy = randoms(5 * H, 1);
@@ -269,7 +277,8 @@ static void records_are_a_stack(void **unused)
     close_desk(&a);
 }
 
-/* A record belongs to its layer and layout, not to others that look the same, nor to a later one in the same place. */
+/* A record belongs to its layer and layout, not to others that look the same, nor to a later one in
+ * the same place. */
 static void records_know_their_own(void **unused)
 {
     (void)unused;
@@ -287,7 +296,8 @@ static void records_know_their_own(void **unused)
     OK(recur_tape_reset(a.tape));
     OK(push(&a, a.tape));
     const int32_t ids[5] = { 0, 1, 2, 0, 1 };
-    FAILS(RECUR_E_ORDER, recur_layer_backward_ids(a.layer, a.packed, ids, a.dy, NULL, a.grads, a.tape), "");
+    FAILS(RECUR_E_ORDER,
+          recur_layer_backward_ids(a.layer, a.packed, ids, a.dy, NULL, a.grads, a.tape), "");
     OK(pop(&a, a.tape));
     OK(recur_layer_forward_ids(a.layer, a.packed, ids, NULL, a.y, a.tape));
     FAILS(RECUR_E_ORDER, pop(&a, a.tape), "");
@@ -305,7 +315,7 @@ static void modes(void **unused)
     OK(push(&d, d.tape));
     assert_int_equal(recur_tape_records(d.tape), 0);
     FAILS(RECUR_E_ORDER, pop(&d, d.tape), "");
-    OK(recur_tape_set_mode(d.tape, RECUR_TAPE_SENSITIVE));
+    OK(recur_tape_set_mode(d.tape, RECUR_TAPE_RECORD_NO_DROPOUT));
     OK(push(&d, d.tape));
     assert_int_equal(recur_tape_records(d.tape), 1);
     OK(recur_tape_set_mode(d.tape, RECUR_TAPE_EVALUATE)); /* scratch between forward and backward */
@@ -340,14 +350,16 @@ static void evaluation_in_between(void **unused)
     close_desk(&d);
 }
 
-/* A layer used twice, y = f(f(x)): gradients of both uses add up, as those of two copies in a chain do. */
+/* A layer used twice, y = f(f(x)): gradients of both uses add up, as those of two copies in a chain
+ * do. */
 static void a_layer_used_twice(void **unused)
 {
     (void)unused;
     dice(8);
     desk d = open_desk(4, 4);
     recur_layer *whole = NULL, *const parts[2] = { d.layer, d.layer };
-    OK(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" }, parts, &whole));
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "a", "b" },
+                            parts, &whole));
     run want = { .packed = d.packed, .x = d.x, .dy = d.dy };
     run_both(NULL, whole, &want);
     float z[20], dx[20], dz[20];

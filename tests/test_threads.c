@@ -1,4 +1,5 @@
-/* test_threads.c - the same bits for any number of threads, beside the host's own threads, and after a fork. */
+/* test_threads.c - the same bits for any number of threads, beside the host's own threads, and
+ * after a fork. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,17 +32,27 @@ static float *numbers(int64_t n, uint64_t seed)
 {
     float *v = malloc((size_t)n * sizeof *v);
     assert_non_null(v);
-    for (int64_t i = 0; i < n; i++) v[i] = (float)(recur_random(seed, (uint64_t)i) % 2001) / 1000 - 1;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(recur_random(seed, (uint64_t)i) % 2001) / 1000 - 1;
     return v;
 }
 
 static pass make(int32_t cell, int threads, const recur_allocator *allocator)
 {
     pass p = { 0 };
-    const recur_context_options co = { .size = sizeof co, .threads = threads, .allocator = allocator };
-    const recur_recurrent_options ro = { .size = sizeof ro, .cell = cell, .input_size = I, .hidden_size = H, .num_layers = L,
-                                         .direction = RECUR_DIRECTION_BIDIRECTIONAL, .dropout = 0.25, .recurrent_dropout = 0.25,
-                                         .zoneout_hidden = 0.125, .modules = cell == RECUR_CELL_CLOCKWORK ? 5 : 0 };
+    const recur_context_options co = { .size = sizeof co,
+                                       .threads = threads,
+                                       .allocator = allocator };
+    const recur_recurrent_options ro = { .size = sizeof ro,
+                                         .cell = cell,
+                                         .input_size = I,
+                                         .hidden_size = H,
+                                         .num_layers = L,
+                                         .direction = RECUR_DIRECTION_BIDIRECTIONAL,
+                                         .dropout = 0.25,
+                                         .recurrent_dropout = 0.25,
+                                         .zoneout_hidden = 0.125,
+                                         .modules = cell == RECUR_CELL_CLOCKWORK ? 5 : 0 };
     int64_t lengths[B];
     for (int64_t b = 0; b < B; b++) lengths[b] = (int64_t)(recur_random(7, (uint64_t)b) % (T + 1));
     lengths[B / 2] = T;
@@ -53,14 +64,15 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
     OK(recur_state_create(p.net, B, &p.state));
     OK(recur_state_create(p.net, B, &p.dstate));
     p.rows = recur_packed_rows(p.packed);
-    p.count = recur_layer_count(p.net);
+    p.count = recur_layer_param_count(p.net);
     p.x = numbers(p.rows * I, 2);
     p.y = numbers(p.rows * OUT, 3);
     p.dx = numbers(p.rows * I, 4);
     p.grads = numbers(p.count, 5);
     p.h = numbers(recur_state_count(p.state), 6);
     if (cell == RECUR_CELL_CLOCKWORK) /* clocks stand at 0 */
-        for (int64_t i = recur_state_count(p.state) / 2; i < recur_state_count(p.state); i++) p.h[i] = 0;
+        for (int64_t i = recur_state_count(p.state) / 2; i < recur_state_count(p.state); i++)
+            p.h[i] = 0;
     return p;
 }
 
@@ -128,7 +140,8 @@ static void *run_often(void *p)
 static void beside_the_hosts_threads(void **unused)
 {
     (void)unused;
-    pass one = make(RECUR_CELL_LSTM, 1, NULL), shared = make(RECUR_CELL_LSTM, 3, NULL), other = shared;
+    pass one = make(RECUR_CELL_LSTM, 1, NULL), shared = make(RECUR_CELL_LSTM, 3, NULL),
+         other = shared;
     run(&one);
     OK(recur_tape_create(shared.ctx, &other.tape));
     OK(recur_state_create(shared.net, B, &other.state));

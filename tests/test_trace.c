@@ -1,4 +1,5 @@
-/* test_trace.c - what a trace shows: the numbers of the textbook, step by step; and that it changes nothing. */
+/* test_trace.c - what a trace shows: the numbers of the textbook, step by step; and that it changes
+ * nothing. */
 #include "support/support.h"
 
 enum { I = 3, H = 5, L = 2, B = 4, N = 12, MOST = 16 };
@@ -21,7 +22,8 @@ static float *rows_of(const float *from, int64_t rows, int64_t width, int64_t st
 {
     if (!from) return NULL;
     float *to = floats(rows * width);
-    for (int64_t r = 0; r < rows; r++) memcpy(to + r * width, from + r * stride, (size_t)width * sizeof *to);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(to + r * width, from + r * stride, (size_t)width * sizeof *to);
     return to;
 }
 
@@ -51,7 +53,7 @@ static recur_tape *tape_of(recur_context *ctx, int mode, album *a)
     return tape;
 }
 
-/* ---- a pass ------------------------------------------------------------------------------------------------------- */
+/* ---- a pass --------------------------------------------------------------------------------- */
 
 typedef struct subject {
     recur_context *ctx;
@@ -72,7 +74,7 @@ static subject make(recur_context *ctx, const kind_row *kind, int direction)
     OK(recur_recurrent_create(ctx, &q.options, &q.layer));
     randomize(q.layer, 0.7);
     q.packed = layout(ctx, B, LENGTHS, 0);
-    q.P = recur_layer_count(q.layer);
+    q.P = recur_layer_param_count(q.layer);
     q.x = randoms(N * I, 1);
     q.dy = randoms(N * q.O, 1);
     q.s0 = random_state(&q.options, B, 1);
@@ -91,8 +93,8 @@ static void done(subject *q)
 static float *play(const subject *q, int mode, album *a, int64_t *count)
 {
     const int64_t Y = N * q->O, X = N * I, S = q->shape.floats;
-    float *all = zeros(*count = Y + X + 2 * S + q->P), *y = all, *dx = y + Y, *sn = dx + X, *ds0 = sn + S,
-          *dparams = ds0 + S;
+    float *all = zeros(*count = Y + X + 2 * S + q->P), *y = all, *dx = y + Y, *sn = dx + X,
+          *ds0 = sn + S, *dparams = ds0 + S;
     const float *x = packed_of(q->packed, RECUR_LAYOUT_JOINED, I, q->x),
                 *dy = packed_of(q->packed, RECUR_LAYOUT_JOINED, q->O, q->dy);
     recur_tape *tape = tape_of(q->ctx, mode, a);
@@ -117,7 +119,7 @@ static void looking_changes_nothing(void **unused)
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
         for (int k = 0; k < COUNT(KINDS); k++)
-            for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_SENSITIVE; mode++) {
+            for (int mode = RECUR_TAPE_TRAIN; mode <= RECUR_TAPE_RECORD_NO_DROPOUT; mode++) {
                 kind_row kind = KINDS[k];
                 dice((uint64_t)k);
                 trying("%s %s mode %d", recur_context_isa(ctx), kind.name, mode);
@@ -132,7 +134,7 @@ static void looking_changes_nothing(void **unused)
             }
 }
 
-/* ---- the textbook ------------------------------------------------------------------------------------------------- */
+/* ---- the textbook --------------------------------------------------------------------------- */
 
 typedef struct textbook {
     naive_recurrent net;
@@ -169,10 +171,11 @@ static textbook ask(const subject *q)
     return t;
 }
 
-static void check_rows(const subject *q, const char *what, const float *got, const double *want, int64_t width,
-                       tolerance allowed)
+static void check_rows(const subject *q, const char *what, const float *got, const double *want,
+                       int64_t width, tolerance allowed)
 {
-    check_close(what, N * width, unpacked(q->packed, RECUR_LAYOUT_JOINED, width, got), want, allowed);
+    check_close(what, N * width, unpacked(q->packed, RECUR_LAYOUT_JOINED, width, got), want,
+                allowed);
 }
 
 static void check_forward(const subject *q, const shown *s, const textbook *want, int64_t m)
@@ -181,7 +184,8 @@ static void check_forward(const subject *q, const shown *s, const textbook *want
     const double *gates = want->gates + m * N * 4 * H;
     double *some = doubles(N * G * H); /* a GRU's m may not be among them */
     assert_true(G >= naive_gates(want->net.kind) && G <= 4);
-    for (int64_t r = 0; r < N; r++) memcpy(some + r * G * H, gates + r * 4 * H, (size_t)(G * H) * sizeof *some);
+    for (int64_t r = 0; r < N; r++)
+        memcpy(some + r * G * H, gates + r * 4 * H, (size_t)(G * H) * sizeof *some);
     check_rows(q, "h", s->h, want->h + m * N * R, R, OUTPUTS);
     check_rows(q, "gates", s->gate, some, G * H, OUTPUTS);
     assert_int_equal(s->c != NULL, naive_has_c(want->net.kind));
@@ -215,12 +219,14 @@ static void as_in_the_textbook(void **unused)
                 const textbook want = ask(&q);
                 album a = { .width = q.shape.width };
                 int64_t count, seen[2] = { 0, 0 };
-                play(&q, RECUR_TAPE_SENSITIVE, &a, &count);
+                play(&q, RECUR_TAPE_RECORD_NO_DROPOUT, &a, &count);
                 for (int64_t i = 0; i < a.count; i++) {
                     const shown *s = &a.picture[i];
                     const bool back = s->trace.event == RECUR_TRACE_BACKWARD;
                     const int64_t m = s->trace.layer * q.D + (q.D == 2 ? s->trace.reverse : 0);
-                    assert_int_equal(s->trace.reverse, direction == RECUR_DIRECTION_BIDIRECTIONAL ? m % 2 : direction);
+                    assert_int_equal(s->trace.reverse, direction == RECUR_DIRECTION_BIDIRECTIONAL
+                                                           ? m % 2
+                                                           : direction);
                     assert_int_equal(back, i >= L * q.D);
                     assert_int_equal(s->trace.rows, N);
                     assert_int_equal(s->trace.hidden_size, H);
@@ -249,21 +255,24 @@ static void gates_become_gradients(void **unused)
             subject q = make(ctx, &KINDS[k], RECUR_DIRECTION_FORWARD);
             album a = { .width = H };
             int64_t count, GH = naive_gates(KINDS[k].cell) * H;
-            const float *all = play(&q, RECUR_TAPE_SENSITIVE, &a, &count), *dparams = all + count - q.P;
+            const float *all = play(&q, RECUR_TAPE_RECORD_NO_DROPOUT, &a, &count),
+                        *dparams = all + count - q.P;
             for (int64_t l = 0; l < L; l++) {
-                const shown *s = &a.picture[2 * L - 1 - l]; /* backward shows the last layer first */
+                const shown *s =
+                    &a.picture[2 * L - 1 - l]; /* backward shows the last layer first */
                 const recur_tensor b = tensor_of(q.layer, l ? "bias_ih_l1" : "bias_ih_l0");
                 double *sum = doubles(GH);
                 assert_int_equal(s->trace.layer, l);
                 for (int64_t r = 0; r < N; r++)
-                    for (int64_t i = 0; i < GH; i++) sum[i] += (double)s->gate[r * s->trace.gates * H + i];
+                    for (int64_t i = 0; i < GH; i++)
+                        sum[i] += (double)s->gate[r * s->trace.gates * H + i];
                 check_close("sum of da", GH, dparams + b.offset, sum, GRADIENTS);
             }
             done(&q);
         }
 }
 
-/* ---- inside others -------------------------------------------------------------------------------------------------- */
+/* ---- inside others -------------------------------------------------------------------------- */
 
 /* linear → rnn → dropout → lstm (both ways) → last → linear: each part by its name. */
 static void parts_of_a_chain(void **unused)
@@ -280,7 +289,8 @@ static void parts_of_a_chain(void **unused)
         OK(recur_last_create(ctx, 2 * H, RECUR_DIRECTION_BIDIRECTIONAL, &parts[4]));
         OK(recur_linear_create(ctx, 2 * H, 2, 0, &parts[5]));
         recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 6,
-                                 (const char *const[]){ "in", "low", "drop", "high", "last", "fc" }, parts);
+                                 (const char *const[]){ "in", "low", "drop", "high", "last", "fc" },
+                                 parts);
         randomize(net, 0.7);
         recur_packed *packed = layout(ctx, B, LENGTHS, 0);
         album a = { .width = H };
@@ -296,7 +306,8 @@ static void parts_of_a_chain(void **unused)
             assert_string_equal(s->part, order[i]);
             assert_int_equal(s->trace.event, i < 3 ? RECUR_TRACE_FORWARD : RECUR_TRACE_BACKWARD);
             const recur_layer_info info = info_of(s->trace.recurrent, -1);
-            assert_int_equal(info.variant, strcmp(order[i], "low") == 0 ? RECUR_CELL_GRU : RECUR_CELL_LSTM);
+            assert_int_equal(info.variant,
+                             strcmp(order[i], "low") == 0 ? RECUR_CELL_GRU : RECUR_CELL_LSTM);
         }
         OK(recur_tape_trace(tape, NULL, NULL));
         OK(recur_layer_forward(net, packed, x, NULL, y, tape));
@@ -331,7 +342,8 @@ static void cells_are_shown(void **unused)
     for (int t = 0; t < 2; t++) OK(recur_cell_step_backward(cell, x, dy, state, NULL, NULL, tape));
     assert_int_equal(a.count, 4);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(a.picture[i].trace.event, i < 2 ? RECUR_TRACE_FORWARD : RECUR_TRACE_BACKWARD);
+        assert_int_equal(a.picture[i].trace.event,
+                         i < 2 ? RECUR_TRACE_FORWARD : RECUR_TRACE_BACKWARD);
         check_same("h", B * H, a.picture[i].h, y + (i < 2 ? i : 3 - i) * B * H);
     }
     check_same("dh of the last step", B * H, a.picture[2].dh, dy);
@@ -342,7 +354,8 @@ static void cells_are_shown(void **unused)
     close_context(ctx);
 }
 
-/* A trace that begins between forward and backward of steps by hand shows what those forwards gave. */
+/* A trace that begins between forward and backward of steps by hand shows what those forwards gave.
+ */
 static void from_backward_on(void **unused)
 {
     (void)unused;
@@ -358,8 +371,9 @@ static void from_backward_on(void **unused)
         OK(recur_cell_from_layer(layer, &cell));
         OK(recur_state_create(layer, B, &state)), OK(recur_state_create(layer, B, &dstate));
         const float *x = randoms(STEPS * B * I, 1), *dy = randoms(B * H, 1);
-        float *y = floats(STEPS * B * H), *grads = zeros(recur_layer_count(layer));
-        for (int t = 0; t < STEPS; t++) OK(recur_cell_step(cell, x + t * B * I, state, y + t * B * H, tape));
+        float *y = floats(STEPS * B * H), *grads = zeros(recur_layer_param_count(layer));
+        for (int t = 0; t < STEPS; t++)
+            OK(recur_cell_step(cell, x + t * B * I, state, y + t * B * H, tape));
         OK(recur_tape_trace(tape, keep, &a));
         for (int t = STEPS - 1; t >= 0; t--) {
             OK(recur_cell_step_backward(cell, x + t * B * I, dy, dstate, NULL, grads, tape));
@@ -375,6 +389,7 @@ static void from_backward_on(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(looking_changes_nothing), TEST(as_in_the_textbook),
-                                        TEST(gates_become_gradients), TEST(parts_of_a_chain), TEST(cells_are_shown), TEST(from_backward_on) };
+                                        TEST(gates_become_gradients),  TEST(parts_of_a_chain),
+                                        TEST(cells_are_shown),         TEST(from_backward_on) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

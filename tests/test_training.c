@@ -1,5 +1,5 @@
-/* test_training.c - what chance decides in training: dropout on the recurrent connections, one mask for all steps of a sequence; and
- * zoneout, of each unit in each step. */
+/* test_training.c - what chance decides in training: dropout on the recurrent connections, one mask
+ * for all steps of a sequence; and zoneout, of each unit in each step. */
 #include "support/support.h"
 
 static recur_tape *tape_of(recur_context *ctx, int mode, uint64_t seed)
@@ -11,7 +11,8 @@ static recur_tape *tape_of(recur_context *ctx, int mode, uint64_t seed)
     return tape;
 }
 
-static recur_layer *one_layer(recur_context *ctx, recur_recurrent_options o, int64_t I, int64_t H, int direction)
+static recur_layer *one_layer(recur_context *ctx, recur_recurrent_options o, int64_t I, int64_t H,
+                              int direction)
 {
     recur_layer *layer = NULL;
     o.size = sizeof o;
@@ -27,24 +28,27 @@ static void fill(recur_layer *layer, const char *match, int scheme, double value
     OK(recur_layer_init(layer, match, scheme, value, 0));
 }
 
-/* ---- masks that can be seen --------------------------------------------------------------------------------------- */
+/* ---- masks that can be seen ----------------------------------------------------------------- */
 
 enum { B = 40, T = 6, H = 50 };
 static const double DROP = 0.3;
 
-/* h' = h mask / (1 - p), from h = 1: units are multiplied by 1/(1-p) at every step, or are 0 for ever. */
+/* h' = h mask / (1 - p), from h = 1: units are multiplied by 1/(1-p) at every step, or are 0 for
+ * ever. */
 static recur_layer *carrier(recur_context *ctx, int direction)
 {
-    recur_layer *layer = one_layer(ctx,
-                                   (recur_recurrent_options){ .cell = RECUR_CELL_RNN_TANH,
-                                                              .recurrent_dropout = DROP,
-                                                              .activation = RECUR_ACTIVATION_IDENTITY },
-                                   1, H, direction);
+    recur_layer *layer = one_layer(
+        ctx,
+        (recur_recurrent_options){ .cell = RECUR_CELL_RNN_TANH,
+                                   .recurrent_dropout = DROP,
+                                   .activation = RECUR_ACTIVATION_IDENTITY },
+        1, H, direction);
     fill(layer, "weight_hh", RECUR_INIT_IDENTITY, 1);
     return layer;
 }
 
-static float *carried(recur_context *ctx, const recur_layer *layer, int mode, uint64_t seed, int passes)
+static float *carried(recur_context *ctx, const recur_layer *layer, int mode, uint64_t seed,
+                      int passes)
 {
     const int64_t D = info_of(layer, -1).direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
     recur_packed *packed = layout(ctx, B, NULL, T);
@@ -90,7 +94,8 @@ static void one_mask_for_all_steps(void **unused)
             }
         }
         check_frequency("kept", kept, B * H, 1 - DROP);
-        check_frequency("as in the next sequence", same_neighbour, B * H, DROP * DROP + (1 - DROP) * (1 - DROP));
+        check_frequency("as in the next sequence", same_neighbour, B * H,
+                        DROP * DROP + (1 - DROP) * (1 - DROP));
         recur_layer_release(layer);
         give_back();
     }
@@ -103,22 +108,27 @@ static int64_t differences(int64_t n, const float *a, const float *b)
     return count;
 }
 
-/* Masks hang on the seed and on the number of the pass; each direction has its own; without training there is none. */
+/* Masks hang on the seed and on the number of the pass; each direction has its own; without
+ * training there is none. */
 static void masks_depend_on_seed_and_pass(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    recur_layer *layer = carrier(ctx, RECUR_DIRECTION_FORWARD), *both = carrier(ctx, RECUR_DIRECTION_BIDIRECTIONAL);
+    recur_layer *layer = carrier(ctx, RECUR_DIRECTION_FORWARD),
+                *both = carrier(ctx, RECUR_DIRECTION_BIDIRECTIONAL);
     const float *y = carried(ctx, layer, RECUR_TAPE_TRAIN, 5, 1);
     const double apart = 2 * DROP * (1 - DROP);
     check_same("same seed", T * B * H, carried(ctx, layer, RECUR_TAPE_TRAIN, 5, 1), y);
-    check_frequency("seed", differences(B * H, carried(ctx, layer, RECUR_TAPE_TRAIN, 6, 1), y), B * H, apart);
-    check_frequency("pass", differences(B * H, carried(ctx, layer, RECUR_TAPE_TRAIN, 5, 2), y), B * H, apart);
+    check_frequency("seed", differences(B * H, carried(ctx, layer, RECUR_TAPE_TRAIN, 6, 1), y),
+                    B * H, apart);
+    check_frequency("pass", differences(B * H, carried(ctx, layer, RECUR_TAPE_TRAIN, 5, 2), y),
+                    B * H, apart);
     const float *halves = carried(ctx, both, RECUR_TAPE_TRAIN, 5, 1) + (T - 1) * B * 2 * H;
     int64_t differ = 0; /* the reverse half is at its first step there */
-    for (int64_t b = 0; b < B; b++) differ += differences(H, halves + b * 2 * H, halves + b * 2 * H + H);
+    for (int64_t b = 0; b < B; b++)
+        differ += differences(H, halves + b * 2 * H, halves + b * 2 * H + H);
     check_frequency("directions", differ, B * H, apart);
-    for (int mode = RECUR_TAPE_EVALUATE; mode <= RECUR_TAPE_SENSITIVE; mode++) {
+    for (int mode = RECUR_TAPE_EVALUATE; mode <= RECUR_TAPE_RECORD_NO_DROPOUT; mode++) {
         const float *plain = carried(ctx, layer, mode, 5, 1);
         for (int64_t i = 0; i < T * B * H; i++) assert_true(plain[i] == 1.0f);
     }
@@ -133,11 +143,12 @@ static void zoneout_of_h(void **unused)
     (void)unused;
     const double zone = 0.4;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        recur_layer *layer = one_layer(ctx,
-                                       (recur_recurrent_options){ .cell = RECUR_CELL_RNN_TANH,
-                                                                  .zoneout_hidden = zone,
-                                                                  .activation = RECUR_ACTIVATION_IDENTITY },
-                                       1, H, RECUR_DIRECTION_FORWARD);
+        recur_layer *layer = one_layer(
+            ctx,
+            (recur_recurrent_options){ .cell = RECUR_CELL_RNN_TANH,
+                                       .zoneout_hidden = zone,
+                                       .activation = RECUR_ACTIVATION_IDENTITY },
+            1, H, RECUR_DIRECTION_FORWARD);
         fill(layer, "weight_ih", RECUR_INIT_CONSTANT, 1);
         recur_packed *packed = layout(ctx, B, NULL, T);
         recur_tape *tape = tape_of(ctx, RECUR_TAPE_TRAIN, 3);
@@ -150,7 +161,8 @@ static void zoneout_of_h(void **unused)
                 const float now = y[t * B * H + i], before = t ? y[(t - 1) * B * H + i] : 0,
                             two = t > 1 ? y[(t - 2) * B * H + i] : 0;
                 const bool keeps = now == before, kept_before = t > 0 && before == two;
-                if (!keeps && now != x[t * B]) fail_msg("step %d unit %d is %g", (int)t, (int)i, (double)now);
+                if (!keeps && now != x[t * B])
+                    fail_msg("step %d unit %d is %g", (int)t, (int)i, (double)now);
                 kept += keeps;
                 chances += kept_before;
                 twice += keeps && kept_before;
@@ -164,7 +176,7 @@ static void zoneout_of_h(void **unused)
     }
 }
 
-/* ---- masks that are guessed ---------------------------------------------------------------------------------------- */
+/* ---- masks that are guessed ----------------------------------------------------------------- */
 
 enum { FEW = 3, STEPS = 2 };
 
@@ -187,7 +199,8 @@ static chance chance_of(const recur_recurrent_options *o)
 }
 
 /* Chance number n, for the textbook. */
-static void decide(const recur_recurrent_options *o, int64_t n, double *mask, double *keep_h, double *keep_c)
+static void decide(const recur_recurrent_options *o, int64_t n, double *mask, double *keep_h,
+                   double *keep_c)
 {
     const chance bits = chance_of(o);
     expand(n, bits.mask, 1 / (1 - o->recurrent_dropout), mask);
@@ -202,13 +215,16 @@ static double furthest(int64_t count, const float *a, const double *b)
     return most;
 }
 
-/* Makes p the pass whose y and final state come nearest to those given, of all that chance might decide; gives its distance. */
-static double nearest(const recur_recurrent_options *o, naive_pass *p, const float *y, int64_t Y, const float *sn)
+/* Makes p the pass whose y and final state come nearest to those given, of all that chance might
+ * decide; gives its distance. */
+static double nearest(const recur_recurrent_options *o, naive_pass *p, const float *y, int64_t Y,
+                      const float *sn)
 {
     const int64_t S = shape_of(o, 1).floats;
     const naive_recurrent net = textbook_of(o);
     const chance bits = chance_of(o);
-    double *mask = doubles(FEW), *keep_h = doubles(STEPS * FEW), *keep_c = doubles(STEPS * FEW), best = INFINITY;
+    double *mask = doubles(FEW), *keep_h = doubles(STEPS * FEW), *keep_c = doubles(STEPS * FEW),
+           best = INFINITY;
     int64_t chosen = 0;
     p->mask = bits.mask ? mask : NULL;
     p->keep_h = keep_h;
@@ -257,10 +273,12 @@ static naive_pass textbook(const small *q, const run *r)
                          .dparams = doubles(q->P) };
 }
 
-/* Some masks explain what training gives; its gradients are theirs. Returns how many outputs differ from evaluation. */
+/* Some masks explain what training gives; its gradients are theirs. Returns how many outputs differ
+ * from evaluation. */
 static int64_t check_one(recur_context *ctx, const small *q, uint64_t seed)
 {
-    static const tolerance gradients = { 1e-4, 0, 1e-3 }; /* norms over few units make small errors large */
+    static const tolerance gradients = { 1e-4, 0,
+                                         1e-3 }; /* norms over few units make small errors large */
     randomize(q->layer, 1);
     run r = { .packed = q->packed,
               .x = randoms(STEPS, 1),
@@ -273,7 +291,8 @@ static int64_t check_one(recur_context *ctx, const small *q, uint64_t seed)
     run_forward(q->layer, &mean);
     naive_pass p = textbook(q, &r);
     const double distance = nearest(&q->options, &p, r.y, q->Y, r.sn);
-    if (distance > 2e-5) fail_msg("cell %d: nothing explains y, the nearest is %g away", q->options.cell, distance);
+    if (distance > 2e-5)
+        fail_msg("cell %d: nothing explains y, the nearest is %g away", q->options.cell, distance);
     check_close("dparams", q->P, r.dparams, p.dparams, gradients);
     check_close("dx", STEPS, r.dx, p.dx, gradients);
     const bool counters = q->options.cell == RECUR_CELL_CLOCKWORK;
@@ -291,7 +310,7 @@ static void check_guess(recur_context *ctx, const kind_row *kind)
     q.shape = shape_of(&q.options, 1);
     q.packed = layout(ctx, 1, NULL, STEPS);
     OK(recur_recurrent_create(ctx, &q.options, &q.layer));
-    q.P = recur_layer_count(q.layer);
+    q.P = recur_layer_param_count(q.layer);
     q.Y = STEPS * q.shape.width;
     for (uint64_t seed = 0; seed < 6; seed++) unlike += check_one(ctx, &q, seed);
     if (unlike < 8) fail_msg("%s: training is like evaluation", kind->name);
@@ -322,7 +341,8 @@ static void some_mask_explains_it(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(one_mask_for_all_steps), TEST(masks_depend_on_seed_and_pass),
-                                        TEST(zoneout_of_h), TEST(some_mask_explains_it) };
+    const struct CMUnitTest tests[] = { TEST(one_mask_for_all_steps),
+                                        TEST(masks_depend_on_seed_and_pass), TEST(zoneout_of_h),
+                                        TEST(some_mask_explains_it) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void answers_write(const recur_layer *layer, recur_state *state, int32_t start, const recur_packed *packed,
-                   int64_t symbols, float *logits, int32_t *guess)
+void answers_write(const recur_layer *layer, recur_state *state, int32_t start,
+                   const recur_packed *packed, int64_t symbols, float *logits, int32_t *guess)
 {
     const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1 };
     const int64_t B = recur_packed_batch(packed);
@@ -22,13 +22,16 @@ void answers_write(const recur_layer *layer, recur_state *state, int32_t start, 
     free(now);
 }
 
-int64_t answers_right(const recur_packed *packed, int64_t n, const int32_t *guess, const int32_t *wanted)
+int64_t answers_right(const recur_packed *packed, int64_t n, const int32_t *guess,
+                      const int32_t *wanted)
 {
     int64_t right = 0;
     for (int64_t b = 0; b < n; b++) {
         const int64_t length = recur_packed_length(packed, b);
         int64_t t = 0;
-        while (t < length && guess[recur_packed_row(packed, b, t)] == wanted[recur_packed_row(packed, b, t)]) t++;
+        while (t < length &&
+               guess[recur_packed_row(packed, b, t)] == wanted[recur_packed_row(packed, b, t)])
+            t++;
         right += t == length;
     }
     return right;

@@ -1,4 +1,5 @@
-/* csv.h - curves as comma-separated values: a line of names, then a row per epoch. Without a path nothing happens. */
+/* csv.h - curves as comma-separated values: a line of names, then a row per epoch. Without a path
+ * nothing happens. */
 #ifndef EXAMPLES_CSV_H
 #define EXAMPLES_CSV_H
 
@@ -10,7 +11,8 @@ typedef struct {
     FILE *stream; /* NULL: no file is wanted */
 } csv;
 
-/* Begins a file (path NULL: none) with its header line, such as "epoch,loss"; or goes on with one that is there. */
+/* Begins a file (path NULL: none) with its header line, such as "epoch,loss"; or goes on with one
+ * that is there. */
 csv csv_open(const char *path, const char *header, int go_on);
 
 /* Writes a row, at once: a run that is interrupted leaves what it had. */

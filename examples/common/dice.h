@@ -1,5 +1,6 @@
-/* dice.h - streams of random whole numbers. The library's numbers are pure functions of a seed and a counter; a dice is
- * the two together. Every purpose (data, order, sampling) has a stream of its own, so none disturbs another. */
+/* dice.h - streams of random whole numbers. The library's numbers are pure functions of a seed and
+ * a counter; a dice is the two together. Every purpose (data, order, sampling) has a stream of its
+ * own, so none disturbs another. */
 #ifndef EXAMPLES_DICE_H
 #define EXAMPLES_DICE_H
 

@@ -1,7 +1,9 @@
-/* digits.c - drawing digits: a pen goes along a few strokes; a pixel is as bright as it is near to them.
+/* digits.c - drawing digits: a pen goes along a few strokes; a pixel is as bright as it is near to
+ * them.
  *
- * Strokes are points in a box of 100 x 100, x to the right, y down. Every digit is bent out of shape at random: box,
- * slant, place, weight of the pen, each point a little, and noise over all. */
+ * Strokes are points in a box of 100 x 100, x to the right, y down. Every digit is bent out of
+ * shape at random: box, slant, place, weight of the pen, each point a little, and noise over all.
+ */
 #include "dice.h"
 #include "images.h"
 #include "try.h"
@@ -32,7 +34,15 @@ static const struct {
         { 72, 10 },
         { 50, 3 } } },
     { 3, { { 32, 20 }, { 55, 4 }, { 55, 97 } } },
-    { 8, { { 18, 26 }, { 28, 8 }, { 50, 3 }, { 72, 9 }, { 80, 26 }, { 70, 48 }, { 16, 96 }, { 86, 96 } } },
+    { 8,
+      { { 18, 26 },
+        { 28, 8 },
+        { 50, 3 },
+        { 72, 9 },
+        { 80, 26 },
+        { 70, 48 },
+        { 16, 96 },
+        { 86, 96 } } },
     { 11,
       { { 18, 12 },
         { 45, 3 },
@@ -46,7 +56,16 @@ static const struct {
         { 45, 97 },
         { 16, 88 } } },
     { 4, { { 65, 97 }, { 65, 3 }, { 14, 66 }, { 88, 66 } } },
-    { 9, { { 78, 4 }, { 28, 4 }, { 24, 45 }, { 50, 39 }, { 75, 48 }, { 82, 69 }, { 72, 90 }, { 45, 97 }, { 18, 88 } } },
+    { 9,
+      { { 78, 4 },
+        { 28, 4 },
+        { 24, 45 },
+        { 50, 39 },
+        { 75, 48 },
+        { 82, 69 },
+        { 72, 90 },
+        { 45, 97 },
+        { 18, 88 } } },
     { 12,
       { { 72, 5 },
         { 46, 14 },
@@ -97,7 +116,8 @@ static const struct {
 /* The strokes of a digit in pixels, bent out of shape. */
 static void bend(dice *d, int digit, point *p)
 {
-    const double width = between(d, 10, 17), height = between(d, 15, 21), slant = between(d, -0.3, 0.3);
+    const double width = between(d, 10, 17), height = between(d, 15, 21),
+                 slant = between(d, -0.3, 0.3);
     const double x0 = 14 + between(d, -3, 3), y0 = 14 + between(d, -3, 3);
     for (int i = 0; i < glyphs[digit].n; i++) {
         const double y = (glyphs[digit].at[i][1] / 100.0 - 0.5) * height;
@@ -127,7 +147,8 @@ static void draw(dice *d, int digit, uint8_t *pixels)
             double near2 = 1e9;
             for (int i = 0; i + 1 < glyphs[digit].n; i++)
                 near2 = fmin(near2, distance2(c + 0.5, r + 0.5, p[i], p[i + 1]));
-            const double ink = fmin(fmax(weight + 0.5 - sqrt(near2), 0), 1), grey = ink + between(d, -noise, noise);
+            const double ink = fmin(fmax(weight + 0.5 - sqrt(near2), 0), 1),
+                         grey = ink + between(d, -noise, noise);
             pixels[r * IMAGE_COLUMNS + c] = (uint8_t)(255 * fmin(fmax(grey, 0), 1));
         }
 }

@@ -21,9 +21,11 @@ typedef struct {
 static score pass(const fit_task *task, int learn, const int64_t *order, int64_t samples)
 {
     score s = { 0, 0, 0 };
-    TRY(recur_tape_set_mode(task->program->run->tape, learn ? RECUR_TAPE_TRAIN : RECUR_TAPE_EVALUATE));
+    TRY(recur_tape_set_mode(task->program->run->tape,
+                            learn ? RECUR_TAPE_TRAIN : RECUR_TAPE_EVALUATE));
     for (int64_t i = 0; i < samples && !(learn && stopped()); i += task->sizes.batch) {
-        task->program->step(learn, order + i, samples - i < task->sizes.batch ? samples - i : task->sizes.batch, &s);
+        task->program->step(learn, order + i,
+                            samples - i < task->sizes.batch ? samples - i : task->sizes.batch, &s);
         if (learn) progress_show(&s);
     }
     return s;
@@ -32,14 +34,15 @@ static score pass(const fit_task *task, int learn, const int64_t *order, int64_t
 /* The rate of an epoch (the first is 1), from that of the first. */
 static double rate_of(const fit_task *task, int64_t epoch, double rate)
 {
-    const recur_schedule falling = {
-        .size = sizeof falling, .kind = RECUR_SCHEDULE_EXPONENTIAL, .rate = rate, .gamma = task->sizes.decay
-    };
+    const recur_schedule falling = { .size = sizeof falling,
+                                     .kind = RECUR_SCHEDULE_EXPONENTIAL,
+                                     .rate = rate,
+                                     .gamma = task->sizes.decay };
     return task->sizes.decay > 0 ? recur_schedule_rate(&falling, epoch - 1) : rate;
 }
 
-/* The order depends on seed and epoch alone, the rate on the epoch: a run that is loaded goes on as if it had never
- * stopped. */
+/* The order depends on seed and epoch alone, the rate on the epoch: a run that is loaded goes on as
+ * if it had never stopped. */
 static score train(const fit_task *task, int64_t epoch, double rate, int64_t *order)
 {
     TRY(recur_optimizer_set_rate(task->program->run->optimizer, rate_of(task, epoch, rate)));
@@ -64,14 +67,16 @@ static void save(const fit_task *task, int64_t done)
     model_write(file, task->program->settings->save);
 }
 
-/* Goes on after `done` epochs. Gives the exit status, 0 or that of an interrupted program; the score of the last test
- * in held_out. */
+/* Goes on after `done` epochs. Gives the exit status, 0 or that of an interrupted program; the
+ * score of the last test in held_out. */
 static int learn(const fit_task *task, int64_t done, score *held_out)
 {
     const run_settings *set = task->program->settings;
-    csv curves = csv_open(set->csv, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds",
+    csv curves = csv_open(set->csv,
+                          "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds",
                           set->load != NULL);
-    int64_t *order = NEW(int64_t, task->sizes.train > task->sizes.test ? task->sizes.train : task->sizes.test);
+    int64_t *order = NEW(int64_t, task->sizes.train > task->sizes.test ? task->sizes.train
+                                                                       : task->sizes.test);
     const double rate = recur_optimizer_rate(task->program->run->optimizer);
     *held_out = (score){ 0, 0, 0 };
     stop_on_interrupt();
@@ -84,8 +89,8 @@ static int learn(const fit_task *task, int64_t done, score *held_out)
             *held_out = test(task, order);
             score_line(++done, &trained, held_out, time, task->program->what);
             csv_row(&curves, 6,
-                    (double[]){ (double)done, score_loss(&trained), score_accuracy(&trained), score_loss(held_out),
-                                score_accuracy(held_out), time });
+                    (double[]){ (double)done, score_loss(&trained), score_accuracy(&trained),
+                                score_loss(held_out), score_accuracy(held_out), time });
         }
         save(task, done); /* after every epoch, and where an interrupt came */
     }
@@ -106,7 +111,9 @@ int fit(int argc, char **argv, const fit_program *program)
     score held_out;
     const int status = learn(&task, done, &held_out);
     if (!status && program->show) program->show();
-    if (!status) printf("test loss %.4f\ntest accuracy %.2f%%\n", score_loss(&held_out), score_accuracy(&held_out));
+    if (!status)
+        printf("test loss %.4f\ntest accuracy %.2f%%\n", score_loss(&held_out),
+               score_accuracy(&held_out));
     program->release();
     return finish(status);
 }

@@ -1,5 +1,6 @@
-/* fit.h - a program that learns from samples: options, model file, and epochs: shuffle, train batch by batch, test, report, save;
- * until all are done or Ctrl-C. What a batch is, and how a network learns from it, is the program's own. */
+/* fit.h - a program that learns from samples: options, model file, and epochs: shuffle, train batch
+ * by batch, test, report, save; until all are done or Ctrl-C. What a batch is, and how a network
+ * learns from it, is the program's own. */
 #ifndef EXAMPLES_FIT_H
 #define EXAMPLES_FIT_H
 
@@ -25,7 +26,8 @@ typedef struct {
     fit_sizes (*create)(void);
     void (*release)(void);
 
-    /* Runs the samples order[0..n-1] of the training set, learning from them, or of the test set; adds to s. */
+    /* Runs the samples order[0..n-1] of the training set, learning from them, or of the test set;
+     * adds to s. */
     void (*step)(int learn, const int64_t *order, int64_t n, score *s);
 
     /* Prints what else there is to say when all epochs are done. NULL: nothing. */

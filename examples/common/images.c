@@ -1,6 +1,8 @@
-/* images.c - reading a set of images in the IDX format: two big-endian files, a header and then bytes.
+/* images.c - reading a set of images in the IDX format: two big-endian files, a header and then
+ * bytes.
  *
- *     images: 00 00 08 03, number, rows, columns (4 bytes each), pixels      labels: 00 00 08 01, number, labels */
+ *     images: 00 00 08 03, number, rows, columns (4 bytes each), pixels      labels: 00 00 08 01,
+ * number, labels */
 #include "images.h"
 #include "try.h"
 
@@ -49,14 +51,16 @@ static int64_t idx_number(const idx *f)
 static void idx_expect(const idx *f, const char *what, int64_t wanted)
 {
     const int64_t found = idx_number(f);
-    if (found != wanted) die("%s: %s is %lld, not %lld", f->path, what, (long long)found, (long long)wanted);
+    if (found != wanted)
+        die("%s: %s is %lld, not %lld", f->path, what, (long long)found, (long long)wanted);
 }
 
 /* Nothing may follow, and the checksum of gzip must be right. */
 static void idx_close(idx *f, int whole)
 {
     char more;
-    if (whole && gzread(f->stream, &more, 1) > 0) die("%s: it is longer than its header says", f->path);
+    if (whole && gzread(f->stream, &more, 1) > 0)
+        die("%s: it is longer than its header says", f->path);
     const int code = gzclose(f->stream);
     if (whole && code != Z_OK) die("%s: the file is damaged", f->path);
 }
@@ -81,11 +85,13 @@ static uint8_t *read_labels(const char *dir, const char *name, int64_t n)
     idx f = idx_open(dir, name, "labels-idx1-ubyte");
     idx_expect(&f, "the magic number of labels", 0x801);
     const int64_t all = idx_number(&f);
-    if (all < n) die("%s: %lld labels for at least %lld images", f.path, (long long)all, (long long)n);
+    if (all < n)
+        die("%s: %lld labels for at least %lld images", f.path, (long long)all, (long long)n);
     uint8_t *labels = NEW(uint8_t, n);
     for (int64_t i = 0; i < n; i++) {
         idx_read(&f, &labels[i], 1);
-        if (labels[i] >= IMAGE_CLASSES) die("%s: label %lld is %d, not 0 to 9", f.path, (long long)i, labels[i]);
+        if (labels[i] >= IMAGE_CLASSES)
+            die("%s: label %lld is %d, not 0 to 9", f.path, (long long)i, labels[i]);
     }
     idx_close(&f, n == all);
     return labels;

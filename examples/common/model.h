@@ -1,5 +1,5 @@
-/* model.h - model files: safetensors with the parameters and, as texts beside them, what else is needed to go on: the
- * program, the options that shape the model, and the epochs done. */
+/* model.h - model files: safetensors with the parameters and, as texts beside them, what else is
+ * needed to go on: the program, the options that shape the model, and the epochs done. */
 #ifndef EXAMPLES_MODEL_H
 #define EXAMPLES_MODEL_H
 
@@ -11,8 +11,9 @@
 recur_file *model_new(const option_row *table, int64_t epochs);
 void model_write(recur_file *file, const char *path);
 
-/* Opens a file and sets the options that shape the model from it. The runs are loaded from it (run_load), then it is
- * closed; a tensor that nobody wanted is an error. A path that is NULL gives NULL, and no epochs. */
+/* Opens a file and sets the options that shape the model from it. The runs are loaded from it
+ * (run_load), then it is closed; a tensor that nobody wanted is an error. A path that is NULL gives
+ * NULL, and no epochs. */
 recur_file *model_open(const char *path, const option_row *table, int64_t *epochs);
 void model_close(recur_file *file, const char *path);
 

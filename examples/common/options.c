@@ -11,11 +11,12 @@
 
 enum { MOST = 48, FIRST = 256, HELP = 1 };
 
-const choice cell_choices[] = {
-    { "rnn", RECUR_CELL_RNN_TANH }, { "lstm", RECUR_CELL_LSTM }, { "gru", RECUR_CELL_GRU }, { NULL, 0 }
-};
+const choice cell_choices[] = { { "rnn", RECUR_CELL_RNN_TANH },
+                                { "lstm", RECUR_CELL_LSTM },
+                                { "gru", RECUR_CELL_GRU },
+                                { NULL, 0 } };
 
-/* ---- one row ------------------------------------------------------------------------------------ */
+/* ---- one row -------------------------------------------------------------------------------- */
 
 static void list_choices(const option_row *row, char *text, size_t size)
 {
@@ -34,7 +35,10 @@ static void describe_argument(const option_row *row, char *text, size_t size)
     else if (row->kind == OPTION_TEXT)
         snprintf(text, size, "%s", row->argument);
     else
-        snprintf(text, size, "%s", row->kind == OPTION_COUNT ? "N" : row->kind == OPTION_NUMBER ? "X" : "");
+        snprintf(text, size, "%s",
+                 row->kind == OPTION_COUNT    ? "N"
+                 : row->kind == OPTION_NUMBER ? "X"
+                                              : "");
 }
 
 void option_text(const option_row *row, char *text, size_t size)
@@ -108,11 +112,14 @@ int option_set(const option_row *row, const char *text, char *message, size_t si
     case OPTION_COUNT:
         failed = set_count(row, text, row->low, row->high);
         if (failed)
-            snprintf(message, size, "'%s' is not a whole number from %.15g to %.15g", text, row->low, row->high);
+            snprintf(message, size, "'%s' is not a whole number from %.15g to %.15g", text,
+                     row->low, row->high);
         break;
     case OPTION_NUMBER:
         failed = set_number(row, text);
-        if (failed) snprintf(message, size, "'%s' is not a number from %g to %g", text, row->low, row->high);
+        if (failed)
+            snprintf(message, size, "'%s' is not a number from %g to %g", text, row->low,
+                     row->high);
         break;
     case OPTION_TEXT:
         *(const char **)row->variable = text;
@@ -129,7 +136,7 @@ int option_set(const option_row *row, const char *text, char *message, size_t si
     return failed;
 }
 
-/* ---- the whole table ---------------------------------------------------------------------------- */
+/* ---- the whole table ------------------------------------------------------------------------ */
 
 static void print_help(const char *purpose, const option_row *table)
 {
@@ -154,7 +161,9 @@ void options_parse(int argc, char **argv, const char *purpose, const option_row 
     int at;
     set_program_name(argv[0]);
     for (int i = 0; table[i].name && i < MOST; i++)
-        known[i + 1] = (struct option){ table[i].name, table[i].kind == OPTION_FLAG ? no_argument : required_argument,
+        known[i + 1] = (struct option){ table[i].name,
+                                        table[i].kind == OPTION_FLAG ? no_argument
+                                                                     : required_argument,
                                         NULL, FIRST + i };
     opterr = 0;
     while ((at = getopt_long(argc, argv, ":", known, NULL)) != -1) {
@@ -164,7 +173,8 @@ void options_parse(int argc, char **argv, const char *purpose, const option_row 
             exit(finish(0));
         }
         if (at == ':') die_of_usage("%s needs a value", argv[optind - 1]);
-        if (at < FIRST && optopt > HELP && optopt < FIRST) die_of_usage("unknown option '-%c'", optopt);
+        if (at < FIRST && optopt > HELP && optopt < FIRST)
+            die_of_usage("unknown option '-%c'", optopt);
         if (at < FIRST) die_of_usage("unknown option '%s'", argv[optind - 1]);
         const option_row *row = &table[at - FIRST];
         if (option_set(row, row->kind == OPTION_FLAG ? "1" : optarg, message, sizeof message))

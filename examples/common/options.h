@@ -1,4 +1,5 @@
-/* options.h - the command line from a table. A row names a variable, which holds the default; parsing, checking,
+/* options.h - the command line from a table. A row names a variable, which holds the default;
+ * parsing, checking,
  * --help and the texts in a model file all come from the row. */
 #ifndef EXAMPLES_OPTIONS_H
 #define EXAMPLES_OPTIONS_H
@@ -69,8 +70,8 @@ typedef struct {
     TEXT("load", &(settings).load, "FILE", "go on with this model; its shape comes from the file")
 /* clang-format on */
 
-/* Sets the variables from the command line. --help prints purpose and table and ends the program with status 0;
- * anything wrong ends it with a message and status 2. */
+/* Sets the variables from the command line. --help prints purpose and table and ends the program
+ * with status 0; anything wrong ends it with a message and status 2. */
 void options_parse(int argc, char **argv, const char *purpose, const option_row *table);
 
 /* Sets a row's variable from a text; gives 0, or -1 with the reason in message. */

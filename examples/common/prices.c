@@ -44,14 +44,16 @@ static prices read_prices(const char *path)
     if (!at) die("%s: it has no line", path);
     find_columns(path, fields, found, where);
     prices p = { 0, NULL };
-    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1, sizeof *p.day); /* no line is shorter */
+    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1,
+                                                sizeof *p.day); /* no line is shorter */
     while ((at = next_line(at, fields, &found))) {
         for (int c = 0; c < PRICE_COLUMNS; c++) {
             char *end = NULL;
             double *x = &p.day[p.n][c];
             if (where[c] < found) *x = strtod(fields[where[c]], &end);
             if (!end || end == fields[where[c]] || *end || !isfinite(*x))
-                die("%s: day %lld has no number in column '%s'", path, (long long)p.n + 1, column_names[c]);
+                die("%s: day %lld has no number in column '%s'", path, (long long)p.n + 1,
+                    column_names[c]);
         }
         p.n++;
     }

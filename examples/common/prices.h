@@ -11,8 +11,8 @@ typedef struct {
     double (*day)[PRICE_COLUMNS]; /* [n]  */
 } prices;
 
-/* Reads comma-separated values whose first line names the columns Open, High, Low, Close and Volume, in any order among
- * others. With path NULL, invents n days, which depend on the seed. */
+/* Reads comma-separated values whose first line names the columns Open, High, Low, Close and
+ * Volume, in any order among others. With path NULL, invents n days, which depend on the seed. */
 prices prices_of(const char *path, uint64_t seed, int64_t n);
 void prices_release(prices *p);
 

@@ -37,15 +37,18 @@ void progress_show(const score *s)
 {
     const double time = seconds();
     if (time - now.shown < 0.1 || !wanted()) return;
-    const double part = (double)s->rows / (double)now.rows, rate = (double)s->rows / (time - now.started);
-    const double left = ((double)(now.epochs - now.epoch) + 1 - part) * (double)now.rows / rate; /* of all epochs */
+    const double part = (double)s->rows / (double)now.rows,
+                 rate = (double)s->rows / (time - now.started);
+    const double left = ((double)(now.epochs - now.epoch) + 1 - part) * (double)now.rows /
+                        rate; /* of all epochs */
     char bar[BAR + 1];
     for (int i = 0; i < BAR; i++) bar[i] = i < (int)(part * BAR) ? '#' : '.';
     bar[BAR] = '\0';
     char accuracy[32] = ""; /* of what has classes */
     if (s->right) snprintf(accuracy, sizeof accuracy, "  acc %.2f%%", score_accuracy(s));
-    fprintf(stderr, "\r\033[Kepoch %lld/%lld %s  loss %.4f%s  %.0f/s  %d:%02d left", (long long)now.epoch,
-            (long long)now.epochs, bar, score_loss(s), accuracy, rate, (int)left / 60, (int)left % 60);
+    fprintf(stderr, "\r\033[Kepoch %lld/%lld %s  loss %.4f%s  %.0f/s  %d:%02d left",
+            (long long)now.epoch, (long long)now.epochs, bar, score_loss(s), accuracy, rate,
+            (int)left / 60, (int)left % 60);
     fflush(stderr);
     now.shown = time;
     now.drawn = 1;

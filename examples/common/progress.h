@@ -1,4 +1,5 @@
-/* progress.h - how an epoch goes on: one line, drawn over and over, on stderr if that is a terminal. */
+/* progress.h - how an epoch goes on: one line, drawn over and over, on stderr if that is a
+ * terminal. */
 #ifndef EXAMPLES_PROGRESS_H
 #define EXAMPLES_PROGRESS_H
 

@@ -15,13 +15,16 @@ recur_layer *chain(int32_t kind, int64_t n, const char *const *names, recur_laye
 
 run run_create(recur_layer *net, const recur_loss_options *loss, double rate)
 {
-    const recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM, .rate = rate };
+    const recur_optimizer_options adam = { .size = sizeof adam,
+                                           .kind = RECUR_OPTIMIZER_ADAM,
+                                           .rate = rate };
     return run_create_with(net, loss, &adam);
 }
 
-run run_create_with(recur_layer *net, const recur_loss_options *loss, const recur_optimizer_options *optimizer)
+run run_create_with(recur_layer *net, const recur_loss_options *loss,
+                    const recur_optimizer_options *optimizer)
 {
-    run r = { .net = net, .count = recur_layer_count(net) };
+    run r = { .net = net, .count = recur_layer_param_count(net) };
     r.grads = NEW(float, r.count);
     TRY(recur_tape_create(NULL, &r.tape));
     TRY(recur_loss_create(NULL, loss, &r.loss));

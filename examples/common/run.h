@@ -1,4 +1,5 @@
-/* run.h - what every training run has: a network, its gradients, a tape, a loss and an optimizer. */
+/* run.h - what every training run has: a network, its gradients, a tape, a loss and an optimizer.
+ */
 #ifndef EXAMPLES_RUN_H
 #define EXAMPLES_RUN_H
 
@@ -18,11 +19,13 @@ recur_layer *chain(int32_t kind, int64_t n, const char *const *names, recur_laye
 
 /* A run over a network, which now belongs to it, with Adam or any optimizer. */
 run run_create(recur_layer *net, const recur_loss_options *loss, double rate);
-run run_create_with(recur_layer *net, const recur_loss_options *loss, const recur_optimizer_options *optimizer);
+run run_create_with(recur_layer *net, const recur_loss_options *loss,
+                    const recur_optimizer_options *optimizer);
 void run_release(run *r);
 
-/* The network, structure included, as prefix + "model.", the optimizer's moments as prefix + "optimizer.": a run that is
- * loaded goes on as if it had never stopped, and recur_model_get opens the network anywhere. */
+/* The network, structure included, as prefix + "model.", the optimizer's moments as prefix +
+ * "optimizer.": a run that is loaded goes on as if it had never stopped, and recur_model_get opens
+ * the network anywhere. */
 void run_save(const run *r, recur_file *file, const char *prefix);
 void run_load(run *r, recur_file *file, const char *prefix);
 

@@ -9,16 +9,18 @@ typedef struct {
     int64_t right, rows;
 } score;
 
-/* Adds a batch: its mean loss, and how many of the likeliest classes, which come back in guess, are right. A loss
- * that is not finite ends the program. logits [rows][classes], labels [rows], guess [rows]. */
-void score_add(score *s, double mean_loss, int64_t rows, int64_t classes, const float *logits, const int32_t *labels,
-               int32_t *guess);
+/* Adds a batch: its mean loss, and how many of the likeliest classes, which come back in guess, are
+ * right. A loss that is not finite ends the program. logits [rows][classes], labels [rows], guess
+ * [rows]. */
+void score_add(score *s, double mean_loss, int64_t rows, int64_t classes, const float *logits,
+               const int32_t *labels, int32_t *guess);
 
 double score_loss(const score *s);     /* mean */
 double score_accuracy(const score *s); /* per cent */
 
-/* The line of an epoch on stdout: the loss in training, the accuracy of the test, the time of training. Rows per
- * second, if they have a name ("sequences"). */
-void score_line(int64_t epoch, const score *train, const score *test, double time, const char *rows_name);
+/* The line of an epoch on stdout: the loss in training, the accuracy of the test, the time of
+ * training. Rows per second, if they have a name ("sequences"). */
+void score_line(int64_t epoch, const score *train, const score *test, double time,
+                const char *rows_name);
 
 #endif

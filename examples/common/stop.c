@@ -24,10 +24,7 @@ void stop_on_interrupt(void)
     sigaction(SIGINT, &action, NULL);
 }
 
-int stopped(void)
-{
-    return mark;
-}
+int stopped(void) { return mark; }
 
 int stopped_status(int64_t epochs, const char *saved)
 {

@@ -1,9 +1,10 @@
 /* story.c - telling sentences from templates; see story.h.
  *
- * A letter in a template is a slot. P is a person, and by that person H is he or she, S is his or hers, X what that
- * person has to do with; K is one who reigns; C is a country and T its capital, L is spoken there and F eaten; A is an
- * animal, Y its young, N the noise it makes; V is done today, D the same done yesterday, W where. So king is to queen as
- * man to woman, Rome to Italy as Paris to France, walks to walked as plays to played. */
+ * A letter in a template is a slot. P is a person, and by that person H is he or she, S is his or
+ * hers, X what that person has to do with; K is one who reigns; C is a country and T its capital, L
+ * is spoken there and F eaten; A is an animal, Y its young, N the noise it makes; V is done today,
+ * D the same done yesterday, W where. So king is to queen as man to woman, Rome to Italy as Paris
+ * to France, walks to walked as plays to played. */
 #include "story.h"
 #include "dice.h"
 
@@ -13,9 +14,10 @@
 
 static const char *const people[][3] = {
     /* he, she, what for */
-    { "man", "woman", "work" },         { "boy", "girl", "school" },        { "father", "mother", "child" },
-    { "brother", "sister", "sibling" }, { "uncle", "aunt", "nephew" },      { "actor", "actress", "stage" },
-    { "king", "queen", "throne" },      { "prince", "princess", "castle" },
+    { "man", "woman", "work" },      { "boy", "girl", "school" },
+    { "father", "mother", "child" }, { "brother", "sister", "sibling" },
+    { "uncle", "aunt", "nephew" },   { "actor", "actress", "stage" },
+    { "king", "queen", "throne" },   { "prince", "princess", "castle" },
 };
 enum { FIRST_ROYAL = 6 };
 static const char *const countries[][4] = {
@@ -28,8 +30,9 @@ static const char *const animals[][3] = {
     { "horse", "foal", "neighs" }, { "sheep", "lamb", "bleats" },
 };
 static const char *const verbs[][3] = {
-    { "walks", "walked", "forest" }, { "plays", "played", "garden" },  { "works", "worked", "office" },
-    { "rests", "rested", "house" },  { "dances", "danced", "street" }, { "waits", "waited", "station" },
+    { "walks", "walked", "forest" },  { "plays", "played", "garden" },
+    { "works", "worked", "office" },  { "rests", "rested", "house" },
+    { "dances", "danced", "street" }, { "waits", "waited", "station" },
 };
 
 static const char *const templates[] = {

@@ -1,4 +1,5 @@
-/* story.h - an invented text, where no real one is given: simple sentences, in which a word's neighbours tell what it is. */
+/* story.h - an invented text, where no real one is given: simple sentences, in which a word's
+ * neighbours tell what it is. */
 #ifndef EXAMPLES_STORY_H
 #define EXAMPLES_STORY_H
 

@@ -32,7 +32,7 @@ text text_of(const char *path, uint64_t seed, int64_t n)
 
 void text_release(text *t) { free(t->bytes); }
 
-/* ---- alphabets ---------------------------------------------------------------------------------- */
+/* ---- alphabets ------------------------------------------------------------------------------ */
 
 static alphabet alphabet_from(const uint8_t *present)
 {
@@ -55,18 +55,19 @@ void alphabet_save(const alphabet *a, recur_file *file)
 {
     char digits[2 * 256 + 1] = "";
     for (int64_t i = 0; i < a->n; i++) snprintf(digits + 2 * i, 3, "%02x", a->symbol[i]);
-    TRY(recur_file_set_text(file, "alphabet", digits));
+    TRY(recur_file_set_metadata(file, "alphabet", digits));
 }
 
 alphabet alphabet_load(const recur_file *file, const char *path)
 {
     uint8_t present[256] = { 0 };
-    const char *digits = recur_file_text(file, "alphabet");
+    const char *digits = recur_file_metadata(file, "alphabet");
     unsigned byte;
     if (!digits || !*digits) die("%s: it has no text 'alphabet'", path);
     for (const char *d = digits; *d; d += 2) {
         if (strspn(d, "0123456789abcdef") < 2 || sscanf(d, "%2x", &byte) != 1)
-            die("%s: text 'alphabet': '%s' are not two hexadecimal digits for each symbol", path, digits);
+            die("%s: text 'alphabet': '%s' are not two hexadecimal digits for each symbol", path,
+                digits);
         present[byte] = 1;
     }
     return alphabet_from(present);
@@ -78,12 +79,13 @@ int32_t *alphabet_ids(const alphabet *a, const uint8_t *bytes, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         ids[i] = a->id[bytes[i]];
         if (ids[i] < 0)
-            die("byte %lld (%d) is none of the %lld symbols the model knows", (long long)i, bytes[i], (long long)a->n);
+            die("byte %lld (%d) is none of the %lld symbols the model knows", (long long)i,
+                bytes[i], (long long)a->n);
     }
     return ids;
 }
 
-/* ---- strands ------------------------------------------------------------------------------------ */
+/* ---- strands -------------------------------------------------------------------------------- */
 
 strands strands_of(const alphabet *a, const uint8_t *bytes, int64_t n, int64_t B)
 {

@@ -9,11 +9,13 @@ typedef struct {
     uint8_t *bytes; /* [n] */
 } text;
 
-/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the seed. */
+/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the seed.
+ */
 text text_of(const char *path, uint64_t seed, int64_t n);
 void text_release(text *t);
 
-/* The bytes that a text has, in their order: symbol[id], and back: id[byte], -1 if it is not among them. */
+/* The bytes that a text has, in their order: symbol[id], and back: id[byte], -1 if it is not among
+ * them. */
 typedef struct {
     int64_t n;
     uint8_t symbol[256];

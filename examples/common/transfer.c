@@ -1,4 +1,5 @@
-/* transfer.c - a model of the next word, with and without vectors that are known already; see transfer.h. */
+/* transfer.c - a model of the next word, with and without vectors that are known already; see
+ * transfer.h. */
 #include "transfer.h"
 #include "run.h"
 #include "try.h"
@@ -66,9 +67,11 @@ static void move_in(recur_layer *net, int64_t words, int64_t width, const float 
 
 static model create(int64_t words, int64_t width, const float *table, uint64_t seed)
 {
-    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy, .kind = RECUR_LOSS_CROSS_ENTROPY };
+    const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
+                                               .kind = RECUR_LOSS_CROSS_ENTROPY };
     const int64_t rows = BATCH * LONGEST;
-    model m = { .run = run_create(make_net(words, width, seed), &cross_entropy, 0.003), .words = words };
+    model m = { .run = run_create(make_net(words, width, seed), &cross_entropy, 0.003),
+                .words = words };
     if (table) move_in(m.run.net, words, width, table);
     TRY(recur_packed_create(NULL, BATCH, NULL, LONGEST, &m.packed));
     m.ids = NEW(int32_t, rows), m.next = NEW(int32_t, rows);
@@ -84,7 +87,8 @@ static void release(model *m)
 }
 
 /* Loss over the rows of one batch of sentences, from the first on; learns from them. */
-static double run_batch(model *m, int learn, const sentences *s, int64_t first, int64_t n, const int32_t *ids)
+static double run_batch(model *m, int learn, const sentences *s, int64_t first, int64_t n,
+                        const int32_t *ids)
 {
     int64_t lengths[BATCH] = { 0 };
     double loss;
@@ -97,11 +101,14 @@ static double run_batch(model *m, int learn, const sentences *s, int64_t first, 
             m->next[row] = ids[s->start[first + b] + t + 1];
         }
     run *r = &m->run;
-    TRY(recur_layer_forward_ids(r->net, m->packed, m->ids, NULL, m->logits, learn ? r->tape : NULL));
-    TRY(recur_loss_classes(r->loss, recur_packed_rows(m->packed), m->words, m->logits, m->next, &loss, m->dlogits));
+    TRY(recur_layer_forward_ids(r->net, m->packed, m->ids, NULL, m->logits,
+                                learn ? r->tape : NULL));
+    TRY(recur_loss_classes(r->loss, recur_packed_rows(m->packed), m->words, m->logits, m->next,
+                           &loss, m->dlogits));
     if (learn) {
         memset(r->grads, 0, (size_t)r->count * sizeof *r->grads);
-        TRY(recur_layer_backward_ids(r->net, m->packed, m->ids, m->dlogits, NULL, r->grads, r->tape));
+        TRY(recur_layer_backward_ids(r->net, m->packed, m->ids, m->dlogits, NULL, r->grads,
+                                     r->tape));
         recur_clip_norm(r->grads, r->count, 5);
         TRY(recur_optimizer_step(r->optimizer, recur_layer_params(r->net), r->grads, r->count, 1));
     }
@@ -109,7 +116,8 @@ static double run_batch(model *m, int learn, const sentences *s, int64_t first, 
 }
 
 /* Mean loss over sentences. */
-static double pass(model *m, int learn, const sentences *s, int64_t from, int64_t to, const int32_t *ids)
+static double pass(model *m, int learn, const sentences *s, int64_t from, int64_t to,
+                   const int32_t *ids)
 {
     double loss = 0, rows = 0;
     for (int64_t i = from; i < to; i += BATCH) {
@@ -119,20 +127,21 @@ static double pass(model *m, int learn, const sentences *s, int64_t from, int64_
     return loss / rows;
 }
 
-void transfer_try(const vocabulary *v, int64_t width, const float *table, const int32_t *ids, int64_t n, int64_t epochs,
-                  uint64_t seed)
+void transfer_try(const vocabulary *v, int64_t width, const float *table, const int32_t *ids,
+                  int64_t n, int64_t epochs, uint64_t seed)
 {
     const sentences s = find_sentences(ids, n);
     const int64_t learned = s.n / 2;
     if (learned < 1) return;
     model scratch = create(v->n, width, NULL, seed), moved = create(v->n, width, table, seed);
-    printf("the next word, learned from %lld sentences, tested on %lld others:\n", (long long)learned,
-           (long long)(s.n - learned));
+    printf("the next word, learned from %lld sentences, tested on %lld others:\n",
+           (long long)learned, (long long)(s.n - learned));
     for (int64_t epoch = 1; epoch <= epochs; epoch++) {
         pass(&scratch, 1, &s, 0, learned, ids);
         pass(&moved, 1, &s, 0, learned, ids);
-        printf("epoch %2lld  test loss from random vectors %.4f, from these %.4f\n", (long long)epoch,
-               pass(&scratch, 0, &s, learned, s.n, ids), pass(&moved, 0, &s, learned, s.n, ids));
+        printf("epoch %2lld  test loss from random vectors %.4f, from these %.4f\n",
+               (long long)epoch, pass(&scratch, 0, &s, learned, s.n, ids),
+               pass(&moved, 0, &s, learned, s.n, ids));
         fflush(stdout);
     }
     release(&scratch);

@@ -16,10 +16,7 @@ void set_program_name(const char *path)
     name = slash ? slash + 1 : path;
 }
 
-const char *program_name(void)
-{
-    return name;
-}
+const char *program_name(void) { return name; }
 
 static void complain(const char *format, va_list arguments)
 {
@@ -51,7 +48,8 @@ void die_of_usage(const char *format, ...)
 
 void *new_array(int64_t n, size_t size)
 {
-    if (n < 0 || (uint64_t)n > SIZE_MAX / size) die("%lld elements of %zu bytes are too many", (long long)n, size);
+    if (n < 0 || (uint64_t)n > SIZE_MAX / size)
+        die("%lld elements of %zu bytes are too many", (long long)n, size);
     void *array = calloc(n > 0 ? (size_t)n : 1, size);
     if (!array) die("out of memory: %lld elements of %zu bytes", (long long)n, size);
     return array;

@@ -1,15 +1,19 @@
-/* try.h - failing loudly. A library returns errors; a program may end on them, with the sentence that says why. */
+/* try.h - failing loudly. A library returns errors; a program may end on them, with the sentence
+ * that says why. */
 #ifndef EXAMPLES_TRY_H
 #define EXAMPLES_TRY_H
 
 #include <stddef.h>
 #include <recur.h>
 
-/* Calls a function of the library; if it fails, says where and why, and ends the program with status 1. */
-#define TRY(call)                                                                                              \
-    do {                                                                                                       \
-        const recur_status status_ = (call);                                                                   \
-        if (status_) die("%s:%d: %s: %s", __FILE__, __LINE__, recur_status_name(status_), recur_last_error()); \
+/* Calls a function of the library; if it fails, says where and why, and ends the program with
+ * status 1. */
+#define TRY(call)                                                                \
+    do {                                                                         \
+        const recur_status status_ = (call);                                     \
+        if (status_)                                                             \
+            die("%s:%d: %s: %s", __FILE__, __LINE__, recur_status_name(status_), \
+                recur_last_error());                                             \
     } while (0)
 
 /* n zeroed elements of a type, to be freed; lack of memory ends the program. */

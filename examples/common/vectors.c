@@ -30,7 +30,8 @@ static float *unit_vectors(int64_t n, int64_t width, const float *table)
 }
 
 /* The word nearest to a direction, other than those taken; -1 if all are. */
-static int32_t nearest(int64_t n, int64_t width, const float *unit, const float *to, const unsigned char *taken)
+static int32_t nearest(int64_t n, int64_t width, const float *unit, const float *to,
+                       const unsigned char *taken)
 {
     double most = -INFINITY;
     int32_t best = -1;
@@ -76,12 +77,13 @@ void vectors_show_nearest(const vocabulary *v, int64_t width, const float *table
     int32_t ids[64];
     float *unit = unit_vectors(v->n, width, table);
     const int64_t most = near ? 64 : CHOSEN,
-                  n = known_words(v, near ? near : "king paris puppy walked she good love", most, ids);
+                  n = known_words(v, near ? near : "king paris puppy walked she good love", most,
+                                  ids);
     for (int64_t i = 0; i < n; i++) show_near(v, width, unit, ids[i]);
     free(unit);
 }
 
-/* ---- analogies ---------------------------------------------------------------------------------- */
+/* ---- analogies ------------------------------------------------------------------------------ */
 
 /* Families of pairs that are alike. Words that a text does not have are left out. */
 static const char *const families[][2] = {
@@ -104,7 +106,8 @@ static family find_family(const vocabulary *v, const char *const *lists)
     const char *left = lists[0], *right = lists[1];
     char a[64], b[64];
     int used_a, used_b;
-    while (f.n < MOST_PAIRS && sscanf(left, "%63s%n", a, &used_a) == 1 && sscanf(right, "%63s%n", b, &used_b) == 1) {
+    while (f.n < MOST_PAIRS && sscanf(left, "%63s%n", a, &used_a) == 1 &&
+           sscanf(right, "%63s%n", b, &used_b) == 1) {
         const int32_t x = word_id(v, a), y = word_id(v, b);
         left += used_a;
         right += used_b;
@@ -116,12 +119,14 @@ static family find_family(const vocabulary *v, const char *const *lists)
 }
 
 /* What stands to pair[j][0] as pair[i][1] to pair[i][0]. */
-static int32_t solve(const vocabulary *v, int64_t width, const float *unit, const family *f, int64_t i, int64_t j)
+static int32_t solve(const vocabulary *v, int64_t width, const float *unit, const family *f,
+                     int64_t i, int64_t j)
 {
     const int32_t a = f->pair[i][0], b = f->pair[i][1], c = f->pair[j][0];
     unsigned char *taken = NEW(unsigned char, v->n);
     float *to = NEW(float, width);
-    for (int64_t k = 0; k < width; k++) to[k] = unit[b * width + k] - unit[a * width + k] + unit[c * width + k];
+    for (int64_t k = 0; k < width; k++)
+        to[k] = unit[b * width + k] - unit[a * width + k] + unit[c * width + k];
     taken[a] = taken[b] = taken[c] = 1;
     const int32_t answer = nearest(v->n, width, unit, to, taken);
     free(taken), free(to);
@@ -142,17 +147,17 @@ void vectors_show_analogies(const vocabulary *v, int64_t width, const float *tab
                 asked++;
                 right += answer == f.pair[j][1];
                 if (i == 0 && j <= SHOWN)
-                    printf("%s is to %s as %s to %s\n", v->word[f.pair[i][0]], v->word[f.pair[i][1]],
-                           v->word[f.pair[j][0]], v->word[answer]);
+                    printf("%s is to %s as %s to %s\n", v->word[f.pair[i][0]],
+                           v->word[f.pair[i][1]], v->word[f.pair[j][0]], v->word[answer]);
             }
     }
     if (asked)
-        printf("analogies right %.2f%% (%lld of %lld)\n", 100.0 * (double)right / (double)asked, (long long)right,
-               (long long)asked);
+        printf("analogies right %.2f%% (%lld of %lld)\n", 100.0 * (double)right / (double)asked,
+               (long long)right, (long long)asked);
     free(unit);
 }
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 void vectors_write(const vocabulary *v, int64_t width, const float *table, const char *path)
 {

@@ -1,5 +1,6 @@
-/* words.c - which words a text has; see words.h. A vocabulary is kept sorted twice: by frequency, which gives the ids, and
- * by spelling, to look words up. The second order is found again when it is needed: there are few words. */
+/* words.c - which words a text has; see words.h. A vocabulary is kept sorted twice: by frequency,
+ * which gives the ids, and by spelling, to look words up. The second order is found again when it
+ * is needed: there are few words. */
 #include "words.h"
 #include "try.h"
 
@@ -10,9 +11,10 @@
 
 enum { LONGEST = 40 };
 
-/* ---- from characters to words ------------------------------------------------------------------- */
+/* ---- from characters to words --------------------------------------------------------------- */
 
-/* The next word at or after *at, in lower case; "." at the end of a sentence. 0 at the end of the text. */
+/* The next word at or after *at, in lower case; "." at the end of a sentence. 0 at the end of the
+ * text. */
 static int next_word(const text *t, int64_t *at, char *word)
 {
     int64_t length = 0;
@@ -33,7 +35,7 @@ static int next_word(const text *t, int64_t *at, char *word)
     return length > 0;
 }
 
-/* ---- vocabularies ------------------------------------------------------------------------------- */
+/* ---- vocabularies --------------------------------------------------------------------------- */
 
 typedef struct {
     char *word;
@@ -75,7 +77,8 @@ vocabulary words_of(const text *t, int64_t least)
     entry *all = all_words(t, &n);
     qsort(all, (size_t)n, sizeof *all, by_spelling);
     for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && strcmp(all[end].word, all[i].word) == 0; end++) free(all[end].word);
+        for (end = i + 1; end < n && strcmp(all[end].word, all[i].word) == 0; end++)
+            free(all[end].word);
         if (end - i < least)
             free(all[i].word);
         else
@@ -122,7 +125,9 @@ int64_t words_read(const vocabulary *v, const text *t, int32_t **ids)
     *ids = NEW(int32_t, t->n + 1);
     for (int64_t at = 0; next_word(t, &at, word);) {
         const entry key = { word, 0 };
-        const entry *found = word[0] == '.' ? NULL : bsearch(&key, index, (size_t)v->n, sizeof key, by_spelling);
+        const entry *found = word[0] == '.'
+                                 ? NULL
+                                 : bsearch(&key, index, (size_t)v->n, sizeof key, by_spelling);
         if (found)
             (*ids)[n++] = (int32_t)found->count;
         else if (word[0] == '.')
@@ -132,7 +137,7 @@ int64_t words_read(const vocabulary *v, const text *t, int32_t **ids)
     return n;
 }
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 void words_save(const vocabulary *v, recur_file *file)
 {
@@ -140,19 +145,20 @@ void words_save(const vocabulary *v, recur_file *file)
     for (int64_t i = 0; i < v->n; i++) size += (int64_t)strlen(v->word[i]) + 1;
     char *all = NEW(char, size), *at = all;
     for (int64_t i = 0; i < v->n; i++) at += sprintf(at, i ? " %s" : "%s", v->word[i]);
-    TRY(recur_file_set_text(file, "words", all));
+    TRY(recur_file_set_metadata(file, "words", all));
     free(all);
 }
 
 vocabulary words_load(const recur_file *file, const char *path, const text *t)
 {
-    const char *all = recur_file_text(file, "words");
+    const char *all = recur_file_metadata(file, "words");
     int32_t *ids;
     if (!all || !*all) die("%s: it has no text 'words'", path);
     int64_t most = 1;
     for (const char *c = all; *c; c++) most += *c == ' ';
     vocabulary v = { 0, NEW(char *, most), NEW(int64_t, most) };
-    for (char *copy = copy_of(all), *word = strtok(copy, " "); word || (free(copy), 0); word = strtok(NULL, " "))
+    for (char *copy = copy_of(all), *word = strtok(copy, " "); word || (free(copy), 0);
+         word = strtok(NULL, " "))
         v.word[v.n++] = copy_of(word);
     const int64_t n = words_read(&v, t, &ids);
     for (int64_t i = 0; i < n; i++)

@@ -11,14 +11,16 @@ typedef struct {
     int64_t *count; /* [n] */
 } vocabulary;
 
-/* The words of a text: letters and apostrophes, in lower case; those that come at least so often. */
+/* The words of a text: letters and apostrophes, in lower case; those that come at least so often.
+ */
 vocabulary words_of(const text *t, int64_t least);
 void words_release(vocabulary *v);
 
 /* The id of a word, -1 if it is none of them. */
 int32_t word_id(const vocabulary *v, const char *word);
 
-/* A text as ids; -1 where a sentence ends. Words that are not in the vocabulary are left out. Gives their number. */
+/* A text as ids; -1 where a sentence ends. Words that are not in the vocabulary are left out. Gives
+ * their number. */
 int64_t words_read(const vocabulary *v, const text *t, int32_t **ids);
 
 /* The words as a text of a model file. Their counts are those in the given text. */

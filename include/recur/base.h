@@ -11,13 +11,16 @@
 #define RECUR_VERSION_PATCH 0
 #define RECUR_VERSION ((RECUR_VERSION_MAJOR << 16) | (RECUR_VERSION_MINOR << 8) | RECUR_VERSION_PATCH)
 
-/** RECUR_API marks an exported function, RECUR_TRY one whose status must not be ignored. */
+/** @def RECUR_API
+ * Marks an exported function. */
+/** @def RECUR_NODISCARD
+ * Marks an exported function whose status must not be ignored. */
 #if defined(__GNUC__)
 #define RECUR_API extern __attribute__((visibility("default")))
-#define RECUR_TRY extern __attribute__((visibility("default"), warn_unused_result))
+#define RECUR_NODISCARD extern __attribute__((visibility("default"), warn_unused_result))
 #else
 #define RECUR_API extern
-#define RECUR_TRY extern
+#define RECUR_NODISCARD extern
 #endif
 
 #ifdef __cplusplus

@@ -22,7 +22,7 @@ extern "C" {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_cell_create(recur_context *ctx, const recur_recurrent_options *options,
+RECUR_NODISCARD recur_status recur_cell_create(recur_context *ctx, const recur_recurrent_options *options,
                                          recur_cell **out);
 
 /** A cell over a layer that exists: a part of a composed layer, a snapshot.
@@ -33,7 +33,7 @@ RECUR_TRY recur_status recur_cell_create(recur_context *ctx, const recur_recurre
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_cell_from_layer(recur_layer *layer, recur_cell **out);
+RECUR_NODISCARD recur_status recur_cell_from_layer(recur_layer *layer, recur_cell **out);
 
 /** Gives a cell back. NULL is allowed.
  *
@@ -55,7 +55,7 @@ RECUR_API void recur_cell_release(recur_cell *cell);
  */
 RECUR_API recur_layer *recur_cell_layer(const recur_cell *cell);
 
-/** One step for every sequence of a state: state = f(x, state). With a tape in mode TRAIN or SENSITIVE it is recorded.
+/** One step for every sequence of a state: state = f(x, state). With a tape in mode TRAIN or RECORD_NO_DROPOUT it is recorded.
  *
  * Shapes:  x [B][I], y [B][H]: the new h, B the state's batch.
  * Memory:  with a tape, nothing is allocated after warm-up or recur_tape_reserve; without one, nothing ever.
@@ -65,7 +65,7 @@ RECUR_API recur_layer *recur_cell_layer(const recur_cell *cell);
  * Since:   0.1
  * @param y NULL: not wanted. tape NULL: inference.
  */
-RECUR_TRY recur_status recur_cell_step(const recur_cell *cell, const float *x, recur_state *state, float *y,
+RECUR_NODISCARD recur_status recur_cell_step(const recur_cell *cell, const float *x, recur_state *state, float *y,
                                        recur_tape *tape);
 
 /** The same for symbols: an id is the one-hot vector of that index.
@@ -76,20 +76,20 @@ RECUR_TRY recur_status recur_cell_step(const recur_cell *cell, const float *x, r
  * Threads: as recur_cell_step.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_cell_step_ids(const recur_cell *cell, const int32_t *ids, recur_state *state,
+RECUR_NODISCARD recur_status recur_cell_step_ids(const recur_cell *cell, const int32_t *ids, recur_state *state,
                                            float *y, recur_tape *tape);
 
 /** Plays back the newest record, which must be a step of this cell, and removes it.
  *
  * Shapes:  x [B][I] as in the step; dy [B][H] adds to the gradient of h, NULL: zeros; dx [B][I] is overwritten, NULL: not wanted;
- *          dparams [recur_layer_count of its layer] is added to, NULL: not wanted. B is dstate's batch.
+ *          dparams [recur_layer_param_count of its layer] is added to, NULL: not wanted. B is dstate's batch.
  * Memory:  as recur_layer_backward.
  * Errors:  as recur_layer_backward; dstate must not be NULL.
  * Threads: free in cell; dstate and tape one at a time.
  * Since:   0.1
  * @param dstate in: gradient of the state after the step; out: of the state before it.
  */
-RECUR_TRY recur_status recur_cell_step_backward(const recur_cell *cell, const float *x, const float *dy,
+RECUR_NODISCARD recur_status recur_cell_step_backward(const recur_cell *cell, const float *x, const float *dy,
                                                 recur_state *dstate, float *dx, float *dparams,
                                                 recur_tape *tape);
 
@@ -101,7 +101,7 @@ RECUR_TRY recur_status recur_cell_step_backward(const recur_cell *cell, const fl
  * Threads: as recur_cell_step_backward.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_cell_step_backward_ids(const recur_cell *cell, const int32_t *ids, const float *dy,
+RECUR_NODISCARD recur_status recur_cell_step_backward_ids(const recur_cell *cell, const int32_t *ids, const float *dy,
                                                     recur_state *dstate, float *dparams, recur_tape *tape);
 
 #ifdef __cplusplus

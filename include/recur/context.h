@@ -54,7 +54,7 @@ typedef struct recur_context_options {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_context_create(const recur_context_options *options, recur_context **out);
+RECUR_NODISCARD recur_status recur_context_create(const recur_context_options *options, recur_context **out);
 
 /** Gives a context back. NULL is allowed.
  *

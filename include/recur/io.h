@@ -19,7 +19,7 @@ extern "C" {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **out);
+RECUR_NODISCARD recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **out);
 
 /** The same from memory. data NULL and bytes 0: a new, empty file.
  *
@@ -29,7 +29,7 @@ RECUR_TRY recur_status recur_file_open(recur_context *ctx, const char *path, rec
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes,
+RECUR_NODISCARD recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes,
                                               recur_file **out);
 
 /** Gives a file back. NULL is allowed. Nothing is written.
@@ -50,7 +50,7 @@ RECUR_API void recur_file_release(recur_file *file);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_write(const recur_file *file, const char *path);
+RECUR_NODISCARD recur_status recur_file_write(const recur_file *file, const char *path);
 
 /** The same into memory.
  *
@@ -60,7 +60,7 @@ RECUR_TRY recur_status recur_file_write(const recur_file *file, const char *path
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_write_memory(const recur_file *file, void *data, size_t *bytes);
+RECUR_NODISCARD recur_status recur_file_write_memory(const recur_file *file, void *data, size_t *bytes);
 
 /** Number of tensors. 0 for NULL.
  *
@@ -70,17 +70,17 @@ RECUR_TRY recur_status recur_file_write_memory(const recur_file *file, void *dat
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_API int64_t recur_file_tensors(const recur_file *file);
+RECUR_API int64_t recur_file_tensor_count(const recur_file *file);
 
 /** One tensor by its place: name, shape, type. Tensors of more than 4 dimensions have rank 4 with the trailing ones multiplied.
  *
- * Shapes:  index 0 to recur_file_tensors-1.
+ * Shapes:  index 0 to recur_file_tensor_count-1.
  * Memory:  the name lives as long as the file.
  * Errors:  ARGUMENT: NULL, no such index, out->size too small.
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_tensor(const recur_file *file, int64_t index, recur_tensor *out);
+RECUR_NODISCARD recur_status recur_file_tensor_info(const recur_file *file, int64_t index, recur_tensor *out);
 
 /** One tensor by its name.
  *
@@ -90,7 +90,7 @@ RECUR_TRY recur_status recur_file_tensor(const recur_file *file, int64_t index, 
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_find(const recur_file *file, const char *name, recur_tensor *out);
+RECUR_NODISCARD recur_status recur_file_find(const recur_file *file, const char *name, recur_tensor *out);
 
 /** Copies a tensor out, converted to float32 from any float or integer type (the nearest float), and marks it as used.
  *
@@ -100,7 +100,7 @@ RECUR_TRY recur_status recur_file_find(const recur_file *file, const char *name,
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_read(recur_file *file, const char *name, float *to, int64_t count);
+RECUR_NODISCARD recur_status recur_file_read(recur_file *file, const char *name, float *to, int64_t count);
 
 /** Adds a float32 tensor under info->name with info->rank and info->dim (its other members are not read).
  *
@@ -111,7 +111,7 @@ RECUR_TRY recur_status recur_file_read(recur_file *file, const char *name, float
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_add(recur_file *file, const recur_tensor *info, const float *from);
+RECUR_NODISCARD recur_status recur_file_add(recur_file *file, const recur_tensor *info, const float *from);
 
 /** Number of texts. 0 for NULL.
  *
@@ -121,17 +121,17 @@ RECUR_TRY recur_status recur_file_add(recur_file *file, const recur_tensor *info
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_API int64_t recur_file_texts(const recur_file *file);
+RECUR_API int64_t recur_file_metadata_count(const recur_file *file);
 
 /** The key of a text by its place; NULL if there is none.
  *
- * Shapes:  index 0 to recur_file_texts-1.
+ * Shapes:  index 0 to recur_file_metadata_count-1.
  * Memory:  lives until the file is changed or released.
  * Errors:  NULL.
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_API const char *recur_file_text_key(const recur_file *file, int64_t index);
+RECUR_API const char *recur_file_metadata_key(const recur_file *file, int64_t index);
 
 /** Your own words beside the model (alphabet, scaling, epoch): the text under a key; NULL if there is none.
  *
@@ -141,7 +141,7 @@ RECUR_API const char *recur_file_text_key(const recur_file *file, int64_t index)
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_API const char *recur_file_text(const recur_file *file, const char *key);
+RECUR_API const char *recur_file_metadata(const recur_file *file, const char *key);
 
 /** Sets a text, replacing one of the same key.
  *
@@ -151,12 +151,12 @@ RECUR_API const char *recur_file_text(const recur_file *file, const char *key);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_set_text(recur_file *file, const char *key, const char *value);
+RECUR_NODISCARD recur_status recur_file_set_metadata(recur_file *file, const char *key, const char *value);
 
 /** Loads the parameters of a layer from the tensors prefix + name ("model." + "rnn.weight_ih_l0"). Strict: every tensor of the layer must be
  * there with its shape, and no other under the prefix; or nothing is changed and the error names the tensor.
  *
- * Shapes:  each tensor exactly as recur_layer_tensor says.
+ * Shapes:  each tensor exactly as recur_layer_tensor_info says.
  * Memory:  may allocate.
  * Errors:  ARGUMENT: NULL. MISSING: a tensor the layer has and the file has not. SHAPE: a misshapen one. FORMAT: one under the prefix that the
  *          layer does not have. UNSUPPORTED: a snapshot; a type that is not a number's. MEMORY.
@@ -164,7 +164,7 @@ RECUR_TRY recur_status recur_file_set_text(recur_file *file, const char *key, co
  * Since:   0.1
  * @param prefix NULL is "": the whole file belongs to the layer.
  */
-RECUR_TRY recur_status recur_layer_load(recur_layer *layer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_layer_load(recur_layer *layer, recur_file *file, const char *prefix);
 
 /** Adds the parameters of a layer to a file, named prefix + name.
  *
@@ -174,7 +174,7 @@ RECUR_TRY recur_status recur_layer_load(recur_layer *layer, recur_file *file, co
  * Threads: one at a time in layer and file.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_save(const recur_layer *layer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_layer_save(const recur_layer *layer, recur_file *file, const char *prefix);
 
 /** Loads the moments and step count of an optimizer: a run that stops and resumes gives the same bits as one that does not.
  *
@@ -184,7 +184,7 @@ RECUR_TRY recur_status recur_layer_save(const recur_layer *layer, recur_file *fi
  * Threads: one at a time in optimizer and file.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, const char *prefix);
 
 /** Adds the moments and step count of an optimizer to a file: prefix + "m", "v" ..., and texts prefix + "kind", "step".
  *
@@ -194,7 +194,7 @@ RECUR_TRY recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_fi
  * Threads: one at a time in optimizer and file.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file, const char *prefix);
 
 /** Loads the hidden state of the streams: prefix + "rnn.h" ....
  *
@@ -204,7 +204,7 @@ RECUR_TRY recur_status recur_optimizer_save(const recur_optimizer *optimizer, re
  * Threads: one at a time in state and file.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_load(recur_state *state, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_state_load(recur_state *state, recur_file *file, const char *prefix);
 
 /** Adds the hidden state of the streams to a file.
  *
@@ -214,7 +214,7 @@ RECUR_TRY recur_status recur_state_load(recur_state *state, recur_file *file, co
  * Threads: one at a time in state and file.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_save(const recur_state *state, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_state_save(const recur_state *state, recur_file *file, const char *prefix);
 
 /** RECUR_E_MISSING, naming it, if a tensor of the file was neither loaded nor read: strictness over the whole file.
  *
@@ -224,7 +224,7 @@ RECUR_TRY recur_status recur_state_save(const recur_state *state, recur_file *fi
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_file_all_used(const recur_file *file);
+RECUR_NODISCARD recur_status recur_file_all_used(const recur_file *file);
 
 #ifdef __cplusplus
 }

@@ -26,7 +26,7 @@ public:
 
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_file>(get(), recur_file_tensors(get()), recur_file_tensor);
+        return detail::tensors<recur_file>(get(), recur_file_tensor_count(get()), recur_file_tensor_info);
     }
     recur_tensor find(const char *name) const
     {
@@ -57,14 +57,14 @@ public:
     /** The text under a key, if there is one. */
     std::optional<std::string> text(const char *key) const
     {
-        const char *found = recur_file_text(get(), key);
+        const char *found = recur_file_metadata(get(), key);
         return found ? std::optional<std::string>(found) : std::nullopt;
     }
-    void set_text(const char *key, const std::string &value) { detail::check(recur_file_set_text(get(), key, value.c_str())); }
+    void set_text(const char *key, const std::string &value) { detail::check(recur_file_set_metadata(get(), key, value.c_str())); }
     std::vector<std::string> text_keys() const
     {
         std::vector<std::string> keys;
-        for (int64_t i = 0; i < recur_file_texts(get()); i++) keys.emplace_back(recur_file_text_key(get(), i));
+        for (int64_t i = 0; i < recur_file_metadata_count(get()); i++) keys.emplace_back(recur_file_metadata_key(get(), i));
         return keys;
     }
     /** Throws if a tensor was neither loaded nor read. */

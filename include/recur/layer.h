@@ -13,14 +13,14 @@
 extern "C" {
 #endif
 
-/* ---- making layers ------------------------------------------------------------------------------ */
+/* ---- making layers -------------------------------------------------------------------------- */
 
 /** Flags at creation. */
 enum {
     RECUR_LAYER_NO_BIAS = 1,   /**< no bias vectors                                             */
     RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
     RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the old one */
-    RECUR_LAYER_LEARN_START = 8 /**< recurrent: initial states are parameters, not zeros          */
+    RECUR_LAYER_LEARN_INITIAL_STATE = 8 /**< recurrent: initial states are parameters, not zeros          */
 };
 
 /** Functions of recur_activation_create and of recurrent layers. */
@@ -42,7 +42,7 @@ enum {
  * Since:   0.1
  * @param flags RECUR_LAYER_NO_BIAS or 0.
  */
-RECUR_TRY recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,
+RECUR_NODISCARD recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,
                                            uint32_t flags, recur_layer **out);
 
 /** A vector for each symbol. Parameter: weight [symbols][width].
@@ -53,7 +53,7 @@ RECUR_TRY recur_status recur_linear_create(recur_context *ctx, int64_t in_featur
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
+RECUR_NODISCARD recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
                                               uint32_t flags, recur_layer **out);
 
 /** One row per sequence, in the caller's order: what the whole sequence has been seen by. FORWARD takes its last step,
@@ -66,7 +66,7 @@ RECUR_TRY recur_status recur_embedding_create(recur_context *ctx, int64_t symbol
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,
+RECUR_NODISCARD recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,
                                          recur_layer **out);
 
 /** Zeroes each number with the given probability and divides the others by 1 - probability, when the tape's mode is
@@ -78,7 +78,7 @@ RECUR_TRY recur_status recur_last_create(recur_context *ctx, int64_t features, i
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
+RECUR_NODISCARD recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
                                             recur_layer **out);
 
 /** y = function(x), number by number.
@@ -89,7 +89,7 @@ RECUR_TRY recur_status recur_dropout_create(recur_context *ctx, int64_t features
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
+RECUR_NODISCARD recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
                                                recur_layer **out);
 
 /** Layer normalisation: each row is shifted and scaled to mean 0 and variance 1, then y = weight x + bias, number by number; Ba 2016.
@@ -103,7 +103,7 @@ RECUR_TRY recur_status recur_activation_create(recur_context *ctx, int64_t featu
  * @param epsilon added to the variance; 0 = 1e-5.
  * @param flags RECUR_LAYER_NO_BIAS or 0.
  */
-RECUR_TRY recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
+RECUR_NODISCARD recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
                                          recur_layer **out);
 
 /** Ways of recur_merge_create. */
@@ -122,7 +122,7 @@ enum {
  * Since:   0.1
  * @param way RECUR_MERGE_*
  */
-RECUR_TRY recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out);
+RECUR_NODISCARD recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out);
 
 /** Ways to compose layers. */
 enum {
@@ -143,7 +143,7 @@ enum {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t count,
+RECUR_NODISCARD recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t count,
                                             const char *const *names, recur_layer *const *parts,
                                             recur_layer **out);
 
@@ -157,7 +157,7 @@ RECUR_TRY recur_status recur_compose_create(recur_context *ctx, int32_t kind, in
  * Since:   0.1
  * @param offset NULL: not wanted.
  */
-RECUR_TRY recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
+RECUR_NODISCARD recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
                                          int64_t *offset);
 
 /** Number formats of recur_layer_snapshot. */
@@ -172,7 +172,7 @@ enum { RECUR_PRECISION_FLOAT32 = 0 };
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out);
+RECUR_NODISCARD recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out);
 
 /** Gives a handle back. NULL is allowed.
  *
@@ -184,7 +184,7 @@ RECUR_TRY recur_status recur_layer_snapshot(const recur_layer *layer, int32_t pr
  */
 RECUR_API void recur_layer_release(recur_layer *layer);
 
-/* ---- what a layer is ---------------------------------------------------------------------------- */
+/* ---- what a layer is ------------------------------------------------------------------------ */
 
 /** Kinds of layer. */
 enum {
@@ -199,13 +199,13 @@ enum {
     RECUR_KIND_MERGE = 9
 };
 
-/** What a layer can do: bits of recur_layer_info.abilities. */
+/** What a layer can do: bits of recur_layer_info.capabilities. */
 enum {
-    RECUR_ABLE_ROWS = 1,         /**< takes rows of floats                                        */
-    RECUR_ABLE_IDS = 2,          /**< takes ids                                                   */
-    RECUR_ABLE_STEP = 4,         /**< recur_layer_step runs it                                    */
-    RECUR_ABLE_RECORD = 8,       /**< can be trained: not a snapshot                              */
-    RECUR_ABLE_PER_SEQUENCE = 16 /**< gives B rows, in the caller's order, not N                  */
+    RECUR_CAN_TAKE_ROWS = 1,         /**< takes rows of floats                                        */
+    RECUR_CAN_TAKE_IDS = 2,          /**< takes ids                                                   */
+    RECUR_CAN_STEP = 4,         /**< recur_layer_step runs it                                    */
+    RECUR_CAN_RECORD = 8,       /**< can be trained: not a snapshot                              */
+    RECUR_CAN_REDUCE_TIME = 16 /**< gives B rows, in the caller's order, not N                  */
 };
 
 /** Everything needed to draw, convert or rebuild a layer. Filled in by recur_layer_describe. */
@@ -222,7 +222,7 @@ typedef struct recur_layer_info {
     int32_t variant;     /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*, RECUR_COMPOSE_*; else 0 */
     int32_t direction;   /**< RECUR_DIRECTION_*                                                   */
     uint32_t flags;      /**< RECUR_LAYER_*                                                       */
-    uint32_t abilities;  /**< RECUR_ABLE_*                                                        */
+    uint32_t capabilities;  /**< RECUR_CAN_*                                                        */
     const char *name;    /**< of this part in its whole; "" otherwise                             */
     const char *type;    /**< "lstm", "linear", "sequential" …: for messages and files            */
     int64_t projection_size;   /**< recurrent, as all that follows up to periods: see recur_recurrent_options */
@@ -247,7 +247,7 @@ typedef struct recur_layer_info {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out);
+RECUR_NODISCARD recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out);
 
 /** Rows of y for a layout: N, or B if a `last` is inside. 0 for NULL.
  *
@@ -259,7 +259,7 @@ RECUR_TRY recur_status recur_layer_describe(const recur_layer *layer, int64_t pa
  */
 RECUR_API int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed);
 
-/* ---- parameters --------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 /** Number of parameters: floats in the flat vector (also of a snapshot's original). 0 for NULL.
  *
@@ -269,12 +269,12 @@ RECUR_API int64_t recur_layer_rows(const recur_layer *layer, const recur_packed 
  * Threads: free.
  * Since:   0.1
  */
-RECUR_API int64_t recur_layer_count(const recur_layer *layer);
+RECUR_API int64_t recur_layer_param_count(const recur_layer *layer);
 
 /** The flat vector of parameters, to read and write. While somebody writes to it nobody may run the layer, and while
  * a tape holds a record of the layer nobody may write to it.
  *
- * Shapes:  [recur_layer_count].
+ * Shapes:  [recur_layer_param_count].
  * Memory:  belongs to the layer and never moves; 64-byte aligned for a layer that is nobody's part.
  * Errors:  NULL for NULL, for a snapshot, and where there are no parameters.
  * Threads: free; who writes is the caller's to arrange.
@@ -290,17 +290,17 @@ RECUR_API float *recur_layer_params(recur_layer *layer);
  * Threads: free.
  * Since:   0.1
  */
-RECUR_API int64_t recur_layer_tensors(const recur_layer *layer);
+RECUR_API int64_t recur_layer_tensor_count(const recur_layer *layer);
 
 /** One named tensor of the flat vector: name, shape, offset.
  *
- * Shapes:  index 0 to recur_layer_tensors-1; tensors follow each other without holes.
+ * Shapes:  index 0 to recur_layer_tensor_count-1; tensors follow each other without holes.
  * Memory:  the name lives as long as the layer.
  * Errors:  ARGUMENT: NULL, no such index, out->size too small.
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_tensor(const recur_layer *layer, int64_t index, recur_tensor *out);
+RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, int64_t index, recur_tensor *out);
 
 /** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are filled gate by gate. */
 enum {
@@ -326,12 +326,12 @@ enum {
  * @param match only tensors whose name contains this ("weight_hh", "rnn."); NULL: all. Matched tensors which the scheme
  *        cannot fill (a vector under ORTHOGONAL) are left alone, as long as it fills some.
  */
-RECUR_TRY recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,
+RECUR_NODISCARD recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,
                                         uint64_t seed);
 
-/* ---- passes ------------------------------------------------------------------------------------- */
+/* ---- passes --------------------------------------------------------------------------------- */
 
-/** Runs a layer over a batch. With a tape in mode TRAIN or SENSITIVE the pass is recorded for one backward.
+/** Runs a layer over a batch. With a tape in mode TRAIN or RECORD_NO_DROPOUT the pass is recorded for one backward.
  *
  * Shapes:  x [N][input_size], y [recur_layer_rows][output_size]. A part behind a `last` is run with a layout of its own.
  * Memory:  without a tape, scratch comes from the allocator; with one, nothing is allocated after warm-up or
@@ -344,7 +344,7 @@ RECUR_TRY recur_status recur_layer_init(recur_layer *layer, const char *match, i
  * @param y NULL: only the state (or the record) is wanted.
  * @param tape NULL: inference.
  */
-RECUR_TRY recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x,
+RECUR_NODISCARD recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x,
                                            recur_state *state, float *y, recur_tape *tape);
 
 /** The same for symbols. For a recurrent or linear layer an id stands for the one-hot vector of that index (a row is looked
@@ -356,14 +356,14 @@ RECUR_TRY recur_status recur_layer_forward(const recur_layer *layer, const recur
  * Threads: as recur_layer_forward.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed,
+RECUR_NODISCARD recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed,
                                                const int32_t *ids, recur_state *state, float *y,
                                                recur_tape *tape);
 
 /** Plays back the newest record of the tape, which must be of this layer and this layout, and removes it.
  *
  * Shapes:  x [N][input_size] as in forward; dy [rows][output_size], NULL: zeros; dx [N][input_size] is overwritten, NULL: not wanted;
- *          dparams [recur_layer_count] is added to, NULL: not wanted.
+ *          dparams [recur_layer_param_count] is added to, NULL: not wanted.
  * Memory:  scratch from the tape: nothing is allocated after warm-up or recur_tape_reserve.
  * Errors:  ARGUMENT: NULL. ORDER: no record, or the newest is of another layer, another layout, or was made with ids. SHAPE: dstate does
  *          not fit. MEMORY. On failure the record stays and gradients are as they were.
@@ -371,7 +371,7 @@ RECUR_TRY recur_status recur_layer_forward_ids(const recur_layer *layer, const r
  * Since:   0.1
  * @param dstate in: gradient of the final state; out: gradient of the initial state. NULL: zeros, not wanted.
  */
-RECUR_TRY recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x,
+RECUR_NODISCARD recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x,
                                             const float *dy, recur_state *dstate, float *dx, float *dparams,
                                             recur_tape *tape);
 
@@ -383,7 +383,7 @@ RECUR_TRY recur_status recur_layer_backward(const recur_layer *layer, const recu
  * Threads: as recur_layer_backward.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_packed *packed,
+RECUR_NODISCARD recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_packed *packed,
                                                 const int32_t *ids, const float *dy, recur_state *dstate,
                                                 float *dparams, recur_tape *tape);
 
@@ -397,7 +397,7 @@ RECUR_TRY recur_status recur_layer_backward_ids(const recur_layer *layer, const 
  * Since:   0.1
  * @param y NULL: only the state is wanted.
  */
-RECUR_TRY recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y);
+RECUR_NODISCARD recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y);
 
 /** The same for symbols.
  *
@@ -407,7 +407,7 @@ RECUR_TRY recur_status recur_layer_step(const recur_layer *layer, const float *x
  * Threads: as recur_layer_step.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state,
+RECUR_NODISCARD recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state,
                                             float *y);
 
 #ifdef __cplusplus

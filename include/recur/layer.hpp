@@ -52,12 +52,12 @@ public:
         return m;
     }
 
-    int64_t count() const noexcept { return recur_layer_count(get()); }
+    int64_t count() const noexcept { return recur_layer_param_count(get()); }
     span<float> params() { return slice(0, count()); }
     span<const float> params() const { return span<const float>(recur_layer_params(get()), detail::number(count())); }
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_layer>(get(), recur_layer_tensors(get()), recur_layer_tensor);
+        return detail::tensors<recur_layer>(get(), recur_layer_tensor_count(get()), recur_layer_tensor_info);
     }
     /** One tensor of the parameters, by its name. */
     span<float> param(const std::string &name)

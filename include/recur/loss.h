@@ -63,7 +63,7 @@ typedef struct recur_loss_options {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *options, recur_loss **out);
+RECUR_NODISCARD recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *options, recur_loss **out);
 
 /** Gives a loss back. NULL is allowed.
  *
@@ -86,7 +86,7 @@ RECUR_API void recur_loss_release(recur_loss *loss);
  * @param value NULL: not wanted. Summed in double, whatever the instruction set.
  * @param dy NULL: not wanted.
  */
-RECUR_TRY recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
+RECUR_NODISCARD recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
                                           const int32_t *labels, double *value, float *dy);
 
 /** Value and gradient of a loss on target values.
@@ -99,7 +99,7 @@ RECUR_TRY recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, 
  * @param value NULL: not wanted.
  * @param dy NULL: not wanted.
  */
-RECUR_TRY recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
+RECUR_NODISCARD recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
                                          const float *target, double *value, float *dy);
 
 /** Value and gradient of a CTC loss: minus the log probability of all ways to spell a sequence's labels in its steps, a class or
@@ -117,7 +117,7 @@ RECUR_TRY recur_status recur_loss_values(const recur_loss *loss, int64_t rows, i
  * @param dy NULL: not wanted.
  * @param tape NULL is allowed. Records are not touched.
  */
-RECUR_TRY recur_status recur_loss_sequences(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+RECUR_NODISCARD recur_status recur_ctc_loss(const recur_loss *loss, const recur_packed *packed, int64_t classes,
                                             const float *y, const int32_t *labels, const int64_t *label_lengths,
                                             double *value, float *dy, recur_tape *tape);
 
@@ -126,14 +126,14 @@ RECUR_TRY recur_status recur_loss_sequences(const recur_loss *loss, const recur_
  *
  * Shapes:  y [N][classes] in packed order; labels [N] has the sequences one after the other, in the caller's order, of which
  *          label_lengths [B] says the lengths; scores [B].
- * Memory:  as recur_loss_sequences; more for a larger width.
- * Errors:  as recur_loss_sequences; ARGUMENT: width negative or above 2^31-1. NUMERIC: a row with NaN, with +infinity, or with no finite logit.
+ * Memory:  as recur_ctc_loss; more for a larger width.
+ * Errors:  as recur_ctc_loss; ARGUMENT: width negative or above 2^31-1. NUMERIC: a row with NaN, with +infinity, or with no finite logit.
  * Threads: free; tape one at a time.
  * Since:   0.1
  * @param scores NULL: not wanted. Of each result the log probability: of its path, or of all its paths that were in the beam.
  * @param tape NULL is allowed. Records are not touched.
  */
-RECUR_TRY recur_status recur_loss_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+RECUR_NODISCARD recur_status recur_ctc_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes,
                                          const float *y, int64_t width, int32_t *labels, int64_t *label_lengths,
                                          double *scores, recur_tape *tape);
 
@@ -159,7 +159,7 @@ RECUR_TRY recur_status recur_loss_decode(const recur_loss *loss, const recur_pac
  * @param dparams NULL: not wanted.
  * @param tape NULL is allowed. Records are not touched.
  */
-RECUR_TRY recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features, const float *h,
+RECUR_NODISCARD recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features, const float *h,
                                           const int32_t *labels, const float *params, int64_t count, uint64_t seed,
                                           uint64_t counter, double *value, float *dh, float *dparams, recur_tape *tape);
 

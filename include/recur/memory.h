@@ -17,7 +17,7 @@ extern "C" {
 enum {
     RECUR_MEMORY_ROWS = 1,       /**< on rows of floats; with neither this nor the next: on all that the layer takes */
     RECUR_MEMORY_IDS = 2,        /**< on ids                                                      */
-    RECUR_MEMORY_NO_DROPOUT = 4, /**< recorded in RECUR_TAPE_SENSITIVE, not in RECUR_TAPE_TRAIN   */
+    RECUR_MEMORY_NO_DROPOUT = 4, /**< recorded in RECUR_TAPE_RECORD_NO_DROPOUT, not in RECUR_TAPE_TRAIN   */
     RECUR_MEMORY_TRACE = 8       /**< on a tape with a trace                                      */
 };
 
@@ -49,7 +49,7 @@ typedef struct recur_memory {
  * Since:   0.1
  * @param flags RECUR_MEMORY_*; 0: every pass, as recur_tape_reserve makes room for without a trace.
  */
-RECUR_TRY recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed, uint32_t flags, recur_memory *out);
+RECUR_NODISCARD recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed, uint32_t flags, recur_memory *out);
 
 #ifdef __cplusplus
 }

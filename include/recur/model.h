@@ -36,7 +36,7 @@ typedef struct recur_model_sample {
  * Since:   0.1
  * @param sample NULL: none.
  */
-RECUR_TRY recur_status recur_model_save(const recur_layer *layer, const char *path, const recur_model_sample *sample);
+RECUR_NODISCARD recur_status recur_model_save(const recur_layer *layer, const char *path, const recur_model_sample *sample);
 
 /** Opens what recur_model_save wrote: the layer, made anew, with its parameters. A sample in the file is run first.
  *
@@ -47,7 +47,7 @@ RECUR_TRY recur_status recur_model_save(const recur_layer *layer, const char *pa
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_model_open(recur_context *ctx, const char *path, recur_layer **out);
+RECUR_NODISCARD recur_status recur_model_open(recur_context *ctx, const char *path, recur_layer **out);
 
 /** The same from memory.
  *
@@ -57,7 +57,7 @@ RECUR_TRY recur_status recur_model_open(recur_context *ctx, const char *path, re
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_t bytes, recur_layer **out);
+RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_t bytes, recur_layer **out);
 
 /** Adds a layer, structure and parameters, to a file: parameters named prefix + name, the text prefix + "recur.model", a sample's
  * tensors prefix + "recur.sample.x" .... So a model lies beside an optimizer, another model, texts of yours.
@@ -73,7 +73,7 @@ RECUR_TRY recur_status recur_model_open_memory(recur_context *ctx, const void *d
  * @param prefix NULL is "".
  * @param sample NULL: none.
  */
-RECUR_TRY recur_status recur_model_put(const recur_layer *layer, recur_file *file, const char *prefix,
+RECUR_NODISCARD recur_status recur_model_put(const recur_layer *layer, recur_file *file, const char *prefix,
                                        const recur_model_sample *sample);
 
 /** Makes the layer that was put under a prefix, in the file's context. Strict, as recur_layer_load is. Beside what was put only tensors
@@ -88,7 +88,7 @@ RECUR_TRY recur_status recur_model_put(const recur_layer *layer, recur_file *fil
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer **out);
+RECUR_NODISCARD recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer **out);
 
 #ifdef __cplusplus
 }

@@ -47,7 +47,7 @@ typedef struct recur_optimizer_options {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_options *options,
+RECUR_NODISCARD recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_options *options,
                                               int64_t count, recur_optimizer **out);
 
 /** Gives an optimizer back. NULL is allowed.
@@ -78,7 +78,7 @@ RECUR_API double recur_optimizer_rate(const recur_optimizer *optimizer);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate);
+RECUR_NODISCARD recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate);
 
 /** Own multiples of rate and weight decay for a range of the vector (such as a recur_tensor's offset and count). rate_scale 0 freezes
  * it. Of overlapping ranges the later wins.
@@ -89,7 +89,7 @@ RECUR_TRY recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, doub
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_range(recur_optimizer *optimizer, int64_t offset, int64_t count,
+RECUR_NODISCARD recur_status recur_optimizer_scale_range(recur_optimizer *optimizer, int64_t offset, int64_t count,
                                              double rate_scale, double decay_scale);
 
 /** One update: params moves against grads, which are multiplied by grad_scale on the way in (1, or 1/rows of a summed batch).
@@ -100,7 +100,7 @@ RECUR_TRY recur_status recur_optimizer_range(recur_optimizer *optimizer, int64_t
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
+RECUR_NODISCARD recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
                                             int64_t count, double grad_scale);
 
 /** Scales grads so that their L2 norm is at most max_norm; gives the norm before. max_norm 0: only measures. A norm
@@ -132,7 +132,7 @@ RECUR_API double recur_clip_norm_inf(float *grads, int64_t count, double max_nor
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_clip_value(float *grads, int64_t count, double limit);
+RECUR_NODISCARD recur_status recur_clip_value(float *grads, int64_t count, double limit);
 
 /** Learning rates as a function of the step; t = step - warm_up. */
 enum {
@@ -199,7 +199,7 @@ typedef struct recur_plateau {
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_plateau_step(recur_plateau *plateau, double value);
+RECUR_NODISCARD recur_status recur_plateau_step(recur_plateau *plateau, double value);
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,7 @@ enum {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_packed_create(recur_context *ctx, int64_t batch, const int64_t *lengths,
+RECUR_NODISCARD recur_status recur_packed_create(recur_context *ctx, int64_t batch, const int64_t *lengths,
                                            int64_t steps, recur_packed **out);
 
 /** Gives a layout back. NULL is allowed.
@@ -57,7 +57,7 @@ RECUR_API void recur_packed_release(recur_packed *packed);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64_t *lengths,
+RECUR_NODISCARD recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64_t *lengths,
                                           int64_t steps);
 
 /** Number of sequences, B. 0 for NULL.
@@ -129,7 +129,7 @@ RECUR_API int64_t recur_packed_row(const recur_packed *packed, int64_t sequence,
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_packed_pack(const recur_packed *packed, int32_t layout, size_t row_bytes,
+RECUR_NODISCARD recur_status recur_packed_pack(const recur_packed *packed, int32_t layout, size_t row_bytes,
                                          const void *from, void *rows);
 
 /** The way back: packed rows into a padded or joined array. Padding is left as it is.
@@ -140,7 +140,7 @@ RECUR_TRY recur_status recur_packed_pack(const recur_packed *packed, int32_t lay
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_packed_unpack(const recur_packed *packed, int32_t layout, size_t row_bytes,
+RECUR_NODISCARD recur_status recur_packed_unpack(const recur_packed *packed, int32_t layout, size_t row_bytes,
                                            const void *rows, void *to);
 
 /** One row per sequence, in the caller's order: that of step steps[b], counted from the end if negative
@@ -152,7 +152,7 @@ RECUR_TRY recur_status recur_packed_unpack(const recur_packed *packed, int32_t l
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_packed_gather(const recur_packed *packed, const int64_t *steps, size_t row_bytes,
+RECUR_NODISCARD recur_status recur_packed_gather(const recur_packed *packed, const int64_t *steps, size_t row_bytes,
                                            const void *rows, void *to);
 
 #ifdef __cplusplus

@@ -40,7 +40,7 @@ typedef struct recur_sample_options {
  * Since:   0.1
  * @param options NULL: all defaults.
  */
-RECUR_TRY recur_status recur_sample(const recur_sample_options *options, int64_t rows, int64_t classes,
+RECUR_NODISCARD recur_status recur_sample(const recur_sample_options *options, int64_t rows, int64_t classes,
                                     const float *logits, uint64_t seed, uint64_t counter, int32_t *ids);
 
 #ifdef __cplusplus

@@ -63,7 +63,7 @@ typedef struct recur_recurrent_options {
  *     weight_hr_l{k} [P][H]                       with a projection
  *     weight_peephole_l{k} [3*H]                  LSTM_PEEPHOLE: i, f, o
  *     weight_norm_l{k} [E*H], bias_norm_l{k} [E*H] the normalised kinds: γ and β of RNN 1, LSTM i, f, g, o, c, GRU r, z, n, m
- *     start_h_l{k} [P], start_c_l{k} [H]          with RECUR_LAYER_LEARN_START; c of LSTM kinds
+ *     start_h_l{k} [P], start_c_l{k} [H]          with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds
  *
  * where in = I for k = 0, else D*P, P = H without a projection, and G blocks of H rows belong to the gates in the order above. All are
  * zero until recur_layer_init or recur_layer_load. Of a clockwork's weight_hh what a module does not see is never read and has no gradient;
@@ -77,7 +77,7 @@ typedef struct recur_recurrent_options {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
+RECUR_NODISCARD recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
                                               recur_layer **out);
 
 #ifdef __cplusplus

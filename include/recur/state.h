@@ -22,7 +22,7 @@ extern "C" {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_state **out);
+RECUR_NODISCARD recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_state **out);
 
 /** Gives a state back. NULL is allowed.
  *
@@ -52,7 +52,7 @@ RECUR_API int64_t recur_state_batch(const recur_state *state);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_reset(recur_state *state, int64_t sequence);
+RECUR_NODISCARD recur_status recur_state_reset(recur_state *state, int64_t sequence);
 
 /** Copies the values of one state into another.
  *
@@ -62,7 +62,7 @@ RECUR_TRY recur_status recur_state_reset(recur_state *state, int64_t sequence);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_copy(recur_state *to, const recur_state *from);
+RECUR_NODISCARD recur_status recur_state_copy(recur_state *to, const recur_state *from);
 
 /** Number of floats in the flat vector. 0 for NULL.
  *
@@ -82,17 +82,17 @@ RECUR_API int64_t recur_state_count(const recur_state *state);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_API int64_t recur_state_tensors(const recur_state *state);
+RECUR_API int64_t recur_state_tensor_count(const recur_state *state);
 
 /** One named tensor of the flat vector.
  *
- * Shapes:  index 0 to recur_state_tensors-1.
+ * Shapes:  index 0 to recur_state_tensor_count-1.
  * Memory:  the name lives as long as the state.
  * Errors:  ARGUMENT: NULL, no such index, out->size too small.
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_tensor(const recur_state *state, int64_t index, recur_tensor *out);
+RECUR_NODISCARD recur_status recur_state_tensor_info(const recur_state *state, int64_t index, recur_tensor *out);
 
 /** Copies floats out of the flat vector.
  *
@@ -102,7 +102,7 @@ RECUR_TRY recur_status recur_state_tensor(const recur_state *state, int64_t inde
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_read(const recur_state *state, int64_t offset, int64_t count, float *to);
+RECUR_NODISCARD recur_status recur_state_read(const recur_state *state, int64_t offset, int64_t count, float *to);
 
 /** Copies floats into the flat vector.
  *
@@ -112,7 +112,7 @@ RECUR_TRY recur_status recur_state_read(const recur_state *state, int64_t offset
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_state_write(recur_state *state, int64_t offset, int64_t count, const float *from);
+RECUR_NODISCARD recur_status recur_state_write(recur_state *state, int64_t offset, int64_t count, const float *from);
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,7 @@ public:
     int64_t count() const noexcept { return recur_state_count(get()); }
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_state>(get(), recur_state_tensors(get()), recur_state_tensor);
+        return detail::tensors<recur_state>(get(), recur_state_tensor_count(get()), recur_state_tensor_info);
     }
     void reset(int64_t sequence = -1) { detail::check(recur_state_reset(get(), sequence)); }
     void copy(const state &from) { detail::check(recur_state_copy(get(), from.get())); }

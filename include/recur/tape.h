@@ -18,7 +18,7 @@ extern "C" {
 enum {
     RECUR_TAPE_TRAIN = 0,    /**< record, with dropout                                          */
     RECUR_TAPE_EVALUATE = 1, /**< neither: the tape is scratch memory only                      */
-    RECUR_TAPE_SENSITIVE = 2 /**< record, without dropout: gradients of the model as it is used */
+    RECUR_TAPE_RECORD_NO_DROPOUT = 2 /**< record, without dropout: gradients of the model as it is used */
 };
 
 /** An empty tape in mode RECUR_TAPE_TRAIN with seed 0.
@@ -29,7 +29,7 @@ enum {
  * Threads: free.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_tape_create(recur_context *ctx, recur_tape **out);
+RECUR_NODISCARD recur_status recur_tape_create(recur_context *ctx, recur_tape **out);
 
 /** Gives a tape back. NULL is allowed. Gradients that wait (recur_tape_defer) are lost.
  *
@@ -50,7 +50,7 @@ RECUR_API void recur_tape_release(recur_tape *tape);
  * Since:   0.1
  * @param mode RECUR_TAPE_*
  */
-RECUR_TRY recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode);
+RECUR_NODISCARD recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode);
 
 /** Dropout masks depend only on this seed and on the number of passes recorded since this call.
  *
@@ -60,7 +60,7 @@ RECUR_TRY recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed);
+RECUR_NODISCARD recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed);
 
 /** Makes room for `passes` more recorded passes of this layer and layout, forward and backward, so that they, and passes
  * with no more sequences, steps and rows, allocate nothing. Adds up over calls; 0 passes: evaluation only.
@@ -71,7 +71,7 @@ RECUR_TRY recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed);
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed,
+RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed,
                                           int64_t passes);
 
 /** Forgets all records and reservations, keeps the memory, mode and seed. Gradients that wait (recur_tape_defer) are added.
@@ -82,7 +82,7 @@ RECUR_TRY recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *l
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_TRY recur_status recur_tape_reset(recur_tape *tape);
+RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
 
 /** Lets gradients of parameters wait in loops written by hand: a backward of single steps (recur_cell_step_backward, recur_layer_backward over a
  * layout of one step) of a recurrent layer of one layer in one direction, without options, or of a linear layer, puts its rows by, and dparams
@@ -98,7 +98,7 @@ RECUR_TRY recur_status recur_tape_reset(recur_tape *tape);
  * Since:   0.1
  * @param on 1: they may wait; 0: every backward adds its own (how a tape begins). Adds what waits.
  */
-RECUR_TRY recur_status recur_tape_defer(recur_tape *tape, int32_t on);
+RECUR_NODISCARD recur_status recur_tape_defer(recur_tape *tape, int32_t on);
 
 /** When a trace is given. */
 enum {
@@ -142,7 +142,7 @@ typedef void recur_trace_function(const recur_trace *trace, void *user);
  * Since:   0.1
  * @param function NULL: no trace, which is free.
  */
-RECUR_TRY recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user);
+RECUR_NODISCARD recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user);
 
 /** Number of records that wait for their backward. 0 for NULL.
  *

@@ -52,7 +52,7 @@ public:
         const int64_t *each = detail::exactly(p.batch(), lengths, "lengths");
         float *out = detail::wanted(p.rows() * classes, dy, "dy");
         double value = 0;
-        detail::check(recur_loss_sequences(get(), p.get(), classes, in, all, each, &value, out, t.get()));
+        detail::check(recur_ctc_loss(get(), p.get(), classes, in, all, each, &value, out, t.get()));
         return value;
     }
     /** CTC: the likely label sequences, by the likeliest path (width 0) or a beam search. */
@@ -61,7 +61,7 @@ public:
         const size_t batch = detail::number(p.batch());
         decoded d{std::vector<int32_t>(detail::number(p.rows())), std::vector<int64_t>(batch), std::vector<double>(batch)};
         const float *in = detail::exactly(p.rows() * classes, y, "y");
-        detail::check(recur_loss_decode(get(), p.get(), classes, in, width, d.labels.data(), d.lengths.data(),
+        detail::check(recur_ctc_decode(get(), p.get(), classes, in, width, d.labels.data(), d.lengths.data(),
                                         d.scores.data(), t.get()));
         int64_t count = 0;
         for (int64_t length : d.lengths) count += length;
@@ -114,7 +114,7 @@ public:
     void set_rate(double rate) { detail::check(recur_optimizer_set_rate(get(), rate)); }
     void range(int64_t offset, int64_t count, double rate_scale, double decay_scale)
     {
-        detail::check(recur_optimizer_range(get(), offset, count, rate_scale, decay_scale));
+        detail::check(recur_optimizer_scale_range(get(), offset, count, rate_scale, decay_scale));
     }
     inline void load(file &from, const char *prefix = nullptr);
     inline void save(file &to, const char *prefix = nullptr) const;

@@ -1,6 +1,8 @@
-/* base.h - what every room of the library stands on: errors, sized structs, memory, the context, random numbers.
+/* base.h - what every room of the library stands on: errors, sized structs, memory, the context,
+ * random numbers.
  *
- * Public functions check everything at the door with these helpers, then call private code that trusts its arguments. */
+ * Public functions check everything at the door with these helpers, then call private code that
+ * trusts its arguments. */
 #ifndef RECUR__BASE_H
 #define RECUR__BASE_H
 
@@ -9,38 +11,43 @@
 
 #include "recur.h"
 
-/* ---- errors ------------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
-/* Sets this thread's sentence and returns the code. Never allocates. The only writer of recur_last_error(). */
-recur_status recur__fail(recur_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets this thread's sentence and returns the code. Never allocates. The only writer of
+ * recur_last_error(). */
+recur_status recur__fail(recur_status code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* RECUR_E_MEMORY with the number of bytes; SIZE_MAX says that the size itself overflowed. */
 recur_status recur__no_memory(size_t bytes);
 
-#define RECUR__TRY(call)                                                                                     \
-    do {                                                                                                     \
-        const recur_status try_ = (call);                                                                    \
-        if (try_) return try_;                                                                               \
+#define RECUR__CHECK(call)                \
+    do {                                  \
+        const recur_status try_ = (call); \
+        if (try_) return try_;            \
     } while (0)
 
 /* The first lines of a public function: "recur_tape_create: out is NULL". */
-#define RECUR__NOT_NULL(pointer)                                                                             \
-    do {                                                                                                     \
-        if (!(pointer)) return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL", __func__, #pointer);          \
+#define RECUR__NOT_NULL(pointer)                                                        \
+    do {                                                                                \
+        if (!(pointer))                                                                 \
+            return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL", __func__, #pointer); \
     } while (0)
 
-/* ---- sized structs ------------------------------------------------------------------------------ */
+/* ---- sized structs -------------------------------------------------------------------------- */
 
-/* Copies a caller's options into ours, `known` bytes long: a shorter (older) struct is filled up with zeros, a longer
-   (newer) one is accepted if its unknown tail is zero. from NULL: all zeros. */
+/* Copies a caller's options into ours, `known` bytes long: a shorter (older) struct is filled up
+   with zeros, a longer (newer) one is accepted if its unknown tail is zero. from NULL: all zeros.
+ */
 recur_status recur__take(const char *what, const void *from, void *to, size_t known);
 
 /* Fills a caller's sized struct from ours: no more than its size bytes, its size member kept. */
 recur_status recur__give(const char *what, const void *from, void *to, size_t known, size_t least);
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
-/* 64-byte aligned, contents undefined; NULL if there is none or bytes is SIZE_MAX. The only door to the allocator. */
+/* 64-byte aligned, contents undefined; NULL if there is none or bytes is SIZE_MAX. The only door to
+ * the allocator. */
 void *recur__alloc(const recur_context *ctx, size_t bytes);
 void recur__free(const recur_context *ctx, void *ptr, size_t bytes); /* NULL is allowed */
 
@@ -68,7 +75,7 @@ static inline int64_t recur__times(int64_t a, int64_t b)
     return a < 0 || b < 0 || __builtin_mul_overflow(a, b, &product) ? -1 : product;
 }
 
-/* ---- context ------------------------------------------------------------------------------------ */
+/* ---- context -------------------------------------------------------------------------------- */
 
 /* The context itself, or the default one for NULL, kept alive until recur_context_release. */
 recur_context *recur__context_retain(recur_context *ctx);
@@ -85,30 +92,35 @@ const char *recur__isa_name(int isa);
 /* A number that no layer or layout of this process had before. */
 uint64_t recur__serial(void);
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads -------------------------------------------------------------------------------- */
 
-/* Runs task(job, 0) to task(job, tasks - 1), in any order, on the threads of the context; returns when all are done. */
-enum { RECUR__WORTH_WAKING = 1 << 22 }; /* multiplications, about 40 µs: less work stays on its caller's thread */
+/* Runs task(job, 0) to task(job, tasks - 1), in any order, on the threads of the context; returns
+ * when all are done. */
+enum {
+    RECUR__WORTH_WAKING = 1 << 22
+}; /* multiplications, about 40 µs: less work stays on its caller's thread */
 typedef void recur__task(void *job, int64_t index);
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job);
 
 recur__pool *recur__pool_create(const recur_context *ctx, int threads); /* NULL: no memory */
 void recur__pool_release(recur__pool *pool);
 
-/* Scratch of a tape, at least so many bytes, until its next pass; NULL if there is no memory. Passes and CTC take it. */
+/* Scratch of a tape, at least so many bytes, until its next pass; NULL if there is no memory.
+ * Passes and CTC take it. */
 unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
 
-/* ---- random numbers ----------------------------------------------------------------------------- */
+/* ---- random numbers ------------------------------------------------------------------------- */
 
 double recur__uniform(uint64_t bits); /* [0,1) */
 double recur__normal(uint64_t bits);  /* N(0,1), the same on every machine */
 
-/* ---- small things ------------------------------------------------------------------------------- */
+/* ---- small things --------------------------------------------------------------------------- */
 
 static inline int64_t recur__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t recur__max(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* to = from, for rows that are often short: a call costs more than they do, and what it reads at their end crosses what was just written. */
+/* to = from, for rows that are often short: a call costs more than they do, and what it reads at
+ * their end crosses what was just written. */
 static inline void recur__copy(float *to, const float *from, int64_t n)
 {
     enum { SHORT = 128 };
@@ -117,12 +129,14 @@ static inline void recur__copy(float *to, const float *from, int64_t n)
         return;
     }
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) memcpy(to + i, from + i, 4 * sizeof *to), memcpy(to + i + 4, from + i + 4, 4 * sizeof *to);
+    for (; i + 8 <= n; i += 8)
+        memcpy(to + i, from + i, 4 * sizeof *to), memcpy(to + i + 4, from + i + 4, 4 * sizeof *to);
     for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
     for (; i < n; i++) memcpy(to + i, from + i, sizeof *to); /* not to be made a call */
 }
 
-/* Largest batch, number of steps and feature width: products of two of them fit in int64_t, one in CBLAS's int. */
+/* Largest batch, number of steps and feature width: products of two of them fit in int64_t, one in
+ * CBLAS's int. */
 enum { RECUR__LARGEST = INT32_MAX };
 
 #endif

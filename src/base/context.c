@@ -1,7 +1,7 @@
 /* context.c - allocator, instruction set, threads; the only place that knows malloc and getenv.
  *
- * The default context is the library's only global object: made once, never changed afterwards, never freed. It also
- * counts serial numbers, whose values no result depends on. */
+ * The default context is the library's only global object: made once, never changed afterwards,
+ * never freed. It also counts serial numbers, whose values no result depends on. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -65,14 +65,19 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_context_options o;
-    RECUR__TRY(recur__take("recur_context_options", options, &o, sizeof o));
-    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 || o.threads > MOST_THREADS || o.flags || o.reserved)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: isa %d, threads %d, flags %u: one is unknown, negative or above %d",
+    RECUR__CHECK(recur__take("recur_context_options", options, &o, sizeof o));
+    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 ||
+        o.threads > MOST_THREADS || o.flags || o.reserved)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_options: isa %d, threads %d, flags %u: one is unknown, "
+                           "negative or above %d",
                            (int)o.isa, (int)o.threads, (unsigned)o.flags, MOST_THREADS);
     if (o.allocator && (!o.allocator->alloc || !o.allocator->free))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_context_options: the allocator needs both alloc and free");
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_options: the allocator needs both alloc and free");
     if (o.isa && !recur__cpu_has(o.isa))
-        return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s", recur__isa_name(o.isa));
+        return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s",
+                           recur__isa_name(o.isa));
     const recur_context from = { .allocator = o.allocator ? *o.allocator : resolve(NULL)->allocator,
                                  .isa = o.isa ? o.isa : isa_wanted(),
                                  .threads = o.threads ? o.threads : 1 };
@@ -107,12 +112,18 @@ void recur_context_release(recur_context *ctx)
     allocator.free(allocator.user, ctx, sizeof *ctx);
 }
 
-const char *recur_context_isa(const recur_context *ctx) { return recur__isa_name(resolve(ctx)->isa); }
+const char *recur_context_isa(const recur_context *ctx)
+{
+    return recur__isa_name(resolve(ctx)->isa);
+}
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
 recur__pool *recur__context_pool(const recur_context *ctx) { return resolve(ctx)->pool; }
 
-uint64_t recur__serial(void) { return atomic_fetch_add_explicit(&the.serials, 1, memory_order_relaxed) + 1; }
+uint64_t recur__serial(void)
+{
+    return atomic_fetch_add_explicit(&the.serials, 1, memory_order_relaxed) + 1;
+}
 
 void *recur__alloc(const recur_context *ctx, size_t bytes)
 {

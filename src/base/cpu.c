@@ -1,12 +1,15 @@
-/* cpu.c - which instruction sets this build has and this machine can run. One table, one row per set.
- * The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
+/* cpu.c - which instruction sets this build has and this machine can run. One table, one row per
+ * set. The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
 #include "base/base.h"
 
 static bool always(void) { return true; }
 
 #if defined(__x86_64__) || defined(__i386__)
 static bool __attribute__((unused)) has_sse2(void) { return __builtin_cpu_supports("sse2"); }
-static bool __attribute__((unused)) has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool __attribute__((unused)) has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 static bool __attribute__((unused)) has_avx512(void)
 {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

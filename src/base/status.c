@@ -15,10 +15,12 @@ static const struct {
     { RECUR_E_SHAPE, "RECUR_E_SHAPE", "sizes that should agree do not" },
     { RECUR_E_MEMORY, "RECUR_E_MEMORY", "there is not enough memory" },
     { RECUR_E_ORDER, "RECUR_E_ORDER", "backward does not match the newest record of the tape" },
-    { RECUR_E_UNSUPPORTED, "RECUR_E_UNSUPPORTED", "this kind of object or this version does not do that" },
+    { RECUR_E_UNSUPPORTED, "RECUR_E_UNSUPPORTED",
+      "this kind of object or this version does not do that" },
     { RECUR_E_FORMAT, "RECUR_E_FORMAT", "the file is damaged or foreign" },
     { RECUR_E_IO, "RECUR_E_IO", "the operating system could not read or write" },
-    { RECUR_E_NUMERIC, "RECUR_E_NUMERIC", "a number is NaN, infinite or not the expected one, where numbers are checked" },
+    { RECUR_E_NUMERIC, "RECUR_E_NUMERIC",
+      "a number is NaN, infinite or not the expected one, where numbers are checked" },
     { RECUR_E_MISSING, "RECUR_E_MISSING", "there is nothing of that name" },
 };
 enum { STATUSES = sizeof statuses / sizeof *statuses };
@@ -52,6 +54,7 @@ recur_status recur__fail(recur_status code, const char *format, ...)
 
 recur_status recur__no_memory(size_t bytes)
 {
-    if (bytes == SIZE_MAX) return recur__fail(RECUR_E_MEMORY, "the size of the memory needed overflows");
+    if (bytes == SIZE_MAX)
+        return recur__fail(RECUR_E_MEMORY, "the size of the memory needed overflows");
     return recur__fail(RECUR_E_MEMORY, "the allocator has no %zu bytes", bytes);
 }

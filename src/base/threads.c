@@ -1,7 +1,9 @@
-/* threads.c - a small pool: made only for a context that asks for more than one thread, asleep when there is nothing to do.
+/* threads.c - a small pool: made only for a context that asks for more than one thread, asleep when
+ * there is nothing to do.
  *
- * Tasks of a job are independent, so results do not depend on who runs them. A caller that finds the pool busy, or itself in a
- * process forked from the one that made the pool, runs all tasks on its own thread. */
+ * Tasks of a job are independent, so results do not depend on who runs them. A caller that finds
+ * the pool busy, or itself in a process forked from the one that made the pool, runs all tasks on
+ * its own thread. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +15,7 @@ struct recur__pool {
     const recur_context *ctx;
     size_t bytes;
     pid_t process;
-    pthread_mutex_t busy; /* held by the caller whose job runs */
+    pthread_mutex_t busy;  /* held by the caller whose job runs */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake, done;
     uint64_t jobs; /* begun so far */
@@ -29,7 +31,9 @@ struct recur__pool {
 
 static void run_tasks(recur__pool *pool)
 {
-    for (int64_t i; (i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < pool->tasks;) pool->task(pool->job, i);
+    for (int64_t i;
+         (i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < pool->tasks;)
+        pool->task(pool->job, i);
 }
 
 static void *work(void *argument)
@@ -56,7 +60,9 @@ static void start_workers(recur__pool *pool, int workers)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool->workers < workers && pthread_create(&pool->thread[pool->workers], NULL, work, pool) == 0) pool->workers++;
+    while (pool->workers < workers &&
+           pthread_create(&pool->thread[pool->workers], NULL, work, pool) == 0)
+        pool->workers++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

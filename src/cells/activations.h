@@ -1,23 +1,33 @@
-/* form.h - what the options of a layer change in a cell's equations: activations, bounds. With form NULL, which is known when this is
- * compiled, a gate is σ and nothing is bounded. */
-#ifndef RECUR__FORM_H
-#define RECUR__FORM_H
+/* activations.h - what the options of a layer change in a cell's equations: activations, bounds.
+ * With form NULL, which is known when this is compiled, a gate is σ and nothing is bounded. */
+#ifndef RECUR__ACTIVATIONS_H
+#define RECUR__ACTIVATIONS_H
 
 #include "cells/cell.h"
 #include "kernels/simd.h"
 
-INLINE vf bounded(float bound, vf x) { return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x; }
+INLINE vf bounded(float bound, vf x)
+{
+    return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x;
+}
 
 /* Functions of their own: inlined at every gate they would be most of the library. */
 static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
 {
     switch (function) {
-    case RECUR_ACTIVATION_TANH: return v_tanh(x);
-    case RECUR_ACTIVATION_RELU: return v_max(v_set(0), x);
-    case RECUR_ACTIVATION_HARD_SIGMOID: return v_max(v_set(0), v_min(v_set(1), 0.2f * x + 0.5f));
-    case RECUR_ACTIVATION_SOFTSIGN: x = bounded(1e30f, x); return x / (1.0f + v_max(-x, x)); /* ∞ gives 1 */
-    case RECUR_ACTIVATION_IDENTITY: return x;
-    default: return v_sigmoid(x);
+    case RECUR_ACTIVATION_TANH:
+        return v_tanh(x);
+    case RECUR_ACTIVATION_RELU:
+        return v_max(v_set(0), x);
+    case RECUR_ACTIVATION_HARD_SIGMOID:
+        return v_max(v_set(0), v_min(v_set(1), 0.2f * x + 0.5f));
+    case RECUR_ACTIVATION_SOFTSIGN:
+        x = bounded(1e30f, x);
+        return x / (1.0f + v_max(-x, x)); /* ∞ gives 1 */
+    case RECUR_ACTIVATION_IDENTITY:
+        return x;
+    default:
+        return v_sigmoid(x);
     }
 }
 
@@ -25,12 +35,18 @@ static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
 static __attribute__((noinline, unused)) vf slope(int32_t function, vf y)
 {
     switch (function) {
-    case RECUR_ACTIVATION_TANH: return 1.0f - y * y;
-    case RECUR_ACTIVATION_RELU: return v_where_positive(y, v_set(1));
-    case RECUR_ACTIVATION_HARD_SIGMOID: return v_where_positive(y, v_where_positive(1.0f - y, v_set(0.2f)));
-    case RECUR_ACTIVATION_SOFTSIGN: return (1.0f - v_max(-y, y)) * (1.0f - v_max(-y, y));
-    case RECUR_ACTIVATION_IDENTITY: return v_set(1);
-    default: return y * (1.0f - y);
+    case RECUR_ACTIVATION_TANH:
+        return 1.0f - y * y;
+    case RECUR_ACTIVATION_RELU:
+        return v_where_positive(y, v_set(1));
+    case RECUR_ACTIVATION_HARD_SIGMOID:
+        return v_where_positive(y, v_where_positive(1.0f - y, v_set(0.2f)));
+    case RECUR_ACTIVATION_SOFTSIGN:
+        return (1.0f - v_max(-y, y)) * (1.0f - v_max(-y, y));
+    case RECUR_ACTIVATION_IDENTITY:
+        return v_set(1);
+    default:
+        return y * (1.0f - y);
     }
 }
 
@@ -40,32 +56,64 @@ INLINE vf where_within(float bound, vf x, vf v)
     return bound > 0 ? v_where_positive(bound - x, v_where_positive(x + bound, v)) : v;
 }
 
-/* The function of a pre-activation, and its derivative; beyond the bound the function stands still. */
-INLINE vf through(const recur__form *f, int32_t function, vf a) { return activated(function, bounded(f->preactivation_clip, a)); }
-INLINE vf slope_through(const recur__form *f, int32_t function, vf y)
+/* The function of a pre-activation, and its derivative; beyond the bound the function stands still.
+ */
+INLINE vf through(const recur__cell_options *f, int32_t function, vf a)
+{
+    return activated(function, bounded(f->preactivation_clip, a));
+}
+INLINE vf slope_through(const recur__cell_options *f, int32_t function, vf y)
 {
     const vf d = slope(function, y);
     if (!(f->preactivation_clip > 0)) return d;
-    const vf low = activated(function, v_set(-f->preactivation_clip)), high = activated(function, v_set(f->preactivation_clip));
+    const vf low = activated(function, v_set(-f->preactivation_clip)),
+             high = activated(function, v_set(f->preactivation_clip));
     return v_where_positive(high - y, v_where_positive(y - low, d));
 }
 
-INLINE vf gate(const recur__form *f, vf a) { return f ? through(f, f->gate, a) : v_sigmoid(a); }
-INLINE vf gate_slope(const recur__form *f, vf y) { return f ? slope_through(f, f->gate, y) : y * (1.0f - y); }
+INLINE vf gate(const recur__cell_options *f, vf a)
+{
+    return f ? through(f, f->gate, a) : v_sigmoid(a);
+}
+INLINE vf gate_slope(const recur__cell_options *f, vf y)
+{
+    return f ? slope_through(f, f->gate, y) : y * (1.0f - y);
+}
 
 /* The candidate of cells in which it is tanh. */
-INLINE vf candidate(const recur__form *f, vf a) { return f ? through(f, f->activation, a) : v_tanh(a); }
-INLINE vf candidate_slope(const recur__form *f, vf y) { return f ? slope_through(f, f->activation, y) : 1.0f - y * y; }
+INLINE vf candidate(const recur__cell_options *f, vf a)
+{
+    return f ? through(f, f->activation, a) : v_tanh(a);
+}
+INLINE vf candidate_slope(const recur__cell_options *f, vf y)
+{
+    return f ? slope_through(f, f->activation, y) : 1.0f - y * y;
+}
 
 /* What h sees of c. */
-INLINE vf output(const recur__form *f, vf c) { return f ? activated(f->output, c) : v_tanh(c); }
-INLINE vf output_slope(const recur__form *f, vf y) { return f ? slope(f->output, y) : 1.0f - y * y; }
+INLINE vf output(const recur__cell_options *f, vf c)
+{
+    return f ? activated(f->output, c) : v_tanh(c);
+}
+INLINE vf output_slope(const recur__cell_options *f, vf y)
+{
+    return f ? slope(f->output, y) : 1.0f - y * y;
+}
 
-INLINE vf bounded_cell(const recur__form *f, vf c) { return f ? bounded(f->cell_clip, c) : c; }
-INLINE vf where_unbounded_cell(const recur__form *f, vf c, vf v) { return f ? where_within(f->cell_clip, c, v) : v; }
+INLINE vf bounded_cell(const recur__cell_options *f, vf c)
+{
+    return f ? bounded(f->cell_clip, c) : c;
+}
+INLINE vf where_unbounded_cell(const recur__cell_options *f, vf c, vf v)
+{
+    return f ? where_within(f->cell_clip, c, v) : v;
+}
 
 /* The share of the old state in h' of a GRU. */
-INLINE vf kept(const recur__form *f, vf z) { return f && f->update_new ? 1.0f - z : z; }
-INLINE vf kept_slope(const recur__form *f, vf z) { return f && f->update_new ? -gate_slope(f, z) : gate_slope(f, z); }
+INLINE vf kept(const recur__cell_options *f, vf z) { return f && f->update_new ? 1.0f - z : z; }
+INLINE vf kept_slope(const recur__cell_options *f, vf z)
+{
+    return f && f->update_new ? -gate_slope(f, z) : gate_slope(f, z);
+}
 
 #endif

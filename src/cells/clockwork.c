@@ -1,29 +1,34 @@
-/* clockwork.c - clockwork RNN; Koutník, Greff, Gomez, Schmidhuber 2014. Module m of H / modules units is updated every period[m] steps; it
- * sees itself and slower modules only.
+/* clockwork.c - clockwork RNN; Koutník, Greff, Gomez, Schmidhuber 2014. Module m of H / modules
+ * units is updated every period[m] steps; it sees itself and slower modules only.
  *
- *   h'_j = tanh(W_j x + Σ U_jk h_k + b_j)   over units k of j's module and of slower ones, where j's clock stands at 0
- *   h'_j = h_j                              else
+ *   h'_j = tanh(W_j x + Σ U_jk h_k + b_j)   over units k of j's module and of slower ones, where
+ * j's clock stands at 0 h'_j = h_j                              else
  *
- * The second state is the clock of each unit: steps since its last update, 0 when the next is due. So sequences of a batch may stand at
- * different times, in either direction and between calls. What is not due is not computed; U k→j is zero where k's module is faster.
+ * The second state is the clock of each unit: steps since its last update, 0 when the next is due.
+ * So sequences of a batch may stand at different times, in either direction and between calls. What
+ * is not due is not computed; U k→j is zero where k's module is faster.
  *
  * backward: da = dh' (1 - h'²), dh = 0 where the clock stood at 0; else da = 0, dh = dh' */
 #include "tiles/tiles.h"
 
-enum { SLOTS = 1, STATES = 2, OWN = 1 };
+enum { GATE_BLOCKS = 1, STATES = 2, EXTRA = 1 };
 
 /* x where the clock stands at 0, else y */
-INLINE vf where_due(vf clock, vf x, vf y) { return v_where_positive(0.5f - clock, x) + v_where_positive(clock - 0.5f, y); }
+INLINE vf where_due(vf clock, vf x, vf y)
+{
+    return v_where_positive(0.5f - clock, x) + v_where_positive(clock - 0.5f, y);
+}
 
 /* e: periods */
-INLINE void forward(const recur__form *f, const vf *e, vf *k, vf *s, vf *u)
+INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
     const vf clock = s[1], next = clock + 1.0f;
     s[0] = k[0] = where_due(clock, candidate(f, k[0]), s[0]);
     s[1] = v_where_positive(e[0] - 0.5f - next, next);
 }
 
-INLINE void backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf *p, vf c, vf *d, vf *du)
+INLINE void backward(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p, vf c,
+                     vf *d, vf *du)
 {
     const vf clock = p[1], zero = v_set(0);
     k[0] = where_due(clock, d[0] * candidate_slope(f, k[0]), zero);
@@ -31,14 +36,26 @@ INLINE void backward(const recur__form *f, const vf *e, vf *de, vf *k, const vf 
     d[1] = zero;
 }
 
-#define PHASE { .first_slot = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 }
+#define PHASE                                                                        \
+    {                                                                                \
+        .first_block = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 \
+    }
 
-static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .own = OWN, .last = true };
+static const shape SHAPE = {
+    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .extra = EXTRA, .last = true
+};
 
-APART void finish(const recur__step *a, const tile *t) { finish_forward(SHAPE, a, a->form, forward, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { finish_backward(SHAPE, a, a->form, backward, t); }
+APART void finish(const recur__step *a, const tile *t)
+{
+    finish_forward(SHAPE, a, a->cell_options, forward, t);
+}
+APART void finish_back(const recur__step_backward *a, const tile *t)
+{
+    finish_backward(SHAPE, a, a->cell_options, backward, t);
+}
 
-/* Does any of n units of a row change in this step? Nothing does between the updates of its modules. */
+/* Does any of n units of a row change in this step? Nothing does between the updates of its
+ * modules. */
 static bool due(const float *clock, int64_t n)
 {
     bool any = false;
@@ -53,8 +70,8 @@ static void pass_on(const recur__step *a, int64_t r, int64_t j, int64_t n)
     for (int64_t i = j; i < j + n; i++) {
         const float next = clock[i] + 1;
         a->y[r * a->ldy + i] = h[i];
-        if (a->slots) a->slots[r * a->H + i] = h[i];
-        a->c_after[r * a->H + i] = next < a->own[i] ? next : 0;
+        if (a->gate_blocks) a->gate_blocks[r * a->H + i] = h[i];
+        a->c_after[r * a->H + i] = next < a->extra[i] ? next : 0;
     }
 }
 
@@ -67,7 +84,8 @@ static int64_t alike(const recur__step *a, int64_t r, int64_t j, int64_t n, bool
 }
 
 /* The units of a group, seeing the states from unit k on. */
-static void forward_units(int64_t vectors, const recur__step *a, const float *W, const float *U, int64_t j, int64_t k)
+static void forward_units(int64_t vectors, const recur__step *a, const float *W, const float *U,
+                          int64_t j, int64_t k)
 {
     const int64_t n = least(vectors * VW, a->H - j);
     recur__step b = *a;
@@ -77,19 +95,20 @@ static void forward_units(int64_t vectors, const recur__step *a, const float *W,
         r = end, end = alike(a, r, j, n, true);
         if (r == end) continue;
         b = *a;
-        b.rows = end - r, b.K = a->H - k, b.alone = a->alone && b.rows == 1;
+        b.rows = end - r, b.K = a->H - k, b.single_row = a->single_row && b.rows == 1;
         b.init += a->ids ? 0 : r * a->ld_init, b.ids = a->ids ? a->ids + r : NULL;
         b.x = a->in ? a->x + r * a->ldx : NULL, b.s = a->s ? a->s + r * a->lds + k : NULL;
         b.h += r * a->ldh, b.c += r * a->H, b.y += r * a->ldy, b.c_after += r * a->H;
-        b.slots = a->slots ? a->slots + r * a->H : NULL;
-        b.zone[0] = a->zone[0] ? a->zone[0] + r * a->H : NULL;
-        RECUR__PER_ISA(drive).forward_units(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL, j);
+        b.gate_blocks = a->gate_blocks ? a->gate_blocks + r * a->H : NULL;
+        b.zoneout_share[0] = a->zoneout_share[0] ? a->zoneout_share[0] + r * a->H : NULL;
+        RECUR__PER_ISA(tiles).forward_units(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL,
+                                            j);
     }
 }
 
 static void forward_step(const recur__step *a)
 {
-    const int64_t H = a->H, size = H / a->form->modules;
+    const int64_t H = a->H, size = H / a->cell_options->modules;
     const float *W = a->W, *U = a->U;
     for (int64_t j = 0, vectors; j < H; j += vectors * VW) {
         vectors = least(WIDE, (H - j + VW - 1) / VW);
@@ -99,29 +118,29 @@ static void forward_step(const recur__step *a)
     }
 }
 
-/* Gradients come back to unit j from its module and faster ones; of these, from those that were updated in the step after: their
- * clocks stand at 0 after this one. */
+/* Gradients come back to unit j from its module and faster ones; of these, from those that were
+ * updated in the step after: their clocks stand at 0 after this one. */
 static void backward_step(const recur__step_backward *a)
 {
-    const int64_t H = a->H, size = H / a->form->modules;
+    const int64_t H = a->H, size = H / a->cell_options->modules;
     int64_t from = H, to = 0;
     for (int64_t k = 0; k < H && a->dA; k += size)
         for (int64_t r = 0; r < a->rows && to < k + size; r++)
             if (due(a->c_after + r * H + k, size)) from = least(from, k), to = k + size;
     recur__step_backward b = *a;
     b.first = least(from, to), b.units = to - b.first;
-    drive_backward(&SHAPE, &b, finish_back);
+    tiles_backward(&SHAPE, &b, finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(clockwork) = {
     .kind = RECUR_CELL_CLOCKWORK,
     .name = "clockwork",
     .gates = 1,
-    .slots = SLOTS,
+    .gate_blocks = GATE_BLOCKS,
     .states = STATES,
     .phases = 1,
     .forget_gate = -1,
-    .needs_form = true,
+    .always_modified = true,
     .activation = RECUR_ACTIVATION_TANH,
     .width = VW,
     .wide = WIDE,

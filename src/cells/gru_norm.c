@@ -1,5 +1,5 @@
-/* gru_norm.c - GRU with the reset after the product, and all summed inputs normalised over the units; Ba, Kiros, Hinton 2016.
- * Own: γ and β of r, z, n and m.
+/* gru_norm.c - GRU with the reset after the product, and all summed inputs normalised over the
+ * units; Ba, Kiros, Hinton 2016. Own: γ and β of r, z, n and m.
  *
  *   r = σ(LN_r(W_r x + U_r h + b_r))   z = σ(LN_z(W_z x + U_z h + b_z))
  *   m = LN_m(U_n h + b_hn)             n = tanh(LN_n(W_n x + b_in) + r m)
@@ -8,31 +8,41 @@
  * backward as in gru.c, each gradient then through its LN. */
 #include "cells/layernorm.h"
 
-enum { SLOTS = 4, STATES = 1, NORMS = 4 };
+enum { GATE_BLOCKS = 4, STATES = 1, NORMS = 4 };
 
 static void forward_row(const recur__step *a, int64_t r)
 {
-    const recur__form *f = a->form;
-    const norm_row w = norm_row_of(SLOTS, NORMS, a->H, a->slots + r * SLOTS * a->H, a->own);
+    const recur__cell_options *f = a->cell_options;
+    const norm_row w = norm_row_of(GATE_BLOCKS, NORMS, a->H,
+                                   a->gate_blocks + r * GATE_BLOCKS * a->H, a->extra);
     for (int64_t j = 0; j < a->H; j += VW) {
-        const vf reset = gate(f, slot_of(&w, 0, j)), z = gate(f, slot_of(&w, 1, j));
-        const vf n = candidate(f, slot_of(&w, 2, j) + reset * slot_of(&w, 3, j)), h = v_load_part(a->h + r * a->ldh + j, a->H - j);
+        const vf reset = gate(f, normalised_block(&w, 0, j)),
+                 z = gate(f, normalised_block(&w, 1, j));
+        const vf n = candidate(f, normalised_block(&w, 2, j) + reset * normalised_block(&w, 3, j)),
+                 h = v_load_part(a->h + r * a->ldh + j, a->H - j);
         const vf after = n + kept(f, z) * (h - n);
-        put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * a->H + j, a->H - j), h, after), a->H - j);
+        put(a->y + r * a->ldy + j, 0,
+            blend(zoneout_share_at(a->zoneout_share[0], r * a->H + j, a->H - j), h, after),
+            a->H - j);
     }
 }
 
 static void backward_row(const recur__step_backward *a, int64_t r)
 {
-    const recur__form *f = a->form;
+    const recur__cell_options *f = a->cell_options;
     const int64_t H = a->H;
-    const norm_row w = norm_row_of(SLOTS, NORMS, H, a->slots + r * SLOTS * H, a->own);
+    const norm_row w = norm_row_of(GATE_BLOCKS, NORMS, H, a->gate_blocks + r * GATE_BLOCKS * H,
+                                   a->extra);
     float *dh = a->dh + r * H, *dp = a->room;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t left = H - j;
-        const vf reset = gate(f, slot_of(&w, 0, j)), z = gate(f, slot_of(&w, 1, j)), m = slot_of(&w, 3, j);
-        const vf n = candidate(f, slot_of(&w, 2, j) + reset * m), h = v_load_part(a->h + r * a->ldh + j, left);
-        const vf stays = zone_at(a->zone[0], r * H + j, left) * v_load_part(dh + j, left), d = v_load_part(dh + j, left) - stays;
+        const vf reset = gate(f, normalised_block(&w, 0, j)),
+                 z = gate(f, normalised_block(&w, 1, j)), m = normalised_block(&w, 3, j);
+        const vf n = candidate(f, normalised_block(&w, 2, j) + reset * m),
+                 h = v_load_part(a->h + r * a->ldh + j, left);
+        const vf stays = zoneout_share_at(a->zoneout_share[0], r * H + j, left) *
+                         v_load_part(dh + j, left),
+                 d = v_load_part(dh + j, left) - stays;
         const vf keep = kept(f, z), da_n = d * (1.0f - keep) * candidate_slope(f, n);
         put(dp + j, 0, da_n * m * gate_slope(f, reset), left);
         put(dp + H + j, 0, d * (h - n) * kept_slope(f, z), left);
@@ -40,25 +50,31 @@ static void backward_row(const recur__step_backward *a, int64_t r)
         put(dp + 3 * H + j, 0, da_n * reset, left);
         put(dh + j, 0, d * keep + stays, left);
     }
-    norm_row_backward(&w, dp, a->slots + r * SLOTS * H, a->down, a->down ? a->down + NORMS * H : NULL);
+    norm_row_backward(&w, dp, a->gate_blocks + r * GATE_BLOCKS * H, a->d_extra,
+                      a->d_extra ? a->d_extra + NORMS * H : NULL);
 }
 
-#define PHASE { .first_slot = 0, .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 }
+#define PHASE                                                                        \
+    {                                                                                \
+        .first_block = 0, .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 \
+    }
 
-static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
+static const shape SHAPE = {
+    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
+};
 
 APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
 APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
 
 static void forward_step(const recur__step *step)
 {
-    drive_forward(&SHAPE, step, finish);
+    tiles_forward(&SHAPE, step, finish);
     for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
 }
 
 static void backward_step(const recur__step_backward *step)
 {
-    drive_backward(&SHAPE, step, finish_back);
+    tiles_backward(&SHAPE, step, finish_back);
     for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
 }
 
@@ -66,14 +82,14 @@ const recur__cell RECUR__PER_ISA(gru_norm) = {
     .kind = RECUR_CELL_GRU_NORM,
     .name = "gru_norm",
     .gates = 3,
-    .slots = SLOTS,
+    .gate_blocks = GATE_BLOCKS,
     .states = STATES,
     .phases = 1,
     .forget_gate = 1,
-    .needs_slots = true,
-    .needs_form = true,
+    .needs_gate_blocks = true,
+    .always_modified = true,
     .activation = RECUR_ACTIVATION_TANH,
-    .own = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
+    .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
     .width = VW,
     .wide = WIDE,
     .phase = { PHASE },

@@ -3,51 +3,60 @@
  * backward: dp = dh' (1 - h'²), then through LN: norm.h. */
 #include "cells/layernorm.h"
 
-enum { SLOTS = 1, STATES = 1, NORMS = 1 };
+enum { GATE_BLOCKS = 1, STATES = 1, NORMS = 1 };
 
 static void forward_row(const recur__step *a, int64_t r)
 {
     const int64_t H = a->H;
-    const float *k = a->slots + r * H;
+    const float *k = a->gate_blocks + r * H;
     const norm s = norm_of(H, k);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n));
-        put(a->y + r * a->ldy + j, 0, blend(zone_at(a->zone[0], r * H + j, n), v_load_part(a->h + r * a->ldh + j, n), h), n);
+        const vf h = candidate(a->cell_options, normalised(s, k, a->extra, a->extra + H, j, n));
+        put(a->y + r * a->ldy + j, 0,
+            blend(zoneout_share_at(a->zoneout_share[0], r * H + j, n),
+                  v_load_part(a->h + r * a->ldh + j, n), h),
+            n);
     }
 }
 
 static void backward_row(const recur__step_backward *a, int64_t r)
 {
     const int64_t H = a->H;
-    float *k = a->slots + r * H, *dh = a->dh + r * H, *down = a->down;
+    float *k = a->gate_blocks + r * H, *dh = a->dh + r * H, *d_extra = a->d_extra;
     const norm s = norm_of(H, k);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->form, normalised(s, k, a->own, a->own + H, j, n)), d = v_load_part(dh + j, n);
-        const vf stays = zone_at(a->zone[0], r * H + j, n) * d;
-        put(a->room + j, 0, (d - stays) * candidate_slope(a->form, h), n);
+        const vf h = candidate(a->cell_options, normalised(s, k, a->extra, a->extra + H, j, n)),
+                 d = v_load_part(dh + j, n);
+        const vf stays = zoneout_share_at(a->zoneout_share[0], r * H + j, n) * d;
+        put(a->room + j, 0, (d - stays) * candidate_slope(a->cell_options, h), n);
         put(dh + j, 0, stays, n);
     }
-    norm_backward(H, s, k, a->own, a->room, k, down, down ? down + H : NULL);
+    norm_backward(H, s, k, a->extra, a->room, k, d_extra, d_extra ? d_extra + H : NULL);
 }
 
-#define PHASE { .first_slot = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 }
+#define PHASE                                                                        \
+    {                                                                                \
+        .first_block = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 \
+    }
 
-static const shape SHAPE = { .phase = PHASE, .slots = SLOTS, .states = STATES, .last = true };
+static const shape SHAPE = {
+    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
+};
 
 APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
 APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
 
 static void forward_step(const recur__step *step)
 {
-    drive_forward(&SHAPE, step, finish);
+    tiles_forward(&SHAPE, step, finish);
     for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
 }
 
 static void backward_step(const recur__step_backward *step)
 {
-    drive_backward(&SHAPE, step, finish_back);
+    tiles_backward(&SHAPE, step, finish_back);
     for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
 }
 
@@ -55,14 +64,14 @@ const recur__cell RECUR__PER_ISA(rnn_norm) = {
     .kind = RECUR_CELL_RNN_NORM,
     .name = "rnn_norm",
     .gates = 1,
-    .slots = SLOTS,
+    .gate_blocks = GATE_BLOCKS,
     .states = STATES,
     .phases = 1,
     .forget_gate = -1,
-    .needs_slots = true,
-    .needs_form = true,
+    .needs_gate_blocks = true,
+    .always_modified = true,
     .activation = RECUR_ACTIVATION_TANH,
-    .own = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
+    .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
     .width = VW,
     .wide = WIDE,
     .phase = { PHASE },

@@ -4,8 +4,8 @@
 
 #define DECLARE(kind, set) extern const recur__cell recur__##kind##_##set;
 #define POINTER(kind, set) &recur__##kind##_##set,
-#define TABLE(set)                                                                                           \
-    RECUR__CELLS(DECLARE, set)                                                                               \
+#define TABLE(set)             \
+    RECUR__CELLS(DECLARE, set) \
     static const recur__cell *const set[] = { RECUR__CELLS(POINTER, set) NULL };
 
 TABLE(ref)
@@ -26,22 +26,28 @@ static const recur__cell *const *cells_of(int isa)
 {
     switch (isa) {
 #ifdef RECUR__HAS_sse2
-    case RECUR_ISA_SSE2: return sse2;
+    case RECUR_ISA_SSE2:
+        return sse2;
 #endif
 #ifdef RECUR__HAS_avx2
-    case RECUR_ISA_AVX2: return avx2;
+    case RECUR_ISA_AVX2:
+        return avx2;
 #endif
 #ifdef RECUR__HAS_avx512
-    case RECUR_ISA_AVX512: return avx512;
+    case RECUR_ISA_AVX512:
+        return avx512;
 #endif
 #ifdef RECUR__HAS_neon
-    case RECUR_ISA_NEON: return neon;
+    case RECUR_ISA_NEON:
+        return neon;
 #endif
-    default: return ref;
+    default:
+        return ref;
     }
 }
 
-/* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster; but for H = 4 in batches, where rows share vectors (quads.h). */
+/* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster; but for H = 4 in batches,
+ * where rows share vectors (quads.h). */
 static int isa_for(const recur_context *ctx, int64_t H, bool streams)
 {
     const int isa = recur__context_isa(ctx);

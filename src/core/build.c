@@ -1,9 +1,9 @@
-/* layer.c - the tree of nodes: built in one allocation, described, counted, given back. */
+/* build.c - the tree of nodes: built in one allocation, described, counted, given back. */
 #include <stdatomic.h>
 
 #include "core/layer.h"
 
-/* ---- building ----------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------- */
 
 typedef struct builder {
     recur__carver carver;
@@ -36,7 +36,8 @@ static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
 }
 
 /* path + name + end, carved; only its length counts while measuring. */
-static char *join(builder *b, const char *path, size_t path_length, const char *name, const char *end)
+static char *join(builder *b, const char *path, size_t path_length, const char *name,
+                  const char *end)
 {
     const size_t n = strlen(name), e = strlen(end);
     char *text = recur__carve(&b->carver, (int64_t)(path_length + n + e + 1), 1);
@@ -47,7 +48,8 @@ static char *join(builder *b, const char *path, size_t path_length, const char *
     return text;
 }
 
-static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *node,
+                            const char *path, size_t path_length)
 {
     char local[LOCAL_NAME];
     recur_tensor t = { .size = sizeof t, .dim = { 1, 1, 1, 1 }, .type = "F32" };
@@ -60,16 +62,21 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
         b->floats += t.count;
     }
     const int64_t own = node ? b->floats - node->offset : 0;
-    if (own && from->params) memcpy(b->params + node->offset, from->params, (size_t)own * sizeof(float));
-    else if (own) memset(b->params + node->offset, 0, (size_t)own * sizeof(float));
+    if (own && from->params)
+        memcpy(b->params + node->offset, from->params, (size_t)own * sizeof(float));
+    else if (own)
+        memset(b->params + node->offset, 0, (size_t)own * sizeof(float));
 }
 
 /* A leaf: kernels of this context, tensors, and what a snapshot holds beside them. */
-static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path,
+                         size_t path_length)
 {
     recur_layer leaf = *from;
-    if (b->snapshot) leaf.abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
-    if (leaf.spec.cell) leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size, b->snapshot);
+    if (b->snapshot) leaf.capabilities &= ~(uint32_t)RECUR_CAN_RECORD;
+    if (leaf.spec.cell)
+        leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size,
+                                        b->snapshot);
     if (node) node->spec.cell = leaf.spec.cell;
     lay_out_tensors(b, from, node, path, path_length);
     if (!b->snapshot || !leaf.ops->carve_prepared) return;
@@ -79,21 +86,25 @@ static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node,
     node->ops->fill_prepared(node, prepared);
 }
 
-static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length);
+static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name,
+                                 const char *path, size_t path_length);
 
-static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node, const char *path, size_t path_length)
+static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node, const char *path,
+                          size_t path_length)
 {
     recur_layer **part = recur__carve(&b->carver, from->parts, sizeof *part);
     for (int64_t i = 0; i < from->parts; i++) {
         const char *name = from == b->prototype && b->names ? b->names[i] : from->part[i]->name;
         const char *inner = join(b, path, path_length, name, ".");
-        recur_layer *made = lay_out_node(b, from->part[i], name, inner, path_length + strlen(name) + 1);
+        recur_layer *made = lay_out_node(b, from->part[i], name, inner,
+                                         path_length + strlen(name) + 1);
         if (part) part[i] = made;
     }
     if (node) node->part = part;
 }
 
-static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name, const char *path, size_t path_length)
+static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name,
+                                 const char *path, size_t path_length)
 {
     recur_layer *node = recur__carve(&b->carver, 1, sizeof *node);
     const char *own_name = join(b, "", 0, name, "");
@@ -107,7 +118,7 @@ static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char
         node->params = b->params + b->floats;
         node->prefix = (int64_t)path_length;
         node->serial = recur__serial();
-        if (b->snapshot) node->abilities &= ~(uint32_t)RECUR_ABLE_RECORD;
+        if (b->snapshot) node->capabilities &= ~(uint32_t)RECUR_CAN_RECORD;
     }
     const int64_t first_tensor = b->tensors, first_float = b->floats;
     lay_out_parts(b, from, node, path, path_length);
@@ -129,14 +140,19 @@ static recur_layer *lay_out(builder *b)
     return lay_out_node(b, b->prototype, "", "", 0);
 }
 
-recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype, const char *const *names, bool snapshot, recur_layer **out)
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype,
+                                const char *const *names, bool snapshot, recur_layer **out)
 {
     builder b = { .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
     lay_out(&b);
     const size_t bytes = b.carver.used;
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    b = (builder){ .carver.base = memory, .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
+    b = (builder){ .carver.base = memory,
+                   .prototype = prototype,
+                   .names = names,
+                   .ctx = ctx,
+                   .snapshot = snapshot };
     recur_layer *layer = lay_out(&b);
     layer->ctx = recur__context_retain(ctx);
     layer->kernels = recur__kernels_of(layer->ctx);
@@ -157,10 +173,11 @@ size_t recur__layer_bytes(const recur_layer *layer, bool snapshot)
 recur_status recur__layer_check_size(const char *what, int64_t size)
 {
     if (size >= 1 && size <= RECUR__LARGEST) return RECUR_OK;
-    return recur__fail(RECUR_E_ARGUMENT, "%s is %lld: it must lie between 1 and %d", what, (long long)size, RECUR__LARGEST);
+    return recur__fail(RECUR_E_ARGUMENT, "%s is %lld: it must lie between 1 and %d", what,
+                       (long long)size, RECUR__LARGEST);
 }
 
-/* ---- handles ------------------------------------------------------------------------------------ */
+/* ---- handles -------------------------------------------------------------------------------- */
 
 recur_context *recur__layer_context(const recur_layer *layer) { return layer->root->ctx; }
 
@@ -186,11 +203,13 @@ recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, r
     *out = NULL;
     RECUR__NOT_NULL(layer);
     if (precision != RECUR_PRECISION_FLOAT32)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown", (int)precision);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown",
+                           (int)precision);
     return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
 }
 
-recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out, int64_t *offset)
+recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
+                               int64_t *offset)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
@@ -202,8 +221,12 @@ recur_status recur_layer_child(const recur_layer *layer, const char *name, recur
         const size_t length = strcspn(at, ".");
         const recur_layer *found = NULL;
         for (int64_t i = 0; i < node->parts && !found; i++)
-            if (strlen(node->part[i]->name) == length && memcmp(node->part[i]->name, at, length) == 0) found = node->part[i];
-        if (!found) return recur__fail(RECUR_E_MISSING, "there is no part \"%s\" among the %lld parts", name, (long long)node->parts);
+            if (strlen(node->part[i]->name) == length &&
+                memcmp(node->part[i]->name, at, length) == 0)
+                found = node->part[i];
+        if (!found)
+            return recur__fail(RECUR_E_MISSING, "there is no part \"%s\" among the %lld parts",
+                               name, (long long)node->parts);
         node = found;
         if (!at[length]) break;
         at += length + 1;
@@ -213,14 +236,15 @@ recur_status recur_layer_child(const recur_layer *layer, const char *name, recur
     return RECUR_OK;
 }
 
-/* ---- queries ------------------------------------------------------------------------------------ */
+/* ---- queries -------------------------------------------------------------------------------- */
 
 recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out)
 {
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(out);
     if (part < -1 || part >= layer->parts)
-        return recur__fail(RECUR_E_ARGUMENT, "part %lld of a layer with %lld parts", (long long)part, (long long)layer->parts);
+        return recur__fail(RECUR_E_ARGUMENT, "part %lld of a layer with %lld parts",
+                           (long long)part, (long long)layer->parts);
     const recur_layer *node = part < 0 ? layer : layer->part[part];
     const recur_recurrent_options *o = &node->spec.options;
     recur_layer_info info = {
@@ -235,7 +259,7 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .variant = node->spec.variant,
         .direction = node->spec.direction,
         .flags = node->spec.flags,
-        .abilities = node->abilities,
+        .capabilities = node->capabilities,
         .name = node->name,
         .type = node->type,
         .projection_size = o->projection_size,
@@ -251,30 +275,32 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .epsilon = node->spec.epsilon,
     };
     memcpy(info.periods, o->periods, sizeof info.periods);
-    return recur__give("recur_layer_info", &info, out, sizeof info, offsetof(recur_layer_info, projection_size));
+    return recur__give("recur_layer_info", &info, out, sizeof info,
+                       offsetof(recur_layer_info, projection_size));
 }
 
 int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed)
 {
     if (!layer || !packed) return 0;
-    return layer->abilities & RECUR_ABLE_PER_SEQUENCE ? packed->batch : packed->rows;
+    return layer->capabilities & RECUR_CAN_REDUCE_TIME ? packed->batch : packed->rows;
 }
 
-int64_t recur_layer_count(const recur_layer *layer) { return layer ? layer->count : 0; }
+int64_t recur_layer_param_count(const recur_layer *layer) { return layer ? layer->count : 0; }
 
 float *recur_layer_params(recur_layer *layer)
 {
     return layer && layer->count && !recur__layer_is_snapshot(layer) ? layer->params : NULL;
 }
 
-int64_t recur_layer_tensors(const recur_layer *layer) { return layer ? layer->tensors : 0; }
+int64_t recur_layer_tensor_count(const recur_layer *layer) { return layer ? layer->tensors : 0; }
 
-recur_status recur_layer_tensor(const recur_layer *layer, int64_t index, recur_tensor *out)
+recur_status recur_layer_tensor_info(const recur_layer *layer, int64_t index, recur_tensor *out)
 {
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(out);
     if (index < 0 || index >= layer->tensors)
-        return recur__fail(RECUR_E_ARGUMENT, "tensor %lld of a layer with %lld tensors", (long long)index, (long long)layer->tensors);
+        return recur__fail(RECUR_E_ARGUMENT, "tensor %lld of a layer with %lld tensors",
+                           (long long)index, (long long)layer->tensors);
     recur_tensor t = layer->tensor[index];
     t.offset -= layer->offset;
     t.name += layer->prefix;

@@ -1,10 +1,12 @@
-/* init.c - start values. Number e of a tensor is a function of the seed, the scheme and its place in the flat vector alone.
- * One row of `schemes` per scheme: what it can fill, and how it fills one block (a gate's rows of a tensor). */
+/* init.c - start values. Number e of a tensor is a function of the seed, the scheme and its place
+ * in the flat vector alone. One row of `schemes` per scheme: what it can fill, and how it fills one
+ * block (a gate's rows of a tensor). */
 #include <math.h>
 
 #include "core/layer.h"
 
-/* One block of a tensor: a gate's H rows of weight_ih, weight_hh, bias_ih or bias_hh, or the whole of any other. */
+/* One block of a tensor: a gate's H rows of weight_ih, weight_hh, bias_ih or bias_hh, or the whole
+ * of any other. */
 typedef struct block {
     const recur_layer *leaf;
     const char *name; /* of the tensor in its leaf: "weight_hh_l0" */
@@ -16,11 +18,23 @@ typedef struct block {
     double *scratch; /* [longest][shortest] side, orthogonal */
 } block;
 
-static double uniform(const block *b, int64_t e) { return 2 * recur__uniform(recur_random(b->seed, b->place + (uint64_t)e)) - 1; }
-static double normal(const block *b, int64_t e) { return recur__normal(recur_random(b->seed, b->place + (uint64_t)e)); }
+static double uniform(const block *b, int64_t e)
+{
+    return 2 * recur__uniform(recur_random(b->seed, b->place + (uint64_t)e)) - 1;
+}
+static double normal(const block *b, int64_t e)
+{
+    return recur__normal(recur_random(b->seed, b->place + (uint64_t)e));
+}
 static double gain(const block *b) { return b->value == 0 ? 1 : b->value; }
-static bool starts_with(const char *name, const char *word) { return strncmp(name, word, strlen(word)) == 0; }
-static bool bias(const char *name) { return starts_with(name, "bias_ih") || starts_with(name, "bias_hh"); }
+static bool starts_with(const char *name, const char *word)
+{
+    return strncmp(name, word, strlen(word)) == 0;
+}
+static bool bias(const char *name)
+{
+    return starts_with(name, "bias_ih") || starts_with(name, "bias_hh");
+}
 
 /* Blocks of H rows that the gates of a recurrence have in a tensor of this name. */
 static int64_t gates_of(const recur_layer *leaf, const char *name)
@@ -55,19 +69,26 @@ static void fill_constant(const block *b, double value)
 static void default_init(const block *b)
 {
     const recur__start start = b->leaf->ops->start(b->leaf, b->name);
-    if (start.kind == RECUR__START_UNIFORM) fill_uniform(b, start.value);
-    else if (start.kind == RECUR__START_NORMAL) fill_normal(b, start.value);
-    else fill_constant(b, start.value);
+    if (start.kind == RECUR__START_UNIFORM)
+        fill_uniform(b, start.value);
+    else if (start.kind == RECUR__START_NORMAL)
+        fill_normal(b, start.value);
+    else
+        fill_constant(b, start.value);
 }
 
 static void constant_init(const block *b) { fill_constant(b, b->value); }
 static void uniform_init(const block *b) { fill_uniform(b, b->value); }
 static void normal_init(const block *b) { fill_normal(b, b->value); }
-static void xavier_init(const block *b) { fill_uniform(b, gain(b) * sqrt(6.0 / (double)(b->rows + b->columns))); }
+static void xavier_init(const block *b)
+{
+    fill_uniform(b, gain(b) * sqrt(6.0 / (double)(b->rows + b->columns)));
+}
 
 static void identity_init(const block *b)
 {
-    for (int64_t e = 0; e < b->count; e++) b->values[e] = e / b->columns == e % b->columns ? (float)gain(b) : 0;
+    for (int64_t e = 0; e < b->count; e++)
+        b->values[e] = e / b->columns == e % b->columns ? (float)gain(b) : 0;
 }
 
 static void forget_init(const block *b)
@@ -75,7 +96,8 @@ static void forget_init(const block *b)
     fill_constant(b, starts_with(b->name, "bias_ih") ? b->value : 0);
 }
 
-/* v[i] made orthogonal to v[0..i) and of length 1: Gram and Schmidt, twice, which is enough (Kahan). */
+/* v[i] made orthogonal to v[0..i) and of length 1: Gram and Schmidt, twice, which is enough
+ * (Kahan). */
 static void orthonormalise(double *v, int64_t i, int64_t n)
 {
     double *own = v + i * n, square = 0;
@@ -99,7 +121,8 @@ static void orthogonal_init(const block *b)
     for (int64_t i = 0; i < vectors; i++) orthonormalise(b->scratch, i, n);
     for (int64_t i = 0; i < vectors; i++)
         for (int64_t e = 0; e < n; e++)
-            b->values[tall ? e * b->columns + i : i * b->columns + e] = (float)(gain(b) * b->scratch[i * n + e]);
+            b->values[tall ? e * b->columns + i : i * b->columns + e] =
+                (float)(gain(b) * b->scratch[i * n + e]);
 }
 
 static const struct {
@@ -136,8 +159,14 @@ static void visit_tensor(job *j, const recur_layer *leaf, const recur_tensor *t)
     if (j->match && !strstr(name, j->match)) return;
     j->matched++;
     const int64_t gates = gates_of(leaf, t->name + leaf->prefix);
-    block b = { .leaf = leaf, .name = t->name + leaf->prefix, .rows = t->dim[0] / gates, .columns = t->dim[1], .count = t->count / gates,
-                .matrix = t->rank == 2, .value = j->value, .scratch = j->scratch };
+    block b = { .leaf = leaf,
+                .name = t->name + leaf->prefix,
+                .rows = t->dim[0] / gates,
+                .columns = t->dim[1],
+                .count = t->count / gates,
+                .matrix = t->rank == 2,
+                .value = j->value,
+                .scratch = j->scratch };
     b.seed = recur_random(j->seed, (uint64_t)j->scheme);
     for (b.gate = 0; b.gate < gates; b.gate++) {
         const int64_t at = t->offset + b.gate * b.count;
@@ -153,24 +182,35 @@ static void visit_tensor(job *j, const recur_layer *leaf, const recur_tensor *t)
 static void visit(job *j, const recur_layer *node)
 {
     for (int64_t i = 0; i < node->parts; i++) visit(j, node->part[i]);
-    for (int64_t i = 0; i < node->tensors && node->parts == 0; i++) visit_tensor(j, node, &node->tensor[i]);
+    for (int64_t i = 0; i < node->tensors && node->parts == 0; i++)
+        visit_tensor(j, node, &node->tensor[i]);
 }
 
-recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value, uint64_t seed)
+recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,
+                              uint64_t seed)
 {
     RECUR__NOT_NULL(layer);
-    if (scheme < 0 || scheme >= SCHEMES) return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d is unknown", (int)scheme);
+    if (scheme < 0 || scheme >= SCHEMES)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d is unknown", (int)scheme);
     if (!isfinite(value) || (schemes[scheme].not_negative && value < 0))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d cannot have the value %g", (int)scheme, value);
-    if (recur__layer_is_snapshot(layer)) return recur__fail(RECUR_E_UNSUPPORTED, "recur_layer_init: a snapshot has no parameters to write");
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d cannot have the value %g",
+                           (int)scheme, value);
+    if (recur__layer_is_snapshot(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_layer_init: a snapshot has no parameters to write");
     job j = { .whole = layer, .match = match, .scheme = scheme, .value = value, .seed = seed };
     visit(&j, layer);
-    if (j.matched == 0 && match) return recur__fail(RECUR_E_MISSING, "none of the %lld tensors has \"%s\" in its name", (long long)layer->tensors, match);
+    if (j.matched == 0 && match)
+        return recur__fail(RECUR_E_MISSING, "none of the %lld tensors has \"%s\" in its name",
+                           (long long)layer->tensors, match);
     if (j.blocks == 0 && (match || layer->tensors))
-        return recur__fail(RECUR_E_UNSUPPORTED, "scheme %d fills none of the %lld tensors that match", (int)scheme, (long long)j.matched);
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "scheme %d fills none of the %lld tensors that match", (int)scheme,
+                           (long long)j.matched);
     const int64_t doubles = schemes[scheme].scratch ? j.largest : 0;
     const size_t bytes = (size_t)doubles * sizeof(double);
-    if (doubles && !(j.scratch = recur__alloc(recur__layer_context(layer), bytes))) return recur__no_memory(bytes);
+    if (doubles && !(j.scratch = recur__alloc(recur__layer_context(layer), bytes)))
+        return recur__no_memory(bytes);
     j.fill = true;
     visit(&j, layer);
     recur__free(recur__layer_context(layer), j.scratch, bytes);

@@ -1,24 +1,27 @@
-/* prefix.c - the tensors of a layer, an optimizer or a state under a prefix of a file: loaded strictly, saved wholly or
- * not at all.
+/* bundle.c - the tensors of a layer, an optimizer or a state under a prefix of a file: loaded
+ * strictly, saved wholly or not at all.
  *
- * Strict: every tensor of the owner is there with its shape and a type of numbers, and nothing else starts with the
- * prefix but a model's sample. All of that is known before the first float is written. */
+ * Strict: every tensor of the owner is there with its shape and a type of numbers, and nothing else
+ * starts with the prefix but a model's sample. All of that is known before the first float is
+ * written. */
 #include "file/file.h"
 
-static recur_status check_piece(const recur__owner *owner, const recur_file *file, const char *prefix,
-                                const recur_tensor *info)
+static recur_status check_piece(const recur__owner *owner, const recur_file *file,
+                                const char *prefix, const recur_tensor *info)
 {
     const recur__entry *entry = recur__entry_find(file, prefix, info->name);
     if (!entry)
-        return recur__fail(RECUR_E_MISSING, "the %s wants tensor %.150s%.150s %s, the file has none", owner->what,
+        return recur__fail(RECUR_E_MISSING,
+                           "the %s wants tensor %.150s%.150s %s, the file has none", owner->what,
                            prefix, info->name, recur__shape_say(info->rank, info->dim).text);
     if (entry->rank != info->rank ||
         (info->rank && memcmp(entry->shape, info->dim, (size_t)info->rank * sizeof *info->dim)))
-        return recur__fail(RECUR_E_SHAPE, "tensor %.120s%.120s has shape %s, the %s wants %s", prefix, info->name,
-                           recur__shape_say(entry->rank, entry->shape).text, owner->what,
-                           recur__shape_say(info->rank, info->dim).text);
+        return recur__fail(RECUR_E_SHAPE, "tensor %.120s%.120s has shape %s, the %s wants %s",
+                           prefix, info->name, recur__shape_say(entry->rank, entry->shape).text,
+                           owner->what, recur__shape_say(info->rank, info->dim).text);
     if (!entry->type->element)
-        return recur__fail(RECUR_E_UNSUPPORTED, "tensor %.150s%.150s is of type %s, which does not become float32",
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "tensor %.150s%.150s is of type %s, which does not become float32",
                            prefix, info->name, entry->type->name);
     return RECUR_OK;
 }
@@ -33,23 +36,27 @@ static bool owns(const recur__owner *owner, const char *name)
     return false;
 }
 
-/* Whether a tensor, named without the prefix, belongs to the owner without being one of its pieces. */
+/* Whether a tensor, named without the prefix, belongs to the owner without being one of its pieces.
+ */
 static bool is_beside(const recur__owner *owner, const char *name)
 {
     return owner->beside && strncmp(name, owner->beside, strlen(owner->beside)) == 0;
 }
 
-static recur_status check_strangers(const recur__owner *owner, const recur_file *file, const char *prefix)
+static recur_status check_strangers(const recur__owner *owner, const recur_file *file,
+                                    const char *prefix)
 {
     const size_t length = strlen(prefix);
     for (int64_t i = 0; i < file->entries.count; i++) {
         const recur__entry *entry = recur__entry_at(file, i);
-        if (strncmp(entry->name, prefix, length) || is_beside(owner, entry->name + length)) continue;
+        if (strncmp(entry->name, prefix, length) || is_beside(owner, entry->name + length))
+            continue;
         if (!owns(owner, entry->name + length))
-            return recur__fail(RECUR_E_FORMAT,
-                               "tensor %.200s %s is none of the %lld of the %s under the prefix \"%.100s\"",
-                               entry->name, recur__shape_say(entry->rank, entry->shape).text, (long long)owner->tensors,
-                               owner->what, prefix);
+            return recur__fail(
+                RECUR_E_FORMAT,
+                "tensor %.200s %s is none of the %lld of the %s under the prefix \"%.100s\"",
+                entry->name, recur__shape_say(entry->rank, entry->shape).text,
+                (long long)owner->tensors, owner->what, prefix);
     }
     return RECUR_OK;
 }
@@ -59,7 +66,8 @@ static void use_beside(const recur__owner *owner, const recur_file *file, const 
     const size_t length = strlen(prefix);
     for (int64_t i = 0; i < file->entries.count; i++) {
         recur__entry *entry = recur__entry_at(file, i);
-        if (strncmp(entry->name, prefix, length) == 0 && is_beside(owner, entry->name + length)) entry->used = true;
+        if (strncmp(entry->name, prefix, length) == 0 && is_beside(owner, entry->name + length))
+            entry->used = true;
     }
 }
 
@@ -68,12 +76,12 @@ recur_status recur__load(const recur__owner *owner, recur_file *file, const char
     recur_tensor info = { .size = sizeof info };
     float *data;
     for (int64_t i = 0; i < owner->tensors; i++) {
-        RECUR__TRY(owner->piece(owner, i, &info, &data));
-        RECUR__TRY(check_piece(owner, file, prefix, &info));
+        RECUR__CHECK(owner->piece(owner, i, &info, &data));
+        RECUR__CHECK(check_piece(owner, file, prefix, &info));
     }
-    RECUR__TRY(check_strangers(owner, file, prefix));
+    RECUR__CHECK(check_strangers(owner, file, prefix));
     for (int64_t i = 0; i < owner->tensors; i++) {
-        RECUR__TRY(owner->piece(owner, i, &info, &data));
+        RECUR__CHECK(owner->piece(owner, i, &info, &data));
         recur__entry *entry = recur__entry_find(file, prefix, info.name);
         recur__floats_from(entry->type, entry->data, entry->count, data);
         entry->used = true;

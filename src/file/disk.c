@@ -1,5 +1,5 @@
-/* disk.c - whole files in and out. A file is written under a temporary name beside its own, brought to the disk, then
- * renamed: whoever opens the name finds the old file or the new one. */
+/* disk.c - whole files in and out. A file is written under a temporary name beside its own, brought
+ * to the disk, then renamed: whoever opens the name finds the old file or the new one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static recur_status failed(const char *what, const char *path)
     return recur__fail(RECUR_E_IO, "%s %.250s: %s (errno %d)", what, path, reason, number);
 }
 
-/* ---- in ----------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------- */
 
 static recur_status fill(int fd, const char *path, unsigned char *data, size_t bytes)
 {
@@ -25,18 +25,21 @@ static recur_status fill(int fd, const char *path, unsigned char *data, size_t b
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failed("cannot read", path);
         if (n == 0)
-            return recur__fail(RECUR_E_IO, "%.250s became shorter while it was read: %zu of %zu bytes", path, at,
-                               bytes);
+            return recur__fail(RECUR_E_IO,
+                               "%.250s became shorter while it was read: %zu of %zu bytes", path,
+                               at, bytes);
         at += (size_t)n;
     }
     return RECUR_OK;
 }
 
-static recur_status read_all(const recur_context *ctx, int fd, const char *path, unsigned char **data, size_t *bytes)
+static recur_status read_all(const recur_context *ctx, int fd, const char *path,
+                             unsigned char **data, size_t *bytes)
 {
     struct stat about;
     if (fstat(fd, &about)) return failed("cannot read", path);
-    if (!S_ISREG(about.st_mode)) return recur__fail(RECUR_E_IO, "cannot read %.250s: it is not a regular file", path);
+    if (!S_ISREG(about.st_mode))
+        return recur__fail(RECUR_E_IO, "cannot read %.250s: it is not a regular file", path);
     if ((uintmax_t)about.st_size > SIZE_MAX / 2) return recur__no_memory(SIZE_MAX);
     *bytes = (size_t)about.st_size;
     *data = recur__alloc(ctx, *bytes);
@@ -49,17 +52,19 @@ static recur_status read_all(const recur_context *ctx, int fd, const char *path,
     return status;
 }
 
-recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data, size_t *bytes)
+recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data,
+                              size_t *bytes)
 {
     *data = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
+    const int fd = open(path,
+                        O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
     if (fd < 0) return failed("cannot open", path);
     const recur_status status = read_all(ctx, fd, path, data, bytes);
     close(fd);
     return status;
 }
 
-/* ---- out ---------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------ */
 
 enum { ENDING = 40, TRIES = 1000 };
 
@@ -104,7 +109,8 @@ recur_status recur__disk_end(recur__disk *disk, recur_status status)
 {
     if (!status && fsync(disk->fd)) status = failed("cannot write", disk->temporary);
     if (close(disk->fd) && !status) status = failed("cannot write", disk->temporary);
-    if (!status && rename(disk->temporary, disk->path)) status = failed("cannot replace", disk->path);
+    if (!status && rename(disk->temporary, disk->path))
+        status = failed("cannot replace", disk->path);
     if (status) unlink(disk->temporary);
     recur__free(disk->ctx, disk->temporary, disk->allocated);
     return status;

@@ -1,8 +1,10 @@
-/* convert.c - the element types of safetensors: one table, one row per type, and what one element is as a float.
+/* dtype.c - the element types of safetensors: one table, one row per type, and what one element is
+ * as a float.
  *
- * A small float of e exponent and m fraction bits is (-1)^s 1.fraction 2^(exponent - bias), with exponent 0 for
- * subnormals (-1)^s 0.fraction 2^(1 - bias): all of them are floats exactly. The types differ in what they spend on
- * infinity and NaN: F16, BF16, F8_E5M2 the last exponent; F8_E4M3 the last pattern of each sign; the FNUZ ones that of -0. */
+ * A small float of e exponent and m fraction bits is (-1)^s 1.fraction 2^(exponent - bias), with
+ * exponent 0 for subnormals (-1)^s 0.fraction 2^(1 - bias): all of them are floats exactly. The
+ * types differ in what they spend on infinity and NaN: F16, BF16, F8_E5M2 the last exponent;
+ * F8_E4M3 the last pattern of each sign; the FNUZ ones that of -0. */
 #include <math.h>
 
 #include "file/file.h"
@@ -23,7 +25,8 @@ static float float_of(uint32_t bits)
 
 static float small_float(uint32_t x, int e, int m, int bias)
 {
-    const uint32_t sign = x >> (e + m) << 31, exponent = x >> m & ((1u << e) - 1), fraction = x & ((1u << m) - 1);
+    const uint32_t sign = x >> (e + m) << 31, exponent = x >> m & ((1u << e) - 1),
+                   fraction = x & ((1u << m) - 1);
     if (exponent == 0) return ldexpf(sign ? -(float)fraction : (float)fraction, 1 - bias - m);
     return float_of(sign | (exponent + 127 - (uint32_t)bias) << 23 | fraction << (23 - m));
 }
@@ -31,7 +34,8 @@ static float small_float(uint32_t x, int e, int m, int bias)
 static float half(uint32_t x)
 {
     const bool special = (x & 0x7c00) == 0x7c00;
-    return special ? float_of(x >> 15 << 31 | 0x7f800000 | (x & 0x3ff) << 13) : small_float(x, 5, 10, 15);
+    return special ? float_of(x >> 15 << 31 | 0x7f800000 | (x & 0x3ff) << 13)
+                   : small_float(x, 5, 10, 15);
 }
 
 static float f64(const unsigned char *from)
@@ -46,10 +50,22 @@ static float f32(const unsigned char *from) { return float_of((uint32_t)bits_of(
 static float f16(const unsigned char *from) { return half((uint32_t)bits_of(from, 2)); }
 static float bf16(const unsigned char *from) { return float_of((uint32_t)bits_of(from, 2) << 16); }
 static float e5m2(const unsigned char *from) { return half((uint32_t)*from << 8); }
-static float e4m3(const unsigned char *from) { return (*from & 0x7f) == 0x7f ? NAN : small_float(*from, 4, 3, 7); }
-static float e8m0(const unsigned char *from) { return *from == 0xff ? NAN : ldexpf(1, *from - 127); }
-static float e4m3fnuz(const unsigned char *from) { return *from == 0x80 ? NAN : small_float(*from, 4, 3, 8); }
-static float e5m2fnuz(const unsigned char *from) { return *from == 0x80 ? NAN : small_float(*from, 5, 2, 16); }
+static float e4m3(const unsigned char *from)
+{
+    return (*from & 0x7f) == 0x7f ? NAN : small_float(*from, 4, 3, 7);
+}
+static float e8m0(const unsigned char *from)
+{
+    return *from == 0xff ? NAN : ldexpf(1, *from - 127);
+}
+static float e4m3fnuz(const unsigned char *from)
+{
+    return *from == 0x80 ? NAN : small_float(*from, 4, 3, 8);
+}
+static float e5m2fnuz(const unsigned char *from)
+{
+    return *from == 0x80 ? NAN : small_float(*from, 5, 2, 16);
+}
 static float i64(const unsigned char *from) { return (float)(int64_t)bits_of(from, 8); }
 static float i32(const unsigned char *from) { return (float)(int32_t)bits_of(from, 4); }
 static float i16(const unsigned char *from) { return (int16_t)bits_of(from, 2); }
@@ -93,7 +109,8 @@ const recur__type *recur__type_of(const char *name)
     return NULL;
 }
 
-void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count, float *to)
+void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count,
+                        float *to)
 {
     const int64_t bytes = type->bits / 8;
     for (int64_t i = 0; i < count; i++) to[i] = type->element(from + i * bytes);

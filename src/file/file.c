@@ -1,9 +1,10 @@
-/* file.c - the object: its tensors and texts, looking them up, adding to them, reading them as floats. */
+/* file.c - the object: its tensors and texts, looking them up, adding to them, reading them as
+ * floats. */
 #include <stdio.h>
 
 #include "file/file.h"
 
-/* ---- lists -------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 static recur_status push(const recur_context *ctx, recur__list *list, void *item)
 {
@@ -34,7 +35,7 @@ static void join(char *to, const char *prefix, const char *rest)
     memcpy(to + length, rest, strlen(rest) + 1);
 }
 
-/* ---- making and releasing ----------------------------------------------------------------------- */
+/* ---- making and releasing ------------------------------------------------------------------- */
 
 recur_status recur__file_create(recur_context *ctx, recur_file **out)
 {
@@ -69,7 +70,7 @@ void recur_file_release(recur_file *file)
     recur_context_release(ctx);
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------ */
+/* ---- tensors -------------------------------------------------------------------------------- */
 
 typedef struct parts {
     recur__entry *entry;
@@ -88,7 +89,8 @@ static parts lay_out(recur__carver *carver, size_t name, const recur__entry *lik
     return p;
 }
 
-recur_status recur__entry_add(recur_file *file, const char *prefix, const recur__entry *like, recur__entry **out)
+recur_status recur__entry_add(recur_file *file, const char *prefix, const recur__entry *like,
+                              recur__entry **out)
 {
     const size_t name = strlen(prefix) + strlen(like->name) + 1;
     recur__carver measure = { NULL, 0 };
@@ -112,7 +114,8 @@ recur_status recur__entry_add(recur_file *file, const char *prefix, const recur_
 recur__entry *recur__entry_find(const recur_file *file, const char *prefix, const char *name)
 {
     for (int64_t i = 0; i < file->entries.count; i++)
-        if (is_joined(recur__entry_at(file, i)->name, prefix, name)) return recur__entry_at(file, i);
+        if (is_joined(recur__entry_at(file, i)->name, prefix, name))
+            return recur__entry_at(file, i);
     return NULL;
 }
 
@@ -135,9 +138,9 @@ static recur_status show(const recur__entry *entry, recur_tensor *out)
     return recur__give("recur_tensor", &t, out, sizeof t, sizeof t);
 }
 
-int64_t recur_file_tensors(const recur_file *file) { return file ? file->entries.count : 0; }
+int64_t recur_file_tensor_count(const recur_file *file) { return file ? file->entries.count : 0; }
 
-recur_status recur_file_tensor(const recur_file *file, int64_t index, recur_tensor *out)
+recur_status recur_file_tensor_info(const recur_file *file, int64_t index, recur_tensor *out)
 {
     RECUR__NOT_NULL(file);
     RECUR__NOT_NULL(out);
@@ -153,7 +156,7 @@ recur_status recur_file_find(const recur_file *file, const char *name, recur_ten
     RECUR__NOT_NULL(name);
     RECUR__NOT_NULL(out);
     recur__entry *entry;
-    RECUR__TRY(find(file, name, &entry));
+    RECUR__CHECK(find(file, name, &entry));
     return show(entry, out);
 }
 
@@ -163,42 +166,48 @@ recur_status recur_file_read(recur_file *file, const char *name, float *to, int6
     RECUR__NOT_NULL(name);
     if (!to && count) RECUR__NOT_NULL(to);
     recur__entry *entry;
-    RECUR__TRY(find(file, name, &entry));
+    RECUR__CHECK(find(file, name, &entry));
     if (entry->count != count)
-        return recur__fail(RECUR_E_SHAPE, "tensor %.200s has %lld elements, room is given for %lld", name,
-                           (long long)entry->count, (long long)count);
+        return recur__fail(RECUR_E_SHAPE, "tensor %.200s has %lld elements, room is given for %lld",
+                           name, (long long)entry->count, (long long)count);
     if (!entry->type->element)
-        return recur__fail(RECUR_E_UNSUPPORTED, "tensor %.200s is of type %s, which does not become float32", name,
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "tensor %.200s is of type %s, which does not become float32", name,
                            entry->type->name);
     recur__floats_from(entry->type, entry->data, count, to);
     entry->used = true;
     return RECUR_OK;
 }
 
-recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info, const float *from)
+recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info,
+                             const float *from)
 {
-    if (!*prefix && !*info->name) return recur__fail(RECUR_E_ARGUMENT, "a tensor needs a name; this one is empty");
+    if (!*prefix && !*info->name)
+        return recur__fail(RECUR_E_ARGUMENT, "a tensor needs a name; this one is empty");
     if (!recur__is_utf8(prefix) || !recur__is_utf8(info->name))
         return recur__fail(RECUR_E_FORMAT, "the name of a tensor, %zu bytes long, is not UTF-8",
                            strlen(prefix) + strlen(info->name));
     if (is_joined("__metadata__", prefix, info->name))
-        return recur__fail(RECUR_E_ARGUMENT, "a tensor cannot be called __metadata__: the texts lie there");
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "a tensor cannot be called __metadata__: the texts lie there");
     if (recur__entry_find(file, prefix, info->name))
-        return recur__fail(RECUR_E_ARGUMENT, "the file has a tensor %.200s%.200s already", prefix, info->name);
+        return recur__fail(RECUR_E_ARGUMENT, "the file has a tensor %.200s%.200s already", prefix,
+                           info->name);
     if (info->rank < 0 || info->rank > 4)
-        return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: rank is %d, not 0 to 4", prefix, info->name,
-                           (int)info->rank);
+        return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: rank is %d, not 0 to 4", prefix,
+                           info->name, (int)info->rank);
     for (int i = 0; i < info->rank; i++)
         if (info->dim[i] < 0)
-            return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: dim[%d] is %lld", prefix, info->name, i,
-                               (long long)info->dim[i]);
-    const int64_t count = recur__shape_count(info->rank, info->dim), bytes = recur__times(count, sizeof(float));
+            return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: dim[%d] is %lld", prefix,
+                               info->name, i, (long long)info->dim[i]);
+    const int64_t count = recur__shape_count(info->rank, info->dim),
+                  bytes = recur__times(count, sizeof(float));
     if (bytes < 0 || (uint64_t)bytes > SIZE_MAX / 4)
-        return recur__fail(RECUR_E_MEMORY, "tensor %.200s%.200s: %s is more than memory can hold", prefix, info->name,
-                           recur__shape_say(info->rank, info->dim).text);
+        return recur__fail(RECUR_E_MEMORY, "tensor %.200s%.200s: %s is more than memory can hold",
+                           prefix, info->name, recur__shape_say(info->rank, info->dim).text);
     if (!from && count)
-        return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: from is NULL for %lld elements", prefix, info->name,
-                           (long long)count);
+        return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: from is NULL for %lld elements",
+                           prefix, info->name, (long long)count);
     const recur__entry like = { .name = info->name,
                                 .type = recur__type_of("F32"),
                                 .shape = info->dim,
@@ -206,7 +215,7 @@ recur_status recur__file_add(recur_file *file, const char *prefix, const recur_t
                                 .count = count,
                                 .bytes = (size_t)bytes };
     recur__entry *entry;
-    RECUR__TRY(recur__entry_add(file, prefix, &like, &entry));
+    RECUR__CHECK(recur__entry_add(file, prefix, &like, &entry));
     recur__floats_to(from, count, entry->data);
     return RECUR_OK;
 }
@@ -224,12 +233,13 @@ recur_status recur_file_all_used(const recur_file *file)
     RECUR__NOT_NULL(file);
     for (int64_t i = 0; i < file->entries.count; i++)
         if (!recur__entry_at(file, i)->used)
-            return recur__fail(RECUR_E_MISSING, "tensor %.200s, number %lld of %lld, was neither loaded nor read",
-                               recur__entry_at(file, i)->name, (long long)i, (long long)file->entries.count);
+            return recur__fail(
+                RECUR_E_MISSING, "tensor %.200s, number %lld of %lld, was neither loaded nor read",
+                recur__entry_at(file, i)->name, (long long)i, (long long)file->entries.count);
     return RECUR_OK;
 }
 
-/* ---- texts -------------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 static int64_t find_text(const recur_file *file, const char *prefix, const char *key)
 {
@@ -238,11 +248,12 @@ static int64_t find_text(const recur_file *file, const char *prefix, const char 
     return -1;
 }
 
-int64_t recur_file_texts(const recur_file *file) { return file ? file->texts.count : 0; }
+int64_t recur_file_metadata_count(const recur_file *file) { return file ? file->texts.count : 0; }
 
-const char *recur_file_text_key(const recur_file *file, int64_t index)
+const char *recur_file_metadata_key(const recur_file *file, int64_t index)
 {
-    return file && index >= 0 && index < file->texts.count ? recur__text_at(file, index)->key : NULL;
+    return file && index >= 0 && index < file->texts.count ? recur__text_at(file, index)->key
+                                                           : NULL;
 }
 
 const char *recur__file_text(const recur_file *file, const char *prefix, const char *key)
@@ -251,13 +262,13 @@ const char *recur__file_text(const recur_file *file, const char *prefix, const c
     return at < 0 ? NULL : recur__text_at(file, at)->value;
 }
 
-const char *recur_file_text(const recur_file *file, const char *key)
+const char *recur_file_metadata(const recur_file *file, const char *key)
 {
     return file && key ? recur__file_text(file, "", key) : NULL;
 }
 
-static recur_status make_text(recur_file *file, const char *prefix, const char *key, const char *value,
-                              recur__text **out)
+static recur_status make_text(recur_file *file, const char *prefix, const char *key,
+                              const char *value, recur__text **out)
 {
     const size_t key_bytes = strlen(prefix) + strlen(key) + 1, value_bytes = strlen(value) + 1;
     const size_t bytes = sizeof(recur__text) + key_bytes + value_bytes;
@@ -271,10 +282,11 @@ static recur_status make_text(recur_file *file, const char *prefix, const char *
     return RECUR_OK;
 }
 
-recur_status recur__text_add(recur_file *file, const char *prefix, const char *key, const char *value)
+recur_status recur__text_add(recur_file *file, const char *prefix, const char *key,
+                             const char *value)
 {
     recur__text *text = NULL;
-    RECUR__TRY(make_text(file, prefix, key, value, &text));
+    RECUR__CHECK(make_text(file, prefix, key, value, &text));
     const recur_status status = push(file->ctx, &file->texts, text);
     if (status) recur__free(file->ctx, text, text->allocated);
     return status;
@@ -283,20 +295,21 @@ recur_status recur__text_add(recur_file *file, const char *prefix, const char *k
 static recur_status replace_text(recur_file *file, int64_t at, const char *key, const char *value)
 {
     recur__text *text = NULL, *old = recur__text_at(file, at);
-    RECUR__TRY(make_text(file, "", key, value, &text));
+    RECUR__CHECK(make_text(file, "", key, value, &text));
     file->texts.items[at] = text;
     recur__free(file->ctx, old, old->allocated);
     return RECUR_OK;
 }
 
-recur_status recur_file_set_text(recur_file *file, const char *key, const char *value)
+recur_status recur_file_set_metadata(recur_file *file, const char *key, const char *value)
 {
     RECUR__NOT_NULL(file);
     RECUR__NOT_NULL(key);
     RECUR__NOT_NULL(value);
     if (!recur__is_utf8(key) || !recur__is_utf8(value))
-        return recur__fail(RECUR_E_FORMAT, "a text of %zu bytes under a key of %zu bytes is not UTF-8", strlen(value),
-                           strlen(key));
+        return recur__fail(RECUR_E_FORMAT,
+                           "a text of %zu bytes under a key of %zu bytes is not UTF-8",
+                           strlen(value), strlen(key));
     const int64_t at = find_text(file, "", key);
     return at < 0 ? recur__text_add(file, "", key, value) : replace_text(file, at, key, value);
 }

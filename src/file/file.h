@@ -1,9 +1,11 @@
-/* io.h - model files inside: a list of tensors, a list of texts, and the contents they point into.
+/* file.h - model files inside: a list of tensors, a list of texts, and the contents they point
+ * into.
  *
- *     u64 n, little-endian │ n bytes of JSON, '{' first, padded with spaces │ the buffer: every tensor, no holes
+ *     u64 n, little-endian │ n bytes of JSON, '{' first, padded with spaces │ the buffer: every
+ * tensor, no holes
  *
- *     file ──▶ entries ──▶ entry { name, type, shape, data ──▶ the contents of the file that was opened, or its own memory }
- *          └─▶ texts   ──▶ text  { key, value }
+ *     file ──▶ entries ──▶ entry { name, type, shape, data ──▶ the contents of the file that was
+ * opened, or its own memory } └─▶ texts   ──▶ text  { key, value }
  *
  * Data stay as in the file, little-endian and of their own type, until somebody reads them. */
 #ifndef RECUR__IO_H
@@ -11,22 +13,24 @@
 
 #include "base/base.h"
 
-/* ---- element types ------------------------------------------------------------------------------ */
+/* ---- element types -------------------------------------------------------------------------- */
 
 typedef struct recur__type {
     const char *name;
-    int bits;                                    /* of one element */
-    float (*element)(const unsigned char *from); /* the nearest float; NULL: not one number of whole bytes */
+    int bits; /* of one element */
+    float (*element)(
+        const unsigned char *from); /* the nearest float; NULL: not one number of whole bytes */
 } recur__type;
 
 const recur__type *recur__type_of(const char *name); /* NULL: unknown */
 
-void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count, float *to);
+void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count,
+                        float *to);
 void recur__floats_to(const float *from, int64_t count, unsigned char *to); /* F32, little-endian */
 void recur__wholes_from(const unsigned char *from, int64_t count, int64_t *to); /* I64 */
 void recur__wholes_to(const int64_t *from, int64_t count, unsigned char *to);
 
-/* ---- the file ----------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 enum { RECUR__FILE_RANK = 64, RECUR__FILE_HEADER = 100000000 };
 
@@ -59,25 +63,36 @@ struct recur_file {
     recur__list entries, texts;
 };
 
-static inline recur__entry *recur__entry_at(const recur_file *file, int64_t i) { return file->entries.items[i]; }
-static inline recur__text *recur__text_at(const recur_file *file, int64_t i) { return file->texts.items[i]; }
+static inline recur__entry *recur__entry_at(const recur_file *file, int64_t i)
+{
+    return file->entries.items[i];
+}
+static inline recur__text *recur__text_at(const recur_file *file, int64_t i)
+{
+    return file->texts.items[i];
+}
 
 recur_status recur__file_create(recur_context *ctx, recur_file **out);
 
 /* Product of the dimensions, or -1 if one is negative or that of those above 0 overflows. */
 int64_t recur__shape_count(int rank, const int64_t *shape);
 
-/* Adds an entry called prefix + name, its contents unchecked. data NULL: memory of its own, not filled in. */
-recur_status recur__entry_add(recur_file *file, const char *prefix, const recur__entry *like, recur__entry **out);
+/* Adds an entry called prefix + name, its contents unchecked. data NULL: memory of its own, not
+ * filled in. */
+recur_status recur__entry_add(recur_file *file, const char *prefix, const recur__entry *like,
+                              recur__entry **out);
 
 /* The entry called prefix + name; NULL if there is none. */
 recur__entry *recur__entry_find(const recur_file *file, const char *prefix, const char *name);
 
 /* recur_file_add for prefix + name. */
-recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info, const float *from);
+recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info,
+                             const float *from);
 
-/* Adds a text under prefix + key, which must be UTF-8 and new; the text there, NULL if there is none. */
-recur_status recur__text_add(recur_file *file, const char *prefix, const char *key, const char *value);
+/* Adds a text under prefix + key, which must be UTF-8 and new; the text there, NULL if there is
+ * none. */
+recur_status recur__text_add(recur_file *file, const char *prefix, const char *key,
+                             const char *value);
 const char *recur__file_text(const recur_file *file, const char *prefix, const char *key);
 
 /* Takes back what was added last, down to so many entries and texts. */
@@ -91,10 +106,11 @@ typedef struct recur__shape_words {
 } recur__shape_words;
 recur__shape_words recur__shape_say(int rank, const int64_t *shape);
 
-/* ---- the disk ----------------------------------------------------------------------------------- */
+/* ---- the disk ------------------------------------------------------------------------------- */
 
 /* The contents of a regular file, from recur__alloc. */
-recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data, size_t *bytes);
+recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data,
+                              size_t *bytes);
 
 /* A file being written under a temporary name. */
 typedef struct recur__disk {
@@ -111,19 +127,22 @@ recur_status recur__disk_put(recur__disk *disk, const unsigned char *data, size_
 /* With RECUR_OK gives the file its name, with a failure removes it and hands the failure on. */
 recur_status recur__disk_end(recur__disk *disk, recur_status status);
 
-/* ---- loading and saving under a prefix ---------------------------------------------------------- */
+/* ---- loading and saving under a prefix ------------------------------------------------------ */
 
 /* A model's sample lies among its parameters: recur.sample.x .... */
 #define RECUR__SAMPLE "recur.sample."
 
-/* Who is loaded or saved: the named tensors of a layer, an optimizer or a state, and where their floats lie. */
+/* Who is loaded or saved: the named tensors of a layer, an optimizer or a state, and where their
+ * floats lie. */
 typedef struct recur__owner {
-    const char *what;   /* "layer", for messages */
-    const char *beside; /* tensors whose names begin so may lie beside the owner's; NULL: none may */
+    const char *what; /* "layer", for messages */
+    const char
+        *beside; /* tensors whose names begin so may lie beside the owner's; NULL: none may */
     const void *object;
     float *flat;
     int64_t tensors;
-    recur_status (*piece)(const struct recur__owner *owner, int64_t index, recur_tensor *info, float **data);
+    recur_status (*piece)(const struct recur__owner *owner, int64_t index, recur_tensor *info,
+                          float **data);
 } recur__owner;
 
 /* Strict, and all or nothing. */

@@ -1,4 +1,4 @@
-/* words.c - shapes and names: how many elements, how to say it, whether it is UTF-8. */
+/* names.c - shapes and names: how many elements, how to say it, whether it is UTF-8. */
 #include <stdio.h>
 
 #include "file/file.h"
@@ -22,8 +22,9 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
     for (int i = 0; i < rank; i++) {
         char *to = words.text + used;
         const size_t room = sizeof words.text - used;
-        const int n = room < 2 * LONGEST ? snprintf(to, room, "...")
-                                         : snprintf(to, room, i ? ",%lld" : "%lld", (long long)shape[i]);
+        const int n = room < 2 * LONGEST
+                          ? snprintf(to, room, "...")
+                          : snprintf(to, room, i ? ",%lld" : "%lld", (long long)shape[i]);
         used += (size_t)n;
         if (room < 2 * LONGEST) break;
     }
@@ -31,7 +32,8 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
     return words;
 }
 
-/* Bytes of the character that starts here, 0 if it is none: no surrogates, nothing overlong or above U+10FFFF. */
+/* Bytes of the character that starts here, 0 if it is none: no surrogates, nothing overlong or
+ * above U+10FFFF. */
 static int character(const unsigned char *s)
 {
     const unsigned char a = s[0];

@@ -1,7 +1,9 @@
-/* read.c - opening: everything the header says is checked against the file before any of it is used.
+/* read.c - opening: everything the header says is checked against the file before any of it is
+ * used.
  *
- * Checked: its length; JSON without duplicate keys; for each tensor a known type, a shape whose product does not
- * overflow, a range of the buffer as long as type and shape say; that the ranges cover the buffer without hole or overlap. */
+ * Checked: its length; JSON without duplicate keys; for each tensor a known type, a shape whose
+ * product does not overflow, a range of the buffer as long as type and shape say; that the ranges
+ * cover the buffer without hole or overlap. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -9,34 +11,41 @@
 
 enum { LENGTH = 8 }; /* bytes of the header's length */
 
-/* ---- one tensor --------------------------------------------------------------------------------- */
+/* ---- one tensor ----------------------------------------------------------------------------- */
 
-static recur_status count_at(const char *name, const char *what, const json_t *array, size_t i, int64_t *out)
+static recur_status count_at(const char *name, const char *what, const json_t *array, size_t i,
+                             int64_t *out)
 {
     const json_t *value = json_array_get(array, i);
     *out = json_is_integer(value) ? json_integer_value(value) : -1;
     if (*out >= 0) return RECUR_OK;
     if (!json_is_integer(value))
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: number %zu of its %s is not an integer", name, i, what);
-    return recur__fail(RECUR_E_FORMAT, "tensor %.200s: number %zu of its %s is %lld", name, i, what, (long long)*out);
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: number %zu of its %s is not an integer",
+                           name, i, what);
+    return recur__fail(RECUR_E_FORMAT, "tensor %.200s: number %zu of its %s is %lld", name, i, what,
+                       (long long)*out);
 }
 
 static recur_status take_type(const char *name, const json_t *value, recur__entry *entry)
 {
-    if (!json_is_string(value)) return recur__fail(RECUR_E_FORMAT, "tensor %.200s: dtype is not a string", name);
+    if (!json_is_string(value))
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: dtype is not a string", name);
     entry->type = recur__type_of(json_string_value(value));
     if (entry->type) return RECUR_OK;
-    return recur__fail(RECUR_E_FORMAT, "tensor %.200s has the unknown dtype %.40s", name, json_string_value(value));
+    return recur__fail(RECUR_E_FORMAT, "tensor %.200s has the unknown dtype %.40s", name,
+                       json_string_value(value));
 }
 
-static recur_status take_shape(const char *name, const json_t *value, recur__entry *entry, int64_t *shape)
+static recur_status take_shape(const char *name, const json_t *value, recur__entry *entry,
+                               int64_t *shape)
 {
-    if (!json_is_array(value)) return recur__fail(RECUR_E_FORMAT, "tensor %.200s: shape is not an array", name);
+    if (!json_is_array(value))
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: shape is not an array", name);
     const size_t rank = json_array_size(value);
     if (rank > RECUR__FILE_RANK)
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s has %zu dimensions, more than %d", name, rank,
-                           RECUR__FILE_RANK);
-    for (size_t i = 0; i < rank; i++) RECUR__TRY(count_at(name, "shape", value, i, &shape[i]));
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s has %zu dimensions, more than %d", name,
+                           rank, RECUR__FILE_RANK);
+    for (size_t i = 0; i < rank; i++) RECUR__CHECK(count_at(name, "shape", value, i, &shape[i]));
     entry->rank = (int)rank;
     entry->shape = shape;
     entry->count = recur__shape_count(entry->rank, shape);
@@ -45,64 +54,71 @@ static recur_status take_shape(const char *name, const json_t *value, recur__ent
                        recur__shape_say(entry->rank, shape).text);
 }
 
-static recur_status take_range(const char *name, const json_t *value, unsigned char *buffer, size_t bytes,
-                               recur__entry *entry)
+static recur_status take_range(const char *name, const json_t *value, unsigned char *buffer,
+                               size_t bytes, recur__entry *entry)
 {
     if (!json_is_array(value) || json_array_size(value) != 2)
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: data_offsets is not an array of 2", name);
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: data_offsets is not an array of 2",
+                           name);
     int64_t begin, end;
-    RECUR__TRY(count_at(name, "data_offsets", value, 0, &begin));
-    RECUR__TRY(count_at(name, "data_offsets", value, 1, &end));
+    RECUR__CHECK(count_at(name, "data_offsets", value, 0, &begin));
+    RECUR__CHECK(count_at(name, "data_offsets", value, 1, &end));
     if (begin > end || (uint64_t)end > bytes)
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s lies at bytes %lld to %lld of a buffer of %zu", name,
+        return recur__fail(RECUR_E_FORMAT,
+                           "tensor %.200s lies at bytes %lld to %lld of a buffer of %zu", name,
                            (long long)begin, (long long)end, bytes);
     const int64_t bits = recur__times(entry->count, entry->type->bits);
     if (bits < 0 || bits % 8 || bits / 8 != end - begin)
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: %s %s does not fill bytes %lld to %lld", name,
-                           entry->type->name, recur__shape_say(entry->rank, entry->shape).text, (long long)begin,
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s: %s %s does not fill bytes %lld to %lld",
+                           name, entry->type->name,
+                           recur__shape_say(entry->rank, entry->shape).text, (long long)begin,
                            (long long)end);
     entry->data = buffer + begin;
     entry->bytes = (size_t)(end - begin);
     return RECUR_OK;
 }
 
-static recur_status take_tensor(recur_file *file, const char *name, const json_t *value, unsigned char *buffer,
-                                size_t bytes)
+static recur_status take_tensor(recur_file *file, const char *name, const json_t *value,
+                                unsigned char *buffer, size_t bytes)
 {
-    if (!json_is_object(value)) return recur__fail(RECUR_E_FORMAT, "tensor %.200s is not a JSON object", name);
+    if (!json_is_object(value))
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s is not a JSON object", name);
     int64_t shape[RECUR__FILE_RANK];
     recur__entry entry = { .name = name };
-    RECUR__TRY(take_type(name, json_object_get(value, "dtype"), &entry));
-    RECUR__TRY(take_shape(name, json_object_get(value, "shape"), &entry, shape));
-    RECUR__TRY(take_range(name, json_object_get(value, "data_offsets"), buffer, bytes, &entry));
+    RECUR__CHECK(take_type(name, json_object_get(value, "dtype"), &entry));
+    RECUR__CHECK(take_shape(name, json_object_get(value, "shape"), &entry, shape));
+    RECUR__CHECK(take_range(name, json_object_get(value, "data_offsets"), buffer, bytes, &entry));
     recur__entry *added;
     return recur__entry_add(file, "", &entry, &added);
 }
 
-/* ---- the header --------------------------------------------------------------------------------- */
+/* ---- the header ----------------------------------------------------------------------------- */
 
 static recur_status take_texts(recur_file *file, json_t *value)
 {
-    if (!json_is_object(value)) return recur__fail(RECUR_E_FORMAT, "__metadata__ is not a JSON object");
+    if (!json_is_object(value))
+        return recur__fail(RECUR_E_FORMAT, "__metadata__ is not a JSON object");
     for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
         const json_t *text = json_object_iter_value(at);
         if (!json_is_string(text))
-            return recur__fail(RECUR_E_FORMAT, "__metadata__: %.200s is not a string", json_object_iter_key(at));
-        RECUR__TRY(recur__text_add(file, "", json_object_iter_key(at), json_string_value(text)));
+            return recur__fail(RECUR_E_FORMAT, "__metadata__: %.200s is not a string",
+                               json_object_iter_key(at));
+        RECUR__CHECK(recur__text_add(file, "", json_object_iter_key(at), json_string_value(text)));
     }
     return RECUR_OK;
 }
 
 static recur_status take_all(recur_file *file, json_t *root, unsigned char *buffer, size_t bytes)
 {
-    if (!json_is_object(root)) return recur__fail(RECUR_E_FORMAT, "the header is not a JSON object");
+    if (!json_is_object(root))
+        return recur__fail(RECUR_E_FORMAT, "the header is not a JSON object");
     for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
         const char *key = json_object_iter_key(at);
         json_t *value = json_object_iter_value(at);
         if (strcmp(key, "__metadata__") == 0)
-            RECUR__TRY(take_texts(file, value));
+            RECUR__CHECK(take_texts(file, value));
         else
-            RECUR__TRY(take_tensor(file, key, value, buffer, bytes));
+            RECUR__CHECK(take_tensor(file, key, value, buffer, bytes));
     }
     return RECUR_OK;
 }
@@ -113,10 +129,12 @@ static recur_status take_header(recur_file *file, size_t header)
     const char *text = (const char *)file->contents + LENGTH;
     json_t *root = json_loadb(text, header, JSON_REJECT_DUPLICATES, &error);
     if (!root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return recur__fail(RECUR_E_MEMORY, "there is no memory to parse a header of %zu bytes", header);
+        return recur__fail(RECUR_E_MEMORY, "there is no memory to parse a header of %zu bytes",
+                           header);
     if (!root)
-        return recur__fail(RECUR_E_FORMAT, "the header is not safetensors' JSON at byte %d of %zu: %s", error.position,
-                           header, error.text);
+        return recur__fail(RECUR_E_FORMAT,
+                           "the header is not safetensors' JSON at byte %d of %zu: %s",
+                           error.position, header, error.text);
     const size_t before = LENGTH + header;
     const recur_status status = take_all(file, root, file->contents + before, file->bytes - before);
     json_decref(root);
@@ -127,23 +145,25 @@ static recur_status measure(const recur_file *file, size_t *header)
 {
     uint64_t n = 0;
     if (file->bytes < LENGTH)
-        return recur__fail(RECUR_E_FORMAT, "%zu bytes are too short for safetensors, which starts with %d", file->bytes,
-                           LENGTH);
+        return recur__fail(RECUR_E_FORMAT,
+                           "%zu bytes are too short for safetensors, which starts with %d",
+                           file->bytes, LENGTH);
     for (int i = 0; i < LENGTH; i++) n |= (uint64_t)file->contents[i] << 8 * i;
     if (n > RECUR__FILE_HEADER)
         return recur__fail(RECUR_E_FORMAT, "not safetensors: a header of %llu bytes, more than %d",
                            (unsigned long long)n, RECUR__FILE_HEADER);
     if (n > file->bytes - LENGTH)
-        return recur__fail(RECUR_E_FORMAT, "truncated: a header of %llu bytes, and %zu follow", (unsigned long long)n,
-                           file->bytes - LENGTH);
+        return recur__fail(RECUR_E_FORMAT, "truncated: a header of %llu bytes, and %zu follow",
+                           (unsigned long long)n, file->bytes - LENGTH);
     if (n == 0 || file->contents[LENGTH] != '{')
-        return recur__fail(RECUR_E_FORMAT, "not safetensors: the header of %llu bytes does not start with {",
+        return recur__fail(RECUR_E_FORMAT,
+                           "not safetensors: the header of %llu bytes does not start with {",
                            (unsigned long long)n);
     *header = (size_t)n;
     return RECUR_OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* By place in the buffer, empty ones first, those by name. */
 static int by_place(const void *a, const void *b)
@@ -162,21 +182,22 @@ static recur_status check_cover(recur_file *file, const unsigned char *buffer)
     for (int64_t i = 0; i < count; i++) {
         const recur__entry *entry = recur__entry_at(file, i);
         if (entry->data != at)
-            return recur__fail(RECUR_E_FORMAT,
-                               "tensor %.200s starts at byte %zu of the buffer, the one before it ends at %zu",
-                               entry->name, (size_t)(entry->data - buffer), (size_t)(at - buffer));
+            return recur__fail(
+                RECUR_E_FORMAT,
+                "tensor %.200s starts at byte %zu of the buffer, the one before it ends at %zu",
+                entry->name, (size_t)(entry->data - buffer), (size_t)(at - buffer));
         at += entry->bytes;
     }
     if (at == end) return RECUR_OK;
-    return recur__fail(RECUR_E_FORMAT, "the tensors end at byte %zu of a buffer of %zu", (size_t)(at - buffer),
-                       (size_t)(end - buffer));
+    return recur__fail(RECUR_E_FORMAT, "the tensors end at byte %zu of a buffer of %zu",
+                       (size_t)(at - buffer), (size_t)(end - buffer));
 }
 
 static recur_status parse(recur_file *file)
 {
     size_t header = 0;
-    RECUR__TRY(measure(file, &header));
-    RECUR__TRY(take_header(file, header));
+    RECUR__CHECK(measure(file, &header));
+    RECUR__CHECK(take_header(file, header));
     return check_cover(file, file->contents + LENGTH + header);
 }
 
@@ -204,19 +225,20 @@ recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **
     *out = NULL;
     RECUR__NOT_NULL(path);
     recur_file *file;
-    RECUR__TRY(recur__file_create(ctx, &file));
+    RECUR__CHECK(recur__file_create(ctx, &file));
     recur_status status = recur__disk_read(file->ctx, path, &file->contents, &file->bytes);
     if (!status) status = parse(file);
     return finish(file, status, out);
 }
 
-recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes, recur_file **out)
+recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes,
+                                    recur_file **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     if (!data && bytes) return recur__fail(RECUR_E_ARGUMENT, "data is NULL for %zu bytes", bytes);
     recur_file *file;
-    RECUR__TRY(recur__file_create(ctx, &file));
+    RECUR__CHECK(recur__file_create(ctx, &file));
     recur_status status = data ? copy_in(file, data, bytes) : RECUR_OK;
     if (data && !status) status = parse(file);
     return finish(file, status, out);

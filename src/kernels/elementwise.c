@@ -1,4 +1,4 @@
-/* vector.c - functions of one number, applied in one pass over a vector. */
+/* elementwise.c - functions of one number, applied in one pass over a vector. */
 #include <float.h>
 
 #include "kernels/kernels.h"
@@ -45,7 +45,10 @@ INLINE vf d_sigmoid(vf x, vf dy)
     return dy * y * (1.0f - y);
 }
 INLINE vf d_relu(vf x, vf dy) { return v_where_positive(x, dy); } /* where x is NaN, dy goes on */
-INLINE vf d_hard_sigmoid(vf x, vf dy) { return v_where_positive(line(x), v_where_positive(1.0f - line(x), 0.2f * dy)); }
+INLINE vf d_hard_sigmoid(vf x, vf dy)
+{
+    return v_where_positive(line(x), v_where_positive(1.0f - line(x), 0.2f * dy));
+}
 INLINE vf d_softsign(vf x, vf dy)
 {
     const vf d = 1.0f + v_max(x, -x);
@@ -65,12 +68,30 @@ static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, softsig
 static void identity(int64_t n, const float *x, float *y) { map(n, x, y, identity_of); }
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
 
-static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_tanh); }
-static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_sigmoid); }
-static void relu_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_relu); }
-static void hard_sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_hard_sigmoid); }
-static void softsign_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_softsign); }
-static void identity_backward(int64_t n, const float *x, const float *dy, float *dx) { map_backward(n, x, dy, dx, d_identity); }
+static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_tanh);
+}
+static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_sigmoid);
+}
+static void relu_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_relu);
+}
+static void hard_sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_hard_sigmoid);
+}
+static void softsign_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_softsign);
+}
+static void identity_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_identity);
+}
 
 static void add(int64_t n, const float *x, float *y)
 {
@@ -84,7 +105,8 @@ static bool all_below(int64_t n, const int32_t *ids, uint32_t limit)
     return !outside;
 }
 
-/* 32 bits for element e: a multiplicative hash with the key mixed in twice; the compiler makes vectors of it. */
+/* 32 bits for element e: a multiplicative hash with the key mixed in twice; the compiler makes
+ * vectors of it. */
 INLINE uint32_t hash(uint32_t e, uint32_t low, uint32_t high)
 {
     uint32_t z = e * 0x9E3779B9u + low;
@@ -106,7 +128,7 @@ static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
     }
 }
 
-const recur__vector RECUR__PER_ISA(vector) = {
+const recur__elementwise RECUR__PER_ISA(elementwise) = {
     .activation = { [RECUR_ACTIVATION_TANH] = tanh_,
                     [RECUR_ACTIVATION_SIGMOID] = sigmoid,
                     [RECUR_ACTIVATION_RELU] = relu,

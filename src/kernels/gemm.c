@@ -1,21 +1,31 @@
-/* gemm.c - products over many rows. Operands are read where they lie, in blocks that stay in the cache.
+/* gemm.c - products over many rows. Operands are read where they lie, in blocks that stay in the
+ * cache.
  *
  *   nn  C[M][N] += A[M][K] B[K][N]        tn  C[M][N] += A[K][M]ᵀ B[K][N]
  *
- * A tile of ROWS × up to VECTORS vectors of C stays in registers while k runs: a number of A is broadcast, vectors of B go by. For DEPTH
- * values of k, and BLOCK rows at a time, tiles go over all columns, so that the DEPTH rows of B stay in the second-level cache. Where there
- * are many columns, the first tile of some rows of Aᵀ writes its numbers side by side as it reads them, since their rows lie too far apart to
- * stay in a cache; meanwhile A of the next block is fetched. To pack A apart from that, or B, was slower, as was packing with few columns. */
+ * A tile of ROWS × up to VECTORS vectors of C stays in registers while k runs: a number of A is
+ * broadcast, vectors of B go by. For DEPTH values of k, and BLOCK rows at a time, tiles go over all
+ * columns, so that the DEPTH rows of B stay in the second-level cache. Where there are many
+ * columns, the first tile of some rows of Aᵀ writes its numbers side by side as it reads them,
+ * since their rows lie too far apart to stay in a cache; meanwhile A of the next block is fetched.
+ * To pack A apart from that, or B, was slower, as was packing with few columns. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 #if RECUR__SET != RECUR__IS_ref
 
-enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon }; /* 32, else 16 */
-enum { MASKS = RECUR__SET == RECUR__IS_avx512 }; /* a vector with a tail costs no more than a full one */
+enum {
+    MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
+}; /* 32, else 16 */
+enum {
+    MASKS = RECUR__SET == RECUR__IS_avx512
+}; /* a vector with a tail costs no more than a full one */
 enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, PANEL = VECTORS * VW, FEW_PANELS = 2 };
 enum { DEPTH = 256, BLOCK = 10 * ROWS, WIDTH = 512, LINE = 16 };
-enum { SOON = 8, LATER = 16 }; /* rows of B and A fetched ahead; with 16 registers it costs more than it brings */
+enum {
+    SOON = 8,
+    LATER = 16
+}; /* rows of B and A fetched ahead; with 16 registers it costs more than it brings */
 
 typedef struct product {
     int64_t M, N, K, lda, ldb, ldc;
@@ -23,7 +33,8 @@ typedef struct product {
     float *C;
 } product;
 
-/* Where a tile reads and writes. Number k of row r of A is at a[k * step + r] if transposed, else at a[r * step + k]. */
+/* Where a tile reads and writes. Number k of row r of A is at a[k * step + r] if transposed, else
+ * at a[r * step + k]. */
 typedef struct place {
     int64_t K, step, ldb, ldc, tail; /* tail: lanes of the last vector */
     const float *a, *b;
@@ -37,32 +48,38 @@ enum { IN_PLACE, TO_PACKED, FROM_PACKED };
 INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
 {
     vf acc[ROWS][VECTORS];
-    const int64_t step = how == FROM_PACKED ? ROWS : p->step, K = p->K, ldb = p->ldb, ldc = p->ldc, tail = p->tail;
+    const int64_t step = how == FROM_PACKED ? ROWS : p->step, K = p->K, ldb = p->ldb, ldc = p->ldc,
+                  tail = p->tail;
     const float *a = p->a, *b = p->b, *soon = b + SOON * ldb;
     float *c = p->c, *packed = p->packed;
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
     if (K > LATER)
         UNROLL for (int r = 0; r < MR; r++)
-            UNROLL for (int v = 0; v < NV; v++)
-                if (v * VW % LINE == 0) __builtin_prefetch(c + r * ldc + v * VW);
+            UNROLL for (int v = 0; v < NV; v++) if (v * VW % LINE == 0)
+                __builtin_prefetch(c + r * ldc + v * VW);
     for (int64_t k = 0; k < K; k++, b += ldb, soon += ldb, a += at ? step : 1) {
         vf bk[VECTORS];
-        UNROLL for (int v = 0; v < NV; v++) {
+        UNROLL for (int v = 0; v < NV; v++)
+        {
             if (MANY_REGISTERS && v * VW % LINE == 0) __builtin_prefetch(soon + v * VW);
             bk[v] = full || v < NV - 1 ? v_load(b + v * VW) : v_load_n(b + v * VW, tail);
         }
         if (MANY_REGISTERS && at && how != FROM_PACKED) __builtin_prefetch(a + LATER * step);
-        UNROLL for (int r = 0; r < MR; r++) {
+        UNROLL for (int r = 0; r < MR; r++)
+        {
             const vf ark = v_set(at ? a[r] : a[r * step]);
             UNROLL for (int v = 0; v < NV; v++) acc[r][v] += ark * bk[v];
         }
         if (how == TO_PACKED) memcpy(packed, a, (size_t)MR * sizeof *a), packed += ROWS;
     }
-    UNROLL for (int r = 0; r < MR; r++, c += ldc) {
-        UNROLL for (int v = 0; v < NV; v++) {
-            if (full || v < NV - 1) v_store(c + v * VW, v_load(c + v * VW) + acc[r][v]);
-            else v_store_n(c + v * VW, v_load_n(c + v * VW, tail) + acc[r][v], tail);
+    UNROLL for (int r = 0; r < MR; r++, c += ldc)
+    {
+        UNROLL for (int v = 0; v < NV; v++)
+        {
+            if (full || v < NV - 1)
+                v_store(c + v * VW, v_load(c + v * VW) + acc[r][v]);
+            else
+                v_store_n(c + v * VW, v_load_n(c + v * VW, tail) + acc[r][v], tail);
         }
     }
 }
@@ -71,22 +88,36 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
 INLINE void few_rows(int64_t rows, int NV, bool at, bool full, const place *p)
 {
     switch (rows) {
-    case 1: tile(1, NV, at, full, IN_PLACE, p); break;
-    case 2: tile(2, NV, at, full, IN_PLACE, p); break;
-    case 3: tile(3, NV, at, full, IN_PLACE, p); break;
-    case 4: tile(4, NV, at, full, IN_PLACE, p); break;
-    default: tile(5, NV, at, full, IN_PLACE, p); break;
+    case 1:
+        tile(1, NV, at, full, IN_PLACE, p);
+        break;
+    case 2:
+        tile(2, NV, at, full, IN_PLACE, p);
+        break;
+    case 3:
+        tile(3, NV, at, full, IN_PLACE, p);
+        break;
+    case 4:
+        tile(4, NV, at, full, IN_PLACE, p);
+        break;
+    default:
+        tile(5, NV, at, full, IN_PLACE, p);
+        break;
     }
 }
 
 INLINE void all_rows(int NV, bool at, bool full, int how, const place *p)
 {
-    if (!at || how == IN_PLACE) tile(ROWS, NV, at, full, IN_PLACE, p);
-    else if (how == FROM_PACKED) tile(ROWS, NV, at, full, FROM_PACKED, p);
-    else if (NV == VECTORS) tile(ROWS, NV, at, true, TO_PACKED, p);
+    if (!at || how == IN_PLACE)
+        tile(ROWS, NV, at, full, IN_PLACE, p);
+    else if (how == FROM_PACKED)
+        tile(ROWS, NV, at, full, FROM_PACKED, p);
+    else if (NV == VECTORS)
+        tile(ROWS, NV, at, true, TO_PACKED, p);
 }
 
-/* Rows [m, m + M) of A at [k, k + K), and what is fetched meanwhile: so many `lines` of numbers, `each` of them with a tile. */
+/* Rows [m, m + M) of A at [k, k + K), and what is fetched meanwhile: so many `lines` of numbers,
+ * `each` of them with a tile. */
 typedef struct block {
     int64_t m, M, k, K;
     float *packed;
@@ -100,24 +131,38 @@ INLINE void fetch(block *q, int64_t lda)
         for (int64_t j = 0; j < q->numbers; j += LINE) __builtin_prefetch(q->next + j, 0, 2);
 }
 
-/* All rows of a block, NV vectors of columns from n on; packs: the first columns pack A, the others read that. */
+/* All rows of a block, NV vectors of columns from n on; packs: the first columns pack A, the others
+ * read that. */
 INLINE void columns_of(int NV, bool at, bool packs, const product *p, block *q, int64_t n)
 {
     const int how = !packs ? IN_PLACE : n > 0 ? FROM_PACKED : TO_PACKED;
     const int64_t left = p->N - n;
-    place t = { .K = q->K, .step = p->lda, .ldb = p->ldb, .ldc = p->ldc, .tail = recur__min(left - (NV - 1) * VW, VW), .b = p->B + q->k * p->ldb + n };
+    place t = { .K = q->K,
+                .step = p->lda,
+                .ldb = p->ldb,
+                .ldc = p->ldc,
+                .tail = recur__min(left - (NV - 1) * VW, VW),
+                .b = p->B + q->k * p->ldb + n };
     const bool full = left >= NV * VW;
     for (int64_t r = 0, rows; r < q->M; r += rows) {
         const int64_t below = q->M - r;
-        rows = below > ROWS && below < 2 * ROWS ? (below + 1) / 2 : recur__min(below, ROWS); /* 4 and 3, not 6 and 1 */
+        rows = below > ROWS && below < 2 * ROWS
+                   ? (below + 1) / 2
+                   : recur__min(below, ROWS); /* 4 and 3, not 6 and 1 */
         fetch(q, p->lda);
         if (packs) t.packed = q->packed + r * q->K;
-        t.a = how == FROM_PACKED && rows == ROWS ? t.packed : at ? p->A + q->k * p->lda + q->m + r : p->A + (q->m + r) * p->lda + q->k;
+        t.a = how == FROM_PACKED && rows == ROWS ? t.packed
+              : at                               ? p->A + q->k * p->lda + q->m + r
+                                                 : p->A + (q->m + r) * p->lda + q->k;
         t.c = p->C + (q->m + r) * p->ldc + n;
-        if (rows < ROWS && full && !MASKS) few_rows(rows, NV, at, true, &t);
-        else if (rows < ROWS) few_rows(rows, NV, at, false, &t);
-        else if (full) all_rows(NV, at, true, how, &t);
-        else all_rows(NV, at, false, how, &t);
+        if (rows < ROWS && full && !MASKS)
+            few_rows(rows, NV, at, true, &t);
+        else if (rows < ROWS)
+            few_rows(rows, NV, at, false, &t);
+        else if (full)
+            all_rows(NV, at, true, how, &t);
+        else
+            all_rows(NV, at, false, how, &t);
     }
 }
 
@@ -125,13 +170,22 @@ INLINE void columns_of(int NV, bool at, bool packs, const product *p, block *q, 
 INLINE int64_t next_columns(bool at, const product *p, block *q, int64_t n, bool packs)
 {
     const int64_t left = (p->N - n + VW - 1) / VW;
-    const int64_t vectors = left > VECTORS && left < 2 * VECTORS ? (left + 1) / 2 : recur__min(left, VECTORS);
+    const int64_t vectors = left > VECTORS && left < 2 * VECTORS ? (left + 1) / 2
+                                                                 : recur__min(left, VECTORS);
     switch (vectors) {
-    case 1: columns_of(1, at, packs, p, q, n); break;
-    case 2: columns_of(2, at, packs, p, q, n); break;
+    case 1:
+        columns_of(1, at, packs, p, q, n);
+        break;
+    case 2:
+        columns_of(2, at, packs, p, q, n);
+        break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-    case 3: columns_of(3, at, packs, p, q, n); break;
-    default: columns_of(4, at, packs, p, q, n); break;
+    case 3:
+        columns_of(3, at, packs, p, q, n);
+        break;
+    default:
+        columns_of(4, at, packs, p, q, n);
+        break;
 #endif
     }
     return vectors;
@@ -142,11 +196,19 @@ INLINE void multiply_columns(bool at, const product *p, float *packed)
 {
     const int64_t panels = (p->N + PANEL - 1) / PANEL;
     const bool many = panels > FEW_PANELS;
-    const int64_t depth = p->M > BLOCK ? DEPTH : DEPTH / 2; /* where little of A shares a pass over B, fewer pages of it at a time */
+    const int64_t depth =
+        p->M > BLOCK
+            ? DEPTH
+            : DEPTH / 2; /* where little of A shares a pass over B, fewer pages of it at a time */
     for (int64_t k = 0; k < p->K; k += depth)
         for (int64_t m = 0; m < p->M; m += BLOCK) {
-            block q = { .m = m, .M = recur__min(p->M - m, BLOCK), .k = k, .K = recur__min(p->K - k, depth), .packed = packed };
-            const int64_t after = m + q.M, rows = recur__min(p->M - after, BLOCK), tiles = panels * ((q.M + ROWS - 1) / ROWS);
+            block q = { .m = m,
+                        .M = recur__min(p->M - m, BLOCK),
+                        .k = k,
+                        .K = recur__min(p->K - k, depth),
+                        .packed = packed };
+            const int64_t after = m + q.M, rows = recur__min(p->M - after, BLOCK),
+                          tiles = panels * ((q.M + ROWS - 1) / ROWS);
             if (many && rows > 0) {
                 q.next = at ? p->A + k * p->lda + after : p->A + after * p->lda + k;
                 q.lines = at ? q.K : rows, q.numbers = at ? rows : q.K;
@@ -164,20 +226,24 @@ INLINE void multiply(bool at, product p, float *packed)
     }
 }
 
-static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
+static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
+               int64_t ldb, float *C, int64_t ldc)
 {
     multiply(false, (product){ M, N, K, lda, ldb, ldc, A, B, C }, NULL);
 }
 
-static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
+static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
+               int64_t ldb, float *C, int64_t ldc)
 {
-    _Alignas(64) float packed[BLOCK * DEPTH]; /* 60 KiB, which leaves room on the smallest stacks of threads, 128 KiB */
+    _Alignas(64) float packed[BLOCK * DEPTH]; /* 60 KiB, which leaves room on the smallest stacks of
+                                                 threads, 128 KiB */
     multiply(true, (product){ M, N, K, lda, ldb, ldc, A, B, C }, packed);
 }
 
 #else
 
-static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
+static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
+               int64_t ldb, float *C, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t n = 0; n < N; n++) {
@@ -187,7 +253,8 @@ static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, con
         }
 }
 
-static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, float *C, int64_t ldc)
+static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
+               int64_t ldb, float *C, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t n = 0; n < N; n++) {
@@ -199,7 +266,8 @@ static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, con
 
 #endif
 
-/* OpenBLAS 0.3.21 on Zen 4, both sides 256 or more: with AVX-512 these are 3 to 12 % faster, with AVX2 3 to 10 % slower. */
+/* OpenBLAS 0.3.21 on Zen 4, both sides 256 or more: with AVX-512 these are 3 to 12 % faster, with
+ * AVX2 3 to 10 % slower. */
 enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
 
-const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .border = LARGEST, .width = VW };
+const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .blas_from = LARGEST, .width = VW };

@@ -1,9 +1,10 @@
-/* norm.c - layer normalisation, row by row. Ba 2016.
+/* layernorm.c - layer normalisation, row by row. Ba 2016.
  *
  *   x̂ = (x - mean) / √(variance + epsilon)      y = w x̂ + b
  *   g = w dy      dx = scale (g - mean(g) - x̂ mean(g x̂))      dw += Σ dy x̂      db += Σ dy
  *
- * The variance is that of what is left after a first mean, so large means cost no digits. Sums are in double in the reference. */
+ * The variance is that of what is left after a first mean, so large means cost no digits. Sums are
+ * in double in the reference. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -42,7 +43,8 @@ static recur__moments moments_of(int64_t n, double epsilon, const float *x)
     return (recur__moments){ .mean = mean, .scale = (float)scale, .rest = (float)(-r * scale) };
 }
 
-static void forward(int64_t R, int64_t n, double epsilon, const float *x, const float *w, const float *b, float *y, recur__moments *moments)
+static void forward(int64_t R, int64_t n, double epsilon, const float *x, const float *w,
+                    const float *b, float *y, recur__moments *moments)
 {
     for (int64_t r = 0; r < R; r++, x += n) {
         const recur__moments m = moments_of(n, epsilon, x);
@@ -56,7 +58,8 @@ static void forward(int64_t R, int64_t n, double epsilon, const float *x, const 
     }
 }
 
-static void backward(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *w, const float *dy, float *dx)
+static void backward(int64_t R, int64_t n, const float *x, const recur__moments *moments,
+                     const float *w, const float *dy, float *dx)
 {
     for (int64_t r = 0; r < R; r++, x += n, dy += n, dx += n) {
         const recur__moments m = moments[r];
@@ -66,17 +69,21 @@ static void backward(int64_t R, int64_t n, const float *x, const recur__moments 
             g_sum = a_add(g_sum, g);
             gx_sum = a_add_product(gx_sum, g, normal(v_load_part(x + i, n - i), m));
         }
-        const float g_mean = (float)(a_sum(g_sum) / (double)n), gx_mean = (float)(a_sum(gx_sum) / (double)n);
+        const float g_mean = (float)(a_sum(g_sum) / (double)n),
+                    gx_mean = (float)(a_sum(gx_sum) / (double)n);
         for (int64_t i = 0; i < n; i += VW) {
             const vf g = v_load_part(w + i, n - i) * v_load_part(dy + i, n - i);
-            v_store_part(dx + i, m.scale * (g - g_mean - normal(v_load_part(x + i, n - i), m) * gx_mean), n - i);
+            v_store_part(dx + i,
+                         m.scale * (g - g_mean - normal(v_load_part(x + i, n - i), m) * gx_mean),
+                         n - i);
         }
     }
 }
 
 #if RECUR__SET == RECUR__IS_ref
 
-static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *dy, float *dw, float *db)
+static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments,
+                     const float *dy, float *dw, float *db)
 {
     for (int64_t i = 0; i < n; i++) {
         double w_sum = (double)dw[i], b_sum = db ? (double)db[i] : 0;
@@ -91,19 +98,23 @@ static void gradient(int64_t R, int64_t n, const float *x, const recur__moments 
 
 #else
 
-static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments, const float *dy, float *dw, float *db)
+static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments,
+                     const float *dy, float *dw, float *db)
 {
     for (int64_t r = 0; r < R; r++, x += n, dy += n)
         for (int64_t i = 0; i < n; i += VW) {
             const vf g = v_load_part(dy + i, n - i);
-            v_store_part(dw + i, v_load_part(dw + i, n - i) + g * normal(v_load_part(x + i, n - i), moments[r]), n - i);
+            v_store_part(dw + i,
+                         v_load_part(dw + i, n - i) +
+                             g * normal(v_load_part(x + i, n - i), moments[r]),
+                         n - i);
             if (db) v_store_part(db + i, v_load_part(db + i, n - i) + g, n - i);
         }
 }
 
 #endif
 
-const recur__norm RECUR__PER_ISA(norm) = {
+const recur__layernorm RECUR__PER_ISA(layernorm) = {
     .forward = forward,
     .backward = backward,
     .gradient = gradient,

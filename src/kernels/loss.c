@@ -1,4 +1,5 @@
-/* cost.c - losses on target values: every number has its own cost. Computed in double, side by side in as many sums as a vector has lanes. */
+/* loss.c - losses on target values: every number has its own cost. Computed in double, side by side
+ * in as many sums as a vector has lanes. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -25,7 +26,8 @@ INLINE double huber_of(double e, double delta, double *d)
     return fabs(e) <= delta ? e * e / 2 : delta * (fabs(e) - delta / 2);
 }
 
-INLINE void add(int n, bool back, double delta, double scale, const float *y, const float *t, float *dy, double *sum, cost *f)
+INLINE void add(int n, bool back, double delta, double scale, const float *y, const float *t,
+                float *dy, double *sum, cost *f)
 {
     for (int k = 0; k < n; k++) {
         double d;
@@ -34,23 +36,37 @@ INLINE void add(int n, bool back, double delta, double scale, const float *y, co
     }
 }
 
-INLINE double total(bool back, int64_t n, double delta, double scale, const float *y, const float *t, float *dy, cost *f)
+INLINE double total(bool back, int64_t n, double delta, double scale, const float *y,
+                    const float *t, float *dy, cost *f)
 {
     double sum[VW] = { 0 }, all = 0;
     int64_t i = 0;
-    for (; i + VW <= n; i += VW) add(VW, back, delta, scale, y + i, t + i, back ? dy + i : dy, sum, f);
+    for (; i + VW <= n; i += VW)
+        add(VW, back, delta, scale, y + i, t + i, back ? dy + i : dy, sum, f);
     for (; i < n; i++) add(1, back, delta, scale, y + i, t + i, back ? dy + i : dy, sum, f);
     for (int k = 0; k < VW; k++) all += sum[k];
     return all * scale;
 }
 
-INLINE double each(int64_t n, double delta, double scale, const float *y, const float *t, float *dy, cost *f)
+INLINE double each(int64_t n, double delta, double scale, const float *y, const float *t, float *dy,
+                   cost *f)
 {
-    return dy ? total(true, n, delta, scale, y, t, dy, f) : total(false, n, delta, scale, y, t, NULL, f);
+    return dy ? total(true, n, delta, scale, y, t, dy, f)
+              : total(false, n, delta, scale, y, t, NULL, f);
 }
 
-static double mse(int64_t n, double delta, double scale, const float *y, const float *t, float *dy) { return each(n, delta, scale, y, t, dy, mse_of); }
-static double l1(int64_t n, double delta, double scale, const float *y, const float *t, float *dy) { return each(n, delta, scale, y, t, dy, l1_of); }
-static double huber(int64_t n, double delta, double scale, const float *y, const float *t, float *dy) { return each(n, delta, scale, y, t, dy, huber_of); }
+static double mse(int64_t n, double delta, double scale, const float *y, const float *t, float *dy)
+{
+    return each(n, delta, scale, y, t, dy, mse_of);
+}
+static double l1(int64_t n, double delta, double scale, const float *y, const float *t, float *dy)
+{
+    return each(n, delta, scale, y, t, dy, l1_of);
+}
+static double huber(int64_t n, double delta, double scale, const float *y, const float *t,
+                    float *dy)
+{
+    return each(n, delta, scale, y, t, dy, huber_of);
+}
 
-const recur__cost RECUR__PER_ISA(cost) = { .mse = mse, .l1 = l1, .huber = huber };
+const recur__loss_kernels RECUR__PER_ISA(loss) = { .mse = mse, .l1 = l1, .huber = huber };

@@ -1,14 +1,16 @@
-/* update.c - the inner loops of training over long vectors: update rules, clipping, one row of a softmax.
+/* optimizer.c - the inner loops of training over long vectors: update rules, clipping, one row of a
+ * softmax.
  *
- * Plain loops without branches, of which the compiler makes vectors for each instruction set; variants of a rule are
- * one inlined body with constant flags. Letters: p parameter, g gradient, m v moments. */
+ * Plain loops without branches, of which the compiler makes vectors for each instruction set;
+ * variants of a rule are one inlined body with constant flags. Letters: p parameter, g gradient, m
+ * v moments. */
 #include <float.h>
 #include <math.h>
 
 #include "kernels/simd.h"
 #include "kernels/optimizer.h"
 
-/* ---- update rules ------------------------------------------------------------------------------- */
+/* ---- update rules --------------------------------------------------------------------------- */
 
 INLINE float gradient(const recur__rule *k, float g, float p)
 {
@@ -21,16 +23,16 @@ INLINE float moved(const recur__rule *k, float p, float direction)
     return k->frozen ? p : to;
 }
 
-static void sgd(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict a,
-                float *restrict b, float *restrict c)
+static void sgd(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                float *restrict a, float *restrict b, float *restrict c)
 {
     (void)a, (void)b, (void)c;
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) p[i] = moved(&k, p[i], gradient(&k, g[i], p[i]));
 }
 
-INLINE void momentum_sgd(bool nesterov, int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                         float *restrict m)
+INLINE void momentum_sgd(bool nesterov, int64_t n, const recur__rule *rule, float *restrict p,
+                         const float *restrict g, float *restrict m)
 {
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) {
@@ -40,22 +42,24 @@ INLINE void momentum_sgd(bool nesterov, int64_t n, const recur__rule *rule, floa
     }
 }
 
-static void sgd_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                         float *restrict a, float *restrict b, float *restrict c)
+static void sgd_momentum(int64_t n, const recur__rule *rule, float *restrict p,
+                         const float *restrict g, float *restrict a, float *restrict b,
+                         float *restrict c)
 {
     (void)b, (void)c;
     momentum_sgd(false, n, rule, p, g, a);
 }
 
-static void sgd_nesterov(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                         float *restrict a, float *restrict b, float *restrict c)
+static void sgd_nesterov(int64_t n, const recur__rule *rule, float *restrict p,
+                         const float *restrict g, float *restrict a, float *restrict b,
+                         float *restrict c)
 {
     (void)b, (void)c;
     momentum_sgd(true, n, rule, p, g, a);
 }
 
-static void adam(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict m,
-                 float *restrict v, float *restrict c)
+static void adam(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                 float *restrict m, float *restrict v, float *restrict c)
 {
     (void)c;
     const recur__rule k = *rule;
@@ -68,8 +72,9 @@ static void adam(int64_t n, const recur__rule *rule, float *restrict p, const fl
     }
 }
 
-static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                         float *restrict m, float *restrict v, float *restrict v_max)
+static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p,
+                         const float *restrict g, float *restrict m, float *restrict v,
+                         float *restrict v_max)
 {
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) {
@@ -83,8 +88,9 @@ static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p, 
     }
 }
 
-INLINE void any_rmsprop(bool centred, bool momentum, int64_t n, const recur__rule *rule, float *restrict p,
-                        const float *restrict g, float *restrict v, float *restrict mean, float *restrict m)
+INLINE void any_rmsprop(bool centred, bool momentum, int64_t n, const recur__rule *rule,
+                        float *restrict p, const float *restrict g, float *restrict v,
+                        float *restrict mean, float *restrict m)
 {
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) {
@@ -105,32 +111,35 @@ INLINE void any_rmsprop(bool centred, bool momentum, int64_t n, const recur__rul
     }
 }
 
-static void rmsprop(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict a,
-                    float *restrict b, float *restrict c)
+static void rmsprop(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                    float *restrict a, float *restrict b, float *restrict c)
 {
     any_rmsprop(false, false, n, rule, p, g, a, b, c);
 }
 
-static void rmsprop_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                             float *restrict a, float *restrict b, float *restrict c)
+static void rmsprop_momentum(int64_t n, const recur__rule *rule, float *restrict p,
+                             const float *restrict g, float *restrict a, float *restrict b,
+                             float *restrict c)
 {
     any_rmsprop(false, true, n, rule, p, g, a, b, c);
 }
 
-static void rmsprop_centred(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                            float *restrict a, float *restrict b, float *restrict c)
+static void rmsprop_centred(int64_t n, const recur__rule *rule, float *restrict p,
+                            const float *restrict g, float *restrict a, float *restrict b,
+                            float *restrict c)
 {
     any_rmsprop(true, false, n, rule, p, g, a, b, c);
 }
 
-static void rmsprop_centred_momentum(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                                     float *restrict a, float *restrict b, float *restrict c)
+static void rmsprop_centred_momentum(int64_t n, const recur__rule *rule, float *restrict p,
+                                     const float *restrict g, float *restrict a, float *restrict b,
+                                     float *restrict c)
 {
     any_rmsprop(true, true, n, rule, p, g, a, b, c);
 }
 
-static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict sum,
-                    float *restrict b, float *restrict c)
+static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                    float *restrict sum, float *restrict b, float *restrict c)
 {
     (void)b, (void)c;
     const recur__rule k = *rule;
@@ -141,8 +150,8 @@ static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const
     }
 }
 
-static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g, float *restrict v,
-                     float *restrict u, float *restrict c)
+static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+                     float *restrict v, float *restrict u, float *restrict c)
 {
     (void)c;
     const recur__rule k = *rule;
@@ -155,9 +164,11 @@ static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, cons
     }
 }
 
-/* ---- clipping ----------------------------------------------------------------------------------- */
+/* ---- clipping ------------------------------------------------------------------------------- */
 
-enum { LANES = 32 }; /* partial results side by side: sums of different lanes do not wait for each other */
+enum {
+    LANES = 32
+}; /* partial results side by side: sums of different lanes do not wait for each other */
 
 INLINE double sum_lanes(double lane[LANES])
 {
@@ -204,13 +215,10 @@ static void clamp(int64_t n, float limit, float *x)
     }
 }
 
-/* ---- one row of a softmax ----------------------------------------------------------------------- */
+/* ---- one row of a softmax ------------------------------------------------------------------- */
 
 /* Subnormal results would slow down everything that is computed from them. */
-INLINE float no_subnormal(float e)
-{
-    return e < FLT_MIN ? 0 : e;
-}
+INLINE float no_subnormal(float e) { return e < FLT_MIN ? 0 : e; }
 
 static float max(int64_t n, const float *x)
 {
@@ -221,7 +229,8 @@ static float max(int64_t n, const float *x)
         for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
     for (int j = 0; i < n; i++, j++) lane[j] = x[i] > lane[j] ? x[i] : lane[j];
     for (int half = LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+        for (int j = 0; j < half; j++)
+            lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
     return lane[0];
 }
 
@@ -246,7 +255,7 @@ static double exps(int64_t n, float max, const float *x, float *e)
     return sum_lanes(lane);
 }
 
-const recur__update RECUR__PER_ISA(update) = {
+const recur__optimizer_kernels RECUR__PER_ISA(optimizer) = {
     .sgd = { sgd, sgd_momentum, sgd_nesterov },
     .adam = { adam, adam_amsgrad },
     .rmsprop = { { rmsprop, rmsprop_momentum }, { rmsprop_centred, rmsprop_centred_momentum } },

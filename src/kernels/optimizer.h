@@ -1,4 +1,5 @@
-/* update.h - the inner loops of training over long vectors: update rules, clipping, one row of a softmax. */
+/* optimizer.h - the inner loops of training over long vectors: update rules, clipping, one row of a
+ * softmax. */
 #ifndef RECUR__UPDATE_H
 #define RECUR__UPDATE_H
 
@@ -21,11 +22,13 @@ typedef struct recur__rule {
     bool frozen;        /* the moments follow the gradients, the parameters stay           */
 } recur__rule;
 
-/* p moves against g; a, b, c are the moments that the rule has, in the order of its row in train/rules.c. */
-typedef void recur__step(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                         float *restrict a, float *restrict b, float *restrict c);
+/* p moves against g; a, b, c are the moments that the rule has, in the order of its row in
+ * train/rules.c. */
+typedef void recur__step(int64_t n, const recur__rule *rule, float *restrict p,
+                         const float *restrict g, float *restrict a, float *restrict b,
+                         float *restrict c);
 
-struct recur__update {
+struct recur__optimizer_kernels {
     recur__step *sgd[3];        /* plain, momentum, Nesterov */
     recur__step *adam[2];       /* [amsgrad]                 */
     recur__step *rmsprop[2][2]; /* [centred][momentum]       */

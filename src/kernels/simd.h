@@ -1,16 +1,17 @@
-/* simd.h - a small vocabulary of vectors, the same for every instruction set; the reference set has vectors of one.
+/* simd.h - a small vocabulary of vectors, the same for every instruction set; the reference set has
+ * vectors of one.
  *
  *   vf                  VW floats; + - * / work on it, also with a float on one side
- *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest reads as 0)
- *   v_load_part v_store_part    all of a vector if n is that much, else the first n lanes
- *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then those of b
- *   v_fours V_SPREAD    4 floats, again and again; number i of them in all lanes
- *   vh h_load h_of      half a vector, where HALVES; else a whole one
- *   v_max v_min         with NaN in the second argument the result is NaN
- *   v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN, else 0
- *   v_exp v_sigmoid v_tanh
+ *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest
+ * reads as 0) v_load_part v_store_part    all of a vector if n is that much, else the first n lanes
+ *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then
+ * those of b v_fours V_SPREAD    4 floats, again and again; number i of them in all lanes vh h_load
+ * h_of      half a vector, where HALVES; else a whole one v_max v_min         with NaN in the
+ * second argument the result is NaN v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN,
+ * else 0 v_exp v_sigmoid v_tanh
  *
- * Accuracy (tests/test_kernels.c measures it): exp 1 ulp, sigmoid and tanh 3 ulp; the reference rounds libm's double results. */
+ * Accuracy (tests/test_kernels.c measures it): exp 1 ulp, sigmoid and tanh 3 ulp; the reference
+ * rounds libm's double results. */
 #ifndef RECUR__SIMD_H
 #define RECUR__SIMD_H
 
@@ -90,8 +91,9 @@ INLINE vf v_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (float32x4_t)
 
 INLINE vf v_where_positive(vf x, vf v) { return (vf)((vi)v & ~(vi)(x <= 0.0f)); }
 
-/* exp(x) = 2^n (1 + em1) with x = n ln 2 + r, |r| ≤ ln 2 / 2, and scale = 2^n (0 below the normal numbers, infinity above). Chains are kept
- * short: a small model waits for nothing but these functions. */
+/* exp(x) = 2^n (1 + em1) with x = n ln 2 + r, |r| ≤ ln 2 / 2, and scale = 2^n (0 below the normal
+ * numbers, infinity above). Chains are kept short: a small model waits for nothing but these
+ * functions. */
 typedef struct v_power {
     vf em1, scale;
 } v_power;
@@ -101,10 +103,13 @@ enum { V_MAGIC = 12582912 }; /* 1.5·2^23: adding it rounds to an integer in the
 /* t: n + V_MAGIC; rest: r with all its digits */
 INLINE v_power v_power_of(vf t, vf r, vf rest)
 {
-    const vf r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait for each other (Estrin) */
-    const vf p54 = r * 1.9875691500e-4f + 1.3981999507e-3f, p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;
+    const vf r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait
+                            for each other (Estrin) */
+    const vf p54 = r * 1.9875691500e-4f + 1.3981999507e-3f,
+             p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;
     const vf p10 = r * 1.6666665459e-1f + 5.0000001201e-1f;
-    return (v_power){ (p54 * r2 + p32) * (r2 * r2) + (p10 * r2 + rest), (vf)(((vi)t << 23) + 0x3F800000) };
+    return (v_power){ (p54 * r2 + p32) * (r2 * r2) + (p10 * r2 + rest),
+                      (vf)(((vi)t << 23) + 0x3F800000) };
 }
 
 /* For all x, with ln 2 in two parts, the first of few bits. */
@@ -114,20 +119,33 @@ INLINE v_power v_power_exactly(vf x, vf t)
     return v_power_of(t, r, r);
 }
 
-/* Where large powers count for less. Fused, the first part may have all bits, and the second one need not be waited for. */
+/* Where large powers count for less. Fused, the first part may have all bits, and the second one
+ * need not be waited for. */
 #if RECUR__SET == RECUR__IS_sse2
 INLINE v_power v_power_soon(vf x, vf t) { return v_power_exactly(x, t); }
 #else
 #if RECUR__SET == RECUR__IS_avx512
-INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)x); }
+INLINE vf v_minus_product(vf x, vf a, vf b)
+{
+    return (vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)x);
+}
 #elif RECUR__SET == RECUR__IS_avx2
-INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)x); }
+INLINE vf v_minus_product(vf x, vf a, vf b)
+{
+    return (vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)x);
+}
 #else
-INLINE vf v_minus_product(vf x, vf a, vf b) { return (vf)vfmsq_f32((float32x4_t)x, (float32x4_t)a, (float32x4_t)b); }
+INLINE vf v_minus_product(vf x, vf a, vf b)
+{
+    return (vf)vfmsq_f32((float32x4_t)x, (float32x4_t)a, (float32x4_t)b);
+}
 #endif
 INLINE v_power v_power_soon(vf x, vf t)
 {
-    const vf n = t - (float)V_MAGIC, r = v_minus_product(x, n, v_set(0.693147182464599609375f)); /* rounded once, whatever a compiler contracts */
+    const vf n = t - (float)V_MAGIC,
+             r = v_minus_product(
+                 x, n,
+                 v_set(0.693147182464599609375f)); /* rounded once, whatever a compiler contracts */
     return v_power_of(t, r, r + n * 1.904654299957768e-9f);
 }
 #endif
@@ -160,7 +178,8 @@ INLINE float v_sum(vf x)
 #if RECUR__SET == RECUR__IS_avx512
     return _mm512_reduce_add_ps((__m512)x);
 #elif RECUR__SET == RECUR__IS_avx2
-    const __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)x),
+                                   _mm256_extractf128_ps((__m256)x, 1));
     const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_shuffle_ps(quarter, quarter, 1)));
 #else
@@ -180,9 +199,18 @@ INLINE vf v_load(const float *p)
 INLINE void v_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
 
 #if RECUR__SET == RECUR__IS_avx512
-INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
-INLINE void v_store_n(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
-INLINE vf v_first(vf a, vf b, int64_t n) { return (vf)_mm512_mask_blend_ps((__mmask16)((1u << n) - 1), (__m512)b, (__m512)a); }
+INLINE vf v_load_n(const float *p, int64_t n)
+{
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+INLINE void v_store_n(float *p, vf v, int64_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+INLINE vf v_first(vf a, vf b, int64_t n)
+{
+    return (vf)_mm512_mask_blend_ps((__mmask16)((1u << n) - 1), (__m512)b, (__m512)a);
+}
 #elif RECUR__SET == RECUR__IS_avx2
 INLINE __m256i v_mask_n(int64_t n)
 {
@@ -193,7 +221,10 @@ INLINE __m256i v_mask_n(int64_t n)
 }
 INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, v_mask_n(n)); }
 INLINE void v_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, v_mask_n(n), (__m256)v); }
-INLINE vf v_first(vf a, vf b, int64_t n) { return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n))); }
+INLINE vf v_first(vf a, vf b, int64_t n)
+{
+    return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n)));
+}
 #else
 INLINE vf v_load_n(const float *p, int64_t n)
 {
@@ -216,18 +247,22 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 }
 #endif
 
-/* Four numbers, again and again in all lanes, and number i of these in all of them. Where FOURS, a load of these and four permutations cost
- * less than four broadcasts, which are loads; with AVX2 most sizes were slower by it. */
-enum { FOURS = RECUR__SET == RECUR__IS_avx512 };
+/* Four numbers, again and again in all lanes, and number i of these in all of them. Where FOURS, a
+ * load of these and four permutations cost less than four broadcasts, which are loads; with AVX2
+ * most sizes were slower by it. */
+enum { BROADCAST4 = RECUR__SET == RECUR__IS_avx512 };
 #if RECUR__SET == RECUR__IS_avx512
-INLINE vf v_fours(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
-#define V_SPREAD(fours, i) (vf)_mm512_permute_ps((__m512)(fours), 0x55 * (i))
+INLINE vf v_broadcast4(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+#define V_SPREAD(four, i) (vf) _mm512_permute_ps((__m512)(four), 0x55 * (i))
 #elif RECUR__SET == RECUR__IS_avx2
-INLINE vf v_fours(const float *p) { return (vf)_mm256_broadcast_ps((const __m128 *)(const void *)p); }
-#define V_SPREAD(fours, i) (vf)_mm256_permute_ps((__m256)(fours), 0x55 * (i))
+INLINE vf v_broadcast4(const float *p)
+{
+    return (vf)_mm256_broadcast_ps((const __m128 *)(const void *)p);
+}
+#define V_SPREAD(four, i) (vf) _mm256_permute_ps((__m256)(four), 0x55 * (i))
 #else /* never called */
-INLINE vf v_fours(const float *p) { return v_set(p[0]); }
-#define V_SPREAD(fours, i) (fours)
+INLINE vf v_broadcast4(const float *p) { return v_set(p[0]); }
+#define V_SPREAD(four, i) (four)
 #endif
 
 /* Half vectors, for the ends of rows: where a load of half costs half. */
@@ -236,8 +271,14 @@ enum { HALVES = 1 };
 typedef float vh __attribute__((vector_size(2 * VW)));
 INLINE vh h_of(vf v) { return (vh)_mm512_castps512_ps256((__m512)v); } /* its first half */
 INLINE vh h_load(const float *p) { return (vh)_mm256_loadu_ps(p); }
-INLINE vh h_load_n(const float *p, int64_t n) { return (vh)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p); }
-INLINE void h_store_n(float *p, vh v, int64_t n) { _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)v); }
+INLINE vh h_load_n(const float *p, int64_t n)
+{
+    return (vh)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p);
+}
+INLINE void h_store_n(float *p, vh v, int64_t n)
+{
+    _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)v);
+}
 #else
 enum { HALVES = 0 };
 typedef vf vh;
@@ -255,8 +296,10 @@ INLINE void h_store_n(float *p, vh v, int64_t n) { v_store_n(p, v, n); }
 INLINE vf v_load_part(const float *p, int64_t n) { return n >= VW ? v_load(p) : v_load_n(p, n); }
 INLINE void v_store_part(float *p, vf v, int64_t n)
 {
-    if (n >= VW) v_store(p, v);
-    else v_store_n(p, v, n);
+    if (n >= VW)
+        v_store(p, v);
+    else
+        v_store_n(p, v, n);
 }
 
 #endif

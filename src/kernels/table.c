@@ -1,15 +1,22 @@
-/* table.c - one row per instruction set. The build defines RECUR__HAS_<name> for the sets that it compiles. */
+/* table.c - one row per instruction set. The build defines RECUR__HAS_<name> for the sets that it
+ * compiles. */
 #include "kernels/kernels.h"
 
-#define DECLARE(set)                                                                                         \
-    extern const recur__update recur__update_##set;                                                          \
-    extern const recur__product recur__product_##set;                                                        \
-    extern const recur__gemm recur__gemm_##set;                                                              \
-    extern const recur__vector recur__vector_##set;                                                          \
-    extern const recur__norm recur__norm_##set;                                                              \
-    extern const recur__cost recur__cost_##set;
-#define ROW(id, set) { id, &recur__update_##set, &recur__product_##set, &recur__gemm_##set, &recur__vector_##set, &recur__norm_##set, \
-                       &recur__cost_##set },
+#define DECLARE(set)                                              \
+    extern const recur__optimizer_kernels recur__optimizer_##set; \
+    extern const recur__gemv recur__gemv_##set;                   \
+    extern const recur__gemm recur__gemm_##set;                   \
+    extern const recur__elementwise recur__elementwise_##set;     \
+    extern const recur__layernorm recur__layernorm_##set;         \
+    extern const recur__loss_kernels recur__loss_##set;
+#define ROW(id, set)             \
+    { id,                        \
+      &recur__optimizer_##set,   \
+      &recur__gemv_##set,        \
+      &recur__gemm_##set,        \
+      &recur__elementwise_##set, \
+      &recur__layernorm_##set,   \
+      &recur__loss_##set },
 
 DECLARE(ref)
 #ifdef RECUR__HAS_sse2
@@ -25,19 +32,18 @@ DECLARE(avx512)
 DECLARE(neon)
 #endif
 
-static const recur__kernels table[] = {
-    ROW(RECUR_ISA_REF, ref)
+static const recur__kernels table[] = { ROW(RECUR_ISA_REF, ref)
 #ifdef RECUR__HAS_sse2
-    ROW(RECUR_ISA_SSE2, sse2)
+                                            ROW(RECUR_ISA_SSE2, sse2)
 #endif
 #ifdef RECUR__HAS_avx2
-    ROW(RECUR_ISA_AVX2, avx2)
+                                                ROW(RECUR_ISA_AVX2, avx2)
 #endif
 #ifdef RECUR__HAS_avx512
-    ROW(RECUR_ISA_AVX512, avx512)
+                                                    ROW(RECUR_ISA_AVX512, avx512)
 #endif
 #ifdef RECUR__HAS_neon
-    ROW(RECUR_ISA_NEON, neon)
+                                                        ROW(RECUR_ISA_NEON, neon)
 #endif
 };
 

@@ -1,22 +1,27 @@
-/* activation.c - y = f(x), number by number. backward: dx = dy f'(x), with f'(x) computed from x again. */
+/* activation.c - y = f(x), number by number. backward: dx = dy f'(x), with f'(x) computed from x
+ * again. */
 #include "layers/leaf.h"
 
 static void activation_forward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
-    if (pass->y) pass->kernels->vector->activation[layer->spec.variant](n, pass->x, pass->y);
+    if (pass->y) pass->kernels->elementwise->activation[layer->spec.variant](n, pass->x, pass->y);
 }
 
 static void activation_step(const recur_layer *layer, recur__stream *s)
 {
-    if (s->y) s->kernels->vector->activation[layer->spec.variant](s->B * layer->input_size, s->x, s->y);
+    if (s->y)
+        s->kernels->elementwise->activation[layer->spec.variant](s->B * layer->input_size, s->x,
+                                                                 s->y);
 }
 
 static void activation_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx) return;
+    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx)
+        return;
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
-    pass->kernels->vector->activation_backward[layer->spec.variant](n, pass->x, pass->dy, pass->dx);
+    pass->kernels->elementwise->activation_backward[layer->spec.variant](n, pass->x, pass->dy,
+                                                                         pass->dx);
 }
 
 static const recur__layer_ops activation_ops = {
@@ -28,19 +33,23 @@ static const recur__layer_ops activation_ops = {
     .step = activation_step,
 };
 
-recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function, recur_layer **out)
+recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
+                                     recur_layer **out)
 {
-    static const char *const types[RECUR__ACTIVATIONS] = { NULL, "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "identity" };
+    static const char *const types[RECUR__ACTIVATIONS] = { NULL,      "tanh",         "sigmoid",
+                                                           "relu",    "hard_sigmoid", "softsign",
+                                                           "identity" };
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__TRY(recur__layer_check_size("features", features));
+    RECUR__CHECK(recur__layer_check_size("features", features));
     if (function < RECUR_ACTIVATION_TANH || function >= RECUR__ACTIVATIONS)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_activation_create: function %d is unknown", (int)function);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_activation_create: function %d is unknown",
+                           (int)function);
     const recur_layer layer = {
         .ops = &activation_ops,
         .type = types[function],
         .spec = { .variant = function },
-        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD,
         .input_size = features,
         .output_size = features,
     };

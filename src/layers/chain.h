@@ -1,4 +1,5 @@
-/* chain.h - parts that run one after the other: a sequential, and what a residual adds its input to. */
+/* chain.h - parts that run one after the other: a sequential, and what a residual adds its input
+ * to. */
 #ifndef RECUR__CHAIN_H
 #define RECUR__CHAIN_H
 
@@ -11,7 +12,10 @@ int64_t recur__chain_step_floats(const recur_layer *layer, int64_t B);
 void recur__chain_step(const recur_layer *layer, recur__stream *stream);
 
 /* Floats between the parts in a step, rounded up so that each begins where a vector may. */
-static inline int64_t recur__between(const recur_layer *part, int64_t B) { return (recur__times(B, part->output_size) + 15) / 16 * 16; }
+static inline int64_t recur__between(const recur_layer *part, int64_t B)
+{
+    return (recur__times(B, part->output_size) + 15) / 16 * 16;
+}
 
 extern const recur__layer_ops recur__sequential_ops, recur__residual_ops;
 

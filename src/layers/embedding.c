@@ -24,7 +24,8 @@ static recur__start embedding_start(const recur_layer *layer, const char *tensor
 static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
 {
     const int64_t E = layer->output_size;
-    for (int64_t r = 0; r < R && y; r++) memcpy(y + r * E, layer->params + ids[r] * E, (size_t)E * sizeof(float));
+    for (int64_t r = 0; r < R && y; r++)
+        memcpy(y + r * E, layer->params + ids[r] * E, (size_t)E * sizeof(float));
 }
 
 static void embedding_forward(const recur_layer *layer, recur__pass *pass)
@@ -32,12 +33,16 @@ static void embedding_forward(const recur_layer *layer, recur__pass *pass)
     look_up(layer, recur__shape_rows(&pass->shape), pass->ids, pass->y);
 }
 
-static void embedding_step(const recur_layer *layer, recur__stream *s) { look_up(layer, s->B, s->ids, s->y); }
+static void embedding_step(const recur_layer *layer, recur__stream *s)
+{
+    look_up(layer, s->B, s->ids, s->y);
+}
 
 static void embedding_backward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
-    if (pass->dy && pass->dparams) pass->kernels->product->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
+    if (pass->dy && pass->dparams)
+        pass->kernels->gemv->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
 }
 
 static const recur__layer_ops embedding_ops = {
@@ -51,17 +56,20 @@ static const recur__layer_ops embedding_ops = {
     .start = embedding_start,
 };
 
-recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width, uint32_t flags, recur_layer **out)
+recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
+                                    uint32_t flags, recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__TRY(recur__layer_check_size("symbols", symbols));
-    RECUR__TRY(recur__layer_check_size("width", width));
-    if (flags) return recur__fail(RECUR_E_ARGUMENT, "recur_embedding_create: flags %#x are unknown", (unsigned)flags);
+    RECUR__CHECK(recur__layer_check_size("symbols", symbols));
+    RECUR__CHECK(recur__layer_check_size("width", width));
+    if (flags)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_embedding_create: flags %#x are unknown",
+                           (unsigned)flags);
     const recur_layer layer = {
         .ops = &embedding_ops,
         .type = "embedding",
-        .abilities = RECUR_ABLE_IDS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .capabilities = RECUR_CAN_TAKE_IDS | RECUR_CAN_STEP | RECUR_CAN_RECORD,
         .input_size = symbols,
         .output_size = width,
     };

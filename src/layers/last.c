@@ -1,15 +1,20 @@
-/* last.c - N packed rows into B rows in the caller's order: each feature from the end of the sequence that has seen all of it.
+/* last.c - N packed rows into B rows in the caller's order: each feature from the end of the
+ * sequence that has seen all of it.
  *
- * A forward half is taken from the last step, a reverse half from the first. backward: dx is zero elsewhere. */
+ * A forward half is taken from the last step, a reverse half from the first. backward: dx is zero
+ * elsewhere. */
 #include "layers/leaf.h"
 
 /* Features [0, split) come from the last step, the others from the first. */
 static int64_t split(const recur_layer *layer)
 {
     switch (layer->spec.direction) {
-    case RECUR_DIRECTION_FORWARD: return layer->input_size;
-    case RECUR_DIRECTION_REVERSE: return 0;
-    default: return layer->input_size / 2;
+    case RECUR_DIRECTION_FORWARD:
+        return layer->input_size;
+    case RECUR_DIRECTION_REVERSE:
+        return 0;
+    default:
+        return layer->input_size / 2;
     }
 }
 
@@ -58,20 +63,23 @@ static const recur__layer_ops last_ops = {
     .backward = last_backward,
 };
 
-recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction, recur_layer **out)
+recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,
+                               recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__TRY(recur__layer_check_size("features", features));
+    RECUR__CHECK(recur__layer_check_size("features", features));
     if (direction < RECUR_DIRECTION_FORWARD || direction > RECUR_DIRECTION_BIDIRECTIONAL)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_last_create: direction %d is unknown", (int)direction);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_last_create: direction %d is unknown",
+                           (int)direction);
     if (direction == RECUR_DIRECTION_BIDIRECTIONAL && features % 2)
-        return recur__fail(RECUR_E_SHAPE, "recur_last_create: %lld features are not two halves", (long long)features);
+        return recur__fail(RECUR_E_SHAPE, "recur_last_create: %lld features are not two halves",
+                           (long long)features);
     const recur_layer layer = {
         .ops = &last_ops,
         .type = "last",
         .spec = { .direction = direction },
-        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_RECORD | RECUR_ABLE_PER_SEQUENCE,
+        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_RECORD | RECUR_CAN_REDUCE_TIME,
         .input_size = features,
         .output_size = features,
     };

@@ -4,7 +4,8 @@
 
 #include "core/layer.h"
 
-static inline void recur__measure_nothing(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+static inline void recur__measure_nothing(const recur_layer *layer, const recur__shape *shape,
+                                          recur__room *room)
 {
     (void)layer, (void)shape, (void)room;
 }
@@ -16,7 +17,8 @@ static inline int64_t recur__step_nothing(const recur_layer *layer, int64_t B)
 }
 
 /* A gradient of zeros goes back as zeros. True if there is nothing else to do. */
-static inline bool recur__no_gradient(const recur_layer *layer, int64_t rows, const float *dy, float *dx)
+static inline bool recur__no_gradient(const recur_layer *layer, int64_t rows, const float *dy,
+                                      float *dx)
 {
     const size_t floats = (size_t)(rows * layer->input_size);
     if (!dy && dx && floats) memset(dx, 0, floats * sizeof(float));

@@ -1,10 +1,14 @@
-/* merge.c - the two halves of a row into one: forward and reverse of a bidirectional layer, added, averaged or multiplied.
+/* merge.c - the two halves of a row into one: forward and reverse of a bidirectional layer, added,
+ * averaged or multiplied.
  *
  *   y = a + b        y = (a + b)/2        y = a b
  *   da = db = dy     da = db = dy/2       da = dy b, db = dy a */
 #include "layers/leaf.h"
 
-static double weight(const recur_layer *layer) { return layer->spec.variant == RECUR_MERGE_MEAN ? 0.5 : 1; }
+static double weight(const recur_layer *layer)
+{
+    return layer->spec.variant == RECUR_MERGE_MEAN ? 0.5 : 1;
+}
 
 static void merge(const recur_layer *layer, int64_t R, const float *x, float *y)
 {
@@ -19,12 +23,19 @@ static void merge(const recur_layer *layer, int64_t R, const float *x, float *y)
     }
 }
 
-static void merge_forward(const recur_layer *layer, recur__pass *pass) { merge(layer, recur__shape_rows(&pass->shape), pass->x, pass->y); }
-static void merge_step(const recur_layer *layer, recur__stream *s) { merge(layer, s->B, s->x, s->y); }
+static void merge_forward(const recur_layer *layer, recur__pass *pass)
+{
+    merge(layer, recur__shape_rows(&pass->shape), pass->x, pass->y);
+}
+static void merge_step(const recur_layer *layer, recur__stream *s)
+{
+    merge(layer, s->B, s->x, s->y);
+}
 
 static void merge_backward(const recur_layer *layer, recur__pass *pass)
 {
-    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx) return;
+    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx)
+        return;
     const int64_t R = recur__shape_rows(&pass->shape), F = layer->output_size;
     const float *x = pass->x, *dy = pass->dy, w = (float)weight(layer);
     float *dx = pass->dx;
@@ -47,20 +58,25 @@ static const recur__layer_ops merge_ops = {
     .step = merge_step,
 };
 
-recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out)
+recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way,
+                                recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__TRY(recur__layer_check_size("features", features));
+    RECUR__CHECK(recur__layer_check_size("features", features));
     if (way < RECUR_MERGE_SUM || way > RECUR_MERGE_MULTIPLY)
         return recur__fail(RECUR_E_ARGUMENT, "recur_merge_create: way %d is unknown", (int)way);
-    if (features % 2) return recur__fail(RECUR_E_SHAPE, "recur_merge_create: %lld features are not two halves", (long long)features);
-    static const char *const types[] = { [RECUR_MERGE_SUM] = "merge_sum", [RECUR_MERGE_MEAN] = "merge_mean", [RECUR_MERGE_MULTIPLY] = "merge_multiply" };
+    if (features % 2)
+        return recur__fail(RECUR_E_SHAPE, "recur_merge_create: %lld features are not two halves",
+                           (long long)features);
+    static const char *const types[] = { [RECUR_MERGE_SUM] = "merge_sum",
+                                         [RECUR_MERGE_MEAN] = "merge_mean",
+                                         [RECUR_MERGE_MULTIPLY] = "merge_multiply" };
     const recur_layer layer = {
         .ops = &merge_ops,
         .type = types[way],
         .spec = { .variant = way },
-        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD,
         .input_size = features,
         .output_size = features / 2,
     };

@@ -1,4 +1,5 @@
-/* norm.c - layer normalisation over the features of a row: y = w x̂ + b, x̂ = (x - mean) / √(variance + epsilon). Ba 2016.
+/* norm.c - layer normalisation over the features of a row: y = w x̂ + b, x̂ = (x - mean) / √(variance
+ * + epsilon). Ba 2016.
  *
  * What is known of each row is kept for backward, whose equations are in kernels/norm.c. */
 #include <float.h>
@@ -29,7 +30,9 @@ static recur__start norm_start(const recur_layer *layer, const char *tensor)
 
 static recur__moments *carve_moments(const recur__shape *shape, recur__room *room)
 {
-    return shape->record ? recur__carve(&room->keep, recur__shape_rows(shape), sizeof(recur__moments)) : NULL;
+    return shape->record
+               ? recur__carve(&room->keep, recur__shape_rows(shape), sizeof(recur__moments))
+               : NULL;
 }
 
 static void norm_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
@@ -38,26 +41,34 @@ static void norm_measure(const recur_layer *layer, const recur__shape *shape, re
     carve_moments(shape, room);
 }
 
-static void normalise(const recur_layer *layer, const recur__kernels *kernels, int64_t R, const float *x, float *y, recur__moments *moments)
+static void normalise(const recur_layer *layer, const recur__kernels *kernels, int64_t R,
+                      const float *x, float *y, recur__moments *moments)
 {
     if (y || moments)
-        kernels->norm->forward(R, layer->input_size, layer->spec.epsilon, x, layer->params, bias_of(layer, layer->params), y, moments);
+        kernels->layernorm->forward(R, layer->input_size, layer->spec.epsilon, x, layer->params,
+                                    bias_of(layer, layer->params), y, moments);
 }
 
 static void norm_forward(const recur_layer *layer, recur__pass *pass)
 {
-    normalise(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->y, carve_moments(&pass->shape, pass->room));
+    normalise(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->y,
+              carve_moments(&pass->shape, pass->room));
 }
 
-static void norm_step(const recur_layer *layer, recur__stream *s) { normalise(layer, s->kernels, s->B, s->x, s->y, NULL); }
+static void norm_step(const recur_layer *layer, recur__stream *s)
+{
+    normalise(layer, s->kernels, s->B, s->x, s->y, NULL);
+}
 
 static void norm_backward(const recur_layer *layer, recur__pass *pass)
 {
     const recur__moments *moments = carve_moments(&pass->shape, pass->room);
     if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx)) return;
     const int64_t R = recur__shape_rows(&pass->shape), n = layer->input_size;
-    const recur__norm *norm = pass->kernels->norm;
-    if (pass->dparams) norm->gradient(R, n, pass->x, moments, pass->dy, pass->dparams, bias_of(layer, pass->dparams));
+    const recur__layernorm *norm = pass->kernels->layernorm;
+    if (pass->dparams)
+        norm->gradient(R, n, pass->x, moments, pass->dy, pass->dparams,
+                       bias_of(layer, pass->dparams));
     if (pass->dx) norm->backward(R, n, pass->x, moments, layer->params, pass->dy, pass->dx);
 }
 
@@ -72,21 +83,24 @@ static const recur__layer_ops norm_ops = {
     .start = norm_start,
 };
 
-recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags, recur_layer **out)
+recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
+                               recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__TRY(recur__layer_check_size("features", features));
+    RECUR__CHECK(recur__layer_check_size("features", features));
     if (epsilon != 0 && !(epsilon >= (double)FLT_MIN && epsilon <= (double)FLT_MAX))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: epsilon is %g: it must be 0, or between %g and %g", epsilon, (double)FLT_MIN,
-                           (double)FLT_MAX);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_norm_create: epsilon is %g: it must be 0, or between %g and %g",
+                           epsilon, (double)FLT_MIN, (double)FLT_MAX);
     if (flags & ~(uint32_t)RECUR_LAYER_NO_BIAS)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: flags %#x are unknown", (unsigned)flags);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: flags %#x are unknown",
+                           (unsigned)flags);
     const recur_layer layer = {
         .ops = &norm_ops,
         .type = "norm",
         .spec = { .flags = flags, .epsilon = epsilon == 0 ? 1e-5 : epsilon },
-        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_STEP | RECUR_ABLE_RECORD,
+        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD,
         .input_size = features,
         .output_size = features,
     };

@@ -19,16 +19,18 @@ typedef struct walk {
 static void enter(walk *w, const recur_layer *layer, int64_t i, const recur__shape *whole)
 {
     const recur_layer *part = layer->part[i];
-    if (i == 0) w->shape = *whole;
-    else w->shape.ids = false;
+    if (i == 0)
+        w->shape = *whole;
+    else
+        w->shape.ids = false;
     w->shape.y_kept = i + 1 < layer->parts ? whole->record : whole->y_kept;
-    const bool per_sequence = w->shape.per_sequence || part->abilities & RECUR_ABLE_PER_SEQUENCE;
+    const bool per_sequence = w->shape.per_sequence || part->capabilities & RECUR_CAN_REDUCE_TIME;
     w->floats = (per_sequence ? whole->packed->batch : whole->packed->rows) * part->output_size;
 }
 
 static void leave(walk *w, const recur_layer *part)
 {
-    w->shape.per_sequence |= (part->abilities & RECUR_ABLE_PER_SEQUENCE) != 0;
+    w->shape.per_sequence |= (part->capabilities & RECUR_CAN_REDUCE_TIME) != 0;
 }
 
 static uint64_t key_of(uint64_t key, int64_t part) { return recur_random(key, (uint64_t)part); }
@@ -37,7 +39,8 @@ static uint64_t key_of(uint64_t key, int64_t part) { return recur_random(key, (u
 static float *carve_output(const recur_layer *layer, int64_t i, const walk *w, recur__room *room)
 {
     if (i + 1 == layer->parts) return NULL;
-    return w->shape.record ? recur__carve(&room->keep, w->floats, sizeof(float)) : recur__scratch(room, w->floats, sizeof(float));
+    return w->shape.record ? recur__carve(&room->keep, w->floats, sizeof(float))
+                           : recur__scratch(room, w->floats, sizeof(float));
 }
 
 void recur__chain_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
@@ -139,7 +142,8 @@ void recur__chain_backward(const recur_layer *layer, recur__pass *whole)
         room->keep.used = measured.keep.used;
         states += layer->part[i]->state_floats;
     }
-    float *between[2] = { recur__scratch(room, widest, sizeof(float)), recur__scratch(room, widest, sizeof(float)) };
+    float *between[2] = { recur__scratch(room, widest, sizeof(float)),
+                          recur__scratch(room, widest, sizeof(float)) };
     const float *dy = whole->dy;
     for (int64_t i = last; i >= 0; i--) {
         const recur_layer *part = layer->part[i];
@@ -160,15 +164,17 @@ void recur__chain_backward(const recur_layer *layer, recur__pass *whole)
     room->scratch.used = mark;
 }
 
-/* ---- one step of a chain ------------------------------------------------------------------------ */
+/* ---- one step of a chain -------------------------------------------------------------------- */
 
-/* What the parts give stands first, one behind the other, then the scratch of the part that runs. */
+/* What the parts give stands first, one behind the other, then the scratch of the part that runs.
+ */
 int64_t recur__chain_step_floats(const recur_layer *layer, int64_t B)
 {
     int64_t outputs = 0, most = 0;
     for (int64_t i = 0; i < layer->parts; i++) {
         const recur_layer *part = layer->part[i];
-        const int64_t own = part->ops->step_floats ? part->ops->step_floats(part, B) : 0, y = recur__times(B, part->output_size);
+        const int64_t own = part->ops->step_floats ? part->ops->step_floats(part, B) : 0,
+                      y = recur__times(B, part->output_size);
         if (own < 0 || y < 0 || __builtin_add_overflow(outputs, y + 15, &outputs)) return -1;
         most = recur__max(most, own);
     }
@@ -180,7 +186,8 @@ void recur__chain_step(const recur_layer *layer, recur__stream *s)
     const float *const x = s->x;
     const int32_t *const ids = s->ids;
     float *const state = s->state, *const y = s->y, *const scratch = s->scratch;
-    for (int64_t i = 0; i + 1 < layer->parts; i++) s->scratch += recur__between(layer->part[i], s->B);
+    for (int64_t i = 0; i + 1 < layer->parts; i++)
+        s->scratch += recur__between(layer->part[i], s->B);
     float *output = scratch;
     for (int64_t i = 0; i < layer->parts; i++) {
         const recur_layer *part = layer->part[i];

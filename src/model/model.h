@@ -1,8 +1,8 @@
 /* model.h - whole networks in files, inside.
  *
  *     layer ──▶ recur_layer_info ──▶ JSON      structure.c: one table of members, both ways
- *           └─▶ parts ──▶ ...                  model_save.c, model_open.c: the tree; model_types.c: what makes a layer
- *     sample ──▶ tensors, run again            model_sample.c */
+ *           └─▶ parts ──▶ ...                  model_save.c, model_open.c: the tree; model_types.c:
+ * what makes a layer sample ──▶ tensors, run again            model_sample.c */
 #ifndef RECUR__MODEL_H
 #define RECUR__MODEL_H
 
@@ -14,41 +14,46 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 
 #define RECUR__MODEL_TEXT "recur.model"
 
-/* ---- one layer (structure.c) -------------------------------------------------------------------- */
+/* ---- one layer (structure.c) ---------------------------------------------------------------- */
 
 /* "type" and the members that are not zero, of a part "name" first, as a new object. */
 recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out);
 
-/* The members of an object. One that is not known, or of another form, is an error; "type", "name" and "parts" are the caller's.
- * where: "rnn.fc", for messages. */
+/* The members of an object. One that is not known, or of another form, is an error; "type", "name"
+ * and "parts" are the caller's. where: "rnn.fc", for messages. */
 recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info);
 
 /* Whether a layer that was made says of itself what the object says of it. */
-recur_status recur__structure_check(const char *where, json_t *object, const recur_layer_info *made);
+recur_status recur__structure_check(const char *where, json_t *object,
+                                    const recur_layer_info *made);
 
 recur_recurrent_options recur__structure_options(const recur_layer_info *info);
 
 /* The string called key; FORMAT if it is something else or not there. */
-recur_status recur__structure_text(const char *where, const json_t *object, const char *key, const char **out);
+recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
+                                   const char **out);
 
-/* ---- types of layer (model_types.c) ------------------------------------------------------------- */
+/* ---- types of layer (model_types.c) --------------------------------------------------------- */
 
 typedef struct recur__model_type {
     const char *name; /* recur_layer_info.type */
     int32_t variant;
-    recur_status (*make)(recur_context *ctx, const recur_layer_info *info, recur_layer **out); /* NULL: of parts */
-    int64_t (*floats)(const recur_layer_info *info); /* parameters that it has at least; -1: too many to count */
+    recur_status (*make)(recur_context *ctx, const recur_layer_info *info,
+                         recur_layer **out); /* NULL: of parts */
+    int64_t (*floats)(
+        const recur_layer_info *info); /* parameters that it has at least; -1: too many to count */
 } recur__model_type;
 
 recur_status recur__model_type_of(const char *where, const char *name, recur__model_type *out);
 
-/* ---- samples (model_sample.c) ------------------------------------------------------------------- */
+/* ---- samples (model_sample.c) --------------------------------------------------------------- */
 
 /* Runs a sample and adds it to the file; tolerance: the one to say in the structure. */
 recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const char *prefix,
                                const recur_model_sample *sample, double *tolerance);
 
 /* Runs the sample of the file. */
-recur_status recur__sample_check(const recur_layer *layer, recur_file *file, const char *prefix, double tolerance);
+recur_status recur__sample_check(const recur_layer *layer, recur_file *file, const char *prefix,
+                                 double tolerance);
 
 #endif

@@ -1,10 +1,11 @@
-/* model_open.c - a network out of a file that says what it is. The text is parsed; each layer is made, asked what it is and held against
- * the text; then the parameters are loaded, strictly; then the sample is run. */
+/* open.c - a network out of a file that says what it is. The text is parsed; each layer is made,
+ * asked what it is and held against the text; then the parameters are loaded, strictly; then the
+ * sample is run. */
 #include <stdio.h>
 
 #include "model/model.h"
 
-/* ---- the tree ----------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 typedef struct builder {
     recur_context *ctx;
@@ -12,16 +13,24 @@ typedef struct builder {
     int64_t layers; /* made so far */
 } builder;
 
-static recur_status build(builder *b, const char *where, int depth, json_t *object, recur_layer **out);
+static recur_status build(builder *b, const char *where, int depth, json_t *object,
+                          recur_layer **out);
 
-/* A layer without parts. A type that needs more parameters than the file has is not made: it could take any amount of memory. */
-static recur_status make_leaf(builder *b, const char *where, const recur__model_type *m, const recur_layer_info *info, recur_layer **out)
+/* A layer without parts. A type that needs more parameters than the file has is not made: it could
+ * take any amount of memory. */
+static recur_status make_leaf(builder *b, const char *where, const recur__model_type *m,
+                              const recur_layer_info *info, recur_layer **out)
 {
     const int64_t floats = m->floats(info);
-    if (floats < 0) return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" has a size below 0, or parameters without number", where);
+    if (floats < 0)
+        return recur__fail(RECUR_E_FORMAT,
+                           "layer \"%.150s\" has a size below 0, or parameters without number",
+                           where);
     if (floats > b->floats)
-        return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" needs %lld parameters or more, the file has %lld for it", where,
-                           (long long)floats, (long long)b->floats);
+        return recur__fail(
+            RECUR_E_FORMAT,
+            "layer \"%.150s\" needs %lld parameters or more, the file has %lld for it", where,
+            (long long)floats, (long long)b->floats);
     b->floats -= floats;
     return m->make(b->ctx, info, out);
 }
@@ -47,19 +56,23 @@ static void release_parts(const builder *b, parts *p)
     recur__free(b->ctx, p->memory, p->bytes);
 }
 
-static recur_status build_part(builder *b, const char *where, int depth, json_t *object, const char **name, recur_layer **out)
+static recur_status build_part(builder *b, const char *where, int depth, json_t *object,
+                               const char **name, recur_layer **out)
 {
-    RECUR__TRY(recur__structure_text(where, object, "name", name));
+    RECUR__CHECK(recur__structure_text(where, object, "name", name));
     char path[160];
     snprintf(path, sizeof path, "%s%s%s", where, *where ? "." : "", *name);
     return build(b, path, depth, object, out);
 }
 
-static recur_status make_composed(builder *b, const char *where, int depth, const recur__model_type *m, json_t *object, recur_layer **out)
+static recur_status make_composed(builder *b, const char *where, int depth,
+                                  const recur__model_type *m, json_t *object, recur_layer **out)
 {
     json_t *array = json_object_get(object, "parts");
     parts p = { .count = (int64_t)json_array_size(array) };
-    if (p.count == 0) return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": parts is not there, or not an array of parts", where);
+    if (p.count == 0)
+        return recur__fail(RECUR_E_FORMAT,
+                           "layer \"%.150s\": parts is not there, or not an array of parts", where);
     recur__carver measure = { NULL, 0 };
     lay_out(&measure, &p);
     p.bytes = measure.used;
@@ -70,7 +83,8 @@ static recur_status make_composed(builder *b, const char *where, int depth, cons
     for (int64_t i = 0; i < p.count; i++) p.part[i] = NULL;
     recur_status status = RECUR_OK;
     for (int64_t i = 0; !status && i < p.count; i++)
-        status = build_part(b, where, depth + 1, json_array_get(array, (size_t)i), &p.name[i], &p.part[i]);
+        status = build_part(b, where, depth + 1, json_array_get(array, (size_t)i), &p.name[i],
+                            &p.part[i]);
     if (!status) status = recur_compose_create(b->ctx, m->variant, p.count, p.name, p.part, out);
     release_parts(b, &p);
     return status;
@@ -78,30 +92,36 @@ static recur_status make_composed(builder *b, const char *where, int depth, cons
 
 static recur_status check_limits(builder *b, const char *where, int depth, const json_t *object)
 {
-    if (!json_is_object(object)) return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" is not a JSON object", where);
+    if (!json_is_object(object))
+        return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" is not a JSON object", where);
     if (depth > RECUR__MODEL_DEPTH || ++b->layers > RECUR__MODEL_LAYERS)
-        return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" is number %lld at depth %d: a model file holds at most %d layers, %d deep",
-                           where, (long long)b->layers, depth, RECUR__MODEL_LAYERS, RECUR__MODEL_DEPTH);
+        return recur__fail(RECUR_E_FORMAT,
+                           "layer \"%.150s\" is number %lld at depth %d: a model file holds at "
+                           "most %d layers, %d deep",
+                           where, (long long)b->layers, depth, RECUR__MODEL_LAYERS,
+                           RECUR__MODEL_DEPTH);
     return RECUR_OK;
 }
 
-static recur_status make(builder *b, const char *where, int depth, json_t *object, recur_layer **out)
+static recur_status make(builder *b, const char *where, int depth, json_t *object,
+                         recur_layer **out)
 {
     const char *type;
     recur__model_type m;
-    RECUR__TRY(recur__structure_text(where, object, "type", &type));
-    RECUR__TRY(recur__model_type_of(where, type, &m));
+    RECUR__CHECK(recur__structure_text(where, object, "type", &type));
+    RECUR__CHECK(recur__model_type_of(where, type, &m));
     recur_layer_info info = { .variant = m.variant };
-    RECUR__TRY(recur__structure_take(where, object, &info));
+    RECUR__CHECK(recur__structure_take(where, object, &info));
     if (!m.make) return make_composed(b, where, depth, &m, object, out);
     if (!json_object_get(object, "parts")) return make_leaf(b, where, &m, &info, out);
     return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" of type %.40s has parts", where, type);
 }
 
-static recur_status build(builder *b, const char *where, int depth, json_t *object, recur_layer **out)
+static recur_status build(builder *b, const char *where, int depth, json_t *object,
+                          recur_layer **out)
 {
-    RECUR__TRY(check_limits(b, where, depth, object));
-    RECUR__TRY(make(b, where, depth, object, out));
+    RECUR__CHECK(check_limits(b, where, depth, object));
+    RECUR__CHECK(make(b, where, depth, object, out));
     recur_layer_info made = { .size = sizeof made };
     recur_status status = recur_layer_describe(*out, -1, &made);
     if (!status) status = recur__structure_check(where, object, &made);
@@ -111,7 +131,7 @@ static recur_status build(builder *b, const char *where, int depth, json_t *obje
     return status;
 }
 
-/* ---- the text ----------------------------------------------------------------------------------- */
+/* ---- the text ------------------------------------------------------------------------------- */
 
 /* Where the model lies, if it lies somewhere else. */
 static recur_status no_model(const recur_file *file, const char *prefix)
@@ -121,35 +141,43 @@ static recur_status no_model(const recur_file *file, const char *prefix)
         const char *key = recur__text_at(file, i)->key;
         const size_t n = strlen(key);
         if (n > ending && strcmp(key + n - ending, RECUR__MODEL_TEXT) == 0)
-            return recur__fail(RECUR_E_MISSING, "the file has no model under the prefix \"%.150s\", but one under \"%.*s\"", prefix,
-                               (int)recur__min((int64_t)(n - ending), 150), key);
+            return recur__fail(
+                RECUR_E_MISSING,
+                "the file has no model under the prefix \"%.150s\", but one under \"%.*s\"", prefix,
+                (int)recur__min((int64_t)(n - ending), 150), key);
     }
-    return recur__fail(RECUR_E_MISSING,
-                       "the file has no text %.150s" RECUR__MODEL_TEXT
-                       ": its %lld tensors come without a structure; make the layer, then recur_layer_load",
-                       prefix, (long long)file->entries.count);
+    return recur__fail(
+        RECUR_E_MISSING,
+        "the file has no text %.150s" RECUR__MODEL_TEXT
+        ": its %lld tensors come without a structure; make the layer, then recur_layer_load",
+        prefix, (long long)file->entries.count);
 }
 
 static recur_status check_version(const json_t *root)
 {
     const json_t *version = json_object_get(root, "version");
     if (!json_is_integer(version) || json_integer_value(version) < 1)
-        return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT ": version is not there, or not a whole number above 0");
+        return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT
+                           ": version is not there, or not a whole number above 0");
     if (json_integer_value(version) == RECUR__MODEL_VERSION) return RECUR_OK;
-    return recur__fail(RECUR_E_UNSUPPORTED, "the model is of version %lld, this library opens version %d",
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "the model is of version %lld, this library opens version %d",
                        (long long)json_integer_value(version), RECUR__MODEL_VERSION);
 }
 
 static recur_status check_root(json_t *root)
 {
-    RECUR__TRY(check_version(root));
+    RECUR__CHECK(check_version(root));
     for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
         const char *key = json_object_iter_key(at);
         if (strcmp(key, "version") && strcmp(key, "layer") && strcmp(key, "sample"))
-            return recur__fail(RECUR_E_UNSUPPORTED, RECUR__MODEL_TEXT ": this version does not know what %.80s means", key);
+            return recur__fail(RECUR_E_UNSUPPORTED,
+                               RECUR__MODEL_TEXT ": this version does not know what %.80s means",
+                               key);
     }
     if (json_object_get(json_object_get(root, "layer"), "name"))
-        return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT ": the layer has a name, but is nobody's part");
+        return recur__fail(RECUR_E_FORMAT,
+                           RECUR__MODEL_TEXT ": the layer has a name, but is nobody's part");
     return RECUR_OK;
 }
 
@@ -160,38 +188,48 @@ static recur_status parse(const recur_file *file, const char *prefix, json_t **o
     json_error_t error = { 0 };
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return recur__fail(RECUR_E_MEMORY, "there is no memory to parse %zu bytes of " RECUR__MODEL_TEXT, strlen(text));
+        return recur__fail(RECUR_E_MEMORY,
+                           "there is no memory to parse %zu bytes of " RECUR__MODEL_TEXT,
+                           strlen(text));
     if (!root)
-        return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT " is not JSON at byte %d of %zu: %.200s", error.position,
-                           strlen(text), error.text);
+        return recur__fail(RECUR_E_FORMAT,
+                           RECUR__MODEL_TEXT " is not JSON at byte %d of %zu: %.200s",
+                           error.position, strlen(text), error.text);
     const recur_status status = check_root(root);
-    if (status) json_decref(root);
-    else *out = root;
+    if (status)
+        json_decref(root);
+    else
+        *out = root;
     return status;
 }
 
-/* ---- all together ------------------------------------------------------------------------------- */
+/* ---- all together --------------------------------------------------------------------------- */
 
 static int64_t floats_under(const recur_file *file, const char *prefix)
 {
     int64_t sum = 0; /* no more than the bytes of the file, times 2 */
     for (int64_t i = 0; i < file->entries.count; i++)
-        if (strncmp(recur__entry_at(file, i)->name, prefix, strlen(prefix)) == 0) sum += recur__entry_at(file, i)->count;
+        if (strncmp(recur__entry_at(file, i)->name, prefix, strlen(prefix)) == 0)
+            sum += recur__entry_at(file, i)->count;
     return sum;
 }
 
-static recur_status check_sample(const recur_layer *layer, recur_file *file, const char *prefix, json_t *sample)
+static recur_status check_sample(const recur_layer *layer, recur_file *file, const char *prefix,
+                                 json_t *sample)
 {
     const json_t *tolerance = json_object_get(sample, "tolerance");
-    if (json_object_size(sample) != 1 || !json_is_number(tolerance) || !(json_number_value(tolerance) >= 0))
-        return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT ": sample is not an object with a tolerance of 0 or more, and nothing else");
+    if (json_object_size(sample) != 1 || !json_is_number(tolerance) ||
+        !(json_number_value(tolerance) >= 0))
+        return recur__fail(
+            RECUR_E_FORMAT, RECUR__MODEL_TEXT
+            ": sample is not an object with a tolerance of 0 or more, and nothing else");
     return recur__sample_check(layer, file, prefix, json_number_value(tolerance));
 }
 
 static recur_status get(recur_file *file, const char *prefix, json_t *root, recur_layer **out)
 {
     builder b = { .ctx = file->ctx, .floats = floats_under(file, prefix) };
-    RECUR__TRY(build(&b, "", 1, json_object_get(root, "layer"), out));
+    RECUR__CHECK(build(&b, "", 1, json_object_get(root, "layer"), out));
     recur_status status = recur_layer_load(*out, file, prefix);
     json_t *sample = json_object_get(root, "sample");
     if (!status && sample) status = check_sample(*out, file, prefix, sample);
@@ -208,7 +246,7 @@ recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer *
     RECUR__NOT_NULL(file);
     if (!prefix) prefix = "";
     json_t *root = NULL;
-    RECUR__TRY(parse(file, prefix, &root));
+    RECUR__CHECK(parse(file, prefix, &root));
     const recur_status status = get(file, prefix, root, out);
     json_decref(root);
     return status;
@@ -226,15 +264,16 @@ recur_status recur_model_open(recur_context *ctx, const char *path, recur_layer 
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_file *file;
-    RECUR__TRY(recur_file_open(ctx, path, &file));
+    RECUR__CHECK(recur_file_open(ctx, path, &file));
     return get_whole(file, out);
 }
 
-recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_t bytes, recur_layer **out)
+recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_t bytes,
+                                     recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_file *file;
-    RECUR__TRY(recur_file_open_memory(ctx, data, bytes, &file));
+    RECUR__CHECK(recur_file_open_memory(ctx, data, bytes, &file));
     return get_whole(file, out);
 }

@@ -1,6 +1,7 @@
-/* resume.c - optimizers in files: moments as tensors prefix + "m" ..., and the texts
+/* optimizer.c - optimizers in files: moments as tensors prefix + "m" ..., and the texts
  *
- *     prefix + "kind"  "adam"      prefix + "flags"  "2"      prefix + "count"  "76"      prefix + "step"  "1000"
+ *     prefix + "kind"  "adam"      prefix + "flags"  "2"      prefix + "count"  "76"      prefix +
+ * "step"  "1000"
  *
  * A run that stops and resumes has the same bits as one that does not. */
 #include <inttypes.h>
@@ -11,7 +12,8 @@
 
 enum { DIGITS = 24 };
 
-static recur_status moment_piece(const recur__owner *owner, int64_t index, recur_tensor *info, float **data)
+static recur_status moment_piece(const recur__owner *owner, int64_t index, recur_tensor *info,
+                                 float **data)
 {
     const recur__optimizer_view *view = owner->object;
     *info = (recur_tensor){ .size = sizeof *info,
@@ -26,10 +28,12 @@ static recur_status moment_piece(const recur__owner *owner, int64_t index, recur
 
 static recur__owner owner_of(const recur__optimizer_view *view)
 {
-    return (recur__owner){ .what = "optimizer", .object = view, .tensors = view->moments, .piece = moment_piece };
+    return (recur__owner){
+        .what = "optimizer", .object = view, .tensors = view->moments, .piece = moment_piece
+    };
 }
 
-/* ---- texts -------------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 /* Decimal digits and nothing else. */
 static bool number_of(const char *text, uint64_t *out)
@@ -44,40 +48,48 @@ static bool number_of(const char *text, uint64_t *out)
     return true;
 }
 
-static recur_status text_of(const recur_file *file, const char *prefix, const char *key, const char **out)
+static recur_status text_of(const recur_file *file, const char *prefix, const char *key,
+                            const char **out)
 {
     *out = recur__file_text(file, prefix, key);
     if (*out) return RECUR_OK;
-    return recur__fail(RECUR_E_MISSING, "the optimizer wants text %.200s%s, the file has none among its %lld", prefix,
-                       key, (long long)file->texts.count);
+    return recur__fail(RECUR_E_MISSING,
+                       "the optimizer wants text %.200s%s, the file has none among its %lld",
+                       prefix, key, (long long)file->texts.count);
 }
 
-static recur_status read_number(const recur_file *file, const char *prefix, const char *key, uint64_t *out)
+static recur_status read_number(const recur_file *file, const char *prefix, const char *key,
+                                uint64_t *out)
 {
     const char *text;
-    RECUR__TRY(text_of(file, prefix, key, &text));
+    RECUR__CHECK(text_of(file, prefix, key, &text));
     if (number_of(text, out)) return RECUR_OK;
-    return recur__fail(RECUR_E_FORMAT, "text %.200s%s is \"%.40s\", not a whole number", prefix, key, text);
+    return recur__fail(RECUR_E_FORMAT, "text %.200s%s is \"%.40s\", not a whole number", prefix,
+                       key, text);
 }
 
-static recur_status check_number(const recur_file *file, const char *prefix, const char *key, uint64_t wanted)
+static recur_status check_number(const recur_file *file, const char *prefix, const char *key,
+                                 uint64_t wanted)
 {
     uint64_t found;
-    RECUR__TRY(read_number(file, prefix, key, &found));
+    RECUR__CHECK(read_number(file, prefix, key, &found));
     if (found == wanted) return RECUR_OK;
-    return recur__fail(RECUR_E_SHAPE, "the optimizer's %s is %" PRIu64 ", in the file %.200s%s is %" PRIu64, key,
+    return recur__fail(RECUR_E_SHAPE,
+                       "the optimizer's %s is %" PRIu64 ", in the file %.200s%s is %" PRIu64, key,
                        wanted, prefix, key, found);
 }
 
 static recur_status check_kind(const recur_file *file, const char *prefix, const char *kind)
 {
     const char *text;
-    RECUR__TRY(text_of(file, prefix, "kind", &text));
+    RECUR__CHECK(text_of(file, prefix, "kind", &text));
     if (strcmp(text, kind) == 0) return RECUR_OK;
-    return recur__fail(RECUR_E_SHAPE, "the optimizer is %s, in the file %.200skind is %.40s", kind, prefix, text);
+    return recur__fail(RECUR_E_SHAPE, "the optimizer is %s, in the file %.200skind is %.40s", kind,
+                       prefix, text);
 }
 
-static recur_status add_text(recur_file *file, const char *prefix, const char *key, const char *value)
+static recur_status add_text(recur_file *file, const char *prefix, const char *key,
+                             const char *value)
 {
     if (!recur__is_utf8(prefix))
         return recur__fail(RECUR_E_FORMAT, "a prefix of %zu bytes is not UTF-8", strlen(prefix));
@@ -86,22 +98,24 @@ static recur_status add_text(recur_file *file, const char *prefix, const char *k
     return recur__text_add(file, prefix, key, value);
 }
 
-static recur_status add_number(recur_file *file, const char *prefix, const char *key, uint64_t value)
+static recur_status add_number(recur_file *file, const char *prefix, const char *key,
+                               uint64_t value)
 {
     char digits[DIGITS];
     snprintf(digits, sizeof digits, "%" PRIu64, value);
     return add_text(file, prefix, key, digits);
 }
 
-static recur_status add_texts(recur_file *file, const char *prefix, const recur__optimizer_view *view)
+static recur_status add_texts(recur_file *file, const char *prefix,
+                              const recur__optimizer_view *view)
 {
-    RECUR__TRY(add_text(file, prefix, "kind", view->kind));
-    RECUR__TRY(add_number(file, prefix, "flags", view->flags));
-    RECUR__TRY(add_number(file, prefix, "count", (uint64_t)view->count));
+    RECUR__CHECK(add_text(file, prefix, "kind", view->kind));
+    RECUR__CHECK(add_number(file, prefix, "flags", view->flags));
+    RECUR__CHECK(add_number(file, prefix, "count", (uint64_t)view->count));
     return add_number(file, prefix, "step", *view->steps);
 }
 
-/* ---- load and save ------------------------------------------------------------------------------ */
+/* ---- load and save -------------------------------------------------------------------------- */
 
 recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, const char *prefix)
 {
@@ -111,17 +125,18 @@ recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, 
     recur__optimizer_view view;
     recur__optimizer_view_of(optimizer, &view);
     uint64_t steps;
-    RECUR__TRY(check_kind(file, prefix, view.kind));
-    RECUR__TRY(check_number(file, prefix, "flags", view.flags));
-    RECUR__TRY(check_number(file, prefix, "count", (uint64_t)view.count));
-    RECUR__TRY(read_number(file, prefix, "step", &steps));
+    RECUR__CHECK(check_kind(file, prefix, view.kind));
+    RECUR__CHECK(check_number(file, prefix, "flags", view.flags));
+    RECUR__CHECK(check_number(file, prefix, "count", (uint64_t)view.count));
+    RECUR__CHECK(read_number(file, prefix, "step", &steps));
     const recur__owner owner = owner_of(&view);
-    RECUR__TRY(recur__load(&owner, file, prefix));
+    RECUR__CHECK(recur__load(&owner, file, prefix));
     *view.steps = steps;
     return RECUR_OK;
 }
 
-recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file, const char *prefix)
+recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file,
+                                  const char *prefix)
 {
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(file);
@@ -130,7 +145,7 @@ recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *
     recur__optimizer_view_of((recur_optimizer *)(uintptr_t)optimizer, &view);
     const int64_t entries = file->entries.count, texts = file->texts.count;
     const recur__owner owner = owner_of(&view);
-    RECUR__TRY(recur__save(&owner, file, prefix));
+    RECUR__CHECK(recur__save(&owner, file, prefix));
     const recur_status status = add_texts(file, prefix, &view);
     if (status) recur__file_shrink(file, entries, texts);
     return status;

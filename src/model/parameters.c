@@ -1,9 +1,10 @@
-/* load.c - layers and states in files. */
+/* parameters.c - layers and states in files. */
 #include "file/file.h"
 
-static recur_status layer_piece(const recur__owner *owner, int64_t index, recur_tensor *info, float **data)
+static recur_status layer_piece(const recur__owner *owner, int64_t index, recur_tensor *info,
+                                float **data)
 {
-    RECUR__TRY(recur_layer_tensor(owner->object, index, info));
+    RECUR__CHECK(recur_layer_tensor_info(owner->object, index, info));
     *data = owner->flat + info->offset;
     return RECUR_OK;
 }
@@ -11,14 +12,15 @@ static recur_status layer_piece(const recur__owner *owner, int64_t index, recur_
 static recur_status owner_of_layer(const recur_layer *layer, recur__owner *out)
 {
     float *params = recur_layer_params((recur_layer *)(uintptr_t)layer);
-    if (!params && recur_layer_count(layer))
-        return recur__fail(RECUR_E_UNSUPPORTED, "a snapshot has no parameters to load or save; its original has %lld",
-                           (long long)recur_layer_count(layer));
+    if (!params && recur_layer_param_count(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "a snapshot has no parameters to load or save; its original has %lld",
+                           (long long)recur_layer_param_count(layer));
     *out = (recur__owner){ .what = "layer",
                            .beside = RECUR__SAMPLE,
                            .object = layer,
                            .flat = params,
-                           .tensors = recur_layer_tensors(layer),
+                           .tensors = recur_layer_tensor_count(layer),
                            .piece = layer_piece };
     return RECUR_OK;
 }
@@ -28,7 +30,7 @@ recur_status recur_layer_load(recur_layer *layer, recur_file *file, const char *
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(file);
     recur__owner owner;
-    RECUR__TRY(owner_of_layer(layer, &owner));
+    RECUR__CHECK(owner_of_layer(layer, &owner));
     return recur__load(&owner, file, prefix ? prefix : "");
 }
 
@@ -37,26 +39,30 @@ recur_status recur_layer_save(const recur_layer *layer, recur_file *file, const 
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(file);
     recur__owner owner;
-    RECUR__TRY(owner_of_layer(layer, &owner));
+    RECUR__CHECK(owner_of_layer(layer, &owner));
     return recur__save(&owner, file, prefix ? prefix : "");
 }
 
-static recur_status state_piece(const recur__owner *owner, int64_t index, recur_tensor *info, float **data)
+static recur_status state_piece(const recur__owner *owner, int64_t index, recur_tensor *info,
+                                float **data)
 {
-    RECUR__TRY(recur_state_tensor(owner->object, index, info));
+    RECUR__CHECK(recur_state_tensor_info(owner->object, index, info));
     *data = owner->flat + info->offset;
     return RECUR_OK;
 }
 
 /* A state is read and written by copy: flat is scratch of its size. */
-static recur_status owner_of_state(const recur_state *state, const recur_file *file, recur__owner *out)
+static recur_status owner_of_state(const recur_state *state, const recur_file *file,
+                                   recur__owner *out)
 {
     const size_t bytes = (size_t)recur_state_count(state) * sizeof(float);
     float *flat = recur__alloc(file->ctx, bytes);
     if (!flat) return recur__no_memory(bytes);
-    *out = (recur__owner){
-        .what = "state", .object = state, .flat = flat, .tensors = recur_state_tensors(state), .piece = state_piece
-    };
+    *out = (recur__owner){ .what = "state",
+                           .object = state,
+                           .flat = flat,
+                           .tensors = recur_state_tensor_count(state),
+                           .piece = state_piece };
     return RECUR_OK;
 }
 
@@ -71,7 +77,7 @@ recur_status recur_state_load(recur_state *state, recur_file *file, const char *
     RECUR__NOT_NULL(file);
     const int64_t count = recur_state_count(state);
     recur__owner owner;
-    RECUR__TRY(owner_of_state(state, file, &owner));
+    RECUR__CHECK(owner_of_state(state, file, &owner));
     recur_status status = recur__load(&owner, file, prefix ? prefix : "");
     if (!status) status = recur_state_write(state, 0, count, owner.flat);
     free_flat(&owner, file, count);
@@ -84,7 +90,7 @@ recur_status recur_state_save(const recur_state *state, recur_file *file, const 
     RECUR__NOT_NULL(file);
     const int64_t count = recur_state_count(state);
     recur__owner owner;
-    RECUR__TRY(owner_of_state(state, file, &owner));
+    RECUR__CHECK(owner_of_state(state, file, &owner));
     recur_status status = recur_state_read(state, 0, count, owner.flat);
     if (!status) status = recur__save(&owner, file, prefix ? prefix : "");
     free_flat(&owner, file, count);

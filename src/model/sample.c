@@ -1,10 +1,12 @@
-/* model_sample.c - inputs and outputs that travel with a model, sequence after sequence, unpadded, in the caller's order:
+/* sample.c - inputs and outputs that travel with a model, sequence after sequence, unpadded, in the
+ * caller's order:
  *
  *     recur.sample.lengths  I64 [B]
  *     recur.sample.x        F32 [N][input_size]   or   recur.sample.ids  I64 [N]
  *     recur.sample.y        F32 [N or B][output_size]
  *
- * Whoever writes and whoever opens run the layer on x, and refuse the model if what comes out is not y. */
+ * Whoever writes and whoever opens run the layer on x, and refuse the model if what comes out is
+ * not y. */
 #include <math.h>
 
 #include "model/model.h"
@@ -13,7 +15,7 @@ enum { MOST_FLOATS = 1 << 26 };
 
 static const double TOLERANCE = 1e-4;
 
-/* ---- a sample at work --------------------------------------------------------------------------- */
+/* ---- a sample at work ----------------------------------------------------------------------- */
 
 typedef struct sample {
     const recur_layer *layer;
@@ -32,7 +34,8 @@ typedef struct sample {
 
 static void lay_out(recur__carver *carver, sample *s)
 {
-    const int64_t ids = s->with_ids ? s->N : 0, x = s->with_ids ? 0 : recur__times(s->N, s->I), y = recur__times(s->R, s->O);
+    const int64_t ids = s->with_ids ? s->N : 0, x = s->with_ids ? 0 : recur__times(s->N, s->I),
+                  y = recur__times(s->R, s->O);
     s->lengths = recur__carve(carver, s->B, sizeof *s->lengths);
     s->wholes = recur__carve(carver, ids, sizeof *s->wholes);
     s->ids = recur__carve(carver, ids, sizeof *s->ids);
@@ -44,16 +47,17 @@ static void lay_out(recur__carver *carver, sample *s)
     s->want = recur__carve(carver, y, sizeof *s->want);
 }
 
-/* Floats that a row or a sequence takes in all parts, about: a hidden unit has up to four slots, and states. */
+/* Floats that a row or a sequence takes in all parts, about: a hidden unit has up to four slots,
+ * and states. */
 static recur_status widths(const recur_layer *layer, int64_t *sum)
 {
     recur_layer_info info = { .size = sizeof info };
-    RECUR__TRY(recur_layer_describe(layer, -1, &info));
+    RECUR__CHECK(recur_layer_describe(layer, -1, &info));
     for (int64_t i = 0; i < info.parts; i++) {
         recur_layer_info part = { .size = sizeof part };
         recur_layer *child;
-        RECUR__TRY(recur_layer_describe(layer, i, &part));
-        RECUR__TRY(recur_layer_child(layer, part.name, &child, NULL));
+        RECUR__CHECK(recur_layer_describe(layer, i, &part));
+        RECUR__CHECK(recur_layer_child(layer, part.name, &child, NULL));
         const recur_status status = widths(child, sum);
         recur_layer_release(child);
         if (status) return status;
@@ -68,26 +72,36 @@ static recur_status widths(const recur_layer *layer, int64_t *sum)
 static recur_status check_room(const recur_layer *layer, int64_t B, int64_t N)
 {
     int64_t width = 0;
-    RECUR__TRY(widths(layer, &width));
+    RECUR__CHECK(widths(layer, &width));
     const int64_t floats = B > MOST_FLOATS || N > MOST_FLOATS ? -1 : recur__times(B + N, width);
     if (floats >= 0 && floats <= MOST_FLOATS) return RECUR_OK;
     return recur__fail(RECUR_E_UNSUPPORTED,
-                       "a sample of %lld sequences and %lld rows, each of %lld floats in all parts: %d floats are the most", (long long)B,
-                       (long long)N, (long long)width, MOST_FLOATS);
+                       "a sample of %lld sequences and %lld rows, each of %lld floats in all "
+                       "parts: %d floats are the most",
+                       (long long)B, (long long)N, (long long)width, MOST_FLOATS);
 }
 
 /* Checks that the layer can run a sample of this form and size, and makes room for it. */
-static recur_status begin(const recur_layer *layer, recur_context *ctx, int64_t B, int64_t N, bool with_ids, sample *s)
+static recur_status begin(const recur_layer *layer, recur_context *ctx, int64_t B, int64_t N,
+                          bool with_ids, sample *s)
 {
     recur_layer_info info = { .size = sizeof info };
-    RECUR__TRY(recur_layer_describe(layer, -1, &info));
-    if (!(info.abilities & (with_ids ? RECUR_ABLE_IDS : RECUR_ABLE_ROWS)))
-        return recur__fail(RECUR_E_UNSUPPORTED, "a sample of %s, which this layer of type %s does not take", with_ids ? "ids" : "rows",
-                           info.type);
-    RECUR__TRY(check_room(layer, B, N));
-    const bool per_sequence = info.abilities & RECUR_ABLE_PER_SEQUENCE;
-    *s = (sample){ .layer = layer, .ctx = ctx, .B = B, .N = N, .R = per_sequence ? B : N, .I = info.input_size, .O = info.output_size,
-                   .with_ids = with_ids, .per_sequence = per_sequence };
+    RECUR__CHECK(recur_layer_describe(layer, -1, &info));
+    if (!(info.capabilities & (with_ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS)))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "a sample of %s, which this layer of type %s does not take",
+                           with_ids ? "ids" : "rows", info.type);
+    RECUR__CHECK(check_room(layer, B, N));
+    const bool per_sequence = info.capabilities & RECUR_CAN_REDUCE_TIME;
+    *s = (sample){ .layer = layer,
+                   .ctx = ctx,
+                   .B = B,
+                   .N = N,
+                   .R = per_sequence ? B : N,
+                   .I = info.input_size,
+                   .O = info.output_size,
+                   .with_ids = with_ids,
+                   .per_sequence = per_sequence };
     recur__carver measure = { NULL, 0 };
     lay_out(&measure, s);
     s->bytes = measure.used;
@@ -100,11 +114,15 @@ static recur_status begin(const recur_layer *layer, recur_context *ctx, int64_t 
 
 static void end(sample *s) { recur__free(s->ctx, s->memory, s->bytes); }
 
-/* Rows between the file's order and that of the layout. Rows per sequence are in the caller's order in both. */
-static recur_status join(const sample *s, const recur_packed *packed, const float *rows, float *joined)
+/* Rows between the file's order and that of the layout. Rows per sequence are in the caller's order
+ * in both. */
+static recur_status join(const sample *s, const recur_packed *packed, const float *rows,
+                         float *joined)
 {
     if (s->R == 0) return RECUR_OK;
-    if (!s->per_sequence) return recur_packed_unpack(packed, RECUR_LAYOUT_JOINED, (size_t)s->O * sizeof(float), rows, joined);
+    if (!s->per_sequence)
+        return recur_packed_unpack(packed, RECUR_LAYOUT_JOINED, (size_t)s->O * sizeof(float), rows,
+                                   joined);
     memcpy(joined, rows, (size_t)(s->R * s->O) * sizeof(float));
     return RECUR_OK;
 }
@@ -112,8 +130,8 @@ static recur_status join(const sample *s, const recur_packed *packed, const floa
 /* y of the layer, joined. */
 static recur_status run(sample *s, const recur_packed *packed, const float *x, const int32_t *ids)
 {
-    RECUR__TRY(s->with_ids ? recur_layer_forward_ids(s->layer, packed, ids, NULL, s->y, NULL)
-                           : recur_layer_forward(s->layer, packed, x, NULL, s->y, NULL));
+    RECUR__CHECK(s->with_ids ? recur_layer_forward_ids(s->layer, packed, ids, NULL, s->y, NULL)
+                             : recur_layer_forward(s->layer, packed, x, NULL, s->y, NULL));
     return join(s, packed, s->y, s->joined_y);
 }
 
@@ -123,52 +141,68 @@ static recur_status compare(const sample *s, double tolerance)
         const double got = (double)s->joined_y[i], want = (double)s->want[i];
         if (!(fabs(got - want) <= tolerance * fmax(1, fabs(want)))) /* true for NaN */
             return recur__fail(RECUR_E_NUMERIC,
-                               "row %lld of the sample's %lld: number %lld should be %.9g, the layer gives %.9g; the tolerance is %g",
-                               (long long)(i / s->O), (long long)s->R, (long long)(i % s->O), want, got, tolerance);
+                               "row %lld of the sample's %lld: number %lld should be %.9g, the "
+                               "layer gives %.9g; the tolerance is %g",
+                               (long long)(i / s->O), (long long)s->R, (long long)(i % s->O), want,
+                               got, tolerance);
     }
     return RECUR_OK;
 }
 
-/* ---- into a file -------------------------------------------------------------------------------- */
+/* ---- into a file ---------------------------------------------------------------------------- */
 
-static recur_status add_wholes(recur_file *file, const char *prefix, const char *name, const int64_t *from, int64_t count)
+static recur_status add_wholes(recur_file *file, const char *prefix, const char *name,
+                               const int64_t *from, int64_t count)
 {
     if (recur__entry_find(file, prefix, name))
-        return recur__fail(RECUR_E_ARGUMENT, "the file has a tensor %.200s%.200s already", prefix, name);
-    const recur__entry like = { .name = name, .type = recur__type_of("I64"), .shape = &count, .rank = 1, .count = count,
+        return recur__fail(RECUR_E_ARGUMENT, "the file has a tensor %.200s%.200s already", prefix,
+                           name);
+    const recur__entry like = { .name = name,
+                                .type = recur__type_of("I64"),
+                                .shape = &count,
+                                .rank = 1,
+                                .count = count,
                                 .bytes = (size_t)count * sizeof *from };
     recur__entry *entry;
-    RECUR__TRY(recur__entry_add(file, prefix, &like, &entry));
+    RECUR__CHECK(recur__entry_add(file, prefix, &like, &entry));
     recur__wholes_to(from, count, entry->data);
     return RECUR_OK;
 }
 
-static recur_status add_rows(recur_file *file, const char *prefix, const char *name, const float *from, int64_t rows, int64_t width)
+static recur_status add_rows(recur_file *file, const char *prefix, const char *name,
+                             const float *from, int64_t rows, int64_t width)
 {
-    const recur_tensor info = { .size = sizeof info, .rank = 2, .dim = { rows, width, 1, 1 }, .name = name };
+    const recur_tensor info = {
+        .size = sizeof info, .rank = 2, .dim = { rows, width, 1, 1 }, .name = name
+    };
     return recur__file_add(file, prefix, &info, from);
 }
 
-static recur_status add_input(sample *s, recur_file *file, const char *prefix, const recur_model_sample *given)
+static recur_status add_input(sample *s, recur_file *file, const char *prefix,
+                              const recur_model_sample *given)
 {
     if (!s->with_ids) {
         if (s->N)
-            RECUR__TRY(recur_packed_unpack(given->packed, RECUR_LAYOUT_JOINED, (size_t)s->I * sizeof(float), given->x, s->joined_x));
+            RECUR__CHECK(recur_packed_unpack(given->packed, RECUR_LAYOUT_JOINED,
+                                             (size_t)s->I * sizeof(float), given->x, s->joined_x));
         return add_rows(file, prefix, RECUR__SAMPLE "x", s->joined_x, s->N, s->I);
     }
-    if (s->N) RECUR__TRY(recur_packed_unpack(given->packed, RECUR_LAYOUT_JOINED, sizeof(int32_t), given->ids, s->joined_ids));
+    if (s->N)
+        RECUR__CHECK(recur_packed_unpack(given->packed, RECUR_LAYOUT_JOINED, sizeof(int32_t),
+                                         given->ids, s->joined_ids));
     for (int64_t i = 0; i < s->N; i++) s->wholes[i] = s->joined_ids[i];
     return add_wholes(file, prefix, RECUR__SAMPLE "ids", s->wholes, s->N);
 }
 
-static recur_status put(sample *s, recur_file *file, const char *prefix, const recur_model_sample *given, double tolerance)
+static recur_status put(sample *s, recur_file *file, const char *prefix,
+                        const recur_model_sample *given, double tolerance)
 {
-    RECUR__TRY(run(s, given->packed, given->x, given->ids));
-    RECUR__TRY(join(s, given->packed, given->y ? given->y : s->y, s->want));
-    RECUR__TRY(compare(s, tolerance));
+    RECUR__CHECK(run(s, given->packed, given->x, given->ids));
+    RECUR__CHECK(join(s, given->packed, given->y ? given->y : s->y, s->want));
+    RECUR__CHECK(compare(s, tolerance));
     for (int64_t b = 0; b < s->B; b++) s->lengths[b] = recur_packed_length(given->packed, b);
-    RECUR__TRY(add_wholes(file, prefix, RECUR__SAMPLE "lengths", s->lengths, s->B));
-    RECUR__TRY(add_input(s, file, prefix, given));
+    RECUR__CHECK(add_wholes(file, prefix, RECUR__SAMPLE "lengths", s->lengths, s->B));
+    RECUR__CHECK(add_input(s, file, prefix, given));
     return add_rows(file, prefix, RECUR__SAMPLE "y", s->want, s->R, s->O);
 }
 
@@ -176,39 +210,50 @@ recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const
                                const recur_model_sample *sample_, double *tolerance)
 {
     recur_model_sample given;
-    RECUR__TRY(recur__take("recur_model_sample", sample_, &given, sizeof given));
-    if (given.flags) return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: flags %#x are unknown", (unsigned)given.flags);
+    RECUR__CHECK(recur__take("recur_model_sample", sample_, &given, sizeof given));
+    if (given.flags)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: flags %#x are unknown",
+                           (unsigned)given.flags);
     if (!given.packed) return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: packed is NULL");
     if (!given.x == !given.ids)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: %s of x and ids; one is needed", given.x ? "both" : "none");
+        return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: %s of x and ids; one is needed",
+                           given.x ? "both" : "none");
     if (!(given.tolerance >= 0 && isfinite(given.tolerance)))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: tolerance is %g: it must be 0 or more, and finite", given.tolerance);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_model_sample: tolerance is %g: it must be 0 or more, and finite",
+                           given.tolerance);
     *tolerance = given.tolerance > 0 ? given.tolerance : TOLERANCE;
     sample s;
-    RECUR__TRY(begin(layer, file->ctx, recur_packed_batch(given.packed), recur_packed_rows(given.packed), given.ids != NULL, &s));
+    RECUR__CHECK(begin(layer, file->ctx, recur_packed_batch(given.packed),
+                       recur_packed_rows(given.packed), given.ids != NULL, &s));
     const recur_status status = put(&s, file, prefix, &given, *tolerance);
     end(&s);
     return status;
 }
 
-/* ---- out of a file ------------------------------------------------------------------------------ */
+/* ---- out of a file -------------------------------------------------------------------------- */
 
-static recur_status find(const recur_file *file, const char *prefix, const char *name, recur__entry **out)
+static recur_status find(const recur_file *file, const char *prefix, const char *name,
+                         recur__entry **out)
 {
     *out = recur__entry_find(file, prefix, name);
     if (*out) return RECUR_OK;
-    return recur__fail(RECUR_E_FORMAT, "the model has a sample, but the file no tensor %.200s%s", prefix, name);
+    return recur__fail(RECUR_E_FORMAT, "the model has a sample, but the file no tensor %.200s%s",
+                       prefix, name);
 }
 
-static recur_status check_shape(const recur__entry *entry, bool wholes, int rank, int64_t rows, int64_t width)
+static recur_status check_shape(const recur__entry *entry, bool wholes, int rank, int64_t rows,
+                                int64_t width)
 {
     const int64_t wanted[2] = { rows, width };
     if (wholes ? strcmp(entry->type->name, "I64") != 0 : !entry->type->element)
-        return recur__fail(RECUR_E_FORMAT, "tensor %.200s is of type %s, not %s", entry->name, entry->type->name,
-                           wholes ? "I64" : "one that becomes float32");
-    if (entry->rank == rank && memcmp(entry->shape, wanted, (size_t)rank * sizeof *wanted) == 0) return RECUR_OK;
-    return recur__fail(RECUR_E_SHAPE, "tensor %.200s has shape %s, the sample wants %s", entry->name,
-                       recur__shape_say(entry->rank, entry->shape).text, recur__shape_say(rank, wanted).text);
+        return recur__fail(RECUR_E_FORMAT, "tensor %.200s is of type %s, not %s", entry->name,
+                           entry->type->name, wholes ? "I64" : "one that becomes float32");
+    if (entry->rank == rank && memcmp(entry->shape, wanted, (size_t)rank * sizeof *wanted) == 0)
+        return RECUR_OK;
+    return recur__fail(RECUR_E_SHAPE, "tensor %.200s has shape %s, the sample wants %s",
+                       entry->name, recur__shape_say(entry->rank, entry->shape).text,
+                       recur__shape_say(rank, wanted).text);
 }
 
 static recur_status take_lengths(const sample *s, const recur__entry *entry)
@@ -217,11 +262,11 @@ static recur_status take_lengths(const sample *s, const recur__entry *entry)
     recur__wholes_from(entry->data, s->B, s->lengths);
     for (int64_t b = 0; b < s->B; b++)
         if (s->lengths[b] < 0 || __builtin_add_overflow(rows, s->lengths[b], &rows))
-            return recur__fail(RECUR_E_FORMAT, "tensor %.200s: sequence %lld has length %lld", entry->name, (long long)b,
-                               (long long)s->lengths[b]);
+            return recur__fail(RECUR_E_FORMAT, "tensor %.200s: sequence %lld has length %lld",
+                               entry->name, (long long)b, (long long)s->lengths[b]);
     if (rows == s->N) return RECUR_OK;
-    return recur__fail(RECUR_E_SHAPE, "tensor %.200s adds up to %lld rows, the sample has %lld", entry->name, (long long)rows,
-                       (long long)s->N);
+    return recur__fail(RECUR_E_SHAPE, "tensor %.200s adds up to %lld rows, the sample has %lld",
+                       entry->name, (long long)rows, (long long)s->N);
 }
 
 static recur_status take_ids(const sample *s, const recur__entry *entry)
@@ -229,8 +274,9 @@ static recur_status take_ids(const sample *s, const recur__entry *entry)
     recur__wholes_from(entry->data, s->N, s->wholes);
     for (int64_t i = 0; i < s->N; i++) {
         if (s->wholes[i] < 0 || s->wholes[i] >= s->I)
-            return recur__fail(RECUR_E_FORMAT, "tensor %.200s: id %lld is %lld, outside 0 to %lld", entry->name, (long long)i,
-                               (long long)s->wholes[i], (long long)s->I - 1);
+            return recur__fail(RECUR_E_FORMAT, "tensor %.200s: id %lld is %lld, outside 0 to %lld",
+                               entry->name, (long long)i, (long long)s->wholes[i],
+                               (long long)s->I - 1);
         s->joined_ids[i] = (int32_t)s->wholes[i];
     }
     return RECUR_OK;
@@ -239,14 +285,16 @@ static recur_status take_ids(const sample *s, const recur__entry *entry)
 static recur_status pack(const sample *s, const recur_packed *packed)
 {
     if (s->N == 0) return RECUR_OK;
-    return s->with_ids ? recur_packed_pack(packed, RECUR_LAYOUT_JOINED, sizeof(int32_t), s->joined_ids, s->ids)
-                       : recur_packed_pack(packed, RECUR_LAYOUT_JOINED, (size_t)s->I * sizeof(float), s->joined_x, s->x);
+    return s->with_ids ? recur_packed_pack(packed, RECUR_LAYOUT_JOINED, sizeof(int32_t),
+                                           s->joined_ids, s->ids)
+                       : recur_packed_pack(packed, RECUR_LAYOUT_JOINED,
+                                           (size_t)s->I * sizeof(float), s->joined_x, s->x);
 }
 
 static recur_status run_packed(sample *s, double tolerance)
 {
     recur_packed *packed;
-    RECUR__TRY(recur_packed_create(s->ctx, s->B, s->lengths, 0, &packed));
+    RECUR__CHECK(recur_packed_create(s->ctx, s->B, s->lengths, 0, &packed));
     recur_status status = pack(s, packed);
     if (!status) status = run(s, packed, s->x, s->ids);
     if (!status) status = compare(s, tolerance);
@@ -262,27 +310,29 @@ typedef struct stored {
 
 static recur_status take(sample *s, const stored *t, double tolerance)
 {
-    RECUR__TRY(check_shape(t->input, s->with_ids, s->with_ids ? 1 : 2, s->N, s->I));
-    RECUR__TRY(check_shape(t->y, false, 2, s->R, s->O));
-    RECUR__TRY(take_lengths(s, t->lengths));
+    RECUR__CHECK(check_shape(t->input, s->with_ids, s->with_ids ? 1 : 2, s->N, s->I));
+    RECUR__CHECK(check_shape(t->y, false, 2, s->R, s->O));
+    RECUR__CHECK(take_lengths(s, t->lengths));
     if (s->with_ids)
-        RECUR__TRY(take_ids(s, t->input));
+        RECUR__CHECK(take_ids(s, t->input));
     else
         recur__floats_from(t->input->type, t->input->data, t->input->count, s->joined_x);
     recur__floats_from(t->y->type, t->y->data, t->y->count, s->want);
     return run_packed(s, tolerance);
 }
 
-recur_status recur__sample_check(const recur_layer *layer, recur_file *file, const char *prefix, double tolerance)
+recur_status recur__sample_check(const recur_layer *layer, recur_file *file, const char *prefix,
+                                 double tolerance)
 {
     stored t = { .with_ids = recur__entry_find(file, prefix, RECUR__SAMPLE "ids") != NULL };
-    RECUR__TRY(find(file, prefix, RECUR__SAMPLE "lengths", &t.lengths));
-    RECUR__TRY(find(file, prefix, t.with_ids ? RECUR__SAMPLE "ids" : RECUR__SAMPLE "x", &t.input));
-    RECUR__TRY(find(file, prefix, RECUR__SAMPLE "y", &t.y));
-    RECUR__TRY(check_shape(t.lengths, true, 1, t.lengths->count, 1));
+    RECUR__CHECK(find(file, prefix, RECUR__SAMPLE "lengths", &t.lengths));
+    RECUR__CHECK(
+        find(file, prefix, t.with_ids ? RECUR__SAMPLE "ids" : RECUR__SAMPLE "x", &t.input));
+    RECUR__CHECK(find(file, prefix, RECUR__SAMPLE "y", &t.y));
+    RECUR__CHECK(check_shape(t.lengths, true, 1, t.lengths->count, 1));
     if (t.input->rank < 1) return check_shape(t.input, t.with_ids, t.with_ids ? 1 : 2, 0, 0);
     sample s;
-    RECUR__TRY(begin(layer, file->ctx, t.lengths->count, t.input->shape[0], t.with_ids, &s));
+    RECUR__CHECK(begin(layer, file->ctx, t.lengths->count, t.input->shape[0], t.with_ids, &s));
     const recur_status status = take(&s, &t, tolerance);
     end(&s);
     return status;

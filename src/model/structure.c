@@ -1,12 +1,14 @@
 /* structure.c - what one layer is, as JSON: one table with a row per member of recur_layer_info.
  *
- *     { "type": "lstm", "input_size": 8, "hidden_size": 4, "num_layers": 2, "dropout": 0.5, "no_bias": true }
+ *     { "type": "lstm", "input_size": 8, "hidden_size": 4, "num_layers": 2, "dropout": 0.5,
+ * "no_bias": true }
  *
- * A member that is zero is not written, for zero is the default of everything. So a member that is there matters, and one that is not
- * known cannot be passed over. What can be computed from the others (output_size of an LSTM) is written and checked. */
+ * A member that is zero is not written, for zero is the default of everything. So a member that is
+ * there matters, and one that is not known cannot be passed over. What can be computed from the
+ * others (output_size of an LSTM) is written and checked. */
 #include "model/model.h"
 
-/* ---- forms: how a member lies in the struct, and in JSON ---------------------------------------- */
+/* ---- forms: how a member lies in the struct, and in JSON ------------------------------------ */
 
 typedef struct member {
     const char *name;
@@ -18,8 +20,8 @@ typedef struct member {
 typedef struct form {
     const char *words;
     size_t bytes;
-    json_t *(*put)(const void *at);                   /* NULL: no memory, or no word for it */
-    bool (*take)(json_t *value, void *at);            /* false: of another form */
+    json_t *(*put)(const void *at);        /* NULL: no memory, or no word for it */
+    bool (*take)(json_t *value, void *at); /* false: of another form */
 } form;
 
 static json_t *put_count(const void *at) { return json_integer(*(const int64_t *)at); }
@@ -35,7 +37,8 @@ static bool take_count(json_t *value, void *at)
 
 static bool take_integer(json_t *value, void *at)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < INT32_MIN || json_integer_value(value) > INT32_MAX)
+    if (!json_is_integer(value) || json_integer_value(value) < INT32_MIN ||
+        json_integer_value(value) > INT32_MAX)
         return false;
     *(int32_t *)at = (int32_t)json_integer_value(value);
     return true;
@@ -73,7 +76,8 @@ static bool take_periods(json_t *value, void *at)
 
 /* Constants have words; theirs is the place. */
 static const char *const directions[] = { "forward", "reverse", "bidirectional", NULL };
-static const char *const functions[] = { "", "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "identity", NULL };
+static const char *const functions[] = { "",         "tanh",     "sigmoid", "relu", "hard_sigmoid",
+                                         "softsign", "identity", NULL };
 
 static json_t *put_word(const char *const *words, int32_t code)
 {
@@ -96,27 +100,31 @@ static bool take_direction(json_t *value, void *at) { return take_word(direction
 static bool take_function(json_t *value, void *at) { return take_word(functions, value, at); }
 
 static const form counts = { "a whole number", sizeof(int64_t), put_count, take_count };
-static const form integers = { "a whole number of 32 bits", sizeof(int32_t), put_integer, take_integer };
+static const form integers = { "a whole number of 32 bits", sizeof(int32_t), put_integer,
+                               take_integer };
 static const form reals = { "a number", sizeof(double), put_real, take_real };
-static const form periods = { "an array of at most 16 whole numbers", sizeof(int32_t[RECUR_MOST_MODULES]), put_periods,
-                              take_periods };
-static const form directed = { "forward, reverse or bidirectional", sizeof(int32_t), put_direction, take_direction };
-static const form function = { "the name of a function", sizeof(int32_t), put_function, take_function };
+static const form periods = { "an array of at most 16 whole numbers",
+                              sizeof(int32_t[RECUR_MOST_MODULES]), put_periods, take_periods };
+static const form directed = { "forward, reverse or bidirectional", sizeof(int32_t), put_direction,
+                               take_direction };
+static const form function = { "the name of a function", sizeof(int32_t), put_function,
+                               take_function };
 static const form flags = { "true or false", 0, NULL, NULL };
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
-#define INFO(name, form)                                    \
-    {                                                       \
+#define INFO(name, form)                                     \
+    {                                                        \
 #name, &form, offsetof(recur_layer_info, name), 0, 0 \
     }
-#define BOTH(name, form)                                                                                 \
-    {                                                                                                    \
+#define BOTH(name, form)                                                                           \
+    {                                                                                              \
 #name, &form, offsetof(recur_layer_info, name), offsetof(recur_recurrent_options, name), 0 \
     }
-#define FLAG(name, bit)                                                                                   \
-    {                                                                                                     \
-        name, &flags, offsetof(recur_layer_info, flags), offsetof(recur_recurrent_options, flags), bit \
+#define FLAG(name, bit)                                                                            \
+    {                                                                                              \
+        name, &flags, offsetof(recur_layer_info, flags), offsetof(recur_recurrent_options, flags), \
+            bit                                                                                    \
     }
 
 static const member members[] = {
@@ -129,7 +137,7 @@ static const member members[] = {
     FLAG("no_bias", RECUR_LAYER_NO_BIAS),
     FLAG("cell_names", RECUR_LAYER_CELL_NAMES),
     FLAG("update_new", RECUR_LAYER_UPDATE_NEW),
-    FLAG("learn_start", RECUR_LAYER_LEARN_START),
+    FLAG("learn_start", RECUR_LAYER_LEARN_INITIAL_STATE),
     BOTH(dropout, reals),
     BOTH(recurrent_dropout, reals),
     BOTH(zoneout_hidden, reals),
@@ -145,18 +153,23 @@ static const member members[] = {
 };
 enum { MEMBERS = sizeof members / sizeof *members };
 
-/* Not here: kind, variant and type, which are "type"; parts and name, which are the tree's; offset and abilities, which follow. */
+/* Not here: kind, variant and type, which are "type"; parts and name, which are the tree's; offset
+ * and capabilities, which follow. */
 _Static_assert(sizeof(recur_layer_info) == offsetof(recur_layer_info, epsilon) + sizeof(double),
                "a new member of recur_layer_info needs a row in this table");
 
 static bool is_flag(const member *m) { return m->form == &flags; }
 static void *in(const member *m, recur_layer_info *info) { return (unsigned char *)info + m->at; }
-static const void *in_const(const member *m, const recur_layer_info *info) { return (const unsigned char *)info + m->at; }
+static const void *in_const(const member *m, const recur_layer_info *info)
+{
+    return (const unsigned char *)info + m->at;
+}
 
 static bool is_default(const member *m, const recur_layer_info *info)
 {
     static const unsigned char zeros[sizeof(int32_t[RECUR_MOST_MODULES])];
-    return is_flag(m) ? !(info->flags & m->flag) : memcmp(in_const(m, info), zeros, m->form->bytes) == 0;
+    return is_flag(m) ? !(info->flags & m->flag)
+                      : memcmp(in_const(m, info), zeros, m->form->bytes) == 0;
 }
 
 static json_t *value_of(const member *m, const recur_layer_info *info)
@@ -164,21 +177,22 @@ static json_t *value_of(const member *m, const recur_layer_info *info)
     return is_flag(m) ? json_boolean(info->flags & m->flag) : m->form->put(in_const(m, info));
 }
 
-/* ---- out ---------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------ */
 
 static recur_status check_flags(const recur_layer_info *info)
 {
     uint32_t known = 0;
     for (int i = 0; i < MEMBERS; i++) known |= members[i].flag;
     if (!(info->flags & ~known)) return RECUR_OK;
-    return recur__fail(RECUR_E_UNSUPPORTED, "flags %#x of a layer of type %s have no name in model files",
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "flags %#x of a layer of type %s have no name in model files",
                        (unsigned)(info->flags & ~known), info->type);
 }
 
 recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out)
 {
     *out = NULL;
-    RECUR__TRY(check_flags(info));
+    RECUR__CHECK(check_flags(info));
     json_t *object = json_object();
     bool good = !is_part || json_object_set_new(object, "name", json_string(info->name)) == 0;
     good = good && json_object_set_new(object, "type", json_string(info->type)) == 0;
@@ -190,10 +204,11 @@ recur_status recur__structure_put(const recur_layer_info *info, bool is_part, js
         return RECUR_OK;
     }
     json_decref(object);
-    return recur__fail(RECUR_E_MEMORY, "there is no memory to describe a layer of type %s", info->type);
+    return recur__fail(RECUR_E_MEMORY, "there is no memory to describe a layer of type %s",
+                       info->type);
 }
 
-/* ---- in ----------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------- */
 
 static const member *find(const char *name)
 {
@@ -221,19 +236,23 @@ recur_status recur__structure_take(const char *where, json_t *object, recur_laye
         const member *m = find(name);
         if (is_of_the_tree(name)) continue;
         if (!m)
-            return recur__fail(RECUR_E_UNSUPPORTED, "layer \"%.150s\": this version does not know what %.80s means", where,
-                               name);
+            return recur__fail(RECUR_E_UNSUPPORTED,
+                               "layer \"%.150s\": this version does not know what %.80s means",
+                               where, name);
         if (!take(m, json_object_iter_value(at), info))
-            return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not %s", where, name, m->form->words);
+            return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not %s", where, name,
+                               m->form->words);
     }
     return RECUR_OK;
 }
 
-recur_status recur__structure_text(const char *where, const json_t *object, const char *key, const char **out)
+recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
+                                   const char **out)
 {
     *out = json_string_value(json_object_get(object, key));
     if (*out) return RECUR_OK;
-    return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not there, or not a string", where, key);
+    return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not there, or not a string", where,
+                       key);
 }
 
 /* A value for messages. */
@@ -244,7 +263,8 @@ typedef struct said {
 static said say(const json_t *value)
 {
     said s = { "" };
-    const size_t used = json_dumpb(value, s.text, sizeof s.text - 1, JSON_ENCODE_ANY | JSON_COMPACT);
+    const size_t used = json_dumpb(value, s.text, sizeof s.text - 1,
+                                   JSON_ENCODE_ANY | JSON_COMPACT);
     s.text[used < sizeof s.text ? used : sizeof s.text - 1] = '\0';
     return s;
 }
@@ -259,14 +279,16 @@ static bool agree(const member *m, const recur_layer_info *a, const recur_layer_
 recur_status recur__structure_check(const char *where, json_t *object, const recur_layer_info *made)
 {
     recur_layer_info told = { 0 };
-    RECUR__TRY(recur__structure_take(where, object, &told));
+    RECUR__CHECK(recur__structure_take(where, object, &told));
     for (int i = 0; i < MEMBERS; i++) {
         const member *m = &members[i];
         const json_t *value = json_object_get(object, m->name);
         if (!value || agree(m, &told, made)) continue;
         json_t *here = value_of(m, made);
         const recur_status status = recur__fail(
-            RECUR_E_UNSUPPORTED, "layer \"%.150s\": %s is %s in the file, and %s in the %.40s that this version makes of it",
+            RECUR_E_UNSUPPORTED,
+            "layer \"%.150s\": %s is %s in the file, and %s in the %.40s that this version makes "
+            "of it",
             where, m->name, say(value).text, here ? say(here).text : "something else", made->type);
         json_decref(here);
         return status;

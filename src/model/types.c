@@ -1,9 +1,9 @@
-/* model_types.c - the types of layer that a model file can hold, and how each is made of its description. A new type is one line in
- * `types`; a new cell is none. */
+/* types.c - the types of layer that a model file can hold, and how each is made of its description.
+ * A new type is one line in `types`; a new cell is none. */
 #include "model/model.h"
 #include "core/layer.h"
 
-/* ---- types -------------------------------------------------------------------------------------- */
+/* ---- types ---------------------------------------------------------------------------------- */
 
 static int64_t no_floats(const recur_layer_info *info)
 {
@@ -11,19 +11,24 @@ static int64_t no_floats(const recur_layer_info *info)
     return 0;
 }
 
-static int64_t matrix_floats(const recur_layer_info *info) { return recur__times(info->input_size, info->output_size); }
+static int64_t matrix_floats(const recur_layer_info *info)
+{
+    return recur__times(info->input_size, info->output_size);
+}
 
 /* One gate: W of the first layer and U of all. */
 static int64_t recurrent_floats(const recur_layer_info *info)
 {
-    const int64_t h = info->projection_size ? info->projection_size : info->hidden_size, L = recur__max(1, info->num_layers);
+    const int64_t h = info->projection_size ? info->projection_size : info->hidden_size,
+                  L = recur__max(1, info->num_layers);
     const int64_t W = recur__times(info->hidden_size, info->input_size);
     const int64_t U = recur__times(L, recur__times(info->hidden_size, h));
     int64_t sum;
     return W < 0 || U < 0 || __builtin_add_overflow(W, U, &sum) ? -1 : sum;
 }
 
-static recur_status make_recurrent(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+static recur_status make_recurrent(recur_context *ctx, const recur_layer_info *info,
+                                   recur_layer **out)
 {
     const recur_recurrent_options options = recur__structure_options(info);
     return recur_recurrent_create(ctx, &options, out);
@@ -34,7 +39,8 @@ static recur_status make_linear(recur_context *ctx, const recur_layer_info *info
     return recur_linear_create(ctx, info->input_size, info->output_size, info->flags, out);
 }
 
-static recur_status make_embedding(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+static recur_status make_embedding(recur_context *ctx, const recur_layer_info *info,
+                                   recur_layer **out)
 {
     return recur_embedding_create(ctx, info->input_size, info->output_size, info->flags, out);
 }
@@ -44,17 +50,22 @@ static recur_status make_last(recur_context *ctx, const recur_layer_info *info, 
     return recur_last_create(ctx, info->input_size, info->direction, out);
 }
 
-static recur_status make_dropout(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+static recur_status make_dropout(recur_context *ctx, const recur_layer_info *info,
+                                 recur_layer **out)
 {
     return recur_dropout_create(ctx, info->input_size, info->dropout, out);
 }
 
-static recur_status make_activation(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+static recur_status make_activation(recur_context *ctx, const recur_layer_info *info,
+                                    recur_layer **out)
 {
     return recur_activation_create(ctx, info->input_size, info->variant, out);
 }
 
-static int64_t norm_floats(const recur_layer_info *info) { return info->input_size; } /* without a bias */
+static int64_t norm_floats(const recur_layer_info *info)
+{
+    return info->input_size;
+} /* without a bias */
 
 static recur_status make_norm(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
 {
@@ -97,5 +108,6 @@ recur_status recur__model_type_of(const char *where, const char *name, recur__mo
         }
     *out = (recur__model_type){ name, recur__cell_called(name), make_recurrent, recurrent_floats };
     if (out->variant) return RECUR_OK;
-    return recur__fail(RECUR_E_UNSUPPORTED, "layer \"%.150s\": this version has no layer of type %.80s", where, name);
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "layer \"%.150s\": this version has no layer of type %.80s", where, name);
 }

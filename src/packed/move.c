@@ -1,17 +1,20 @@
 /* move.c - rows of any type into packed order, back, and one per sequence. */
 #include "packed/packed.h"
 
-/* A padded or joined array, seen through its layout: the row of step t of sequence b is first(b) + t * stride. */
+/* A padded or joined array, seen through its layout: the row of step t of sequence b is first(b) +
+ * t * stride. */
 typedef struct view {
     int32_t layout;
     int64_t stride;
 } view;
 
-static recur_status open_view(const char *what, int32_t layout, size_t row_bytes, const recur_packed *p, view *out)
+static recur_status open_view(const char *what, int32_t layout, size_t row_bytes,
+                              const recur_packed *p, view *out)
 {
     if (layout < RECUR_LAYOUT_BATCH_FIRST || layout > RECUR_LAYOUT_JOINED || row_bytes == 0)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: layout %d with rows of %zu bytes: one is unknown or empty", what, (int)layout,
-                           row_bytes);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: layout %d with rows of %zu bytes: one is unknown or empty", what,
+                           (int)layout, row_bytes);
     *out = (view){ .layout = layout, .stride = layout == RECUR_LAYOUT_TIME_FIRST ? p->batch : 1 };
     return RECUR_OK;
 }
@@ -20,17 +23,21 @@ static recur_status open_view(const char *what, int32_t layout, size_t row_bytes
 static int64_t first(const view *v, const recur_packed *p, int64_t b, int64_t joined)
 {
     switch (v->layout) {
-    case RECUR_LAYOUT_BATCH_FIRST: return b * p->steps;
-    case RECUR_LAYOUT_TIME_FIRST: return b;
-    default: return joined;
+    case RECUR_LAYOUT_BATCH_FIRST:
+        return b * p->steps;
+    case RECUR_LAYOUT_TIME_FIRST:
+        return b;
+    default:
+        return joined;
     }
 }
 
-recur_status recur_packed_pack(const recur_packed *packed, int32_t layout, size_t row_bytes, const void *from, void *rows)
+recur_status recur_packed_pack(const recur_packed *packed, int32_t layout, size_t row_bytes,
+                               const void *from, void *rows)
 {
     RECUR__NOT_NULL(packed);
     view v = { 0 };
-    RECUR__TRY(open_view(__func__, layout, row_bytes, packed, &v));
+    RECUR__CHECK(open_view(__func__, layout, row_bytes, packed, &v));
     if (packed->rows == 0) return RECUR_OK;
     RECUR__NOT_NULL(from);
     RECUR__NOT_NULL(rows);
@@ -39,17 +46,18 @@ recur_status recur_packed_pack(const recur_packed *packed, int32_t layout, size_
     for (int64_t b = 0, joined = 0; b < packed->batch; joined += packed->lengths[b], b++) {
         const int64_t start = first(&v, packed, b, joined);
         for (int64_t t = 0; t < packed->lengths[b]; t++)
-            memcpy(out + (size_t)(packed->starts[t] + packed->place[b]) * row_bytes, in + (size_t)(start + t * v.stride) * row_bytes,
-                   row_bytes);
+            memcpy(out + (size_t)(packed->starts[t] + packed->place[b]) * row_bytes,
+                   in + (size_t)(start + t * v.stride) * row_bytes, row_bytes);
     }
     return RECUR_OK;
 }
 
-recur_status recur_packed_unpack(const recur_packed *packed, int32_t layout, size_t row_bytes, const void *rows, void *to)
+recur_status recur_packed_unpack(const recur_packed *packed, int32_t layout, size_t row_bytes,
+                                 const void *rows, void *to)
 {
     RECUR__NOT_NULL(packed);
     view v = { 0 };
-    RECUR__TRY(open_view(__func__, layout, row_bytes, packed, &v));
+    RECUR__CHECK(open_view(__func__, layout, row_bytes, packed, &v));
     if (packed->rows == 0) return RECUR_OK;
     RECUR__NOT_NULL(rows);
     RECUR__NOT_NULL(to);
@@ -58,29 +66,33 @@ recur_status recur_packed_unpack(const recur_packed *packed, int32_t layout, siz
     for (int64_t b = 0, joined = 0; b < packed->batch; joined += packed->lengths[b], b++) {
         const int64_t start = first(&v, packed, b, joined);
         for (int64_t t = 0; t < packed->lengths[b]; t++)
-            memcpy(out + (size_t)(start + t * v.stride) * row_bytes, in + (size_t)(packed->starts[t] + packed->place[b]) * row_bytes,
-                   row_bytes);
+            memcpy(out + (size_t)(start + t * v.stride) * row_bytes,
+                   in + (size_t)(packed->starts[t] + packed->place[b]) * row_bytes, row_bytes);
     }
     return RECUR_OK;
 }
 
-recur_status recur_packed_gather(const recur_packed *packed, const int64_t *steps, size_t row_bytes, const void *rows, void *to)
+recur_status recur_packed_gather(const recur_packed *packed, const int64_t *steps, size_t row_bytes,
+                                 const void *rows, void *to)
 {
     RECUR__NOT_NULL(packed);
-    if (row_bytes == 0) return recur__fail(RECUR_E_ARGUMENT, "recur_packed_gather: rows of 0 bytes");
+    if (row_bytes == 0)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_packed_gather: rows of 0 bytes");
     if (packed->batch == 0) return RECUR_OK;
     RECUR__NOT_NULL(to);
     if (packed->rows) RECUR__NOT_NULL(rows);
     const unsigned char *in = rows;
     unsigned char *out = to;
     for (int64_t b = 0; b < packed->batch; b++, out += row_bytes) {
-        const int64_t length = packed->lengths[b], step = steps ? steps[b] : -1, t = step < 0 ? length + step : step;
+        const int64_t length = packed->lengths[b], step = steps ? steps[b] : -1,
+                      t = step < 0 ? length + step : step;
         if (length == 0) {
             memset(out, 0, row_bytes);
             continue;
         }
         if (step < -length || step >= length)
-            return recur__fail(RECUR_E_ARGUMENT, "step %lld of sequence %lld, which has length %lld", (long long)step,
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "step %lld of sequence %lld, which has length %lld", (long long)step,
                                (long long)b, (long long)length);
         memcpy(out, in + (size_t)(packed->starts[t] + packed->place[b]) * row_bytes, row_bytes);
     }

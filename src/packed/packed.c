@@ -15,22 +15,27 @@ static void lay_out(recur__carver *carver, int64_t batch, int64_t steps, recur_p
 static recur_status check(int64_t batch, const int64_t *lengths, int64_t *steps, int64_t *longest)
 {
     if (batch < 0 || batch > RECUR__LARGEST || *steps < 0 || *steps > RECUR__LARGEST)
-        return recur__fail(RECUR_E_ARGUMENT, "a batch of %lld sequences of %lld steps: both must lie between 0 and %d",
-                           (long long)batch, (long long)*steps, RECUR__LARGEST);
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "a batch of %lld sequences of %lld steps: both must lie between 0 and %d",
+            (long long)batch, (long long)*steps, RECUR__LARGEST);
     *longest = lengths || batch == 0 ? 0 : *steps;
     int64_t rows = lengths ? 0 : batch * *steps;
     for (int64_t b = 0; lengths && b < batch; b++) {
         if (lengths[b] < 0 || lengths[b] > RECUR__LARGEST)
-            return recur__fail(RECUR_E_ARGUMENT, "sequence %lld has length %lld: it must lie between 0 and %d", (long long)b,
-                               (long long)lengths[b], RECUR__LARGEST);
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "sequence %lld has length %lld: it must lie between 0 and %d",
+                               (long long)b, (long long)lengths[b], RECUR__LARGEST);
         if (*steps && lengths[b] > *steps)
-            return recur__fail(RECUR_E_SHAPE, "sequence %lld has length %lld, but there are %lld steps", (long long)b,
-                               (long long)lengths[b], (long long)*steps);
+            return recur__fail(RECUR_E_SHAPE,
+                               "sequence %lld has length %lld, but there are %lld steps",
+                               (long long)b, (long long)lengths[b], (long long)*steps);
         *longest = recur__max(*longest, lengths[b]);
         rows += lengths[b];
     }
     if (rows > RECUR__LARGEST)
-        return recur__fail(RECUR_E_MEMORY, "a layout of %lld rows: there may be at most %d", (long long)rows, RECUR__LARGEST);
+        return recur__fail(RECUR_E_MEMORY, "a layout of %lld rows: there may be at most %d",
+                           (long long)rows, RECUR__LARGEST);
     if (*steps == 0) *steps = *longest;
     return RECUR_OK;
 }
@@ -81,24 +86,32 @@ static recur_status grow(recur_packed *packed, int64_t batch, int64_t steps)
     return RECUR_OK;
 }
 
-recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64_t *lengths, int64_t steps)
+recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64_t *lengths,
+                                int64_t steps)
 {
     RECUR__NOT_NULL(packed);
     int64_t longest = 0;
-    RECUR__TRY(check(batch, lengths, &steps, &longest));
-    if (batch > packed->most_batch || steps > packed->most_steps) RECUR__TRY(grow(packed, batch, steps));
+    RECUR__CHECK(check(batch, lengths, &steps, &longest));
+    if (batch > packed->most_batch || steps > packed->most_steps)
+        RECUR__CHECK(grow(packed, batch, steps));
     packed->batch = batch, packed->steps = steps, packed->longest = longest;
     fill(packed, lengths);
     return RECUR_OK;
 }
 
-recur_status recur_packed_create(recur_context *ctx, int64_t batch, const int64_t *lengths, int64_t steps, recur_packed **out)
+recur_status recur_packed_create(recur_context *ctx, int64_t batch, const int64_t *lengths,
+                                 int64_t steps, recur_packed **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     int64_t longest = 0;
-    RECUR__TRY(check(batch, lengths, &steps, &longest));
-    recur_packed made = { .batch = batch, .steps = steps, .longest = longest, .most_batch = batch, .most_steps = steps }, *packed;
+    RECUR__CHECK(check(batch, lengths, &steps, &longest));
+    recur_packed made = { .batch = batch,
+                          .steps = steps,
+                          .longest = longest,
+                          .most_batch = batch,
+                          .most_steps = steps },
+                 *packed;
     recur__carver carver = { 0 };
     recur__carve(&carver, 1, sizeof made);
     lay_out(&carver, batch, steps, &made);

@@ -4,11 +4,12 @@
 
 #include "base/base.h"
 
-/* Sequences sorted by length, stably, the longest first: "place" is where a sequence stands in that order. */
+/* Sequences sorted by length, stably, the longest first: "place" is where a sequence stands in that
+ * order. */
 struct recur_packed {
     recur_context *ctx;
-    size_t bytes;                   /* of the handle and its first arrays: one allocation */
-    void *grown;                    /* arrays of a larger layout, if reset asked for one */
+    size_t bytes; /* of the handle and its first arrays: one allocation */
+    void *grown;  /* arrays of a larger layout, if reset asked for one */
     size_t grown_bytes;
     int64_t most_batch, most_steps; /* what the arrays have room for */
     uint64_t serial;                /* of this layout; 0: one step of a hand-written loop */
@@ -22,15 +23,22 @@ struct recur_packed {
     int64_t *starts;                /* [longest + 1] first row of each step */
 };
 
-/* The layout of one step of B sequences, in order; sizes and starts are the caller's two small arrays. */
+/* The layout of one step of B sequences, in order; sizes and starts are the caller's two small
+ * arrays. */
 static inline recur_packed recur__one_step(int64_t B, int64_t sizes[1], int64_t starts[2])
 {
     sizes[0] = B, starts[0] = 0, starts[1] = B;
-    return (recur_packed){ .batch = B, .steps = 1, .rows = B, .longest = 1, .in_order = true, .sizes = sizes, .starts = starts };
+    return (recur_packed){ .batch = B,
+                           .steps = 1,
+                           .rows = B,
+                           .longest = 1,
+                           .in_order = true,
+                           .sizes = sizes,
+                           .starts = starts };
 }
 
-/* Rows of step t whose state before it comes from the step processed before (t-1, or t+1 in reverse): the first ones. The others,
-   if any, begin here. */
+/* Rows of step t whose state before it comes from the step processed before (t-1, or t+1 in
+   reverse): the first ones. The others, if any, begin here. */
 static inline int64_t recur__rows_going_on(const recur_packed *p, int64_t t, bool reverse)
 {
     if (reverse) return t + 1 < p->longest ? p->sizes[t + 1] : 0;

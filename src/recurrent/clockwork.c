@@ -1,4 +1,4 @@
-/* modules.c - clockwork RNN: what its modules do not see, and gradients of what was not computed.
+/* clockwork.c - clockwork RNN: what its modules do not see, and gradients of what was not computed.
  *
  *        sees  0 1 2 3   module, from the fastest to the slowest
  *   U =    0   x x x x
@@ -7,20 +7,26 @@
  *          3   . . . x   . is never read and has no gradient */
 #include "recurrent/recurrent.h"
 
-static int64_t size_of(const recur_layer *layer) { return layer->spec.hidden_size / layer->spec.form.modules; }
+static int64_t size_of(const recur_layer *layer)
+{
+    return layer->spec.hidden_size / layer->spec.cell_options.modules;
+}
 
 void recur__fill_periods(const recur_layer *layer, float *period)
 {
-    for (int64_t j = 0; j < layer->spec.hidden_size; j++) period[j] = (float)layer->spec.form.period[j / size_of(layer)];
+    for (int64_t j = 0; j < layer->spec.hidden_size; j++)
+        period[j] = (float)layer->spec.cell_options.period[j / size_of(layer)];
 }
 
-void recur__fill_seen(const recur_layer *layer, const float *U, float *seen)
+void recur__fill_visible_U(const recur_layer *layer, const float *U, float *masked_h)
 {
     const int64_t H = layer->spec.hidden_size, size = size_of(layer);
     for (int64_t j = 0; j < H; j++) {
         const int64_t first = j / size * size;
-        memset(seen + j * H, 0, (size_t)first * sizeof *seen);
-        if (seen != U) memcpy(seen + j * H + first, U + j * H + first, (size_t)(H - first) * sizeof *seen);
+        memset(masked_h + j * H, 0, (size_t)first * sizeof *masked_h);
+        if (masked_h != U)
+            memcpy(masked_h + j * H + first, U + j * H + first,
+                   (size_t)(H - first) * sizeof *masked_h);
     }
 }
 
@@ -37,15 +43,22 @@ typedef struct rows {
     float *dA, *x, *h, *dx;
 } rows;
 
-static rows gather(const recur__walk *w, const recur__backward_scratch *scratch, int64_t m, const float *dA, const float *x, int64_t in)
+static rows gather(const recur__walk *w, const recur__backward_scratch *scratch, int64_t m,
+                   const float *dA, const float *x, int64_t in)
 {
-    const int64_t H = w->H, size = size_of(w->layer), first = m * size, seen = H - first;
-    rows g = { .first = first, .size = size, .in = in, .dA = scratch->module[0], .x = scratch->module[1], .h = scratch->module[2],
+    const int64_t H = w->H, size = size_of(w->layer), first = m * size, masked_h = H - first;
+    rows g = { .first = first,
+               .size = size,
+               .in = in,
+               .dA = scratch->module[0],
+               .x = scratch->module[1],
+               .h = scratch->module[2],
                .dx = scratch->module[3] };
     for (int64_t n = 0; n < w->N; n++) {
         if (is_zero(dA + n * H + first, size)) continue;
         memcpy(g.dA + g.n * size, dA + n * H + first, (size_t)size * sizeof *dA);
-        memcpy(g.h + g.n * seen, scratch->before + n * H + first, (size_t)seen * sizeof *dA);
+        memcpy(g.h + g.n * masked_h, scratch->before + n * H + first,
+               (size_t)masked_h * sizeof *dA);
         if (x) memcpy(g.x + g.n * in, x + n * in, (size_t)in * sizeof *x);
         g.n++;
     }
@@ -57,29 +70,34 @@ static void scatter(const recur__walk *w, const rows *g, const float *dA, float 
     const float *row = g->dx;
     for (int64_t n = 0; n < w->N; n++) {
         if (is_zero(dA + n * w->H + g->first, g->size)) continue;
-        w->pass->kernels->vector->add(g->in, row, dx + n * g->in);
+        w->pass->kernels->elementwise->add(g->in, row, dx + n * g->in);
         row += g->in;
     }
 }
 
-void recur__module_gradients(const recur__walk *w, const recur__weights *p, const recur__weights *dp, const float *dA, const float *x,
-                             float *dx, const recur__backward_scratch *scratch)
+void recur__module_gradients(const recur__walk *w, const recur__weights *p,
+                             const recur__weights *dp, const float *dA, const float *x, float *dx,
+                             const recur__backward_scratch *scratch)
 {
     const recur_context *ctx = w->pass->ctx;
     const recur__kernels *k = w->pass->kernels;
     const int64_t H = w->H, in = p->in;
-    for (int64_t m = 0; m < w->layer->spec.form.modules; m++) {
+    for (int64_t m = 0; m < w->layer->spec.cell_options.modules; m++) {
         const rows g = gather(w, scratch, m, dA, x, in);
-        const int64_t seen = H - g.first;
+        const int64_t masked_h = H - g.first;
         const recur__matrix rows_dA = { g.dA, g.size };
         if (g.n == 0) continue;
         if (dp->W) {
-            if (x) recur__gemm_tn(ctx, k, g.size, in, g.n, rows_dA, (recur__matrix){ g.x, in }, dp->W + g.first * in, in);
-            recur__gemm_tn(ctx, k, g.size, seen, g.n, rows_dA, (recur__matrix){ g.h, seen }, dp->U + g.first * H + g.first, H);
+            if (x)
+                recur__gemm_tn(ctx, k, g.size, in, g.n, rows_dA, (recur__matrix){ g.x, in },
+                               dp->W + g.first * in, in);
+            recur__gemm_tn(ctx, k, g.size, masked_h, g.n, rows_dA, (recur__matrix){ g.h, masked_h },
+                           dp->U + g.first * H + g.first, H);
         }
         if (!dx) continue;
         memset(g.dx, 0, (size_t)(g.n * in) * sizeof *g.dx);
-        recur__gemm_nn(ctx, k, g.n, in, g.size, rows_dA, (recur__matrix){ p->W + g.first * in, in }, g.dx, in);
+        recur__gemm_nn(ctx, k, g.n, in, g.size, rows_dA, (recur__matrix){ p->W + g.first * in, in },
+                       g.dx, in);
         scatter(w, &g, dA, dx);
     }
 }

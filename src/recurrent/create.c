@@ -1,4 +1,5 @@
-/* recurrent_create.c - making a recurrent layer: which options there are, for which kinds, and what they change in the equations. */
+/* create.c - making a recurrent layer: which options there are, for which kinds, and what they
+ * change in the equations. */
 #include <math.h>
 
 #include "recurrent/recurrent.h"
@@ -26,52 +27,75 @@ static const recur__layer_ops recurrent_ops = {
 
 enum { MOST_LAYERS = 1024 };
 
-/* ---- checks ------------------------------------------------------------------------------------- */
+/* ---- checks --------------------------------------------------------------------------------- */
 
-static bool is_lstm(const recur__cell *cell) { return cell->states > 1 && cell->kind != RECUR_CELL_CLOCKWORK; }
+static bool is_lstm(const recur__cell *cell)
+{
+    return cell->states > 1 && cell->kind != RECUR_CELL_CLOCKWORK;
+}
 static bool is_gru(const recur__cell *cell) { return cell->gates == 3 && cell->states == 1; }
 
 static recur_status check_sizes(const recur_recurrent_options *o, const recur__cell *cell)
 {
-    RECUR__TRY(recur__layer_check_size("input_size", o->input_size));
-    RECUR__TRY(recur__layer_check_size("hidden_size", o->hidden_size));
+    RECUR__CHECK(recur__layer_check_size("input_size", o->input_size));
+    RECUR__CHECK(recur__layer_check_size("hidden_size", o->hidden_size));
     if (o->num_layers < 1 || o->num_layers > MOST_LAYERS)
-        return recur__fail(RECUR_E_ARGUMENT, "num_layers is %lld: it must lie between 1 and %d", (long long)o->num_layers, MOST_LAYERS);
-    const int64_t widest = recur__max(cell->slots, 2); /* of a row of slots, and of both directions */
+        return recur__fail(RECUR_E_ARGUMENT, "num_layers is %lld: it must lie between 1 and %d",
+                           (long long)o->num_layers, MOST_LAYERS);
+    const int64_t widest = recur__max(cell->gate_blocks,
+                                      2); /* of a row of slots, and of both directions */
     if (o->hidden_size > RECUR__LARGEST / widest)
-        return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld times %lld is above %d", (long long)o->hidden_size, (long long)widest,
-                           RECUR__LARGEST);
+        return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld times %lld is above %d",
+                           (long long)o->hidden_size, (long long)widest, RECUR__LARGEST);
     if (o->projection_size < 0 || o->projection_size >= o->hidden_size)
-        return recur__fail(RECUR_E_ARGUMENT, "projection_size is %lld: it must lie between 0 and hidden_size - 1 = %lld",
-                           (long long)o->projection_size, (long long)(o->hidden_size - 1));
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "projection_size is %lld: it must lie between 0 and hidden_size - 1 = %lld",
+            (long long)o->projection_size, (long long)(o->hidden_size - 1));
     return RECUR_OK;
 }
 
 static recur_status check_words(const recur_recurrent_options *o)
 {
-    const uint32_t flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW | RECUR_LAYER_LEARN_START;
+    const uint32_t flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW |
+                           RECUR_LAYER_LEARN_INITIAL_STATE;
     if (o->direction < RECUR_DIRECTION_FORWARD || o->direction > RECUR_DIRECTION_BIDIRECTIONAL)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: direction %d is unknown", (int)o->direction);
-    if (o->flags & ~flags) return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: flags %#x are unknown", (unsigned)o->flags);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: direction %d is unknown",
+                           (int)o->direction);
+    if (o->flags & ~flags)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: flags %#x are unknown",
+                           (unsigned)o->flags);
     const int32_t functions[] = { o->gate_activation, o->activation, o->output_activation };
     for (int i = 0; i < 3; i++)
         if (functions[i] < 0 || functions[i] > RECUR_ACTIVATION_IDENTITY)
-            return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: activation %d is unknown", (int)functions[i]);
-    if (o->flags & RECUR_LAYER_CELL_NAMES && (o->num_layers != 1 || o->direction != RECUR_DIRECTION_FORWARD))
-        return recur__fail(RECUR_E_UNSUPPORTED, "cell names are for one forward layer, not for %lld in direction %d",
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "recur_recurrent_options: activation %d is unknown",
+                               (int)functions[i]);
+    if (o->flags & RECUR_LAYER_CELL_NAMES &&
+        (o->num_layers != 1 || o->direction != RECUR_DIRECTION_FORWARD))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "cell names are for one forward layer, not for %lld in direction %d",
                            (long long)o->num_layers, (int)o->direction);
     return RECUR_OK;
 }
 
 static recur_status check_numbers(const recur_recurrent_options *o)
 {
-    if (!(o->dropout >= 0 && o->dropout < 1)) return recur__fail(RECUR_E_ARGUMENT, "dropout is %g: it must lie in [0,1)", o->dropout);
+    if (!(o->dropout >= 0 && o->dropout < 1))
+        return recur__fail(RECUR_E_ARGUMENT, "dropout is %g: it must lie in [0,1)", o->dropout);
     if (!(o->recurrent_dropout >= 0 && o->recurrent_dropout < 1))
-        return recur__fail(RECUR_E_ARGUMENT, "recurrent_dropout is %g: it must lie in [0,1)", o->recurrent_dropout);
-    if (!(o->zoneout_hidden >= 0 && o->zoneout_hidden <= 1) || !(o->zoneout_cell >= 0 && o->zoneout_cell <= 1))
-        return recur__fail(RECUR_E_ARGUMENT, "zoneout is %g of h and %g of c: both must lie in [0,1]", o->zoneout_hidden, o->zoneout_cell);
-    if (!(o->cell_clip >= 0) || !(o->preactivation_clip >= 0) || isinf(o->cell_clip) || isinf(o->preactivation_clip))
-        return recur__fail(RECUR_E_ARGUMENT, "cell_clip is %g and preactivation_clip %g: a bound is a positive number, or 0 for none",
+        return recur__fail(RECUR_E_ARGUMENT, "recurrent_dropout is %g: it must lie in [0,1)",
+                           o->recurrent_dropout);
+    if (!(o->zoneout_hidden >= 0 && o->zoneout_hidden <= 1) ||
+        !(o->zoneout_cell >= 0 && o->zoneout_cell <= 1))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "zoneout is %g of h and %g of c: both must lie in [0,1]",
+                           o->zoneout_hidden, o->zoneout_cell);
+    if (!(o->cell_clip >= 0) || !(o->preactivation_clip >= 0) || isinf(o->cell_clip) ||
+        isinf(o->preactivation_clip))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "cell_clip is %g and preactivation_clip %g: a bound is a positive "
+                           "number, or 0 for none",
                            o->cell_clip, o->preactivation_clip);
     return RECUR_OK;
 }
@@ -94,44 +118,54 @@ static recur_status check_kind(const recur_recurrent_options *o, const recur__ce
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].wanted && !options[i].possible)
-            return recur__fail(RECUR_E_UNSUPPORTED, "%s is not for a layer of kind %s", options[i].name, cell->name);
+            return recur__fail(RECUR_E_UNSUPPORTED, "%s is not for a layer of kind %s",
+                               options[i].name, cell->name);
     return RECUR_OK;
 }
 
 static recur_status check_modules(const recur_recurrent_options *o)
 {
     if (o->modules < 1 || o->modules > RECUR_MOST_MODULES)
-        return recur__fail(RECUR_E_ARGUMENT, "a clockwork RNN of %d modules: there are 1 to %d", (int)o->modules, RECUR_MOST_MODULES);
+        return recur__fail(RECUR_E_ARGUMENT, "a clockwork RNN of %d modules: there are 1 to %d",
+                           (int)o->modules, RECUR_MOST_MODULES);
     if (o->hidden_size % o->modules)
-        return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld does not fall into %d modules", (long long)o->hidden_size, (int)o->modules);
+        return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld does not fall into %d modules",
+                           (long long)o->hidden_size, (int)o->modules);
     enum { LONGEST = 1 << 24 }; /* floats count so far */
     for (int i = 0; i < o->modules; i++)
-        if (o->periods[i] < 1 || o->periods[i] > LONGEST || (i > 0 && o->periods[i] < o->periods[i - 1]))
-            return recur__fail(RECUR_E_ARGUMENT, "period %d is %d: periods lie between 1 and %d and rise", i, (int)o->periods[i], LONGEST);
+        if (o->periods[i] < 1 || o->periods[i] > LONGEST ||
+            (i > 0 && o->periods[i] < o->periods[i - 1]))
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "period %d is %d: periods lie between 1 and %d and rise", i,
+                               (int)o->periods[i], LONGEST);
     return RECUR_OK;
 }
 
 /* Fills in what 0 means, and refuses what cannot be. */
 static recur_status check(recur_recurrent_options *o, const recur__cell *cell)
 {
-    if (!cell) return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: cell %d is unknown", (int)o->cell);
+    if (!cell)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: cell %d is unknown",
+                           (int)o->cell);
     if (o->num_layers == 0) o->num_layers = 1;
-    RECUR__TRY(check_sizes(o, cell));
-    RECUR__TRY(check_words(o));
-    RECUR__TRY(check_numbers(o));
-    RECUR__TRY(check_kind(o, cell));
+    RECUR__CHECK(check_sizes(o, cell));
+    RECUR__CHECK(check_words(o));
+    RECUR__CHECK(check_numbers(o));
+    RECUR__CHECK(check_kind(o, cell));
     if (cell->kind != RECUR_CELL_CLOCKWORK) return RECUR_OK;
     bool given = false;
     for (int i = 0; i < RECUR_MOST_MODULES; i++) given |= o->periods[i] != 0;
-    for (int i = 0; !given && i < recur__min(o->modules, RECUR_MOST_MODULES); i++) o->periods[i] = 1 << i;
+    for (int i = 0; !given && i < recur__min(o->modules, RECUR_MOST_MODULES); i++)
+        o->periods[i] = 1 << i;
     return check_modules(o);
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making --------------------------------------------------------------------------------- */
 
-static recur__form form_of(const recur_recurrent_options *o, const recur__cell *cell)
+static recur__cell_options cell_options_of(const recur_recurrent_options *o,
+                                           const recur__cell *cell)
 {
-    recur__form f = {
+    recur__cell_options f = {
         .gate = o->gate_activation ? o->gate_activation : RECUR_ACTIVATION_SIGMOID,
         .activation = o->activation ? o->activation : cell->activation,
         .output = o->output_activation ? o->output_activation : RECUR_ACTIVATION_TANH,
@@ -146,33 +180,46 @@ static recur__form form_of(const recur_recurrent_options *o, const recur__cell *
 }
 
 /* Whether a layer leaves the plain path of its kind. */
-static bool is_formed(const recur_recurrent_options *o, const recur__cell *cell)
+static bool is_modified(const recur_recurrent_options *o, const recur__cell *cell)
 {
-    return cell->needs_form || o->gate_activation || o->activation || o->output_activation || o->flags & RECUR_LAYER_UPDATE_NEW || o->cell_clip > 0 ||
-           o->preactivation_clip > 0 || o->recurrent_dropout > 0 || o->zoneout_hidden > 0 || o->zoneout_cell > 0;
+    return cell->always_modified || o->gate_activation || o->activation || o->output_activation ||
+           o->flags & RECUR_LAYER_UPDATE_NEW || o->cell_clip > 0 || o->preactivation_clip > 0 ||
+           o->recurrent_dropout > 0 || o->zoneout_hidden > 0 || o->zoneout_cell > 0;
 }
 
-recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options, recur_layer **out)
+recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
+                                    recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(options);
     recur_recurrent_options o;
-    RECUR__TRY(recur__take("recur_recurrent_options", options, &o, sizeof o));
+    RECUR__CHECK(recur__take("recur_recurrent_options", options, &o, sizeof o));
     const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX, false);
-    RECUR__TRY(check(&o, cell));
-    const int64_t P = o.projection_size ? o.projection_size : o.hidden_size, D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+    RECUR__CHECK(check(&o, cell));
+    const int64_t P = o.projection_size ? o.projection_size : o.hidden_size,
+                  D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
     const recur_layer layer = {
         .ops = &recurrent_ops,
         .type = cell->name,
-        .spec = { .variant = o.cell, .direction = o.direction, .flags = o.flags, .hidden_size = o.hidden_size, .num_layers = o.num_layers,
-                  .dropout = o.dropout, .cell = cell, .options = o, .form = form_of(&o, cell), .formed = is_formed(&o, cell) },
-        .abilities = RECUR_ABLE_ROWS | RECUR_ABLE_IDS | RECUR_ABLE_RECORD | (o.direction == RECUR_DIRECTION_FORWARD ? RECUR_ABLE_STEP : 0u),
+        .spec = { .variant = o.cell,
+                  .direction = o.direction,
+                  .flags = o.flags,
+                  .hidden_size = o.hidden_size,
+                  .num_layers = o.num_layers,
+                  .dropout = o.dropout,
+                  .cell = cell,
+                  .options = o,
+                  .cell_options = cell_options_of(&o, cell),
+                  .modified = is_modified(&o, cell) },
+        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_RECORD |
+                        (o.direction == RECUR_DIRECTION_FORWARD ? RECUR_CAN_STEP : 0u),
         .input_size = o.input_size,
         .output_size = D * P,
         .states = cell->states,
-        .state_floats = recur__times(recur__times(o.num_layers, D), P + (cell->states > 1 ? o.hidden_size : 0)),
-        .starts = o.flags & RECUR_LAYER_LEARN_START ? 1 : 0,
+        .state_floats = recur__times(recur__times(o.num_layers, D),
+                                     P + (cell->states > 1 ? o.hidden_size : 0)),
+        .starts = o.flags & RECUR_LAYER_LEARN_INITIAL_STATE ? 1 : 0,
     };
     return recur__layer_build(ctx, &layer, NULL, false, out);
 }

@@ -3,15 +3,17 @@
  *   forward   [groups of units][K][gates][VW]       all gates of the same units side by side
  *   backward  [groups of units][G*H][vectors][VW]   all that comes back to the same units
  *
- * Where a phase has one accumulator, and in backward, a group has up to `wide` vectors of units. Units beyond H are zero. Else, if half
- * a vector of 16 suffices for the last units, they have no more: recur__lanes. */
+ * Where a phase has one accumulator, and in backward, a group has up to `wide` vectors of units.
+ * Units beyond H are zero. Else, if half a vector of 16 suffices for the last units, they have no
+ * more: recur__lanes. */
 #ifndef RECUR__PANELS_H
 #define RECUR__PANELS_H
 
 #include "cells/cell.h"
 
 typedef struct recur__panels {
-    float *W[RECUR__PHASES], *U[RECUR__PHASES]; /* forward; W is NULL if the input comes as a table or a product of its own */
+    float *W[RECUR__PHASES], *U[RECUR__PHASES]; /* forward; W is NULL if the input comes as a table
+                                                   or a product of its own */
     float *Ut[RECUR__PHASES];                   /* backward */
 } recur__panels;
 
@@ -19,7 +21,9 @@ typedef struct recur__panels {
 int64_t recur__panel_size(const recur__cell *cell, int64_t H, int64_t K, int gates);
 
 /* gates blocks M [gates*H][K] into forward panels, and U [gates*H][H] into backward ones. */
-void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K, int gates, const float *M, float *to);
-void recur__panel_pack_backward(const recur__cell *cell, int64_t H, int gates, const float *U, float *to);
+void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K,
+                       int gates, const float *M, float *to);
+void recur__panel_pack_backward(const recur__cell *cell, int64_t H, int gates, const float *U,
+                                float *to);
 
 #endif

@@ -1,20 +1,25 @@
-/* recurrent.c - cells over time, in L layers and D directions: parameters, and the memory of passes. */
+/* parameters.c - cells over time, in L layers and D directions: parameters, and the memory of
+ * passes. */
 #include <stdio.h>
 
 #include "recurrent/recurrent.h"
 
-static int64_t directions(const recur_layer *layer) { return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1; }
+static int64_t directions(const recur_layer *layer)
+{
+    return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+}
 
 /* Numbers in a row of h. */
 static int64_t width_of_h(const recur_layer *layer)
 {
-    return layer->spec.options.projection_size ? layer->spec.options.projection_size : layer->spec.hidden_size;
+    return layer->spec.options.projection_size ? layer->spec.options.projection_size
+                                               : layer->spec.hidden_size;
 }
 
-/* ---- parameters --------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 /* The tensors of one layer and direction, in their order; those of 0 rows are not there. */
-enum { MOST_TENSORS = 7 + RECUR__OWN };
+enum { MOST_TENSORS = 7 + RECUR__EXTRAS };
 typedef struct parameter {
     const char *name;
     int64_t rows, columns; /* columns 0: a vector */
@@ -23,17 +28,21 @@ typedef struct parameter {
 static int parameters_of(const recur_layer *layer, int64_t l, parameter p[MOST_TENSORS])
 {
     const recur__spec *s = &layer->spec;
-    const int64_t H = s->hidden_size, P = width_of_h(layer), GH = s->cell->gates * H, in = l == 0 ? layer->input_size : directions(layer) * P;
-    const int64_t biases = s->flags & RECUR_LAYER_NO_BIAS ? 0 : GH, start = s->flags & RECUR_LAYER_LEARN_START ? H : 0;
+    const int64_t H = s->hidden_size, P = width_of_h(layer), GH = s->cell->gates * H,
+                  in = l == 0 ? layer->input_size : directions(layer) * P;
+    const int64_t biases = s->flags & RECUR_LAYER_NO_BIAS ? 0 : GH,
+                  start = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE ? H : 0;
     int n = 0;
     p[n++] = (parameter){ "weight_ih", GH, in };
     p[n++] = (parameter){ "weight_hh", GH, P };
     p[n++] = (parameter){ "bias_ih", biases, 0 };
     p[n++] = (parameter){ "bias_hh", biases, 0 };
     p[n++] = (parameter){ "weight_hr", s->options.projection_size, H };
-    for (int i = 0; i < RECUR__OWN; i++) p[n++] = (parameter){ s->cell->own[i].name, s->cell->own[i].vectors * H, 0 };
+    for (int i = 0; i < RECUR__EXTRAS; i++)
+        p[n++] = (parameter){ s->cell->extra[i].name, s->cell->extra[i].vectors * H, 0 };
     p[n++] = (parameter){ "start_h", start ? P : 0, 0 };
-    p[n++] = (parameter){ "start_c", s->cell->states > 1 && !s->form.modules ? start : 0, 0 };
+    p[n++] = (parameter){ "start_c", s->cell->states > 1 && !s->cell_options.modules ? start : 0,
+                          0 };
     return n;
 }
 
@@ -55,8 +64,10 @@ bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name
     t->rank = p[i].columns ? 2 : 1;
     t->dim[0] = p[i].rows;
     t->dim[1] = p[i].columns ? p[i].columns : 1;
-    if (layer->spec.flags & RECUR_LAYER_CELL_NAMES) snprintf(name, 64, "%s", p[i].name);
-    else snprintf(name, 64, "%s_l%lld%s", p[i].name, (long long)l, ld % D ? "_reverse" : "");
+    if (layer->spec.flags & RECUR_LAYER_CELL_NAMES)
+        snprintf(name, 64, "%s", p[i].name);
+    else
+        snprintf(name, 64, "%s_l%lld%s", p[i].name, (long long)l, ld % D ? "_reverse" : "");
     return true;
 }
 
@@ -75,31 +86,49 @@ recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_
     const int64_t D = directions(layer);
     parameter p[MOST_TENSORS];
     float *at = params;
-    if (l > 0) at += D * floats_of(layer, 0) + ((l - 1) * D + d) * floats_of(layer, l);
-    else if (d > 0) at += floats_of(layer, 0);
+    if (l > 0)
+        at += D * floats_of(layer, 0) + ((l - 1) * D + d) * floats_of(layer, l);
+    else if (d > 0)
+        at += floats_of(layer, 0);
     const int n = parameters_of(layer, l, p);
     float *place[MOST_TENSORS];
     for (int i = 0; i < n; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
-    return (recur__weights){ .in = p[0].columns, .W = place[0], .U = place[1], .b_ih = place[2], .b_hh = place[3], .project = place[4],
-                             .own = place[5], .start = { place[5 + RECUR__OWN], place[6 + RECUR__OWN] } };
+    return (recur__weights){ .in = p[0].columns,
+                             .W = place[0],
+                             .U = place[1],
+                             .b_ih = place[2],
+                             .b_hh = place[3],
+                             .project = place[4],
+                             .extra = place[5],
+                             .start = { place[5 + RECUR__EXTRAS], place[6 + RECUR__EXTRAS] } };
 }
 
-static bool starts_with(const char *name, const char *word) { return strncmp(name, word, strlen(word)) == 0; }
+static bool starts_with(const char *name, const char *word)
+{
+    return strncmp(name, word, strlen(word)) == 0;
+}
 
-/* PyTorch's, and of what PyTorch does not have: scales are ones, further biases and first states are zeros. */
+/* PyTorch's, and of what PyTorch does not have: scales are ones, further biases and first states
+ * are zeros. */
 recur__start recur__recurrent_start(const recur_layer *layer, const char *tensor)
 {
-    const recur__own *own = layer->spec.cell->own;
-    for (int i = 0; i < RECUR__OWN; i++)
-        if (own[i].ones && starts_with(tensor, own[i].name)) return (recur__start){ RECUR__START_CONSTANT, 1 };
-    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_ih") || starts_with(tensor, "bias_hh"))
-        return (recur__start){ RECUR__START_UNIFORM, 1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    const recur__extra *extra = layer->spec.cell->extra;
+    for (int i = 0; i < RECUR__EXTRAS; i++)
+        if (extra[i].ones && starts_with(tensor, extra[i].name))
+            return (recur__start){ RECUR__START_CONSTANT, 1 };
+    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_ih") ||
+        starts_with(tensor, "bias_hh"))
+        return (recur__start){ RECUR__START_UNIFORM,
+                               1 / __builtin_sqrt((double)layer->spec.hidden_size) };
     return (recur__start){ RECUR__START_CONSTANT, 0 };
 }
 
-/* ---- states ------------------------------------------------------------------------------------- */
+/* ---- states --------------------------------------------------------------------------------- */
 
-int64_t recur__recurrent_state_width(const recur_layer *layer, int64_t s) { return s == 0 ? width_of_h(layer) : layer->spec.hidden_size; }
+int64_t recur__recurrent_state_width(const recur_layer *layer, int64_t s)
+{
+    return s == 0 ? width_of_h(layer) : layer->spec.hidden_size;
+}
 
 const float *recur__recurrent_state_start(const recur_layer *layer, int64_t s, int64_t ld)
 {
@@ -107,19 +136,34 @@ const float *recur__recurrent_state_start(const recur_layer *layer, int64_t s, i
     return recur__weights_of(layer, layer->params, ld / D, ld % D).start[s];
 }
 
-/* ---- memory of a pass --------------------------------------------------------------------------- */
+/* ---- memory of a pass ----------------------------------------------------------------------- */
 
 recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass)
 {
     const recur_packed *p = pass->shape.packed;
     const recur__spec *s = &layer->spec;
     const int64_t H = s->hidden_size, P = width_of_h(layer);
-    return (recur__walk){ .layer = layer, .pass = pass, .cell = s->cell, .packed = p, .N = p->rows, .B = p->batch, .H = H,
-                          .L = s->num_layers, .D = directions(layer), .P = P, .S = s->cell->slots * H, .G = s->cell->gates * H,
-                          .width = { P, H }, .form = s->formed || pass->shape.trace ? &s->form : NULL };
+    return (recur__walk){ .layer = layer,
+                          .pass = pass,
+                          .cell = s->cell,
+                          .packed = p,
+                          .N = p->rows,
+                          .B = p->batch,
+                          .H = H,
+                          .L = s->num_layers,
+                          .D = directions(layer),
+                          .P = P,
+                          .S = s->cell->gate_blocks * H,
+                          .G = s->cell->gates * H,
+                          .width = { P, H },
+                          .cell_options = s->modified || pass->shape.trace ? &s->cell_options
+                                                                           : NULL };
 }
 
-static int64_t times3(int64_t a, int64_t b, int64_t c) { return recur__times(recur__times(a, b), c); }
+static int64_t times3(int64_t a, int64_t b, int64_t c)
+{
+    return recur__times(recur__times(a, b), c);
+}
 
 void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room *room)
 {
@@ -129,11 +173,14 @@ void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__room
         h->y = recur__scratch(room, times3(recur__min(w->L - 1, 2), w->D, NP), sizeof(float));
         return;
     }
-    h->slots = recur__carve(&room->keep, times3(LD, w->N, w->S), sizeof(float));
+    h->gate_blocks = recur__carve(&room->keep, times3(LD, w->N, w->S), sizeof(float));
     h->c = recur__carve(&room->keep, w->cell->states > 1 ? recur__times(LD, NH) : 0, sizeof(float));
-    h->u = recur__carve(&room->keep, w->cell->phases > 1 || recur__projects(w) ? recur__times(LD, NH) : 0, sizeof(float));
+    h->u = recur__carve(&room->keep,
+                        w->cell->phases > 1 || recur__projects(w) ? recur__times(LD, NH) : 0,
+                        sizeof(float));
     h->y = recur__carve(&room->keep, times3(w->L - shape->y_kept, w->D, NP), sizeof(float));
-    for (int i = 0; i < w->cell->states; i++) h->start[i] = recur__carve(&room->keep, times3(LD, w->B, w->width[i]), sizeof(float));
+    for (int i = 0; i < w->cell->states; i++)
+        h->start[i] = recur__carve(&room->keep, times3(LD, w->B, w->width[i]), sizeof(float));
 }
 
 static bool drops_out(const recur__walk *w, const recur__shape *shape)
@@ -141,7 +188,10 @@ static bool drops_out(const recur__walk *w, const recur__shape *shape)
     return shape->dropout && w->layer->spec.dropout > 0 && w->L > 1;
 }
 
-static float *floats(recur__room *room, int64_t count) { return recur__scratch(room, count, sizeof(float)); }
+static float *floats(recur__room *room, int64_t count)
+{
+    return recur__scratch(room, count, sizeof(float));
+}
 
 static void carve_panels(const recur__walk *w, int64_t in, recur__room *room, recur__panels *panels)
 {
@@ -152,24 +202,29 @@ static void carve_panels(const recur__walk *w, int64_t in, recur__room *room, re
     }
 }
 
-void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__forward_scratch *out)
+void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur__room *room,
+                          recur__forward_scratch *out)
 {
     const recur__cell *cell = w->cell;
-    const int64_t BP = recur__times(w->B, w->P), in = recur__max(w->layer->input_size, w->L > 1 ? w->D * w->P : 0);
-    const bool own_slots = !shape->record && (cell->phases > 1 || cell->needs_slots), own_u = !shape->record && (cell->phases > 1 || recur__projects(w));
+    const int64_t BP = recur__times(w->B, w->P),
+                  in = recur__max(w->layer->input_size, w->L > 1 ? w->D * w->P : 0);
+    const bool own_gate_blocks = !shape->record && (cell->phases > 1 || cell->needs_gate_blocks),
+               own_u = !shape->record && (cell->phases > 1 || recur__projects(w));
     out->bias = floats(room, w->S);
-    for (int i = 0; i < cell->states; i++) out->state[i] = floats(room, recur__times(w->B, w->width[i]));
+    for (int i = 0; i < cell->states; i++)
+        out->state[i] = floats(room, recur__times(w->B, w->width[i]));
     out->final = floats(room, BP);
     out->y = floats(room, recur__times(2, BP));
     out->x = floats(room, drops_out(w, shape) ? times3(w->N, w->D, w->P) : 0);
     const int64_t steps = in > RECUR__FEW_INPUTS ? w->packed->longest : 0;
-    const int64_t few = recur__times(RECUR__FEW_ROWS, recur__max(2, steps)); /* rows that are multiplied at once */
+    const int64_t few = recur__times(RECUR__FEW_ROWS,
+                                     recur__max(2, steps)); /* rows that are multiplied at once */
     const int64_t most = shape->ids ? recur__max(few, w->layer->input_size) : few;
     out->init = floats(room, recur__times(recur__min(w->N, most), w->S));
-    out->slots = floats(room, own_slots ? recur__times(w->B, w->S) : 0);
+    out->gate_blocks = floats(room, own_gate_blocks ? recur__times(w->B, w->S) : 0);
     out->u = floats(room, own_u ? recur__times(w->B, w->H) : 0);
     out->U = floats(room, recur__has_modules(w) ? recur__times(w->H, w->H) : 0);
-    out->own = floats(room, recur__has_modules(w) ? w->H : 0);
+    out->extra = floats(room, recur__has_modules(w) ? w->H : 0);
     recur__carve_masks(w, shape, room, &out->masks);
     carve_panels(w, in, room, &out->panels);
 }
@@ -178,36 +233,44 @@ static void carve_modules(const recur__walk *w, recur__room *room, recur__backwa
 {
     if (!recur__has_modules(w)) return;
     const int64_t in = recur__max(w->layer->input_size, w->L > 1 ? w->D * w->P : 0);
-    const int64_t width[] = { w->H / w->layer->spec.form.modules, in, w->H, in };
+    const int64_t width[] = { w->H / w->layer->spec.cell_options.modules, in, w->H, in };
     out->U = floats(room, recur__times(w->H, w->H));
-    out->own = floats(room, w->H);
+    out->extra = floats(room, w->H);
     for (int i = 0; i < 4; i++) out->module[i] = floats(room, recur__times(w->N, width[i]));
 }
 
-void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recur__room *room, recur__backward_scratch *out)
+void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recur__room *room,
+                           recur__backward_scratch *out)
 {
     const recur__cell *cell = w->cell;
-    const int64_t NDP = times3(w->N, w->D, w->P), BH = recur__times(w->B, w->H), BP = recur__times(w->B, w->P);
+    const int64_t NDP = times3(w->N, w->D, w->P), BH = recur__times(w->B, w->H),
+                  BP = recur__times(w->B, w->P);
     const bool projects = recur__projects(w);
-    for (int i = 0; i < cell->states; i++) out->dstate[i] = floats(room, recur__times(w->B, w->width[i]));
+    for (int i = 0; i < cell->states; i++)
+        out->dstate[i] = floats(room, recur__times(w->B, w->width[i]));
     out->sums = floats(room, w->S);
     out->before = floats(room, recur__times(w->N, w->P));
     out->x = floats(room, drops_out(w, shape) ? NDP : 0);
     for (int i = 0; i < 2; i++) out->dy[i] = floats(room, w->L > 1 ? NDP : 0);
-    out->table = floats(room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->G) : 0);
+    out->table = floats(
+        room, recur__wants_table(w->layer, shape) ? recur__times(w->layer->input_size, w->G) : 0);
     out->dm = floats(room, projects ? BH : 0);
     out->dh = floats(room, projects ? BH : 0);
     recur__carve_masks(w, shape, room, &out->masks);
     out->through = floats(room, projects || w->layer->spec.options.recurrent_dropout > 0 ? BP : 0);
-    out->total = floats(room, shape->trace ? recur__times(w->N, w->P) : 0);
+    out->dh_total = floats(room, shape->trace ? recur__times(w->N, w->P) : 0);
     out->norm = recur__scratch(room, shape->trace ? w->packed->longest : 0, sizeof(double));
-    out->room = floats(room, cell->needs_slots ? recur__times(cell->slots + 2, w->H) : 0);
+    out->room = floats(room,
+                       cell->needs_gate_blocks ? recur__times(cell->gate_blocks + 2, w->H) : 0);
     carve_modules(w, room, out);
-    for (int i = w->packed->longest > 1 ? 0 : 1; i < cell->phases && !projects; i++) /* one step alone has nothing coming back to phase 0 */
-        out->panels.Ut[i] = floats(room, recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
+    for (int i = w->packed->longest > 1 ? 0 : 1; i < cell->phases && !projects;
+         i++) /* one step alone has nothing coming back to phase 0 */
+        out->panels.Ut[i] = floats(room,
+                                   recur__panel_size(cell, w->H, w->H, cell->phase[i].h_gates));
 }
 
-void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shape,
+                              recur__room *room)
 {
     recur__pass pass = { .shape = *shape };
     recur__walk w = recur__walk_begin(layer, &pass);
@@ -221,18 +284,20 @@ void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shap
     room->scratch.used = mark;
 }
 
-/* ---- shares of threads -------------------------------------------------------------------------- */
+/* ---- shares of threads ---------------------------------------------------------------------- */
 
 /* Products of a projection are made for all rows of a step, on one thread. */
 int64_t recur__shares(const recur__walk *w, int64_t width)
 {
     const int64_t threads = recur__context_threads(recur__layer_context(w->layer));
-    if (recur__projects(w) || threads < 2 || (double)w->N * (double)w->G * (double)width < RECUR__WORTH_WAKING) return 1;
+    if (recur__projects(w) || threads < 2 ||
+        (double)w->N * (double)w->G * (double)width < RECUR__WORTH_WAKING)
+        return 1;
     return recur__min(threads, w->B);
 }
 
-/* The longest sequences come first, so equal numbers of rows are unequal numbers of places: place p has as many rows as there are
-   steps with more than p rows. */
+/* The longest sequences come first, so equal numbers of rows are unequal numbers of places: place p
+   has as many rows as there are steps with more than p rows. */
 static int64_t boundary(const recur_packed *packed, int64_t i, int64_t n)
 {
     if (i == 0) return 0;
@@ -251,21 +316,26 @@ recur__share recur__share_of(const recur_packed *packed, int64_t i, int64_t n)
     return (recur__share){ boundary(packed, i, n), boundary(packed, i + 1, n) };
 }
 
-/* ---- states between the caller's order and places ----------------------------------------------- */
+/* ---- states between the caller's order and places ------------------------------------------- */
 
 void recur__state_load(const recur_packed *packed, int64_t H, const float *state, float *by_place)
 {
     const size_t row = (size_t)H * sizeof(float);
-    if (!state) memset(by_place, 0, (size_t)packed->batch * row);
-    else if (packed->in_order) memcpy(by_place, state, (size_t)packed->batch * row);
+    if (!state)
+        memset(by_place, 0, (size_t)packed->batch * row);
+    else if (packed->in_order)
+        memcpy(by_place, state, (size_t)packed->batch * row);
     else
-        for (int64_t p = 0; p < packed->batch; p++) memcpy(by_place + p * H, state + packed->order[p] * H, row);
+        for (int64_t p = 0; p < packed->batch; p++)
+            memcpy(by_place + p * H, state + packed->order[p] * H, row);
 }
 
 void recur__state_store(const recur_packed *packed, int64_t H, const float *by_place, float *state)
 {
     const size_t row = (size_t)H * sizeof(float);
-    if (packed->in_order) memcpy(state, by_place, (size_t)packed->batch * row);
+    if (packed->in_order)
+        memcpy(state, by_place, (size_t)packed->batch * row);
     else
-        for (int64_t p = 0; p < packed->batch; p++) memcpy(state + packed->order[p] * H, by_place + p * H, row);
+        for (int64_t p = 0; p < packed->batch; p++)
+            memcpy(state + packed->order[p] * H, by_place + p * H, row);
 }

@@ -1,11 +1,12 @@
-/* memory.c - how many bytes a layer takes: what everything is carved with, asked without memory to carve. */
+/* memory.c - how many bytes a layer takes: what everything is carved with, asked without memory to
+ * carve. */
 #include "run/tape.h"
 
 recur__room recur__measure_inputs(const recur_layer *layer, recur__shape shape, uint32_t inputs)
 {
     recur__room most = { 0 };
     for (int ids = 0; ids < 2; ids++) {
-        if (!(inputs & (ids ? RECUR_ABLE_IDS : RECUR_ABLE_ROWS))) continue;
+        if (!(inputs & (ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS))) continue;
         recur__room room = { .peak = most.peak };
         shape.ids = ids;
         recur__measure(layer, &shape, &room);
@@ -15,25 +16,31 @@ recur__room recur__measure_inputs(const recur_layer *layer, recur__shape shape, 
     return most;
 }
 
-enum { KNOWN = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS | RECUR_MEMORY_NO_DROPOUT | RECUR_MEMORY_TRACE };
+enum {
+    KNOWN = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS | RECUR_MEMORY_NO_DROPOUT | RECUR_MEMORY_TRACE
+};
 
 /* The inputs that are asked about, of those that the layer takes. */
 static recur_status inputs_of(const recur_layer *layer, uint32_t flags, uint32_t *inputs)
 {
     const bool rows = flags & RECUR_MEMORY_ROWS, ids = flags & RECUR_MEMORY_IDS;
-    *inputs = layer->abilities & (RECUR_ABLE_ROWS | RECUR_ABLE_IDS);
-    if (rows != ids) *inputs &= ids ? RECUR_ABLE_IDS : RECUR_ABLE_ROWS;
+    *inputs = layer->capabilities & (RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS);
+    if (rows != ids) *inputs &= ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS;
     if (*inputs || !layer->ops->measure) return RECUR_OK;
-    return recur__fail(RECUR_E_UNSUPPORTED, "recur_layer_memory: a layer of type %s takes no %s", layer->type, ids ? "ids" : "rows of floats");
+    return recur__fail(RECUR_E_UNSUPPORTED, "recur_layer_memory: a layer of type %s takes no %s",
+                       layer->type, ids ? "ids" : "rows of floats");
 }
 
 /* -1: that many bytes cannot be. */
 static int64_t bytes(size_t n) { return n > INT64_MAX || n == SIZE_MAX ? -1 : (int64_t)n; }
 
-static void fill_passes(const recur_layer *layer, const recur_packed *packed, uint32_t inputs, recur_memory *m)
+static void fill_passes(const recur_layer *layer, const recur_packed *packed, uint32_t inputs,
+                        recur_memory *m)
 {
     const recur__shape plain = { .packed = packed };
-    const recur__shape recorded = { .packed = packed, .record = true, .dropout = !(m->flags & RECUR_MEMORY_NO_DROPOUT),
+    const recur__shape recorded = { .packed = packed,
+                                    .record = true,
+                                    .dropout = !(m->flags & RECUR_MEMORY_NO_DROPOUT),
                                     .trace = m->flags & RECUR_MEMORY_TRACE };
     m->inference = bytes(recur__measure_inputs(layer, plain, inputs).peak);
     if (recur__layer_is_snapshot(layer)) return;
@@ -43,14 +50,17 @@ static void fill_passes(const recur_layer *layer, const recur_packed *packed, ui
     m->training = bytes(room.peak);
 }
 
-recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed, uint32_t flags, recur_memory *out)
+recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed,
+                                uint32_t flags, recur_memory *out)
 {
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(packed);
     RECUR__NOT_NULL(out);
-    if (flags & ~(uint32_t)KNOWN) return recur__fail(RECUR_E_ARGUMENT, "recur_layer_memory: flags %u: one is unknown", (unsigned)flags);
+    if (flags & ~(uint32_t)KNOWN)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_memory: flags %u: one is unknown",
+                           (unsigned)flags);
     uint32_t inputs;
-    RECUR__TRY(inputs_of(layer, flags, &inputs));
+    RECUR__CHECK(inputs_of(layer, flags, &inputs));
     recur_memory m = {
         .flags = flags,
         .layer = bytes(recur__layer_bytes(layer, recur__layer_is_snapshot(layer))),
@@ -61,6 +71,8 @@ recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *pa
         .tape = (int64_t)recur__tape_fixed_bytes(),
     };
     if (layer->ops->measure) fill_passes(layer, packed, inputs, &m);
-    if (m.layer < 0 || m.snapshot < 0 || m.state < 0 || m.kept < 0 || m.record < 0 || m.training < 0 || m.inference < 0) return recur__no_memory(SIZE_MAX);
+    if (m.layer < 0 || m.snapshot < 0 || m.state < 0 || m.kept < 0 || m.record < 0 ||
+        m.training < 0 || m.inference < 0)
+        return recur__no_memory(SIZE_MAX);
     return recur__give("recur_memory", &m, out, sizeof m, sizeof m);
 }

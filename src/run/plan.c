@@ -1,10 +1,11 @@
-/* stages.c - a streaming step with everything written down beforehand. A state knows the layer that it was made for as a row of stages: who
- * computes, and where its numbers lie. Only the first input and the last output change from step to step. */
+/* plan.c - a streaming step with everything written down beforehand. A state knows the layer that
+ * it was made for as a row of stages: who computes, and where its numbers lie. Only the first input
+ * and the last output change from step to step. */
 #include "layers/chain.h"
 
-static void run_step(recur__stage *stage, bool turned)
+static void run_step(recur__stage *stage, bool units_reversed)
 {
-    stage->stream.turned = turned;
+    stage->stream.units_reversed = units_reversed;
     stage->layer->ops->step(stage->layer, &stage->stream);
 }
 
@@ -13,7 +14,8 @@ static int64_t lay_chain(const recur_layer *layer, recur__stream at, recur__stag
 {
     float *const y = at.y, *output = at.scratch;
     int64_t count = 0;
-    for (int64_t i = 0; i + 1 < layer->parts && to; i++) at.scratch += recur__between(layer->part[i], at.B);
+    for (int64_t i = 0; i + 1 < layer->parts && to; i++)
+        at.scratch += recur__between(layer->part[i], at.B);
     for (int64_t i = 0; i < layer->parts; i++) {
         const recur_layer *part = layer->part[i];
         at.y = i + 1 < layer->parts ? output : y;
@@ -41,9 +43,9 @@ void recur__run_stages(recur_state *state, const float *x, const int32_t *ids, f
 {
     recur__stage *stage = state->stage, *end = stage + state->stages;
     stage->stream.x = x, stage->stream.ids = ids, end[-1].stream.y = y;
-    const bool turned = state->turned;
-    do stage->run(stage, turned);
+    const bool units_reversed = state->units_reversed;
+    do stage->run(stage, units_reversed);
     while (++stage < end);
-    state->turned = !turned;
+    state->units_reversed = !units_reversed;
     if (state->any_fresh) recur__state_leave(state, NULL);
 }

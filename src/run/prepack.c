@@ -1,22 +1,26 @@
-/* keep.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop written by hand prepares them once and
- * not at every step. Parameters do not change while records wait, so what is kept cannot go stale.
- * And, if the tape defers gradients, the rows of steps whose products are added up together: dW is then read and written once for many. */
+/* prepack.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop
+ * written by hand prepares them once and not at every step. Parameters do not change while records
+ * wait, so what is kept cannot go stale. And, if the tape defers gradients, the rows of steps whose
+ * products are added up together: dW is then read and written once for many. */
 #include "run/tape.h"
 
 /* The recur__kept itself comes first. */
 static recur__kept carve(const recur_layer *layer, recur__carver *carver)
 {
     recur__carve(carver, 1, sizeof(recur__kept));
-    recur__kept own = { .layer = layer->serial, .prepared = layer->ops->carve_prepared(layer, carver) };
+    recur__kept own = { .layer = layer->serial,
+                        .prepared = layer->ops->carve_prepared(layer, carver) };
     if (layer->ops->gradient_widths) layer->ops->gradient_widths(layer, own.deferred.width);
     for (int i = 0; i < RECUR__PARTS; i++)
-        own.deferred.part[i] = recur__carve(carver, recur__times(RECUR__DEFERRED, own.deferred.width[i]), sizeof(float));
+        own.deferred.part[i] = recur__carve(
+            carver, recur__times(RECUR__DEFERRED, own.deferred.width[i]), sizeof(float));
     return own;
 }
 
 size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed)
 {
-    if (packed->longest != 1 || !layer->ops->carve_prepared || layer->spec.form.modules) return 0;
+    if (packed->longest != 1 || !layer->ops->carve_prepared || layer->spec.cell_options.modules)
+        return 0;
     recur__carver carver = { 0 };
     carve(layer, &carver);
     return carver.used;
@@ -30,7 +34,8 @@ static void drop(recur__keeper *keeper, recur__kept **place)
     recur__free(keeper->ctx, kept, kept->bytes);
 }
 
-recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve)
+recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes,
+                         bool reserve)
 {
     recur__kept *known = recur__kept_of(keeper, layer), **idle = NULL;
     if (known) {
@@ -70,7 +75,7 @@ void recur__keep_release(recur__keeper *keeper)
     while (keeper->first) drop(keeper, &keeper->first);
 }
 
-/* ---- gradients that wait ------------------------------------------------------------------------ */
+/* ---- gradients that wait -------------------------------------------------------------------- */
 
 static void flush(recur__deferred *d, const void *prepared)
 {
@@ -93,8 +98,10 @@ void recur__add_gradients(const recur__once *o, const float *const part[RECUR__P
         o->layer->ops->add_gradients(o->layer, o->prepared, rows, part, o->dparams);
         return;
     }
-    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != o->dparams)) flush(d, o->prepared);
+    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != o->dparams))
+        flush(d, o->prepared);
     if (d->rows == 0) d->layer = recur__layer_retain(o->layer), d->dparams = o->dparams;
-    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++) recur__copy(d->part[i] + d->rows * d->width[i], part[i], rows * d->width[i]);
+    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++)
+        recur__copy(d->part[i] + d->rows * d->width[i], part[i], rows * d->width[i]);
     d->rows += rows;
 }

@@ -66,7 +66,7 @@ void recur_tape_release(recur_tape *tape)
 recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode)
 {
     RECUR__NOT_NULL(tape);
-    if (mode < RECUR_TAPE_TRAIN || mode > RECUR_TAPE_SENSITIVE)
+    if (mode < RECUR_TAPE_TRAIN || mode > RECUR_TAPE_RECORD_NO_DROPOUT)
         return recur__fail(RECUR_E_ARGUMENT, "recur_tape_set_mode: mode %d is unknown", (int)mode);
     tape->mode = mode;
     return RECUR_OK;
@@ -110,10 +110,12 @@ recur_status recur_tape_reset(recur_tape *tape)
 int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records : 0; }
 size_t recur_tape_bytes(const recur_tape *tape)
 {
-    return tape ? sizeof *tape + chain_headers(tape->first) + chain_bytes(tape->first) + tape->scratch_bytes + tape->keeper.bytes : 0;
+    return tape ? sizeof *tape + chain_headers(tape->first) + chain_bytes(tape->first) +
+                      tape->scratch_bytes + tape->keeper.bytes
+                : 0;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 size_t recur__tape_fixed_bytes(void) { return sizeof(recur_tape) + sizeof(recur__block); }
 
@@ -123,26 +125,32 @@ recur__block *recur__tape_next_block(recur_tape *tape, size_t bytes)
     recur__block *next = tape->current ? tape->current->newer : tape->first;
     if (next && next->bytes >= bytes) return next;
     const size_t held = chain_bytes(tape->first), smallest = SMALLEST_BLOCK;
-    size_t wanted = bytes > held ? bytes : held; /* doubles what is held, so that there are few blocks */
+    size_t wanted = bytes > held ? bytes
+                                 : held; /* doubles what is held, so that there are few blocks */
     recur__block *made = new_block(tape, wanted > smallest ? wanted : smallest);
     if (!made) made = new_block(tape, bytes);
     if (!made) return NULL;
     free_chain(tape, next);
     made->older = tape->current;
-    if (tape->current) tape->current->newer = made;
-    else tape->first = made;
+    if (tape->current)
+        tape->current->newer = made;
+    else
+        tape->first = made;
     return made;
 }
 
-/* Whether a record of the layer is among the newest ones: loops have few others between two of its own. */
+/* Whether a record of the layer is among the newest ones: loops have few others between two of its
+ * own. */
 static bool waits(const recur_tape *tape, const recur_layer *layer)
 {
     const recur__record *record = tape->newest;
-    for (int i = 1; record && record->layer != layer->serial; i++) record = i < NEWEST ? record->older : NULL;
+    for (int i = 1; record && record->layer != layer->serial; i++)
+        record = i < NEWEST ? record->older : NULL;
     return record;
 }
 
-recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed)
+recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                              bool *failed)
 {
     recur__kept *kept = recur__kept_of(&tape->keeper, layer);
     if (bytes == 0 || !(waits(tape, layer) || (kept && kept->reserved))) return NULL;
@@ -164,7 +172,8 @@ unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
     return tape->scratch;
 }
 
-/* Room for all reservations in one piece: in an empty tape one block, else what the records have not used of it, behind them. */
+/* Room for all reservations in one piece: in an empty tape one block, else what the records have
+ * not used of it, behind them. */
 static bool reserve_records(recur_tape *tape, size_t bytes)
 {
     const size_t wanted = tape->reserved + bytes;
@@ -181,22 +190,33 @@ static bool reserve_records(recur_tape *tape, size_t bytes)
     return true;
 }
 
-recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed, int64_t passes)
+recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer,
+                                const recur_packed *packed, int64_t passes)
 {
     RECUR__NOT_NULL(tape);
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(packed);
-    if (passes < 0) return recur__fail(RECUR_E_ARGUMENT, "recur_tape_reserve: %lld passes", (long long)passes);
-    if (!layer->ops->measure) return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: a group is not run, but its parts are");
+    if (passes < 0)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_tape_reserve: %lld passes", (long long)passes);
+    if (!layer->ops->measure)
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_tape_reserve: a group is not run, but its parts are");
     if (passes > 0 && recur__layer_is_snapshot(layer))
-        return recur__fail(RECUR_E_UNSUPPORTED, "recur_tape_reserve: %lld passes of a snapshot cannot be recorded", (long long)passes);
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_tape_reserve: %lld passes of a snapshot cannot be recorded",
+                           (long long)passes);
     const recur__shape plain = { .packed = packed };
-    const recur__shape recorded = { .packed = packed, .record = passes > 0, .dropout = passes > 0, .trace = passes > 0 && tape->tracer.function };
-    const recur__room room = recur__measure_inputs(layer, recorded, layer->abilities);
-    const size_t other = recur__measure_inputs(layer, plain, layer->abilities).peak, peak = room.peak > other ? room.peak : other;
+    const recur__shape recorded = { .packed = packed,
+                                    .record = passes > 0,
+                                    .dropout = passes > 0,
+                                    .trace = passes > 0 && tape->tracer.function };
+    const recur__room room = recur__measure_inputs(layer, recorded, layer->capabilities);
+    const size_t other = recur__measure_inputs(layer, plain, layer->capabilities).peak,
+                 peak = room.peak > other ? room.peak : other;
     const size_t record = recur__record_bytes(room.keep.used);
     const int64_t all = recur__times(passes, record > INT64_MAX ? -1 : (int64_t)record);
-    if (all < 0 || (size_t)all > SIZE_MAX / 4 || peak > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);
+    if (all < 0 || (size_t)all > SIZE_MAX / 4 || peak > SIZE_MAX / 4)
+        return recur__no_memory(SIZE_MAX);
     if (!recur__tape_scratch(tape, peak)) return recur__no_memory(peak);
     const size_t kept = passes > 1 ? recur__keep_bytes(layer, packed) : 0;
     if (kept > SIZE_MAX / 4) return recur__no_memory(SIZE_MAX);

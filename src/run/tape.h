@@ -1,15 +1,17 @@
-/* tape.h - a stack of records in a chain of blocks, and one block of scratch; and what a tape keeps of layers for loops written by hand.
+/* tape.h - a stack of records in a chain of blocks, and one block of scratch; and what a tape keeps
+ * of layers for loops written by hand.
  *
- *   block 1 [record][record][record      ]  →  block 2 [record][free          ]  →  block 3 [free  ]
+ *   block 1 [record][record][record      ]  →  block 2 [record][free          ]  →  block 3 [free ]
  *                                                        newest ↑
- * A record never moves. Popping gives its bytes back to its block; blocks stay for the next pass, so that a loop that has run once
- * allocates nothing. What every step of a loop by hand does to a tape is defined here. */
+ * A record never moves. Popping gives its bytes back to its block; blocks stay for the next pass,
+ * so that a loop that has run once allocates nothing. What every step of a loop by hand does to a
+ * tape is defined here. */
 #ifndef RECUR__TAPE_H
 #define RECUR__TAPE_H
 
 #include "core/layer.h"
 
-/* ---- what a tape keeps of layers (keep.c) ------------------------------------------------------- */
+/* ---- what a tape keeps of layers (keep.c) --------------------------------------------------- */
 
 /* Rows that wait until products of many of them are added to dparams at once. */
 enum { RECUR__DEFERRED = 128 };
@@ -26,10 +28,11 @@ typedef struct recur__once_kind {
     bool noted;
     uint64_t layout; /* serial number */
     int64_t batch;
-    size_t keep;     /* bytes of a record */
+    size_t keep; /* bytes of a record */
 } recur__once_kind;
 
-/* The parameters of one layer, prepared for single steps: from its second waiting record on, or its first reserved one, until none waits. */
+/* The parameters of one layer, prepared for single steps: from its second waiting record on, or its
+ * first reserved one, until none waits. */
 typedef struct recur__kept {
     struct recur__kept *next;
     uint64_t layer;  /* serial number */
@@ -49,14 +52,16 @@ typedef struct recur__keeper {
 
 /* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
 size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
-static inline recur__kept *recur__kept_of(const recur__keeper *keeper, const recur_layer *layer) /* or NULL */
+static inline recur__kept *recur__kept_of(const recur__keeper *keeper,
+                                          const recur_layer *layer) /* or NULL */
 {
     recur__kept *kept = keeper->first;
     while (kept && kept->layer != layer->serial) kept = kept->next;
     return kept;
 }
 /* Makes sure of the layer's place; NULL: no memory. */
-recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes, bool reserve);
+recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes,
+                         bool reserve);
 static inline void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
 {
     if (!kept->filled) layer->ops->fill_prepared(layer, kept->prepared);
@@ -64,10 +69,10 @@ static inline void *recur__kept_prepared(recur__kept *kept, const recur_layer *l
     return kept->prepared;
 }
 void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
-void recur__keep_flush(recur__kept *kept); /* what waits is added */
+void recur__keep_flush(recur__kept *kept);      /* what waits is added */
 void recur__keep_release(recur__keeper *keeper);
 
-/* ---- tapes (tape.c) ----------------------------------------------------------------------------- */
+/* ---- tapes (tape.c) ------------------------------------------------------------------------- */
 
 typedef struct recur__record {
     struct recur__record *older;
@@ -113,21 +118,31 @@ struct recur_tape {
     recur__keeper keeper;
 };
 
-static inline recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer) { return &tape->measured[layer % RECUR__MEASURED]; }
+static inline recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer)
+{
+    return &tape->measured[layer % RECUR__MEASURED];
+}
 
-/* Where the tape keeps a layer's parameters, of so many bytes, for its next record; made if need be, unless reservations promise that nothing is
-   allocated. NULL: nowhere, as no other record of the layer waits or was reserved, or, if *failed, for lack of memory. */
-recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes, bool *failed);
-size_t recur__tape_fixed_bytes(void); /* of a tape beside its records and scratch, once it has been reserved */
+/* Where the tape keeps a layer's parameters, of so many bytes, for its next record; made if need
+   be, unless reservations promise that nothing is allocated. NULL: nowhere, as no other record of
+   the layer waits or was reserved, or, if *failed, for lack of memory. */
+recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                              bool *failed);
+size_t recur__tape_fixed_bytes(
+    void); /* of a tape beside its records and scratch, once it has been reserved */
 
 /* Where gradients of a record may wait, or NULL. */
-static inline recur__deferred *recur__tape_deferred(const recur_tape *tape, const recur__record *record)
+static inline recur__deferred *recur__tape_deferred(const recur_tape *tape,
+                                                    const recur__record *record)
 {
     return tape->defers && record->kept && record->kept->filled ? &record->kept->deferred : NULL;
 }
 
 /* A record with what it keeps; SIZE_MAX: too many bytes. */
-static inline size_t recur__record_bytes(size_t keep) { return keep > SIZE_MAX / 2 ? SIZE_MAX : sizeof(recur__record) + keep; }
+static inline size_t recur__record_bytes(size_t keep)
+{
+    return keep > SIZE_MAX / 2 ? SIZE_MAX : sizeof(recur__record) + keep;
+}
 
 /* A block behind the current one, with at least so many bytes free; NULL: no memory. */
 recur__block *recur__tape_next_block(recur_tape *tape, size_t bytes);
@@ -173,13 +188,18 @@ static inline void recur__tape_pop(recur_tape *tape)
     tape->records--;
 }
 
-/* ---- steps that only go on (once.c) -------------------------------------------------------------- */
+/* ---- steps that only go on (once.c) --------------------------------------------------------- */
 
-/* False, and nothing done, unless the tape knows that such steps need no other checks. layout: serial number, 0 for a cell. */
-bool recur__once_forward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x, recur_state *state, float *y, recur_tape *tape);
-bool recur__once_backward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x, const float *dy, recur_state *dstate, float *dx,
-                          float *dparams, recur_tape *tape);
-/* After a step that passes.c has checked and recorded: whether the tape keeps enough of it for its backward, and for the next ones. */
-void recur__once_note(recur__record *record, const recur__call *call, const recur__shape *shape, size_t keep);
+/* False, and nothing done, unless the tape knows that such steps need no other checks. layout:
+ * serial number, 0 for a cell. */
+bool recur__once_forward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x,
+                         recur_state *state, float *y, recur_tape *tape);
+bool recur__once_backward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x,
+                          const float *dy, recur_state *dstate, float *dx, float *dparams,
+                          recur_tape *tape);
+/* After a step that passes.c has checked and recorded: whether the tape keeps enough of it for its
+ * backward, and for the next ones. */
+void recur__once_note(recur__record *record, const recur__call *call, const recur__shape *shape,
+                      size_t keep);
 
 #endif

@@ -1,4 +1,5 @@
-/* multiply.h - the products of a tile, for vectors of one length; drive.c includes it for each that it needs, with these defined:
+/* multiply.h - the products of a tile, for vectors of one length; drive.c includes it for each that
+ * it needs, with these defined:
  *
  *   LANES       numbers of a vector, side by side in a panel
  *   SUM         an accumulator of so many lanes
@@ -7,74 +8,98 @@
  *   NAME(x)     what a function is called */
 
 /* acc[r][v] += a[r][k] * panel[k][v] for one k */
-INLINE void NAME(multiply_one)(int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, const float *panel)
+INLINE void NAME(multiply_one)(int MR, int V, int shared, int shift,
+                               SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda,
+                               const float *panel)
 {
     SUM w[ACCUMULATORS];
     UNROLL for (int v = 0; v < V; v++) w[v] = LOAD(panel + v * LANES);
-    UNROLL for (int r = 0; r < MR; r++) {
+    UNROLL for (int r = 0; r < MR; r++)
+    {
         const SUM ark = SPREAD_ONE(a[r * lda]);
         UNROLL for (int v = 0; v < V; v++) acc[r][v < shared ? v : v + shift] += ark * w[v];
     }
 }
 
 /* The same for a row alone, whose number is in all lanes of x. */
-INLINE void NAME(multiply_alone)(int V, int shared, int shift, SUM acc[ACCUMULATORS], SUM x, const float *panel)
+INLINE void NAME(multiply_single)(int V, int shared, int shift, SUM acc[ACCUMULATORS], SUM x,
+                                  const float *panel)
 {
-    UNROLL for (int v = 0; v < V; v++) acc[v < shared ? v : v + shift] += x * LOAD(panel + v * LANES);
+    UNROLL for (int v = 0; v < V; v++)
+        acc[v < shared ? v : v + shift] += x * LOAD(panel + v * LANES);
 }
 
-/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has too few accumulators to hide the latency
- * of their sums, so even and odd k have their own; and with FOURS its numbers are read four at a time, as it waits for nothing but loads. */
-INLINE void NAME(multiply)(bool alone, int MR, int V, int shared, int shift, SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
+/* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has
+ * too few accumulators to hide the latency of their sums, so even and odd k have their own; and
+ * with FOURS its numbers are read four at a time, as it waits for nothing but loads. */
+INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift,
+                           SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                            const float *panel)
 {
     int64_t k = 0;
-    if (MR == 1 && VW > 1 && alone && K > 3) {
+    if (MR == 1 && VW > 1 && single_row && K > 3) {
         SUM odd[MOST_ROWS][ACCUMULATORS];
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = SPREAD_ONE(0);
-        for (; FOURS && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
-            const vf four = v_fours(a + k);
-            NAME(multiply_alone)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
-            NAME(multiply_alone)(V, shared, shift, odd[0], PART(V_SPREAD(four, 1)), panel + V * LANES);
-            NAME(multiply_alone)(V, shared, shift, acc[0], PART(V_SPREAD(four, 2)), panel + 2 * V * LANES);
-            NAME(multiply_alone)(V, shared, shift, odd[0], PART(V_SPREAD(four, 3)), panel + 3 * V * LANES);
+        for (; BROADCAST4 && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
+            const vf four = v_broadcast4(a + k);
+            NAME(multiply_single)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
+            NAME(multiply_single)
+            (V, shared, shift, odd[0], PART(V_SPREAD(four, 1)), panel + V * LANES);
+            NAME(multiply_single)
+            (V, shared, shift, acc[0], PART(V_SPREAD(four, 2)), panel + 2 * V * LANES);
+            NAME(multiply_single)
+            (V, shared, shift, odd[0], PART(V_SPREAD(four, 3)), panel + 3 * V * LANES);
         }
         for (; k + 2 <= K; k += 2, panel += 2 * V * LANES) {
             NAME(multiply_one)(1, V, shared, shift, acc, a + k, lda, panel);
             NAME(multiply_one)(1, V, shared, shift, odd, a + k + 1, lda, panel + V * LANES);
         }
-        UNROLL for (int v = 0; v < V; v++) acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
+        UNROLL for (int v = 0; v < V; v++)
+            acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
     }
-    for (; k < K; k++, panel += V * LANES) NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
+    for (; k < K; k++, panel += V * LANES)
+        NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
 }
 
-/* A row alone, both of whose panels are large: sums of their own for W x and U s, so that in turned steps U may come first, which the step
- * before has read last. */
-INLINE void NAME(products_turned)(const recur__phase p, int NV, const recur__step *a, const float *W, const float *U, SUM acc[MOST_ROWS][ACCUMULATORS])
+/* A row alone, both of whose panels are large: sums of their own for W x and U s, so that in turned
+ * steps U may come first, which the step before has read last. */
+INLINE void NAME(products_reversed)(const recur__phase p, int NV, const recur__step *a,
+                                    const float *W, const float *U,
+                                    SUM acc[MOST_ROWS][ACCUMULATORS])
 {
     const int V = p.accumulators * NV;
     SUM of_U[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int v = 0; v < V; v++) of_U[0][v] = SPREAD_ONE(0);
     for (int i = 0; i < 2; i++) {
-        if (i == a->turned) NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, W);
-        else NAME(multiply)(true, 1, p.h_gates * NV, p.shared * NV, (p.accumulators - p.h_gates) * NV, of_U, a->s, a->lds, a->K, U);
+        if (i == a->units_reversed)
+            NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, W);
+        else
+            NAME(multiply)
+        (true, 1, p.h_gates * NV, p.shared * NV, (p.accumulators - p.h_gates) * NV, of_U, a->s,
+         a->lds, a->K, U);
     }
     UNROLL for (int v = 0; v < V; v++) acc[0][v] += of_U[0][v];
 }
 
 /* number += W x + U s for MR rows from r0 on */
-INLINE void NAME(products)(bool alone, int MR, int NV, const recur__phase p, const recur__step *a, const float *W, const float *U, int64_t r0, tile *t)
+INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p,
+                           const recur__step *a, const float *W, const float *U, int64_t r0,
+                           tile *t)
 {
     const int A = p.accumulators, V = A * NV;
     SUM acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&t->number[r][v * VW]);
-    const bool large = alone && VW > 1 && a->in >= LARGE_INPUT && a->U;
-    if (large) NAME(products_turned)(p, NV, a, W, U, acc);
-    if (a->in && !large) NAME(multiply)(alone, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U && !large) NAME(multiply)(alone, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds, a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) STORE(&t->number[r][v * VW], acc[r][v]);
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
+        acc[r][v] = LOAD(&t->number[r][v * VW]);
+    const bool large = single_row && VW > 1 && a->in >= LARGE_INPUT && a->U;
+    if (large) NAME(products_reversed)(p, NV, a, W, U, acc);
+    if (a->in && !large)
+        NAME(multiply)
+        (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U && !large) NAME(multiply)
+    (single_row, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
+     a->lds, a->K, U);
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
+        STORE(&t->number[r][v * VW], acc[r][v]);
 }
 
 #undef LANES

@@ -1,8 +1,9 @@
-/* drive.c - the tiles in which the products of all kinds run.
+/* tiles.c - the tiles in which the products of all kinds run.
  *
- * A tile is MR rows × V vectors of accumulators in registers: the slots of VW units, or NV vectors of units where there is one
- * slot. Products fill it, then it goes through a small buffer to the cell's equations: tile.h. Everything is inlined with the numbers
- * of rows and slots known. The reference set has tiles of one number, summed in double. */
+ * A tile is MR rows × V vectors of accumulators in registers: the slots of VW units, or NV vectors
+ * of units where there is one slot. Products fill it, then it goes through a small buffer to the
+ * cell's equations: tile.h. Everything is inlined with the numbers of rows and slots known. The
+ * reference set has tiles of one number, summed in double. */
 #include "tiles/tiles.h"
 
 enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with U */
@@ -29,14 +30,16 @@ enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with
 #define half_products products
 #endif
 
-/* A row alone where the last of several vectors has units in its first half: V whole vectors, and a half one of panels that have whole ones. */
+/* A row alone where the last of several vectors has units in its first half: V whole vectors, and a
+ * half one of panels that have whole ones. */
 INLINE void multiply_one_and_half(int V, va acc[ACCUMULATORS], vh *half, vf x, const float *panel)
 {
     UNROLL for (int v = 0; v < V; v++) acc[v] += x * v_load(panel + v * VW);
     *half += h_of(x) * h_load(panel + V * VW);
 }
 
-INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float *a, int64_t K, const float *panel)
+INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float *a, int64_t K,
+                              const float *panel)
 {
     const int64_t ld = (V + 1) * VW;
     va odd[ACCUMULATORS];
@@ -44,7 +47,7 @@ INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float
     UNROLL for (int v = 0; v < V; v++) odd[v] = v_set(0);
     int64_t k = 0;
     for (; k + 4 <= K; k += 4, panel += 4 * ld) {
-        const vf four = v_fours(a + k);
+        const vf four = v_broadcast4(a + k);
         multiply_one_and_half(V, acc, half, V_SPREAD(four, 0), panel);
         multiply_one_and_half(V, odd, &odd_half, V_SPREAD(four, 1), panel + ld);
         multiply_one_and_half(V, acc, half, V_SPREAD(four, 2), panel + 2 * ld);
@@ -66,21 +69,24 @@ INLINE void products_and_half(int V, const recur__step *a, const float *W, const
     memcpy(&t->number[0][V * VW], &half, sizeof half);
 }
 
-/* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple of 4. */
-INLINE void multiply_quads(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
-                           const float *panel)
+/* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple
+ * of 4. */
+INLINE void multiply_narrow(int MR, int V, int shared, int shift, va acc[MOST_ROWS][ACCUMULATORS],
+                            const float *a, int64_t lda, int64_t K, const float *panel)
 {
     for (int64_t k = 0; k < K; k += 4, panel += 4 * V * VW) {
         vf x[4][MOST_ROWS];
-        UNROLL for (int r = 0; r < MR; r++) {
-            const vf quads = fetch(a + r * ROWS_OF_QUADS * lda + k, lda, QUADS);
-            x[0][r] = V_SPREAD(quads, 0), x[1][r] = V_SPREAD(quads, 1), x[2][r] = V_SPREAD(quads, 2), x[3][r] = V_SPREAD(quads, 3);
+        UNROLL for (int r = 0; r < MR; r++)
+        {
+            const vf narrow = fetch(a + r * NARROW_ROWS * lda + k, lda, NARROW);
+            x[0][r] = V_SPREAD(narrow, 0), x[1][r] = V_SPREAD(narrow, 1),
+            x[2][r] = V_SPREAD(narrow, 2), x[3][r] = V_SPREAD(narrow, 3);
         }
-        UNROLL for (int i = 0; i < 4; i++)
-            UNROLL for (int v = 0; v < V; v++) {
-                const vf w = v_fours(panel + (i * V + v) * VW);
-                UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
-            }
+        UNROLL for (int i = 0; i < 4; i++) UNROLL for (int v = 0; v < V; v++)
+        {
+            const vf w = v_broadcast4(panel + (i * V + v) * VW);
+            UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
+        }
     }
 }
 
@@ -91,260 +97,360 @@ INLINE int64_t block_of(int64_t left, int most)
     return (left + (left + most - 1) / most - 1) / ((left + most - 1) / most);
 }
 
-/* Calls what the equations will read or write of a tile into the second cache, while its products run: rows of n floats, ld apart, in so
- * many blocks. A training pass goes through more memory than caches hold. */
+/* Calls what the equations will read or write of a tile into the second cache, while its products
+ * run: rows of n floats, ld apart, in so many blocks. A training pass goes through more memory than
+ * caches hold. */
 INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int blocks, int64_t apart)
 {
     for (int r = 0; from && r < MR; r++)
         for (int b = 0; b < blocks; b++)
-            for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(from + r * ld + b * apart + i, 1, 2);
+            for (int64_t i = 0; i < n; i += 16)
+                __builtin_prefetch(from + r * ld + b * apart + i, 1, 2);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------ */
+/* ---- forward -------------------------------------------------------------------------------- */
 
 /* MR rows from r0 on, NV vectors of units from j on. */
-INLINE void forward_tile(bool alone, int MR, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
-                         int64_t r0, int64_t j)
+INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p,
+                         const recur__step *a, forward_finish *finish, const float *W,
+                         const float *U, int64_t r0, int64_t j)
 {
     const int A = p.accumulators, V = A * NV;
     const int64_t H = a->H, left = H - j;
     tile t;
     for (int r = 0; r < MR; r++) {
-        const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init + p.first_slot * H + j;
+        const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init +
+                            p.first_block * H + j;
         UNROLL for (int v = 0; v < V; v++)
-            v_store(&t.number[r][v * VW], A > 1 ? v_load_part(init + v * H, left) : v_load_part(init + v * VW, left - v * VW));
+            v_store(&t.number[r][v * VW], A > 1 ? v_load_part(init + v * H, left)
+                                                : v_load_part(init + v * VW, left - v * VW));
     }
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW;
-        call_for(MR, n, a->slots ? a->slots + r0 * a->ld_slots + p.first_slot * H + j : NULL, a->ld_slots, A, H);
-        call_for(MR, n, a->slots && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
-        call_for(MR, n, a->slots ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
+        call_for(MR, n,
+                 a->gate_blocks ? a->gate_blocks + r0 * a->ld_gate_blocks + p.first_block * H + j
+                                : NULL,
+                 a->ld_gate_blocks, A, H);
+        call_for(MR, n, a->gate_blocks && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
+        call_for(MR, n, a->gate_blocks ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
     const int64_t last = left - (NV - 1) * VW;
-    if (HALVES && alone && A == 1 && NV > 1 && last <= VW / 2) products_and_half(NV - 1, a, W, U, &t);
-    else if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW) half_products(alone, MR, NV, p, a, W, U, r0, &t);
-    else products(alone, MR, NV, p, a, W, U, r0, &t);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
+    if (HALVES && single_row && A == 1 && NV > 1 && last <= VW / 2)
+        products_and_half(NV - 1, a, W, U, &t);
+    else if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW)
+        half_products(single_row, MR, NV, p, a, W, U, r0, &t);
+    else
+        products(single_row, MR, NV, p, a, W, U, r0, &t);
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.narrow = false;
     finish(a, &t);
 }
 
 /* Of 4 units, MR vectors of rows from r0 on. */
-INLINE void forward_quads(int MR, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t r0)
+INLINE void forward_narrow(int MR, const recur__phase p, const recur__step *a,
+                           forward_finish *finish, const float *W, const float *U, int64_t r0)
 {
     const int V = p.accumulators;
     tile t;
     va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) {
-            const int64_t row = r0 + r * ROWS_OF_QUADS;
-            const float *init = a->init + (p.first_slot + v) * 4;
-            acc[r][v] = a->ids ? look_up_quads(init, a->ids + row, a->ld_init) : load_quads(init + row * a->ld_init, a->ld_init);
-        }
-    if (a->in) multiply_quads(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
-    if (a->U) multiply_quads(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
+    {
+        const int64_t row = r0 + r * NARROW_ROWS;
+        const float *init = a->init + (p.first_block + v) * 4;
+        acc[r][v] = a->ids ? look_up_narrow(init, a->ids + row, a->ld_init)
+                           : load_narrow(init + row * a->ld_init, a->ld_init);
+    }
+    if (a->in) multiply_narrow(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->U)
+        multiply_narrow(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds,
+                        a->K, U);
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
+        v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.narrow = true;
     finish(a, &t);
 }
 
-enum { QUADS_AT_ONCE = VW > 8 ? 4 : 2 }; /* vectors of rows in a tile */
+enum { NARROW_AT_ONCE = VW > 8 ? 4 : 2 }; /* vectors of rows in a tile */
 
 /* Of 4 units as many rows as fill vectors; returns the first one left. */
-INLINE int64_t forward_all_quads(const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U)
+INLINE int64_t forward_all_narrow(const recur__phase p, const recur__step *a,
+                                  forward_finish *finish, const float *W, const float *U)
 {
     int64_t r = 0;
     if (VW <= 4 || a->H != 4 || a->in % 4 || a->K % 4) return 0;
-    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS) forward_quads(QUADS_AT_ONCE, p, a, finish, W, U, r);
-    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) forward_quads(1, p, a, finish, W, U, r);
+    for (; r + NARROW_AT_ONCE * NARROW_ROWS <= a->rows; r += NARROW_AT_ONCE * NARROW_ROWS)
+        forward_narrow(NARROW_AT_ONCE, p, a, finish, W, U, r);
+    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS) forward_narrow(1, p, a, finish, W, U, r);
     return r;
 }
 
 /* All rows of one group of units, in blocks of nearly equal size. */
-INLINE void forward_group(int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
+INLINE void forward_group(int NV, const recur__phase p, const recur__step *a,
+                          forward_finish *finish, const float *W, const float *U, int64_t j)
 {
     const int most = rows_at_most((p.x_gates > p.h_gates ? p.x_gates : p.h_gates) * NV);
-    for (int64_t r = NV == 1 ? forward_all_quads(p, a, finish, W, U) : 0, rows; r < a->rows; r += rows) {
+    for (int64_t r = NV == 1 ? forward_all_narrow(p, a, finish, W, U) : 0, rows; r < a->rows;
+         r += rows) {
         rows = block_of(a->rows - r, most);
         switch (rows) {
-        case 1: forward_tile(false, 1, NV, p, a, finish, W, U, r, j); break;
+        case 1:
+            forward_tile(false, 1, NV, p, a, finish, W, U, r, j);
+            break;
 #if RECUR__SET != RECUR__IS_ref
-        case 2: forward_tile(false, 2, NV, p, a, finish, W, U, r, j); break;
-        case 3: forward_tile(false, 3, NV, p, a, finish, W, U, r, j); break;
-        case 4: if (most >= 4) forward_tile(false, 4, NV, p, a, finish, W, U, r, j); break;
+        case 2:
+            forward_tile(false, 2, NV, p, a, finish, W, U, r, j);
+            break;
+        case 3:
+            forward_tile(false, 3, NV, p, a, finish, W, U, r, j);
+            break;
+        case 4:
+            if (most >= 4) forward_tile(false, 4, NV, p, a, finish, W, U, r, j);
+            break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 5: forward_tile(false, 5, NV, p, a, finish, W, U, r, j); break;
-        case 6: forward_tile(false, 6, NV, p, a, finish, W, U, r, j); break;
-        default: forward_tile(false, 7, NV, p, a, finish, W, U, r, j); break;
+        case 5:
+            forward_tile(false, 5, NV, p, a, finish, W, U, r, j);
+            break;
+        case 6:
+            forward_tile(false, 6, NV, p, a, finish, W, U, r, j);
+            break;
+        default:
+            forward_tile(false, 7, NV, p, a, finish, W, U, r, j);
+            break;
 #endif
 #endif
         }
     }
 }
 
-/* Groups of units, each of `wide` vectors but for the last. The panels of a group lie behind those of all units before it. */
+/* Groups of units, each of `wide` vectors but for the last. The panels of a group lie behind those
+ * of all units before it. */
 INLINE int64_t groups_of(int64_t H, int wide) { return (H + wide * VW - 1) / (wide * VW); }
-INLINE int64_t first_unit(int64_t i, int64_t groups, bool turned, int wide) { return (turned ? groups - 1 - i : i) * wide * VW; }
-
-/* A step of one row in all, of which a stream has nothing else, goes the shortest way. */
-INLINE void group_forward(bool alone, int NV, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
+INLINE int64_t first_unit(int64_t i, int64_t groups, bool units_reversed, int wide)
 {
-    if (alone) forward_tile(true, 1, NV, p, a, finish, W, U, 0, j);
-    else forward_group(NV, p, a, finish, W, U, j);
+    return (units_reversed ? groups - 1 - i : i) * wide * VW;
 }
 
-INLINE void units_forward(bool alone, int64_t vectors, const recur__phase p, const recur__step *a, forward_finish *finish, const float *W, const float *U,
-                          int64_t j)
+/* A step of one row in all, of which a stream has nothing else, goes the shortest way. */
+INLINE void group_forward(bool single_row, int NV, const recur__phase p, const recur__step *a,
+                          forward_finish *finish, const float *W, const float *U, int64_t j)
 {
-    if (p.accumulators > 1 || VW == 1) group_forward(alone, 1, p, a, finish, W, U, j);
+    if (single_row)
+        forward_tile(true, 1, NV, p, a, finish, W, U, 0, j);
+    else
+        forward_group(NV, p, a, finish, W, U, j);
+}
+
+INLINE void units_forward(bool single_row, int64_t vectors, const recur__phase p,
+                          const recur__step *a, forward_finish *finish, const float *W,
+                          const float *U, int64_t j)
+{
+    if (p.accumulators > 1 || VW == 1)
+        group_forward(single_row, 1, p, a, finish, W, U, j);
     else
         switch (vectors) {
-        case 1: group_forward(alone, 1, p, a, finish, W, U, j); break;
+        case 1:
+            group_forward(single_row, 1, p, a, finish, W, U, j);
+            break;
 #if RECUR__SET != RECUR__IS_ref
-        case 2: group_forward(alone, 2, p, a, finish, W, U, j); break;
-        case 3: group_forward(alone, 3, p, a, finish, W, U, j); break;
-        default: group_forward(alone, 4, p, a, finish, W, U, j); break;
+        case 2:
+            group_forward(single_row, 2, p, a, finish, W, U, j);
+            break;
+        case 3:
+            group_forward(single_row, 3, p, a, finish, W, U, j);
+            break;
+        default:
+            group_forward(single_row, 4, p, a, finish, W, U, j);
+            break;
 #endif
         }
 }
 
-INLINE void forward_groups(bool alone, const recur__phase p, const recur__step *a, forward_finish *finish)
+INLINE void forward_groups(bool single_row, const recur__phase p, const recur__step *a,
+                           forward_finish *finish)
 {
     const int wide = p.accumulators > 1 ? 1 : WIDE;
     const int64_t H = a->H, groups = groups_of(H, wide);
     for (int64_t i = 0; i < groups; i++) {
-        const int64_t j = first_unit(i, groups, a->turned, wide);
-        units_forward(alone, least(wide, (H - j + VW - 1) / VW), p, a, finish, a->in ? a->W + j * a->in * p.x_gates : NULL,
+        const int64_t j = first_unit(i, groups, a->units_reversed, wide);
+        units_forward(single_row, least(wide, (H - j + VW - 1) / VW), p, a, finish,
+                      a->in ? a->W + j * a->in * p.x_gates : NULL,
                       a->U ? a->U + j * a->K * p.h_gates : NULL, j);
     }
 }
 
 INLINE void forward_all(const recur__phase p, const recur__step *a, forward_finish *finish)
 {
-    if (a->alone) forward_groups(true, p, a, finish);
-    else forward_groups(false, p, a, finish);
+    if (a->single_row)
+        forward_groups(true, p, a, finish);
+    else
+        forward_groups(false, p, a, finish);
 }
 
-/* One row and vector of units at a time, for phases of several accumulators that nobody has given a line below: right, but slow. */
+/* One row and vector of units at a time, for phases of several accumulators that nobody has given a
+ * line below: right, but slow. */
 static void forward_any(const recur__phase *p, const recur__step *a, forward_finish *finish)
 {
     for (int64_t r = 0; r < a->rows; r++)
         for (int64_t j = 0; j < a->H; j += VW) {
             tile t = { .row = r, .unit = j, .rows = 1, .vectors = 1 };
-            const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init + p->first_slot * a->H + j;
-            for (int v = 0; v < p->accumulators; v++) v_store(&t.number[0][v * VW], v_load_part(init + v * a->H, a->H - j));
+            const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init +
+                                p->first_block * a->H + j;
+            for (int v = 0; v < p->accumulators; v++)
+                v_store(&t.number[0][v * VW], v_load_part(init + v * a->H, a->H - j));
             const int64_t lanes = recur__lanes(VW, a->H, j);
-            const float *W = a->in ? a->W + j * a->in * p->x_gates : NULL, *U = a->U ? a->U + j * a->K * p->h_gates : NULL;
+            const float *W = a->in ? a->W + j * a->in * p->x_gates : NULL,
+                        *U = a->U ? a->U + j * a->K * p->h_gates : NULL;
             for (int64_t k = 0; k < a->in * p->x_gates; k++) {
                 float *sum = &t.number[0][k % p->x_gates * VW];
-                v_store(sum, v_load(sum) + v_set(a->x[r * a->ldx + k / p->x_gates]) * v_load_part(W + k * lanes, lanes));
+                v_store(sum, v_load(sum) + v_set(a->x[r * a->ldx + k / p->x_gates]) *
+                                               v_load_part(W + k * lanes, lanes));
             }
             for (int64_t k = 0; U && k < a->K * p->h_gates; k++) {
-                float *sum = &t.number[0][(recur__h_slot(p, (int)(k % p->h_gates)) - p->first_slot) * VW];
-                v_store(sum, v_load(sum) + v_set(a->s[r * a->lds + k / p->h_gates]) * v_load_part(U + k * lanes, lanes));
+                float *sum =
+                    &t.number[0][(recur__h_block(p, (int)(k % p->h_gates)) - p->first_block) * VW];
+                v_store(sum, v_load(sum) + v_set(a->s[r * a->lds + k / p->h_gates]) *
+                                               v_load_part(U + k * lanes, lanes));
             }
             finish(a, &t);
         }
 }
 
 /* With the numbers of a phase known to the compiler. */
-#define KNOWN(A, X, U, S)                                                                                                              \
-    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a, forward_finish *finish)                              \
-    {                                                                                                                                  \
-        forward_all((recur__phase){ .first_slot = p->first_slot, .accumulators = A, .x_gates = X, .h_gates = U, .shared = S }, a, finish); \
+#define KNOWN(A, X, U, S)                                                         \
+    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a, \
+                                     forward_finish *finish)                      \
+    {                                                                             \
+        forward_all((recur__phase){ .first_block = p->first_block,                \
+                                    .accumulators = A,                            \
+                                    .x_gates = X,                                 \
+                                    .h_gates = U,                                 \
+                                    .shared = S },                                \
+                    a, finish);                                                   \
     }
 RECUR__KNOWN_PHASES(KNOWN)
 
-/* The same for `vectors` vectors of units from j on, where there is one accumulator: W and U are their panels. */
-static void forward_units(int64_t vectors, const recur__step *a, forward_finish *finish, const float *W, const float *U, int64_t j)
+/* The same for `vectors` vectors of units from j on, where there is one accumulator: W and U are
+ * their panels. */
+static void forward_units(int64_t vectors, const recur__step *a, forward_finish *finish,
+                          const float *W, const float *U, int64_t j)
 {
     const recur__phase p = { .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 };
     units_forward(false, vectors, p, a, finish, W, U, j);
 }
 
-/* ---- backward ----------------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------------------------- */
 
-INLINE void backward_tile(int MR, int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
-                          const float *Ut, int64_t r0, int64_t j)
+INLINE void backward_tile(int MR, int NV, int gate_blocks, const recur__phase *from,
+                          const recur__step_backward *a, backward_finish *finish, const float *Ut,
+                          int64_t r0, int64_t j)
 {
-    const int64_t H = a->H, lda = slots * H;
+    const int64_t H = a->H, lda = gate_blocks * H;
     tile t;
     va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW, at = r0 * H + j;
-        call_for(MR, n, a->slots + r0 * lda + j, lda, slots, H);
+        call_for(MR, n, a->gate_blocks + r0 * lda + j, lda, gate_blocks, H);
         call_for(MR, n, a->c ? a->c + at : NULL, H, 1, 0);
         call_for(MR, n, a->c_after ? a->c_after + at : NULL, H, 1, 0);
         call_for(MR, n, a->dy ? a->dy + r0 * a->lddy + j : NULL, a->lddy, 1, 0);
     }
     for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply(a->alone, MR, NV, NV, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * H + a->first, lda, a->units,
+        multiply(a->single_row, MR, NV, NV, 0, acc,
+                 a->dA + r0 * lda + recur__h_block(from, i) * H + a->first, lda, a->units,
                  Ut + (i * H + a->first) * NV * VW);
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.quads = false;
+    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++)
+        v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.narrow = false;
     finish(a, &t);
 }
 
-INLINE void backward_quads(int MR, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish, int64_t r0)
+INLINE void backward_narrow(int MR, int gate_blocks, const recur__phase *from,
+                            const recur__step_backward *a, backward_finish *finish, int64_t r0)
 {
-    const int64_t lda = slots * 4;
+    const int64_t lda = gate_blocks * 4;
     tile t;
     va acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++) acc[r][0] = v_set(0);
     for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply_quads(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_slot(from, i) * 4, lda, 4, a->Ut + i * 4 * VW);
+        multiply_narrow(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_block(from, i) * 4, lda, 4,
+                        a->Ut + i * 4 * VW);
     UNROLL for (int r = 0; r < MR; r++) v_store(t.number[r], (vf)acc[r][0]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.quads = true;
+    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.narrow = true;
     finish(a, &t);
 }
 
-INLINE int64_t backward_all_quads(int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish)
+INLINE int64_t backward_all_narrow(int gate_blocks, const recur__phase *from,
+                                   const recur__step_backward *a, backward_finish *finish)
 {
     int64_t r = 0;
     if (VW <= 4 || a->H != 4 || a->units != 4) return 0;
-    for (; r + QUADS_AT_ONCE * ROWS_OF_QUADS <= a->rows; r += QUADS_AT_ONCE * ROWS_OF_QUADS)
-        backward_quads(QUADS_AT_ONCE, slots, from, a, finish, r);
-    for (; r + ROWS_OF_QUADS <= a->rows; r += ROWS_OF_QUADS) backward_quads(1, slots, from, a, finish, r);
+    for (; r + NARROW_AT_ONCE * NARROW_ROWS <= a->rows; r += NARROW_AT_ONCE * NARROW_ROWS)
+        backward_narrow(NARROW_AT_ONCE, gate_blocks, from, a, finish, r);
+    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS)
+        backward_narrow(1, gate_blocks, from, a, finish, r);
     return r;
 }
 
-INLINE void backward_group(int NV, int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish,
-                           const float *Ut, int64_t j)
+INLINE void backward_group(int NV, int gate_blocks, const recur__phase *from,
+                           const recur__step_backward *a, backward_finish *finish, const float *Ut,
+                           int64_t j)
 {
-    for (int64_t r = NV == 1 ? backward_all_quads(slots, from, a, finish) : 0, rows; r < a->rows; r += rows) {
+    for (int64_t r = NV == 1 ? backward_all_narrow(gate_blocks, from, a, finish) : 0, rows;
+         r < a->rows; r += rows) {
         rows = block_of(a->rows - r, rows_at_most(NV));
         switch (rows) {
-        case 1: backward_tile(1, NV, slots, from, a, finish, Ut, r, j); break;
+        case 1:
+            backward_tile(1, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
 #if RECUR__SET != RECUR__IS_ref
-        case 2: backward_tile(2, NV, slots, from, a, finish, Ut, r, j); break;
-        case 3: backward_tile(3, NV, slots, from, a, finish, Ut, r, j); break;
-        case 4: if (rows_at_most(NV) >= 4) backward_tile(4, NV, slots, from, a, finish, Ut, r, j); break;
+        case 2:
+            backward_tile(2, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
+        case 3:
+            backward_tile(3, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
+        case 4:
+            if (rows_at_most(NV) >= 4) backward_tile(4, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-        case 5: backward_tile(5, NV, slots, from, a, finish, Ut, r, j); break;
-        case 6: backward_tile(6, NV, slots, from, a, finish, Ut, r, j); break;
-        default: backward_tile(7, NV, slots, from, a, finish, Ut, r, j); break;
+        case 5:
+            backward_tile(5, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
+        case 6:
+            backward_tile(6, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
+        default:
+            backward_tile(7, NV, gate_blocks, from, a, finish, Ut, r, j);
+            break;
 #endif
 #endif
         }
     }
 }
 
-/* from: the phase whose gradients come back here: the next one, or the first one of the step after. */
-static void backward(int slots, const recur__phase *from, const recur__step_backward *a, backward_finish *finish)
+/* from: the phase whose gradients come back here: the next one, or the first one of the step after.
+ */
+static void backward(int gate_blocks, const recur__phase *from, const recur__step_backward *a,
+                     backward_finish *finish)
 {
     const int64_t H = a->H, groups = groups_of(H, WIDE);
     for (int64_t i = 0; i < groups; i++) {
-        const int64_t j = first_unit(i, groups, a->turned, WIDE);
+        const int64_t j = first_unit(i, groups, a->units_reversed, WIDE);
         const float *Ut = a->dA ? a->Ut + j * from->h_gates * H : NULL;
         switch (least(WIDE, (H - j + VW - 1) / VW)) {
-        case 1: backward_group(1, slots, from, a, finish, Ut, j); break;
+        case 1:
+            backward_group(1, gate_blocks, from, a, finish, Ut, j);
+            break;
 #if RECUR__SET != RECUR__IS_ref
-        case 2: backward_group(2, slots, from, a, finish, Ut, j); break;
-        case 3: backward_group(3, slots, from, a, finish, Ut, j); break;
-        default: backward_group(4, slots, from, a, finish, Ut, j); break;
+        case 2:
+            backward_group(2, gate_blocks, from, a, finish, Ut, j);
+            break;
+        case 3:
+            backward_group(3, gate_blocks, from, a, finish, Ut, j);
+            break;
+        default:
+            backward_group(4, gate_blocks, from, a, finish, Ut, j);
+            break;
 #endif
         }
     }
@@ -352,4 +458,7 @@ static void backward(int slots, const recur__phase *from, const recur__step_back
 
 #define FORWARD(A, X, U, S) forward_##A##X##U##S,
 
-const recur__drive RECUR__PER_ISA(drive) = { .forward = { RECUR__KNOWN_PHASES(FORWARD) forward_any }, .forward_units = forward_units, .backward = backward };
+const recur__tiles RECUR__PER_ISA(tiles) = { .forward = { RECUR__KNOWN_PHASES(FORWARD)
+                                                              forward_any },
+                                             .forward_units = forward_units,
+                                             .backward = backward };

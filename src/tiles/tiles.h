@@ -1,10 +1,12 @@
-/* drive.h - how a cell runs: tiles of products (drive.c, compiled once for all kinds) that go through its equations (tile.h). */
-#ifndef RECUR__DRIVE_H
-#define RECUR__DRIVE_H
+/* tiles.h - how a cell runs: tiles of products (drive.c, compiled once for all kinds) that go
+ * through its equations (tile.h). */
+#ifndef RECUR__TILES_H
+#define RECUR__TILES_H
 
 #include "tiles/tile.h"
 
-/* Phases with tiles of their own: accumulators, gates of W, gates of U, and how many of these are shared. */
+/* Phases with tiles of their own: accumulators, gates of W, gates of U, and how many of these are
+ * shared. */
 #define RECUR__KNOWN_PHASES(F) F(1, 1, 1, 1) F(2, 2, 2, 2) F(3, 3, 3, 3) F(4, 4, 4, 4) F(4, 3, 3, 2)
 enum { KNOWN_PHASES = 5 };
 
@@ -12,7 +14,7 @@ enum { KNOWN_PHASES = 5 };
 INLINE int known_phase(const recur__phase p)
 {
     int i = 0;
-#define IS(A, X, U, S)                                                                             \
+#define IS(A, X, U, S)                                                                      \
     if (p.accumulators == A && p.x_gates == X && p.h_gates == U && p.shared == S) return i; \
     i++;
     RECUR__KNOWN_PHASES(IS)
@@ -20,27 +22,33 @@ INLINE int known_phase(const recur__phase p)
     return i;
 }
 
-typedef void forward_drive(const recur__phase *phase, const recur__step *step, forward_finish *finish);
-typedef struct recur__drive {
+typedef void forward_tiles(const recur__phase *phase, const recur__step *step,
+                           forward_finish *finish);
+typedef struct recur__tiles {
     /* bias + W x + U s of all rows and units of a step's phase; every tile goes to finish. */
-    forward_drive *forward[KNOWN_PHASES + 1];
-    /* The same for some vectors of units from j on, of a phase with one accumulator: W and U are their panels. */
-    void (*forward_units)(int64_t vectors, const recur__step *step, forward_finish *finish, const float *W, const float *U, int64_t j);
-    /* dA U of all rows and units. from: the phase whose gradients come back here: the next one, or the first one of the step after. */
-    void (*backward)(int slots, const recur__phase *from, const recur__step_backward *step, backward_finish *finish);
-} recur__drive;
+    forward_tiles *forward[KNOWN_PHASES + 1];
+    /* The same for some vectors of units from j on, of a phase with one accumulator: W and U are
+     * their panels. */
+    void (*forward_units)(int64_t vectors, const recur__step *step, forward_finish *finish,
+                          const float *W, const float *U, int64_t j);
+    /* dA U of all rows and units. from: the phase whose gradients come back here: the next one, or
+     * the first one of the step after. */
+    void (*backward)(int gate_blocks, const recur__phase *from, const recur__step_backward *step,
+                     backward_finish *finish);
+} recur__tiles;
 
-extern const recur__drive RECUR__PER_ISA(drive);
+extern const recur__tiles RECUR__PER_ISA(tiles);
 
-INLINE void drive_forward(const shape *sh, const recur__step *step, forward_finish *finish)
+INLINE void tiles_forward(const shape *sh, const recur__step *step, forward_finish *finish)
 {
-    RECUR__PER_ISA(drive).forward[known_phase(sh->phase)](&sh->phase, step, finish);
+    RECUR__PER_ISA(tiles).forward[known_phase(sh->phase)](&sh->phase, step, finish);
 }
 
 /* from: the shape of that phase */
-INLINE void drive_backward(const shape *from, const recur__step_backward *step, backward_finish *finish)
+INLINE void tiles_backward(const shape *from, const recur__step_backward *step,
+                           backward_finish *finish)
 {
-    RECUR__PER_ISA(drive).backward(from->slots, &from->phase, step, finish);
+    RECUR__PER_ISA(tiles).backward(from->gate_blocks, &from->phase, step, finish);
 }
 
 #endif

@@ -1,7 +1,8 @@
-/* draws.c - drawing classes by a fixed distribution: by counts^power, or log-uniform.
+/* class_sampler.c - drawing classes by a fixed distribution: by counts^power, or log-uniform.
  *
- * A draw looks for the first class whose cumulative share is above a uniform number u. A guide (Chen and Asau 1974) says where
- * in the list to begin: from there on, a class is found after less than one step on average. */
+ * A draw looks for the first class whose cumulative share is above a uniform number u. A guide
+ * (Chen and Asau 1974) says where in the list to begin: from there on, a class is found after less
+ * than one step on average. */
 #include <math.h>
 
 #include "train/loss.h"
@@ -24,7 +25,9 @@ recur_status recur__draws_fill(recur_loss *loss, const float *counts, double pow
 {
     const int64_t V = loss->classes;
     const double sum = add_up(V, counts, power, loss->share);
-    if (!(sum > 0)) return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: all %lld counts are 0", (long long)V);
+    if (!(sum > 0))
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: all %lld counts are 0",
+                           (long long)V);
     for (int64_t c = 0; c < V; c++) loss->share[c] /= sum; /* the last ones are 1 */
     for (int64_t j = 0, c = 0; j < V; j++) {
         while (loss->share[c] * (double)V < (double)j) c++;
@@ -33,7 +36,8 @@ recur_status recur__draws_fill(recur_loss *loss, const float *counts, double pow
     for (int64_t c = 0; c < V && loss->kind->sampled == recur__sampled_softmax; c++)
         if (!(recur__draw_share(loss, c) > 0))
             return recur__fail(RECUR_E_ARGUMENT,
-                               "recur_loss_create: class %lld of %lld is never drawn (its count is %g): as a label it "
+                               "recur_loss_create: class %lld of %lld is never drawn (its count is "
+                               "%g): as a label it "
                                "would have no probability",
                                (long long)c, (long long)V, counts ? (double)counts[c] : 0.0);
     return RECUR_OK;

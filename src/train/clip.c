@@ -6,7 +6,8 @@
 #include "kernels/optimizer.h"
 
 /* As PyTorch scales: by max_norm / (norm + 1e-6), if that is below 1. */
-static void scale_down(const recur__update *update, float *grads, int64_t count, double norm, double max_norm)
+static void scale_down(const recur__optimizer_kernels *update, float *grads, int64_t count,
+                       double norm, double max_norm)
 {
     const double factor = max_norm / (norm + 1e-6);
     if (max_norm > 0 && isfinite(norm) && factor < 1) update->scale(count, (float)factor, grads);
@@ -15,7 +16,7 @@ static void scale_down(const recur__update *update, float *grads, int64_t count,
 double recur_clip_norm(float *grads, int64_t count, double max_norm)
 {
     if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
-    const recur__update *update = recur__kernels_of(NULL)->update;
+    const recur__optimizer_kernels *update = recur__kernels_of(NULL)->optimizer;
     const double norm = sqrt(update->sum_squares(count, grads));
     scale_down(update, grads, count, norm, max_norm);
     return norm;
@@ -24,7 +25,7 @@ double recur_clip_norm(float *grads, int64_t count, double max_norm)
 double recur_clip_norm_inf(float *grads, int64_t count, double max_norm)
 {
     if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
-    const recur__update *update = recur__kernels_of(NULL)->update;
+    const recur__optimizer_kernels *update = recur__kernels_of(NULL)->optimizer;
     const double norm = (double)update->max_abs(count, grads);
     scale_down(update, grads, count, norm, max_norm);
     return norm;
@@ -34,10 +35,11 @@ recur_status recur_clip_value(float *grads, int64_t count, double limit)
 {
     if (count) RECUR__NOT_NULL(grads);
     if (count < 0 || !(limit >= 0))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_clip_value: count %lld, limit %g: one is negative or NaN",
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_clip_value: count %lld, limit %g: one is negative or NaN",
                            (long long)count, limit);
     const double largest = (double)FLT_MAX;
     const float l = limit < INFINITY ? (float)(limit < largest ? limit : largest) : INFINITY;
-    recur__kernels_of(NULL)->update->clamp(count, l, grads);
+    recur__kernels_of(NULL)->optimizer->clamp(count, l, grads);
     return RECUR_OK;
 }

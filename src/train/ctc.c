@@ -1,14 +1,18 @@
-/* ctc.c - connectionist temporal classification: a loss on label sequences that are shorter than what is labelled.
+/* ctc.c - connectionist temporal classification: a loss on label sequences that are shorter than
+ * what is labelled.
  *
- * A path names a class, or the blank, at every step; a path spells the labels that are left when repetitions are merged
- * and blanks are taken away: a a - a b b spells a a b. The loss is -log of the probability of all paths that spell the
- * labels l. With l' = - l1 - l2 - ... - of length S = 2L+1, log probabilities p, and ⊕ for adding what they are logarithms of:
+ * A path names a class, or the blank, at every step; a path spells the labels that are left when
+ * repetitions are merged and blanks are taken away: a a - a b b spells a a b. The loss is -log of
+ * the probability of all paths that spell the labels l. With l' = - l1 - l2 - ... - of length S =
+ * 2L+1, log probabilities p, and ⊕ for adding what they are logarithms of:
  *
- *     α_t(s) = p_t(l'_s) + (α_t-1(s) ⊕ α_t-1(s-1) ⊕ α_t-1(s-2))     the last only onto a label that differs from the one before
- *     β_t(s) = p_t(l'_s) + (β_t+1(s) ⊕ β_t+1(s+1) ⊕ β_t+1(s+2))     the same from the other end
- *     γ_t(s) = exp(α_t(s) + β_t(s) - p_t(l'_s) + loss)              how much of the probability is at s at step t
+ *     α_t(s) = p_t(l'_s) + (α_t-1(s) ⊕ α_t-1(s-1) ⊕ α_t-1(s-2))     the last only onto a label that
+ * differs from the one before β_t(s) = p_t(l'_s) + (β_t+1(s) ⊕ β_t+1(s+1) ⊕ β_t+1(s+2))     the
+ * same from the other end γ_t(s) = exp(α_t(s) + β_t(s) - p_t(l'_s) + loss)              how much of
+ * the probability is at s at step t
  *
- * and the gradient of the logits is softmax - Σ γ over the places where l' has the class. Graves 2006. */
+ * and the gradient of the logits is softmax - Σ γ over the places where l' has the class. Graves
+ * 2006. */
 #include "train/ctc.h"
 
 double recur__log_sum(int64_t classes, const float *y)
@@ -20,7 +24,7 @@ double recur__log_sum(int64_t classes, const float *y)
     return largest + log(sum);
 }
 
-/* ---- one sequence ------------------------------------------------------------------------------- */
+/* ---- one sequence --------------------------------------------------------------------------- */
 
 /* One sequence of the batch: T rows, L labels, S = 2L+1 places in l'. */
 typedef struct sequence {
@@ -37,7 +41,10 @@ typedef struct sequence {
 
 static int64_t row_of(const sequence *q, int64_t t) { return recur_packed_row(q->packed, q->b, t); }
 
-static int32_t class_at(const sequence *q, int64_t s) { return s % 2 ? q->labels[s / 2] : q->blank; }
+static int32_t class_at(const sequence *q, int64_t s)
+{
+    return s % 2 ? q->labels[s / 2] : q->blank;
+}
 
 /* p_t(l'_s) */
 static double log_p(const sequence *q, int64_t t, int64_t s)
@@ -56,7 +63,8 @@ static double run_forward(const sequence *q)
 {
     const int64_t T = q->T, S = q->S;
     if (T == 0) return q->L == 0 ? 0 : -INFINITY;
-    for (int64_t t = 0; t < T; t++) q->log_sum[t] = recur__log_sum(q->classes, q->y + row_of(q, t) * q->classes);
+    for (int64_t t = 0; t < T; t++)
+        q->log_sum[t] = recur__log_sum(q->classes, q->y + row_of(q, t) * q->classes);
     for (int64_t s = 0; s < S; s++) q->alpha[s] = s < 2 ? log_p(q, 0, s) : -INFINITY;
     for (int64_t t = 1; t < T; t++) {
         const double *before = q->alpha + (t - 1) * S;
@@ -72,7 +80,8 @@ static double run_forward(const sequence *q)
     return S > 1 ? recur__log_add(last[S - 1], last[S - 2]) : last[0];
 }
 
-/* beta of step t from that of step t+1, in place; s rises, so that s+1 and s+2 are still those of step t+1. */
+/* beta of step t from that of step t+1, in place; s rises, so that s+1 and s+2 are still those of
+ * step t+1. */
 static void step_back(const sequence *q, int64_t t)
 {
     const int64_t S = q->S;
@@ -96,7 +105,8 @@ static void run_backward(const sequence *q, double log_all, double scale, float 
         step_back(q, t);
         for (int64_t s = 0; s < q->S; s++) {
             const double through = q->alpha[t * q->S + s] + q->beta[s];
-            if (through != -INFINITY) q->share[class_at(q, s)] += exp(through - log_p(q, t, s) - log_all);
+            if (through != -INFINITY)
+                q->share[class_at(q, s)] += exp(through - log_p(q, t, s) - log_all);
         }
         for (int64_t c = 0; c < q->classes; c++)
             dy[at + c] = (float)(scale * (exp((double)q->y[at + c] - q->log_sum[t]) - q->share[c]));
@@ -110,7 +120,8 @@ static void fill_rows(const sequence *q, float value, float *dy)
         for (int64_t c = 0; c < q->classes; c++) dy[row_of(q, t) * q->classes + c] = value;
 }
 
-/* Value of one sequence, scaled; its rows of dy. There is no gradient where no path spells the labels. */
+/* Value of one sequence, scaled; its rows of dy. There is no gradient where no path spells the
+ * labels. */
 static double run_sequence(const recur_loss *loss, const sequence *q, double scale, float *dy)
 {
     const double log_all = run_forward(q);
@@ -122,7 +133,7 @@ static double run_sequence(const recur_loss *loss, const sequence *q, double sca
     return -log_all * scale;
 }
 
-/* ---- the batch ---------------------------------------------------------------------------------- */
+/* ---- the batch ------------------------------------------------------------------------------ */
 
 /* Room for any sequence of the batch; measures while the carver has no base. */
 static void lay_out(recur__carver *carver, const int64_t *lengths, sequence *q)
@@ -140,37 +151,40 @@ static void lay_out(recur__carver *carver, const int64_t *lengths, sequence *q)
     q->share = recur__carve(carver, q->classes, sizeof(double));
 }
 
-recur_status recur__ctc_check(const char *function, const recur_loss *loss, const recur_packed *packed, int64_t classes)
+recur_status recur__ctc_check(const char *function, const recur_loss *loss,
+                              const recur_packed *packed, int64_t classes)
 {
     if (!loss->kind->sequences)
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is none on label sequences", function,
-                           loss->kind->name, (int)loss->kind->kind);
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is none on label sequences",
+                           function, loss->kind->name, (int)loss->kind->kind);
     const int64_t rows = recur_packed_rows(packed);
     if (classes < 0 || classes > RECUR__LARGEST ||
         recur__times(recur__times(rows, classes), (int64_t)sizeof(float)) < 0)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld classes: one is negative or too large", function,
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: %lld rows of %lld classes: one is negative or too large", function,
                            (long long)rows, (long long)classes);
     if (loss->blank >= classes)
-        return recur__fail(RECUR_E_SHAPE, "%s: the blank is class %d, but there are %lld", function, (int)loss->blank,
-                           (long long)classes);
+        return recur__fail(RECUR_E_SHAPE, "%s: the blank is class %d, but there are %lld", function,
+                           (int)loss->blank, (long long)classes);
     return RECUR_OK;
 }
 
-static recur_status check_labels(const recur_loss *loss, int64_t batch, int64_t classes, const int32_t *labels,
-                                 const int64_t *lengths)
+static recur_status check_labels(const recur_loss *loss, int64_t batch, int64_t classes,
+                                 const int32_t *labels, const int64_t *lengths)
 {
     int64_t at = 0;
     for (int64_t b = 0; b < batch; b++) {
         if (lengths[b] < 0 || lengths[b] > RECUR__LARGEST)
-            return recur__fail(RECUR_E_ARGUMENT, "recur_loss_sequences: sequence %lld has %lld labels", (long long)b,
-                               (long long)lengths[b]);
+            return recur__fail(RECUR_E_ARGUMENT, "recur_ctc_loss: sequence %lld has %lld labels",
+                               (long long)b, (long long)lengths[b]);
         for (int64_t i = 0; i < lengths[b]; i++, at++)
             if (labels[at] < 0 || labels[at] >= classes || labels[at] == loss->blank)
-                return recur__fail(
-                    RECUR_E_ARGUMENT,
-                    "recur_loss_sequences: label %lld of sequence %lld is %d; there are %lld classes, and %d "
-                    "is the blank",
-                    (long long)i, (long long)b, (int)labels[at], (long long)classes, (int)loss->blank);
+                return recur__fail(RECUR_E_ARGUMENT,
+                                   "recur_ctc_loss: label %lld of sequence %lld is %d; there "
+                                   "are %lld classes, and %d "
+                                   "is the blank",
+                                   (long long)i, (long long)b, (int)labels[at], (long long)classes,
+                                   (int)loss->blank);
     }
     return RECUR_OK;
 }
@@ -184,23 +198,26 @@ static double run_batch(const recur_loss *loss, sequence *q, const int64_t *leng
         q->T = recur_packed_length(q->packed, q->b);
         q->L = lengths[q->b];
         q->S = 2 * q->L + 1;
-        value += run_sequence(loss, q, loss->sum ? 1 : 1 / ((double)recur__max(q->L, 1) * (double)batch), dy);
+        value += run_sequence(
+            loss, q, loss->sum ? 1 : 1 / ((double)recur__max(q->L, 1) * (double)batch), dy);
     }
     return value;
 }
 
-recur_status recur_loss_sequences(const recur_loss *loss, const recur_packed *packed, int64_t classes, const float *y,
-                                  const int32_t *labels, const int64_t *label_lengths, double *value, float *dy,
-                                  recur_tape *tape)
+recur_status recur_ctc_loss(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+                            const float *y, const int32_t *labels, const int64_t *label_lengths,
+                            double *value, float *dy, recur_tape *tape)
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(packed);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
     RECUR__NOT_NULL(label_lengths);
-    RECUR__TRY(recur__ctc_check(__func__, loss, packed, classes));
-    RECUR__TRY(check_labels(loss, recur_packed_batch(packed), classes, labels, label_lengths));
-    sequence q = { .packed = packed, .classes = classes, .y = y, .labels = labels, .blank = loss->blank };
+    RECUR__CHECK(recur__ctc_check(__func__, loss, packed, classes));
+    RECUR__CHECK(check_labels(loss, recur_packed_batch(packed), classes, labels, label_lengths));
+    sequence q = {
+        .packed = packed, .classes = classes, .y = y, .labels = labels, .blank = loss->blank
+    };
     recur__carver carver = { 0 };
     lay_out(&carver, label_lengths, &q);
     const size_t bytes = carver.used;

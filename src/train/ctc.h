@@ -1,4 +1,5 @@
-/* ctc.h - what the CTC loss and its decoders share: numbers as logarithms, and memory for one call. */
+/* ctc.h - what the CTC loss and its decoders share: numbers as logarithms, and memory for one call.
+ */
 #ifndef RECUR__CTC_H
 #define RECUR__CTC_H
 
@@ -19,7 +20,7 @@ static inline double recur__log_add(double a, double b)
 double recur__log_sum(int64_t classes, const float *y);
 
 /* What both doors check: the kind of the loss, the sizes, the blank. */
-recur_status recur__ctc_check(const char *function, const recur_loss *loss, const recur_packed *packed,
-                              int64_t classes);
+recur_status recur__ctc_check(const char *function, const recur_loss *loss,
+                              const recur_packed *packed, int64_t classes);
 
 #endif

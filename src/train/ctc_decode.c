@@ -1,13 +1,15 @@
 /* ctc_decode.c - reading label sequences from the logits of a CTC loss.
  *
- * Greedy: the likeliest class of every step, spelled. Beam search: a step prolongs the beginnings (beams) that were kept.
- * A beam has two probabilities, of the paths that end in the blank (b) and of those that end in its last label (n). With
- * p of the step, and all as logarithms:
+ * Greedy: the likeliest class of every step, spelled. Beam search: a step prolongs the beginnings
+ * (beams) that were kept. A beam has two probabilities, of the paths that end in the blank (b) and
+ * of those that end in its last label (n). With p of the step, and all as logarithms:
  *
  *     stay:     b' = (b ⊕ n) + p(-)       n' = n + p(last)
- *     add c:    n' = (b ⊕ n) + p(c), but b + p(c) if c is the last label: without a blank between, it merges
+ *     add c:    n' = (b ⊕ n) + p(c), but b + p(c) if c is the last label: without a blank between,
+ * it merges
  *
- * Adding may lead to a beam that is there already; then both are one. Beginnings are nodes of a tree, each there once. */
+ * Adding may lead to a beam that is there already; then both are one. Beginnings are nodes of a
+ * tree, each there once. */
 #include "train/ctc.h"
 
 typedef struct node {
@@ -33,7 +35,7 @@ typedef struct search {
     int64_t *at_node; /* [nodes]: place of the beam of a node in now, or -1 */
 } search;
 
-/* ---- the tree ----------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 static int64_t child_of(const search *q, int64_t parent, int32_t label)
 {
@@ -47,13 +49,15 @@ static int64_t grow(search *q, int64_t parent, int32_t label)
     int64_t child = child_of(q, parent, label);
     if (child >= 0) return child;
     child = q->nodes++;
-    q->tree[child] = (node){ .parent = parent, .first = -1, .next = q->tree[parent].first, .label = label };
+    q->tree[child] = (node){
+        .parent = parent, .first = -1, .next = q->tree[parent].first, .label = label
+    };
     q->tree[parent].first = child;
     q->at_node[child] = -1;
     return child;
 }
 
-/* ---- one step ----------------------------------------------------------------------------------- */
+/* ---- one step ------------------------------------------------------------------------------- */
 
 /* Keeps a candidate among the best; of equal ones the earlier is the better. */
 static void offer(search *q, beam candidate)
@@ -75,15 +79,17 @@ static double added(const search *q, const beam *from, int32_t c, double log_p)
 
 static void offer_stay(search *q, const beam *from, const float *y, double log_sum)
 {
-    beam candidate = {
-        .node = from->node, .added = -1, .b = from->both + (double)y[q->blank] - log_sum, .n = -INFINITY
-    };
+    beam candidate = { .node = from->node,
+                       .added = -1,
+                       .b = from->both + (double)y[q->blank] - log_sum,
+                       .n = -INFINITY };
     if (from->node > 0) {
         const node *at = &q->tree[from->node];
         const double log_p = (double)y[at->label] - log_sum;
         candidate.n = from->n + log_p;
         const int64_t parent = q->at_node[at->parent];
-        if (parent >= 0) candidate.n = recur__log_add(candidate.n, added(q, &q->now[parent], at->label, log_p));
+        if (parent >= 0)
+            candidate.n = recur__log_add(candidate.n, added(q, &q->now[parent], at->label, log_p));
     }
     offer(q, candidate);
 }
@@ -119,7 +125,7 @@ static void step(search *q, int64_t t)
     q->beams = q->kept;
 }
 
-/* ---- one sequence ------------------------------------------------------------------------------- */
+/* ---- one sequence --------------------------------------------------------------------------- */
 
 /* The labels from the root to a node. */
 static int64_t spell(const search *q, int64_t at, int32_t *labels)
@@ -158,7 +164,7 @@ static int64_t likeliest_path(const search *q, int32_t *labels, double *score)
     return length;
 }
 
-/* ---- the batch ---------------------------------------------------------------------------------- */
+/* ---- the batch ------------------------------------------------------------------------------ */
 
 /* A step adds a node for every beam at most. Measures while the carver has no base. */
 static void lay_out(recur__carver *carver, search *q)
@@ -177,10 +183,10 @@ static recur_status check_rows(int64_t rows, int64_t classes, const float *y)
 {
     for (int64_t r = 0; r < rows; r++)
         if (!isfinite(recur__log_sum(classes, y + r * classes)))
-            return recur__fail(
-                RECUR_E_NUMERIC,
-                "recur_loss_decode: row %lld of %lld has NaN, +infinity, or no finite logit among its %lld",
-                (long long)r, (long long)rows, (long long)classes);
+            return recur__fail(RECUR_E_NUMERIC,
+                               "recur_ctc_decode: row %lld of %lld has NaN, +infinity, or no "
+                               "finite logit among its %lld",
+                               (long long)r, (long long)rows, (long long)classes);
     return RECUR_OK;
 }
 
@@ -188,26 +194,30 @@ static void decode(search *q, int32_t *labels, int64_t *lengths, double *scores)
 {
     for (q->sequence = 0; q->sequence < recur_packed_batch(q->packed); q->sequence++) {
         double score;
-        const int64_t length = q->width ? search_beams(q, labels, &score) : likeliest_path(q, labels, &score);
+        const int64_t length = q->width ? search_beams(q, labels, &score)
+                                        : likeliest_path(q, labels, &score);
         lengths[q->sequence] = length;
         if (scores) scores[q->sequence] = score;
         labels += length;
     }
 }
 
-recur_status recur_loss_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes, const float *y,
-                               int64_t width, int32_t *labels, int64_t *label_lengths, double *scores, recur_tape *tape)
+recur_status recur_ctc_decode(const recur_loss *loss, const recur_packed *packed, int64_t classes,
+                              const float *y, int64_t width, int32_t *labels,
+                              int64_t *label_lengths, double *scores, recur_tape *tape)
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(packed);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
     RECUR__NOT_NULL(label_lengths);
-    RECUR__TRY(recur__ctc_check(__func__, loss, packed, classes));
+    RECUR__CHECK(recur__ctc_check(__func__, loss, packed, classes));
     if (width < 0 || width > RECUR__LARGEST)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_decode: width is %lld", (long long)width);
-    RECUR__TRY(check_rows(recur_packed_rows(packed), classes, y));
-    search q = { .packed = packed, .classes = classes, .width = width, .y = y, .blank = loss->blank };
+        return recur__fail(RECUR_E_ARGUMENT, "recur_ctc_decode: width is %lld", (long long)width);
+    RECUR__CHECK(check_rows(recur_packed_rows(packed), classes, y));
+    search q = {
+        .packed = packed, .classes = classes, .width = width, .y = y, .blank = loss->blank
+    };
     if (width == 0) {
         decode(&q, labels, label_lengths, scores);
         return RECUR_OK;

@@ -1,4 +1,5 @@
-/* loss.c - losses: the table of kinds, making and releasing, and the checks before a value is computed. */
+/* loss.c - losses: the table of kinds, making and releasing, and the checks before a value is
+ * computed. */
 #include <math.h>
 
 #include "train/loss.h"
@@ -11,12 +12,19 @@ static const recur__loss_kind kinds[] = {
       .class_weight = true },
     { .kind = RECUR_LOSS_NLL, .name = "nll", .classes = recur__nll, .class_weight = true },
     { .kind = RECUR_LOSS_CTC, .name = "ctc", .sequences = true },
-    { .kind = RECUR_LOSS_SAMPLED_SOFTMAX, .name = "sampled softmax", .sampled = recur__sampled_softmax },
-    { .kind = RECUR_LOSS_NEGATIVE_SAMPLING, .name = "negative sampling", .sampled = recur__negative_sampling },
+    { .kind = RECUR_LOSS_SAMPLED_SOFTMAX,
+      .name = "sampled softmax",
+      .sampled = recur__sampled_softmax },
+    { .kind = RECUR_LOSS_NEGATIVE_SAMPLING,
+      .name = "negative sampling",
+      .sampled = recur__negative_sampling },
     { .kind = RECUR_LOSS_MSE, .name = "mse", .values = recur__mse },
     { .kind = RECUR_LOSS_L1, .name = "l1", .values = recur__l1 },
     { .kind = RECUR_LOSS_HUBER, .name = "huber", .values = recur__huber, .delta = true },
-    { .kind = RECUR_LOSS_BCE_LOGITS, .name = "bce with logits", .values = recur__bce_logits, .positive_weight = true },
+    { .kind = RECUR_LOSS_BCE_LOGITS,
+      .name = "bce with logits",
+      .values = recur__bce_logits,
+      .positive_weight = true },
 };
 
 static const recur__loss_kind *kind_of(int32_t kind)
@@ -26,12 +34,12 @@ static const recur__loss_kind *kind_of(int32_t kind)
     return NULL;
 }
 
-/* ---- options ------------------------------------------------------------------------------------ */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static recur_status foreign(const recur__loss_kind *kind, const char *option)
 {
-    return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: the kind %s (%d) has no %s", kind->name, (int)kind->kind,
-                       option);
+    return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: the kind %s (%d) has no %s",
+                       kind->name, (int)kind->kind, option);
 }
 
 static recur_status check_kind_has(const recur__loss_kind *kind, const recur_loss_options *o)
@@ -45,15 +53,18 @@ static recur_status check_kind_has(const recur__loss_kind *kind, const recur_los
     if (o->samples && !kind->sampled) return foreign(kind, "samples");
     if (o->power != 0 && !kind->sampled) return foreign(kind, "power");
     if (o->counts && !kind->sampled) return foreign(kind, "counts");
-    if (o->flags & RECUR_LOSS_ZERO_INFINITY && !kind->sequences) return foreign(kind, "flag RECUR_LOSS_ZERO_INFINITY");
+    if (o->flags & RECUR_LOSS_ZERO_INFINITY && !kind->sequences)
+        return foreign(kind, "flag RECUR_LOSS_ZERO_INFINITY");
     if (o->blank && !kind->sequences) return foreign(kind, "blank");
     if (o->blank < 0 || o->reserved || o->reserved_pointer)
         return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_loss_create: blank is %d, reserved %d, reserved_pointer %s: one is negative, or not 0",
+                           "recur_loss_create: blank is %d, reserved %d, reserved_pointer %s: one "
+                           "is negative, or not 0",
                            (int)o->blank, (int)o->reserved, o->reserved_pointer ? "set" : "NULL");
     if (o->ignore_index && !(o->flags & RECUR_LOSS_IGNORE_INDEX))
         return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_loss_create: ignore_index is %d, but the flag RECUR_LOSS_IGNORE_INDEX is not set",
+                           "recur_loss_create: ignore_index is %d, but the flag "
+                           "RECUR_LOSS_IGNORE_INDEX is not set",
                            (int)o->ignore_index);
     return RECUR_OK;
 }
@@ -62,55 +73,68 @@ static recur_status check_numbers(const char *what, const float *numbers, int64_
 {
     for (int64_t c = 0; c < classes; c++)
         if (!(numbers[c] >= 0) || isinf(numbers[c]))
-            return recur__fail(RECUR_E_ARGUMENT,
-                               "recur_loss_create: %s %lld of %lld is %g; it must be at least 0 and finite", what,
-                               (long long)c, (long long)classes, (double)numbers[c]);
+            return recur__fail(
+                RECUR_E_ARGUMENT,
+                "recur_loss_create: %s %lld of %lld is %g; it must be at least 0 and finite", what,
+                (long long)c, (long long)classes, (double)numbers[c]);
     return RECUR_OK;
 }
 
 static recur_status check_weights(const float *weight, int64_t classes)
 {
     if (classes < 0 || (classes > 0 && !weight))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: classes is %lld: it is the length of the weights, %s",
-                           (long long)classes, weight ? "at least 1" : "0 without them");
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_loss_create: classes is %lld: it is the length of the weights, %s",
+            (long long)classes, weight ? "at least 1" : "0 without them");
     if (!weight) return RECUR_OK;
     if (classes == 0)
-        return recur__fail(RECUR_E_SHAPE, "recur_loss_create: there are weights, but classes, their length, is 0");
+        return recur__fail(RECUR_E_SHAPE,
+                           "recur_loss_create: there are weights, but classes, their length, is 0");
     return check_numbers("weight", weight, classes);
 }
 
 static recur_status check_draws(const recur_loss_options *o)
 {
-    if (o->classes < 1 || o->classes > RECUR__LARGEST || o->samples < 1 || o->samples > RECUR__LARGEST)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_loss_create: %lld classes, %lld samples: both must be from 1 to 2147483647",
-                           (long long)o->classes, (long long)o->samples);
+    if (o->classes < 1 || o->classes > RECUR__LARGEST || o->samples < 1 ||
+        o->samples > RECUR__LARGEST)
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_loss_create: %lld classes, %lld samples: both must be from 1 to 2147483647",
+            (long long)o->classes, (long long)o->samples);
     if (!(o->power >= 0 && o->power <= 1))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: power is %g; it must be in (0,1], or 0 for 0.75",
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: power is %g; it must be in (0,1], or 0 for 0.75",
                            o->power);
     if (!o->counts && o->power != 0)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: power is %g, but there are no counts", o->power);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: power is %g, but there are no counts", o->power);
     return o->counts ? check_numbers("count", o->counts, o->classes) : RECUR_OK;
 }
 
 static recur_status check_options(const recur__loss_kind *kind, const recur_loss_options *o)
 {
-    if (!kind) return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: kind %d is unknown", (int)o->kind);
+    if (!kind)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: kind %d is unknown", (int)o->kind);
     if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX | RECUR_LOSS_ZERO_INFINITY))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit", (unsigned)o->flags);
-    RECUR__TRY(check_kind_has(kind, o));
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit",
+                           (unsigned)o->flags);
+    RECUR__CHECK(check_kind_has(kind, o));
     if (!(o->smoothing >= 0 && o->smoothing < 1))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: smoothing is %g; it must be in [0,1)", o->smoothing);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: smoothing is %g; it must be in [0,1)", o->smoothing);
     if (!(o->delta >= 0))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: delta is %g; it must be above 0", o->delta);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: delta is %g; it must be above 0",
+                           o->delta);
     if (kind->sampled) return check_draws(o);
     return check_weights(o->class_weight ? o->class_weight : o->positive_weight, o->classes);
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 /* The loss with its vectors; measures while the carver has no base. */
-static recur_loss *lay_out(recur__carver *carver, const recur__loss_kind *kind, const recur_loss_options *o)
+static recur_loss *lay_out(recur__carver *carver, const recur__loss_kind *kind,
+                           const recur_loss_options *o)
 {
     recur_loss *loss = recur__carve(carver, 1, sizeof *loss);
     const int64_t weights = kind->sampled ? 0 : o->classes, shares = kind->sampled ? o->classes : 0;
@@ -136,15 +160,16 @@ static void set_options(recur_loss *loss, const recur_loss_options *o)
     loss->samples = o->samples;
 }
 
-recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *options, recur_loss **out)
+recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *options,
+                               recur_loss **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(options);
     recur_loss_options o;
-    RECUR__TRY(recur__take("recur_loss_options", options, &o, sizeof o));
+    RECUR__CHECK(recur__take("recur_loss_options", options, &o, sizeof o));
     const recur__loss_kind *kind = kind_of(o.kind);
-    RECUR__TRY(check_options(kind, &o));
+    RECUR__CHECK(check_options(kind, &o));
 
     recur__carver carver = { 0 };
     lay_out(&carver, kind, &o);
@@ -157,9 +182,13 @@ recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *opt
     loss->bytes = bytes;
     loss->kind = kind;
     set_options(loss, &o);
-    const recur_status status = kind->sampled ? recur__draws_fill(loss, o.counts, o.power > 0 ? o.power : 0.75) : RECUR_OK;
-    if (status) recur_loss_release(loss);
-    else *out = loss;
+    const recur_status status = kind->sampled ? recur__draws_fill(loss, o.counts,
+                                                                  o.power > 0 ? o.power : 0.75)
+                                              : RECUR_OK;
+    if (status)
+        recur_loss_release(loss);
+    else
+        *out = loss;
     return status;
 }
 
@@ -181,94 +210,103 @@ void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, 
     if (!tape) recur__free(loss->ctx, memory, bytes);
 }
 
-/* ---- doors -------------------------------------------------------------------------------------- */
+/* ---- doors ---------------------------------------------------------------------------------- */
 
 /* rows and width of y, and the length of the weights against width. */
-static recur_status check_shape(const char *function, const recur_loss *loss, int64_t rows, int64_t width)
+static recur_status check_shape(const char *function, const recur_loss *loss, int64_t rows,
+                                int64_t width)
 {
     if (rows < 0 || width < 0)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: a size is negative", function, (long long)rows,
-                           (long long)width);
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: a size is negative", function,
+                           (long long)rows, (long long)width);
     if (recur__times(recur__times(rows, width), (int64_t)sizeof(float)) < 0)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: the size of %lld rows of %lld overflows", function, (long long)rows,
-                           (long long)width);
+        return recur__fail(RECUR_E_ARGUMENT, "%s: the size of %lld rows of %lld overflows",
+                           function, (long long)rows, (long long)width);
     if (loss->weight && width != loss->classes)
-        return recur__fail(RECUR_E_SHAPE, "%s: y has %lld columns, the loss was made with %lld weights", function,
+        return recur__fail(RECUR_E_SHAPE,
+                           "%s: y has %lld columns, the loss was made with %lld weights", function,
                            (long long)width, (long long)loss->classes);
     return RECUR_OK;
 }
 
-static recur_status check_labels(const char *function, const recur_loss *loss, int64_t rows, int64_t classes,
-                                 const int32_t *labels)
+static recur_status check_labels(const char *function, const recur_loss *loss, int64_t rows,
+                                 int64_t classes, const int32_t *labels)
 {
     for (int64_t r = 0; r < rows; r++)
         if (labels[r] >= classes && recur__label_counts(loss, labels[r]))
-            return recur__fail(RECUR_E_ARGUMENT, "%s: the label of row %lld is %d, but there are %lld classes",
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "%s: the label of row %lld is %d, but there are %lld classes",
                                function, (long long)r, (int)labels[r], (long long)classes);
     return RECUR_OK;
 }
 
-recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
-                                const int32_t *labels, double *value, float *dy)
+recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes,
+                                const float *y, const int32_t *labels, double *value, float *dy)
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
     if (!loss->kind->classes)
-        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_classes: the kind %s (%d) is none on labels of rows",
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_loss_classes: the kind %s (%d) is none on labels of rows",
                            loss->kind->name, (int)loss->kind->kind);
-    RECUR__TRY(check_shape(__func__, loss, rows, classes));
-    if (classes == 0) return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes", (long long)rows);
-    RECUR__TRY(check_labels(__func__, loss, rows, classes, labels));
+    RECUR__CHECK(check_shape(__func__, loss, rows, classes));
+    if (classes == 0)
+        return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes",
+                           (long long)rows);
+    RECUR__CHECK(check_labels(__func__, loss, rows, classes, labels));
     const double result = loss->kind->classes(loss, rows, classes, y, labels, dy);
     if (value) *value = result;
     return RECUR_OK;
 }
 
-recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
-                               const float *target, double *value, float *dy)
+recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features,
+                               const float *y, const float *target, double *value, float *dy)
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(target);
     if (!loss->kind->values)
-        return recur__fail(RECUR_E_UNSUPPORTED, "recur_loss_values: the kind %s (%d) is none on values",
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_loss_values: the kind %s (%d) is none on values",
                            loss->kind->name, (int)loss->kind->kind);
-    RECUR__TRY(check_shape(__func__, loss, rows, features));
+    RECUR__CHECK(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);
     if (value) *value = result;
     return RECUR_OK;
 }
 
-static recur_status check_sampled(const recur_loss *loss, int64_t rows, int64_t features, const int32_t *labels,
-                                  int64_t count)
+static recur_status check_sampled(const recur_loss *loss, int64_t rows, int64_t features,
+                                  const int32_t *labels, int64_t count)
 {
     const char *function = "recur_loss_sampled";
     if (!loss->kind->sampled)
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is no sampled one", function, loss->kind->name,
-                           (int)loss->kind->kind);
-    RECUR__TRY(check_shape(function, loss, rows, features));
+        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is no sampled one", function,
+                           loss->kind->name, (int)loss->kind->kind);
+    RECUR__CHECK(check_shape(function, loss, rows, features));
     if (rows > RECUR__LARGEST || features < 1 || features > RECUR__LARGEST)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: one is too small or too large", function,
-                           (long long)rows, (long long)features);
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: one is too small or too large",
+                           function, (long long)rows, (long long)features);
     const int64_t V = loss->classes, weights = V * features;
     if (count != weights && count != weights + V)
         return recur__fail(RECUR_E_SHAPE,
-                           "%s: there are %lld parameters; %lld classes of %lld features have %lld, with a bias %lld",
-                           function, (long long)count, (long long)V, (long long)features, (long long)weights,
-                           (long long)(weights + V));
+                           "%s: there are %lld parameters; %lld classes of %lld features have "
+                           "%lld, with a bias %lld",
+                           function, (long long)count, (long long)V, (long long)features,
+                           (long long)weights, (long long)(weights + V));
     return check_labels(function, loss, rows, V, labels);
 }
 
-recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features, const float *h,
-                                const int32_t *labels, const float *params, int64_t count, uint64_t seed,
-                                uint64_t counter, double *value, float *dh, float *dparams, recur_tape *tape)
+recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t features,
+                                const float *h, const int32_t *labels, const float *params,
+                                int64_t count, uint64_t seed, uint64_t counter, double *value,
+                                float *dh, float *dparams, recur_tape *tape)
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(h);
     RECUR__NOT_NULL(labels);
     RECUR__NOT_NULL(params);
-    RECUR__TRY(check_sampled(loss, rows, features, labels, count));
+    RECUR__CHECK(check_sampled(loss, rows, features, labels, count));
     const int64_t weights = loss->classes * features;
     int64_t counted = 0;
     for (int64_t r = 0; r < rows; r++) counted += recur__label_counts(loss, labels[r]);
@@ -288,7 +326,7 @@ recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t fe
                                   .db = count > weights && dparams ? dparams + weights : NULL,
                                   .tape = tape };
     double result;
-    RECUR__TRY(loss->kind->sampled(&call, &result));
+    RECUR__CHECK(loss->kind->sampled(&call, &result));
     if (value) *value = result;
     return RECUR_OK;
 }

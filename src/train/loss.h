@@ -4,13 +4,15 @@
 
 #include "base/base.h"
 
-/* Value of rows whose labels are known to be fine. dy may be NULL; both are divided by what the loss divides by. */
-typedef double recur__class_loss(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
-                                 const int32_t *labels, float *dy);
-typedef double recur__value_loss(const recur_loss *loss, int64_t rows, int64_t features, const float *y, const float *t,
-                                 float *dy);
+/* Value of rows whose labels are known to be fine. dy may be NULL; both are divided by what the
+ * loss divides by. */
+typedef double recur__class_loss(const recur_loss *loss, int64_t rows, int64_t classes,
+                                 const float *y, const int32_t *labels, float *dy);
+typedef double recur__value_loss(const recur_loss *loss, int64_t rows, int64_t features,
+                                 const float *y, const float *t, float *dy);
 
-/* One call of recur_loss_sampled, checked: R rows of F features, V classes. dh, dW and db may be NULL, b too. */
+/* One call of recur_loss_sampled, checked: R rows of F features, V classes. dh, dW and db may be
+ * NULL, b too. */
 typedef struct recur__sampled {
     const recur_loss *loss;
     int64_t R, F, V;
@@ -23,7 +25,8 @@ typedef struct recur__sampled {
 } recur__sampled;
 typedef recur_status recur__sampled_loss(const recur__sampled *call, double *value);
 
-/* A kind: its functions, and which options it has. One of classes, values, sampled and sequences is set. */
+/* A kind: its functions, and which options it has. One of classes, values, sampled and sequences is
+ * set. */
 typedef struct recur__loss_kind {
     int32_t kind; /* RECUR_LOSS_* */
     const char *name;
@@ -48,7 +51,8 @@ struct recur_loss {
     int32_t *guide;  /* [classes]: where the search for a share begins */
 };
 
-/* Memory for one call, from a tape or, without one, from the loss's allocator; NULL if there is none. */
+/* Memory for one call, from a tape or, without one, from the loss's allocator; NULL if there is
+ * none. */
 void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes);
 void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes);
 

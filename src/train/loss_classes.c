@@ -1,7 +1,8 @@
 /* loss_classes.c - losses on class labels: cross-entropy and negative log likelihood.
  *
- * With class weights w, smoothing s and q_c = (1-s) w_label [c = label] + s/C w_c, a row costs -Σ q_c log p_c, where
- * log p is log softmax(y); its gradient is (Σ q) p_c - q_c. The mean divides by the sum of w_label. */
+ * With class weights w, smoothing s and q_c = (1-s) w_label [c = label] + s/C w_c, a row costs -Σ
+ * q_c log p_c, where log p is log softmax(y); its gradient is (Σ q) p_c - q_c. The mean divides by
+ * the sum of w_label. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -23,7 +24,8 @@ static double factor(const recur_loss *loss, int64_t rows, const int32_t *labels
     return weights > 0 ? 1 / weights : 0;
 }
 
-/* s/C (Σc w_c (y_c - max)) and, beside it, s/C Σc w_c: the part of a row that smoothing spreads over all classes. */
+/* s/C (Σc w_c (y_c - max)) and, beside it, s/C Σc w_c: the part of a row that smoothing spreads
+ * over all classes. */
 static double spread(const recur_loss *loss, int64_t classes, const float *y, float max, double *q)
 {
     double sum = 0, weights = 0;
@@ -38,8 +40,9 @@ static double spread(const recur_loss *loss, int64_t classes, const float *y, fl
 }
 
 /* dy holds exp(y - max) and becomes scale * (Q p - q). */
-static void row_gradient(const recur_loss *loss, int64_t classes, int32_t label, double e_label, double sum, double Q,
-                         double scale, const recur__update *update, float *dy)
+static void row_gradient(const recur_loss *loss, int64_t classes, int32_t label, double e_label,
+                         double sum, double Q, double scale, const recur__optimizer_kernels *update,
+                         float *dy)
 {
     update->scale(classes, (float)(scale * Q / sum), dy);
     const double each = loss->smoothing / (double)classes, w = weight_of(loss, label);
@@ -52,7 +55,7 @@ static void row_gradient(const recur_loss *loss, int64_t classes, int32_t label,
 double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
                             const int32_t *labels, float *dy)
 {
-    const recur__update *update = recur__kernels_of(loss->ctx)->update;
+    const recur__optimizer_kernels *update = recur__kernels_of(loss->ctx)->optimizer;
     const double scale = factor(loss, rows, labels);
     double value = 0;
     for (int64_t r = 0; r < rows; r++, y += classes, dy = dy ? dy + classes : NULL) {
@@ -62,7 +65,8 @@ double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classe
             continue;
         }
         const float max = update->max(classes, y);
-        const double sum = update->exps(classes, max, y, dy), below = (double)y[label] - (double)max;
+        const double sum = update->exps(classes, max, y, dy),
+                     below = (double)y[label] - (double)max;
         const double own = (1 - loss->smoothing) * weight_of(loss, label);
         double q = 0, others = 0;
         if (loss->smoothing > 0) others = spread(loss, classes, y, max, &q);
@@ -72,8 +76,8 @@ double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classe
     return value * scale;
 }
 
-double recur__nll(const recur_loss *loss, int64_t rows, int64_t classes, const float *y, const int32_t *labels,
-                  float *dy)
+double recur__nll(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
+                  const int32_t *labels, float *dy)
 {
     const double scale = factor(loss, rows, labels);
     double value = 0;

@@ -1,15 +1,19 @@
-/* loss_sampled.c - losses of output layers with very many classes, from the logits y_c = W_c h + b_c of few of them.
+/* loss_sampled.c - losses of output layers with very many classes, from the logits y_c = W_c h +
+ * b_c of few of them.
  *
- * Negative sampling (Mikolov 2013) draws n classes for each row, and asks of each and of the label whether it is the label:
+ * Negative sampling (Mikolov 2013) draws n classes for each row, and asks of each and of the label
+ * whether it is the label:
  *
  *     -log σ(y_label) - Σ log σ(-y_c)          a class that is drawn twice counts twice
  *
- * The sampled softmax (Bengio and Senécal 2008; Jean 2015) draws n classes for all rows, and takes each one once. A class with share q
- * is then among them with probability π = 1 - (1-q)ⁿ, and stands for 1/π classes:
+ * The sampled softmax (Bengio and Senécal 2008; Jean 2015) draws n classes for all rows, and takes
+ * each one once. A class with share q is then among them with probability π = 1 - (1-q)ⁿ, and
+ * stands for 1/π classes:
  *
  *     -log softmax(y - log π)[label]           over the label and the drawn classes other than it
  *
- * Its gradient is sparse in W, too; all of it is three matrix products with the drawn rows of W, gathered, and a term for labels. */
+ * Its gradient is sparse in W, too; all of it is three matrix products with the drawn rows of W,
+ * gathered, and a term for labels. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -17,55 +21,57 @@
 #include "linalg/matrix.h"
 #include "train/loss.h"
 
-/* ---- one class of one row ----------------------------------------------------------------------- */
+/* ---- one class of one row ------------------------------------------------------------------- */
 
-static float logit(const recur__sampled *q, const recur__product *product, int64_t r, int32_t c)
+static float logit(const recur__sampled *q, const recur__gemv *gemv, int64_t r, int32_t c)
 {
     float y = q->b ? q->b[c] : 0;
-    product->dots(1, q->F, q->W + c * q->F, q->F, q->h + r * q->F, &y, &y);
+    gemv->gemv_t(1, q->F, q->W + c * q->F, q->F, q->h + r * q->F, &y, &y);
     return y;
 }
 
 /* Adds what dy of this logit means for h, W and b. */
-static void give_gradient(const recur__sampled *q, const recur__product *product, int64_t r, int32_t c, double dy)
+static void give_gradient(const recur__sampled *q, const recur__gemv *gemv, int64_t r, int32_t c,
+                          double dy)
 {
     const int64_t F = q->F;
     const float g = (float)(dy * q->scale);
-    if (q->dh) product->rows(1, F, q->W + c * F, F, &g, q->dh + r * F, q->dh + r * F);
-    if (q->dW) product->outer(1, F, &g, q->h + r * F, q->dW + c * F, F);
+    if (q->dh) gemv->gemv_n(1, F, q->W + c * F, F, &g, q->dh + r * F, q->dh + r * F);
+    if (q->dW) gemv->ger(1, F, &g, q->h + r * F, q->dW + c * F, F);
     if (q->db) q->db[c] += g;
 }
 
-/* ---- negative sampling -------------------------------------------------------------------------- */
+/* ---- negative sampling ---------------------------------------------------------------------- */
 
-static double ask(const recur__sampled *q, const recur__product *product, int64_t r, int32_t c, double is_label)
+static double ask(const recur__sampled *q, const recur__gemv *gemv, int64_t r, int32_t c,
+                  double is_label)
 {
     double dy;
-    const double cost = recur__bce_of((double)logit(q, product, r, c), is_label, 1, &dy);
-    give_gradient(q, product, r, c, dy);
+    const double cost = recur__bce_of((double)logit(q, gemv, r, c), is_label, 1, &dy);
+    give_gradient(q, gemv, r, c, dy);
     return cost;
 }
 
 recur_status recur__negative_sampling(const recur__sampled *q, double *value)
 {
     const recur_loss *loss = q->loss;
-    const recur__product *product = recur__kernels_of(loss->ctx)->product;
+    const recur__gemv *gemv = recur__kernels_of(loss->ctx)->gemv;
     double sum = 0;
     if (q->dh) memset(q->dh, 0, (size_t)(q->R * q->F) * sizeof *q->dh);
     for (int64_t r = 0; r < q->R; r++) {
         if (!recur__label_counts(loss, q->labels[r])) continue;
         const uint64_t counter = q->counter + (uint64_t)r * (uint64_t)loss->samples;
-        sum += ask(q, product, r, q->labels[r], 1);
+        sum += ask(q, gemv, r, q->labels[r], 1);
         for (int64_t i = 0; i < loss->samples; i++) {
             const int32_t c = recur__draw_class(loss, q->seed, counter + (uint64_t)i);
-            if (c != q->labels[r]) sum += ask(q, product, r, c, 0);
+            if (c != q->labels[r]) sum += ask(q, gemv, r, c, 0);
         }
     }
     *value = sum * q->scale;
     return RECUR_OK;
 }
 
-/* ---- sampled softmax ---------------------------------------------------------------------------- */
+/* ---- sampled softmax ------------------------------------------------------------------------ */
 
 /* The drawn classes, n of them, and what is gathered and computed for them. */
 typedef struct drawn {
@@ -117,22 +123,24 @@ static void multiply(const recur__sampled *q, const drawn *s)
 {
     const int64_t R = q->R, F = q->F, n = s->n;
     for (int64_t r = 0; r < R; r++) memcpy(s->y + r * n, s->b, (size_t)n * sizeof *s->y);
-    recur__gemm_nt(q->loss->ctx, s->k, R, n, F, (recur__matrix){ q->h, F }, (recur__matrix){ s->W, F }, s->y, n);
+    recur__gemm_nt(q->loss->ctx, s->k, R, n, F, (recur__matrix){ q->h, F },
+                   (recur__matrix){ s->W, F }, s->y, n);
 }
 
 /* The cost of a row; its logits become their gradients. The label's own is given at once. */
 static double run_row(const recur__sampled *q, const drawn *s, int64_t r)
 {
     const int32_t label = q->labels[r];
-    const recur__update *update = s->k->update;
+    const recur__optimizer_kernels *update = s->k->optimizer;
     float *y = s->y + r * s->n;
     if (s->place[label] >= 0) y[s->place[label]] = -INFINITY;
-    const double own = (double)logit(q, s->k->product, r, label) - log_inclusion(q->loss, label);
+    const double own = (double)logit(q, s->k->gemv, r, label) - log_inclusion(q->loss, label);
     float max = update->max(s->n, y);
     if (own > (double)max) max = (float)own;
-    const double others = update->exps(s->n, max, y, y), below = own - (double)max, sum = others + exp(below);
+    const double others = update->exps(s->n, max, y, y), below = own - (double)max,
+                 sum = others + exp(below);
     update->scale(s->n, (float)(q->scale / sum), y);
-    give_gradient(q, s->k->product, r, label, -others / sum);
+    give_gradient(q, s->k->gemv, r, label, -others / sum);
     return log(sum) - below;
 }
 
@@ -153,16 +161,17 @@ static void give_gradients(const recur__sampled *q, const drawn *s)
 {
     const int64_t R = q->R, F = q->F, n = s->n;
     const recur__matrix dy = { s->y, n };
-    if (q->dh) recur__gemm_nn(q->loss->ctx, s->k, R, F, n, dy, (recur__matrix){ s->W, F }, q->dh, F);
+    if (q->dh)
+        recur__gemm_nn(q->loss->ctx, s->k, R, F, n, dy, (recur__matrix){ s->W, F }, q->dh, F);
     if (q->dW) {
         memset(s->W, 0, (size_t)(n * F) * sizeof *s->W);
         recur__gemm_tn(q->loss->ctx, s->k, n, F, R, dy, (recur__matrix){ q->h, F }, s->W, F);
-        s->k->product->scatter(n, F, s->W, F, s->ids, q->dW);
+        s->k->gemv->scatter(n, F, s->W, F, s->ids, q->dW);
     }
     if (q->db) {
         memset(s->b, 0, (size_t)n * sizeof *s->b);
-        s->k->product->column_sums(R, n, s->y, n, s->b);
-        s->k->product->scatter(n, 1, s->b, 1, s->ids, q->db);
+        s->k->gemv->column_sums(R, n, s->y, n, s->b);
+        s->k->gemv->scatter(n, 1, s->b, 1, s->ids, q->db);
     }
 }
 

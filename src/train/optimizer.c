@@ -1,22 +1,25 @@
 /* optimizer.c - optimizers: options, making and releasing, ranges, and the step.
  *
- * A part with rate_scale 0 is frozen: its parameters do not move, its moments still follow the gradients. */
+ * A part with rate_scale 0 is frozen: its parameters do not move, its moments still follow the
+ * gradients. */
 #include <float.h>
 #include <math.h>
 
 #include "train/optimizer_kinds.h"
 
-/* ---- options ------------------------------------------------------------------------------------ */
+/* ---- options -------------------------------------------------------------------------------- */
 
 /* An option that must be in [0, below), and 0 if the kind does not have it. */
-static recur_status check_number(const recur__optimizer_kind *kind, const char *option, bool has, double value,
-                                 double below)
+static recur_status check_number(const recur__optimizer_kind *kind, const char *option, bool has,
+                                 double value, double below)
 {
     if (!has && value != 0)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: the kind %s (%d) has no %s, which is %g",
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_optimizer_create: the kind %s (%d) has no %s, which is %g",
                            kind->name, (int)kind->kind, option, value);
     if (!(value >= 0 && value < below))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: %s is %g; it must be in [0,%g)", option, value,
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_optimizer_create: %s is %g; it must be in [0,%g)", option, value,
                            below);
     return RECUR_OK;
 }
@@ -24,32 +27,39 @@ static recur_status check_number(const recur__optimizer_kind *kind, const char *
 static recur_status check_flags(const recur__optimizer_kind *kind, const recur_optimizer_options *o)
 {
     if (o->flags & ~kind->flags)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_create: flags %#llx has a bit that the kind %s (%d) does not have",
-                           (unsigned long long)o->flags, kind->name, (int)kind->kind);
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_optimizer_create: flags %#llx has a bit that the kind %s (%d) does not have",
+            (unsigned long long)o->flags, kind->name, (int)kind->kind);
     if (o->flags & RECUR_OPTIMIZER_NESTEROV && o->momentum == 0)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_create: RECUR_OPTIMIZER_NESTEROV needs momentum, which is 0");
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_optimizer_create: RECUR_OPTIMIZER_NESTEROV needs momentum, which is 0");
     if (o->flags & RECUR_OPTIMIZER_BETA1_ZERO && o->beta1 != 0)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_create: beta1 is %g, but the flag RECUR_OPTIMIZER_BETA1_ZERO is set",
-                           o->beta1);
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_optimizer_create: beta1 is %g, but the flag RECUR_OPTIMIZER_BETA1_ZERO is set",
+            o->beta1);
     return RECUR_OK;
 }
 
-static recur_status check_options(const recur__optimizer_kind *kind, const recur_optimizer_options *o)
+static recur_status check_options(const recur__optimizer_kind *kind,
+                                  const recur_optimizer_options *o)
 {
-    if (!kind) return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: kind %d is unknown", (int)o->kind);
-    RECUR__TRY(check_number(kind, "rate", true, o->rate, INFINITY));
-    RECUR__TRY(check_number(kind, "momentum", kind->momentum, o->momentum, 1));
-    RECUR__TRY(check_number(kind, "beta1", kind->beta1 > 0, o->beta1, 1));
-    RECUR__TRY(check_number(kind, "beta2", kind->beta2 > 0, o->beta2, 1));
-    RECUR__TRY(check_number(kind, "epsilon", kind->epsilon > 0, o->epsilon, INFINITY));
-    RECUR__TRY(check_number(kind, "weight_decay", true, o->weight_decay, INFINITY));
+    if (!kind)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: kind %d is unknown",
+                           (int)o->kind);
+    RECUR__CHECK(check_number(kind, "rate", true, o->rate, INFINITY));
+    RECUR__CHECK(check_number(kind, "momentum", kind->momentum, o->momentum, 1));
+    RECUR__CHECK(check_number(kind, "beta1", kind->beta1 > 0, o->beta1, 1));
+    RECUR__CHECK(check_number(kind, "beta2", kind->beta2 > 0, o->beta2, 1));
+    RECUR__CHECK(check_number(kind, "epsilon", kind->epsilon > 0, o->epsilon, INFINITY));
+    RECUR__CHECK(check_number(kind, "weight_decay", true, o->weight_decay, INFINITY));
     return check_flags(kind, o);
 }
 
-static recur_optimizer_options with_defaults(const recur__optimizer_kind *kind, recur_optimizer_options o)
+static recur_optimizer_options with_defaults(const recur__optimizer_kind *kind,
+                                             recur_optimizer_options o)
 {
     if (o.rate == 0) o.rate = kind->rate;
     if (o.beta1 == 0 && !(o.flags & RECUR_OPTIMIZER_BETA1_ZERO)) o.beta1 = kind->beta1;
@@ -58,9 +68,10 @@ static recur_optimizer_options with_defaults(const recur__optimizer_kind *kind, 
     return o;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making --------------------------------------------------------------------------------- */
 
-static bool has_moment(const recur__optimizer_kind *kind, const recur_optimizer_options *o, int moment)
+static bool has_moment(const recur__optimizer_kind *kind, const recur_optimizer_options *o,
+                       int moment)
 {
     switch (kind->moment[moment].has) {
     case RECUR__ALWAYS:
@@ -95,17 +106,19 @@ static recur_optimizer *lay_out(recur__carver *carver, const recur__optimizer_ki
     return optimizer;
 }
 
-recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_options *options, int64_t count,
-                                    recur_optimizer **out)
+recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_options *options,
+                                    int64_t count, recur_optimizer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(options);
     recur_optimizer_options o;
-    RECUR__TRY(recur__take("recur_optimizer_options", options, &o, sizeof o));
+    RECUR__CHECK(recur__take("recur_optimizer_options", options, &o, sizeof o));
     const recur__optimizer_kind *kind = recur__optimizer_kind_of(o.kind);
-    RECUR__TRY(check_options(kind, &o));
-    if (count < 0) return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: count is %lld", (long long)count);
+    RECUR__CHECK(check_options(kind, &o));
+    if (count < 0)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: count is %lld",
+                           (long long)count);
 
     recur__carver carver = { 0 };
     lay_out(&carver, kind, &o, count);
@@ -145,7 +158,7 @@ void recur__optimizer_view_of(recur_optimizer *optimizer, recur__optimizer_view 
     }
 }
 
-/* ---- rates and ranges --------------------------------------------------------------------------- */
+/* ---- rates and ranges ----------------------------------------------------------------------- */
 
 double recur_optimizer_rate(const recur_optimizer *optimizer)
 {
@@ -156,7 +169,8 @@ recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate)
 {
     RECUR__NOT_NULL(optimizer);
     if (!(rate >= 0 && rate < INFINITY))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_set_rate: rate is %g; it must be at least 0 and finite",
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_optimizer_set_rate: rate is %g; it must be at least 0 and finite",
                            rate);
     optimizer->options.rate = rate;
     return RECUR_OK;
@@ -165,20 +179,24 @@ recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate)
 /* Adds a part to n others, or makes the last of them longer. Gives the new n. */
 static int64_t append(recur__part *parts, int64_t n, recur__part part)
 {
-    if (n > 0 && parts[n - 1].rate_scale == part.rate_scale && parts[n - 1].decay_scale == part.decay_scale) n--;
+    if (n > 0 && parts[n - 1].rate_scale == part.rate_scale &&
+        parts[n - 1].decay_scale == part.decay_scale)
+        n--;
     parts[n] = part;
     return n + 1;
 }
 
 /* The parts of before with [offset, part.end) replaced: at most two more. Gives their number. */
-static int64_t replace(const recur__part *before, int64_t n_before, int64_t offset, recur__part part,
-                       recur__part *after)
+static int64_t replace(const recur__part *before, int64_t n_before, int64_t offset,
+                       recur__part part, recur__part *after)
 {
     int64_t n = 0, start = 0;
     for (int64_t i = 0; i < n_before; i++) {
         const recur__part old = before[i];
         if (start < offset)
-            n = append(after, n, (recur__part){ recur__min(old.end, offset), old.rate_scale, old.decay_scale });
+            n = append(
+                after, n,
+                (recur__part){ recur__min(old.end, offset), old.rate_scale, old.decay_scale });
         if (start < part.end && part.end <= old.end) n = append(after, n, part);
         if (old.end > part.end) n = append(after, n, old);
         start = old.end;
@@ -186,17 +204,19 @@ static int64_t replace(const recur__part *before, int64_t n_before, int64_t offs
     return n;
 }
 
-recur_status recur_optimizer_range(recur_optimizer *optimizer, int64_t offset, int64_t count, double rate_scale,
-                                   double decay_scale)
+recur_status recur_optimizer_scale_range(recur_optimizer *optimizer, int64_t offset, int64_t count,
+                                         double rate_scale, double decay_scale)
 {
     RECUR__NOT_NULL(optimizer);
     if (offset < 0 || count < 0 || offset > optimizer->count || count > optimizer->count - offset)
         return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_range: %lld numbers from %lld on are not inside the vector's %lld",
+                           "recur_optimizer_scale_range: %lld numbers from %lld on are not inside "
+                           "the vector's %lld",
                            (long long)count, (long long)offset, (long long)optimizer->count);
     if (!(rate_scale >= 0 && rate_scale < INFINITY && decay_scale >= 0 && decay_scale < INFINITY))
         return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_range: rate_scale %g, decay_scale %g: one is negative or not finite",
+                           "recur_optimizer_scale_range: rate_scale %g, decay_scale %g: one is "
+                           "negative or not finite",
                            rate_scale, decay_scale);
     if (count == 0) return RECUR_OK;
     recur__carver carver = { 0 };
@@ -211,10 +231,12 @@ recur_status recur_optimizer_range(recur_optimizer *optimizer, int64_t offset, i
     return RECUR_OK;
 }
 
-/* ---- step --------------------------------------------------------------------------------------- */
+/* ---- step ----------------------------------------------------------------------------------- */
 
-/* The constants that kinds share. An epsilon that is 0 as a float would make 0/0 of a zero gradient. */
-static recur__rule common_rule(const recur_optimizer_options *o, double rate, double decay, double grad_scale)
+/* The constants that kinds share. An epsilon that is 0 as a float would make 0/0 of a zero
+ * gradient. */
+static recur__rule common_rule(const recur_optimizer_options *o, double rate, double decay,
+                               double grad_scale)
 {
     return (recur__rule){ .scale = (float)grad_scale,
                           .decay = (float)decay,
@@ -228,8 +250,8 @@ static recur__rule common_rule(const recur_optimizer_options *o, double rate, do
                           .frozen = rate == 0 };
 }
 
-recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads, int64_t count,
-                                  double grad_scale)
+recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
+                                  int64_t count, double grad_scale)
 {
     RECUR__NOT_NULL(optimizer);
     if (count) {
@@ -237,13 +259,15 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
         RECUR__NOT_NULL(grads);
     }
     if (count != optimizer->count)
-        return recur__fail(RECUR_E_SHAPE, "recur_optimizer_step: count is %lld, the optimizer was made for %lld",
+        return recur__fail(RECUR_E_SHAPE,
+                           "recur_optimizer_step: count is %lld, the optimizer was made for %lld",
                            (long long)count, (long long)optimizer->count);
     if (!(fabs(grad_scale) <= (double)FLT_MAX))
-        return recur__fail(RECUR_E_NUMERIC, "recur_optimizer_step: grad_scale is %g, which is not finite as a float",
+        return recur__fail(RECUR_E_NUMERIC,
+                           "recur_optimizer_step: grad_scale is %g, which is not finite as a float",
                            grad_scale);
     const recur_optimizer_options *o = &optimizer->options;
-    const recur__update *update = recur__kernels_of(optimizer->ctx)->update;
+    const recur__optimizer_kernels *update = recur__kernels_of(optimizer->ctx)->optimizer;
     if (optimizer->steps < UINT64_MAX) optimizer->steps++;
     int64_t at = 0;
     for (const recur__part *part = optimizer->parts; at < count; at = part++->end) {
@@ -251,7 +275,8 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
         recur__rule rule = common_rule(o, rate, decay, grad_scale);
         recur__step *step = optimizer->kind->rule(o, update, rate, decay, optimizer->steps, &rule);
         float *m[RECUR__MOMENTS];
-        for (int i = 0; i < RECUR__MOMENTS; i++) m[i] = optimizer->moment[i] ? optimizer->moment[i] + at : NULL;
+        for (int i = 0; i < RECUR__MOMENTS; i++)
+            m[i] = optimizer->moment[i] ? optimizer->moment[i] + at : NULL;
         step(part->end - at, &rule, params + at, grads + at, m[0], m[1], m[2]);
     }
     return RECUR_OK;

@@ -1,4 +1,5 @@
-/* optimizer.h - what a model file needs of an optimizer: its kind, its step count and its moments. */
+/* optimizer.h - what a model file needs of an optimizer: its kind, its step count and its moments.
+ */
 #ifndef RECUR__OPTIMIZER_H
 #define RECUR__OPTIMIZER_H
 

@@ -1,18 +1,18 @@
-/* rules.c - the kinds of optimizers: one function and one row of the table each. */
+/* optimizer_kinds.c - the kinds of optimizers: one function and one row of the table each. */
 #include <math.h>
 
 #include "train/optimizer_kinds.h"
 
-static recur__step *sgd(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
-                        uint64_t t, recur__rule *k)
+static recur__step *sgd(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
+                        double rate, double decay, uint64_t t, recur__rule *k)
 {
     (void)rate, (void)decay, (void)t, (void)k;
     if (o->momentum == 0) return update->sgd[0];
     return update->sgd[o->flags & RECUR_OPTIMIZER_NESTEROV ? 2 : 1];
 }
 
-static recur__step *adam(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
-                         uint64_t t, recur__rule *k)
+static recur__step *adam(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
+                         double rate, double decay, uint64_t t, recur__rule *k)
 {
     (void)decay;
     const double n = (double)t;
@@ -21,29 +21,32 @@ static recur__step *adam(const recur_optimizer_options *o, const recur__update *
     return update->adam[(o->flags & RECUR_OPTIMIZER_AMSGRAD) != 0];
 }
 
-static recur__step *adamw(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
-                          uint64_t t, recur__rule *k)
+static recur__step *adamw(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
+                          double rate, double decay, uint64_t t, recur__rule *k)
 {
     k->decay = 0;
     k->shrink = (float)(rate * decay);
     return adam(o, update, rate, decay, t, k);
 }
 
-static recur__step *rmsprop(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
+static recur__step *rmsprop(const recur_optimizer_options *o,
+                            const recur__optimizer_kernels *update, double rate, double decay,
                             uint64_t t, recur__rule *k)
 {
     (void)rate, (void)decay, (void)t, (void)k;
     return update->rmsprop[(o->flags & RECUR_OPTIMIZER_CENTRED) != 0][o->momentum > 0];
 }
 
-static recur__step *adagrad(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
+static recur__step *adagrad(const recur_optimizer_options *o,
+                            const recur__optimizer_kernels *update, double rate, double decay,
                             uint64_t t, recur__rule *k)
 {
     (void)o, (void)rate, (void)decay, (void)t, (void)k;
     return update->adagrad;
 }
 
-static recur__step *adadelta(const recur_optimizer_options *o, const recur__update *update, double rate, double decay,
+static recur__step *adadelta(const recur_optimizer_options *o,
+                             const recur__optimizer_kernels *update, double rate, double decay,
                              uint64_t t, recur__rule *k)
 {
     (void)o, (void)rate, (void)decay, (void)t, (void)k;
@@ -51,12 +54,9 @@ static recur__step *adadelta(const recur_optimizer_options *o, const recur__upda
 }
 
 #define ADAM_FLAGS (RECUR_OPTIMIZER_AMSGRAD | RECUR_OPTIMIZER_BETA1_ZERO)
-#define ADAM_MOMENTS                                    \
-    {                                                   \
-        { "m", RECUR__ALWAYS }, { "v", RECUR__ALWAYS }, \
-        {                                               \
-            "v_max", RECUR__IF_AMSGRAD                  \
-        }                                               \
+#define ADAM_MOMENTS                                                                   \
+    {                                                                                  \
+        { "m", RECUR__ALWAYS }, { "v", RECUR__ALWAYS }, { "v_max", RECUR__IF_AMSGRAD } \
     }
 
 static const recur__optimizer_kind kinds[] = {
@@ -92,7 +92,9 @@ static const recur__optimizer_kind kinds[] = {
       .epsilon = 1e-8,
       .momentum = true,
       .flags = RECUR_OPTIMIZER_CENTRED,
-      .moment = { { "v", RECUR__ALWAYS }, { "mean", RECUR__IF_CENTRED }, { "momentum", RECUR__IF_MOMENTUM } },
+      .moment = { { "v", RECUR__ALWAYS },
+                  { "mean", RECUR__IF_CENTRED },
+                  { "momentum", RECUR__IF_MOMENTUM } },
       .rule = rmsprop },
     { .kind = RECUR_OPTIMIZER_ADAGRAD,
       .name = "adagrad",

@@ -1,4 +1,4 @@
-/* rules.h - a made optimizer, and the table of its kinds. */
+/* optimizer_kinds.h - a made optimizer, and the table of its kinds. */
 #ifndef RECUR__RULES_H
 #define RECUR__RULES_H
 
@@ -15,9 +15,10 @@ typedef enum recur__has {
     RECUR__IF_CENTRED
 } recur__has;
 
-/* Chooses the step of a kind, and sets the constants that only this kind has; k comes with those that many have.
-   rate and decay are those of the part; t is the number of this step, from 1 on. */
-typedef recur__step *recur__rule_of(const recur_optimizer_options *o, const recur__update *update, double rate,
+/* Chooses the step of a kind, and sets the constants that only this kind has; k comes with those
+   that many have. rate and decay are those of the part; t is the number of this step, from 1 on. */
+typedef recur__step *recur__rule_of(const recur_optimizer_options *o,
+                                    const recur__optimizer_kernels *update, double rate,
                                     double decay, uint64_t t, recur__rule *k);
 
 /* A kind: defaults of the options that it has (0: it has no such option), its flags and moments. */
@@ -36,7 +37,8 @@ typedef struct recur__optimizer_kind {
 
 const recur__optimizer_kind *recur__optimizer_kind_of(int32_t kind); /* NULL: unknown */
 
-/* A part of the vector with its own multiples of rate and weight decay; parts cover it in order without gaps. */
+/* A part of the vector with its own multiples of rate and weight decay; parts cover it in order
+ * without gaps. */
 typedef struct recur__part {
     int64_t end; /* it starts where the one before ends */
     double rate_scale, decay_scale;

@@ -1,8 +1,9 @@
-/* sample.c - drawing ids from logits, without memory for a sorted copy.
+/* sampling.c - drawing ids from logits, without memory for a sorted copy.
  *
- * The likelier class has the larger logit, of equal logits the lower id. So what a filter keeps is a threshold: all
- * logits above it, and so many of the first that equal it. Thresholds are searched by bisection over the bits of a
- * float, which are made to order like the numbers; that is exact. */
+ * The likelier class has the larger logit, of equal logits the lower id. So what a filter keeps is
+ * a threshold: all logits above it, and so many of the first that equal it. Thresholds are searched
+ * by bisection over the bits of a float, which are made to order like the numbers; that is exact.
+ */
 #include <math.h>
 
 #include "base/base.h"
@@ -25,10 +26,7 @@ static uint32_t key(float y)
 }
 
 /* exp((y - max) / temperature): at most 1, 0 for -infinity. */
-static double weight(const row *r, float y)
-{
-    return exp(((double)y - r->max) / r->temperature);
-}
+static double weight(const row *r, float y) { return exp(((double)y - r->max) / r->temperature); }
 
 /* How many of the row have at least this key. */
 static int64_t count_from(const row *r, uint32_t from)
@@ -71,9 +69,11 @@ static double weight_at(const row *r, uint32_t threshold)
 /* Of what is kept, keeps the fewest likeliest whose weights reach the share p of all of it. */
 static void keep_p(row *r, double p)
 {
-    uint32_t low = r->threshold, high = key((float)r->max) + 1; /* keys in [high, ...) are kept for sure */
+    uint32_t low = r->threshold,
+             high = key((float)r->max) + 1; /* keys in [high, ...) are kept for sure */
     double above = 0;
-    const double total = weight_between(r, low + 1, high) + (double)r->ties * weight_at(r, low), goal = p * total;
+    const double total = weight_between(r, low + 1, high) + (double)r->ties * weight_at(r, low),
+                 goal = p * total;
     while (high - low > 1) {
         const uint32_t middle = low + (high - low) / 2;
         const double with = above + weight_between(r, middle, high);
@@ -85,13 +85,15 @@ static void keep_p(row *r, double p)
         }
     }
     const double each = weight_at(r, low);
-    const int64_t most = low == r->threshold ? r->ties : count_from(r, low) - count_from(r, low + 1);
+    const int64_t most = low == r->threshold ? r->ties
+                                             : count_from(r, low) - count_from(r, low + 1);
     r->threshold = low;
     r->ties = 1;
     while (r->ties < most && above + (double)r->ties * each < goal) r->ties++;
 }
 
-/* Whether class c is kept; asked for all classes in order, with ties counting down from the row's. */
+/* Whether class c is kept; asked for all classes in order, with ties counting down from the row's.
+ */
 static bool kept(const row *r, int64_t c, int64_t *ties)
 {
     const uint32_t k = key(r->y[c]);
@@ -117,7 +119,8 @@ static int64_t draw(const row *r, double u)
     return last;
 }
 
-/* The likeliest class, or -1: the row has NaN or +infinity (at *bad), or no finite number (*bad is -1). */
+/* The likeliest class, or -1: the row has NaN or +infinity (at *bad), or no finite number (*bad is
+ * -1). */
 static int64_t likeliest(const float *y, int64_t classes, int64_t *bad)
 {
     int64_t best = -1;
@@ -134,39 +137,45 @@ static int64_t likeliest(const float *y, int64_t classes, int64_t *bad)
 
 static recur_status check(const recur_sample_options *o, int64_t rows, int64_t classes)
 {
-    if (o->top_k < 0 || !(o->top_p >= 0 && o->top_p <= 1) || !(o->temperature >= 0 && o->temperature < INFINITY))
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_sample: top_k %d, top_p %g, temperature %g: one is outside its range", (int)o->top_k,
-                           o->top_p, o->temperature);
+    if (o->top_k < 0 || !(o->top_p >= 0 && o->top_p <= 1) ||
+        !(o->temperature >= 0 && o->temperature < INFINITY))
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_sample: top_k %d, top_p %g, temperature %g: one is outside its range",
+            (int)o->top_k, o->top_p, o->temperature);
     if (rows < 0 || classes < 0 || classes > INT32_MAX ||
         recur__times(recur__times(rows, classes), (int64_t)sizeof(float)) < 0)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_sample: %lld rows of %lld classes: one is negative or too large",
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_sample: %lld rows of %lld classes: one is negative or too large",
                            (long long)rows, (long long)classes);
-    if (classes == 0) return recur__fail(RECUR_E_SHAPE, "recur_sample: %lld rows of 0 classes", (long long)rows);
+    if (classes == 0)
+        return recur__fail(RECUR_E_SHAPE, "recur_sample: %lld rows of 0 classes", (long long)rows);
     return RECUR_OK;
 }
 
-recur_status recur_sample(const recur_sample_options *options, int64_t rows, int64_t classes, const float *logits,
-                          uint64_t seed, uint64_t counter, int32_t *ids)
+recur_status recur_sample(const recur_sample_options *options, int64_t rows, int64_t classes,
+                          const float *logits, uint64_t seed, uint64_t counter, int32_t *ids)
 {
     RECUR__NOT_NULL(logits);
     RECUR__NOT_NULL(ids);
     recur_sample_options o;
-    RECUR__TRY(recur__take("recur_sample_options", options, &o, sizeof o));
-    RECUR__TRY(check(&o, rows, classes));
+    RECUR__CHECK(recur__take("recur_sample_options", options, &o, sizeof o));
+    RECUR__CHECK(check(&o, rows, classes));
     for (int64_t i = 0; i < rows; i++) {
         const float *y = logits + i * classes;
         int64_t bad, id = likeliest(y, classes, &bad);
         if (bad >= 0)
-            return recur__fail(RECUR_E_NUMERIC, "recur_sample: class %lld of row %lld is %g", (long long)bad,
-                               (long long)i, (double)y[bad]);
+            return recur__fail(RECUR_E_NUMERIC, "recur_sample: class %lld of row %lld is %g",
+                               (long long)bad, (long long)i, (double)y[bad]);
         if (id < 0)
-            return recur__fail(RECUR_E_NUMERIC, "recur_sample: none of the %lld logits of row %lld is finite",
+            return recur__fail(RECUR_E_NUMERIC,
+                               "recur_sample: none of the %lld logits of row %lld is finite",
                                (long long)classes, (long long)i);
         if (o.top_k != 1) {
-            row r = {
-                .classes = classes, .y = y, .max = (double)y[id], .temperature = o.temperature > 0 ? o.temperature : 1
-            };
+            row r = { .classes = classes,
+                      .y = y,
+                      .max = (double)y[id],
+                      .temperature = o.temperature > 0 ? o.temperature : 1 };
             if (o.top_k > 0) keep_k(&r, o.top_k);
             if (o.top_p > 0 && o.top_p < 1) keep_p(&r, o.top_p);
             id = draw(&r, recur__uniform(recur_random(seed, counter + (uint64_t)i)));

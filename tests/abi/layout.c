@@ -1,4 +1,5 @@
-/* layout.c - prints what programs have compiled into them: sizes, offsets and constants of the public headers.
+/* layout.c - prints what programs have compiled into them: sizes, offsets and constants of the
+ * public headers.
  *
  * scripts/check-abi.sh compares the output with recur.abi, and its names with the headers. */
 #include <recur.h>
@@ -6,8 +7,9 @@
 #include <stdio.h>
 
 #define STRUCT(type) printf("struct %s %zu\n", #type, sizeof(type))
-#define MEMBER(type, name) \
-    printf("member %s.%s %zu %zu\n", #type, #name, offsetof(type, name), sizeof(((type *)NULL)->name))
+#define MEMBER(type, name)                                               \
+    printf("member %s.%s %zu %zu\n", #type, #name, offsetof(type, name), \
+           sizeof(((type *)NULL)->name))
 #define VALUE(name) printf("value %s %d\n", #name, (int)(name))
 
 static void structs(void)
@@ -74,7 +76,7 @@ static void structs(void)
     MEMBER(recur_layer_info, variant);
     MEMBER(recur_layer_info, direction);
     MEMBER(recur_layer_info, flags);
-    MEMBER(recur_layer_info, abilities);
+    MEMBER(recur_layer_info, capabilities);
     MEMBER(recur_layer_info, name);
     MEMBER(recur_layer_info, type);
     MEMBER(recur_layer_info, projection_size);
@@ -229,7 +231,7 @@ static void values(void)
     VALUE(RECUR_LAYER_NO_BIAS);
     VALUE(RECUR_LAYER_CELL_NAMES);
     VALUE(RECUR_LAYER_UPDATE_NEW);
-    VALUE(RECUR_LAYER_LEARN_START);
+    VALUE(RECUR_LAYER_LEARN_INITIAL_STATE);
     VALUE(RECUR_ACTIVATION_TANH);
     VALUE(RECUR_ACTIVATION_SIGMOID);
     VALUE(RECUR_ACTIVATION_RELU);
@@ -252,11 +254,11 @@ static void values(void)
     VALUE(RECUR_KIND_COMPOSE);
     VALUE(RECUR_KIND_NORM);
     VALUE(RECUR_KIND_MERGE);
-    VALUE(RECUR_ABLE_ROWS);
-    VALUE(RECUR_ABLE_IDS);
-    VALUE(RECUR_ABLE_STEP);
-    VALUE(RECUR_ABLE_RECORD);
-    VALUE(RECUR_ABLE_PER_SEQUENCE);
+    VALUE(RECUR_CAN_TAKE_ROWS);
+    VALUE(RECUR_CAN_TAKE_IDS);
+    VALUE(RECUR_CAN_STEP);
+    VALUE(RECUR_CAN_RECORD);
+    VALUE(RECUR_CAN_REDUCE_TIME);
     VALUE(RECUR_INIT_DEFAULT);
     VALUE(RECUR_INIT_CONSTANT);
     VALUE(RECUR_INIT_UNIFORM);
@@ -268,7 +270,7 @@ static void values(void)
     /* recur/tape.h */
     VALUE(RECUR_TAPE_TRAIN);
     VALUE(RECUR_TAPE_EVALUATE);
-    VALUE(RECUR_TAPE_SENSITIVE);
+    VALUE(RECUR_TAPE_RECORD_NO_DROPOUT);
     VALUE(RECUR_TRACE_FORWARD);
     VALUE(RECUR_TRACE_BACKWARD);
     /* recur/memory.h */

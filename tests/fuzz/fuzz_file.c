@@ -1,12 +1,13 @@
-/* fuzz_file.c - libFuzzer on safetensors files: whatever opens must be readable, writable, and the same when opened again; and what opens
- * as a network must be saved as one.
+/* fuzz_file.c - libFuzzer on safetensors files: whatever opens must be readable, writable, and the
+ * same when opened again; and what opens as a network must be saved as one.
  *
  * Not part of `make test`. With clang and its sanitizers, from the root of the project:
  *
  *   make SANITIZE=address,undefined,fuzzer-no-link CC=clang libs
  *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/fuzz_file.c \
- *         build/address-undefined-fuzzer-no-link/lib/librecur.a -lopenblas -ljansson -lm -lpthread -o build/fuzz_file
- *   mkdir -p build/corpus && build/fuzz_file -max_len=4096 -max_total_time=300 build/corpus tests/golden */
+ *         build/address-undefined-fuzzer-no-link/lib/librecur.a -lopenblas -ljansson -lm -lpthread
+ * -o build/fuzz_file mkdir -p build/corpus && build/fuzz_file -max_len=4096 -max_total_time=300
+ * build/corpus tests/golden */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +22,14 @@ static void check(int good)
 
 static void read_all(recur_file *file, size_t bytes)
 {
-    for (int64_t i = 0; i < recur_file_tensors(file); i++) {
+    for (int64_t i = 0; i < recur_file_tensor_count(file); i++) {
         recur_tensor t = { .size = sizeof t };
-        check(!recur_file_tensor(file, i, &t));
-        check(t.count >= 0 && (uint64_t)t.count <= 2 * bytes); /* no type is smaller than half a byte */
+        check(!recur_file_tensor_info(file, i, &t));
+        check(t.count >= 0 &&
+              (uint64_t)t.count <= 2 * bytes); /* no type is smaller than half a byte */
         float *to = malloc((size_t)t.count * sizeof *to + 1);
-        const recur_status status = to ? recur_file_read(file, t.name, to, t.count) : RECUR_E_MEMORY;
+        const recur_status status = to ? recur_file_read(file, t.name, to, t.count)
+                                       : RECUR_E_MEMORY;
         check(!status || status == RECUR_E_UNSUPPORTED);
         free(to);
     }
@@ -48,7 +51,8 @@ static void write_twice(const recur_file *file)
     recur_file *back;
     uint8_t *data = write_all(file, &bytes);
     check(!recur_file_open_memory(NULL, data, bytes, &back));
-    check(recur_file_tensors(back) == recur_file_tensors(file) && recur_file_texts(back) == recur_file_texts(file));
+    check(recur_file_tensor_count(back) == recur_file_tensor_count(file) &&
+          recur_file_metadata_count(back) == recur_file_metadata_count(file));
     uint8_t *data_again = write_all(back, &bytes_again);
     check(bytes == bytes_again && memcmp(data, data_again, bytes) == 0);
     recur_file_release(back);

@@ -1,9 +1,10 @@
-/* fuzz_model.c - libFuzzer on structures: the bytes are the text "recur.model" of a file with the parameters of a small chain. What opens
- * must run, and come back the same when saved.
+/* fuzz_model.c - libFuzzer on structures: the bytes are the text "recur.model" of a file with the
+ * parameters of a small chain. What opens must run, and come back the same when saved.
  *
  * Not part of `make test`. Built like fuzz_file.c, and run with
  *
- *   mkdir -p build/corpus_model && build/fuzz_model -max_len=2048 -max_total_time=300 -dict=tests/fuzz/model.dict build/corpus_model */
+ *   mkdir -p build/corpus_model && build/fuzz_model -max_len=2048 -max_total_time=300
+ * -dict=tests/fuzz/model.dict build/corpus_model */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,18 +20,22 @@ static void check(int good)
 /* A chain of everything, whose structure is replaced. */
 static recur_file *file_saying(const char *structure)
 {
-    const recur_recurrent_options gru = { .size = sizeof gru, .cell = RECUR_CELL_GRU, .input_size = 2, .hidden_size = 2 };
+    const recur_recurrent_options gru = {
+        .size = sizeof gru, .cell = RECUR_CELL_GRU, .input_size = 2, .hidden_size = 2
+    };
     const char *const names[] = { "rnn", "last", "fc" };
     recur_layer *part[3], *net;
     recur_file *file;
-    check(!recur_recurrent_create(NULL, &gru, &part[0]) && !recur_last_create(NULL, 2, 0, &part[1]));
+    check(!recur_recurrent_create(NULL, &gru, &part[0]) &&
+          !recur_last_create(NULL, 2, 0, &part[1]));
     check(!recur_linear_create(NULL, 2, 2, 0, &part[2]));
     check(!recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, names, part, &net));
     check(!recur_file_open_memory(NULL, NULL, 0, &file));
     check(!recur_model_put(net, file, "", NULL));
     for (int i = 0; i < 3; i++) recur_layer_release(part[i]);
     recur_layer_release(net);
-    if (recur_file_set_text(file, "recur.model", structure)) check(!recur_file_set_text(file, "recur.model", "{}")); /* not UTF-8 */
+    if (recur_file_set_metadata(file, "recur.model", structure))
+        check(!recur_file_set_metadata(file, "recur.model", "{}")); /* not UTF-8 */
     return file;
 }
 
@@ -39,9 +44,12 @@ static void run(const recur_layer *layer)
     recur_layer_info info = { .size = sizeof info };
     recur_packed *packed;
     check(!recur_layer_describe(layer, -1, &info));
-    if (!(info.abilities & RECUR_ABLE_ROWS) || info.input_size > 10000 || info.output_size > 10000) return;
+    if (!(info.capabilities & RECUR_CAN_TAKE_ROWS) || info.input_size > 10000 ||
+        info.output_size > 10000)
+        return;
     check(!recur_packed_create(NULL, 1, NULL, 2, &packed));
-    float *x = calloc((size_t)info.input_size * 2, sizeof *x), *y = calloc((size_t)info.output_size * 2, sizeof *y);
+    float *x = calloc((size_t)info.input_size * 2, sizeof *x),
+          *y = calloc((size_t)info.output_size * 2, sizeof *y);
     check(x && y && !recur_layer_forward(layer, packed, x, NULL, y, NULL));
     recur_packed_release(packed);
     free(x);
@@ -53,11 +61,13 @@ static void come_back(const recur_layer *layer)
 {
     recur_file *file, *other;
     recur_layer *back;
-    check(!recur_file_open_memory(NULL, NULL, 0, &file) && !recur_file_open_memory(NULL, NULL, 0, &other));
+    check(!recur_file_open_memory(NULL, NULL, 0, &file) &&
+          !recur_file_open_memory(NULL, NULL, 0, &other));
     check(!recur_model_put(layer, file, "p.", NULL));
     check(!recur_model_get(file, "p.", &back));
     check(!recur_model_put(back, other, "p.", NULL));
-    check(strcmp(recur_file_text(file, "p.recur.model"), recur_file_text(other, "p.recur.model")) == 0);
+    check(strcmp(recur_file_metadata(file, "p.recur.model"),
+                 recur_file_metadata(other, "p.recur.model")) == 0);
     recur_layer_release(back);
     recur_file_release(file);
     recur_file_release(other);

@@ -1,11 +1,13 @@
-/* beam.c - the beam search of CTC with beginnings as strings: what is spelled alike is found by comparing all with all. */
+/* beam.c - the beam search of CTC with beginnings as strings: what is spelled alike is found by
+ * comparing all with all. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "naive/losses.h"
 
-/* A beginning, and the probability of its paths that end in the blank and of those that end in its last label. */
+/* A beginning, and the probability of its paths that end in the blank and of those that end in its
+ * last label. */
 typedef struct beginning {
     int64_t length;
     int32_t labels[NAIVE_LONG];
@@ -20,7 +22,8 @@ static beginning *find(beginning *all, int64_t *n, const beginning *like, int32_
     if (added >= 0) wanted.labels[wanted.length++] = added;
     for (int64_t i = 0; i < *n; i++)
         if (all[i].length == wanted.length &&
-            memcmp(all[i].labels, wanted.labels, (size_t)wanted.length * sizeof *wanted.labels) == 0)
+            memcmp(all[i].labels, wanted.labels, (size_t)wanted.length * sizeof *wanted.labels) ==
+                0)
             return &all[i];
     all[*n] = wanted;
     return &all[(*n)++];
@@ -33,7 +36,8 @@ static int by_probability(const void *a, const void *b)
     return (p < q) - (p > q);
 }
 
-static void prolong(beginning *next, int64_t *n, const beginning *from, int64_t C, int32_t blank, const double *p)
+static void prolong(beginning *next, int64_t *n, const beginning *from, int64_t C, int32_t blank,
+                    const double *p)
 {
     const int32_t last = from->length ? from->labels[from->length - 1] : -1;
     for (int32_t c = 0; c < C; c++) {
@@ -48,10 +52,11 @@ static void prolong(beginning *next, int64_t *n, const beginning *from, int64_t 
     }
 }
 
-int64_t naive_ctc_beam(int64_t T, int64_t C, int32_t blank, const float *y, int64_t width, int32_t *labels,
-                       double *score)
+int64_t naive_ctc_beam(int64_t T, int64_t C, int32_t blank, const float *y, int64_t width,
+                       int32_t *labels, double *score)
 {
-    beginning *now = calloc((size_t)width, sizeof *now), *next = calloc((size_t)(width * (C + 1)), sizeof *next);
+    beginning *now = calloc((size_t)width, sizeof *now),
+              *next = calloc((size_t)(width * (C + 1)), sizeof *next);
     double *p = calloc((size_t)C, sizeof *p);
     int64_t beams = 1;
     now[0].b = 1;

@@ -1,15 +1,13 @@
 /* cells.c - one step of each recurrence, with every option.
  *
  *   RNN        a = W x + b + U h + v                     h' = tanh(a)  or  max(0, a)
- *   RNN_NORM   h' = tanh(N(a))                           N(a) = γ (a - μ)/√(σ² + 1e-5) + β over the units
- *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its counter is not 0 h' = h;
- *              the counter goes from 0 to the period of m, and then is 0 again
+ *   RNN_NORM   h' = tanh(N(a))                           N(a) = γ (a - μ)/√(σ² + 1e-5) + β over the
+ * units CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its
+ * counter is not 0 h' = h; the counter goes from 0 to the period of m, and then is 0 again
  *
- *   LSTM       a = W x + b + U h + v, four blocks        i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
- *              c' = f c + i g                            h' = o tanh(c')
- *   PEEPHOLE   ai += pi c   af += pf c   ao += po c'
- *   COUPLED    i = 1 - f, three blocks
- *   NORM       ai = Ni(ai) ...                           h' = o tanh(Nc(c'))
+ *   LSTM       a = W x + b + U h + v, four blocks        i = σ(ai)  f = σ(af)  g = tanh(ag)  o =
+ * σ(ao) c' = f c + i g                            h' = o tanh(c') PEEPHOLE   ai += pi c   af += pf
+ * c   ao += po c' COUPLED    i = 1 - f, three blocks NORM       ai = Ni(ai) ... h' = o tanh(Nc(c'))
  *   projected  h' = P (o tanh(c'))
  *
  *   GRU        r = σ(Wr x + br + Ur h + vr)              z = σ(Wz x + bz + Uz h + vz)
@@ -44,19 +42,26 @@ int64_t naive_gates(int kind)
 
 int64_t naive_norms(int kind)
 {
-    return kind == NAIVE_RNN_NORM ? 1 : kind == NAIVE_LSTM_NORM ? 5 : kind == NAIVE_GRU_NORM ? 4 : 0;
+    return kind == NAIVE_RNN_NORM    ? 1
+           : kind == NAIVE_LSTM_NORM ? 5
+           : kind == NAIVE_GRU_NORM  ? 4
+                                     : 0;
 }
 
 static int is_lstm(int kind)
 {
-    return kind == NAIVE_LSTM || kind == NAIVE_LSTM_PEEPHOLE || kind == NAIVE_LSTM_COUPLED || kind == NAIVE_LSTM_NORM;
+    return kind == NAIVE_LSTM || kind == NAIVE_LSTM_PEEPHOLE || kind == NAIVE_LSTM_COUPLED ||
+           kind == NAIVE_LSTM_NORM;
 }
 
-static int is_gru(int kind) { return kind == NAIVE_GRU || kind == NAIVE_GRU_RESET_BEFORE || kind == NAIVE_GRU_NORM; }
+static int is_gru(int kind)
+{
+    return kind == NAIVE_GRU || kind == NAIVE_GRU_RESET_BEFORE || kind == NAIVE_GRU_NORM;
+}
 
 int naive_has_c(int kind) { return is_lstm(kind) || kind == NAIVE_CLOCKWORK; }
 
-/* ---- functions ---------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------ */
 
 static void near(const naive_cell *cell, double distance)
 {
@@ -145,7 +150,10 @@ static double from_h(const naive_cell *cell, int64_t r, const double *h)
     return a;
 }
 
-static double mixed(double zoneout, double before, double after) { return zoneout * before + (1 - zoneout) * after; }
+static double mixed(double zoneout, double before, double after)
+{
+    return zoneout * before + (1 - zoneout) * after;
+}
 
 static double next_h(const naive_cell *cell, int64_t j, double before, double after)
 {
@@ -157,9 +165,10 @@ static double next_c(const naive_cell *cell, int64_t j, double before, double af
     return mixed(cell->keep_c ? cell->keep_c[j] : cell->net->zoneout_c, before, after);
 }
 
-/* ---- kinds -------------------------------------------------------------------------------------- */
+/* ---- kinds ---------------------------------------------------------------------------------- */
 
-static void rnn_step(const naive_cell *cell, const double *x, const double *h, double *h1, double *gates)
+static void rnn_step(const naive_cell *cell, const double *x, const double *h, double *h1,
+                     double *gates)
 {
     const int64_t H = cell->H;
     for (int64_t j = 0; j < H; j++) gates[j] = from_x(cell, j, x) + from_h(cell, j, h);
@@ -170,8 +179,8 @@ static void rnn_step(const naive_cell *cell, const double *x, const double *h, d
     }
 }
 
-static void clockwork_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1,
-                           double *c1, double *gates)
+static void clockwork_step(const naive_cell *cell, const double *x, const double *h,
+                           const double *c, double *h1, double *c1, double *gates)
 {
     const naive_recurrent *net = cell->net;
     const int64_t H = cell->H, size = H / net->modules;
@@ -186,8 +195,8 @@ static void clockwork_step(const naive_cell *cell, const double *x, const double
     }
 }
 
-static void lstm_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
-                      double *gates)
+static void lstm_step(const naive_cell *cell, const double *x, const double *h, const double *c,
+                      double *h1, double *c1, double *gates)
 {
     const naive_recurrent *net = cell->net;
     const int64_t H = cell->H, G = naive_gates(net->kind);
@@ -195,7 +204,8 @@ static void lstm_step(const naive_cell *cell, const double *x, const double *h, 
     double *out = calloc((size_t)(2 * H), sizeof *out), *normal = out + H;
     if (!out) abort();
     for (int64_t r = 0; r < G * H; r++) gates[r] = from_x(cell, r, x) + from_h(cell, r, h);
-    for (int64_t k = 0; net->kind == NAIVE_LSTM_NORM && k < G; k++) normalise(cell, k, gates + k * H);
+    for (int64_t k = 0; net->kind == NAIVE_LSTM_NORM && k < G; k++)
+        normalise(cell, k, gates + k * H);
     double *i = gates, *f = G == 4 ? gates + H : gates, *g = f + H, *o = g + H;
     for (int64_t j = 0; j < H; j++) {
         f[j] = gate(cell, f[j] + (p ? p[H + j] * c[j] : 0));
@@ -219,7 +229,8 @@ static void lstm_step(const naive_cell *cell, const double *x, const double *h, 
 }
 
 /* In gates: r z n and m. */
-static void gru_step(const naive_cell *cell, const double *x, const double *h, double *h1, double *gates)
+static void gru_step(const naive_cell *cell, const double *x, const double *h, double *h1,
+                     double *gates)
 {
     const naive_recurrent *net = cell->net;
     const int64_t H = cell->H;
@@ -230,7 +241,8 @@ static void gru_step(const naive_cell *cell, const double *x, const double *h, d
     for (int64_t j = 0; j < 2 * H; j++) gates[j] = gate(cell, gates[j]);
     for (int64_t j = 0; j < H; j++) {
         n[j] = from_x(cell, 2 * H + j, x);
-        m[j] = net->kind == NAIVE_GRU_RESET_BEFORE ? (cell->v ? cell->v[2 * H + j] : 0) : from_h(cell, 2 * H + j, h);
+        m[j] = net->kind == NAIVE_GRU_RESET_BEFORE ? (cell->v ? cell->v[2 * H + j] : 0)
+                                                   : from_h(cell, 2 * H + j, h);
         for (int64_t k = 0; net->kind == NAIVE_GRU_RESET_BEFORE && k < H; k++)
             m[j] += cell->U[(2 * H + j) * H + k] * r[k] * seen(cell, k, h);
     }
@@ -238,7 +250,8 @@ static void gru_step(const naive_cell *cell, const double *x, const double *h, d
     if (norm) normalise(cell, 3, m);
     for (int64_t j = 0; j < H; j++) {
         n[j] = candidate(cell, n[j] + (net->kind == NAIVE_GRU_RESET_BEFORE ? m[j] : r[j] * m[j]));
-        const double new = net->update_new ? (1 - z[j]) * h[j] + z[j] * n[j] : (1 - z[j]) * n[j] + z[j] * h[j];
+        const double new = net->update_new ? (1 - z[j]) * h[j] + z[j] * n[j]
+                                           : (1 - z[j]) * n[j] + z[j] * h[j];
         h1[j] = next_h(cell, j, h[j], new);
     }
 }
@@ -257,8 +270,8 @@ static double *sums_of(const naive_cell *cell, const double *x, const double *h)
     return sums;
 }
 
-void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
-                double *gates)
+void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c,
+                double *h1, double *c1, double *gates)
 {
     if (is_lstm(cell->net->kind))
         lstm_step(cell, x, h, c, h1, c1, gates);

@@ -1,4 +1,5 @@
-/* ctc.c - with few steps and classes all paths can be tried: what each spells says to which labels its probability belongs. */
+/* ctc.c - with few steps and classes all paths can be tried: what each spells says to which labels
+ * its probability belongs. */
 #include <math.h>
 #include <string.h>
 
@@ -34,18 +35,21 @@ static double path_probability(const int32_t *path, int64_t T, int64_t C, const 
 }
 
 /* The probability of labels in T rows. */
-double naive_ctc_probability(int64_t T, int64_t C, int32_t blank, const float *y, const int32_t *labels, int64_t L)
+double naive_ctc_probability(int64_t T, int64_t C, int32_t blank, const float *y,
+                             const int32_t *labels, int64_t L)
 {
     int32_t path[NAIVE_STEPS] = { 0 }, spelled[NAIVE_STEPS];
     double sum = 0;
     do {
-        if (spell(path, T, blank, spelled) == L && memcmp(spelled, labels, (size_t)L * sizeof *labels) == 0)
+        if (spell(path, T, blank, spelled) == L &&
+            memcmp(spelled, labels, (size_t)L * sizeof *labels) == 0)
             sum += path_probability(path, T, C, y);
     } while (next_path(path, T, C));
     return sum;
 }
 
-int64_t naive_ctc_best_path(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels, double *score)
+int64_t naive_ctc_best_path(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels,
+                            double *score)
 {
     int32_t path[NAIVE_STEPS] = { 0 }, best[NAIVE_STEPS] = { 0 };
     double most = -1;
@@ -57,7 +61,8 @@ int64_t naive_ctc_best_path(int64_t T, int64_t C, int32_t blank, const float *y,
     return spell(best, T, blank, labels);
 }
 
-int64_t naive_ctc_best_labels(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels, double *score)
+int64_t naive_ctc_best_labels(int64_t T, int64_t C, int32_t blank, const float *y, int32_t *labels,
+                              double *score)
 {
     int32_t path[NAIVE_STEPS] = { 0 }, spelled[NAIVE_STEPS];
     int64_t length = 0;

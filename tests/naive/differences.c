@@ -1,8 +1,10 @@
-/* differences.c - gradients of any kind and option: of loss = sum(y dy) + sum(hn dhn) + sum(cn dcn), by
+/* differences.c - gradients of any kind and option: of loss = sum(y dy) + sum(hn dhn) + sum(cn
+ * dcn), by
  *
  *     f'(v) ≈ (f(v+e) - f(v-e)) / 2e,      e = 1e-5,
  *
- * in double, so that e² and the rounding, 1e-16/e, both are some 1e-10. Counters of a clockwork have no gradient. */
+ * in double, so that e² and the rounding, 1e-16/e, both are some 1e-10. Counters of a clockwork
+ * have no gradient. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +40,8 @@ static double loss(const naive_recurrent *net, naive_pass *p, const sizes *n)
 }
 
 /* The gradient of an input of the pass, *input [count]. */
-static void differentiate(const naive_recurrent *net, naive_pass *p, const sizes *n, const double **input,
-                          int64_t count, double *d, int add)
+static void differentiate(const naive_recurrent *net, naive_pass *p, const sizes *n,
+                          const double **input, int64_t count, double *d, int add)
 {
     const double *given = *input;
     double *v = calloc((size_t)count + 1, sizeof *v);
@@ -68,7 +70,8 @@ void naive_differences(const naive_recurrent *net, naive_pass *pass)
     if (pass->dparams) differentiate(net, &p, &n, &p.params, n.P, pass->dparams, 1);
     if (pass->dx) differentiate(net, &p, &n, &p.x, n.X, pass->dx, 0);
     if (pass->dh0 && pass->h0) differentiate(net, &p, &n, &p.h0, n.H, pass->dh0, 0);
-    if (pass->dc0 && pass->h0 && net->kind != NAIVE_CLOCKWORK) differentiate(net, &p, &n, &p.c0, n.C, pass->dc0, 0);
+    if (pass->dc0 && pass->h0 && net->kind != NAIVE_CLOCKWORK)
+        differentiate(net, &p, &n, &p.c0, n.C, pass->dc0, 0);
     if (pass->all_dh) differentiate(net, &p, &n, &p.nudge, n.nudges, pass->all_dh, 0);
     naive_forward(net, pass); /* outputs of the point itself */
 }

@@ -1,12 +1,15 @@
-/* naive.h - recurrent networks as a textbook writes them: double arithmetic, one sequence after the other, loops over indices.
+/* naive.h - recurrent networks as a textbook writes them: double arithmetic, one sequence after the
+ * other, loops over indices.
  *
- * The oracle of the tests. It shares nothing with the library, so both would have to make the same mistake. Arrays are
- * row-major. A batch is joined: sequence after sequence, no padding. Parameters are one flat vector in PyTorch's order: for
- * each layer, for each direction (forward before reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH],
- * bias_hh [GH], then what there is of weight_hr [P][H], weight_peephole [3H], weight_norm and bias_norm [EH], start_h [R],
- * start_c [H]. Gates are i f g o, f g o, r z n. R is P with a projection, else H: the width of h.
+ * The oracle of the tests. It shares nothing with the library, so both would have to make the same
+ * mistake. Arrays are row-major. A batch is joined: sequence after sequence, no padding. Parameters
+ * are one flat vector in PyTorch's order: for each layer, for each direction (forward before
+ * reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH], bias_hh [GH], then what there is
+ * of weight_hr [P][H], weight_peephole [3H], weight_norm and bias_norm [EH], start_h [R], start_c
+ * [H]. Gates are i f g o, f g o, r z n. R is P with a projection, else H: the width of h.
  *
- * Forward is there for every kind and option, backward for the five plain kinds; differences.c gives the gradients of all. */
+ * Forward is there for every kind and option, backward for the five plain kinds; differences.c
+ * gives the gradients of all. */
 #ifndef NAIVE_H
 #define NAIVE_H
 
@@ -28,7 +31,14 @@ enum {
 };
 
 /* Those of RECUR_ACTIVATION_*. */
-enum { NAIVE_TANH = 1, NAIVE_SIGMOID, NAIVE_RELU, NAIVE_HARD_SIGMOID, NAIVE_SOFTSIGN, NAIVE_IDENTITY };
+enum {
+    NAIVE_TANH = 1,
+    NAIVE_SIGMOID,
+    NAIVE_RELU,
+    NAIVE_HARD_SIGMOID,
+    NAIVE_SOFTSIGN,
+    NAIVE_IDENTITY
+};
 
 typedef struct naive_recurrent {
     int kind;
@@ -44,81 +54,92 @@ typedef struct naive_recurrent {
     int modules, periods[16];     /* clockwork */
 } naive_recurrent;
 
-/* ---- one step (cells.c, backward.c) ------------------------------------------------------------- */
+/* ---- one step (cells.c, backward.c) --------------------------------------------------------- */
 
 typedef struct naive_cell {
     const naive_recurrent *net;
     int64_t I, H, R;
-    const double *W, *U, *b, *v;      /* [GH][I], [GH][R], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
+    const double *W, *U, *b,
+        *v; /* [GH][I], [GH][R], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
     const double *project, *peephole; /* [P][H], [3H]; NULL: none */
     const double *norm, *shift;       /* [EH], [EH]; NULL: none */
     const double *start_h, *start_c;  /* [R], [H]; NULL: zeros */
     const double *mask;               /* [R] times h on its way into U h; NULL: 1 */
-    const double *keep_h, *keep_c;    /* [R], [H] zoneout of each unit in this step; NULL: the mean */
-    double *closest;                  /* see naive_pass */
+    const double *keep_h, *keep_c; /* [R], [H] zoneout of each unit in this step; NULL: the mean */
+    double *closest;               /* see naive_pass */
 } naive_cell;
 
 typedef struct naive_grads {
     double *W, *U, *b, *v; /* as in the cell; added to */
 } naive_grads;
 
-int64_t naive_gates(int kind);                  /* G */
-int64_t naive_norms(int kind);                  /* E */
-int naive_has_c(int kind);                      /* LSTMs: cell states; clockwork: counters */
-int naive_is_plain(const naive_recurrent *net); /* one of the five with a backward, without options */
+int64_t naive_gates(int kind); /* G */
+int64_t naive_norms(int kind); /* E */
+int naive_has_c(int kind);     /* LSTMs: cell states; clockwork: counters */
+int naive_is_plain(
+    const naive_recurrent *net); /* one of the five with a backward, without options */
 
-/* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: after their functions, or before their norms; of a GRU
-   then m. */
-void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c, double *h1, double *c1,
-                double *gates);
+/* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: after their functions, or before their
+   norms; of a GRU then m. */
+void naive_step(const naive_cell *cell, const double *x, const double *h, const double *c,
+                double *h1, double *c1, double *gates);
 
 /* Plain kinds. dh1, dc1 [H] in; dx [I] is added to; dh, dc [H] are overwritten. */
-void naive_step_backward(const naive_cell *cell, const double *x, const double *h, const double *c, const double *c1,
-                         const double *gates, const double *dh1, const double *dc1, double *dx, double *dh, double *dc,
+void naive_step_backward(const naive_cell *cell, const double *x, const double *h, const double *c,
+                         const double *c1, const double *gates, const double *dh1,
+                         const double *dc1, double *dx, double *dh, double *dc,
                          const naive_grads *grads);
 
-/* ---- stacks over time (recurrent.c, differences.c) ---------------------------------------------- */
+/* ---- stacks over time (recurrent.c, differences.c) ------------------------------------------ */
 
 /* One pass over B sequences. N: the sum of lengths, D: the number of directions. */
 typedef struct naive_pass {
     int64_t B;
-    const int64_t *lengths;           /* [B] */
-    const double *params;             /* [naive_count] */
-    const double *x, *h0, *c0;        /* [N][I], [LD][B][R], [LD][B][H]; h0 NULL: all begin with the start values */
+    const int64_t *lengths; /* [B] */
+    const double *params;   /* [naive_count] */
+    const double *x, *h0,
+        *c0; /* [N][I], [LD][B][R], [LD][B][H]; h0 NULL: all begin with the start values */
     const double *dy, *dhn, *dcn;     /* [N][DR], [LD][B][R], [LD][B][H]; */
     double *y, *hn, *cn;              /* as dy, dhn, dcn */
     double *dx, *dh0, *dc0, *dparams; /* as x, h0, c0, params; dparams is added to */
-    /* of every step: gates [LD][N][4H], c [LD][N][H], h [LD][N][R]; by differences dh [LD][N][R]; NULL: not wanted */
+    /* of every step: gates [LD][N][4H], c [LD][N][H], h [LD][N][R]; by differences dh [LD][N][R];
+     * NULL: not wanted */
     double *all_gates, *all_c, *all_h, *all_dh;
-    /* What chance decides in training: factors of h on its way into U h [LD][B][R]; zoneout of every step, 0 or 1, [LD][N][R] and
-       [LD][N][H]. NULL: none, and the mean. */
+    /* What chance decides in training: factors of h on its way into U h [LD][B][R]; zoneout of
+       every step, 0 or 1, [LD][N][R] and [LD][N][H]. NULL: none, and the mean. */
     const double *mask, *keep_h, *keep_c;
     const double *nudge; /* [LD][N][R] is added to each h'; NULL: nothing */
-    double
-        closest; /* out: least distance > 0 from the kink of a function or a clip, where float and double may disagree */
+    double closest; /* out: least distance > 0 from the kink of a function or a clip, where float
+                       and double may disagree */
 } naive_pass;
 
 int64_t naive_count(const naive_recurrent *net);
 void naive_forward(const naive_recurrent *net, naive_pass *pass);
-void naive_run(const naive_recurrent *net, naive_pass *pass); /* forward and backward of a plain kind */
-void naive_differences(const naive_recurrent *net,
-                       naive_pass *pass); /* of any kind, backward by finite differences; d* NULL: not wanted */
+void naive_run(const naive_recurrent *net,
+               naive_pass *pass); /* forward and backward of a plain kind */
+void naive_differences(
+    const naive_recurrent *net,
+    naive_pass *pass); /* of any kind, backward by finite differences; d* NULL: not wanted */
 
-/* ---- rows to rows (rows.c) ---------------------------------------------------------------------- */
+/* ---- rows to rows (rows.c) ------------------------------------------------------------------ */
 
-/* y = W x + b: x [R][I], W [O][I], b [O] or NULL, y [R][O]. Backward: dx overwritten, dW and db added to. */
-void naive_linear(int64_t R, int64_t I, int64_t O, const double *W, const double *b, const double *x, double *y);
-void naive_linear_backward(int64_t R, int64_t I, int64_t O, const double *W, const double *x, const double *dy,
-                           double *dx, double *dW, double *db);
+/* y = W x + b: x [R][I], W [O][I], b [O] or NULL, y [R][O]. Backward: dx overwritten, dW and db
+ * added to. */
+void naive_linear(int64_t R, int64_t I, int64_t O, const double *W, const double *b,
+                  const double *x, double *y);
+void naive_linear_backward(int64_t R, int64_t I, int64_t O, const double *W, const double *x,
+                           const double *dy, double *dx, double *dW, double *db);
 
 /* y[r] = W[ids[r]]: W [symbols][width]. Backward: dW added to. */
 void naive_embedding(int64_t R, int64_t width, const double *W, const int32_t *ids, double *y);
-void naive_embedding_backward(int64_t R, int64_t width, const int32_t *ids, const double *dy, double *dW);
+void naive_embedding_backward(int64_t R, int64_t width, const int32_t *ids, const double *dy,
+                              double *dW);
 
-/* y = w (x - mean) / √(variance + epsilon) + b over the F features of each row; b and db NULL: none. Backward: dx overwritten, dw and
-   db added to. */
-void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const double *b, const double *x, double *y);
-void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x, const double *dy,
-                         double *dx, double *dw, double *db);
+/* y = w (x - mean) / √(variance + epsilon) + b over the F features of each row; b and db NULL:
+   none. Backward: dx overwritten, dw and db added to. */
+void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const double *b,
+                const double *x, double *y);
+void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x,
+                         const double *dy, double *dx, double *dw, double *db);
 
 #endif

@@ -1,16 +1,18 @@
-/* recurrent.c - a stack of cells over time: layer after layer, direction after direction, sequence by sequence.
+/* recurrent.c - a stack of cells over time: layer after layer, direction after direction, sequence
+ * by sequence.
  *
  *     x ──▶ layer 0 ──▶ [forward half][reverse half] ──▶ layer 1 ──▶ ... ──▶ y
  *
- * A reverse direction visits the steps T-1 ... 0 of its sequence. In backward every direction visits its steps in the
- * opposite order. */
+ * A reverse direction visits the steps T-1 ... 0 of its sequence. In backward every direction
+ * visits its steps in the opposite order. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "naive/naive.h"
 
-/* What one layer and direction leaves of one sequence: states before each of its visits and after the last, gates of each. */
+/* What one layer and direction leaves of one sequence: states before each of its visits and after
+ * the last, gates of each. */
 typedef struct trace {
     double *h, *c, *gates; /* [T+1][R], [T+1][H], [T][4H] */
 } trace;
@@ -22,15 +24,25 @@ static double *zeros(int64_t count)
     return p;
 }
 
-static int64_t directions(const naive_recurrent *net) { return (net->forward ? 1 : 0) + (net->reverse ? 1 : 0); }
-static int64_t height(const naive_recurrent *net) { return net->P ? net->P : net->H; } /* of h */
-static int64_t width(const naive_recurrent *net, int64_t k) { return k ? directions(net) * height(net) : net->I; }
-
-/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only counted. */
-static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params, int64_t *at)
+static int64_t directions(const naive_recurrent *net)
 {
-    const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H, EH = naive_norms(net->kind) * H;
-    const int learn = net->learn_start, learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK;
+    return (net->forward ? 1 : 0) + (net->reverse ? 1 : 0);
+}
+static int64_t height(const naive_recurrent *net) { return net->P ? net->P : net->H; } /* of h */
+static int64_t width(const naive_recurrent *net, int64_t k)
+{
+    return k ? directions(net) * height(net) : net->I;
+}
+
+/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only counted.
+ */
+static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params,
+                            int64_t *at)
+{
+    const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H,
+                  EH = naive_norms(net->kind) * H;
+    const int learn = net->learn_start,
+              learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK;
     naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
     const struct {
         const double **where;
@@ -56,7 +68,8 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
 static naive_cell cell_at(const naive_recurrent *net, int64_t k, int64_t d, naive_pass *p)
 {
     int64_t at = 0;
-    for (int64_t m = 0; m < k * directions(net) + d; m++) cell_from(net, m / directions(net), NULL, &at);
+    for (int64_t m = 0; m < k * directions(net) + d; m++)
+        cell_from(net, m / directions(net), NULL, &at);
     naive_cell cell = cell_from(net, k, p->params, &at);
     cell.closest = &p->closest;
     return cell;
@@ -65,7 +78,8 @@ static naive_cell cell_at(const naive_recurrent *net, int64_t k, int64_t d, naiv
 int64_t naive_count(const naive_recurrent *net)
 {
     int64_t at = 0;
-    for (int64_t m = 0; m < net->L * directions(net); m++) cell_from(net, m / directions(net), NULL, &at);
+    for (int64_t m = 0; m < net->L * directions(net); m++)
+        cell_from(net, m / directions(net), NULL, &at);
     return at;
 }
 
@@ -78,11 +92,15 @@ static naive_grads grads_of(const naive_cell *cell, const naive_pass *p)
     return (naive_grads){ W, U, b, b ? b + GH : NULL };
 }
 
-static int is_reverse(const naive_recurrent *net, int64_t d) { return net->reverse && (!net->forward || d == 1); }
+static int is_reverse(const naive_recurrent *net, int64_t d)
+{
+    return net->reverse && (!net->forward || d == 1);
+}
 
-/* One layer, one direction, one sequence: X [T][in] → half of Y [T][DR]. nudge, keep_h [T][R], keep_c [T][H] or NULL. */
-static void forward(const naive_cell *every, int64_t d, int64_t T, const double *X, const double *nudge, double *Y,
-                    const trace *t)
+/* One layer, one direction, one sequence: X [T][in] → half of Y [T][DR]. nudge, keep_h [T][R],
+ * keep_c [T][H] or NULL. */
+static void forward(const naive_cell *every, int64_t d, int64_t T, const double *X,
+                    const double *nudge, double *Y, const trace *t)
 {
     const int64_t H = every->H, R = every->R, DR = directions(every->net) * R;
     for (int64_t s = 0; s < T; s++) {
@@ -98,8 +116,9 @@ static void forward(const naive_cell *every, int64_t d, int64_t T, const double 
 }
 
 /* dh, dc [H]: in of the final state, out of the initial one. */
-static void backward(const naive_cell *cell, const naive_grads *grads, int64_t d, int64_t T, const double *X,
-                     const double *dY, double *dX, const trace *t, double *dh, double *dc)
+static void backward(const naive_cell *cell, const naive_grads *grads, int64_t d, int64_t T,
+                     const double *X, const double *dY, double *dX, const trace *t, double *dh,
+                     double *dc)
 {
     const int64_t H = cell->H, DH = directions(cell->net) * H;
     double *dh1 = zeros(2 * H), *dc1 = dh1 + H;
@@ -110,20 +129,24 @@ static void backward(const naive_cell *cell, const naive_grads *grads, int64_t d
             dh1[j] = dh[j] + dY[step * DH + d * H + j];
             dc1[j] = dc[j];
         }
-        naive_step_backward(cell, X + step * cell->I, h, c, c + H, t->gates + s * 4 * H, dh1, dc1, dX + step * cell->I,
-                            dh, dc, grads);
+        naive_step_backward(cell, X + step * cell->I, h, c, c + H, t->gates + s * 4 * H, dh1, dc1,
+                            dX + step * cell->I, dh, dc, grads);
     }
     free(dh1);
 }
 
-/* All of one sequence, whose rows start at row `first`: inputs of the layers, the last being y, their gradients, the traces. */
+/* All of one sequence, whose rows start at row `first`: inputs of the layers, the last being y,
+ * their gradients, the traces. */
 typedef struct sequence {
     int64_t b, T, first, N;
     double **X, **dX; /* [L+1] arrays [T][width] */
     trace *traces;    /* [L*D] */
 } sequence;
 
-static void copy(double *to, const double *from, int64_t count) { memcpy(to, from, (size_t)count * sizeof *to); }
+static void copy(double *to, const double *from, int64_t count)
+{
+    memcpy(to, from, (size_t)count * sizeof *to);
+}
 
 /* State before the first step. */
 static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_t b, trace *t)
@@ -139,11 +162,13 @@ static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_
 }
 
 /* Steps in order of time, from those in order of visits. */
-static void show(double *all, const sequence *q, int64_t m, int64_t size, int reverse, const double *visits)
+static void show(double *all, const sequence *q, int64_t m, int64_t size, int reverse,
+                 const double *visits)
 {
     if (!all) return;
     for (int64_t s = 0; s < q->T; s++)
-        copy(all + (m * q->N + q->first + (reverse ? q->T - 1 - s : s)) * size, visits + s * size, size);
+        copy(all + (m * q->N + q->first + (reverse ? q->T - 1 - s : s)) * size, visits + s * size,
+             size);
 }
 
 static void forward_sequence(const naive_recurrent *net, naive_pass *p, sequence *q)
@@ -159,7 +184,8 @@ static void forward_sequence(const naive_recurrent *net, naive_pass *p, sequence
             trace *t = &q->traces[m];
             *t = (trace){ zeros((T + 1) * R), zeros((T + 1) * H), zeros(T * 4 * H) };
             begin(&cell, p, m, q->b, t);
-            forward(&cell, d, T, q->X[k], p->nudge ? p->nudge + (m * q->N + q->first) * R : NULL, q->X[k + 1], t);
+            forward(&cell, d, T, q->X[k], p->nudge ? p->nudge + (m * q->N + q->first) * R : NULL,
+                    q->X[k + 1], t);
             copy(p->hn + (m * p->B + q->b) * R, t->h + T * R, R);
             if (naive_has_c(net->kind)) copy(p->cn + (m * p->B + q->b) * H, t->c + T * H, H);
             show(p->all_gates, q, m, 4 * H, is_reverse(net, d), t->gates);
@@ -179,19 +205,23 @@ static void backward_sequence(const naive_recurrent *net, naive_pass *p, sequenc
             if (naive_has_c(net->kind)) copy(dc, p->dcn + at, H);
             const naive_cell cell = cell_at(net, k, d, p);
             const naive_grads grads = grads_of(&cell, p);
-            backward(&cell, &grads, d, q->T, q->X[k], q->dX[k + 1], q->dX[k], &q->traces[m], dh, dc);
+            backward(&cell, &grads, d, q->T, q->X[k], q->dX[k + 1], q->dX[k], &q->traces[m], dh,
+                     dc);
             copy(p->dh0 + at, dh, H);
             if (naive_has_c(net->kind)) copy(p->dc0 + at, dc, H);
         }
     free(dh);
 }
 
-static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, int64_t first, int64_t N, int back)
+static void run_sequence(const naive_recurrent *net, naive_pass *p, int64_t b, int64_t first,
+                         int64_t N, int back)
 {
     const int64_t L = net->L, D = directions(net), DR = D * height(net);
-    sequence q = {
-        .b = b, .T = p->lengths[b], .first = first, .N = N, .X = calloc((size_t)(2 * (L + 1)), sizeof *q.X)
-    };
+    sequence q = { .b = b,
+                   .T = p->lengths[b],
+                   .first = first,
+                   .N = N,
+                   .X = calloc((size_t)(2 * (L + 1)), sizeof *q.X) };
     q.dX = q.X ? q.X + L + 1 : NULL;
     q.traces = calloc((size_t)(L * D), sizeof *q.traces);
     if (!q.X || !q.traces) abort();
@@ -222,7 +252,8 @@ static void run(const naive_recurrent *net, naive_pass *pass, int back)
     int64_t N = 0;
     pass->closest = INFINITY;
     for (int64_t b = 0; b < pass->B; b++) N += pass->lengths[b];
-    for (int64_t b = 0, first = 0; b < pass->B; first += pass->lengths[b++]) run_sequence(net, pass, b, first, N, back);
+    for (int64_t b = 0, first = 0; b < pass->B; first += pass->lengths[b++])
+        run_sequence(net, pass, b, first, N, back);
 }
 
 void naive_forward(const naive_recurrent *net, naive_pass *pass) { run(net, pass, 0); }

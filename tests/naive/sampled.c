@@ -27,8 +27,8 @@ double naive_logit(const naive_sampled *s, const double *h, const double *params
     return y;
 }
 
-static double negatives(const naive_sampled *s, const double *h, const double *params, int64_t label,
-                        const int64_t *drawn)
+static double negatives(const naive_sampled *s, const double *h, const double *params,
+                        int64_t label, const int64_t *drawn)
 {
     double value = log1p(exp(-naive_logit(s, h, params, label)));
     for (int64_t i = 0; i < s->samples; i++)
@@ -54,8 +54,8 @@ static double softmax(const naive_sampled *s, const double *h, const double *par
     return -log(own / sum);
 }
 
-double naive_sampled_row(const naive_sampled *s, const double *h, const double *params, int64_t label,
-                         const int64_t *drawn)
+double naive_sampled_row(const naive_sampled *s, const double *h, const double *params,
+                         int64_t label, const int64_t *drawn)
 {
     return (s->softmax ? softmax : negatives)(s, h, params, label, drawn);
 }

@@ -85,7 +85,10 @@ void dice(uint64_t seed)
 
 int64_t below(int64_t n) { return (int64_t)((roll() >> 16) % (uint64_t)n); }
 
-float between(double low, double high) { return (float)(low + (high - low) * (double)(roll() >> 11) * 0x1p-53); }
+float between(double low, double high)
+{
+    return (float)(low + (high - low) * (double)(roll() >> 11) * 0x1p-53);
+}
 
 float *randoms(int64_t count, double scale)
 {

@@ -1,4 +1,5 @@
-/* contexts.c - an allocator that counts, checks and fails on demand, and contexts over it for every instruction set. */
+/* contexts.c - an allocator that counts, checks and fails on demand, and contexts over it for every
+ * instruction set. */
 #include "support/support.h"
 
 /* Before every block one header of a whole cache line, behind it a guard. */
@@ -22,7 +23,8 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
     }
     if (c->until_failure > 0) c->until_failure--;
     void *raw = NULL;
-    if (bytes > (size_t)1 << 40 || posix_memalign(&raw, 64, sizeof(header) + bytes + GUARD) != 0) return NULL;
+    if (bytes > (size_t)1 << 40 || posix_memalign(&raw, 64, sizeof(header) + bytes + GUARD) != 0)
+        return NULL;
     header *h = raw;
     *h = (header){ .bytes = bytes, .magic = ALIVE };
     unsigned char *data = (unsigned char *)(h + 1);
@@ -57,7 +59,9 @@ recur_context *counting_context(counter *c, int isa)
 {
     *c = (counter){ .until_failure = -1 };
     const recur_allocator allocator = { counted_alloc, counted_free, c };
-    const recur_context_options options = { .size = sizeof options, .isa = isa, .allocator = &allocator };
+    const recur_context_options options = { .size = sizeof options,
+                                            .isa = isa,
+                                            .allocator = &allocator };
     recur_context *ctx = NULL;
     const recur_status status = recur_context_create(&options, &ctx);
     if (status == RECUR_E_UNSUPPORTED) return NULL;
@@ -66,7 +70,7 @@ recur_context *counting_context(counter *c, int isa)
     return ctx;
 }
 
-/* ---- the contexts of most tests ----------------------------------------------------------------- */
+/* ---- the contexts of most tests ------------------------------------------------------------- */
 
 static counter shared;
 
@@ -74,8 +78,8 @@ void close_context(recur_context *ctx)
 {
     recur_context_release(ctx);
     if (shared.mistakes || shared.blocks || shared.bytes)
-        fail_msg("%lld blocks of %zu bytes were not given back, %lld mistakes", (long long)shared.blocks, shared.bytes,
-                 (long long)shared.mistakes);
+        fail_msg("%lld blocks of %zu bytes were not given back, %lld mistakes",
+                 (long long)shared.blocks, shared.bytes, (long long)shared.mistakes);
 }
 
 recur_context *reference_context(void) { return counting_context(&shared, RECUR_ISA_REF); }

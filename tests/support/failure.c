@@ -1,4 +1,5 @@
-/* failure.c - the world that calls work on, what can be seen of it, and the loop over allocations that fail. */
+/* failure.c - the world that calls work on, what can be seen of it, and the loop over allocations
+ * that fail. */
 #include "support/failure.h"
 
 static const recur_loss_options CTC = { .size = sizeof CTC, .kind = RECUR_LOSS_CTC };
@@ -12,16 +13,18 @@ world *make_world(void)
     recur_layer *parts[2] = { NULL };
     OK(recur_recurrent_create(w->ctx, &RNN, &parts[0]));
     OK(recur_linear_create(w->ctx, 2 * H, 2, 0, &parts[1]));
-    w->net = chain(w->ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" }, parts);
+    w->net = chain(w->ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" },
+                   parts);
     randomize(w->net, 0.5);
     OK(recur_layer_child(w->net, "rnn", &w->rnn, NULL));
     OK(recur_recurrent_create(w->ctx, &LINE, &w->line));
     randomize(w->line, 0.5);
     OK(recur_norm_create(w->ctx, H, 0, 0, &parts[0]));
     OK(recur_linear_create(w->ctx, H, I, 0, &parts[1]));
-    w->back = chain(w->ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "norm", "fc" }, parts);
+    w->back = chain(w->ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "norm", "fc" },
+                    parts);
     randomize(w->back, 0.5);
-    assert_in_range(recur_layer_count(w->net), 1, COUNT(w->grads));
+    assert_in_range(recur_layer_param_count(w->net), 1, COUNT(w->grads));
     memcpy(w->x, randoms(N * I, 1), sizeof w->x);
     w->packed = layout(w->ctx, B, LENGTHS, 0);
     w->one = layout(w->ctx, B, NULL, 1);
@@ -39,7 +42,9 @@ world *make_world(void)
     OK(recur_layer_save(w->net, w->file, "net."));
     OK(recur_optimizer_save(w->optimizer, w->file, "adam."));
     OK(recur_state_save(w->state, w->file, "state."));
-    OK(recur_model_put(w->net, w->file, "model.", &(recur_model_sample){ .size = sizeof(recur_model_sample), .packed = w->packed, .x = w->x }));
+    OK(recur_model_put(w->net, w->file, "model.",
+                       &(recur_model_sample){
+                           .size = sizeof(recur_model_sample), .packed = w->packed, .x = w->x }));
     OK(recur_file_write_memory(w->file, NULL, &w->saved_bytes));
     w->saved = bytes_of((int64_t)w->saved_bytes, 1);
     OK(recur_file_write_memory(w->file, w->saved, &w->saved_bytes));
@@ -74,7 +79,7 @@ static double sight(world *w)
 {
     double sum = 0, weight = 1;
     float values[2 * 2 * B * H];
-    for (int64_t i = 0; i < recur_layer_count(w->net); i++)
+    for (int64_t i = 0; i < recur_layer_param_count(w->net); i++)
         sum += (weight *= 1.01) * (double)recur_layer_params(w->net)[i];
     weight = 1;
     for (int s = 0; s < 2; s++) {
@@ -85,14 +90,16 @@ static double sight(world *w)
     }
     for (int64_t i = 0; i < COUNT(w->grads); i++) sum += (double)w->grads[i];
     sum += 1e3 * (double)recur_tape_records(w->full) + 2e3 * (double)recur_tape_records(w->tape);
-    sum += 1e4 * (double)recur_packed_rows(w->packed) + 1e5 * (double)recur_packed_batch(w->packed) +
-           (double)recur_packed_row(w->packed, 1, 0);
-    sum += 1e6 * (double)recur_file_tensors(w->file) + 2e6 * (double)recur_file_texts(w->file) +
-           5e6 * (double)recur_file_tensors(w->empty);
+    sum += 1e4 * (double)recur_packed_rows(w->packed) +
+           1e5 * (double)recur_packed_batch(w->packed) + (double)recur_packed_row(w->packed, 1, 0);
+    sum += 1e6 * (double)recur_file_tensor_count(w->file) +
+           2e6 * (double)recur_file_metadata_count(w->file) +
+           5e6 * (double)recur_file_tensor_count(w->empty);
     return sum;
 }
 
-/* The call with allocation number n failing (and all later ones, unless once); false if it made fewer. */
+/* The call with allocation number n failing (and all later ones, unless once); false if it made
+ * fewer. */
 static bool fail_nth(const call *c, int64_t n, bool once, const float *want)
 {
     world *w = make_world();
@@ -112,7 +119,8 @@ static bool fail_nth(const call *c, int64_t n, bool once, const float *want)
         if (!c->keeps) assert_int_equal(w->count.bytes, bytes);
         OK(c->make(w));
     } else if (status || (failed && !once)) {
-        fail_msg("%s: allocation %lld failed, the call gave %s", c->name, (long long)n, recur_status_name(status));
+        fail_msg("%s: allocation %lld failed, the call gave %s", c->name, (long long)n,
+                 recur_status_name(status));
     }
     assert_memory_equal(w->result, want, sizeof w->result);
     end_world(w);

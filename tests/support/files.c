@@ -5,7 +5,7 @@ recur_file *new_file(recur_context *ctx)
 {
     recur_file *file = NULL;
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
-    assert_int_equal(recur_file_tensors(file), 0);
+    assert_int_equal(recur_file_tensor_count(file), 0);
     return file;
 }
 

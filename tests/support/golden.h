@@ -37,14 +37,14 @@ static inline int64_t *read_integers(recur_file *file, const char *name)
 
 static inline double number(const recur_file *file, const char *key, double otherwise)
 {
-    const char *text = recur_file_text(file, key);
+    const char *text = recur_file_metadata(file, key);
     if (!text) return otherwise;
     return strcmp(text, "True") == 0 ? 1 : strtod(text, NULL);
 }
 
 static inline bool text_is(const recur_file *file, const char *key, const char *value)
 {
-    const char *text = recur_file_text(file, key);
+    const char *text = recur_file_metadata(file, key);
     return text && strcmp(text, value) == 0;
 }
 
@@ -52,7 +52,7 @@ static inline int cell_of(const recur_file *file)
 {
     for (int k = 0; k < COUNT(KINDS); k++)
         if (text_is(file, "mode", KINDS[k].name)) return KINDS[k].cell;
-    fail_msg("unknown mode %s", recur_file_text(file, "mode"));
+    fail_msg("unknown mode %s", recur_file_metadata(file, "mode"));
     return 0;
 }
 
@@ -75,29 +75,34 @@ static inline recur_layer *read_layer(recur_context *ctx, recur_file *file, uint
     const int64_t L = (int64_t)number(file, "num_layers", 1);
     const int direction = number(file, "bidirectional", 0) != 0 ? RECUR_DIRECTION_BIDIRECTIONAL
                                                                 : RECUR_DIRECTION_FORWARD;
-    const recur_recurrent_options options = { .size = sizeof options,
-                                              .cell = cell_of(file),
-                                              .input_size = (int64_t)number(file, "input_size", 0),
-                                              .hidden_size = (int64_t)number(file, "hidden_size", 0),
-                                              .num_layers = L,
-                                              .projection_size = (int64_t)number(file, "proj_size", 0),
-                                              .direction = direction,
-                                              .flags = flags };
+    const recur_recurrent_options options = {
+        .size = sizeof options,
+        .cell = cell_of(file),
+        .input_size = (int64_t)number(file, "input_size", 0),
+        .hidden_size = (int64_t)number(file, "hidden_size", 0),
+        .num_layers = L,
+        .projection_size = (int64_t)number(file, "proj_size", 0),
+        .direction = direction,
+        .flags = flags
+    };
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &options, &layer));
     return layer;
 }
 
-static inline uint32_t bias_flag(const recur_file *file) { return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS; }
+static inline uint32_t bias_flag(const recur_file *file)
+{
+    return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS;
+}
 
 /* Parameters by their names, one by one; what is named prefix + name in the file. */
-static inline void check_params(const recur_layer *layer, recur_file *file, const char *prefix, const float *got,
-                         tolerance allowed)
+static inline void check_params(const recur_layer *layer, recur_file *file, const char *prefix,
+                                const float *got, tolerance allowed)
 {
-    for (int64_t i = 0; i < recur_layer_tensors(layer); i++) {
+    for (int64_t i = 0; i < recur_layer_tensor_count(layer); i++) {
         recur_tensor t = { .size = sizeof t };
         char name[128];
-        OK(recur_layer_tensor(layer, i, &t));
+        OK(recur_layer_tensor_info(layer, i, &t));
         snprintf(name, sizeof name, "%s%s", prefix, t.name);
         check_near(name, t.count, got + t.offset, read(file, name), allowed);
     }
@@ -105,9 +110,9 @@ static inline void check_params(const recur_layer *layer, recur_file *file, cons
 
 static inline void read_params(recur_layer *layer, recur_file *file)
 {
-    for (int64_t i = 0; i < recur_layer_tensors(layer); i++) {
+    for (int64_t i = 0; i < recur_layer_tensor_count(layer); i++) {
         recur_tensor t = { .size = sizeof t };
-        OK(recur_layer_tensor(layer, i, &t));
+        OK(recur_layer_tensor_info(layer, i, &t));
         OK(recur_file_read(file, t.name, recur_layer_params(layer) + t.offset, t.count));
     }
 }

@@ -1,7 +1,8 @@
 /* kinds.c - every kind of recurrence, plain and with options; the textbook's words for them. */
 #include "support/support.h"
 
-#define SOFT .gate_activation = RECUR_ACTIVATION_HARD_SIGMOID, .activation = RECUR_ACTIVATION_SOFTSIGN
+#define SOFT \
+    .gate_activation = RECUR_ACTIVATION_HARD_SIGMOID, .activation = RECUR_ACTIVATION_SOFTSIGN
 
 const kind_row KINDS[ROWS] = {
     { RECUR_CELL_RNN_TANH, "rnn_tanh", { 0 } },
@@ -19,30 +20,47 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_RNN_TANH, "rnn, softsign", { .activation = RECUR_ACTIVATION_SOFTSIGN } },
     { RECUR_CELL_RNN_TANH, "rnn, clipped", { .preactivation_clip = 0.5 } },
     { RECUR_CELL_RNN_RELU, "relu, zoneout", { .zoneout_hidden = 0.3 } },
-    { RECUR_CELL_RNN_NORM, "rnn_norm, start", { .flags = RECUR_LAYER_LEARN_START } },
+    { RECUR_CELL_RNN_NORM, "rnn_norm, start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
     { RECUR_CELL_LSTM, "lstm, projection", { .projection_size = 2 } },
-    { RECUR_CELL_LSTM, "lstm, start", { .flags = RECUR_LAYER_LEARN_START } },
+    { RECUR_CELL_LSTM, "lstm, start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
     { RECUR_CELL_LSTM, "lstm, zoneout", { .zoneout_hidden = 0.2, .zoneout_cell = 0.4 } },
     { RECUR_CELL_LSTM, "lstm, clips", { .cell_clip = 0.3, .preactivation_clip = 0.6 } },
-    { RECUR_CELL_LSTM, "lstm, functions", { SOFT, .output_activation = RECUR_ACTIVATION_IDENTITY } },
+    { RECUR_CELL_LSTM,
+      "lstm, functions",
+      { SOFT, .output_activation = RECUR_ACTIVATION_IDENTITY } },
     { RECUR_CELL_LSTM_PEEPHOLE, "peephole, projection", { .projection_size = 2 } },
-    { RECUR_CELL_LSTM_PEEPHOLE, "peephole, clips", { .cell_clip = 0.3, .preactivation_clip = 0.5 } },
-    { RECUR_CELL_LSTM_COUPLED, "coupled, functions", { SOFT, .output_activation = RECUR_ACTIVATION_SOFTSIGN } },
-    { RECUR_CELL_LSTM_COUPLED, "coupled, zoneout", { .zoneout_hidden = 0.5, .zoneout_cell = 0.1, .cell_clip = 0.4 } },
+    { RECUR_CELL_LSTM_PEEPHOLE,
+      "peephole, clips",
+      { .cell_clip = 0.3, .preactivation_clip = 0.5 } },
+    { RECUR_CELL_LSTM_COUPLED,
+      "coupled, functions",
+      { SOFT, .output_activation = RECUR_ACTIVATION_SOFTSIGN } },
+    { RECUR_CELL_LSTM_COUPLED,
+      "coupled, zoneout",
+      { .zoneout_hidden = 0.5, .zoneout_cell = 0.1, .cell_clip = 0.4 } },
     { RECUR_CELL_LSTM_NORM,
       "lstm_norm, all",
-      { .flags = RECUR_LAYER_LEARN_START, .projection_size = 2, .zoneout_cell = 0.2 } },
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .projection_size = 2, .zoneout_cell = 0.2 } },
     { RECUR_CELL_GRU, "gru, new", { .flags = RECUR_LAYER_UPDATE_NEW } },
     { RECUR_CELL_GRU, "gru, functions", { SOFT } },
     { RECUR_CELL_GRU, "gru, clipped", { .preactivation_clip = 0.5, .zoneout_hidden = 0.3 } },
-    { RECUR_CELL_GRU_RESET_BEFORE, "before, new", { .flags = RECUR_LAYER_UPDATE_NEW | RECUR_LAYER_LEARN_START } },
+    { RECUR_CELL_GRU_RESET_BEFORE,
+      "before, new",
+      { .flags = RECUR_LAYER_UPDATE_NEW | RECUR_LAYER_LEARN_INITIAL_STATE } },
     { RECUR_CELL_GRU_RESET_BEFORE, "before, functions", { SOFT, .preactivation_clip = 0.8 } },
-    { RECUR_CELL_GRU_NORM, "gru_norm, new", { .flags = RECUR_LAYER_UPDATE_NEW, .zoneout_hidden = 0.1 } },
-    { RECUR_CELL_CLOCKWORK, "clockwork, periods", { .periods = { 1, 3, 4, 5, 7, 9, 11 }, .preactivation_clip = 0.7 } },
-    { RECUR_CELL_CLOCKWORK, "clockwork, start", { .flags = RECUR_LAYER_LEARN_START, .zoneout_hidden = 0.2 } },
+    { RECUR_CELL_GRU_NORM,
+      "gru_norm, new",
+      { .flags = RECUR_LAYER_UPDATE_NEW, .zoneout_hidden = 0.1 } },
+    { RECUR_CELL_CLOCKWORK,
+      "clockwork, periods",
+      { .periods = { 1, 3, 4, 5, 7, 9, 11 }, .preactivation_clip = 0.7 } },
+    { RECUR_CELL_CLOCKWORK,
+      "clockwork, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.2 } },
 };
 
-/* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more if that can be. */
+/* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more
+ * if that can be. */
 static int32_t modules_of(int64_t H)
 {
     int32_t modules = 7;
@@ -50,7 +68,8 @@ static int32_t modules_of(int64_t H)
     return modules > 1 || H > 7 ? modules : (int32_t)H;
 }
 
-recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags)
+recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L,
+                                   int direction, uint32_t flags)
 {
     recur_recurrent_options o = kind->with;
     o.size = sizeof o;
@@ -65,8 +84,8 @@ recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, i
     return o;
 }
 
-recur_layer *recurrent_of(recur_context *ctx, const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction,
-                          uint32_t flags)
+recur_layer *recurrent_of(recur_context *ctx, const kind_row *kind, int64_t I, int64_t H, int64_t L,
+                          int direction, uint32_t flags)
 {
     const recur_recurrent_options o = options_of(kind, I, H, L, direction, flags);
     recur_layer *layer = NULL;
@@ -85,7 +104,7 @@ naive_recurrent textbook_of(const recur_recurrent_options *o)
                             .bias = !(o->flags & RECUR_LAYER_NO_BIAS),
                             .P = o->projection_size,
                             .update_new = (o->flags & RECUR_LAYER_UPDATE_NEW) != 0,
-                            .learn_start = (o->flags & RECUR_LAYER_LEARN_START) != 0,
+                            .learn_start = (o->flags & RECUR_LAYER_LEARN_INITIAL_STATE) != 0,
                             .zoneout_h = o->zoneout_hidden,
                             .zoneout_c = o->zoneout_cell,
                             .cell_clip = (double)(float)o->cell_clip,

@@ -1,4 +1,5 @@
-/* loop.h - a loop written by hand: T steps of a cell, and a linear head over h after each of them. */
+/* loop.h - a loop written by hand: T steps of a cell, and a linear head over h after each of them.
+ */
 #ifndef SUPPORT_LOOP_H
 #define SUPPORT_LOOP_H
 
@@ -14,8 +15,8 @@ typedef struct loop {
     recur_packed *one;
     recur_tape *tape;
     recur_state *state, *dstate;
-    const float *x, *dy;  /* [T][B][LOOP_I], [T][B][LOOP_OUT] */
-    float *h, *y;         /* [T][B][LOOP_H], [T][B][LOOP_OUT] */
+    const float *x, *dy; /* [T][B][LOOP_I], [T][B][LOOP_OUT] */
+    float *h, *y;        /* [T][B][LOOP_H], [T][B][LOOP_OUT] */
     float *grads, *head_grads, *dx;
 } loop;
 

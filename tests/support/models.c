@@ -1,7 +1,8 @@
 /* models.c - layers, layouts and whole passes, made in one line. */
 #include "support/support.h"
 
-recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags)
+recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction,
+                       uint32_t flags)
 {
     const kind_row plain = { .cell = cell };
     return recurrent_of(ctx, &plain, I, H, L, direction, flags);
@@ -10,10 +11,11 @@ recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64
 void randomize(recur_layer *layer, double scale)
 {
     float *params = recur_layer_params(layer);
-    for (int64_t i = 0; i < recur_layer_count(layer); i++) params[i] = between(-scale, scale);
+    for (int64_t i = 0; i < recur_layer_param_count(layer); i++) params[i] = between(-scale, scale);
 }
 
-recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names, recur_layer **parts)
+recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names,
+                   recur_layer **parts)
 {
     recur_layer *whole = NULL;
     OK(recur_compose_create(ctx, kind, count, names, parts, &whole));
@@ -31,8 +33,8 @@ recur_packed *layout(recur_context *ctx, int64_t B, const int64_t *lengths, int6
 recur_tensor tensor_of(const recur_layer *layer, const char *name)
 {
     recur_tensor t = { .size = sizeof t };
-    for (int64_t i = 0; i < recur_layer_tensors(layer); i++) {
-        OK(recur_layer_tensor(layer, i, &t));
+    for (int64_t i = 0; i < recur_layer_tensor_count(layer); i++) {
+        OK(recur_layer_tensor_info(layer, i, &t));
         if (strcmp(t.name, name) == 0) return t;
     }
     fail_msg("the layer has no tensor %s", name);
@@ -47,7 +49,8 @@ recur_layer_info info_of(const recur_layer *layer, int64_t part)
 }
 
 /* A state with the values given; NULL for NULL. */
-static recur_state *state_with(const recur_layer *layer, const recur_packed *packed, const float *values)
+static recur_state *state_with(const recur_layer *layer, const recur_packed *packed,
+                               const float *values)
 {
     recur_state *state = NULL;
     if (!values) return NULL;
@@ -87,7 +90,7 @@ void run_both(recur_context *ctx, const recur_layer *layer, run *r)
     OK(recur_tape_set_seed(tape, r->seed));
     forward(layer, r, tape);
     recur_state *dstate = state_with(layer, r->packed, r->dsn);
-    r->dparams = zeros(recur_layer_count(layer));
+    r->dparams = zeros(recur_layer_param_count(layer));
     if (r->ids) {
         OK(recur_layer_backward_ids(layer, r->packed, r->ids, r->dy, dstate, r->dparams, tape));
     } else {

@@ -39,7 +39,8 @@ static inline recur_layer *activation(recur_context *ctx, int64_t features, int 
     return layer;
 }
 
-static inline recur_layer *norm(recur_context *ctx, int64_t features, double epsilon, uint32_t flags)
+static inline recur_layer *norm(recur_context *ctx, int64_t features, double epsilon,
+                                uint32_t flags)
 {
     recur_layer *layer = NULL;
     OK(recur_norm_create(ctx, features, epsilon, flags, &layer));
@@ -53,31 +54,42 @@ static inline recur_layer *merge(recur_context *ctx, int64_t features, int way)
     return layer;
 }
 
-static inline recur_layer *pair(recur_context *ctx, int kind, const char *a, recur_layer *first, const char *b, recur_layer *second)
+static inline recur_layer *pair(recur_context *ctx, int kind, const char *a, recur_layer *first,
+                                const char *b, recur_layer *second)
 {
     return chain(ctx, kind, 2, (const char *const[]){ a, b }, (recur_layer *[]){ first, second });
 }
 
-enum { SEQUENTIAL = RECUR_COMPOSE_SEQUENTIAL, GROUP = RECUR_COMPOSE_GROUP, BOTH = RECUR_DIRECTION_BIDIRECTIONAL };
+enum {
+    SEQUENTIAL = RECUR_COMPOSE_SEQUENTIAL,
+    GROUP = RECUR_COMPOSE_GROUP,
+    BOTH = RECUR_DIRECTION_BIDIRECTIONAL
+};
 
 /* Ids to classes: two layers both ways, everything that a chain can hold. */
 static inline recur_layer *tagger(recur_context *ctx)
 {
-    const recur_recurrent_options lstm = {
-        .size = sizeof lstm, .cell = RECUR_CELL_LSTM, .input_size = 4, .hidden_size = 3, .num_layers = 2, .direction = BOTH, .dropout = 0.3
-    };
+    const recur_recurrent_options lstm = { .size = sizeof lstm,
+                                           .cell = RECUR_CELL_LSTM,
+                                           .input_size = 4,
+                                           .hidden_size = 3,
+                                           .num_layers = 2,
+                                           .direction = BOTH,
+                                           .dropout = 0.3 };
     recur_layer *rnn = NULL;
     OK(recur_recurrent_create(ctx, &lstm, &rnn));
-    recur_layer *head = pair(ctx, SEQUENTIAL, "hidden", linear(ctx, 6, 5, RECUR_LAYER_NO_BIAS), "relu",
-                             activation(ctx, 5, RECUR_ACTIVATION_RELU));
+    recur_layer *head = pair(ctx, SEQUENTIAL, "hidden", linear(ctx, 6, 5, RECUR_LAYER_NO_BIAS),
+                             "relu", activation(ctx, 5, RECUR_ACTIVATION_RELU));
     const char *const names[] = { "emb", "rnn", "last", "drop", "head", "fc" };
-    recur_layer *parts[] = { embedding(ctx, 7, 4), rnn, last(ctx, 6, BOTH), dropout(ctx, 6, 0.2), head, linear(ctx, 5, 2, 0) };
+    recur_layer *parts[] = { embedding(ctx, 7, 4), rnn,  last(ctx, 6, BOTH),
+                             dropout(ctx, 6, 0.2), head, linear(ctx, 5, 2, 0) };
     return chain(ctx, SEQUENTIAL, COUNT(parts), names, parts);
 }
 
 static inline recur_layer *classifier(recur_context *ctx, int cell)
 {
-    return pair(ctx, SEQUENTIAL, "rnn", recurrent(ctx, cell, 3, 4, 1, 0, 0), "fc", linear(ctx, 4, 2, 0));
+    return pair(ctx, SEQUENTIAL, "rnn", recurrent(ctx, cell, 3, 4, 1, 0, 0), "fc",
+                linear(ctx, 4, 2, 0));
 }
 
 #endif

@@ -11,7 +11,8 @@ static inline recur_layer *model(recur_context *ctx, int k)
 {
     recur_layer *parts[2] = { recurrent(ctx, KINDS[k].cell, I, H, 2, RECUR_DIRECTION_FORWARD, 0) };
     OK(recur_linear_create(ctx, H, C, 0, &parts[1]));
-    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" }, parts);
+    recur_layer *net = chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 2, (const char *const[]){ "rnn", "fc" },
+                             parts);
     randomize(net, 0.6);
     return net;
 }

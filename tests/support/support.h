@@ -1,6 +1,8 @@
-/* support.h - what the tests share: checks with facts in them, guarded arrays, dice, a counting allocator, one whole pass.
+/* support.h - what the tests share: checks with facts in them, guarded arrays, dice, a counting
+ * allocator, one whole pass.
  *
- * Includes CMocka in the order it wants. Tests are single-threaded, so these helpers may keep state of their own. */
+ * Includes CMocka in the order it wants. Tests are single-threaded, so these helpers may keep state
+ * of their own. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
@@ -25,7 +27,7 @@
 #define TEST(function) cmocka_unit_test_teardown(function, support_teardown)
 int support_teardown(void **state);
 
-/* ---- checks (check.c) --------------------------------------------------------------------------- */
+/* ---- checks (check.c) ----------------------------------------------------------------------- */
 
 /* What is being tried, for the message of a failing check. */
 void trying(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -34,15 +36,16 @@ void trying(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define OK(call) support_ok((call), #call, __FILE__, __LINE__)
 void support_ok(recur_status status, const char *call, const char *file, int line);
 
-/* The call must fail with the code and a new sentence that contains every word of `words` ("4 3"; numbers as a whole). */
+/* The call must fail with the code and a new sentence that contains every word of `words` ("4 3";
+ * numbers as a whole). */
 #define FAILS(code, call, words)                                           \
     do {                                                                   \
         support_forget();                                                  \
         support_fails((code), (call), (words), #call, __FILE__, __LINE__); \
     } while (0)
 void support_forget(void);
-void support_fails(recur_status code, recur_status got, const char *words, const char *call, const char *file,
-                   int line);
+void support_fails(recur_status code, recur_status got, const char *words, const char *call,
+                   const char *file, int line);
 
 /* |got - want| ≤ absolute + relative |want| + of_largest max|want|. */
 typedef struct tolerance {
@@ -52,22 +55,27 @@ typedef struct tolerance {
 extern const tolerance OUTPUTS;   /* what float32 arithmetic gives in a forward pass */
 extern const tolerance GRADIENTS; /* and in a backward pass */
 
-void check_doubles(const char *what, int64_t count, const double *got, const double *want, tolerance allowed);
-void check_close(const char *what, int64_t count, const float *got, const double *want, tolerance allowed);
-void check_near(const char *what, int64_t count, const float *got, const float *want, tolerance allowed);
-void check_same(const char *what, int64_t count, const float *got, const float *want); /* bit for bit */
+void check_doubles(const char *what, int64_t count, const double *got, const double *want,
+                   tolerance allowed);
+void check_close(const char *what, int64_t count, const float *got, const double *want,
+                 tolerance allowed);
+void check_near(const char *what, int64_t count, const float *got, const float *want,
+                tolerance allowed);
+void check_same(const char *what, int64_t count, const float *got,
+                const float *want); /* bit for bit */
 
-/* ---- arrays that live until the end of the test, with guards behind them (arrays.c) ------------- */
+/* ---- arrays that live until the end of the test, with guards behind them (arrays.c) --------- */
 
-void *bytes_of(int64_t count, size_t size); /* filled with 0xFF: a float there is NaN until written */
-float *floats(int64_t count);               /* NaN */
+void *bytes_of(int64_t count,
+               size_t size);  /* filled with 0xFF: a float there is NaN until written */
+float *floats(int64_t count); /* NaN */
 float *zeros(int64_t count);
 float *copy_of(int64_t count, const float *from);
 double *doubles(int64_t count); /* zeros */
 double *widen(int64_t count, const float *from);
 void give_back(void); /* checks all guards, frees all arrays */
 
-/* ---- dice (arrays.c) ---------------------------------------------------------------------------- */
+/* ---- dice (arrays.c) ------------------------------------------------------------------------ */
 
 void dice(uint64_t seed);
 int64_t below(int64_t n);                          /* 0 ... n-1 */
@@ -75,29 +83,31 @@ float between(double low, double high);            /* uniform */
 float *randoms(int64_t count, double scale);       /* uniform in ±scale */
 int32_t *random_ids(int64_t count, int64_t below); /* [count] */
 
-/* ---- contexts (contexts.c) ---------------------------------------------------------------------- */
+/* ---- contexts (contexts.c) ------------------------------------------------------------------ */
 
 /* An allocator that counts, checks and can fail. What it gives is filled with NaN. */
 typedef struct counter {
     int64_t allocations, blocks; /* ever made, now alive */
-    size_t bytes, most;          /* now alive, and the most that were: set it to bytes to begin anew */
-    int64_t until_failure;       /* so many still succeed; negative: all do */
-    bool once;                   /* only one fails, then all succeed */
-    int64_t refusals;            /* how often it failed */
-    int64_t mistakes;            /* frees with another number of bytes, of unknown memory, writes behind the end */
+    size_t bytes, most;    /* now alive, and the most that were: set it to bytes to begin anew */
+    int64_t until_failure; /* so many still succeed; negative: all do */
+    bool once;             /* only one fails, then all succeed */
+    int64_t refusals;      /* how often it failed */
+    int64_t
+        mistakes; /* frees with another number of bytes, of unknown memory, writes behind the end */
 } counter;
 
 recur_context *counting_context(counter *c, int isa); /* NULL: the machine lacks it */
 
-/* For every instruction set of this machine: for (recur_context *ctx = NULL; (ctx = next_context(ctx));). Releasing one
-   checks that everything made from it was given back. */
+/* For every instruction set of this machine: for (recur_context *ctx = NULL; (ctx =
+   next_context(ctx));). Releasing one checks that everything made from it was given back. */
 recur_context *next_context(recur_context *before);
 recur_context *reference_context(void); /* RECUR_ISA_REF; give it to close_context */
 void close_context(recur_context *ctx); /* as next_context checks */
 
-/* ---- kinds (kinds.c) ---------------------------------------------------------------------------- */
+/* ---- kinds (kinds.c) ------------------------------------------------------------------------ */
 
-/* A kind of recurrence, and options that a test does not choose itself: all but sizes and direction. */
+/* A kind of recurrence, and options that a test does not choose itself: all but sizes and
+ * direction. */
 typedef struct kind_row {
     int cell;
     const char *name; /* of the first four PyTorch's */
@@ -109,11 +119,12 @@ enum { PLAIN = 11, ROWS = 33 };
 extern const kind_row KINDS[ROWS];
 
 /* A clockwork gets as many modules as divide H. */
-recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction,
-                                   uint32_t flags);
-recur_layer *recurrent_of(recur_context *ctx, const kind_row *kind, int64_t I, int64_t H, int64_t L, int direction,
-                          uint32_t flags);
-recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction, uint32_t flags);
+recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L,
+                                   int direction, uint32_t flags);
+recur_layer *recurrent_of(recur_context *ctx, const kind_row *kind, int64_t I, int64_t H, int64_t L,
+                          int direction, uint32_t flags);
+recur_layer *recurrent(recur_context *ctx, int cell, int64_t I, int64_t H, int64_t L, int direction,
+                       uint32_t flags);
 naive_recurrent textbook_of(const recur_recurrent_options *options);
 
 /* A state: h, which is blocks [B][width], then c, where there is one, blocks [B][H]. */
@@ -121,9 +132,10 @@ typedef struct state_shape {
     int64_t blocks, width, h, floats; /* L*D; P or H; floats of h; of both */
 } state_shape;
 state_shape shape_of(const recur_recurrent_options *options, int64_t B);
-float *random_state(const recur_recurrent_options *options, int64_t B, double scale); /* counters are valid */
+float *random_state(const recur_recurrent_options *options, int64_t B,
+                    double scale); /* counters are valid */
 
-/* ---- models and passes (models.c) --------------------------------------------------------------- */
+/* ---- models and passes (models.c) ----------------------------------------------------------- */
 
 void randomize(recur_layer *layer, double scale); /* parameters uniform in ±scale */
 recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names,
@@ -138,7 +150,8 @@ typedef struct run {
     const recur_packed *packed;
     const float *x; /* or */
     const int32_t *ids;
-    const float *s0, *dsn; /* flat initial state, gradient of the final one; NULL: no state object */
+    const float *s0,
+        *dsn; /* flat initial state, gradient of the final one; NULL: no state object */
     const float *dy;
     int mode; /* RECUR_TAPE_* */
     uint64_t seed;
@@ -146,16 +159,20 @@ typedef struct run {
     float *dx, *ds0, *dparams; /* out of run_both */
 } run;
 
-void run_forward(const recur_layer *layer, run *r);                  /* without a tape */
-void run_both(recur_context *ctx, const recur_layer *layer, run *r); /* with one: forward and backward */
+void run_forward(const recur_layer *layer, run *r); /* without a tape */
+void run_both(recur_context *ctx, const recur_layer *layer,
+              run *r); /* with one: forward and backward */
 
-/* ---- files (files.c) ---------------------------------------------------------------------------- */
+/* ---- files (files.c) ------------------------------------------------------------------------ */
 
 recur_file *new_file(recur_context *ctx);
-recur_file *again(recur_context *ctx, recur_file *file); /* written to memory and opened again; the first one is released */
-unsigned char *file_bytes(const char *header, size_t buffer, size_t *bytes); /* a file of a header and zero bytes behind it */
+recur_file *
+again(recur_context *ctx,
+      recur_file *file); /* written to memory and opened again; the first one is released */
+unsigned char *file_bytes(const char *header, size_t buffer,
+                          size_t *bytes); /* a file of a header and zero bytes behind it */
 
-/* ---- padded and packed (models.c) --------------------------------------------------------------- */
+/* ---- padded and packed (models.c) ----------------------------------------------------------- */
 
 /* The gather of a padded or joined array, and its way back (padding: zeros). */
 float *packed_of(const recur_packed *packed, int layout, int64_t width, const float *from);

@@ -196,7 +196,7 @@ class Params(Function):
     def __call__(self, layer):
         _, owned = self.inputs[0][1](layer, "layer")
         address = self.raw(owned) if owned is not None else None
-        return np.asarray(View(owned, address, RAW["recur_layer_count"](owned))) if address else None
+        return np.asarray(View(owned, address, RAW["recur_layer_param_count"](owned))) if address else None
 
 
 class CellLayer(Function):
@@ -307,7 +307,7 @@ class _Ask:
     def facts(handle):
         if handle._facts is None:
             info = recur_layer_describe(handle, -1)  # noqa: F821 (made below)
-            handle._facts = ((info.input_size, info.output_size), RAW["recur_layer_count"](handle.owned))
+            handle._facts = ((info.input_size, info.output_size), RAW["recur_layer_param_count"](handle.owned))
         return handle._facts
 
     def widths(self, layer):

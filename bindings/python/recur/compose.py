@@ -133,7 +133,7 @@ class Sequential(Composite):
             raise TypeError(f"state must be a State (net.state(batch)), not {type(state).__name__}")
         rows, is_ids, form = self._form(x)
         y = self._forward(rows, is_ids, form, state._handle)
-        return form.shaped(y, self._able(c.RECUR_ABLE_PER_SEQUENCE)), state
+        return form.shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
         """Gradient of x; with a State as gradient of the final state: (gradient of x, that of the initial state)."""

@@ -23,7 +23,7 @@ class File:
 
     def info(self) -> list:
         """Name, shape and type of every tensor."""
-        infos = [c.recur_file_tensor(self._handle, i) for i in range(c.recur_file_tensors(self._handle))]
+        infos = [c.recur_file_tensor_info(self._handle, i) for i in range(c.recur_file_tensor_count(self._handle))]
         return [(t.name, t.dim[: t.rank], t.type) for t in infos]
 
     def keys(self) -> list:
@@ -46,16 +46,16 @@ class File:
 
     @property
     def texts(self) -> dict:
-        keys = [c.recur_file_text_key(self._handle, i) for i in range(c.recur_file_texts(self._handle))]
-        return {key: c.recur_file_text(self._handle, key) for key in keys}
+        keys = [c.recur_file_metadata_key(self._handle, i) for i in range(c.recur_file_metadata_count(self._handle))]
+        return {key: c.recur_file_metadata(self._handle, key) for key in keys}
 
     def set_text(self, key: str, value: str) -> None:
-        c.recur_file_set_text(self._handle, key, value)
+        c.recur_file_set_metadata(self._handle, key, value)
 
     def add(self, thing, prefix="") -> None:
         """A module, optimizer or state under a prefix."""
         if isinstance(thing, Module):
-            if thing.flat.size or not thing._able(c.RECUR_ABLE_RECORD):
+            if thing.flat.size or not thing._able(c.RECUR_CAN_RECORD):
                 c.recur_layer_save(thing._open(), self._handle, prefix)
         elif isinstance(thing, Optimizer):
             c.recur_optimizer_save(thing._handle, self._handle, prefix)
@@ -84,7 +84,7 @@ class File:
         return c.recur_file_write_memory(self._handle)
 
     def __repr__(self):
-        return f"File({c.recur_file_tensors(self._handle)} tensors, {c.recur_file_texts(self._handle)} texts)"
+        return f"File({c.recur_file_tensor_count(self._handle)} tensors, {c.recur_file_metadata_count(self._handle)} texts)"
 
 
 def save(things, path, texts=None) -> None:

@@ -75,7 +75,7 @@ class Lazy(Module):
     def train(self, mode=True, dropout=True):
         if self._layer is not None:
             return super().train(mode, dropout)
-        self._mode = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_SENSITIVE) if mode else c.RECUR_TAPE_EVALUATE
+        self._mode = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE
         return self
 
     def state_dict(self):

@@ -203,5 +203,5 @@ class CTCLoss(Loss):
             targets = np.concatenate([row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()])
         rows = layout.pack(TIME_FIRST, y)
         grad = np.empty_like(rows)
-        value = c.recur_loss_sequences(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
+        value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
         return value, layout.unpack(TIME_FIRST, grad)

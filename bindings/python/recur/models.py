@@ -70,7 +70,7 @@ def sampled(module, x, y, tolerance):
     if layout is None:
         raise TypeError(f"a {type(module).__name__} takes no sample")
     if y is not None:
-        y = form.gradient(y, module._info.output_size, module._able(c.RECUR_ABLE_PER_SEQUENCE))
+        y = form.gradient(y, module._info.output_size, module._able(c.RECUR_CAN_REDUCE_TIME))
     return c.recur_model_sample(packed=layout.handle, tolerance=tolerance, y=y, **{"ids" if is_ids else "x": rows})
 
 

@@ -48,7 +48,7 @@ class Module:
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
         self.flat = np.empty(0, np.float32) if flat is None else flat
-        infos = [c.recur_layer_tensor(layer, i) for i in range(c.recur_layer_tensors(layer))]
+        infos = [c.recur_layer_tensor_info(layer, i) for i in range(c.recur_layer_tensor_count(layer))]
         self._tensors = [(t.name, t.offset, t.count, t.dim[: t.rank]) for t in infos] if flat is not None else []
         self.params = self._named(self.flat)
 
@@ -163,8 +163,8 @@ class Module:
 
     def train(self, mode=True, dropout=True) -> "Module":
         """Passes record. dropout=False: without dropout, for gradients of the model as it is used."""
-        wanted = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_SENSITIVE) if mode else c.RECUR_TAPE_EVALUATE
-        if wanted != c.RECUR_TAPE_EVALUATE and not self._able(c.RECUR_ABLE_RECORD) and self._info.abilities:
+        wanted = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE
+        if wanted != c.RECUR_TAPE_EVALUATE and not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
             raise RuntimeError(f"this {type(self).__name__} is a snapshot: it cannot be trained")
         with self._lock:
             self._mode = wanted
@@ -190,7 +190,7 @@ class Module:
         return self
 
     def _able(self, bit) -> bool:
-        return bool(self._info.abilities & bit)
+        return bool(self._info.capabilities & bit)
 
     def forget(self) -> None:
         """Drops the passes that wait for their backward, in all parts and wholes too."""
@@ -290,7 +290,7 @@ class Module:
         """Backward of the newest pass: (dx in the form of x, record, gradients of states)."""
         with self._lock:
             record = self._newest()
-            per_sequence = self._able(c.RECUR_ABLE_PER_SEQUENCE)
+            per_sequence = self._able(c.RECUR_CAN_REDUCE_TIME)
             dy = None if grad is None else record.form.gradient(grad, self._info.output_size, per_sequence)
             dstate = dstate_of(record)
             dx = self._backward(record, dy, dstate, want_dx)
@@ -298,7 +298,7 @@ class Module:
 
     def __call__(self, x):
         rows, is_ids, form = self._form(x)
-        return form.shaped(self._forward(rows, is_ids, form, None), self._able(c.RECUR_ABLE_PER_SEQUENCE))
+        return form.shaped(self._forward(rows, is_ids, form, None), self._able(c.RECUR_CAN_REDUCE_TIME))
 
     def backward(self, grad=None, *, input_grad=True):
         """Gradient of x, from that of y (None: zeros), of the newest recorded call. Gradients of parameters add up in

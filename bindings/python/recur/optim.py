@@ -44,7 +44,7 @@ class Optimizer:
         if not found:
             raise ValueError(f"no parameter's name contains {match!r}: there are {', '.join(self.module.params)}")
         for _, offset, count, _ in found:
-            c.recur_optimizer_range(self._handle, offset, count, lr, weight_decay)
+            c.recur_optimizer_scale_range(self._handle, offset, count, lr, weight_decay)
 
     def zero_grad(self, set_to_none=True) -> None:
         self.module.zero_grad()

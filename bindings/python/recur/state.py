@@ -21,7 +21,7 @@ class State:
         self._tensors = known.get(self.batch) or self._look()
 
     def _look(self):
-        infos = [c.recur_state_tensor(self._handle, i) for i in range(c.recur_state_tensors(self._handle))]
+        infos = [c.recur_state_tensor_info(self._handle, i) for i in range(c.recur_state_tensor_count(self._handle))]
         return {t.name: (t.offset, t.dim[: t.rank]) for t in infos}
 
     def keys(self):

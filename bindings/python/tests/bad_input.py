@@ -383,7 +383,7 @@ def low_level():
     attempt("objects moved", lambda: c.recur_packed_pack(packed, 1, 8, np.array([None] * 6), np.array([None] * 6)))
     attempt("layout", lambda: c.recur_packed_pack(packed, 7, 8, x4, x4.copy()))
     attempt("dict of nonsense", lambda: c.recur_recurrent_create(None, dict(celll=3)))
-    attempt("released", lambda: [c.recur_layer_release(layer), c.recur_layer_count(layer)])
+    attempt("released", lambda: [c.recur_layer_release(layer), c.recur_layer_param_count(layer)])
 
 
 def threads():

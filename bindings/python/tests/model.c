@@ -32,7 +32,7 @@ static recur_layer *network(void)
 
 static void train(recur_layer *net, const recur_packed *packed, const float *x)
 {
-    const int64_t count = recur_layer_count(net), rows = recur_packed_rows(packed);
+    const int64_t count = recur_layer_param_count(net), rows = recur_packed_rows(packed);
     float *grads = malloc((size_t)count * sizeof *grads), *y = malloc((size_t)rows * 2 * sizeof *y), *dy = malloc((size_t)rows * 2 * sizeof *dy);
     float *target = malloc((size_t)rows * 2 * sizeof *target);
     recur_tape *tape;

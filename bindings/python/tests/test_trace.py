@@ -22,7 +22,7 @@ def test_a_trace_is_what_the_pass_did(rng, projection):
     for d, t in enumerate(seen):
         np.testing.assert_array_equal(t.h, y[:, d * width : (d + 1) * width])
         assert t.gate.shape == (6, 4, 4) and t.c.shape == (6, 4) and t.dh is None and t.norm is None
-    dy, grads = numbers(rng, *y.shape), np.zeros(c.recur_layer_count(layer), np.float32)
+    dy, grads = numbers(rng, *y.shape), np.zeros(c.recur_layer_param_count(layer), np.float32)
     c.recur_layer_backward(layer, layout.handle, x, dy, None, None, grads, tape)
     back = [t for t in seen if t.event == c.RECUR_TRACE_BACKWARD]
     assert len(back) == 2

@@ -3,7 +3,7 @@
     python tools/headers.py          rewrites recur/_api.py
     python tools/headers.py --check  says whether it is up to date
 
-The headers keep to few forms (a prototype behind RECUR_API or RECUR_TRY, enums without a name, structs with typedef), so
+The headers keep to few forms (a prototype behind RECUR_API or RECUR_NODISCARD, enums without a name, structs with typedef), so
 a few expressions read them; what they do not understand is an error, never left out.
 """
 
@@ -46,10 +46,10 @@ def argument(text: str) -> tuple:
 
 def functions(text: str) -> dict:
     found = {}
-    for ret, name, args in re.findall(r"\bRECUR_(?:API|TRY)\s+([^;{}]*?)(\w+)\s*\(([^;{}]*)\)\s*;", text):
+    for ret, name, args in re.findall(r"\bRECUR_(?:API|NODISCARD)\s+([^;{}]*?)(\w+)\s*\(([^;{}]*)\)\s*;", text):
         args = args.strip()
         found[name] = (spelled(ret), tuple(argument(a) for a in args.split(",")) if args != "void" else ())
-    if len(found) != len(re.findall(r"\bRECUR_(?:API|TRY)\b", text)):
+    if len(found) != len(re.findall(r"\bRECUR_(?:API|NODISCARD)\b", text)):
         raise ValueError("a function of the headers was not understood")
     return dict(sorted(found.items()))
 
