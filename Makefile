@@ -98,15 +98,15 @@ SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/
 TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
-# *_bench.c are other libraries' programs: compare.py builds them.
-BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(filter-out bench/%_bench.c,$(wildcard bench/*.c)))
+# *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c.
+BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(filter-out bench/%_bench.c bench/twin.c,$(wildcard bench/*.c)))
 
 # ---- building -------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench install uninstall clean
-.PHONY: check-layers check-abi abi-golden docs format lint help FORCE
+.PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(EXAMPLES) ## the libraries and the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
@@ -223,6 +223,9 @@ check-abi: libs ## headers, map, exported symbols and golden layout agree
 abi-golden: ## rewrite the golden layout from the headers
 	@scripts/check-abi.sh --golden
 
+house: libs ## count lines, tokens, functions, wiring and circles of src/
+	@python3 scripts/house.py
+
 # ---- showing --------------------------------------------------------------------------------------
 
 demo: ## train the example networks; MNIST=DIR takes the real digits
@@ -283,11 +286,14 @@ docs: ## the reference and the pages of docs/ as HTML in build/docs (doxygen)
 clean: ## remove everything that was built
 	@rm -rf build lib/*.so lib/*.so.* lib/*.a
 
-SOURCES := $(wildcard src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*.[ch] examples/*/*.[ch] bench/*.[ch])
+SOURCES := $(wildcard src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*.[ch] examples/*/*.[ch] bench/*.[ch] scripts/*.c)
 format: ## lay out the C sources (clang-format)
 	clang-format -i $(SOURCES)
 
-lint: ## look for mistakes that compile (clang's analyzer)
+lint: ## hold the sources to the rules of form: layout, columns, one statement a line
+	@scripts/lint.sh
+
+analyze: ## look for mistakes that compile (clang's analyzer)
 	@for file in $(ONCE) $(PER_ISA); do \
 	    clang --analyze --analyzer-output text $(LIBRARY_FLAGS) $(HAS) -DRECUR__ISA=ref $$file || exit 1; done
 

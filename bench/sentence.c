@@ -57,7 +57,7 @@ static void *create(const shape *s, recur_context *ctx)
     make_parts(q, s, ctx);
     TRY(recur_packed_create(ctx, 1, NULL, 1, &q->one));
     TRY(recur_tape_create(ctx, &q->tape));
-    TRY(recur_tape_defer(q->tape, 1));
+    TRY(recur_tape_defer_gradients(q->tape, 1));
     TRY(recur_tape_reserve(q->tape, recur_cell_layer(q->cell), q->one, q->T));
     TRY(recur_tape_reserve(q->tape, q->head, q->one, q->T));
     TRY(recur_state_create(recur_cell_layer(q->cell), 1, &q->h));

@@ -30,7 +30,7 @@ static void run(void *self, int64_t calls)
 {
     stream *t = self;
     for (int64_t i = 0; i < calls; i++) {
-        TRY(recur_layer_step(t->net, t->x + t->turn * t->width, t->state, t->y));
+        TRY(recur_layer_step(t->net, t->x + t->turn * t->width, t->state, t->y, NULL));
         t->turn = (t->turn + 1) % INPUTS;
     }
 }

@@ -340,12 +340,13 @@ static void write_sample(void)
     TRY(recur_state_create(fast, 1, &one));
     if (id < 0) id = 0; /* a text of one line: begin with any symbol */
     printf("\n%s", prime);
-    TRY(recur_layer_step_ids(fast, &id, one, logits)); /* a new line begins */
-    for (int64_t i = 0; i < primed; i++) TRY(recur_layer_step_ids(fast, &given[i], one, logits));
+    TRY(recur_layer_step_ids(fast, &id, one, logits, NULL)); /* a new line begins */
+    for (int64_t i = 0; i < primed; i++)
+        TRY(recur_layer_step_ids(fast, &given[i], one, logits, NULL));
     for (int64_t i = 0; i < set.length; i++) {
         TRY(recur_sample(&how, 1, letters.n, logits, (uint64_t)set.run.seed, (uint64_t)i, &id));
         putchar(letters.symbol[id]);
-        TRY(recur_layer_step_ids(fast, &id, one, logits));
+        TRY(recur_layer_step_ids(fast, &id, one, logits, NULL));
     }
     putchar('\n');
     recur_state_release(one);

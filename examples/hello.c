@@ -99,7 +99,7 @@ static void sample_word(const run *word, const char *how, const recur_sample_opt
         TRY(recur_state_reset(state, -1));
         printf(" %c", letters[id]);
         for (int t = 0; t < 4; t++) {
-            TRY(recur_layer_step_ids(word->net, &id, state, logits));
+            TRY(recur_layer_step_ids(word->net, &id, state, logits, NULL));
             TRY(recur_sample(options_of, 1, WORD_SYMBOLS, logits, (uint64_t)set.run.seed, drawn++,
                              &id));
             putchar(letters[id]);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh [--check] library|examples|tests|valgrind
+# deps.sh [--check] library|examples|tests|valgrind|lint
 #
 # Finds out what is missing by compiling and linking against it, and installs that with the system's package manager.
 # --check installs nothing and says what to do. With everything there it says nothing.
@@ -7,11 +7,13 @@ set -u
 
 check=
 [ "${1:-}" = --check ] && check=1 && shift
+how="make deps"
 case "${1:-library}" in
 library) wanted="compiler cblas jansson" ;;
 examples) wanted="compiler cblas jansson zlib" ;;
 tests) wanted="compiler cblas jansson zlib cmocka pkg-config" ;;
 valgrind) wanted="compiler cblas jansson cmocka valgrind" ;;
+lint) wanted="clang-format python3" how="scripts/deps.sh lint" ;;
 *) echo "deps.sh: unknown purpose $1" >&2 && exit 2 ;;
 esac
 
@@ -64,7 +66,8 @@ there() {
     case $1 in
     compiler) links ;;
     pkg-config) command -v "${PKG_CONFIG:-pkg-config}" >/dev/null 2>&1 ;;
-    valgrind) command -v valgrind >/dev/null 2>&1 ;;
+    clang-format) command -v "${CLANG_FORMAT:-clang-format}" >/dev/null 2>&1 ;;
+    valgrind | python3) command -v "$1" >/dev/null 2>&1 ;;
     *) links "$1" ;;
     esac
 }
@@ -76,12 +79,12 @@ find_missing() {
     for part in $wanted; do
         case $part in
         compiler) ;;
-        pkg-config | valgrind) tools="$tools $part" ;;
+        pkg-config | valgrind | clang-format | python3) tools="$tools $part" ;;
         *) compiled="$compiled $part" ;;
         esac
     done
     # shellcheck disable=SC2086
-    links $compiled || tools="compiler $compiled $tools"
+    if [ -n "$compiled" ]; then links $compiled || tools="compiler $compiled $tools"; fi
     for part in $tools; do there "$part" || missing="$missing $part"; done
     # Without a compiler nothing can be tried.
     case $missing in *compiler*) missing=" $wanted" ;; esac
@@ -104,6 +107,10 @@ package() {
     zypper:jansson) echo libjansson-devel ;;
     dnf:jansson | dnf:zlib | zypper:zlib) echo "$2-devel" ;;
     pacman:cblas | brew:cblas) echo openblas ;;
+    apk:clang-format) echo clang-extra-tools ;;
+    dnf:clang-format) echo clang-tools-extra ;;
+    pacman:clang-format | zypper:clang-format) echo clang ;;
+    pacman:python3 | brew:python3) echo python ;;
     apk:pkg-config | pacman:pkg-config | brew:pkg-config) echo pkgconf ;;
     dnf:pkg-config) echo pkgconf-pkg-config ;;
     *:compiler) echo gcc ;;
@@ -129,7 +136,7 @@ names=$(packages "${manager:-none}")
 if [ -n "$check" ]; then
     echo "librecur needs what is not here: $missing." >&2
     if [ "$blas_libs" != -lopenblas ]; then echo "(BLAS is looked for with BLAS_LIBS=\"$blas_libs\".)" >&2; fi
-    echo "\`make deps\` installs it${manager:+ ($manager: $names)}." >&2
+    echo "\`$how\` installs it${manager:+ ($manager: $names)}." >&2
     exit 1
 fi
 

@@ -119,7 +119,7 @@ static void null_handles(void **unused)
     REFUSED(recur_tape_set_mode(NULL, 0), "NULL");
     REFUSED(recur_tape_set_seed(NULL, 0), "NULL");
     REFUSED(recur_tape_reset(NULL), "NULL");
-    REFUSED(recur_tape_defer(NULL, 1), "NULL");
+    REFUSED(recur_tape_defer_gradients(NULL, 1), "NULL");
     REFUSED(recur_tape_reserve(NULL, rnn, packed, 1), "NULL");
     REFUSED(recur_tape_reserve(tape, NULL, packed, 1), "NULL");
     REFUSED(recur_tape_reserve(tape, rnn, NULL, 1), "NULL");
@@ -147,12 +147,12 @@ static void null_in_passes(void **unused)
     REFUSED(recur_layer_backward_ids(NULL, packed, ids, y, NULL, grads, tape), "NULL");
     REFUSED(recur_layer_backward_ids(rnn, packed, NULL, y, NULL, grads, tape), "NULL");
     REFUSED(recur_layer_backward_ids(rnn, packed, ids, y, NULL, grads, NULL), "NULL");
-    REFUSED(recur_layer_step(NULL, x, state, y), "NULL");
-    REFUSED(recur_layer_step(rnn, NULL, state, y), "NULL");
-    REFUSED(recur_layer_step(rnn, x, NULL, y), "NULL");
-    REFUSED(recur_layer_step_ids(NULL, ids, state, y), "NULL");
-    REFUSED(recur_layer_step_ids(rnn, NULL, state, y), "NULL");
-    REFUSED(recur_layer_step_ids(rnn, ids, NULL, y), "NULL");
+    REFUSED(recur_layer_step(NULL, x, state, y, NULL), "NULL");
+    REFUSED(recur_layer_step(rnn, NULL, state, y, NULL), "NULL");
+    REFUSED(recur_layer_step(rnn, x, NULL, y, NULL), "NULL");
+    REFUSED(recur_layer_step_ids(NULL, ids, state, y, NULL), "NULL");
+    REFUSED(recur_layer_step_ids(rnn, NULL, state, y, NULL), "NULL");
+    REFUSED(recur_layer_step_ids(rnn, ids, NULL, y, NULL), "NULL");
     REFUSED(recur_cell_step(NULL, x, state, y, NULL), "NULL");
     REFUSED(recur_cell_step(cell, NULL, state, y, NULL), "NULL");
     REFUSED(recur_cell_step(cell, x, NULL, y, NULL), "NULL");
@@ -188,7 +188,7 @@ static void ids_out_of_range(void **unused)
         OK(recur_layer_backward_ids(rnn, packed, ids, y, NULL, grads, tape));
         some[1] = bad[i];
         snprintf(words, sizeof words, "%ld 1 3", (long)bad[i]);
-        REFUSED(recur_layer_step_ids(rnn, some, state, y), words);
+        REFUSED(recur_layer_step_ids(rnn, some, state, y, NULL), words);
         REFUSED(recur_cell_step_ids(cell, some, state, y, NULL), words);
         REFUSED(recur_cell_step_ids(cell, some, state, y, tape), words);
     }
@@ -204,7 +204,7 @@ static void states_that_do_not_fit(void **unused)
     FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, wrong_batch, y, tape), "3 2");
     FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, wrong_layer, y, NULL), "");
     FAILS(RECUR_E_SHAPE, recur_layer_forward_ids(rnn, packed, ids, wrong_batch, y, NULL), "3 2");
-    FAILS(RECUR_E_SHAPE, recur_layer_step(rnn, x, wrong_layer, y), "");
+    FAILS(RECUR_E_SHAPE, recur_layer_step(rnn, x, wrong_layer, y, NULL), "");
     FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, NULL), "");
     FAILS(RECUR_E_SHAPE, recur_cell_step(cell, x, wrong_layer, y, tape), "");
     OK(recur_layer_forward(rnn, packed, x, NULL, y, tape));
@@ -225,11 +225,11 @@ static void meaningful_but_not_here(void **unused)
     (void)unused;
     recur_state *two = NULL;
     OK(recur_state_create(both, B, &two));
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(both, x, two, y), "");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step_ids(both, ids, two, y), "");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(last, x, state, y), "");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(embedding, x, state, y), "");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(group, x, state, y), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(both, x, two, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step_ids(both, ids, two, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(last, x, state, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(embedding, x, state, y, NULL), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_layer_step(group, x, state, y, NULL), "");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward(embedding, packed, x, NULL, y, NULL), "");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward_ids(last, packed, ids, NULL, y, NULL), "");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward(snapshot, packed, x, NULL, y, tape), "");

@@ -195,7 +195,7 @@ static void contexts(void **unused)
         { { .size = sizeof(recur_context_options), .isa = 6 }, RECUR_E_ARGUMENT, "6" },
         { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
         { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
-        { { .size = sizeof(recur_context_options), .flags = 1 }, RECUR_E_ARGUMENT, "1" },
+        { { .size = sizeof(recur_context_options), .flags = 2 }, RECUR_E_ARGUMENT, "2" },
         { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" }
     };
     for (int i = 0; i < COUNT(rows); i++) {

@@ -69,7 +69,7 @@ static void merged_numbers(void **unused)
             recur_state *state = NULL;
             float step[4];
             OK(recur_state_create(layer, 2, &state));
-            OK(recur_layer_step(layer, x, state, step));
+            OK(recur_layer_step(layer, x, state, step, NULL));
             check_same("y of a step", 4, step, y[way]);
             const recur_layer_info info = info_of(layer, -1);
             assert_int_equal(info.kind, RECUR_KIND_MERGE);
@@ -269,7 +269,7 @@ static void steps_are_passes(recur_context *ctx, int k)
         assert_int_equal(recur_state_count(state), S);
         OK(recur_state_write(state, 0, S, r.s0));
         for (int64_t t = 0; t < T; t++)
-            OK(recur_layer_step(how ? snapshot : net, r.x + t * B * F, state, y + t * B * O));
+            OK(recur_layer_step(how ? snapshot : net, r.x + t * B * F, state, y + t * B * O, NULL));
         OK(recur_state_read(state, 0, S, sn));
         check_near("y of steps", T * B * O, y, r.y, OUTPUTS);
         check_near("final state of steps", S, sn, r.sn, OUTPUTS);

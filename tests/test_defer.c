@@ -1,5 +1,5 @@
-/* test_defer.c - gradients that wait on a tape (recur_tape_defer) are the same sums, complete when
- * they are said to be, and never lost. */
+/* test_defer.c - gradients that wait on a tape (recur_tape_defer_gradients) are the same sums,
+ * complete when they are said to be, and never lost. */
 #include "support/loop.h"
 
 enum { I = LOOP_I };
@@ -29,78 +29,127 @@ static void the_same_sums(void **unused)
             }
 }
 
-/* The way out of a loop that is not played back to its beginning: reset, or defer, add what waits.
- */
+/* The way out of a loop that is not played back to its beginning: what waits is handed over. */
 static void what_waits_is_added(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    loop want = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 0),
-         q = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 1);
-    loop_forward(&want, 0, want.T), loop_backward(&want, 13, 20);
-    loop_forward(&q, 0, q.T), loop_backward(&q, 13, 20);
+    loop want = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 0);
+    loop q = open_loop(ctx, RECUR_CELL_LSTM, 20, 1, 0, 1);
+    loop_forward(&want, 0, want.T);
+    loop_backward(&want, 13, 20);
+    loop_forward(&q, 0, q.T);
+    loop_backward(&q, 13, 20);
     check_same("nothing yet", q.P, q.grads, zeros(q.P));
     check_same("nothing yet", q.Q, q.head_grads, zeros(q.Q));
-    OK(recur_tape_reset(q.tape));
+    for (int twice = 0; twice < 2; twice++) {
+        OK(recur_tape_add_gradients(q.tape, q.layer, q.grads));
+        OK(recur_tape_add_gradients(q.tape, q.head, q.head_grads));
+        check_loop_gradients(&q, &want);
+    }
+    loop_backward(&want, 5, 13);
+    loop_backward(&q, 5, 13);
+    OK(recur_tape_defer_gradients(q.tape, 0));
+    loop_backward(&want, 0, 5); /* each adds its own again, the last one what waits */
+    loop_backward(&q, 0, 5);
     check_loop_gradients(&q, &want);
-    OK(recur_tape_reset(q.tape)); /* once */
-    check_loop_gradients(&q, &want);
-    OK(recur_tape_reset(want.tape));
-    loop_forward(&want, 0, want.T), loop_backward(&want, 10, 20);
-    loop_forward(&q, 0, q.T), loop_backward(&q, 10, 20);
-    OK(recur_tape_defer(q.tape, 0));
-    check_loop_gradients(&q, &want);
-    loop_backward(&want, 5, 10), loop_backward(&q, 5, 10); /* each adds its own again */
-    check_loop_gradients(&q, &want);
-    loop_backward(&want, 0, 5), loop_backward(&q, 0, 5);
-    check_loop_gradients(&q, &want);
-    close_loop(&want), close_loop(&q);
+    close_loop(&want);
+    close_loop(&q);
     close_context(ctx);
 }
 
-/* Rows of one vector of gradients do not get into another. */
+/* Of a layer of parts that are run by hand: all at once. */
+static void what_waits_of_all_parts(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    const char *const names[] = { "cell", "head" };
+    loop want = open_loop(ctx, RECUR_CELL_GRU, 9, 2, 0, 0);
+    loop q = open_loop(ctx, RECUR_CELL_GRU, 9, 2, 0, 1);
+    recur_layer *parts[] = { q.layer, q.head }, *net;
+    OK(recur_compose_create(ctx, RECUR_COMPOSE_GROUP, 2, names, parts, &net));
+    close_loop(&q);
+    q = open_loop(ctx, RECUR_CELL_GRU, 9, 2, 0, 1);
+    recur_cell_release(q.cell);
+    recur_layer_release(q.layer);
+    recur_layer_release(q.head);
+    int64_t at_head;
+    OK(recur_layer_child(net, "cell", &q.layer, NULL));
+    OK(recur_layer_child(net, "head", &q.head, &at_head));
+    OK(recur_cell_from_layer(q.layer, &q.cell));
+    loop_forward(&want, 0, want.T);
+    loop_backward(&want, 2, 9);
+    loop_forward(&q, 0, q.T);
+    loop_backward(&q, 2, 9);
+    float *grads = zeros(q.P + q.Q);
+    OK(recur_tape_add_gradients(q.tape, net, grads));
+    q.grads = grads;
+    q.head_grads = grads + at_head;
+    check_loop_gradients(&q, &want);
+    recur_layer_release(net);
+    close_loop(&want);
+    close_loop(&q);
+    close_context(ctx);
+}
+
+/* Rows of one vector of gradients do not get into another: that is refused until they were added.
+ */
 static void each_into_its_own(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
-    loop want = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 0),
-         q = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 1);
+    loop want = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 0);
+    loop q = open_loop(ctx, RECUR_CELL_GRU, 12, 2, 0, 1);
     loop *const both[] = { &want, &q };
     float *first[2], *second[2];
     for (int i = 0; i < 2; i++) {
         loop *p = both[i];
-        first[i] = p->grads, second[i] = zeros(p->P);
+        first[i] = p->grads;
+        second[i] = zeros(p->P);
         loop_forward(p, 0, p->T);
         loop_backward(p, 7, 12);
+        if (p == &q) {
+            OK(recur_layer_backward(q.head, q.one, q.h + 6 * q.B * LOOP_H, NULL, NULL, NULL,
+                                    q.head_grads, q.tape));
+            FAILS(RECUR_E_ORDER,
+                  recur_cell_step_backward(q.cell, q.x, NULL, q.dstate, NULL, second[1], q.tape),
+                  "recur_cell_step_backward 10 recur_tape_add_gradients");
+            OK(recur_tape_add_gradients(q.tape, q.layer, q.grads));
+            OK(recur_cell_step_backward(q.cell, q.x + 6 * q.B * I, NULL, q.dstate, NULL, second[1],
+                                        q.tape));
+        } else {
+            OK(recur_layer_backward(want.head, want.one, want.h + 6 * want.B * LOOP_H, NULL, NULL,
+                                    NULL, want.head_grads, want.tape));
+            OK(recur_cell_step_backward(want.cell, want.x + 6 * want.B * I, NULL, want.dstate, NULL,
+                                        second[0], want.tape));
+        }
         p->grads = second[i];
-        loop_backward(p, 3, 7);
-        p->grads = first[i];
-        loop_backward(p, 0, 3);
+        loop_backward(p, 0, 6);
     }
     check_near("the first", q.P, first[1], first[0], GRADIENTS);
     check_near("the second", q.P, second[1], second[0], GRADIENTS);
-    check_loop_gradients(&q, &want);
-    close_loop(&want), close_loop(&q);
+    close_loop(&want);
+    close_loop(&q);
     close_context(ctx);
 }
 
-/* A layer lives as long as its gradients wait; a tape that goes takes them with it. */
-static void who_goes_first(void **unused)
+/* A tape that is reset or goes takes what waits with it, and never follows a pointer of the
+ * caller's: the gradients are freed before. */
+static void what_waits_is_lost(void **unused)
 {
     (void)unused;
-    for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
-        loop q = open_loop(ctx, RECUR_CELL_LSTM, 6, 1, 0, 1);
-        loop_forward(&q, 0, q.T), loop_backward(&q, 2, 6);
-        recur_cell_release(q.cell), recur_layer_release(q.layer);
-        q.cell = NULL, q.layer = NULL;
-        OK(recur_tape_reset(q.tape));
-        assert_true(q.grads[0] != 0.0f);
-        close_loop(&q);
-        loop r = open_loop(ctx, RECUR_CELL_LSTM, 6, 1, 0, 1);
-        loop_forward(&r, 0, r.T), loop_backward(&r, 2, 6);
-        close_loop(&r);
-        check_same("lost", r.P, r.grads, zeros(r.P));
-    }
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int reset = 0; reset < 2; reset++) {
+            loop q = open_loop(ctx, RECUR_CELL_LSTM, 6, 1, 0, 1);
+            float *grads = q.grads;
+            loop_forward(&q, 0, q.T);
+            loop_backward(&q, 2, 6);
+            check_same("nothing yet", q.P, grads, zeros(q.P));
+            if (reset) OK(recur_tape_reset(q.tape));
+            if (reset) OK(recur_tape_add_gradients(q.tape, q.layer, grads));
+            close_loop(&q);
+            check_same("lost", q.P, grads, zeros(q.P));
+        }
 }
 
 /* Nothing is allocated but what recur_tape_reserve and recur_layer_memory count. */
@@ -123,8 +172,8 @@ static void memory(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(the_same_sums), TEST(what_waits_is_added),
-                                        TEST(each_into_its_own), TEST(who_goes_first),
-                                        TEST(memory) };
+    const struct CMUnitTest tests[] = { TEST(the_same_sums),      TEST(what_waits_is_added),
+                                        TEST(each_into_its_own),  TEST(what_waits_of_all_parts),
+                                        TEST(what_waits_is_lost), TEST(memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

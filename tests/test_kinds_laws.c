@@ -316,11 +316,11 @@ static void streams_start(recur_context *ctx)
     OK(recur_layer_forward(layer, packed, x, NULL, want, NULL));
     recur_state *state = state_for(layer);
     for (int64_t t = 0; t < 3; t++) {
-        OK(recur_layer_step(layer, x + t * B * I, state, y));
+        OK(recur_layer_step(layer, x + t * B * I, state, y, NULL));
         check_near("y", B * H, y, want + t * B * H, OUTPUTS);
     }
     OK(recur_state_reset(state, 1));
-    OK(recur_layer_step(layer, x, state, y));
+    OK(recur_layer_step(layer, x, state, y, NULL));
     check_near("stream that was reset", H, y + H, want + H, OUTPUTS);
     recur_state_release(state);
     recur_packed_release(packed);

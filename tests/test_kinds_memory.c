@@ -43,7 +43,7 @@ static recur_status live(recur_context *ctx, const recur_recurrent_options *opti
     GO(recur_layer_snapshot(l->layer, RECUR_PRECISION_FLOAT32, &l->snapshot));
     if (options->direction != RECUR_DIRECTION_FORWARD) return RECUR_OK;
     GO(recur_state_create(l->snapshot, B, &l->stream));
-    return recur_layer_step(l->snapshot, l->x, l->stream, l->step);
+    return recur_layer_step(l->snapshot, l->x, l->stream, l->step, NULL);
 }
 
 static recur_status live_with(const recur_recurrent_options *options, int64_t allocations, life *l)

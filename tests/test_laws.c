@@ -236,9 +236,9 @@ static void step_by_step(recur_context *ctx, int k)
         float *y = floats(q.N * q.O), *s = floats(q.S);
         for (int64_t t = 0; t < 5; t++)
             if (with_ids)
-                OK(recur_layer_step_ids(q.layer, ids + t * q.B, state, y + t * q.B * q.O));
+                OK(recur_layer_step_ids(q.layer, ids + t * q.B, state, y + t * q.B * q.O, NULL));
             else
-                OK(recur_layer_step(q.layer, q.x + t * q.B * q.I, state, y + t * q.B * q.O));
+                OK(recur_layer_step(q.layer, q.x + t * q.B * q.I, state, y + t * q.B * q.O, NULL));
         OK(recur_state_read(state, 0, q.S, s));
         check_near("y", q.N * q.O, y, r.y, OUTPUTS);
         check_near("final state", q.S, s, r.sn, OUTPUTS);

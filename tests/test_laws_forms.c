@@ -250,7 +250,8 @@ static void snapshot_is_original(recur_context *ctx, int k)
         recur_state *state = NULL, *other = NULL;
         float *y = floats(B * q.O), *y2 = floats(B * q.O);
         OK(recur_state_create(q.layer, B, &state));
-        if (direction == RECUR_DIRECTION_FORWARD) OK(recur_layer_step(q.layer, q.x, state, y));
+        if (direction == RECUR_DIRECTION_FORWARD)
+            OK(recur_layer_step(q.layer, q.x, state, y, NULL));
         recur_layer *snapshot = NULL;
         OK(recur_layer_snapshot(q.layer, RECUR_PRECISION_FLOAT32, &snapshot));
         randomize(q.layer, 0.5);
@@ -263,7 +264,7 @@ static void snapshot_is_original(recur_context *ctx, int k)
         check_near("final state", q.S, r2.sn, r.sn, OUTPUTS);
         OK(recur_state_create(snapshot, B, &other));
         if (direction == RECUR_DIRECTION_FORWARD) {
-            OK(recur_layer_step(snapshot, q.x, other, y2));
+            OK(recur_layer_step(snapshot, q.x, other, y2, NULL));
             check_near("a step", B * q.O, y2, y, OUTPUTS);
         }
         recur_state_release(state);

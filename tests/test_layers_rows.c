@@ -250,7 +250,7 @@ static void activation_values(void **unused)
             check_close("dx", COLUMNS - 1, r.dx, slope, GRADIENTS);
             assert_true(isnan(r.y[COLUMNS - 1]));
             OK(recur_state_create(layer, 1, &state));
-            OK(recur_layer_step(layer, x, state, step));
+            OK(recur_layer_step(layer, x, state, step, NULL));
             check_same("y of a step", COLUMNS - 1, step, r.y);
             assert_string_equal(info_of(layer, -1).type, types[f]);
             assert_int_equal(info_of(layer, -1).variant, f);

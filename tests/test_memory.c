@@ -238,10 +238,10 @@ static void steps_never_allocate(void **unused)
               *grads = zeros(recur_layer_param_count(layer));
         int64_t before = count.allocations;
         for (int t = 0; t < 3; t++) {
-            OK(recur_layer_step(layer, x, state, y));
-            OK(recur_layer_step_ids(layer, ids, state, y));
-            OK(recur_layer_step(snapshot, x, quick, y));
-            OK(recur_layer_step_ids(snapshot, ids, quick, y));
+            OK(recur_layer_step(layer, x, state, y, NULL));
+            OK(recur_layer_step_ids(layer, ids, state, y, NULL));
+            OK(recur_layer_step(snapshot, x, quick, y, NULL));
+            OK(recur_layer_step_ids(snapshot, ids, quick, y, NULL));
             OK(recur_cell_step(cell, x, state, y, NULL));
             OK(recur_cell_step_ids(cell, ids, state, y, NULL));
             OK(recur_cell_step(fast, x, quick, y, NULL));

@@ -84,7 +84,7 @@ static void rows_stand_apart(void **unused)
             check_same("y of a row", F, row.y, r.y + i * F);
             check_same("dx of a row", F, row.dx, r.dx + i * F);
             for (int64_t j = 0; j < 2 * F; j++) sum[j] += row.dparams[j];
-            OK(recur_layer_step(snapshot, r.x + i * F, state, y));
+            OK(recur_layer_step(snapshot, r.x + i * F, state, y, NULL));
             check_same("y of a step", F, y, r.y + i * F);
         }
         check_near("dparams", 2 * F, r.dparams, sum, GRADIENTS);

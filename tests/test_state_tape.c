@@ -161,14 +161,14 @@ static void whom_a_state_fits(void **unused)
     FAILS(RECUR_E_SHAPE, recur_layer_forward(wide, packed, x, state, y, NULL), "8 10");
     FAILS(RECUR_E_SHAPE, recur_layer_forward(gru, packed, x, state, y, NULL), "");
     FAILS(RECUR_E_SHAPE, recur_layer_forward(encoder, three, x, state, y, NULL), "2 3");
-    FAILS(RECUR_E_SHAPE, recur_layer_step(wide, x, state, y), "8 10");
+    FAILS(RECUR_E_SHAPE, recur_layer_step(wide, x, state, y, NULL), "8 10");
     OK(recur_state_read(state, 0, 16, after));
     check_same("state after failures", 16, after, before);
     recur_state *roomy = state_of(
         decoder, 2); /* a step needs scratch that fits: made for the larger layer */
     OK(recur_state_copy(roomy, state));
-    OK(recur_layer_step(decoder, x, roomy, y2));
-    OK(recur_layer_step(encoder, x, roomy, NULL));
+    OK(recur_layer_step(decoder, x, roomy, y2, NULL));
+    OK(recur_layer_step(encoder, x, roomy, NULL, NULL));
     recur_state_release(roomy);
     recur_state_release(state);
     recur_packed_release(packed);
@@ -193,8 +193,8 @@ static void streams_are_apart(void **unused)
                 OK(recur_state_reset(both, 1)); /* the second stream starts anew */
                 OK(recur_state_reset(one, 0));
             }
-            OK(recur_layer_step(layer, x + t * 6, both, y2));
-            OK(recur_layer_step(layer, x + t * 6 + 3, one, y1));
+            OK(recur_layer_step(layer, x + t * 6, both, y2, NULL));
+            OK(recur_layer_step(layer, x + t * 6 + 3, one, y1, NULL));
             check_near("second stream", 8, y2 + 8, y1, OUTPUTS);
         }
         recur_state_release(both);

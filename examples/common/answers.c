@@ -14,7 +14,7 @@ void answers_write(const recur_layer *layer, recur_state *state, int32_t start,
     int32_t *now = NEW(int32_t, B);
     for (int64_t b = 0; b < B; b++) now[b] = start;
     for (int64_t t = 0; t < recur_packed_steps(packed); t++) {
-        TRY(recur_layer_step_ids(layer, now, state, logits));
+        TRY(recur_layer_step_ids(layer, now, state, logits, NULL));
         TRY(recur_sample(&greedy, B, symbols, logits, 0, 0, now));
         for (int64_t b = 0; b < B; b++)
             if (t < recur_packed_length(packed, b)) guess[recur_packed_row(packed, b, t)] = now[b];

@@ -28,12 +28,19 @@ typedef struct recur_allocator {
     void *user; /**< handed to both */
 } recur_allocator;
 
+/** Flags of a context. */
+enum {
+    RECUR_CONTEXT_CHECK = 1 /**< every recorded pass remembers a hash of its layer's parameters, and
+                                 a backward whose parameters have changed since is RECUR_E_ORDER
+                                 instead of a wrong gradient; for finding mistakes: it costs time */
+};
+
 /** Options of a context. */
 typedef struct recur_context_options {
     uint32_t size;                    /**< sizeof(recur_context_options)                        */
     int32_t isa;                      /**< RECUR_ISA_*; 0: the best of this machine             */
     int32_t threads;                  /**< threads that a pass may use, its caller's included, at most 1024; 0 = 1 */
-    uint32_t flags;                   /**< 0                                                    */
+    uint32_t flags;                   /**< RECUR_CONTEXT_*                                      */
     const recur_allocator *allocator; /**< copied; NULL: the C library's                        */
     const void *reserved;             /**< NULL                                                 */
 } recur_context_options;

@@ -387,17 +387,29 @@ RECUR_NODISCARD recur_status recur_layer_backward_ids(const recur_layer *layer, 
                                                 const int32_t *ids, const float *dy, recur_state *dstate,
                                                 float *dparams, recur_tape *tape);
 
-/** Streaming: one step of every stream of a state, without dropout. Fastest on a snapshot.
+/** One step of every sequence of a state. Without a tape, or with one in mode EVALUATE, this is
+ * streaming: y and the new state, without dropout; fastest on a snapshot. With a tape that records,
+ * the step is one step of a loop written by hand, to be played back by recur_layer_step_backward.
  *
  * Shapes:  x [B][input_size], y [B][output_size], B the state's batch.
- * Memory:  never allocates, locks or calls the system; scratch lies in the state.
- * Errors:  ARGUMENT: NULL layer, x or state. SHAPE: the state does not fit, or its scratch, made for another layer, is too small.
- *          UNSUPPORTED: the layer looks backwards (reverse, bidirectional), has a `last` or is a group, or takes ids only.
- * Threads: free in layer; state one at a time.
+ * Memory:  streaming never allocates, locks or calls the system: its scratch lies in the state. A
+ *          recorded step allocates nothing after warm-up or recur_tape_reserve.
+ * Errors:  ARGUMENT: layer, x or state is NULL. SHAPE: the state does not fit, or its scratch, made
+ *          for another layer, is too small: make the state for this layer. UNSUPPORTED: the layer
+ *          looks ahead in time (reverse, bidirectional), gives one row for a sequence (a `last`),
+ *          is a group, takes ids only, or is a snapshot and would be recorded. MEMORY. A failed
+ *          step leaves state and tape as they were.
+ * Threads: free in layer; state and tape one at a time.
  * Since:   0.1
- * @param y NULL: only the state is wanted.
+ * @param layer the layer.
+ * @param x the input.
+ * @param state the state before the step, and after it. A layer without state (linear) takes one
+ *        that was made for it, too: it says the batch.
+ * @param y NULL: only the state (or the record) is wanted.
+ * @param tape NULL: streaming.
  */
-RECUR_NODISCARD recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state, float *y);
+RECUR_NODISCARD recur_status recur_layer_step(const recur_layer *layer, const float *x,
+                                              recur_state *state, float *y, recur_tape *tape);
 
 /** The same for symbols.
  *
@@ -406,9 +418,55 @@ RECUR_NODISCARD recur_status recur_layer_step(const recur_layer *layer, const fl
  * Errors:  as recur_layer_step; ARGUMENT: an id out of range.
  * Threads: as recur_layer_step.
  * Since:   0.1
+ * @param layer as recur_layer_step.
+ * @param ids the input.
+ * @param state as recur_layer_step.
+ * @param y as recur_layer_step.
+ * @param tape as recur_layer_step.
  */
-RECUR_NODISCARD recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids, recur_state *state,
-                                            float *y);
+RECUR_NODISCARD recur_status recur_layer_step_ids(const recur_layer *layer, const int32_t *ids,
+                                                  recur_state *state, float *y, recur_tape *tape);
+
+/** Plays back the newest record, which must be a step of this layer, and removes it.
+ *
+ * Shapes:  x [B][input_size] as in the step; dy [B][output_size]; dx [B][input_size] is
+ *          overwritten; dparams [recur_layer_param_count] is added to. B is dstate's batch.
+ * Memory:  as recur_layer_backward.
+ * Errors:  as recur_layer_backward; ARGUMENT: dstate is NULL, but the layer has a state. SHAPE:
+ *          dstate was made for another batch than the step had.
+ * Threads: free in layer; dstate and tape one at a time.
+ * Since:   0.1
+ * @param layer the layer.
+ * @param x as in the step.
+ * @param dy the gradient of y; NULL: zeros.
+ * @param dstate in: the gradient of the state after the step; out: of the state before it.
+ * @param dx the gradient of x; NULL: not wanted.
+ * @param dparams the gradients of the parameters; NULL: not wanted.
+ * @param tape the tape that recorded the step.
+ */
+RECUR_NODISCARD recur_status recur_layer_step_backward(const recur_layer *layer, const float *x,
+                                                       const float *dy, recur_state *dstate,
+                                                       float *dx, float *dparams,
+                                                       recur_tape *tape);
+
+/** The same for a step made by recur_layer_step_ids.
+ *
+ * Shapes:  as recur_layer_step_backward, with ids [B]; ids have no gradient.
+ * Memory:  as recur_layer_step_backward.
+ * Errors:  as recur_layer_step_backward; ARGUMENT: an id out of range.
+ * Threads: as recur_layer_step_backward.
+ * Since:   0.1
+ * @param layer as recur_layer_step_backward.
+ * @param ids as in the step.
+ * @param dy as recur_layer_step_backward.
+ * @param dstate as recur_layer_step_backward.
+ * @param dparams as recur_layer_step_backward.
+ * @param tape as recur_layer_step_backward.
+ */
+RECUR_NODISCARD recur_status recur_layer_step_backward_ids(const recur_layer *layer,
+                                                           const int32_t *ids, const float *dy,
+                                                           recur_state *dstate, float *dparams,
+                                                           recur_tape *tape);
 
 #ifdef __cplusplus
 }

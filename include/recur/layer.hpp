@@ -88,9 +88,14 @@ public:
     inline void backward(const packed &p, span<const int32_t> ids, span<const float> dy, span<float> dparams, tape &t,
                          maybe<state> ds = none) const;
 
-    /** One step of every stream of a state. */
-    inline void step(span<const float> x, state &s, span<float> y = none) const;
-    inline void step(span<const int32_t> ids, state &s, span<float> y = none) const;
+    /** One step of every sequence of a state: streaming, or recorded on a tape. */
+    inline void step(span<const float> x, state &s, span<float> y = none, maybe<tape> t = none) const;
+    inline void step(span<const int32_t> ids, state &s, span<float> y = none, maybe<tape> t = none) const;
+    /** Plays back the newest recorded step. */
+    inline void step_backward(span<const float> x, span<const float> dy, state &ds,
+                              span<float> dparams, tape &t, span<float> dx = none) const;
+    inline void step_backward(span<const int32_t> ids, span<const float> dy, state &ds,
+                              span<float> dparams, tape &t) const;
 
 private:
     span<float> slice(int64_t offset, int64_t n)

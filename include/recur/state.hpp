@@ -60,8 +60,14 @@ public:
         detail::check(recur_tape_reserve(get(), l.get(), p.get(), passes));
     }
     void reset() { detail::check(recur_tape_reset(get())); }
-    /** Gradients of single steps may wait: see recur_tape_defer. */
-    void defer(bool on = true) { detail::check(recur_tape_defer(get(), on)); }
+    /** Gradients of single steps may wait: see recur_tape_defer_gradients. */
+    void defer_gradients(bool on = true) { detail::check(recur_tape_defer_gradients(get(), on)); }
+    /** Adds the gradients that wait for a layer and its parts: see recur_tape_add_gradients. */
+    void add_gradients(const layer &l, span<float> dparams)
+    {
+        float *grads = detail::exactly(l.count(), dparams, "dparams");
+        detail::check(recur_tape_add_gradients(get(), l.get(), grads));
+    }
     /** The function sees every recurrent part of recorded passes, and must not throw; NULL: no trace. */
     void trace(recur_trace_function *function, void *user = nullptr) { detail::check(recur_tape_trace(get(), function, user)); }
     int64_t records() const noexcept { return recur_tape_records(get()); }
@@ -117,16 +123,37 @@ inline void layer::backward(const packed &p, span<const int32_t> ids, span<const
     detail::check(recur_layer_backward_ids(get(), p.get(), in, dout, ds.get(), grads, t.get()));
 }
 
-inline void layer::step(span<const float> x, state &s, span<float> y) const
+inline void layer::step(span<const float> x, state &s, span<float> y, maybe<tape> t) const
 {
     const float *in = detail::exactly(s.batch() * input_size_, x, "x");
-    detail::check(recur_layer_step(get(), in, s.get(), detail::wanted(s.batch() * output_size_, y, "y")));
+    float *out = detail::wanted(s.batch() * output_size_, y, "y");
+    detail::check(recur_layer_step(get(), in, s.get(), out, t.get()));
 }
 
-inline void layer::step(span<const int32_t> ids, state &s, span<float> y) const
+inline void layer::step(span<const int32_t> ids, state &s, span<float> y, maybe<tape> t) const
 {
     const int32_t *in = detail::exactly(s.batch(), ids, "ids");
-    detail::check(recur_layer_step_ids(get(), in, s.get(), detail::wanted(s.batch() * output_size_, y, "y")));
+    float *out = detail::wanted(s.batch() * output_size_, y, "y");
+    detail::check(recur_layer_step_ids(get(), in, s.get(), out, t.get()));
+}
+
+inline void layer::step_backward(span<const float> x, span<const float> dy, state &ds,
+                                 span<float> dparams, tape &t, span<float> dx) const
+{
+    const float *in = detail::exactly(ds.batch() * input_size_, x, "x");
+    const float *dout = detail::wanted(ds.batch() * output_size_, dy, "dy");
+    float *din = detail::wanted(ds.batch() * input_size_, dx, "dx");
+    float *grads = detail::wanted(count(), dparams, "dparams");
+    detail::check(recur_layer_step_backward(get(), in, dout, ds.get(), din, grads, t.get()));
+}
+
+inline void layer::step_backward(span<const int32_t> ids, span<const float> dy, state &ds,
+                                 span<float> dparams, tape &t) const
+{
+    const int32_t *in = detail::exactly(ds.batch(), ids, "ids");
+    const float *dout = detail::wanted(ds.batch() * output_size_, dy, "dy");
+    float *grads = detail::wanted(count(), dparams, "dparams");
+    detail::check(recur_layer_step_backward_ids(get(), in, dout, ds.get(), grads, t.get()));
 }
 
 /** One step of a recurrence, for loops written by hand. */

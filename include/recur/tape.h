@@ -31,7 +31,7 @@ enum {
  */
 RECUR_NODISCARD recur_status recur_tape_create(recur_context *ctx, recur_tape **out);
 
-/** Gives a tape back. NULL is allowed. Gradients that wait (recur_tape_defer) are lost.
+/** Gives a tape back. NULL is allowed. Gradients that wait (recur_tape_defer_gradients) are lost.
  *
  * Shapes:  -
  * Memory:  freed at once.
@@ -74,7 +74,7 @@ RECUR_NODISCARD recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed
 RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed,
                                           int64_t passes);
 
-/** Forgets all records and reservations, keeps the memory, mode and seed. Gradients that wait (recur_tape_defer) are added.
+/** Forgets all records and reservations, keeps the memory, mode and seed. Gradients that wait (recur_tape_defer_gradients) are lost.
  *
  * Shapes:  -
  * Memory:  frees nothing.
@@ -84,21 +84,41 @@ RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_la
  */
 RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
 
-/** Lets gradients of parameters wait in loops written by hand: a backward of single steps (recur_cell_step_backward, recur_layer_backward over a
- * layout of one step) of a recurrent layer of one layer in one direction, without options, or of a linear layer, puts its rows by, and dparams
- * gets the products of up to 128 rows at once. That is faster where a step has few sequences; sums differ in their rounding.
+/** Lets gradients of parameters wait in loops written by hand. A backward of single steps (of a
+ * recurrent layer of one layer in one direction without options, or of a linear layer; by
+ * recur_layer_step_backward, recur_cell_step_backward, or recur_layer_backward over a layout of one
+ * step) puts its rows by, and the products of up to 128 rows are added to dparams at once. That is
+ * faster where a step has few sequences. Sums differ in their rounding.
  *
- * dparams is complete when the layer's last record of a single step is played back, and after recur_tape_reset or this function. Until then
- * it has to stay where it is, is not to be read, and may only be written to by backward passes with this tape.
+ * Rows that wait are added to the dparams of a later backward of the same layer: when 128 of them
+ * wait, and when the layer's last record is played back. So a loop that plays back all of its steps
+ * has its gradients complete. A loop that stops before calls recur_tape_add_gradients. The tape
+ * follows no pointer of the caller's: other dparams while rows wait are RECUR_E_ORDER.
+ * recur_tape_reset drops the rows that wait.
  *
  * Shapes:  -
  * Memory:  allocates nothing; recur_layer_memory counts what waits as part of `kept`.
- * Errors:  ARGUMENT: NULL.
+ * Errors:  ARGUMENT: tape is NULL.
  * Threads: one at a time.
  * Since:   0.1
- * @param on 1: they may wait; 0: every backward adds its own (how a tape begins). Adds what waits.
+ * @param tape the tape.
+ * @param on 1: they may wait; 0: every backward adds its own, as a new tape does.
  */
-RECUR_NODISCARD recur_status recur_tape_defer(recur_tape *tape, int32_t on);
+RECUR_NODISCARD recur_status recur_tape_defer_gradients(recur_tape *tape, int32_t on);
+
+/** Adds the gradients that wait (recur_tape_defer_gradients) for a layer and for all its parts.
+ *
+ * Shapes:  dparams [recur_layer_param_count] is added to.
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL.
+ * Threads: free in layer; tape one at a time.
+ * Since:   0.1
+ * @param tape the tape.
+ * @param layer the layer, or the whole whose parts were run by hand.
+ * @param dparams the gradients of its parameters.
+ */
+RECUR_NODISCARD recur_status recur_tape_add_gradients(recur_tape *tape, const recur_layer *layer,
+                                                      float *dparams);
 
 /** When a trace is given. */
 enum {

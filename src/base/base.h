@@ -81,6 +81,7 @@ static inline int64_t recur__times(int64_t a, int64_t b)
 recur_context *recur__context_retain(recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
+bool recur__context_checks(const recur_context *ctx); /* RECUR_CONTEXT_CHECK */
 typedef struct recur__pool recur__pool;
 recur__pool *recur__context_pool(const recur_context *ctx); /* NULL: one thread */
 

@@ -14,6 +14,7 @@ struct recur_context {
     atomic_int_fast64_t references;
     recur_allocator allocator;
     int isa, threads;
+    bool checks; /* RECUR_CONTEXT_CHECK */
     recur__pool *pool; /* NULL with one thread */
 };
 
@@ -67,7 +68,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     recur_context_options o;
     RECUR__CHECK(recur__take("recur_context_options", options, &o, sizeof o));
     if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 ||
-        o.threads > MOST_THREADS || o.flags || o.reserved)
+        o.threads > MOST_THREADS || o.flags & ~(uint32_t)RECUR_CONTEXT_CHECK || o.reserved)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_context_options: isa %d, threads %d, flags %u: one is unknown, "
                            "negative or above %d",
@@ -88,6 +89,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->allocator = from.allocator;
     ctx->isa = from.isa;
     ctx->threads = from.threads;
+    ctx->checks = o.flags & RECUR_CONTEXT_CHECK;
     if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(ctx, ctx->threads))) {
         recur_context_release(ctx);
         return recur__no_memory(sizeof(void *) * (size_t)from.threads);
@@ -118,6 +120,7 @@ const char *recur_context_isa(const recur_context *ctx)
 }
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
+bool recur__context_checks(const recur_context *ctx) { return resolve(ctx)->checks; }
 recur__pool *recur__context_pool(const recur_context *ctx) { return resolve(ctx)->pool; }
 
 uint64_t recur__serial(void)

@@ -1,4 +1,4 @@
-/* build.c - the tree of nodes: built in one allocation, described, counted, given back. */
+/* build.c - the tree of nodes: built in one allocation, counted, given back. */
 #include <stdatomic.h>
 
 #include "core/layer.h"
@@ -19,6 +19,12 @@ typedef struct builder {
 
 enum { LOCAL_NAME = 64 };
 
+static bool describe_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
+{
+    const recur__parameter_ops *ops = layer->ops->parameters;
+    return ops && ops->tensor(layer, index, name, t);
+}
+
 /* Tensors and floats of a prototype. */
 static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
 {
@@ -28,7 +34,7 @@ static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
     }
     char name[LOCAL_NAME];
     recur_tensor t;
-    for (int64_t i = 0; from->ops->tensor && from->ops->tensor(from, i, name, &t); i++) {
+    for (int64_t i = 0; describe_tensor(from, i, name, &t); i++) {
         const int64_t size = recur__times(t.dim[0], t.rank > 1 ? t.dim[1] : 1);
         if (size < 0 || __builtin_add_overflow(*floats, size, floats)) *floats = INT64_MAX;
         ++*tensors;
@@ -53,7 +59,7 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
 {
     char local[LOCAL_NAME];
     recur_tensor t = { .size = sizeof t, .dim = { 1, 1, 1, 1 }, .type = "F32" };
-    for (int64_t i = 0; from->ops->tensor && from->ops->tensor(from, i, local, &t); i++) {
+    for (int64_t i = 0; describe_tensor(from, i, local, &t); i++) {
         t.count = t.dim[0] * t.dim[1];
         t.offset = b->floats;
         t.name = join(b, path, path_length, local, "");
@@ -79,11 +85,11 @@ static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node,
                                         b->snapshot);
     if (node) node->spec.cell = leaf.spec.cell;
     lay_out_tensors(b, from, node, path, path_length);
-    if (!b->snapshot || !leaf.ops->carve_prepared) return;
-    void *prepared = leaf.ops->carve_prepared(&leaf, &b->carver);
+    if (!b->snapshot || !leaf.ops->pack) return;
+    void *pack = leaf.ops->pack->carve(&leaf, &b->carver);
     if (!node) return;
-    node->prepared = prepared;
-    node->ops->fill_prepared(node, prepared);
+    node->pack = pack;
+    node->ops->pack->fill(node, pack);
 }
 
 static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name,
@@ -179,8 +185,6 @@ recur_status recur__layer_check_size(const char *what, int64_t size)
 
 /* ---- handles -------------------------------------------------------------------------------- */
 
-recur_context *recur__layer_context(const recur_layer *layer) { return layer->root->ctx; }
-
 recur_layer *recur__layer_retain(const recur_layer *layer)
 {
     atomic_fetch_add_explicit(&layer->root->references, 1, memory_order_relaxed);
@@ -206,103 +210,4 @@ recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, r
         return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown",
                            (int)precision);
     return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
-}
-
-recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
-                               int64_t *offset)
-{
-    RECUR__NOT_NULL(out);
-    *out = NULL;
-    if (offset) *offset = 0;
-    RECUR__NOT_NULL(layer);
-    RECUR__NOT_NULL(name);
-    const recur_layer *node = layer;
-    for (const char *at = name; node;) {
-        const size_t length = strcspn(at, ".");
-        const recur_layer *found = NULL;
-        for (int64_t i = 0; i < node->parts && !found; i++)
-            if (strlen(node->part[i]->name) == length &&
-                memcmp(node->part[i]->name, at, length) == 0)
-                found = node->part[i];
-        if (!found)
-            return recur__fail(RECUR_E_MISSING, "there is no part \"%s\" among the %lld parts",
-                               name, (long long)node->parts);
-        node = found;
-        if (!at[length]) break;
-        at += length + 1;
-    }
-    if (offset) *offset = node->offset - layer->offset;
-    *out = recur__layer_retain(node);
-    return RECUR_OK;
-}
-
-/* ---- queries -------------------------------------------------------------------------------- */
-
-recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out)
-{
-    RECUR__NOT_NULL(layer);
-    RECUR__NOT_NULL(out);
-    if (part < -1 || part >= layer->parts)
-        return recur__fail(RECUR_E_ARGUMENT, "part %lld of a layer with %lld parts",
-                           (long long)part, (long long)layer->parts);
-    const recur_layer *node = part < 0 ? layer : layer->part[part];
-    const recur_recurrent_options *o = &node->spec.options;
-    recur_layer_info info = {
-        .kind = node->ops->kind,
-        .input_size = node->input_size,
-        .output_size = node->output_size,
-        .hidden_size = node->spec.hidden_size,
-        .num_layers = node->spec.num_layers,
-        .parts = node->parts,
-        .offset = node->offset - layer->offset,
-        .dropout = node->spec.dropout,
-        .variant = node->spec.variant,
-        .direction = node->spec.direction,
-        .flags = node->spec.flags,
-        .capabilities = node->capabilities,
-        .name = node->name,
-        .type = node->type,
-        .projection_size = o->projection_size,
-        .recurrent_dropout = o->recurrent_dropout,
-        .zoneout_hidden = o->zoneout_hidden,
-        .zoneout_cell = o->zoneout_cell,
-        .cell_clip = o->cell_clip,
-        .preactivation_clip = o->preactivation_clip,
-        .gate_activation = o->gate_activation,
-        .activation = o->activation,
-        .output_activation = o->output_activation,
-        .modules = o->modules,
-        .epsilon = node->spec.epsilon,
-    };
-    memcpy(info.periods, o->periods, sizeof info.periods);
-    return recur__give("recur_layer_info", &info, out, sizeof info,
-                       offsetof(recur_layer_info, projection_size));
-}
-
-int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed)
-{
-    if (!layer || !packed) return 0;
-    return layer->capabilities & RECUR_CAN_REDUCE_TIME ? packed->batch : packed->rows;
-}
-
-int64_t recur_layer_param_count(const recur_layer *layer) { return layer ? layer->count : 0; }
-
-float *recur_layer_params(recur_layer *layer)
-{
-    return layer && layer->count && !recur__layer_is_snapshot(layer) ? layer->params : NULL;
-}
-
-int64_t recur_layer_tensor_count(const recur_layer *layer) { return layer ? layer->tensors : 0; }
-
-recur_status recur_layer_tensor_info(const recur_layer *layer, int64_t index, recur_tensor *out)
-{
-    RECUR__NOT_NULL(layer);
-    RECUR__NOT_NULL(out);
-    if (index < 0 || index >= layer->tensors)
-        return recur__fail(RECUR_E_ARGUMENT, "tensor %lld of a layer with %lld tensors",
-                           (long long)index, (long long)layer->tensors);
-    recur_tensor t = layer->tensor[index];
-    t.offset -= layer->offset;
-    t.name += layer->prefix;
-    return recur__give("recur_tensor", &t, out, sizeof t, sizeof t);
 }

@@ -68,13 +68,13 @@ static void fill_constant(const block *b, double value)
 
 static void default_init(const block *b)
 {
-    const recur__start start = b->leaf->ops->start(b->leaf, b->name);
-    if (start.kind == RECUR__START_UNIFORM)
-        fill_uniform(b, start.value);
-    else if (start.kind == RECUR__START_NORMAL)
-        fill_normal(b, start.value);
+    const recur__initial initial = b->leaf->ops->parameters->initial(b->leaf, b->name);
+    if (initial.kind == RECUR__INITIAL_UNIFORM)
+        fill_uniform(b, initial.value);
+    else if (initial.kind == RECUR__INITIAL_NORMAL)
+        fill_normal(b, initial.value);
     else
-        fill_constant(b, start.value);
+        fill_constant(b, initial.value);
 }
 
 static void constant_init(const block *b) { fill_constant(b, b->value); }

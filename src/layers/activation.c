@@ -8,11 +8,12 @@ static void activation_forward(const recur_layer *layer, recur__pass *pass)
     if (pass->y) pass->kernels->elementwise->activation[layer->spec.variant](n, pass->x, pass->y);
 }
 
-static void activation_step(const recur_layer *layer, recur__stream *s)
+static void activation_step(recur__step_call *call)
 {
-    if (s->y)
-        s->kernels->elementwise->activation[layer->spec.variant](s->B * layer->input_size, s->x,
-                                                                 s->y);
+    const recur_layer *layer = call->layer;
+    const int64_t n = call->B * layer->input_size;
+    const recur__elementwise *k = layer->root->kernels->elementwise;
+    if (call->y) k->activation[layer->spec.variant](n, call->x, call->y);
 }
 
 static void activation_backward(const recur_layer *layer, recur__pass *pass)
@@ -24,13 +25,21 @@ static void activation_backward(const recur_layer *layer, recur__pass *pass)
                                                                          pass->dx);
 }
 
-static const recur__layer_ops activation_ops = {
-    .kind = RECUR_KIND_ACTIVATION,
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = activation_forward,
     .backward = activation_backward,
-    .step_floats = recur__step_nothing,
-    .step = activation_step,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = activation_step,
+};
+
+static const recur__layer_ops activation_ops = {
+    .kind = RECUR_KIND_ACTIVATION,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };
 
 recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,

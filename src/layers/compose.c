@@ -119,7 +119,7 @@ recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t coun
     for (int64_t i = 0; i < count; i++) {
         whole.states += parts[i]->states;
         whole.state_floats += parts[i]->state_floats;
-        whole.starts += parts[i]->starts;
+        whole.learned_states += parts[i]->learned_states;
     }
     if (kind != RECUR_COMPOSE_GROUP) {
         RECUR__CHECK(check_chain(count, names, parts));

@@ -23,18 +23,27 @@ static void dropout_backward(const recur_layer *layer, recur__pass *pass)
         drop(layer, pass, pass->dy, pass->dx);
 }
 
-static void dropout_step(const recur_layer *layer, recur__stream *s)
+static void dropout_step(recur__step_call *call)
 {
-    if (s->y) memcpy(s->y, s->x, (size_t)(s->B * layer->input_size) * sizeof *s->y);
+    const int64_t n = call->B * call->layer->input_size;
+    if (call->y) memcpy(call->y, call->x, (size_t)n * sizeof *call->y);
 }
 
-static const recur__layer_ops dropout_ops = {
-    .kind = RECUR_KIND_DROPOUT,
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = dropout_forward,
     .backward = dropout_backward,
-    .step_floats = recur__step_nothing,
-    .step = dropout_step,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = dropout_step,
+};
+
+static const recur__layer_ops dropout_ops = {
+    .kind = RECUR_KIND_DROPOUT,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };
 
 recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,

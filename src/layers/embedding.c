@@ -15,10 +15,10 @@ static bool embedding_tensor(const recur_layer *layer, int64_t index, char *name
     return true;
 }
 
-static recur__start embedding_start(const recur_layer *layer, const char *tensor)
+static recur__initial embedding_initial(const recur_layer *layer, const char *tensor)
 {
     (void)layer, (void)tensor;
-    return (recur__start){ RECUR__START_NORMAL, 1 };
+    return (recur__initial){ RECUR__INITIAL_NORMAL, 1 };
 }
 
 static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
@@ -33,9 +33,9 @@ static void embedding_forward(const recur_layer *layer, recur__pass *pass)
     look_up(layer, recur__shape_rows(&pass->shape), pass->ids, pass->y);
 }
 
-static void embedding_step(const recur_layer *layer, recur__stream *s)
+static void embedding_step(recur__step_call *call)
 {
-    look_up(layer, s->B, s->ids, s->y);
+    look_up(call->layer, call->B, call->ids, call->y);
 }
 
 static void embedding_backward(const recur_layer *layer, recur__pass *pass)
@@ -45,15 +45,27 @@ static void embedding_backward(const recur_layer *layer, recur__pass *pass)
         pass->kernels->gemv->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
 }
 
-static const recur__layer_ops embedding_ops = {
-    .kind = RECUR_KIND_EMBEDDING,
+static const recur__parameter_ops parameter_ops = {
     .tensor = embedding_tensor,
+    .initial = embedding_initial,
+};
+
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = embedding_forward,
     .backward = embedding_backward,
-    .step_floats = recur__step_nothing,
-    .step = embedding_step,
-    .start = embedding_start,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = embedding_step,
+};
+
+static const recur__layer_ops embedding_ops = {
+    .kind = RECUR_KIND_EMBEDDING,
+    .parameters = &parameter_ops,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };
 
 recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,

@@ -56,11 +56,15 @@ static void last_backward(const recur_layer *layer, recur__pass *pass)
     }
 }
 
-static const recur__layer_ops last_ops = {
-    .kind = RECUR_KIND_LAST,
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = last_forward,
     .backward = last_backward,
+};
+
+static const recur__layer_ops last_ops = {
+    .kind = RECUR_KIND_LAST,
+    .pass = &pass_ops,
 };
 
 recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,

@@ -5,14 +5,17 @@
 #include "core/layer.h"
 
 static inline void recur__measure_nothing(const recur_layer *layer, const recur__shape *shape,
-                                          recur__room *room)
+                                          recur__workspace *workspace)
 {
-    (void)layer, (void)shape, (void)room;
+    (void)layer;
+    (void)shape;
+    (void)workspace;
 }
 
-static inline int64_t recur__step_nothing(const recur_layer *layer, int64_t B)
+static inline int64_t recur__no_scratch(const recur_layer *layer, int64_t B)
 {
-    (void)layer, (void)B;
+    (void)layer;
+    (void)B;
     return 0;
 }
 

@@ -23,111 +23,131 @@ static bool linear_tensor(const recur_layer *layer, int64_t index, char *name, r
     return true;
 }
 
-static recur__start linear_start(const recur_layer *layer, const char *tensor)
+static recur__initial linear_initial(const recur_layer *layer, const char *tensor)
 {
     (void)tensor;
-    return (recur__start){ RECUR__START_UNIFORM, 1 / __builtin_sqrt((double)layer->input_size) };
+    return (recur__initial){ RECUR__INITIAL_UNIFORM,
+                             1 / __builtin_sqrt((double)layer->input_size) };
 }
 
-/* ---- what a tape keeps for single steps: W both ways, rows beginning where cache lines do --- */
+/* ---- the pack of a tape: W both ways, rows beginning where cache lines do -------------------- */
 
-typedef struct prepared {
+typedef struct pack {
     int64_t ld_in, ld_out;
     float *rows, *columns; /* [out][ld_in], [in][ld_out] */
-} prepared;
+} pack;
 
-static void *linear_carve_prepared(const recur_layer *layer, recur__carver *carver)
+static void *carve_pack(const recur_layer *layer, recur__carver *carver)
 {
-    if (!(layer->capabilities & RECUR_CAN_RECORD)) return NULL; /* a snapshot's rows are as good */
-    prepared *to = recur__carve(carver, 1, sizeof *to);
-    const int64_t ld_in = recur__padded(layer->input_size),
-                  ld_out = recur__padded(layer->output_size);
-    float *rows = recur__carve(carver, recur__times(layer->output_size, ld_in), sizeof(float));
-    float *columns = recur__carve(carver, recur__times(layer->input_size, ld_out), sizeof(float));
-    if (to) *to = (prepared){ ld_in, ld_out, rows, columns };
+    const int64_t in = layer->input_size, out = layer->output_size;
+    if (recur__layer_is_snapshot(layer)) return NULL; /* its rows are as good */
+    pack *to = recur__carve(carver, 1, sizeof *to);
+    const int64_t ld_in = recur__padded(in), ld_out = recur__padded(out);
+    float *rows = recur__carve(carver, recur__times(out, ld_in), sizeof(float));
+    float *columns = recur__carve(carver, recur__times(in, ld_out), sizeof(float));
+    if (to) *to = (pack){ ld_in, ld_out, rows, columns };
     return to;
 }
 
-static void linear_fill_prepared(const recur_layer *layer, void *place)
+static void fill_pack(const recur_layer *layer, void *place)
 {
     if (!place) return;
-    const prepared *to = place;
-    const int64_t in = layer->input_size;
-    for (int64_t j = 0; j < layer->output_size; j++)
+    const pack *to = place;
+    const int64_t in = layer->input_size, out = layer->output_size;
+    for (int64_t j = 0; j < out; j++)
         memcpy(to->rows + j * to->ld_in, layer->params + j * in, (size_t)in * sizeof(float));
-    recur__transpose(layer->output_size, in, layer->params, in, to->columns, to->ld_out);
+    recur__transpose(out, in, layer->params, in, to->columns, to->ld_out);
 }
 
-/* ---- passes --------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------- */
 
-/* R rows of x or ids */
-static void multiply(const recur_layer *layer, const recur_context *ctx,
-                     const recur__kernels *kernels, const prepared *kept, int64_t R, const float *x,
-                     const int32_t *ids, float *y)
+static void multiply_row(const recur_layer *layer, const pack *packed, const float *x, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
-    if (!y || R == 0) return;
-    if (R == 1 && !ids) {
-        if (kept)
-            kernels->gemv->gemv_n(in, out, kept->columns, kept->ld_out, x, b, y);
-        else
-            kernels->gemv->gemv_t(out, in, W, in, x, b, y);
+    const recur__gemv *gemv = layer->root->kernels->gemv;
+    if (packed)
+        gemv->gemv_n(in, out, packed->columns, packed->ld_out, x, b, y);
+    else
+        gemv->gemv_t(out, in, W, in, x, b, y);
+}
+
+static void fill_bias(const recur_layer *layer, int64_t R, float *y)
+{
+    const int64_t out = layer->output_size;
+    const float *b = bias_of(layer, layer->params);
+    if (!b) memset(y, 0, (size_t)(R * out) * sizeof *y);
+    for (int64_t r = 0; b && r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
+}
+
+/* R rows of x */
+static void multiply(const recur_layer *layer, const pack *packed, int64_t R, const float *x,
+                     float *y)
+{
+    const int64_t in = layer->input_size, out = layer->output_size;
+    const recur_context *ctx = layer->root->ctx;
+    const recur__kernels *k = layer->root->kernels;
+    const recur__matrix X = { x, in };
+    if (R == 1) {
+        multiply_row(layer, packed, x, y);
         return;
     }
-    if (b)
-        for (int64_t r = 0; r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
-    else
-        memset(y, 0, (size_t)(R * out) * sizeof *y);
-    if (!ids && kept)
-        recur__gemm_nn(ctx, kernels, R, out, in, (recur__matrix){ x, in },
-                       (recur__matrix){ kept->columns, kept->ld_out }, y, out);
-    else if (!ids)
-        recur__gemm_nt(ctx, kernels, R, out, in, (recur__matrix){ x, in }, (recur__matrix){ W, in },
-                       y, out);
-    else
-        for (int64_t r = 0; r < R; r++)
-            for (int64_t j = 0; j < out; j++) y[r * out + j] += W[j * in + ids[r]];
+    fill_bias(layer, R, y);
+    if (packed) {
+        const recur__matrix Wt = { packed->columns, packed->ld_out };
+        recur__gemm_nn(ctx, k, R, out, in, X, Wt, y, out);
+    } else {
+        const recur__matrix W = { layer->params, in };
+        recur__gemm_nt(ctx, k, R, out, in, X, W, y, out);
+    }
 }
 
-static void linear_once_forward(const recur__once *o)
+static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
 {
-    multiply(o->layer, o->layer->root->ctx, o->layer->root->kernels, o->prepared, o->B, o->x, NULL,
-             o->y);
-}
-
-static void linear_forward(const recur_layer *layer, recur__pass *pass)
-{
-    multiply(layer, pass->ctx, pass->kernels, pass->prepared, recur__shape_rows(&pass->shape),
-             pass->x, pass->ids, pass->y);
-}
-
-static void linear_step(const recur_layer *layer, recur__stream *s)
-{
-    multiply(layer, s->ctx, s->kernels, NULL, s->B, s->x, s->ids, s->y);
-}
-
-static void add_bias_gradients(const recur_layer *layer, int64_t R, const float *dy, float *dparams)
-{
-    float *db = bias_of(layer, dparams);
-    if (db)
-        layer->root->kernels->gemv->column_sums(R, layer->output_size, dy, layer->output_size, db);
-}
-
-static void linear_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])
-{
-    width[0] = layer->output_size, width[1] = layer->input_size;
-}
-
-/* Parts are dy and x. */
-static void linear_add_gradients(const recur_layer *layer, const void *kept, int64_t R,
-                                 const float *const part[RECUR__PARTS], float *dparams)
-{
-    (void)kept;
     const int64_t in = layer->input_size, out = layer->output_size;
-    recur__gemm_tn(layer->root->ctx, layer->root->kernels, out, in, R,
-                   (recur__matrix){ part[0], out }, (recur__matrix){ part[1], in }, dparams, in);
-    add_bias_gradients(layer, R, part[0], dparams);
+    fill_bias(layer, R, y);
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t j = 0; j < out; j++) y[r * out + j] += layer->params[j * in + ids[r]];
+}
+
+/* dx of R rows */
+static void input_gradient(const recur_layer *layer, const pack *packed, int64_t R, const float *dy,
+                           float *dx)
+{
+    const int64_t in = layer->input_size, out = layer->output_size;
+    const recur__kernels *k = layer->root->kernels;
+    const recur__matrix W = packed ? (recur__matrix){ packed->rows, packed->ld_in }
+                                   : (recur__matrix){ layer->params, in };
+    if (R == 1) {
+        k->gemv->gemv_n(out, in, W.data, W.ld, dy, NULL, dx);
+        return;
+    }
+    memset(dx, 0, (size_t)(R * in) * sizeof *dx);
+    recur__gemm_nn(layer->root->ctx, k, R, in, out, (recur__matrix){ dy, out }, W, dx, in);
+}
+
+/* ---- gradients of parameters: rows of dy and x ---------------------------------------------- */
+
+static void gradient_widths(const recur_layer *layer, int64_t width[RECUR__GRADIENT_ROWS])
+{
+    width[0] = layer->output_size;
+    width[1] = layer->input_size;
+}
+
+static void add_bias_gradient(const recur_layer *layer, int64_t R, const float *dy, float *dparams)
+{
+    const int64_t out = layer->output_size;
+    float *db = bias_of(layer, dparams);
+    if (db) layer->root->kernels->gemv->column_sums(R, out, dy, out, db);
+}
+
+static void add_gradients(const recur_layer *layer, int64_t R, const float *const row[],
+                          float *dparams)
+{
+    const int64_t in = layer->input_size, out = layer->output_size;
+    const recur__matrix dY = { row[0], out }, X = { row[1], in };
+    recur__gemm_tn(layer->root->ctx, layer->root->kernels, out, in, R, dY, X, dparams, in);
+    add_bias_gradient(layer, R, row[0], dparams);
 }
 
 static void add_id_gradients(const recur_layer *layer, int64_t R, const float *dy,
@@ -136,81 +156,93 @@ static void add_id_gradients(const recur_layer *layer, int64_t R, const float *d
     const int64_t in = layer->input_size, out = layer->output_size;
     for (int64_t r = 0; r < R; r++)
         for (int64_t j = 0; j < out; j++) dW[j * in + ids[r]] += dy[r * out + j];
-    add_bias_gradients(layer, R, dy, dW);
+    add_bias_gradient(layer, R, dy, dW);
 }
 
-/* One row, of which nothing else has to be known. */
-static void run_row(recur__stage *stage, bool turned)
+/* ---- passes and steps ----------------------------------------------------------------------- */
+
+static void linear_forward(const recur_layer *layer, recur__pass *pass)
 {
-    (void)turned;
-    const recur_layer *layer = stage->layer;
-    const recur__stream *s = &stage->stream;
-    if (s->ids || !s->y)
-        linear_step(layer, &stage->stream);
+    const int64_t R = recur__shape_rows(&pass->shape);
+    if (!pass->y || R == 0) return;
+    if (pass->ids)
+        look_up(layer, R, pass->ids, pass->y);
     else
-        s->kernels->gemv->gemv_t(layer->output_size, layer->input_size, layer->params,
-                                 layer->input_size, s->x, bias_of(layer, layer->params), s->y);
-}
-
-static int64_t linear_lay_stages(const recur_layer *layer, const recur__stream *at,
-                                 recur__stage *to)
-{
-    if (at->B != 1) return 0;
-    if (to) *to = (recur__stage){ .run = run_row, .layer = layer, .stream = *at };
-    return 1;
-}
-
-/* dx of R rows; kept: what a tape prepared, or NULL */
-static void input_gradient(const recur_layer *layer, const prepared *kept, int64_t R,
-                           const float *dy, float *dx)
-{
-    const int64_t in = layer->input_size, out = layer->output_size;
-    const recur__kernels *kernels = layer->root->kernels;
-    const recur__matrix W = kept ? (recur__matrix){ kept->rows, kept->ld_in }
-                                 : (recur__matrix){ layer->params, in };
-    if (R == 1) {
-        kernels->gemv->gemv_n(out, in, W.data, W.ld, dy, NULL, dx);
-        return;
-    }
-    memset(dx, 0, (size_t)(R * in) * sizeof *dx);
-    recur__gemm_nn(layer->root->ctx, kernels, R, in, out, (recur__matrix){ dy, out }, W, dx, in);
-}
-
-static void linear_once_backward(const recur__once *o)
-{
-    if (recur__no_gradient(o->layer, o->B, o->dy, o->dx)) return;
-    if (o->dparams) recur__add_gradients(o, (const float *[RECUR__PARTS]){ o->dy, o->x });
-    if (o->dx) input_gradient(o->layer, o->prepared, o->B, o->dy, o->dx);
+        multiply(layer, pass->pack, R, pass->x, pass->y);
 }
 
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t R = recur__shape_rows(&pass->shape);
+    const float *const row[RECUR__GRADIENT_ROWS] = { pass->dy, pass->x };
     if (recur__no_gradient(layer, R, pass->dy, pass->dx) || R == 0) return;
-    if (pass->dparams && pass->ids)
-        add_id_gradients(layer, R, pass->dy, pass->ids, pass->dparams);
-    else if (pass->dparams)
-        linear_add_gradients(layer, NULL, R, (const float *[RECUR__PARTS]){ pass->dy, pass->x },
-                             pass->dparams);
-    if (pass->dx) input_gradient(layer, pass->prepared, R, pass->dy, pass->dx);
+    if (pass->dparams && pass->ids) add_id_gradients(layer, R, pass->dy, pass->ids, pass->dparams);
+    if (pass->dparams && !pass->ids) add_gradients(layer, R, row, pass->dparams);
+    if (pass->dx) input_gradient(layer, pass->pack, R, pass->dy, pass->dx);
 }
 
-static const recur__layer_ops linear_ops = {
-    .kind = RECUR_KIND_LINEAR,
+static void linear_step(recur__step_call *call)
+{
+    if (!call->y) return;
+    if (call->ids)
+        look_up(call->layer, call->B, call->ids, call->y);
+    else
+        multiply(call->layer, call->pack, call->B, call->x, call->y);
+}
+
+static void linear_step_backward(recur__step_call *call)
+{
+    const recur_layer *layer = call->layer;
+    call->row[0] = call->dy;
+    call->row[1] = call->x;
+    if (recur__no_gradient(layer, call->B, call->dy, call->dx) || !call->dx) return;
+    input_gradient(layer, call->pack, call->B, call->dy, call->dx);
+}
+
+/* A recorded step keeps nothing: x and dy are all that backward needs. */
+static bool plan_recorded(recur__step_call *call, const recur__shape *shape, void *record)
+{
+    (void)shape;
+    (void)record;
+    call->run = linear_step;
+    return true;
+}
+
+static const recur__parameter_ops parameter_ops = {
     .tensor = linear_tensor,
+    .initial = linear_initial,
+};
+
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = linear_forward,
     .backward = linear_backward,
-    .step_floats = recur__step_nothing,
-    .step = linear_step,
-    .lay_stages = linear_lay_stages,
-    .carve_prepared = linear_carve_prepared,
-    .fill_prepared = linear_fill_prepared,
-    .once_forward = linear_once_forward,
-    .once_backward = linear_once_backward,
-    .gradient_widths = linear_gradient_widths,
-    .add_gradients = linear_add_gradients,
-    .start = linear_start,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = linear_step,
+    .plan_recorded = plan_recorded,
+    .backward = linear_step_backward,
+};
+
+static const recur__pack_ops pack_ops = {
+    .carve = carve_pack,
+    .fill = fill_pack,
+};
+
+static const recur__gradient_ops gradient_ops = {
+    .widths = gradient_widths,
+    .add = add_gradients,
+};
+
+static const recur__layer_ops linear_ops = {
+    .kind = RECUR_KIND_LINEAR,
+    .parameters = &parameter_ops,
+    .pass = &pass_ops,
+    .step = &step_ops,
+    .pack = &pack_ops,
+    .gradients = &gradient_ops,
 };
 
 recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,

@@ -27,10 +27,7 @@ static void merge_forward(const recur_layer *layer, recur__pass *pass)
 {
     merge(layer, recur__shape_rows(&pass->shape), pass->x, pass->y);
 }
-static void merge_step(const recur_layer *layer, recur__stream *s)
-{
-    merge(layer, s->B, s->x, s->y);
-}
+static void merge_step(recur__step_call *call) { merge(call->layer, call->B, call->x, call->y); }
 
 static void merge_backward(const recur_layer *layer, recur__pass *pass)
 {
@@ -49,13 +46,21 @@ static void merge_backward(const recur_layer *layer, recur__pass *pass)
     }
 }
 
-static const recur__layer_ops merge_ops = {
-    .kind = RECUR_KIND_MERGE,
+static const recur__pass_ops pass_ops = {
     .measure = recur__measure_nothing,
     .forward = merge_forward,
     .backward = merge_backward,
-    .step_floats = recur__step_nothing,
-    .step = merge_step,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = merge_step,
+};
+
+static const recur__layer_ops merge_ops = {
+    .kind = RECUR_KIND_MERGE,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };
 
 recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way,

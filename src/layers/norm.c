@@ -22,47 +22,49 @@ static bool norm_tensor(const recur_layer *layer, int64_t index, char *name, rec
     return true;
 }
 
-static recur__start norm_start(const recur_layer *layer, const char *tensor)
+static recur__initial norm_initial(const recur_layer *layer, const char *tensor)
 {
     (void)layer;
-    return (recur__start){ RECUR__START_CONSTANT, strcmp(tensor, "weight") == 0 ? 1 : 0 };
+    return (recur__initial){ RECUR__INITIAL_CONSTANT, strcmp(tensor, "weight") == 0 ? 1 : 0 };
 }
 
-static recur__moments *carve_moments(const recur__shape *shape, recur__room *room)
+static recur__moments *carve_moments(const recur__shape *shape, recur__workspace *workspace)
 {
     return shape->record
-               ? recur__carve(&room->keep, recur__shape_rows(shape), sizeof(recur__moments))
+               ? recur__carve(&workspace->reserve, recur__shape_rows(shape), sizeof(recur__moments))
                : NULL;
 }
 
-static void norm_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+static void norm_measure(const recur_layer *layer, const recur__shape *shape,
+                         recur__workspace *workspace)
 {
     (void)layer;
-    carve_moments(shape, room);
+    carve_moments(shape, workspace);
 }
 
-static void normalise(const recur_layer *layer, const recur__kernels *kernels, int64_t R,
-                      const float *x, float *y, recur__moments *moments)
+static void normalise(const recur_layer *layer, int64_t R, const float *x, float *y,
+                      recur__moments *moments)
 {
-    if (y || moments)
-        kernels->layernorm->forward(R, layer->input_size, layer->spec.epsilon, x, layer->params,
-                                    bias_of(layer, layer->params), y, moments);
+    const recur__layernorm *k = layer->root->kernels->layernorm;
+    const float *w = layer->params, *b = bias_of(layer, layer->params);
+    if (!y && !moments) return;
+    k->forward(R, layer->input_size, layer->spec.epsilon, x, w, b, y, moments);
 }
 
 static void norm_forward(const recur_layer *layer, recur__pass *pass)
 {
-    normalise(layer, pass->kernels, recur__shape_rows(&pass->shape), pass->x, pass->y,
-              carve_moments(&pass->shape, pass->room));
+    recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
+    normalise(layer, recur__shape_rows(&pass->shape), pass->x, pass->y, moments);
 }
 
-static void norm_step(const recur_layer *layer, recur__stream *s)
+static void norm_step(recur__step_call *call)
 {
-    normalise(layer, s->kernels, s->B, s->x, s->y, NULL);
+    normalise(call->layer, call->B, call->x, call->y, NULL);
 }
 
 static void norm_backward(const recur_layer *layer, recur__pass *pass)
 {
-    const recur__moments *moments = carve_moments(&pass->shape, pass->room);
+    const recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
     if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx)) return;
     const int64_t R = recur__shape_rows(&pass->shape), n = layer->input_size;
     const recur__layernorm *norm = pass->kernels->layernorm;
@@ -72,15 +74,27 @@ static void norm_backward(const recur_layer *layer, recur__pass *pass)
     if (pass->dx) norm->backward(R, n, pass->x, moments, layer->params, pass->dy, pass->dx);
 }
 
-static const recur__layer_ops norm_ops = {
-    .kind = RECUR_KIND_NORM,
+static const recur__parameter_ops parameter_ops = {
     .tensor = norm_tensor,
+    .initial = norm_initial,
+};
+
+static const recur__pass_ops pass_ops = {
     .measure = norm_measure,
     .forward = norm_forward,
     .backward = norm_backward,
-    .step_floats = recur__step_nothing,
-    .step = norm_step,
-    .start = norm_start,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__no_scratch,
+    .forward = norm_step,
+};
+
+static const recur__layer_ops norm_ops = {
+    .kind = RECUR_KIND_NORM,
+    .parameters = &parameter_ops,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };
 
 recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,

@@ -9,14 +9,15 @@
 
 static recur__shape inner(recur__shape shape)
 {
-    shape.y_kept = false;
+    shape.y_stays = false;
     return shape;
 }
 
-static void residual_measure(const recur_layer *layer, const recur__shape *shape, recur__room *room)
+static void residual_measure(const recur_layer *layer, const recur__shape *shape,
+                             recur__workspace *workspace)
 {
-    const recur__shape own = inner(*shape);
-    recur__chain_measure(layer, &own, room);
+    const recur__shape chain = inner(*shape);
+    recur__chain_measure(layer, &chain, workspace);
 }
 
 static int64_t floats_of(const recur_layer *layer, const recur__pass *pass)
@@ -26,33 +27,43 @@ static int64_t floats_of(const recur_layer *layer, const recur__pass *pass)
 
 static void residual_forward(const recur_layer *layer, recur__pass *pass)
 {
-    recur__pass own = *pass;
-    own.shape = inner(pass->shape);
-    recur__chain_forward(layer, &own);
+    recur__pass chain = *pass;
+    chain.shape = inner(pass->shape);
+    recur__chain_forward(layer, &chain);
     if (pass->y) pass->kernels->elementwise->add(floats_of(layer, pass), pass->x, pass->y);
 }
 
 static void residual_backward(const recur_layer *layer, recur__pass *pass)
 {
-    recur__pass own = *pass;
-    own.shape = inner(pass->shape);
-    own.y = NULL;
-    recur__chain_backward(layer, &own);
+    recur__pass chain = *pass;
+    chain.shape = inner(pass->shape);
+    chain.y = NULL;
+    recur__chain_backward(layer, &chain);
     if (pass->dx && pass->dy)
         pass->kernels->elementwise->add(floats_of(layer, pass), pass->dy, pass->dx);
 }
 
-static void residual_step(const recur_layer *layer, recur__stream *s)
+static void residual_step(recur__step_call *call)
 {
-    recur__chain_step(layer, s);
-    if (s->y) s->kernels->elementwise->add(s->B * layer->input_size, s->x, s->y);
+    const recur_layer *layer = call->layer;
+    recur__chain_step(call);
+    if (!call->y) return;
+    layer->root->kernels->elementwise->add(call->B * layer->input_size, call->x, call->y);
 }
 
-const recur__layer_ops recur__residual_ops = {
-    .kind = RECUR_KIND_COMPOSE,
+static const recur__pass_ops pass_ops = {
     .measure = residual_measure,
     .forward = residual_forward,
     .backward = residual_backward,
-    .step_floats = recur__chain_step_floats,
-    .step = residual_step,
+};
+
+static const recur__step_ops step_ops = {
+    .scratch = recur__chain_scratch,
+    .forward = residual_step,
+};
+
+const recur__layer_ops recur__residual_ops = {
+    .kind = RECUR_KIND_COMPOSE,
+    .pass = &pass_ops,
+    .step = &step_ops,
 };

@@ -18,15 +18,15 @@ void recur__fill_periods(const recur_layer *layer, float *period)
         period[j] = (float)layer->spec.cell_options.period[j / size_of(layer)];
 }
 
-void recur__fill_visible_U(const recur_layer *layer, const float *U, float *masked_h)
+void recur__fill_visible_U(const recur_layer *layer, const float *U, float *visible)
 {
     const int64_t H = layer->spec.hidden_size, size = size_of(layer);
     for (int64_t j = 0; j < H; j++) {
         const int64_t first = j / size * size;
-        memset(masked_h + j * H, 0, (size_t)first * sizeof *masked_h);
-        if (masked_h != U)
-            memcpy(masked_h + j * H + first, U + j * H + first,
-                   (size_t)(H - first) * sizeof *masked_h);
+        float *row = visible + j * H;
+        memset(row, 0, (size_t)first * sizeof *row);
+        if (visible == U) continue;
+        memcpy(row + first, U + j * H + first, (size_t)(H - first) * sizeof *row);
     }
 }
 
@@ -39,27 +39,29 @@ static bool is_zero(const float *v, int64_t n)
 
 /* One module's rows that were due, side by side. */
 typedef struct rows {
-    int64_t n, first, size, in;
+    int64_t n, first, size, visible, in;
     float *dA, *x, *h, *dx;
 } rows;
 
-static rows gather(const recur__walk *w, const recur__backward_scratch *scratch, int64_t m,
-                   const float *dA, const float *x, int64_t in)
+static rows gather(const recur__walk *w, const recur__module_rows *of, int64_t m, int64_t in)
 {
-    const int64_t H = w->H, size = size_of(w->layer), first = m * size, masked_h = H - first;
-    rows g = { .first = first,
-               .size = size,
-               .in = in,
-               .dA = scratch->module[0],
-               .x = scratch->module[1],
-               .h = scratch->module[2],
-               .dx = scratch->module[3] };
+    const int64_t H = w->H, size = size_of(w->layer), first = m * size;
+    rows g = {
+        .first = first,
+        .size = size,
+        .visible = H - first,
+        .in = in,
+        .dA = of->module[0],
+        .x = of->module[1],
+        .h = of->module[2],
+        .dx = of->module[3],
+    };
     for (int64_t n = 0; n < w->N; n++) {
-        if (is_zero(dA + n * H + first, size)) continue;
-        memcpy(g.dA + g.n * size, dA + n * H + first, (size_t)size * sizeof *dA);
-        memcpy(g.h + g.n * masked_h, scratch->before + n * H + first,
-               (size_t)masked_h * sizeof *dA);
-        if (x) memcpy(g.x + g.n * in, x + n * in, (size_t)in * sizeof *x);
+        const float *dA = of->dA + n * H + first, *h = of->before + n * H + first;
+        if (is_zero(dA, size)) continue;
+        memcpy(g.dA + g.n * size, dA, (size_t)size * sizeof *dA);
+        memcpy(g.h + g.n * g.visible, h, (size_t)g.visible * sizeof *h);
+        if (of->x) memcpy(g.x + g.n * in, of->x + n * in, (size_t)in * sizeof *h);
         g.n++;
     }
     return g;
@@ -75,29 +77,29 @@ static void scatter(const recur__walk *w, const rows *g, const float *dA, float 
     }
 }
 
-void recur__module_gradients(const recur__walk *w, const recur__weights *p,
-                             const recur__weights *dp, const float *dA, const float *x, float *dx,
-                             const recur__backward_scratch *scratch)
+static void add_weights(const recur__walk *w, const rows *g, bool x, const recur__weights *dp)
 {
     const recur_context *ctx = w->pass->ctx;
     const recur__kernels *k = w->pass->kernels;
-    const int64_t H = w->H, in = p->in;
+    const recur__matrix dA = { g->dA, g->size }, X = { g->x, g->in }, h = { g->h, g->visible };
+    float *dW = dp->W + g->first * g->in, *dU = dp->U + g->first * w->H + g->first;
+    if (x) recur__gemm_tn(ctx, k, g->size, g->in, g->n, dA, X, dW, g->in);
+    recur__gemm_tn(ctx, k, g->size, g->visible, g->n, dA, h, dU, w->H);
+}
+
+void recur__module_gradients(const recur__walk *w, const recur__weights *p,
+                             const recur__weights *dp, const recur__module_rows *of)
+{
+    const recur__kernels *k = w->pass->kernels;
+    const int64_t in = p->in;
     for (int64_t m = 0; m < w->layer->spec.cell_options.modules; m++) {
-        const rows g = gather(w, scratch, m, dA, x, in);
-        const int64_t masked_h = H - g.first;
-        const recur__matrix rows_dA = { g.dA, g.size };
+        const rows g = gather(w, of, m, in);
+        const recur__matrix dA = { g.dA, g.size }, W = { p->W + g.first * in, in };
         if (g.n == 0) continue;
-        if (dp->W) {
-            if (x)
-                recur__gemm_tn(ctx, k, g.size, in, g.n, rows_dA, (recur__matrix){ g.x, in },
-                               dp->W + g.first * in, in);
-            recur__gemm_tn(ctx, k, g.size, masked_h, g.n, rows_dA, (recur__matrix){ g.h, masked_h },
-                           dp->U + g.first * H + g.first, H);
-        }
-        if (!dx) continue;
+        if (dp->W) add_weights(w, &g, of->x != NULL, dp);
+        if (!of->dx) continue;
         memset(g.dx, 0, (size_t)(g.n * in) * sizeof *g.dx);
-        recur__gemm_nn(ctx, k, g.n, in, g.size, rows_dA, (recur__matrix){ p->W + g.first * in, in },
-                       g.dx, in);
-        scatter(w, &g, dA, dx);
+        recur__gemm_nn(w->pass->ctx, k, g.n, in, g.size, dA, W, g.dx, in);
+        scatter(w, &g, of->dA, of->dx);
     }
 }

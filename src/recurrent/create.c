@@ -4,25 +4,20 @@
 
 #include "recurrent/recurrent.h"
 
-static const recur__layer_ops recurrent_ops = {
-    .kind = RECUR_KIND_RECURRENT,
-    .tensor = recur__recurrent_tensor,
+static const recur__pass_ops pass_ops = {
     .measure = recur__recurrent_measure,
     .forward = recur__recurrent_forward,
     .backward = recur__recurrent_backward,
-    .step_floats = recur__recurrent_step_floats,
-    .step = recur__recurrent_step,
-    .lay_stages = recur__recurrent_lay_stages,
-    .carve_prepared = recur__recurrent_carve_prepared,
-    .fill_prepared = recur__recurrent_fill_prepared,
-    .may_be_once = recur__may_be_once,
-    .once_forward = recur__recurrent_once_forward,
-    .once_backward = recur__recurrent_once_backward,
-    .gradient_widths = recur__recurrent_gradient_widths,
-    .add_gradients = recur__recurrent_add_gradients,
-    .state_width = recur__recurrent_state_width,
-    .state_start = recur__recurrent_state_start,
-    .start = recur__recurrent_start,
+};
+
+static const recur__layer_ops recurrent_ops = {
+    .kind = RECUR_KIND_RECURRENT,
+    .parameters = &recur__recurrent_parameters,
+    .states = &recur__recurrent_states,
+    .pass = &pass_ops,
+    .step = &recur__recurrent_step,
+    .pack = &recur__recurrent_pack,
+    .gradients = &recur__recurrent_gradients,
 };
 
 enum { MOST_LAYERS = 1024 };
@@ -219,7 +214,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
         .states = cell->states,
         .state_floats = recur__times(recur__times(o.num_layers, D),
                                      P + (cell->states > 1 ? o.hidden_size : 0)),
-        .starts = o.flags & RECUR_LAYER_LEARN_INITIAL_STATE ? 1 : 0,
+        .learned_states = o.flags & RECUR_LAYER_LEARN_INITIAL_STATE ? 1 : 0,
     };
     return recur__layer_build(ctx, &layer, NULL, false, out);
 }

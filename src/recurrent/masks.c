@@ -8,22 +8,23 @@ enum {
     ZONE = 2 << 20
 }; /* keys apart from those of dropout between layers, which are small */
 
-static double zoneout(const recur__walk *w, int s)
+static double zoneout(const recur_layer *layer, int s)
 {
-    const recur_recurrent_options *o = &w->layer->spec.options;
+    const recur_recurrent_options *o = &layer->spec.options;
     return s == 0 ? o->zoneout_hidden : o->zoneout_cell;
 }
 
-void recur__carve_masks(const recur__walk *w, const recur__shape *shape, recur__room *room,
-                        recur__masks *out)
+void recur__carve_masks(const recur__walk *w, const recur__shape *shape,
+                        recur__workspace *workspace, recur__masks *out)
 {
     const bool recurrent = shape->dropout && w->layer->spec.options.recurrent_dropout > 0;
     const int64_t BP = recur__times(w->B, w->P);
-    out->recurrent = recur__scratch(room, recurrent ? BP : 0, sizeof(float));
-    out->masked_h = recur__scratch(room, recurrent ? BP : 0, sizeof(float));
+    out->recurrent = recur__scratch(workspace, recurrent ? BP : 0, sizeof(float));
+    out->masked_h = recur__scratch(workspace, recurrent ? BP : 0, sizeof(float));
     for (int s = 0; s < w->cell->states; s++)
         out->zoneout_share[s] = recur__scratch(
-            room, zoneout(w, s) > 0 ? recur__times(w->B, w->width[s]) : 0, sizeof(float));
+            workspace, zoneout(w->layer, s) > 0 ? recur__times(w->B, w->width[s]) : 0,
+            sizeof(float));
 }
 
 /* n numbers that are 0 with probability p, else 1 / (1 - p). */
@@ -33,10 +34,10 @@ static void draw(const recur__walk *w, double p, uint64_t key, int64_t n, float 
     if (p < 1) w->pass->kernels->elementwise->dropout(n, p, key, mask, mask);
 }
 
-void recur__fill_recurrent_mask(const recur__walk *w, int64_t ld, const recur__masks *masks)
+void recur__fill_recurrent_mask(const recur__walk *w, int64_t line, const recur__masks *masks)
 {
     if (!masks->recurrent) return;
-    const uint64_t key = recur_random(w->pass->key, (uint64_t)(RECURRENT + ld));
+    const uint64_t key = recur_random(w->pass->key, (uint64_t)(RECURRENT + line));
     for (int64_t p = 0; p < w->B; p++) {
         const int64_t b = w->packed->in_order ? p : w->packed->order[p];
         draw(w, w->layer->spec.options.recurrent_dropout, recur_random(key, (uint64_t)b), w->P,
@@ -44,19 +45,30 @@ void recur__fill_recurrent_mask(const recur__walk *w, int64_t ld, const recur__m
     }
 }
 
-void recur__fill_zones(const recur__walk *w, int64_t ld, int64_t start, int64_t from, int64_t to,
-                       const recur__masks *masks)
+void recur__fill_zoneout(const recur__walk *w, int64_t line, int64_t start, recur__slice rows,
+                         const recur__masks *masks)
 {
     for (int s = 0; s < w->cell->states; s++) {
         if (!masks->zoneout_share[s]) continue;
-        const double p = zoneout(w, s);
-        const uint64_t key = recur_random(w->pass->key, (uint64_t)(ZONE + 2 * ld + s));
-        for (int64_t r = from; r < to; r++) {
-            float *row = masks->zoneout_share[s] + r * w->width[s];
-            if (w->pass->shape.dropout)
-                draw(w, p, recur_random(key, (uint64_t)(start + r)), w->width[s], row);
-            for (int64_t j = 0; j < w->width[s]; j++)
-                row[j] = !w->pass->shape.dropout ? (float)p : row[j] > 0 ? 0 : 1;
+        const int64_t width = w->width[s];
+        const double p = zoneout(w->layer, s);
+        const uint64_t key = recur_random(w->pass->key, (uint64_t)(ZONE + 2 * line + s));
+        const bool drawn = w->pass->shape.dropout;
+        for (int64_t r = rows.from; r < rows.to; r++) {
+            float *row = masks->zoneout_share[s] + r * width;
+            if (drawn) draw(w, p, recur_random(key, (uint64_t)(start + r)), width, row);
+            for (int64_t j = 0; j < width; j++) {
+                const float old_stays = drawn && row[j] > 0 ? 0 : 1;
+                row[j] = drawn ? old_stays : (float)p;
+            }
         }
     }
+}
+
+void recur__fill_zoneout_stream(const recur_layer *layer, int64_t B, float *const share[])
+{
+    const int64_t width[RECUR__STATES] = { recur__output_width(layer), layer->spec.hidden_size };
+    for (int s = 0; s < RECUR__STATES; s++)
+        for (int64_t e = 0; share[s] && e < B * width[s]; e++)
+            share[s][e] = (float)zoneout(layer, s);
 }

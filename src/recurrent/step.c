@@ -1,341 +1,290 @@
-/* step.c - streaming: one step of B sequences, and what a snapshot holds to make it fast: weights
- * in panels, biases added up. */
-#include "recurrent/recurrent.h"
-
-void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias)
-{
-    const recur__cell *cell = layer->spec.cell;
-    const int64_t H = layer->spec.hidden_size;
-    memset(bias, 0, (size_t)(cell->gate_blocks * H) * sizeof *bias);
-    if (!p->b_ih) return;
-    for (int64_t g = 0; g < cell->gates * H; g++) bias[g] += p->b_ih[g];
-    for (const recur__phase *f = cell->phase; f < cell->phase + cell->phases; f++)
-        for (int i = 0; i < f->h_gates; i++) {
-            float *slot = bias + recur__h_block(f, i) * H;
-            for (int64_t j = 0; j < H; j++) slot[j] += p->b_hh[(f->h_first + i) * H + j];
-        }
-}
-
-/* ---- what is prepared ----------------------------------------------------------------------- */
-
-static int64_t directions(const recur_layer *layer)
-{
-    return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-}
-static int64_t width_of_h(const recur_layer *layer)
-{
-    return recur__recurrent_state_width(layer, 0);
-}
+/* step.c - single steps of B sequences: in a stream, where each layer of the stack is one call of
+ * the state's plan, and recorded on a tape, for loops written by hand. */
+#include "recurrent/cell_step.h"
 
 bool recur__is_plain(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
     return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].vectors &&
-           !cell->needs_gate_blocks && !layer->spec.options.projection_size;
+           !cell->needs_gate_blocks && !recur__projects(layer);
 }
 
-bool recur__may_be_once(const recur_layer *layer)
-{
-    return recur__is_plain(layer) && layer->spec.num_layers == 1 &&
-           layer->spec.direction != RECUR_DIRECTION_BIDIRECTIONAL && !layer->starts;
-}
-
-void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *carver)
+/* A tile has all units of a row, so that h may be written over h. */
+static bool has_one_tile(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
-    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), D = directions(layer),
-                  LD = layer->spec.num_layers * D;
-    recur__prepared *prepared = recur__carve(carver, LD, sizeof *prepared);
-    for (int64_t ld = 0; ld < LD; ld++) {
-        const int64_t in = ld < D ? layer->input_size : D * P;
-        recur__prepared extra = { .bias = recur__carve(carver, cell->gate_blocks * H,
-                                                       sizeof(float)) };
-        extra.period = recur__carve(carver, layer->spec.cell_options.modules ? H : 0,
-                                    sizeof(float));
-        for (int i = 0; i < cell->phases; i++) {
-            extra.panels.W[i] = recur__carve(
-                carver, recur__panel_size(cell, H, in, cell->phase[i].x_gates), sizeof(float));
-            extra.panels.U[i] = recur__carve(
-                carver, recur__panel_size(cell, H, P, cell->phase[i].h_gates), sizeof(float));
-        }
-        const bool trains = layer->capabilities & RECUR_CAN_RECORD;
-        extra.ld_U = recur__padded(H);
-        extra.U = recur__carve(carver,
-                               trains && recur__is_plain(layer)
-                                   ? recur__times(cell->phase[0].h_gates * H, extra.ld_U)
-                                   : 0,
-                               sizeof(float));
-        if (prepared) prepared[ld] = extra;
-    }
-    return prepared;
+    const int64_t vectors = cell->phase[0].accumulators > 1 ? 1 : cell->wide;
+    return recur__is_plain(layer) && layer->spec.hidden_size <= cell->width * vectors;
 }
 
-static void fill(const recur_layer *layer, recur__prepared *to)
-{
-    const recur__cell *cell = layer->spec.cell;
-    const recur__weights p = to->p;
-    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer);
-    recur__add_biases(layer, &p, to->bias);
-    if (to->period) { /* of a snapshot, whose parameters are its own */
-        recur__fill_visible_U(layer, p.U, p.U);
-        recur__fill_periods(layer, to->period);
-    }
-    for (int i = 0; i < cell->phases; i++) {
-        const recur__phase *f = &cell->phase[i];
-        recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in,
-                          to->panels.W[i]);
-        recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
-    }
-    for (int64_t k = 0; to->U && k < cell->phase[0].h_gates * H; k++)
-        memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
-    to->one_tile = H <= cell->width * (cell->phase[0].accumulators > 1 ? 1 : cell->wide);
-    to->step = (recur__step){ .H = H,
-                              .K = H,
-                              .init = to->bias,
-                              .W = to->panels.W[0],
-                              .ldx = p.in,
-                              .in = p.in,
-                              .U = to->panels.U[0],
-                              .lds = H,
-                              .ldh = H,
-                              .ld_gate_blocks = cell->gate_blocks * H,
-                              .ldy = H };
-    to->back = (recur__step_backward){ .H = H, .units = H, .ldh = H, .lddy = H };
-}
+/* ---- scratch of a streaming step: all layers of the stack share it -------------------------- */
 
-void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared)
-{
-    const int64_t D = directions(layer);
-    for (int64_t ld = 0; ld < layer->spec.num_layers * D; ld++) {
-        recur__prepared *to = (recur__prepared *)prepared + ld;
-        to->p = recur__weights_of(layer, layer->params, ld / D, ld % D);
-        fill(layer, to);
-    }
-}
+typedef struct scratch {
+    float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *period;
+} scratch;
 
-/* ---- one step ------------------------------------------------------------------------------- */
-
-/* Rows of scratch: h after the step, twice, for layers to take turns, and what one layer takes. */
-typedef struct rows {
-    float *y[2], *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *period;
-} rows;
-
-static int64_t lay_out(const recur_layer *layer, int64_t B, float *scratch, rows *out)
+static int64_t lay_out(const recur_layer *layer, int64_t B, float *base, scratch *out)
 {
     const recur__cell *cell = layer->spec.cell;
     const recur_recurrent_options *o = &layer->spec.options;
-    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), S = cell->gate_blocks * H;
-    const bool keeps = cell->phases > 1 || cell->needs_gate_blocks;
-    const int64_t sizes[] = { P,
-                              P,
-                              S,
-                              keeps ? S : 0,
-                              cell->phases > 1 || o->projection_size ? H : 0,
-                              o->zoneout_hidden > 0 ? P : 0,
-                              o->zoneout_cell > 0 ? H : 0 };
-    float **const place[] = { &out->y[0],
-                              &out->y[1],
-                              &out->init,
-                              &out->gate_blocks,
-                              &out->u,
-                              &out->zoneout_share[0],
-                              &out->zoneout_share[1] };
-    int64_t row = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; row += sizes[i], i++)
-        *place[i] = scratch && sizes[i] ? scratch + B * row : NULL;
-    out->period = scratch ? scratch + B * row : NULL;
-    const int64_t floats = recur__times(B, row);
-    return floats < 0 ? floats : floats + (layer->spec.cell_options.modules ? H : 0);
+    const int64_t H = layer->spec.hidden_size, P = recur__output_width(layer);
+    const int64_t S = cell->gate_blocks * H;
+    const bool two = cell->phases > 1;
+    const struct {
+        float **place;
+        int64_t width;
+    } rows[] = {
+        { &out->y, P },
+        { &out->init, S },
+        { &out->gate_blocks, two || cell->needs_gate_blocks ? S : 0 },
+        { &out->u, two || recur__projects(layer) ? H : 0 },
+        { &out->zoneout_share[0], o->zoneout_hidden > 0 ? P : 0 },
+        { &out->zoneout_share[1], o->zoneout_cell > 0 ? H : 0 },
+    };
+    int64_t width = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        *rows[i].place = base && rows[i].width ? base + B * width : NULL;
+        width += rows[i].width;
+    }
+    out->period = base ? base + B * width : NULL;
+    const int64_t floats = recur__times(B, width);
+    return floats < 0 || !recur__has_modules(layer) ? floats : floats + H;
 }
 
-int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
+static int64_t stream_scratch(const recur_layer *layer, int64_t B)
 {
-    rows none;
+    scratch none;
     return lay_out(layer, B, NULL, &none);
 }
 
-/* Rows of init for ids, or for weights that are not in panels: bias + W x. */
-static void multiply_input(const recur_layer *layer, recur__stream *s, const recur__weights *p,
-                           const float *bias, const float *x, const int32_t *ids, float *init)
+/* ---- one layer of a stream ------------------------------------------------------------------ */
+
+/* h after the step becomes the state, and the output if that lies elsewhere. */
+static void give_h(const recur__step_call *call, const float *h)
 {
-    const int64_t S = layer->spec.cell->gate_blocks * layer->spec.hidden_size,
-                  G = layer->spec.cell->gates * layer->spec.hidden_size;
-    if (bias)
-        memcpy(init, bias, (size_t)S * sizeof *init);
+    const size_t bytes = (size_t)(call->B * call->step.K) * sizeof *h;
+    if (h != call->state) memcpy(call->state, h, bytes);
+    if (call->y && call->y != call->state) memcpy(call->y, h, bytes);
+}
+
+/* Rows of init for ids, or for weights that are not in panels: bias + W x. */
+static void multiply_input(const recur__step_call *call, const recur__pack *pack, float *init)
+{
+    const recur_layer *layer = call->layer;
+    const recur__weights *p = &pack->p;
+    const int64_t S = call->step.ld_gate_blocks, G = layer->spec.cell->gates * call->step.H;
+    if (pack->bias)
+        memcpy(init, pack->bias, (size_t)S * sizeof *init);
     else
         recur__add_biases(layer, p, init);
-    for (int64_t b = 1; b < s->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
-    if (ids)
-        for (int64_t b = 0; b < s->B; b++) recur__add_column(p, G, ids[b], init + b * S);
-    else
-        recur__gemm_nt(s->ctx, s->kernels, s->B, G, p->in, (recur__matrix){ x, p->in },
-                       (recur__matrix){ p->W, p->in }, init, S);
+    for (int64_t b = 1; b < call->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
+    for (int64_t b = 0; call->ids && b < call->B; b++)
+        recur__add_column(p, G, call->ids[b], init + b * S);
+    if (call->ids) return;
+    const recur__matrix x = { call->x, p->in }, W = { p->W, p->in };
+    recur__gemm_nt(layer->root->ctx, layer->root->kernels, call->B, G, p->in, x, W, init, S);
 }
 
-/* init += U s for a phase, where U is not in panels; of a clockwork RNN module by module. */
-static void multiply_state(const recur_layer *layer, recur__stream *s, const recur__weights *p,
-                           const recur__phase *f, const recur__step *step, float *init)
+static void run_layer(recur__step_call *call)
 {
-    const int64_t H = step->H, P = step->K, S = layer->spec.cell->gate_blocks * H,
-                  size = layer->spec.cell_options.modules ? H / layer->spec.cell_options.modules
-                                                          : H;
-    for (int i = 0; i < f->h_gates; i++)
-        for (int64_t j = 0; j < H; j += size) {
-            const int64_t unseen = layer->spec.cell_options.modules ? j : 0;
-            recur__gemm_nt(s->ctx, s->kernels, s->B, size, P - unseen,
-                           (recur__matrix){ step->s + unseen, P },
-                           (recur__matrix){ p->U + ((f->h_first + i) * H + j) * P + unseen, P },
-                           init + recur__h_block(f, i) * H + j, S);
-        }
-}
-
-/* In a stream zoneout leaves its probability of the old state. */
-static void fill_zones(const recur_layer *layer, int64_t B, const rows *to, recur__step *step)
-{
-    const int64_t width[] = { step->K, step->H };
-    const double zoneout[] = { layer->spec.options.zoneout_hidden,
-                               layer->spec.options.zoneout_cell };
-    for (int i = 0; i < RECUR__STATES; i++) {
-        for (int64_t e = 0; to->zoneout_share[i] && e < B * width[i]; e++)
-            to->zoneout_share[i][e] = (float)zoneout[i];
-        step->zoneout_share[i] = to->zoneout_share[i];
+    const recur_layer *layer = call->layer;
+    const recur__pack *made = layer->pack;
+    recur__pack pack = { 0 };
+    scratch to;
+    lay_out(layer, call->B, call->scratch, &to);
+    if (!made) pack.p = recur__weights_of(layer, layer->params, call->index, 0);
+    recur__cell_step c = { .layer = layer, .pack = made ? made + call->index : &pack };
+    recur__step *step = &c.step;
+    *step = call->step;
+    step->units_reversed = call->units_reversed;
+    step->x = call->x;
+    if (call->ids || !made) {
+        multiply_input(call, c.pack, to.init);
+        step->init = to.init;
+        step->ld_init = step->ld_gate_blocks;
+        step->in = 0;
     }
-}
-
-static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, const float *x,
-                       const int32_t *ids, float *h, float *c, const rows *to)
-{
-    const recur__cell *cell = layer->spec.cell;
-    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), S = cell->gate_blocks * H;
-    const recur__prepared *prepared = layer->prepared ? (const recur__prepared *)layer->prepared + l
-                                                      : NULL;
-    const bool modified = layer->spec.modified, by_row = ids || !prepared;
-    const recur__weights p = by_row || cell->extra[0].vectors || P < H
-                                 ? recur__weights_of(layer, layer->params, l, 0)
-                                 : (recur__weights){ .in = l == 0 ? layer->input_size : P };
-    float *y = to->y[l % 2];
-    if (by_row) multiply_input(layer, s, &p, prepared ? prepared->bias : NULL, x, ids, to->init);
-    recur__step step = { .rows = s->B,
-                         .H = H,
-                         .K = P,
-                         .single_row = s->B == 1,
-                         .units_reversed = s->units_reversed,
-                         .cell_options = modified ? &layer->spec.cell_options : NULL,
-                         .extra = p.extra,
-                         .init = by_row ? to->init : prepared->bias,
-                         .ld_init = by_row ? S : 0,
-                         .x = x,
-                         .ldx = p.in,
-                         .in = by_row ? 0 : p.in,
-                         .lds = P,
-                         .h = h,
-                         .c = c,
-                         .ldh = P,
-                         .gate_blocks = to->gate_blocks,
-                         .ld_gate_blocks = S,
-                         .u = to->u,
-                         .y = y,
-                         .c_after = c,
-                         .ldy = P };
-    if (modified) fill_zones(layer, s->B, to, &step);
-    if (layer->spec.cell_options.modules) {
-        step.extra = prepared ? prepared->period : to->period;
-        if (!prepared) recur__fill_periods(layer, to->period);
+    if (layer->spec.modified) recur__fill_zoneout_stream(layer, call->B, to.zoneout_share);
+    if (!made && recur__has_modules(layer)) {
+        recur__fill_periods(layer, to.period);
+        step->extra = to.period;
     }
-    if (P < H)
-        step.h = step.y = to->u, step.ldh = step.ldy = H,
-        step.zoneout_share[0] = NULL; /* the equations do not look at h */
-    for (int i = 0; i < cell->phases; i++) {
-        step.s = i == 0 ? h : step.u;
-        if (prepared) {
-            step.W = prepared->panels.W[i];
-            step.U = prepared->panels.U[i];
-        } else
-            multiply_state(layer, s, &p, &cell->phase[i], &step, to->init);
-        cell->forward[i](&step);
-    }
-    if (P == H) return;
-    memset(y, 0, (size_t)(s->B * P) * sizeof *y);
-    recur__gemm_nt(s->ctx, s->kernels, s->B, P, H, (recur__matrix){ to->u, H },
-                   (recur__matrix){ p.project, H }, y, P);
-    for (int64_t e = 0; to->zoneout_share[0] && e < s->B * P; e++)
-        y[e] = to->zoneout_share[0][e] * h[e] + (1 - to->zoneout_share[0][e]) * y[e];
+    float *h = step->y;
+    recur__cell_step_forward(&c);
+    give_h(call, h);
 }
 
-/* ---- the same where everything is prepared -------------------------------------------------- */
-
-/* Where h after the step was not written over h before it, or the caller wants it too. */
-static void copy_h(const recur__stage *stage)
+/* Where everything is prepared. */
+static void run_plain(recur__step_call *call)
 {
-    const recur__step *step = &stage->step;
-    float *h = stage->stream.state, *y = stage->stream.y;
-    const size_t bytes = (size_t)(step->rows * step->H) * sizeof *h;
-    if (step->y != h) memcpy(h, step->y, bytes);
-    if (y && y != h) memcpy(y, h, bytes);
-}
-
-/* The first layer may be given ids, which it looks up. */
-static void run_ids(recur__stage *stage, bool units_reversed)
-{
-    rows to;
-    stage->stream.units_reversed = units_reversed;
-    lay_out(stage->layer, stage->stream.B, stage->stream.scratch, &to);
-    step_layer(stage->layer, &stage->stream, 0, NULL, stage->stream.ids, stage->stream.state,
-               stage->step.c_after, &to);
-    if (stage->step.y != to.y[0])
-        memcpy(stage->step.y, to.y[0], (size_t)(stage->step.rows * stage->step.H) * sizeof(float));
-    copy_h(stage);
-}
-
-static void run_plain(recur__stage *stage, bool units_reversed)
-{
-    recur__step *step = &stage->step;
-    if (stage->stream.ids) {
-        run_ids(stage, units_reversed);
+    recur__step *step = &call->step;
+    if (call->ids) {
+        run_layer(call);
         return;
     }
-    step->x = stage->stream.x, step->units_reversed = units_reversed;
-    stage->layer->spec.cell->forward[0](step);
-    if (step->y != stage->stream.y) copy_h(stage);
+    step->x = call->x;
+    step->units_reversed = call->units_reversed;
+    call->layer->spec.cell->forward[0](step);
+    if (step->y != call->y) give_h(call, step->y);
 }
 
-/* h becomes that after the step. Where a tile has all units, it writes h over h. */
-int64_t recur__recurrent_lay_stages(const recur_layer *layer, const recur__stream *at,
-                                    recur__stage *to)
+static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
 {
+    const recur_layer *layer = at->layer;
     const recur__cell *cell = layer->spec.cell;
-    const recur__prepared *prepared = layer->prepared;
-    const int64_t L = layer->spec.num_layers, BH = at->B * layer->spec.hidden_size;
-    if (!recur__is_plain(layer)) return 0;
-    if (!to) return L;
-    for (int64_t l = 0; prepared && l < L; l++, to++) {
-        float *h = at->state + l * BH, *c = cell->states > 1 ? h + L * BH : NULL;
-        *to = (recur__stage){
-            .run = run_plain, .layer = layer, .stream = *at, .step = prepared[l].step
-        };
-        to->stream.x = l ? h - BH : at->x, to->stream.state = to->stream.y = h;
-        to->step.rows = at->B, to->step.single_row = at->B == 1, to->step.s = to->step.h = h,
-        to->step.c = to->step.c_after = c;
-        to->step.y = prepared[l].one_tile ? h : at->scratch;
+    const recur__pack *made = layer->pack ? (const recur__pack *)layer->pack + l : NULL;
+    const int64_t L = layer->spec.num_layers, H = layer->spec.hidden_size;
+    const int64_t P = recur__output_width(layer);
+    const recur__pack unpacked = { .p = recur__weights_of(layer, layer->params, l, 0) };
+    const bool plain = made && recur__is_plain(layer);
+    recur__step_call call = *at;
+    scratch to;
+    lay_out(layer, at->B, at->scratch, &to);
+    call.run = plain ? run_plain : run_layer;
+    call.index = (int32_t)l;
+    call.state = at->state + l * at->B * P;
+    call.y = call.state;
+    if (l > 0) {
+        call.x = call.state - at->B * P;
+        call.ids = NULL;
     }
-    return prepared ? L : 0;
+    call.step = recur__step_of_line(layer, made ? made : &unpacked);
+    recur__step *step = &call.step;
+    if (made) {
+        step->W = made->panels.W[0];
+        step->U = made->panels.U[0];
+    }
+    step->rows = at->B;
+    step->single_row = at->B == 1;
+    step->h = step->s = call.state;
+    if (cell->states > 1) step->c = step->c_after = at->state + L * at->B * P + l * at->B * H;
+    step->gate_blocks = to.gate_blocks;
+    step->u = to.u;
+    for (int s = 0; s < RECUR__STATES; s++) step->zoneout_share[s] = to.zoneout_share[s];
+    step->y = plain && has_one_tile(layer) ? call.state : to.y;
+    return call;
 }
 
-/* ---- one step of a layer -------------------------------------------------------------------- */
-
-void recur__recurrent_step(const recur_layer *layer, recur__stream *s)
+static int64_t plan_stream(const recur__step_call *at, recur__step_call *to)
 {
-    const int64_t H = layer->spec.hidden_size, P = width_of_h(layer), L = layer->spec.num_layers,
-                  BP = s->B * P;
-    const float *x = s->x;
-    rows to;
-    lay_out(layer, s->B, s->scratch, &to);
-    for (int64_t l = 0; l < L; l++) {
-        float *h = s->state + l * BP,
-              *c = layer->spec.cell->states > 1 ? s->state + L * BP + l * s->B * H : NULL;
-        step_layer(layer, s, l, x, l == 0 ? s->ids : NULL, h, c, &to);
-        x = to.y[l % 2];
-        memcpy(h, x, (size_t)BP * sizeof *h);
-    }
-    if (s->y) memcpy(s->y, x, (size_t)BP * sizeof *x);
+    const int64_t L = at->layer->spec.num_layers;
+    for (int64_t l = 0; to && l < L; l++) to[l] = plan_layer(at, l);
+    return L;
 }
+
+/* As one call: for a chain that is itself one. */
+static void stream_step(recur__step_call *whole)
+{
+    const int64_t L = whole->layer->spec.num_layers;
+    for (int64_t l = 0; l < L; l++) {
+        recur__step_call call = plan_layer(whole, l);
+        if (l == L - 1) call.y = whole->y;
+        call.run(&call);
+    }
+}
+
+/* ---- recorded steps ------------------------------------------------------------------------- */
+
+/* Where a tile has all units of a row, h is written over h: the next step then waits for nothing
+ * else. */
+static void run_recorded(recur__step_call *call)
+{
+    const recur__step_places *at = &call->place;
+    recur__step *step = &call->step;
+    const int64_t BH = call->B * step->H;
+    float *record = call->record, *h = call->state, *c = at->c < 0 ? NULL : h + BH;
+    float *kept_h = record + at->initial[0], *kept_y = record + at->y;
+    const bool over = call->one_tile;
+    float *y = over ? h : kept_y;
+    recur__copy(kept_h, h, BH);
+    if (c) {
+        recur__copy(record + at->initial[1], c, BH);
+        step->c = record + at->initial[1];
+        step->c_after = record + at->c;
+    }
+    step->x = call->x;
+    step->s = step->h = h;
+    step->gate_blocks = record + at->gate_blocks;
+    step->y = y;
+    call->layer->spec.cell->forward[0](step);
+    recur__copy(over ? kept_y : h, y, BH);
+    if (c) recur__copy(c, step->c_after, BH);
+    if (call->y) recur__copy(call->y, kept_y, BH);
+}
+
+static int64_t place_of(const float *place, const void *record)
+{
+    return place ? place - (const float *)record : -1;
+}
+
+static bool plan_recorded(recur__step_call *call, const recur__shape *shape, void *record)
+{
+    const recur_layer *layer = call->layer;
+    recur__pass pass = { .shape = *shape };
+    recur__workspace workspace = { .reserve.base = record };
+    recur__walk w = recur__walk_begin(layer, &pass);
+    if (!recur__has_single_steps(layer)) return false;
+    recur__carve_history(&w, shape, &workspace);
+    call->place = (recur__step_places){
+        .gate_blocks = place_of(w.history.gate_blocks, record),
+        .c = place_of(w.history.c, record),
+        .y = place_of(w.history.y, record),
+        .initial = { place_of(w.history.initial[0], record),
+                     place_of(w.history.initial[1], record) },
+    };
+    call->run = run_recorded;
+    call->one_tile = call->B == 1 && has_one_tile(layer);
+    call->step = recur__step_of_line(layer, call->pack);
+    const recur__pack *pack = call->pack;
+    call->step.W = pack->panels.W[0];
+    call->step.U = pack->panels.U[0];
+    call->step.rows = call->B;
+    call->step.single_row = call->B == 1;
+    call->backward = (recur__step_backward){
+        .rows = call->B,
+        .single_row = call->B == 1,
+        .H = w.H,
+        .units = w.H,
+        .ldh = w.H,
+        .lddy = w.H,
+    };
+    return true;
+}
+
+static void recorded_backward(recur__step_call *call)
+{
+    const recur_layer *layer = call->layer;
+    const recur__cell *cell = layer->spec.cell;
+    const recur__pack *pack = call->pack;
+    const recur__step_places *at = &call->place;
+    recur__step_backward *back = &call->backward;
+    const int64_t B = call->B, H = back->H, in = pack->p.in, S = cell->gate_blocks * H;
+    float *record = call->record, *dA = record + at->gate_blocks;
+    back->gate_blocks = dA;
+    back->h = record + at->initial[0];
+    if (at->c >= 0) {
+        back->c = record + at->initial[1];
+        back->c_after = record + at->c;
+        back->dc = call->state + B * H;
+    }
+    back->dy = call->dy;
+    back->dh = call->state;
+    cell->backward[0](back);
+    recur__multiply_U(layer, pack, B, dA, back->dh);
+    call->row[0] = dA;
+    call->row[1] = call->x;
+    call->row[2] = back->h;
+    if (!call->dx) return;
+    const recur__matrix dA_rows = { dA, S }, W = { pack->p.W, in };
+    memset(call->dx, 0, (size_t)(B * in) * sizeof *call->dx);
+    recur__gemm_nn(layer->root->ctx, layer->root->kernels, B, in, cell->gates * H, dA_rows, W,
+                   call->dx, in);
+}
+
+const recur__step_ops recur__recurrent_step = {
+    .scratch = stream_scratch,
+    .forward = stream_step,
+    .plan = plan_stream,
+    .plan_recorded = plan_recorded,
+    .backward = recorded_backward,
+};

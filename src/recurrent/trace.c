@@ -16,27 +16,27 @@ static void lengths(const recur__walk *w, const float *dh, double *norm)
     }
 }
 
-void recur__trace(const recur__walk *w, int32_t event, const recur__trace_view *masked_h)
+void recur__trace(const recur__walk *w, int32_t event, const recur__trace_view *view)
 {
     const recur__tracer *tracer = &w->pass->tracer;
-    if (!tracer->function || !masked_h->gate_blocks) return;
-    if (masked_h->dh) lengths(w, masked_h->dh, masked_h->norm);
+    if (!tracer->function || !view->gate_blocks) return;
+    if (view->dh) lengths(w, view->dh, view->norm);
     const recur_trace trace = {
         .size = sizeof trace,
         .event = event,
-        .layer = (int32_t)masked_h->l,
-        .reverse = recur__is_reverse(w->layer, masked_h->d),
+        .layer = (int32_t)view->l,
+        .reverse = recur__is_reverse(w->layer, view->d),
         .rows = w->N,
         .steps = w->packed->longest,
         .hidden_size = w->H,
         .gates = w->cell->gate_blocks,
         .h_stride = w->D * w->P,
         .part = w->layer->name,
-        .gate = masked_h->gate_blocks,
-        .c = masked_h->c,
-        .h = masked_h->h,
-        .dh = masked_h->dh,
-        .norm = masked_h->norm,
+        .gate = view->gate_blocks,
+        .c = view->c,
+        .h = view->h,
+        .dh = view->dh,
+        .norm = view->norm,
         .packed = w->packed,
         .recurrent = w->layer,
     };

@@ -2,20 +2,6 @@
  * carve. */
 #include "run/tape.h"
 
-recur__room recur__measure_inputs(const recur_layer *layer, recur__shape shape, uint32_t inputs)
-{
-    recur__room most = { 0 };
-    for (int ids = 0; ids < 2; ids++) {
-        if (!(inputs & (ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS))) continue;
-        recur__room room = { .peak = most.peak };
-        shape.ids = ids;
-        recur__measure(layer, &shape, &room);
-        most.peak = room.peak;
-        if (room.keep.used > most.keep.used) most.keep.used = room.keep.used;
-    }
-    return most;
-}
-
 enum {
     KNOWN = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS | RECUR_MEMORY_NO_DROPOUT | RECUR_MEMORY_TRACE
 };
@@ -26,7 +12,7 @@ static recur_status inputs_of(const recur_layer *layer, uint32_t flags, uint32_t
     const bool rows = flags & RECUR_MEMORY_ROWS, ids = flags & RECUR_MEMORY_IDS;
     *inputs = layer->capabilities & (RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS);
     if (rows != ids) *inputs &= ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS;
-    if (*inputs || !layer->ops->measure) return RECUR_OK;
+    if (*inputs || !layer->ops->pass) return RECUR_OK;
     return recur__fail(RECUR_E_UNSUPPORTED, "recur_layer_memory: a layer of type %s takes no %s",
                        layer->type, ids ? "ids" : "rows of floats");
 }
@@ -44,10 +30,10 @@ static void fill_passes(const recur_layer *layer, const recur_packed *packed, ui
                                     .trace = m->flags & RECUR_MEMORY_TRACE };
     m->inference = bytes(recur__measure_inputs(layer, plain, inputs).peak);
     if (recur__layer_is_snapshot(layer)) return;
-    const recur__room room = recur__measure_inputs(layer, recorded, inputs);
-    m->kept = bytes(recur__keep_bytes(layer, packed));
-    m->record = bytes(recur__record_bytes(room.keep.used));
-    m->training = bytes(room.peak);
+    const recur__workspace most = recur__measure_inputs(layer, recorded, inputs);
+    m->kept = bytes(recur__prepack_bytes(layer, packed));
+    m->record = bytes(recur__record_bytes(most.reserve.used));
+    m->training = bytes(most.peak);
 }
 
 recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed,
@@ -70,7 +56,7 @@ recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *pa
         .layout = (int64_t)(packed->bytes + packed->grown_bytes),
         .tape = (int64_t)recur__tape_fixed_bytes(),
     };
-    if (layer->ops->measure) fill_passes(layer, packed, inputs, &m);
+    if (layer->ops->pass) fill_passes(layer, packed, inputs, &m);
     if (m.layer < 0 || m.snapshot < 0 || m.state < 0 || m.kept < 0 || m.record < 0 ||
         m.training < 0 || m.inference < 0)
         return recur__no_memory(SIZE_MAX);

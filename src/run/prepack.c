@@ -1,107 +1,125 @@
-/* prepack.c - what a tape keeps of its layers: parameters prepared for single steps, so that a loop
- * written by hand prepares them once and not at every step. Parameters do not change while records
- * wait, so what is kept cannot go stale. And, if the tape defers gradients, the rows of steps whose
- * products are added up together: dW is then read and written once for many. */
+/* prepack.c - what a tape keeps of its layers: parameters repacked for single steps, so that a loop
+ * written by hand repacks them once and not at every step. Parameters do not change while records
+ * wait, so what is kept cannot go stale. */
 #include "run/tape.h"
 
-/* The recur__kept itself comes first. */
-static recur__kept carve(const recur_layer *layer, recur__carver *carver)
+/* How many records back another one of the layer may be: loops have few others between. */
+enum { NEWEST = 16 };
+
+/* The recur__prepack itself comes first. Returns what it is to be. */
+static recur__prepack carve(const recur_layer *layer, recur__carver *carver)
 {
-    recur__carve(carver, 1, sizeof(recur__kept));
-    recur__kept own = { .layer = layer->serial,
-                        .prepared = layer->ops->carve_prepared(layer, carver) };
-    if (layer->ops->gradient_widths) layer->ops->gradient_widths(layer, own.deferred.width);
-    for (int i = 0; i < RECUR__PARTS; i++)
-        own.deferred.part[i] = recur__carve(
-            carver, recur__times(RECUR__DEFERRED, own.deferred.width[i]), sizeof(float));
-    return own;
+    recur__carve(carver, 1, sizeof(recur__prepack));
+    recur__prepack made = { .layer = layer->serial };
+    recur__deferred *d = &made.deferred;
+    made.pack = layer->ops->pack->carve(layer, carver);
+    if (layer->ops->gradients) layer->ops->gradients->widths(layer, d->width);
+    for (int i = 0; i < RECUR__GRADIENT_ROWS; i++) {
+        const int64_t floats = recur__times(RECUR__MOST_DEFERRED, d->width[i]);
+        d->row[i] = recur__carve(carver, floats, sizeof(float));
+    }
+    return made;
 }
 
-size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed)
+size_t recur__prepack_bytes(const recur_layer *layer, const recur_packed *packed)
 {
-    if (packed->longest != 1 || !layer->ops->carve_prepared || layer->spec.cell_options.modules)
-        return 0;
-    recur__carver carver = { 0 };
+    recur__carver header = { 0 }, carver = { 0 };
+    if (packed->longest != 1 || !layer->ops->pack) return 0;
+    recur__carve(&header, 1, sizeof(recur__prepack));
     carve(layer, &carver);
-    return carver.used;
+    return carver.used > header.used ? carver.used : 0;
 }
 
-static void drop(recur__keeper *keeper, recur__kept **place)
+recur__prepack *recur__prepack_of(const recur_tape *tape, const recur_layer *layer)
 {
-    recur__kept *kept = *place;
-    *place = kept->next;
-    keeper->bytes -= kept->bytes;
-    recur__free(keeper->ctx, kept, kept->bytes);
+    recur__prepack *p = tape->prepack;
+    while (p && p->layer != layer->serial) p = p->next;
+    return p;
 }
 
-recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes,
-                         bool reserve)
+void recur__prepack_unplan(recur_tape *tape, const recur__prepack *prepack)
 {
-    recur__kept *known = recur__kept_of(keeper, layer), **idle = NULL;
+    for (int i = 0; i < RECUR__PLANS; i++)
+        if (tape->plan[i].ready == prepack) tape->plan[i].ready = NULL;
+}
+
+static void drop(recur_tape *tape, recur__prepack **place)
+{
+    recur__prepack *prepack = *place;
+    *place = prepack->next;
+    tape->prepack_bytes -= prepack->bytes;
+    recur__free(tape->ctx, prepack, prepack->bytes);
+}
+
+/* The largest one that nothing waits for: of another layer, which may be gone. NULL: none. */
+static recur__prepack **find_idle(recur_tape *tape)
+{
+    recur__prepack **idle = NULL;
+    for (recur__prepack **p = &tape->prepack; *p; p = &(*p)->next) {
+        const bool used = (*p)->waiting || (*p)->reserved || (*p)->deferred.rows;
+        if (!used && (!idle || (*p)->bytes > (*idle)->bytes)) idle = p;
+    }
+    return idle;
+}
+
+recur__prepack *recur__prepack_reserve(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                                       bool reserve)
+{
+    recur__prepack *known = recur__prepack_of(tape, layer), **idle = find_idle(tape);
     if (known) {
         known->reserved |= reserve;
         return known;
     }
-    for (recur__kept **k = &keeper->first; *k; k = &(*k)->next)
-        if (!(*k)->waiting && !(*k)->reserved && (!idle || (*k)->bytes > (*idle)->bytes)) idle = k;
-    recur__kept *made = idle ? *idle : NULL; /* of another layer, which may be gone */
-    if (!made || made->bytes < bytes) {
-        made = recur__alloc(keeper->ctx, bytes);
-        if (!made) return NULL;
-        if (idle) drop(keeper, idle);
-        *made = (recur__kept){ .next = keeper->first, .bytes = bytes };
-        keeper->first = made;
-        keeper->bytes += bytes;
+    recur__prepack *place = idle ? *idle : NULL;
+    if (place) recur__prepack_unplan(tape, place);
+    if (!place || place->bytes < bytes) {
+        place = recur__alloc(tape->ctx, bytes);
+        if (!place) return NULL;
+        if (idle) drop(tape, idle);
+        *place = (recur__prepack){ .next = tape->prepack, .bytes = bytes };
+        tape->prepack = place;
+        tape->prepack_bytes += bytes;
     }
-    recur__carver carver = { .base = (unsigned char *)made };
-    recur__kept own = carve(layer, &carver);
-    own.next = made->next, own.bytes = made->bytes, own.reserved = reserve;
-    *made = own;
-    return made;
+    recur__carver carver = { .base = (unsigned char *)place };
+    recur__prepack made = carve(layer, &carver);
+    made.next = place->next;
+    made.bytes = place->bytes;
+    made.reserved = reserve;
+    *place = made;
+    return place;
 }
 
-void recur__keep_forget(recur__keeper *keeper)
+/* Whether a record of the layer is among the newest ones. */
+static bool waits(const recur_tape *tape, const recur_layer *layer)
 {
-    for (recur__kept *k = keeper->first; k; k = k->next) {
-        recur__keep_flush(k);
-        k->waiting = 0, k->filled = k->reserved = false;
+    const recur__record *record = tape->newest;
+    for (int i = 1; record && record->layer != layer->serial; i++)
+        record = i < NEWEST ? record->older : NULL;
+    return record;
+}
+
+recur__prepack *recur__prepack_for_record(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                                          bool *failed)
+{
+    recur__prepack *prepack = recur__prepack_of(tape, layer);
+    const bool reserved = prepack && prepack->reserved;
+    if (bytes == 0 || !(reserved || waits(tape, layer))) return NULL;
+    if (!tape->reserved) prepack = recur__prepack_reserve(tape, layer, bytes, false);
+    *failed = !prepack && !tape->reserved;
+    return prepack;
+}
+
+void recur__prepack_discard(recur_tape *tape)
+{
+    for (recur__prepack *p = tape->prepack; p; p = p->next) {
+        p->waiting = 0;
+        p->deferred.rows = 0;
+        p->filled = false;
+        p->reserved = false;
     }
 }
 
-void recur__keep_release(recur__keeper *keeper)
+void recur__prepack_release(recur_tape *tape)
 {
-    for (recur__kept *k = keeper->first; k; k = k->next)
-        if (k->deferred.rows) recur_layer_release((recur_layer *)k->deferred.layer);
-    while (keeper->first) drop(keeper, &keeper->first);
-}
-
-/* ---- gradients that wait -------------------------------------------------------------------- */
-
-static void flush(recur__deferred *d, const void *prepared)
-{
-    const recur_layer *layer = d->layer;
-    layer->ops->add_gradients(layer, prepared, d->rows, (const float *const *)d->part, d->dparams);
-    d->rows = 0;
-    recur_layer_release((recur_layer *)layer);
-}
-
-void recur__keep_flush(recur__kept *kept)
-{
-    if (kept->deferred.rows) flush(&kept->deferred, kept->prepared);
-}
-
-void recur__add_gradients(const recur__once *o, const float *const part[RECUR__PARTS])
-{
-    recur__deferred *d = o->deferred;
-    const int64_t rows = o->B;
-    if (!d || rows > RECUR__DEFERRED / 2) {
-        o->layer->ops->add_gradients(o->layer, o->prepared, rows, part, o->dparams);
-        return;
-    }
-    if (d->rows && (d->rows + rows > RECUR__DEFERRED || d->dparams != o->dparams))
-        flush(d, o->prepared);
-    if (d->rows == 0) d->layer = recur__layer_retain(o->layer), d->dparams = o->dparams;
-    for (int i = 0; i < RECUR__PARTS && d->width[i]; i++)
-        recur__copy(d->part[i] + d->rows * d->width[i], part[i], rows * d->width[i]);
-    d->rows += rows;
+    while (tape->prepack) drop(tape, &tape->prepack);
 }

@@ -1,29 +1,8 @@
 /* state.c - hidden state of every recurrent part of a layer, as one flat vector in the caller's
  * order, and the scratch of a step. */
-#include "core/layer.h"
+#include "run/run.h"
 
 /* ---- making --------------------------------------------------------------------------------- */
-
-/* Scratch of one step; of a group the most of its parts, which are run one by one. */
-static int64_t step_floats(const recur_layer *layer, int64_t B)
-{
-    if (layer->ops->step_floats) return layer->ops->step_floats(layer, B);
-    int64_t most = 0;
-    for (int64_t i = 0; i < layer->parts; i++) {
-        const int64_t part = step_floats(layer->part[i], B);
-        if (part < 0) return part;
-        most = recur__max(most, part);
-    }
-    return most;
-}
-
-/* Layers times directions of a recurrent part. */
-static int64_t lines_of(const recur_layer *node)
-{
-    int64_t widths = 0;
-    for (int64_t s = 0; s < node->states; s++) widths += node->ops->state_width(node, s);
-    return node->state_floats / widths;
-}
 
 typedef struct builder {
     recur__carver carver;
@@ -32,62 +11,87 @@ typedef struct builder {
     int64_t batch;
 } builder;
 
+/* path + name + end, carved; NULL while measuring. */
+static char *join(builder *b, const char *path, size_t path_length, const char *name,
+                  const char *end)
+{
+    const size_t n = strlen(name), e = strlen(end);
+    char *text = recur__carve(&b->carver, (int64_t)(path_length + n + e + 1), 1);
+    if (!text) return NULL;
+    if (path_length) memcpy(text, path, path_length);
+    memcpy(text + path_length, name, n);
+    memcpy(text + path_length + n, end, e + 1);
+    return text;
+}
+
+static void lay_out_tensor(builder *b, const recur__state_tensor *t, const char *path,
+                           size_t path_length)
+{
+    const int64_t count = t->lines * b->batch * t->width;
+    const char *name = join(b, path, path_length, t->name, "");
+    if (name)
+        b->table[b->tensors] = (recur_tensor){
+            .size = sizeof(recur_tensor),
+            .rank = 3,
+            .dim = { t->lines, b->batch, t->width, 1 },
+            .offset = b->floats,
+            .count = count,
+            .name = name,
+            .type = "F32",
+        };
+    b->tensors++;
+    b->floats += count;
+}
+
 /* Names and places of the tensors of one node and its parts. Its tensors are called after its path
  * in the layer. */
-static void lay_out_tensors(builder *b, const recur_layer *layer, const recur_layer *node,
-                            const char *path, size_t path_length)
+static void lay_out_tensors(builder *b, const recur_layer *node, const char *path,
+                            size_t path_length)
 {
     for (int64_t i = 0; i < node->parts; i++) {
         const char *name = node->part[i]->name;
-        const size_t length = strlen(name);
-        char *inner = recur__carve(&b->carver, (int64_t)(path_length + length + 1), 1);
-        if (inner) {
-            memcpy(inner, path, path_length);
-            memcpy(inner + path_length, name, length);
-            inner[path_length + length] = '.';
-        }
-        lay_out_tensors(b, layer, node->part[i], inner, path_length + length + 1);
+        const char *inner = join(b, path, path_length, name, ".");
+        lay_out_tensors(b, node->part[i], inner, path_length + strlen(name) + 1);
     }
     for (int64_t s = 0; s < node->states && node->parts == 0; s++) {
-        char *name = recur__carve(&b->carver, (int64_t)path_length + 2, 1);
-        const int64_t H = node->ops->state_width(node, s), LD = lines_of(node);
-        if (name) {
-            if (path_length) memcpy(name, path, path_length);
-            name[path_length] = "hc"[s];
-            name[path_length + 1] = 0;
-            b->table[b->tensors] = (recur_tensor){ .size = sizeof(recur_tensor),
-                                                   .rank = 3,
-                                                   .dim = { LD, b->batch, H, 1 },
-                                                   .offset = b->floats,
-                                                   .count = LD * b->batch * H,
-                                                   .name = name,
-                                                   .type = "F32" };
-        }
-        b->tensors++;
-        b->floats += LD * b->batch * H;
+        const recur__state_tensor t = node->ops->states->tensor(node, s);
+        lay_out_tensor(b, &t, path, path_length);
     }
+}
+
+static int64_t calls_of(const recur_layer *layer, int64_t batch)
+{
+    const recur__step_call at = { .layer = layer, .B = batch };
+    return layer->capabilities & RECUR_CAN_STEP ? recur__plan_calls(&at, NULL) : 0;
 }
 
 static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
 {
-    recur__carve(&b->carver, 1, sizeof *state); /* the handle itself is where the memory begins */
-    state->values = recur__carve(&b->carver, recur__times(layer->state_floats, b->batch),
-                                 sizeof(float));
-    state->scratch = recur__carve(&b->carver, state->scratch_floats, sizeof(float));
-    state->fresh = recur__carve(&b->carver, b->batch, sizeof(bool));
-    state->stages = layer->capabilities & RECUR_CAN_STEP
-                        ? recur__lay_stages(layer, (recur__stream){ .B = b->batch }, NULL)
-                        : 0;
-    state->stage = recur__carve(&b->carver, state->stages, sizeof *state->stage);
-    state->tensor = b->table = recur__carve(&b->carver, layer->states, sizeof(recur_tensor));
-    lay_out_tensors(b, layer, layer, "", 0);
+    const int64_t floats = recur__times(layer->state_floats, b->batch);
+    recur__carver *carver = &b->carver;
+    recur__carve(carver, 1, sizeof *state); /* the handle itself is where the memory begins */
+    state->values = recur__carve(carver, floats, sizeof(float));
+    state->scratch = recur__carve(carver, state->scratch_floats, sizeof(float));
+    state->at_initial_state = recur__carve(carver, b->batch, sizeof(bool));
+    state->plan.call = recur__carve(carver, state->most_calls, sizeof(recur__step_call));
+    state->tensor = b->table = recur__carve(carver, layer->states, sizeof(recur_tensor));
+    lay_out_tensors(b, layer, "", 0);
+}
+
+static recur_state measure(const recur_layer *layer, int64_t batch)
+{
+    return (recur_state){
+        .batch = batch,
+        .scratch_floats = recur__step_scratch(layer, batch),
+        .most_calls = calls_of(layer, batch),
+    };
 }
 
 size_t recur__state_bytes(const recur_layer *layer, int64_t batch)
 {
-    recur_state state = { .batch = batch, .scratch_floats = step_floats(layer, batch) };
-    if (state.scratch_floats < 0 || recur__times(layer->state_floats, batch) < 0) return SIZE_MAX;
+    recur_state state = measure(layer, batch);
     builder b = { .batch = batch };
+    if (state.scratch_floats < 0 || recur__times(layer->state_floats, batch) < 0) return SIZE_MAX;
     lay_out(&b, layer, &state);
     return b.carver.used;
 }
@@ -104,27 +108,20 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     const size_t bytes = recur__state_bytes(layer, batch);
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    recur_state state = { .batch = batch,
-                          .scratch_floats = step_floats(layer, batch),
-                          .made_for = layer->serial };
+    recur_state *state = memory, made = measure(layer, batch);
     builder b = { .carver.base = memory, .batch = batch };
-    lay_out(&b, layer, &state);
-    state.ctx = recur__context_retain(ctx);
-    state.bytes = bytes;
-    state.tensors = b.tensors;
-    state.count = b.floats;
-    if (state.count) memset(state.values, 0, (size_t)state.count * sizeof *state.values);
-    const recur__stream at = { .ctx = ctx,
-                               .kernels = layer->root->kernels,
-                               .B = batch,
-                               .state = state.values,
-                               .scratch = state.scratch };
-    if (state.stages) state.stages = recur__lay_stages(layer, at, state.stage);
-    if (state.stages && layer->capabilities & RECUR_CAN_TAKE_ROWS && !layer->starts)
-        state.quick = layer->serial;
-    for (int64_t i = 0; i < batch; i++) state.fresh[i] = true;
-    state.any_fresh = true;
-    *out = memcpy(memory, &state, sizeof state);
+    lay_out(&b, layer, &made);
+    made.ctx = recur__context_retain(ctx);
+    made.layer = recur__layer_retain(layer);
+    made.bytes = bytes;
+    made.tensors = b.tensors;
+    made.count = b.floats;
+    if (made.count) memset(made.values, 0, (size_t)made.count * sizeof *made.values);
+    for (int64_t i = 0; i < batch; i++) made.at_initial_state[i] = true;
+    made.any_at_initial_state = true;
+    if (made.most_calls) recur__state_plan(&made, layer);
+    *state = made;
+    *out = state;
     return RECUR_OK;
 }
 
@@ -132,7 +129,9 @@ void recur_state_release(recur_state *state)
 {
     if (!state) return;
     recur_context *ctx = state->ctx;
+    recur_layer *layer = state->layer;
     recur__free(ctx, state, state->bytes);
+    recur_layer_release(layer);
     recur_context_release(ctx);
 }
 
@@ -144,16 +143,17 @@ recur_status recur_state_reset(recur_state *state, int64_t sequence)
     if (sequence < -1 || sequence >= state->batch)
         return recur__fail(RECUR_E_ARGUMENT, "sequence %lld of a state for batch %lld",
                            (long long)sequence, (long long)state->batch);
-    for (int64_t b = 0; b < state->batch; b++) state->fresh[b] |= sequence < 0 || b == sequence;
-    state->any_fresh = true;
+    for (int64_t b = 0; b < state->batch; b++)
+        state->at_initial_state[b] |= sequence < 0 || b == sequence;
+    state->any_at_initial_state = true;
     if (sequence < 0) {
         if (state->count) memset(state->values, 0, (size_t)state->count * sizeof *state->values);
         return RECUR_OK;
     }
     for (int64_t i = 0; i < state->tensors; i++) {
         const recur_tensor *t = &state->tensor[i];
-        for (int64_t ld = 0; ld < t->dim[0]; ld++)
-            memset(state->values + t->offset + (ld * state->batch + sequence) * t->dim[2], 0,
+        for (int64_t line = 0; line < t->dim[0]; line++)
+            memset(state->values + t->offset + (line * state->batch + sequence) * t->dim[2], 0,
                    (size_t)t->dim[2] * sizeof(float));
     }
     return RECUR_OK;
@@ -173,8 +173,9 @@ recur_status recur_state_copy(recur_state *to, const recur_state *from)
                            (long long)from->batch, (long long)from->tensors, (long long)from->count,
                            (long long)to->batch, (long long)to->tensors, (long long)to->count);
     if (to->count) memmove(to->values, from->values, (size_t)to->count * sizeof *to->values);
-    memmove(to->fresh, from->fresh, (size_t)to->batch * sizeof *to->fresh);
-    to->any_fresh = from->any_fresh;
+    memmove(to->at_initial_state, from->at_initial_state,
+            (size_t)to->batch * sizeof *to->at_initial_state);
+    to->any_at_initial_state = from->any_at_initial_state;
     return RECUR_OK;
 }
 
@@ -221,38 +222,44 @@ recur_status recur_state_tensor_info(const recur_state *state, int64_t index, re
                        sizeof(recur_tensor));
 }
 
-/* ---- the learned start ---------------------------------------------------------------------- */
+/* ---- the initial state ---------------------------------------------------------------------- */
 
-/* Fresh sequences of one node and its parts, whose values begin here; returns where those of the
- * next one begin. */
-static float *start(const recur_state *state, const recur_layer *node, float *values)
+/* Rows [B][width] of one line: those of the sequences that begin. */
+static void begin_line(const recur_state *state, const float *initial, int64_t width, float *rows)
 {
-    for (int64_t i = 0; i < node->parts; i++) values = start(state, node->part[i], values);
-    const int64_t lines = node->parts == 0 && node->states ? lines_of(node) : 0;
-    for (int64_t s = 0; s < node->states && lines; s++) {
-        const int64_t width = node->ops->state_width(node, s);
-        for (int64_t ld = 0; ld < lines; ld++) {
-            const float *learned = node->starts ? node->ops->state_start(node, s, ld) : NULL;
-            for (int64_t b = 0; b < state->batch; b++, values += width)
-                if (learned && state->fresh[b])
-                    memcpy(values, learned, (size_t)width * sizeof *values);
+    for (int64_t b = 0; initial && b < state->batch; b++)
+        if (state->at_initial_state[b])
+            memcpy(rows + b * width, initial, (size_t)width * sizeof *rows);
+}
+
+/* Of one node and its parts, whose values begin here; returns where those of the next one begin. */
+static float *begin_node(const recur_state *state, const recur_layer *node, float *values)
+{
+    for (int64_t i = 0; i < node->parts; i++) values = begin_node(state, node->part[i], values);
+    for (int64_t s = 0; s < node->states && node->parts == 0; s++) {
+        const recur__state_ops *ops = node->ops->states;
+        const recur__state_tensor t = ops->tensor(node, s);
+        for (int64_t line = 0; line < t.lines; line++) {
+            const float *initial = node->learned_states ? ops->initial(node, s, line) : NULL;
+            begin_line(state, initial, t.width, values);
+            values += state->batch * t.width;
         }
     }
     return values;
 }
 
-void recur__state_start(recur_state *state, const recur_layer *layer)
+void recur__state_begin(recur_state *state, const recur_layer *layer)
 {
-    if (state->any_fresh) start(state, layer, state->values);
+    if (state->any_at_initial_state) begin_node(state, layer, state->values);
 }
 
 void recur__state_leave(recur_state *state, const recur_packed *packed)
 {
-    if (!state->any_fresh) return;
-    state->any_fresh = false;
+    if (!state->any_at_initial_state) return;
+    state->any_at_initial_state = false;
     for (int64_t b = 0; b < state->batch; b++) {
-        state->fresh[b] &= packed && packed->lengths && packed->lengths[b] == 0;
-        state->any_fresh |= state->fresh[b];
+        state->at_initial_state[b] &= packed && packed->lengths && packed->lengths[b] == 0;
+        state->any_at_initial_state |= state->at_initial_state[b];
     }
 }
 
@@ -264,26 +271,16 @@ static bool fits(const recur_state *state, const recur_layer *node, int64_t *at)
     for (int64_t i = 0; i < node->parts; i++)
         if (!fits(state, node->part[i], at)) return false;
     for (int64_t s = 0; s < node->states && node->parts == 0; s++, ++*at) {
-        if (*at >= state->tensors || state->tensor[*at].dim[2] != node->ops->state_width(node, s) ||
-            state->tensor[*at].dim[0] != lines_of(node))
-            return false;
+        const recur__state_tensor t = node->ops->states->tensor(node, s);
+        const recur_tensor *own = &state->tensor[*at];
+        if (*at >= state->tensors || own->dim[2] != t.width || own->dim[0] != t.lines) return false;
     }
     return true;
 }
 
-recur_status recur__state_check(const recur_state *state, const recur_layer *layer, int64_t batch,
-                                const char *what)
+bool recur__state_fits(const recur_state *state, const recur_layer *layer)
 {
-    if (state->batch != batch)
-        return recur__fail(RECUR_E_SHAPE,
-                           "%s: the state was made for batch %lld, the layout has %lld", what,
-                           (long long)state->batch, (long long)batch);
-    if (state->made_for == layer->serial) return RECUR_OK;
     int64_t at = 0;
-    if (fits(state, layer, &at) && at == state->tensors) return RECUR_OK;
-    return recur__fail(
-        RECUR_E_SHAPE,
-        "%s: the state has %lld tensors of %lld floats for a sequence, the layer has %lld of %lld",
-        what, (long long)state->tensors, (long long)(state->count / state->batch),
-        (long long)layer->states, (long long)layer->state_floats);
+    if (state->layer == layer || state->plan.layer == layer->serial) return true;
+    return fits(state, layer, &at) && at == state->tensors;
 }

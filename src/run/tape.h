@@ -1,89 +1,72 @@
-/* tape.h - a stack of records in a chain of blocks, and one block of scratch; and what a tape keeps
- * of layers for loops written by hand.
+/* tape.h - a stack of records in a chain of blocks, one block of scratch, and what a tape keeps of
+ * layers for loops written by hand.
  *
- *   block 1 [record][record][record      ]  →  block 2 [record][free          ]  →  block 3 [free ]
- *                                                        newest ↑
+ *   block 1 [record][record][record ] → block 2 [record][free       ] → block 3 [free ]
+ *                                                 newest ↑
  * A record never moves. Popping gives its bytes back to its block; blocks stay for the next pass,
  * so that a loop that has run once allocates nothing. What every step of a loop by hand does to a
  * tape is defined here. */
 #ifndef RECUR__TAPE_H
 #define RECUR__TAPE_H
 
-#include "core/layer.h"
+#include "run/run.h"
 
-/* ---- what a tape keeps of layers (keep.c) --------------------------------------------------- */
+/* ---- repacked parameters, and gradient rows that wait (prepack.c, deferred.c) --------------- */
 
 /* Rows that wait until products of many of them are added to dparams at once. */
-enum { RECUR__DEFERRED = 128 };
+enum { RECUR__MOST_DEFERRED = 128 };
 typedef struct recur__deferred {
-    const recur_layer *layer; /* held while rows wait */
-    int64_t rows;             /* that wait, RECUR__DEFERRED at most */
-    int64_t width[RECUR__PARTS];
-    float *part[RECUR__PARTS]; /* [RECUR__DEFERRED][width] */
-    float *dparams;
+    int64_t rows;      /* that wait, RECUR__MOST_DEFERRED at most */
+    uintptr_t dparams; /* for which; a number to compare, never followed */
+    int64_t width[RECUR__GRADIENT_ROWS];
+    float *row[RECUR__GRADIENT_ROWS]; /* [RECUR__MOST_DEFERRED][width] */
 } recur__deferred;
 
-/* The kind of steps that are known to need no checks but of pointers. */
-typedef struct recur__once_kind {
-    bool noted;
-    uint64_t layout; /* serial number */
-    int64_t batch;
-    size_t keep; /* bytes of a record */
-} recur__once_kind;
-
-/* The parameters of one layer, prepared for single steps: from its second waiting record on, or its
- * first reserved one, until none waits. */
-typedef struct recur__kept {
-    struct recur__kept *next;
+/* A layer's repacked parameters. Made when a second step of it is recorded (the first, if
+ * reserved), stale when its last record is popped: parameters do not change in between. */
+typedef struct recur__prepack {
+    struct recur__prepack *next;
     uint64_t layer;  /* serial number */
     int64_t waiting; /* records that use it */
     bool filled, reserved;
     size_t bytes; /* all in all */
-    void *prepared;
-    recur__once_kind once;
+    void *pack;
     recur__deferred deferred;
-} recur__kept;
+    recur__step_call call; /* of the tape's plan that is ready with it */
+} recur__prepack;
 
-typedef struct recur__keeper {
-    recur_context *ctx;
-    recur__kept *first;
-    size_t bytes;
-} recur__keeper;
+/* ---- plans (plan.h) ------------------------------------------------------------------------- */
 
-/* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
-size_t recur__keep_bytes(const recur_layer *layer, const recur_packed *packed);
-static inline recur__kept *recur__kept_of(const recur__keeper *keeper,
-                                          const recur_layer *layer) /* or NULL */
-{
-    recur__kept *kept = keeper->first;
-    while (kept && kept->layer != layer->serial) kept = kept->next;
-    return kept;
-}
-/* Makes sure of the layer's place; NULL: no memory. */
-recur__kept *recur__keep(recur__keeper *keeper, const recur_layer *layer, size_t bytes,
-                         bool reserve);
-static inline void *recur__kept_prepared(recur__kept *kept, const recur_layer *layer)
-{
-    if (!kept->filled) layer->ops->fill_prepared(layer, kept->prepared);
-    kept->filled = true;
-    return kept->prepared;
-}
-void recur__keep_forget(recur__keeper *keeper); /* no record waits any more */
-void recur__keep_flush(recur__kept *kept);      /* what waits is added */
-void recur__keep_release(recur__keeper *keeper);
+/* What passes of one shape take: a loop asks for the same ones again and again. */
+typedef struct recur__tape_plan {
+    uint64_t layer, layout; /* serial numbers; layer 0: free */
+    int64_t batch;
+    unsigned flags;                  /* of the shape */
+    size_t record, scratch, prepack; /* bytes */
+    recur__prepack *ready; /* single steps need no checks but of pointers: its call; or NULL */
+} recur__tape_plan;
 
-/* ---- tapes (tape.c) ------------------------------------------------------------------------- */
+enum {
+    RECUR__PLANS = 8,
+    RECUR__PLAN_IDS = 1,
+    RECUR__PLAN_RECORD = 2,
+    RECUR__PLAN_DROPOUT = 4,
+    RECUR__PLAN_TRACE = 8
+};
+
+/* ---- tapes ---------------------------------------------------------------------------------- */
 
 typedef struct recur__record {
     struct recur__record *older;
     uint64_t layer, layout; /* serial numbers */
-    int64_t batch;
-    bool ids, dropout, zero_start;
-    bool once; /* of a kind of steps that once.c takes */
+    int64_t batch, rows;
+    bool ids, dropout, began_at_zero;
+    bool single_step; /* a plan's call made it */
     uint64_t key;
-    recur__kept *kept; /* by which its parameters are kept, or NULL */
-    size_t bytes;      /* this header and keep */
-    _Alignas(64) unsigned char keep[];
+    uint64_t hash;           /* of the parameters, if the context checks them; else 0 */
+    recur__prepack *prepack; /* that its step used, or NULL */
+    size_t bytes;            /* this header and reserve */
+    _Alignas(64) unsigned char reserve[];
 } recur__record;
 
 typedef struct recur__block {
@@ -92,16 +75,6 @@ typedef struct recur__block {
     _Alignas(64) unsigned char memory[];
 } recur__block;
 
-/* What passes of a shape take: a loop written by hand asks for the same ones again and again. */
-typedef struct recur__measured {
-    uint64_t layer, layout; /* serial numbers */
-    int64_t batch;
-    unsigned flags; /* of the shape: ids, record, dropout, trace */
-    size_t keep, peak, kept;
-} recur__measured;
-
-enum { RECUR__MEASURED = 4 };
-
 struct recur_tape {
     recur_context *ctx;
     int32_t mode;
@@ -109,48 +82,42 @@ struct recur_tape {
     int64_t records;
     recur__record *newest;
     recur__block *first, *current;
-    size_t reserved; /* for records */
+    size_t reserved; /* bytes for records */
     unsigned char *scratch;
     size_t scratch_bytes;
-    recur__measured measured[RECUR__MEASURED];
     recur__tracer tracer;
-    bool defers; /* gradients of single steps */
-    recur__keeper keeper;
+    bool defers;             /* gradients of single steps */
+    recur__prepack *prepack; /* a list */
+    size_t prepack_bytes;
+    recur__tape_plan plan[RECUR__PLANS];
+    int next_plan; /* to be replaced */
 };
 
-static inline recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer)
+static inline bool recur__tape_records(const recur_tape *tape)
 {
-    return &tape->measured[layer % RECUR__MEASURED];
+    return tape && tape->mode != RECUR_TAPE_EVALUATE;
 }
 
-/* Where the tape keeps a layer's parameters, of so many bytes, for its next record; made if need
-   be, unless reservations promise that nothing is allocated. NULL: nowhere, as no other record of
-   the layer waits or was reserved, or, if *failed, for lack of memory. */
-recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t bytes,
-                              bool *failed);
-size_t recur__tape_fixed_bytes(
-    void); /* of a tape beside its records and scratch, once it has been reserved */
-
-/* Where gradients of a record may wait, or NULL. */
-static inline recur__deferred *recur__tape_deferred(const recur_tape *tape,
-                                                    const recur__record *record)
-{
-    return tape->defers && record->kept && record->kept->filled ? &record->kept->deferred : NULL;
-}
+/* Bytes of a tape beside its records and scratch, once it has been reserved. */
+size_t recur__tape_fixed_bytes(void);
 
 /* A record with what it keeps; SIZE_MAX: too many bytes. */
-static inline size_t recur__record_bytes(size_t keep)
+static inline size_t recur__record_bytes(size_t reserve)
 {
-    return keep > SIZE_MAX / 2 ? SIZE_MAX : sizeof(recur__record) + keep;
+    return reserve > SIZE_MAX / 2 ? SIZE_MAX : sizeof(recur__record) + reserve;
 }
+
+recur__block *recur__tape_new_block(recur_tape *tape, size_t bytes); /* NULL: no memory */
+void recur__tape_free_blocks(recur_tape *tape, recur__block *first);
+size_t recur__tape_used(const recur__block *first);
 
 /* A block behind the current one, with at least so many bytes free; NULL: no memory. */
 recur__block *recur__tape_next_block(recur_tape *tape, size_t bytes);
 
-/* A new record with room for keep, not yet on the tape, or NULL; commit cannot fail. */
-static inline recur__record *recur__tape_begin(recur_tape *tape, size_t keep)
+/* A new record with so many bytes in reserve, not yet on the tape, or NULL; commit cannot fail. */
+static inline recur__record *recur__tape_begin(recur_tape *tape, size_t reserve)
 {
-    const size_t bytes = recur__record_bytes(keep);
+    const size_t bytes = recur__record_bytes(reserve);
     recur__block *b = tape->current;
     if (!b || b->bytes - b->used < bytes) b = recur__tape_next_block(tape, bytes);
     if (!b) return NULL;
@@ -167,7 +134,7 @@ static inline void recur__tape_commit(recur_tape *tape, recur__record *record)
     b->used += record->bytes;
     tape->current = b;
     tape->newest = record;
-    if (record->kept) record->kept->waiting++;
+    if (record->prepack) record->prepack->waiting++;
     tape->records++;
     tape->passes++;
 }
@@ -177,29 +144,74 @@ static inline void recur__tape_pop(recur_tape *tape)
 {
     recur__block *b = tape->current;
     recur__record *record = tape->newest;
-    recur__kept *kept = record->kept;
-    if (kept && --kept->waiting == 0) {
-        recur__keep_flush(kept);
-        kept->filled = false;
-    }
+    recur__prepack *prepack = record->prepack;
+    if (prepack && --prepack->waiting == 0) prepack->filled = false;
     b->used -= record->bytes;
     if (b->used == 0 && b->older) tape->current = b->older;
     tape->newest = record->older;
     tape->records--;
 }
 
-/* ---- steps that only go on (once.c) --------------------------------------------------------- */
+/* The plan of this layer, layout and shape that the tape knows, or NULL. */
+static inline recur__tape_plan *recur__tape_plan_of(recur_tape *tape, uint64_t layer,
+                                                    uint64_t layout, int64_t batch, unsigned flags)
+{
+    for (recur__tape_plan *p = tape->plan; p < tape->plan + RECUR__PLANS; p++)
+        if (p->layer == layer && p->layout == layout && p->batch == batch && p->flags == flags)
+            return p;
+    return NULL;
+}
 
-/* False, and nothing done, unless the tape knows that such steps need no other checks. layout:
- * serial number, 0 for a cell. */
-bool recur__once_forward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x,
-                         recur_state *state, float *y, recur_tape *tape);
-bool recur__once_backward(const recur_layer *layer, uint64_t layout, int64_t batch, const float *x,
-                          const float *dy, recur_state *dstate, float *dx, float *dparams,
-                          recur_tape *tape);
-/* After a step that passes.c has checked and recorded: whether the tape keeps enough of it for its
- * backward, and for the next ones. */
-void recur__once_note(recur__record *record, const recur__call *call, const recur__shape *shape,
-                      size_t keep);
+/* ---- prepack.c ------------------------------------------------------------------------------ */
+
+/* Bytes that a tape keeps for steps of this layer in this layout; 0: nothing. */
+size_t recur__prepack_bytes(const recur_layer *layer, const recur_packed *packed);
+recur__prepack *recur__prepack_of(const recur_tape *tape, const recur_layer *layer); /* or NULL */
+/* Makes sure of the layer's place; NULL: no memory. */
+recur__prepack *recur__prepack_reserve(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                                       bool reserve);
+/* Where the tape keeps a layer's parameters for its next record; made if need be, unless
+ * reservations promise that nothing is allocated. NULL: nowhere, as no other record of the layer
+ * waits or was reserved, or, if *failed, for lack of memory. */
+recur__prepack *recur__prepack_for_record(recur_tape *tape, const recur_layer *layer, size_t bytes,
+                                          bool *failed);
+static inline void *recur__prepack_filled(recur__prepack *prepack, const recur_layer *layer)
+{
+    if (!prepack->filled) layer->ops->pack->fill(layer, prepack->pack);
+    prepack->filled = true;
+    return prepack->pack;
+}
+void recur__prepack_discard(recur_tape *tape); /* no record waits any more */
+void recur__prepack_release(recur_tape *tape);
+/* Forgets which calls are ready with this prepack. */
+void recur__prepack_unplan(recur_tape *tape, const recur__prepack *prepack);
+
+/* ---- deferred.c ----------------------------------------------------------------------------- */
+
+/* Whether rows of this layer wait that are for another dparams than these. */
+static inline bool recur__waits_for_others(const recur__prepack *prepack, const float *dparams)
+{
+    const recur__deferred *d = &prepack->deferred;
+    return d->rows && dparams && d->dparams != (uintptr_t)dparams;
+}
+
+/* Adds the gradients of a step's rows to dparams, or lets the rows wait. */
+void recur__add_gradients(const recur_tape *tape, recur__prepack *prepack,
+                          const recur__step_call *call, float *dparams);
+/* Rows that wait are added when the layer's last record is about to be popped. */
+void recur__settle_gradients(recur__prepack *prepack, const recur_layer *layer, float *dparams);
+
+/* ---- single.c: recorded steps that are ready ------------------------------------------------ */
+
+/* False, and nothing done, unless a plan is ready for such a step. */
+bool recur__single_step(const recur__request *q, uint64_t layout, int64_t batch);
+bool recur__single_step_backward(const recur__request *q, uint64_t layout, int64_t batch);
+/* After a pass that was checked and recorded: makes its plan's call ready, if the kind can. */
+void recur__plan_single_step(const recur__request *q, const recur__shape *shape,
+                             recur__tape_plan *plan, recur__record *record);
+
+/* ---- check.c -------------------------------------------------------------------------------- */
+
+uint64_t recur__hash_parameters(const recur_layer *layer); /* never 0 */
 
 #endif

@@ -15,7 +15,7 @@ loop open_loop(recur_context *ctx, int kind, int64_t T, int64_t B, uint32_t flag
     OK(recur_cell_from_layer(q.layer, &q.cell));
     q.one = layout(ctx, B, NULL, 1);
     OK(recur_tape_create(ctx, &q.tape));
-    OK(recur_tape_defer(q.tape, defers));
+    OK(recur_tape_defer_gradients(q.tape, defers));
     OK(recur_state_create(q.layer, B, &q.state));
     OK(recur_state_create(q.layer, B, &q.dstate));
     q.P = recur_layer_param_count(q.layer), q.Q = recur_layer_param_count(q.head);

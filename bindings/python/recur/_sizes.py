@@ -20,21 +20,18 @@ def rules(ask) -> dict:
         x, y = n * inputs, rows * outputs
         return {"x": x, "ids": n, "y": y, "dy": y, "dx": x, "dparams": ask.count(layer)}
 
-    def step(a):
-        layer, state = a["layer"], a["state"]
-        if layer is None or state is None:
-            return {}
-        B, (inputs, outputs) = ask.streams(state), ask.widths(layer)
-        return {"x": B * inputs, "ids": B, "y": B * outputs}
-
-    def cell_step(a):
-        cell, state = a["cell"], a.get("state", a.get("dstate"))
-        if cell is None or state is None:
-            return {}
-        layer = ask.layer_of(cell)
+    def steps_of(layer, state):
         B, (inputs, outputs) = ask.streams(state), ask.widths(layer)
         sizes = {"x": B * inputs, "dx": B * inputs, "ids": B, "y": B * outputs, "dy": B * outputs}
         return {**sizes, "dparams": ask.count(layer)}
+
+    def step(a):
+        layer, state = a["layer"], a.get("state", a.get("dstate"))
+        return {} if layer is None or state is None else steps_of(layer, state)
+
+    def cell_step(a):
+        cell, state = a["cell"], a.get("state", a.get("dstate"))
+        return {} if cell is None or state is None else steps_of(ask.layer_of(cell), state)
 
     def count(*names):
         return lambda a: dict.fromkeys(names, a["count"])
@@ -111,6 +108,9 @@ def rules(ask) -> dict:
         "recur_layer_backward_ids": a_pass,
         "recur_layer_step": step,
         "recur_layer_step_ids": step,
+        "recur_layer_step_backward": step,
+        "recur_layer_step_backward_ids": step,
+        "recur_tape_add_gradients": lambda a: {} if a["layer"] is None else {"dparams": ask.count(a["layer"])},
         "recur_cell_step": cell_step,
         "recur_cell_step_ids": cell_step,
         "recur_cell_step_backward": cell_step,

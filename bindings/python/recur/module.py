@@ -328,7 +328,8 @@ class Module:
         y = np.empty((state.batch, self._info.output_size), np.float32) if out is None else out
         if out is not None and getattr(out, "shape", None) != (state.batch, self._info.output_size):
             raise ValueError(f"out must be an array of shape {(state.batch, self._info.output_size)}")
-        (c.recur_layer_step_ids if is_ids else c.recur_layer_step)(self._open(), rows, state._handle, y)
+        step = c.recur_layer_step_ids if is_ids else c.recur_layer_step
+        step(self._open(), rows, state._handle, y, None)
         return y
 
     def snapshot(self) -> "Module":

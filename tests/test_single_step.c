@@ -1,4 +1,4 @@
-/* test_once.c - steps by hand that go the shortest way through a tape give what the checked way
+/* test_single_step.c - steps by hand that go the shortest way through a tape give what the checked way
  * gives; and whatever is not as it was before them goes the checked way, with its sentences. */
 #include "support/loop.h"
 

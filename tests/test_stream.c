@@ -1,4 +1,4 @@
-/* test_stages.c - steps of a snapshot give what a pass over the whole sequence gives: through
+/* test_stream.c - steps of a snapshot give what a pass over the whole sequence gives: through
  * stages of all kinds, on rows and ids, with and without y, in a state of its own and in one that
  * was made for another layer. */
 #include "support/support.h"
@@ -81,9 +81,9 @@ static void steps(const trial *t, const recur_layer *layer, recur_state *state, 
     for (int64_t s = 0; s < T; s++) {
         float *y = skips && s % 2 == 0 ? NULL : floats(t->B * t->O);
         if (with_ids)
-            OK(recur_layer_step_ids(layer, t->ids + s * t->B, state, y));
+            OK(recur_layer_step_ids(layer, t->ids + s * t->B, state, y, NULL));
         else
-            OK(recur_layer_step(layer, t->x + s * t->B * I, state, y));
+            OK(recur_layer_step(layer, t->x + s * t->B * I, state, y, NULL));
         if (y) check_near("y", t->B * t->O, y, t->want + s * t->B * t->O, OUTPUTS);
     }
     check_near("state", recur_state_count(state), values_of(state), values_of(t->last), OUTPUTS);
@@ -159,14 +159,14 @@ static void same_bits_in_every_order(void **unused)
                 recur_state *even, *odd;
                 OK(recur_state_create(snapshot, 1, &even)),
                     OK(recur_state_create(snapshot, 1, &odd));
-                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd,
+                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL,
                                     NULL)); /* one step more, forgotten */
                 OK(recur_state_reset(odd, -1));
                 for (int t = 0; t < T; t++) {
                     const float *x = randoms(inputs[i], 1);
                     float *y[2] = { floats(70), floats(70) };
-                    OK(recur_layer_step(snapshot, x, even, y[0])),
-                        OK(recur_layer_step(snapshot, x, odd, y[1]));
+                    OK(recur_layer_step(snapshot, x, even, y[0], NULL)),
+                        OK(recur_layer_step(snapshot, x, odd, y[1], NULL));
                     check_same("y", 70, y[1], y[0]);
                 }
                 recur_state_release(even), recur_state_release(odd);
