@@ -47,7 +47,9 @@ recur_status recur_tape_create(recur_context *ctx, recur_tape **out)
     *out = NULL;
     recur_tape *tape = recur__alloc(ctx, sizeof *tape);
     if (!tape) return recur__no_memory(sizeof *tape);
-    *tape = (recur_tape){ .ctx = recur__context_retain(ctx), .keeper.ctx = ctx };
+    *tape = (recur_tape){ .ctx = recur__context_retain(ctx),
+                          .scratch.ctx = ctx,
+                          .keeper.ctx = ctx };
     *out = tape;
     return RECUR_OK;
 }
@@ -58,7 +60,7 @@ void recur_tape_release(recur_tape *tape)
     recur_context *ctx = tape->ctx;
     free_chain(tape, tape->first);
     recur__keep_release(&tape->keeper);
-    recur__free(ctx, tape->scratch, tape->scratch_bytes);
+    recur__scratch_free(&tape->scratch);
     recur__free(ctx, tape, sizeof *tape);
     recur_context_release(ctx);
 }
@@ -111,7 +113,7 @@ int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records
 size_t recur_tape_bytes(const recur_tape *tape)
 {
     return tape ? sizeof *tape + chain_headers(tape->first) + chain_bytes(tape->first) +
-                      tape->scratch_bytes + tape->keeper.bytes
+                      tape->scratch.bytes + tape->keeper.bytes
                 : 0;
 }
 
@@ -157,19 +159,6 @@ recur__kept *recur__tape_keep(recur_tape *tape, const recur_layer *layer, size_t
     if (!tape->reserved) kept = recur__keep(&tape->keeper, layer, bytes, false);
     *failed = !kept && !tape->reserved;
     return kept;
-}
-
-unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
-{
-    if (bytes == 0) return (unsigned char *)tape; /* nobody writes there */
-    if (bytes > tape->scratch_bytes) {
-        unsigned char *scratch = recur__alloc(tape->ctx, bytes);
-        if (!scratch) return NULL;
-        recur__free(tape->ctx, tape->scratch, tape->scratch_bytes);
-        tape->scratch = scratch;
-        tape->scratch_bytes = bytes;
-    }
-    return tape->scratch;
 }
 
 /* Room for all reservations in one piece: in an empty tape one block, else what the records have

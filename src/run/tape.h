@@ -103,6 +103,7 @@ typedef struct recur__measured {
 enum { RECUR__MEASURED = 4 };
 
 struct recur_tape {
+    recur__scratch_block scratch; /* first: recur__tape_scratch finds it there */
     recur_context *ctx;
     int32_t mode;
     uint64_t seed, passes; /* passes recorded since the seed was set */
@@ -110,13 +111,13 @@ struct recur_tape {
     recur__record *newest;
     recur__block *first, *current;
     size_t reserved; /* for records */
-    unsigned char *scratch;
-    size_t scratch_bytes;
     recur__measured measured[RECUR__MEASURED];
     recur__tracer tracer;
     bool defers; /* gradients of single steps */
     recur__keeper keeper;
 };
+
+_Static_assert(offsetof(struct recur_tape, scratch) == 0, "a tape begins with its scratch");
 
 static inline recur__measured *recur__tape_measured(recur_tape *tape, uint64_t layer)
 {
