@@ -111,7 +111,8 @@ static void add_bias_gradients(const recur_layer *layer, int64_t R, const float 
 {
     float *db = bias_of(layer, dparams);
     if (db)
-        layer->root->kernels->gemv->column_sums(R, layer->output_size, dy, layer->output_size, db);
+        layer->root->kernels->reduce->column_sums(R, layer->output_size, dy, layer->output_size,
+                                                  db);
 }
 
 static void linear_gradient_widths(const recur_layer *layer, int64_t width[RECUR__PARTS])

@@ -264,7 +264,7 @@ static void bias_gradient(const recur__walk *w, const lane *a, float *sums)
 {
     const recur__kernels *k = w->pass->kernels;
     memset(sums, 0, (size_t)w->S * sizeof *sums);
-    k->gemv->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
+    k->reduce->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
     k->elementwise->add(w->G, sums, a->dp.b_ih);
     for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++)
@@ -283,7 +283,7 @@ static void ids_gradient(const recur__walk *w, const lane *a, const int32_t *ids
         return;
     }
     memset(table, 0, (size_t)(in * G) * sizeof *table);
-    w->pass->kernels->gemv->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
+    w->pass->kernels->reduce->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
     for (int64_t g = 0; g < G; g++)
         for (int64_t id = 0; id < in; id++) a->dp.W[g * in + id] += table[id * G + g];
 }

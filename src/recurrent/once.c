@@ -66,9 +66,9 @@ void recur__recurrent_add_gradients(const recur_layer *layer, const void *prepar
     recur__add_dU(layer, 0, rows, dA, (recur__matrix){ part[2], H }, dparams + (p->U - params));
     if (!p->b_ih) return;
     for (int i = 0; i < f->h_gates; i++)
-        kernels->gemv->column_sums(rows, H, dA + recur__h_block(f, i) * H, S,
-                                   dparams + (p->b_hh - params) + (f->h_first + i) * H);
-    kernels->gemv->column_sums(rows, G, dA, S, dparams + (p->b_ih - params));
+        kernels->reduce->column_sums(rows, H, dA + recur__h_block(f, i) * H, S,
+                                     dparams + (p->b_hh - params) + (f->h_first + i) * H);
+    kernels->reduce->column_sums(rows, G, dA, S, dparams + (p->b_ih - params));
 }
 
 void recur__recurrent_once_backward(const recur__once *o)
