@@ -275,7 +275,7 @@ static void save(void)
     if (!set.run.save) return;
     recur_file *file = model_new(options, step / windows());
     run_save(&r, file, "");
-    TRY(recur_state_save(state, file, "state."));
+    TRY(recur_file_put_state(file, "state.", state));
     alphabet_save(&letters, file);
     snprintf(word, sizeof word, "%lld %a %lld %lld", (long long)step, trained.loss,
              (long long)trained.right, (long long)trained.rows);
@@ -294,7 +294,7 @@ static void load(recur_file *file)
     trained.right = right;
     trained.rows = rows;
     run_load(&r, file, "");
-    TRY(recur_state_load(state, file, "state."));
+    TRY(recur_file_get_state(file, "state.", state));
 }
 
 static int learn(void)

@@ -105,7 +105,7 @@ static recur_layer *make_net(int k, uint64_t seed)
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 2, names, part);
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, seed));
     if (kinds[k].cell == RECUR_CELL_LSTM)
-        TRY(recur_layer_init(net, "rnn.", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
+        TRY(recur_layer_init(net, "rnn.*", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
     return net;
 }
 

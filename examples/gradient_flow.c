@@ -92,14 +92,14 @@ static recur_layer *make_net(int k)
     const uint64_t seed = (uint64_t)set.run.seed;
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, seed));
     if (kinds[k].start == RADIUS)
-        TRY(recur_layer_init(net, "weight_hh", RECUR_INIT_NORMAL,
+        TRY(recur_layer_init(net, "rnn.weight_hh*", RECUR_INIT_NORMAL,
                              kinds[k].value / sqrt((double)set.hidden), seed));
     if (kinds[k].start == IDENTITY) {
-        TRY(recur_layer_init(net, "weight_hh", RECUR_INIT_IDENTITY, kinds[k].value, 0));
-        TRY(recur_layer_init(net, "rnn.bias", RECUR_INIT_CONSTANT, 0, 0));
+        TRY(recur_layer_init(net, "rnn.weight_hh*", RECUR_INIT_IDENTITY, kinds[k].value, 0));
+        TRY(recur_layer_init(net, "rnn.bias*", RECUR_INIT_CONSTANT, 0, 0));
     }
     if (kinds[k].cell == RECUR_CELL_LSTM)
-        TRY(recur_layer_init(net, "rnn.", RECUR_INIT_FORGET_BIAS, kinds[k].forget_bias, 0));
+        TRY(recur_layer_init(net, "rnn.*", RECUR_INIT_FORGET_BIAS, kinds[k].forget_bias, 0));
     return net;
 }
 

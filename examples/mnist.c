@@ -141,7 +141,7 @@ static recur_layer *make_net(void)
     TRY(recur_last_create(NULL, set.hidden, RECUR_DIRECTION_FORWARD, &part[1]));
     TRY(recur_linear_create(NULL, set.hidden, CLASSES, 0, &part[2]));
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 3, names, part);
-    start_values(net, "rnn.weight_hh", "rnn.bias");
+    start_values(net, "rnn.weight_hh*", "rnn.bias*");
     return net;
 }
 
@@ -166,7 +166,7 @@ static recur_layer *make_parts(void)
     TRY(recur_recurrent_create(NULL, &one_step, &part[0]));
     TRY(recur_linear_create(NULL, set.hidden, CLASSES, 0, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_GROUP, 2, names, part);
-    start_values(net, "cell.weight_hh", "cell.bias");
+    start_values(net, "cell.weight_hh*", "cell.bias*");
     return net;
 }
 

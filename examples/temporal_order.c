@@ -114,7 +114,7 @@ static recur_layer *make_net(void)
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 3, names, part);
     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, (uint64_t)set.run.seed));
     if (set.cell != RECUR_CELL_RNN_TANH)
-        TRY(recur_layer_init(net, "rnn.", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
+        TRY(recur_layer_init(net, "rnn.*", RECUR_INIT_FORGET_BIAS, set.forget_bias, 0));
     return net;
 }
 

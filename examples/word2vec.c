@@ -116,7 +116,7 @@ static recur_layer *make_net(void)
     TRY(recur_embedding_create(NULL, words.n, set.width, 0, &part[0]));
     TRY(recur_linear_create(NULL, set.width, words.n, RECUR_LAYER_NO_BIAS, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_GROUP, 2, names, part);
-    TRY(recur_layer_init(net, "in.", RECUR_INIT_UNIFORM, 0.5 / sqrt((double)set.width),
+    TRY(recur_layer_init(net, "in.*", RECUR_INIT_UNIFORM, 0.5 / sqrt((double)set.width),
                          (uint64_t)set.run.seed));
     return net; /* what predicts begins with zeros */
 }

@@ -17,7 +17,7 @@
  *   recur/memory.h     how many bytes a layer takes, asked before it is run
  *   recur/loss.h       value and gradient of a loss; reading label sequences
  *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
- *   recur/io.h         safetensors files
+ *   recur/file.h       safetensors files
  *   recur/model.h      whole networks as files, structure included
  *
  * Conventions of every function
@@ -54,7 +54,7 @@
 #include "recur/memory.h"
 #include "recur/loss.h"
 #include "recur/optimizer.h"
-#include "recur/io.h"
+#include "recur/file.h"
 #include "recur/model.h"
 
 #endif

@@ -32,7 +32,7 @@
 #include "recur/layer.hpp"
 #include "recur/state.hpp"
 #include "recur/train.hpp"
-#include "recur/io.hpp"
+#include "recur/file.hpp"
 #include "recur/model.hpp"
 
 #endif

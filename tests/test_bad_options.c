@@ -144,7 +144,7 @@ static void filled_in(void **unused)
     recur_file *file = NULL;
     OK(recur_state_create(layer, 2, &state));
     OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    OK(recur_layer_save(layer, file, NULL));
+    OK(recur_file_put_layer(file, NULL, layer));
     union {
         recur_tensor tensor;
         recur_layer_info info;

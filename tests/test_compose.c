@@ -309,8 +309,8 @@ static void names_and_files(recur_context *ctx, int k)
     }
     recur_file *file = NULL;
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
-    OK(recur_layer_save(net, file, "m."));
-    OK(recur_layer_load(other, file, "m."));
+    OK(recur_file_put_layer(file, "m.", net));
+    OK(recur_file_get_layer(file, "m.", other));
     OK(recur_file_all_used(file));
     check_same("params", recur_layer_param_count(net), recur_layer_params(other),
                recur_layer_params(net));

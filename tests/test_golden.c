@@ -246,8 +246,8 @@ static recur_layer *training_model(recur_context *ctx, recur_file *file)
     const int64_t O = info_of(parts[0], -1).output_size;
     OK(recur_last_create(ctx, O, RECUR_DIRECTION_FORWARD, &parts[1]));
     OK(recur_linear_create(ctx, O, (int64_t)number(file, "classes", 0), 0, &parts[2]));
-    OK(recur_layer_load(parts[0], file, "rnn."));
-    OK(recur_layer_load(parts[2], file, "fc."));
+    OK(recur_file_get_layer(file, "rnn.", parts[0]));
+    OK(recur_file_get_layer(file, "fc.", parts[2]));
     return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, 3, (const char *const[]){ "rnn", "last", "fc" },
                  parts);
 }

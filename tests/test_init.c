@@ -103,11 +103,11 @@ static void of_further_tensors(void **unused)
     check_constant(layer, "start_c_l0_reverse", 0);
     check_tensor_uniform(layer, "weight_hr_l0_reverse", 1 / sqrt(H));
     check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
-    OK(recur_layer_init(layer, "weight_h", RECUR_INIT_XAVIER, 0, 1));
+    OK(recur_layer_init(layer, "weight_h*", RECUR_INIT_XAVIER, 0, 1));
     check_tensor_uniform(layer, "weight_hr_l0", sqrt(6.0 / (P + H)));
     check_tensor_uniform(layer, "weight_hh_l0",
                          sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
-    OK(recur_layer_init(layer, "norm", RECUR_INIT_CONSTANT, 9, 1));
+    OK(recur_layer_init(layer, "*norm*", RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
     check_constant(layer, "bias_norm_l0", 9);
     recur_layer_release(layer);
@@ -291,16 +291,16 @@ static void determinism(void **unused)
         const size_t bytes = (size_t)recur_layer_param_count(a) * sizeof(float);
         trying("scheme %d", scheme);
         OK(recur_layer_init(a, NULL, RECUR_INIT_CONSTANT, 3, 1));
-        OK(recur_layer_init(a, "weight", scheme, 1, 42));
+        OK(recur_layer_init(a, "weight*", scheme, 1, 42));
         OK(recur_layer_init(b, NULL, RECUR_INIT_CONSTANT, 3, 1));
-        OK(recur_layer_init(b, "weight", scheme, 1, 42));
+        OK(recur_layer_init(b, "weight*", scheme, 1, 42));
         assert_memory_equal(recur_layer_params(a), recur_layer_params(b), bytes);
-        OK(recur_layer_init(b, "weight", scheme, 1, 43));
+        OK(recur_layer_init(b, "weight*", scheme, 1, 43));
         const bool same = memcmp(recur_layer_params(a), recur_layer_params(b), bytes) == 0;
         assert_int_equal(same, scheme == RECUR_INIT_CONSTANT);
-        OK(recur_layer_init(b, "weight_ih", scheme, 1,
+        OK(recur_layer_init(b, "weight_ih*", scheme, 1,
                             42)); /* tensor by tensor, the same numbers */
-        OK(recur_layer_init(b, "weight_hh", scheme, 1, 42));
+        OK(recur_layer_init(b, "weight_hh*", scheme, 1, 42));
         assert_memory_equal(recur_layer_params(a), recur_layer_params(b), bytes);
         const recur_tensor bias = tensor_of(a, "bias_hh_l1");
         assert_true(recur_layer_params(a)[bias.offset] == 3.0f);
@@ -315,6 +315,53 @@ static void determinism(void **unused)
     assert_memory_not_equal(params + one.offset, params + two.offset,
                             (size_t)one.count * sizeof(float));
     recur_layer_release(layer);
+}
+
+/* Patterns fit whole names: which tensors they choose. */
+static void patterns(void **unused)
+{
+    (void)unused;
+    recur_layer *part[2], *net;
+    const char *const names[] = { "rnn", "my_rnn" };
+    part[0] = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    part[1] = recurrent(NULL, RECUR_CELL_GRU, 4, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    OK(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 2, names, part, &net));
+    const struct {
+        const char *match;
+        unsigned chosen; /* bits of tensors: weight_ih, weight_hh, bias_ih, bias_hh of each */
+    } rows[] = {
+        { "rnn.*", 0x0f },
+        { "*rnn.*", 0xff },
+        { "my_rnn.*", 0xf0 },
+        { "*weight_hh*", 0x22 },
+        { "*weight_hh", 0 },
+        { "rnn", 0 },
+        { "", 0 },
+        { "*", 0xff },
+        { "**l0", 0xff },
+        { "rnn.bias_hh_l0", 0x08 },
+        { "rnn.bias_hh_l", 0 },
+        { "rnn.bias_hh_l0?", 0 },
+        { "rnn.bias_?h_l0", 0x0c },
+        { "???rnn.weight_ih_l?", 0x10 },
+        { "*_*_*h*0", 0xf0 },
+        { "m*i*_ih*l0", 0x50 },
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        trying("\"%s\"", rows[i].match);
+        OK(recur_layer_init(net, NULL, RECUR_INIT_CONSTANT, 1, 1));
+        const recur_status status = recur_layer_init(net, rows[i].match, RECUR_INIT_CONSTANT, 2, 1);
+        assert_int_equal(status, rows[i].chosen ? RECUR_OK : RECUR_E_MISSING);
+        for (int64_t k = 0; k < recur_layer_tensor_count(net); k++) {
+            recur_tensor t = { .size = sizeof t };
+            OK(recur_layer_tensor_info(net, k, &t));
+            const float wanted = rows[i].chosen >> k & 1 ? 2 : 1;
+            assert_true(recur_layer_params(net)[t.offset] == wanted);
+        }
+    }
+    recur_layer_release(net);
+    recur_layer_release(part[0]);
+    recur_layer_release(part[1]);
 }
 
 static void errors(void **unused)
@@ -344,8 +391,8 @@ static void errors(void **unused)
         { gru, "weight_xx", RECUR_INIT_DEFAULT, 0, RECUR_E_MISSING, "weight_xx" },
         { snapshot, NULL, RECUR_INIT_DEFAULT, 0, RECUR_E_UNSUPPORTED, "snapshot" },
         { bare, NULL, RECUR_INIT_FORGET_BIAS, 1, RECUR_E_UNSUPPORTED, "" },
-        { gru, "bias", RECUR_INIT_ORTHOGONAL, 1, RECUR_E_UNSUPPORTED, "" },
-        { gru, "bias", RECUR_INIT_XAVIER, 1, RECUR_E_UNSUPPORTED, "" },
+        { gru, "bias*", RECUR_INIT_ORTHOGONAL, 1, RECUR_E_UNSUPPORTED, "" },
+        { gru, "bias*", RECUR_INIT_XAVIER, 1, RECUR_E_UNSUPPORTED, "" },
         { plain, NULL, RECUR_INIT_IDENTITY, 1, RECUR_E_UNSUPPORTED, "" },
     };
     for (int i = 0; i < COUNT(rows); i++) {
@@ -364,10 +411,16 @@ static void errors(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(defaults),         TEST(of_further_tensors),
-                                        TEST(plain_schemes),    TEST(xavier),
-                                        TEST(orthogonal),       TEST(identity),
-                                        TEST(identity_by_name), TEST(forget_bias),
-                                        TEST(determinism),      TEST(errors) };
+    const struct CMUnitTest tests[] = { TEST(defaults),
+                                        TEST(of_further_tensors),
+                                        TEST(plain_schemes),
+                                        TEST(xavier),
+                                        TEST(orthogonal),
+                                        TEST(identity),
+                                        TEST(identity_by_name),
+                                        TEST(forget_bias),
+                                        TEST(determinism),
+                                        TEST(patterns),
+                                        TEST(errors) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,7 +276,7 @@ static void disk(void **state)
     recur_file *file = new_file(ctx), *back = NULL;
     const recur_tensor info = shaped("x", 1, 3, 1, 1, 1);
     const float x[3] = { 1, NAN, -0.0f };
-    FAILS(RECUR_E_IO, recur_file_open(ctx, path, &back), "model.safetensors No such file");
+    FAILS(RECUR_E_NOT_FOUND, recur_file_open(ctx, path, &back), "model.safetensors No such file");
     assert_null(back);
     OK(recur_file_write(file, path));
     OK(recur_file_add(file, &info, x));
@@ -292,9 +292,9 @@ static void disk(void **state)
     check_same("x", 3, to, x);
     recur_file_release(back);
 
-    FAILS(RECUR_E_IO, recur_file_write(file, elsewhere), "none No such file");
+    FAILS(RECUR_E_NOT_FOUND, recur_file_write(file, elsewhere), "none No such file");
     FAILS(RECUR_E_IO, recur_file_write(file, folder), "not a regular file");
-    FAILS(RECUR_E_IO, recur_file_write(file, ""), "");
+    FAILS(RECUR_E_NOT_FOUND, recur_file_write(file, ""), "");
     FAILS(RECUR_E_IO, recur_file_open(ctx, folder, &back), "not a regular file");
     FAILS(RECUR_E_IO, recur_file_write(file, "/dev/null"), "/dev/null not a regular file");
     FAILS(RECUR_E_ARGUMENT, recur_file_write(NULL, path), "file NULL");

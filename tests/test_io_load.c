@@ -1,6 +1,7 @@
 /* test_io_load.c - layers and states under prefixes of a file: identical when they come back;
  * strict, and all or nothing, when something does not fit. */
 #include "support/support.h"
+#include "file/file.h"
 
 static void add(recur_file *file, const char *name, int rank, int64_t a, int64_t b)
 {
@@ -39,13 +40,13 @@ static void layers_come_back(void **state)
         randomize(from, 1);
         recur_layer_params(from)[count - 1] = NAN;
         recur_file *file = new_file(ctx);
-        OK(recur_layer_save(from, file, NULL));
+        OK(recur_file_put_layer(file, NULL, from));
         assert_int_equal(recur_file_tensor_count(file), recur_layer_tensor_count(from));
         file = again(ctx, file);
         recur_tensor t = { .size = sizeof t };
         OK(recur_file_find(file, "rnn.weight_ih_l1_reverse", &t));
         assert_int_equal(t.dim[1], info_of(from, 0).output_size);
-        OK(recur_layer_load(to, file, ""));
+        OK(recur_file_get_layer(file, "", to));
         check_same("parameters", count, recur_layer_params(to), recur_layer_params(from));
         OK(recur_file_all_used(file));
         recur_file_release(file);
@@ -63,19 +64,19 @@ static void prefixes(void **state)
     randomize(a, 1);
     randomize(net, 1);
     recur_file *file = new_file(NULL);
-    OK(recur_layer_save(a, file, "a."));
-    OK(recur_layer_save(b, file, "b."));
-    OK(recur_layer_save(net, file, "net."));
-    OK(recur_layer_load(b, file, "a."));
+    OK(recur_file_put_layer(file, "a.", a));
+    OK(recur_file_put_layer(file, "b.", b));
+    OK(recur_file_put_layer(file, "net.", net));
+    OK(recur_file_get_layer(file, "a.", b));
     check_same("b", recur_layer_param_count(b), recur_layer_params(b), recur_layer_params(a));
     FAILS(RECUR_E_MISSING, recur_file_all_used(file), "b.weight");
-    FAILS(RECUR_E_MISSING, recur_layer_load(b, file, NULL), "weight [3,2]");
-    FAILS(RECUR_E_MISSING, recur_layer_load(b, file, "net.fc"), "net.fcweight");
+    FAILS(RECUR_E_MISSING, recur_file_get_layer(file, NULL, b), "weight [3,2]");
+    FAILS(RECUR_E_MISSING, recur_file_get_layer(file, "net.fc", b), "net.fcweight");
 
     OK(recur_layer_child(net, "rnn", &rnn, NULL)); /* a part alone */
     float *before = copy_of(recur_layer_param_count(net), recur_layer_params(net));
     memset(recur_layer_params(rnn), 0, (size_t)recur_layer_param_count(rnn) * sizeof(float));
-    OK(recur_layer_load(rnn, file, "net.rnn."));
+    OK(recur_file_get_layer(file, "net.rnn.", rnn));
     check_same("net", recur_layer_param_count(net), recur_layer_params(net), before);
     recur_file_release(file);
     recur_layer_release(a);
@@ -114,20 +115,20 @@ static void loading_is_strict(void **state)
         add(file, rows[i].weight, 2, rows[i].a, rows[i].b);
         add(file, rows[i].bias, rows[i].rank, rows[i].c, 1);
         if (rows[i].third) add(file, rows[i].third, 1, 1, 1);
-        FAILS(rows[i].code, recur_layer_load(layer, file, "m."), rows[i].words);
+        FAILS(rows[i].code, recur_file_get_layer(file, "m.", layer), rows[i].words);
         check_same("parameters", recur_layer_param_count(layer), recur_layer_params(layer), before);
         FAILS(RECUR_E_MISSING, recur_file_all_used(file), rows[i].weight);
         recur_file_release(file);
     }
     recur_file *file = new_file(NULL);
-    FAILS(RECUR_E_ARGUMENT, recur_layer_load(NULL, file, ""), "layer NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_load(layer, NULL, ""), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_save(NULL, file, ""), "layer NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, NULL, ""), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_layer(file, "", NULL), "layer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_layer(NULL, "", layer), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", NULL), "layer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(NULL, "", layer), "file NULL");
     OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_load(snapshot, file, ""), "snapshot 80");
-    FAILS(RECUR_E_UNSUPPORTED, recur_layer_save(snapshot, file, ""), "snapshot 80");
-    FAILS(RECUR_E_FORMAT, recur_layer_save(layer, file, "\xff"), "UTF-8");
+    FAILS(RECUR_E_UNSUPPORTED, recur_file_get_layer(file, "", snapshot), "snapshot 80");
+    FAILS(RECUR_E_UNSUPPORTED, recur_file_put_layer(file, "", snapshot), "snapshot 80");
+    FAILS(RECUR_E_FORMAT, recur_file_put_layer(file, "\xff", layer), "UTF-8");
     assert_int_equal(recur_file_tensor_count(file), 0);
     recur_file_release(file);
     recur_layer_release(snapshot);
@@ -154,11 +155,11 @@ static void other_types(void **state)
         OK(recur_file_open_memory(NULL, data, (size_t)(8 + n + 2 * size), &file));
         recur_layer *layer = linear(NULL, 1, 1);
         if (i == 0) {
-            OK(recur_layer_load(layer, file, ""));
+            OK(recur_file_get_layer(file, "", layer));
             const float want[2] = { 1, 0 };
             check_same("parameters", 2, recur_layer_params(layer), want);
         } else {
-            FAILS(RECUR_E_UNSUPPORTED, recur_layer_load(layer, file, ""), "weight C64");
+            FAILS(RECUR_E_UNSUPPORTED, recur_file_get_layer(file, "", layer), "weight C64");
         }
         recur_layer_release(layer);
         recur_file_release(file);
@@ -171,12 +172,77 @@ static void a_failed_save_leaves_the_file(void **state)
     recur_layer *layer = linear(NULL, 2, 2);
     recur_file *file = new_file(NULL);
     add(file, "bias", 1, 1, 1);
-    FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, file, ""), "bias already");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", layer), "bias already");
     assert_int_equal(recur_file_tensor_count(file), 1);
-    FAILS(RECUR_E_ARGUMENT, recur_layer_save(layer, file, ""),
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", layer),
           "bias already"); /* weight has gone again */
     recur_file_release(file);
     recur_layer_release(layer);
+}
+
+/* ---- names of earlier versions --------------------------------------------------------------- */
+
+static const char *const TODAY[] = { "a.norm_weight_l0", "a.norm_bias_l0_reverse", "h0", "c0_l1" };
+static const char *const BEFORE[] = { "a.weight_norm_l0", "a.bias_norm_l0_reverse", "start_h",
+                                      "start_c_l1" };
+enum { RENAMED = 4 };
+
+static recur_status renamed_tensor(const recur__bundle *bundle, int64_t index, recur_tensor *info,
+                                   float **data)
+{
+    *info = (recur_tensor){
+        .size = sizeof *info, .rank = 1, .dim = { 1, 1, 1, 1 }, .count = 1, .name = TODAY[index]
+    };
+    *data = bundle->flat + index;
+    return RECUR_OK;
+}
+
+static void add_one(recur_file *file, const char *prefix, const char *name, float value)
+{
+    char whole[64];
+    snprintf(whole, sizeof whole, "%s%s", prefix, name);
+    const recur_tensor info = {
+        .size = sizeof info, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = whole
+    };
+    OK(recur_file_add(file, &info, &value));
+}
+
+/* Each tensor is found under today's name or its old one; both at once are one too many. */
+static void old_names(void **state)
+{
+    (void)state;
+    static const recur__old_name words[] = { { "norm_weight", "weight_norm" },
+                                             { "norm_bias", "bias_norm" },
+                                             { "h0", "start_h" },
+                                             { "c0", "start_c" },
+                                             { NULL, NULL } };
+    float values[RENAMED];
+    const recur__bundle set = {
+        .what = "set", .old = words, .flat = values, .tensors = RENAMED, .tensor = renamed_tensor
+    };
+    for (unsigned before = 0; before < 1u << RENAMED; before++) {
+        recur_file *file = new_file(NULL);
+        for (int i = 0; i < RENAMED; i++)
+            add_one(file, "p.", (before >> i & 1 ? BEFORE : TODAY)[i], (float)(i + 1));
+        trying("%x", before);
+        memset(values, 0, sizeof values);
+        OK(recur__bundle_get(&set, file, "p."));
+        OK(recur_file_all_used(file));
+        for (int i = 0; i < RENAMED; i++) assert_true(values[i] == (float)(i + 1));
+        if (!(before & 1)) {
+            add_one(file, "p.", BEFORE[0], 9);
+            FAILS(RECUR_E_FORMAT, recur__bundle_get(&set, file, "p."), "p.a.weight_norm_l0");
+        }
+        recur_file_release(file);
+    }
+    recur_file *file = new_file(NULL);
+    for (int i = 0; i < RENAMED - 1; i++) add_one(file, "", BEFORE[i], 1);
+    FAILS(RECUR_E_MISSING, recur__bundle_get(&set, file, ""), "c0_l1");
+    add_one(file, "", "start_cl1", 1);
+    FAILS(RECUR_E_MISSING, recur__bundle_get(&set, file, ""), "c0_l1");
+    add_one(file, "", "c0_l1", 1);
+    FAILS(RECUR_E_FORMAT, recur__bundle_get(&set, file, ""), "start_cl1");
+    recur_file_release(file);
 }
 
 /* ---- states --------------------------------------------------------------------------------- */
@@ -196,24 +262,24 @@ static void states_come_back(void **state)
     float *values = randoms(count, 1), *got = floats(count);
     OK(recur_state_write(from, 0, count, values));
     recur_file *file = new_file(ctx);
-    OK(recur_state_save(from, file, "s."));
-    FAILS(RECUR_E_ARGUMENT, recur_state_save(from, file, "s."), "s.rnn.h already");
+    OK(recur_file_put_state(file, "s.", from));
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_state(file, "s.", from), "s.rnn.h already");
     file = again(ctx, file);
-    OK(recur_state_load(to, file, "s."));
+    OK(recur_file_get_state(file, "s.", to));
     OK(recur_state_read(to, 0, count, got));
     check_same("state", count, got, values);
     OK(recur_file_all_used(file));
-    FAILS(RECUR_E_SHAPE, recur_state_load(wide, file, "s."), "s.rnn.h [4,3,4] [4,5,4] state");
-    FAILS(RECUR_E_MISSING, recur_state_load(other, file, "s."), "s.h [1,3,4]");
+    FAILS(RECUR_E_SHAPE, recur_file_get_state(file, "s.", wide), "s.rnn.h [4,3,4] [4,5,4] state");
+    FAILS(RECUR_E_MISSING, recur_file_get_state(file, "s.", other), "s.h [1,3,4]");
     add(file, "s.x", 1, 1, 1);
     OK(recur_state_reset(to, -1));
-    FAILS(RECUR_E_FORMAT, recur_state_load(to, file, "s."), "s.x");
+    FAILS(RECUR_E_FORMAT, recur_file_get_state(file, "s.", to), "s.x");
     OK(recur_state_read(to, 0, count, got));
     check_same("state", count, got, zeros(count));
-    FAILS(RECUR_E_ARGUMENT, recur_state_load(NULL, file, ""), "state NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_state_load(to, NULL, ""), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_state_save(NULL, file, ""), "state NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_state_save(to, NULL, ""), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_state(file, "", NULL), "state NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_state(NULL, "", to), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_state(file, "", NULL), "state NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_state(NULL, "", to), "file NULL");
     recur_file_release(file);
     recur_state_release(other);
     recur_state_release(wide);
@@ -234,16 +300,16 @@ typedef struct owners {
 
 static recur_status save(const owners *o, recur_file *file, int which)
 {
-    if (which == 0) return recur_layer_save(o->layer, file, "l.");
-    if (which == 1) return recur_optimizer_save(o->adam, file, "o.");
-    return recur_state_save(o->state, file, "s.");
+    if (which == 0) return recur_file_put_layer(file, "l.", o->layer);
+    if (which == 1) return recur_file_put_optimizer(file, "o.", o->adam);
+    return recur_file_put_state(file, "s.", o->state);
 }
 
 static recur_status load(const owners *o, recur_file *file, int which)
 {
-    if (which == 0) return recur_layer_load(o->layer, file, "l.");
-    if (which == 1) return recur_optimizer_load(o->adam, file, "o.");
-    return recur_state_load(o->state, file, "s.");
+    if (which == 0) return recur_file_get_layer(file, "l.", o->layer);
+    if (which == 1) return recur_file_get_optimizer(file, "o.", o->adam);
+    return recur_file_get_state(file, "s.", o->state);
 }
 
 static void no_memory(void **state)
@@ -296,6 +362,7 @@ int main(void)
         TEST(loading_is_strict),
         TEST(other_types),
         TEST(a_failed_save_leaves_the_file),
+        TEST(old_names),
         TEST(states_come_back),
         TEST(no_memory),
     };

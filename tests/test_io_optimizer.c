@@ -47,11 +47,11 @@ static void a_resumed_run_has_the_same_bits(void **state)
         float *params = randoms(PARAMS, 1);
         steps(o[0], params, PARAMS, 5);
         recur_file *file = new_file(ctx);
-        OK(recur_optimizer_save(o[0], file, "opt."));
+        OK(recur_file_put_optimizer(file, "opt.", o[0]));
         assert_string_equal(recur_file_metadata(file, "opt.step"), "5");
-        FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(o[0], file, "opt."), "opt. already");
+        FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(file, "opt.", o[0]), "opt. already");
         file = again(ctx, file);
-        OK(recur_optimizer_load(o[1], file, "opt."));
+        OK(recur_file_get_optimizer(file, "opt.", o[1]));
         OK(recur_file_all_used(file));
         float *resumed = copy_of(PARAMS, params);
         dice(8);
@@ -76,39 +76,39 @@ static void optimizers_that_do_not_fit(void **state)
     other[3] = optimizer(NULL, RECUR_OPTIMIZER_SGD, 0, 0, 6);
     const char *const words[] = { "count 7 6", "flags 2 0", "rmsprop adam", "sgd adam" };
     recur_file *file = new_file(NULL);
-    FAILS(RECUR_E_MISSING, recur_optimizer_load(adam, file, "o."), "o.kind");
-    OK(recur_optimizer_save(adam, file, "o."));
+    FAILS(RECUR_E_MISSING, recur_file_get_optimizer(file, "o.", adam), "o.kind");
+    OK(recur_file_put_optimizer(file, "o.", adam));
     for (int i = 0; i < 4; i++)
-        FAILS(RECUR_E_SHAPE, recur_optimizer_load(other[i], file, "o."), words[i]);
+        FAILS(RECUR_E_SHAPE, recur_file_get_optimizer(file, "o.", other[i]), words[i]);
     const char *const bad[] = {
         "", "-1", "+1", "1.0", " 1", "18446744073709551616", "99999999999999999999", "1e3"
     };
     for (int i = 0; i < COUNT(bad); i++) {
         OK(recur_file_set_metadata(file, "o.step", bad[i]));
-        FAILS(RECUR_E_FORMAT, recur_optimizer_load(adam, file, "o."), bad[i]);
+        FAILS(RECUR_E_FORMAT, recur_file_get_optimizer(file, "o.", adam), bad[i]);
     }
     OK(recur_file_set_metadata(file, "o.step", "18446744073709551615"));
-    OK(recur_optimizer_load(adam, file, "o."));
+    OK(recur_file_get_optimizer(file, "o.", adam));
     recur_file *saved = new_file(NULL);
-    OK(recur_optimizer_save(adam, saved, NULL));
+    OK(recur_file_put_optimizer(saved, NULL, adam));
     assert_string_equal(recur_file_metadata(saved, "step"), "18446744073709551615");
     OK(recur_file_set_metadata(file, "o.step", "3"));
     const recur_tensor stranger = {
         .size = sizeof stranger, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "o.stranger"
     };
     OK(recur_file_add(file, &stranger, zeros(1)));
-    FAILS(RECUR_E_FORMAT, recur_optimizer_load(adam, file, "o."), "o.stranger optimizer");
+    FAILS(RECUR_E_FORMAT, recur_file_get_optimizer(file, "o.", adam), "o.stranger optimizer");
     recur_file *text_first = new_file(NULL);
     OK(recur_file_set_metadata(text_first, "step", "my own"));
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(adam, text_first, ""), "step already");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(text_first, "", adam), "step already");
     assert_int_equal(recur_file_tensor_count(text_first), 0);
     assert_int_equal(recur_file_metadata_count(text_first), 1);
-    FAILS(RECUR_E_FORMAT, recur_optimizer_save(other[3], text_first, "\xff"),
+    FAILS(RECUR_E_FORMAT, recur_file_put_optimizer(text_first, "\xff", other[3]),
           "UTF-8"); /* which has no tensors */
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_load(NULL, file, ""), "optimizer NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_load(adam, NULL, ""), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(NULL, file, ""), "optimizer NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_optimizer_save(adam, NULL, ""), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_optimizer(file, "", NULL), "optimizer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_optimizer(NULL, "", adam), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(file, "", NULL), "optimizer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(NULL, "", adam), "file NULL");
     recur_file_release(text_first);
     recur_file_release(saved);
     recur_file_release(file);

@@ -201,8 +201,8 @@ static void check_sums(const recur_context *ctx, const recur__kernels *k)
     float A[R * W], sum[W] = { 0 }, C[3 * W] = { 0 }, want[3 * W] = { 0 };
     const int32_t ids[R] = { 0, 2, 2, 1, 0, 2, 1, 1, 0 };
     for (int i = 0; i < R * W; i++) A[i] = (float)(i % 11);
-    k->gemv->column_sums(R, W, A, W, sum);
-    k->gemv->scatter(R, W, A, W, ids, C);
+    k->reduce->column_sums(R, W, A, W, sum);
+    k->reduce->scatter(R, W, A, W, ids, C);
     for (int r = 0; r < R; r++)
         for (int n = 0; n < W; n++) {
             sum[n] -= A[r * W + n];

@@ -283,7 +283,7 @@ static void file_is_identity(recur_context *ctx, int k)
     recur_layer_params(q.layer)[3] = -0.0f;
     recur_file *file = NULL, *again = NULL;
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
-    OK(recur_layer_save(q.layer, file, "m."));
+    OK(recur_file_put_layer(file, "m.", q.layer));
     size_t bytes = 0;
     OK(recur_file_write_memory(file, NULL, &bytes));
     void *data = bytes_of((int64_t)bytes, 1);
@@ -291,7 +291,7 @@ static void file_is_identity(recur_context *ctx, int k)
     OK(recur_file_open_memory(ctx, data, bytes, &again));
     const float *before = copy_of(q.P, recur_layer_params(q.layer));
     randomize(q.layer, 1);
-    OK(recur_layer_load(q.layer, again, "m."));
+    OK(recur_file_get_layer(again, "m.", q.layer));
     OK(recur_file_all_used(again));
     check_same("params", q.P, recur_layer_params(q.layer), before);
     recur_file_release(file);

@@ -330,7 +330,7 @@ static family raise(void)
     OK(recur_loss_create(f.ctx, &mse, &f.loss));
     OK(recur_optimizer_create(f.ctx, &sgd, 10, &f.optimizer));
     OK(recur_file_open_memory(f.ctx, NULL, 0, &f.file));
-    OK(recur_layer_save(f.layer[3], f.file, "m."));
+    OK(recur_file_put_layer(f.file, "m.", f.layer[3]));
     OK(recur_file_set_metadata(f.file, "key", "value"));
     return f;
 }

@@ -8,26 +8,32 @@ static char path[] = "/tmp/recur_failure_XXXXXX";
 
 MAKES(file_open_empty, file, recur_file_open_memory(w->ctx, NULL, 0, &out))
 MAKES(file_open_memory, file, recur_file_open_memory(w->ctx, w->saved, w->saved_bytes, &out))
-MAKES(model_get, layer, recur_model_get(w->file, "model.", &out))
+MAKES(model_get, layer, recur_file_get_model(w->file, "model.", &out))
 MAKES(file_open, file, recur_file_open(w->ctx, "tests/golden/lstm_bi.safetensors", &out))
-static recur_status layer_save(world *w) { return recur_layer_save(w->net, w->file, "again."); }
+static recur_status layer_save(world *w) { return recur_file_put_layer(w->file, "again.", w->net); }
 static recur_status optimizer_save(world *w)
 {
-    return recur_optimizer_save(w->optimizer, w->empty, "again.");
+    return recur_file_put_optimizer(w->empty, "again.", w->optimizer);
 }
-static recur_status state_save(world *w) { return recur_state_save(w->state, w->empty, "again."); }
+static recur_status state_save(world *w)
+{
+    return recur_file_put_state(w->empty, "again.", w->state);
+}
 static recur_status optimizer_load(world *w)
 {
-    return recur_optimizer_load(w->optimizer, w->file, "adam.");
+    return recur_file_get_optimizer(w->file, "adam.", w->optimizer);
 }
-static recur_status state_load(world *w) { return recur_state_load(w->state, w->file, "state."); }
+static recur_status state_load(world *w)
+{
+    return recur_file_get_state(w->file, "state.", w->state);
+}
 
 static recur_status model_put(world *w)
 {
     const recur_model_sample sample = {
         .size = sizeof sample, .packed = w->packed, .x = w->x, .tolerance = 1e-6
     };
-    return recur_model_put(w->net, w->empty, "again.", &sample);
+    return recur_file_put_model(w->empty, "again.", w->net, &sample);
 }
 
 static recur_status model_save_and_open(world *w)
@@ -42,7 +48,7 @@ static recur_status model_save_and_open(world *w)
 
 static recur_status layer_load(world *w)
 {
-    const recur_status status = recur_layer_load(w->net, w->file, "net.");
+    const recur_status status = recur_file_get_layer(w->file, "net.", w->net);
     memcpy(w->result, recur_layer_params(w->net), sizeof w->result);
     return status;
 }

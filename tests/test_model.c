@@ -46,7 +46,7 @@ static void check_same_network(recur_layer *a, recur_layer *b)
 static unsigned char *saved(const recur_layer *layer, size_t *bytes)
 {
     recur_file *file = new_file(NULL);
-    OK(recur_model_put(layer, file, NULL, NULL));
+    OK(recur_file_put_model(file, NULL, layer, NULL));
     *bytes = 0;
     OK(recur_file_write_memory(file, NULL, bytes));
     unsigned char *data = bytes_of((int64_t)*bytes, 1);
@@ -217,25 +217,25 @@ static void under_prefixes(void **state)
     randomize(a, 1);
     randomize(b, 1);
     recur_file *file = new_file(ctx);
-    OK(recur_model_put(a, file, "a.", NULL));
-    OK(recur_model_put(b, file, "b.", NULL));
+    OK(recur_file_put_model(file, "a.", a, NULL));
+    OK(recur_file_put_model(file, "b.", b, NULL));
     OK(recur_file_set_metadata(file, "alphabet", "xyz"));
-    FAILS(RECUR_E_ARGUMENT, recur_model_put(a, file, "a.", NULL), "a.");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_model(file, "a.", a, NULL), "a.");
     file = reopened(ctx, file);
-    OK(recur_model_get(file, "b.", &got));
+    OK(recur_file_get_model(file, "b.", &got));
     check_same_network(b, got);
     recur_layer_release(got);
     FAILS(RECUR_E_MISSING, recur_file_all_used(file), "a.rnn.weight_ih_l0");
-    OK(recur_model_get(file, "a.", &got));
+    OK(recur_file_get_model(file, "a.", &got));
     check_same_network(a, got);
     OK(recur_file_all_used(file));
     assert_string_equal(recur_file_metadata(file, "alphabet"), "xyz");
-    OK(recur_layer_load(weights, file, "a.")); /* the parameters alone, under their own names */
+    OK(recur_file_get_layer(file, "a.", weights)); /* the parameters alone, under their own names */
     check_same_network(a, weights);
     recur_layer_release(got);
-    FAILS(RECUR_E_MISSING, recur_model_get(file, "c.", &got), "c. a.");
+    FAILS(RECUR_E_MISSING, recur_file_get_model(file, "c.", &got), "c. a.");
     assert_null(got);
-    FAILS(RECUR_E_MISSING, recur_model_get(file, NULL, &got), "a.");
+    FAILS(RECUR_E_MISSING, recur_file_get_model(file, NULL, &got), "a.");
     FAILS(RECUR_E_MISSING, recur_model_open(ctx, path, &got), "a.");
     recur_file_release(file);
     recur_layer_release(a);
@@ -258,9 +258,10 @@ static void parts_and_weights(void **state)
                recur_layer_params(rnn));
     recur_layer_release(got);
     recur_file *file = new_file(NULL);
-    OK(recur_layer_save(rnn, file, ""));
+    OK(recur_file_put_layer(file, "", rnn));
     file = reopened(NULL, file);
-    FAILS(RECUR_E_MISSING, recur_model_get(file, "", &got), "recur.model 16 recur_layer_load");
+    FAILS(RECUR_E_MISSING, recur_file_get_model(file, "", &got),
+          "recur.model 16 recur_file_get_layer");
     recur_file_release(file);
     OK(recur_layer_snapshot(net, 0, &snapshot));
     FAILS(RECUR_E_UNSUPPORTED, recur_model_save(snapshot, path, NULL), "snapshot");
@@ -276,31 +277,31 @@ static void refused_arguments(void **state)
     recur_file *file = new_file(NULL);
     FAILS(RECUR_E_ARGUMENT, recur_model_save(NULL, path, NULL), "layer NULL");
     FAILS(RECUR_E_ARGUMENT, recur_model_save(layer, NULL, NULL), "path NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_model_put(NULL, file, "", NULL), "layer NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_model_put(layer, NULL, "", NULL), "file NULL");
-    FAILS(RECUR_E_FORMAT, recur_model_put(layer, file, "\xff", NULL), "UTF-8");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_model(file, "", NULL, NULL), "layer NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_model(NULL, "", layer, NULL), "file NULL");
+    FAILS(RECUR_E_FORMAT, recur_file_put_model(file, "\xff", layer, NULL), "UTF-8");
     FAILS(RECUR_E_ARGUMENT, recur_model_open(NULL, path, NULL), "out NULL");
     FAILS(RECUR_E_ARGUMENT, recur_model_open(NULL, NULL, &got), "path NULL");
     assert_null(got);
     FAILS(RECUR_E_ARGUMENT, recur_model_open_memory(NULL, "", 1, NULL), "out NULL");
     FAILS(RECUR_E_ARGUMENT, recur_model_open_memory(NULL, NULL, 1, &got), "NULL 1");
     FAILS(RECUR_E_MISSING, recur_model_open_memory(NULL, NULL, 0, &got), "recur.model 0");
-    FAILS(RECUR_E_ARGUMENT, recur_model_get(NULL, "", &got), "file NULL");
-    FAILS(RECUR_E_ARGUMENT, recur_model_get(file, "", NULL), "out NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_model(NULL, "", &got), "file NULL");
+    FAILS(RECUR_E_ARGUMENT, recur_file_get_model(file, "", NULL), "out NULL");
     recur_layer *latin = NULL, *tanh = activation(NULL, 2, RECUR_ACTIVATION_TANH);
     OK(recur_compose_create(NULL, GROUP, 1, (const char *const[]){ "\xe4" }, &tanh, &latin));
-    FAILS(RECUR_E_FORMAT, recur_model_put(latin, file, "", NULL), "UTF-8 part 0");
+    FAILS(RECUR_E_FORMAT, recur_file_put_model(file, "", latin, NULL), "UTF-8 part 0");
     recur_layer_release(latin);
     recur_layer_release(tanh);
     FAILS(RECUR_E_IO, recur_model_open(NULL, folder, &got), "regular");
-    FAILS(RECUR_E_IO, recur_model_save(layer, "/nowhere/at/all", NULL), "No such file");
+    FAILS(RECUR_E_NOT_FOUND, recur_model_save(layer, "/nowhere/at/all", NULL), "No such file");
     assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_layer *deep = linear(NULL, 2, 2, 0), *one[1];
     for (int depth = 1; depth <= RECUR__MODEL_DEPTH; depth++) {
         one[0] = deep;
         deep = chain(NULL, GROUP, 1, (const char *const[]){ "in" }, one);
     }
-    FAILS(RECUR_E_UNSUPPORTED, recur_model_put(deep, file, "", NULL), "4096 32");
+    FAILS(RECUR_E_UNSUPPORTED, recur_file_put_model(file, "", deep, NULL), "4096 32");
     assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_layer_release(deep);
     recur_file_release(file);
@@ -319,9 +320,9 @@ static void earlier_versions_open(void **state)
         recur_layer *net = NULL;
         recur_file *old = NULL, *now = new_file(ctx);
         OK(recur_file_open(ctx, "tests/models/version_1.safetensors", &old));
-        OK(recur_model_get(old, "", &net));
+        OK(recur_file_get_model(old, "", &net));
         OK(recur_file_all_used(old));
-        OK(recur_model_put(net, now, "", NULL));
+        OK(recur_file_put_model(now, "", net, NULL));
         const char *before = recur_file_metadata(old, "recur.model"),
                    *after = recur_file_metadata(now, "recur.model");
         assert_memory_equal(before, after, strlen(after) - 1); /* up to the sample */
@@ -329,6 +330,31 @@ static void earlier_versions_open(void **state)
         recur_file_release(old);
         recur_file_release(now);
     }
+}
+
+/* tests/models/old_names was written when norm_weight, norm_bias, h0 and c0 had other names. */
+static void old_names_are_read(void **state)
+{
+    (void)state;
+    recur_layer *net = NULL, *rnn = NULL;
+    recur_file *old = NULL;
+    OK(recur_file_open(NULL, "tests/models/old_names.safetensors", &old));
+    recur_tensor t = { .size = sizeof t };
+    OK(recur_file_find(old, "rnn.weight_norm_l1_reverse", &t));
+    OK(recur_file_find(old, "rnn.bias_norm_l0", &t));
+    OK(recur_file_find(old, "rnn.start_h_l0", &t));
+    OK(recur_file_find(old, "rnn.start_c_l1_reverse", &t));
+    OK(recur_file_get_model(old, "", &net));
+    OK(recur_file_all_used(old));
+    OK(recur_layer_child(net, "rnn", &rnn, NULL));
+    const float value = 0;
+    t = (recur_tensor){ .size = sizeof t, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "rnn.start" };
+    OK(recur_file_get_layer(old, "rnn.", rnn));
+    OK(recur_file_add(old, &t, &value));
+    FAILS(RECUR_E_FORMAT, recur_file_get_layer(old, "rnn.", rnn), "rnn.start");
+    recur_layer_release(rnn);
+    recur_layer_release(net);
+    recur_file_release(old);
 }
 
 /* ---- all together --------------------------------------------------------------------------- */
@@ -359,6 +385,7 @@ int main(void)
         TEST(parts_and_weights),
         TEST(refused_arguments),
         TEST(earlier_versions_open),
+        TEST(old_names_are_read),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

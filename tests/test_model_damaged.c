@@ -20,7 +20,7 @@ static unsigned char *whole_file(bool with_ids, size_t *bytes)
     dice(1);
     randomize(net, 1);
     OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    OK(recur_model_put(net, file, "", &sample));
+    OK(recur_file_put_model(file, "", net, &sample));
     *bytes = 0;
     OK(recur_file_write_memory(file, NULL, bytes));
     unsigned char *data = bytes_of((int64_t)*bytes, 1);
@@ -190,7 +190,7 @@ static void no_memory_for_json(void **state)
         trying("JSON allocation %lld fails", (long long)puts);
         until_json_fails = puts;
         support_forget();
-        status = recur_model_put(net, file, "", NULL);
+        status = recur_file_put_model(file, "", net, NULL);
         if (status) support_fails(RECUR_E_MEMORY, status, "", "put", __FILE__, __LINE__);
         assert_int_equal(recur_file_metadata_count(file), !status);
     }

@@ -11,7 +11,7 @@ static recur_file *file_saying(recur_context *ctx, const char *structure)
     recur_layer *layer = NULL;
     OK(recur_file_open_memory(ctx, NULL, 0, &file));
     OK(recur_linear_create(ctx, 3, 2, 0, &layer));
-    OK(recur_layer_save(layer, file, ""));
+    OK(recur_file_put_layer(file, "", layer));
     OK(recur_file_set_metadata(file, "recur.model", structure));
     recur_layer_release(layer);
     return file;
@@ -23,7 +23,7 @@ static void refuses(recur_status code, const char *structure, const char *words)
     recur_context *ctx = reference_context();
     recur_file *file = file_saying(ctx, structure);
     recur_layer *layer = (recur_layer *)(void *)file;
-    FAILS(code, recur_model_get(file, "", &layer), words);
+    FAILS(code, recur_file_get_model(file, "", &layer), words);
     assert_null(layer);
     recur_file_release(file);
     close_context(ctx);
@@ -35,7 +35,7 @@ static void accepts(const char *structure)
     recur_context *ctx = reference_context();
     recur_file *file = file_saying(ctx, structure);
     recur_layer *layer = NULL;
-    OK(recur_model_get(file, "", &layer));
+    OK(recur_file_get_model(file, "", &layer));
     recur_layer_release(layer);
     recur_file_release(file);
     close_context(ctx);
@@ -259,11 +259,11 @@ static void hostile_samples(void **state)
     recur_layer *layer = NULL;
     recur_file *file = file_saying(NULL, SAMPLED("{\"tolerance\":1}"));
     add(file, "recur.sample.lengths", 1, 1, 1, 1);
-    FAILS(FORMAT, recur_model_get(file, "", &layer), "recur.sample.x");
+    FAILS(FORMAT, recur_file_get_model(file, "", &layer), "recur.sample.x");
     add(file, "recur.sample.x", 2, 1, 3, 1);
-    FAILS(FORMAT, recur_model_get(file, "", &layer), "recur.sample.y");
+    FAILS(FORMAT, recur_file_get_model(file, "", &layer), "recur.sample.y");
     add(file, "recur.sample.y", 2, 1, 2, 1);
-    FAILS(FORMAT, recur_model_get(file, "", &layer), "recur.sample.lengths F32 I64");
+    FAILS(FORMAT, recur_file_get_model(file, "", &layer), "recur.sample.lengths F32 I64");
     recur_file_release(file);
 }
 

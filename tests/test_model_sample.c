@@ -51,7 +51,7 @@ static int close_all(void **state)
 static recur_file *with_sample(const recur_layer *layer)
 {
     recur_file *file = new_file(NULL);
-    OK(recur_model_put(layer, file, "m.", &sample));
+    OK(recur_file_put_model(file, "m.", layer, &sample));
     return file;
 }
 
@@ -65,7 +65,7 @@ static float *read(recur_file *file, const char *name, int64_t count)
 static void opens(recur_file *file, const recur_layer *same)
 {
     recur_layer *got = NULL;
-    OK(recur_model_get(file, "m.", &got));
+    OK(recur_file_get_model(file, "m.", &got));
     check_same("parameters", recur_layer_param_count(same), recur_layer_params(got),
                recur_layer_params((recur_layer *)(uintptr_t)same));
     OK(recur_file_all_used(file));
@@ -130,7 +130,7 @@ static void loading_passes_samples_over(void **state)
     (void)state;
     recur_file *file = with_sample(rows);
     recur_layer *other = network(false);
-    OK(recur_layer_load(other, file, "m."));
+    OK(recur_file_get_layer(file, "m.", other));
     OK(recur_file_all_used(file));
     check_same("parameters", recur_layer_param_count(rows), recur_layer_params(other),
                recur_layer_params(rows));
@@ -138,7 +138,7 @@ static void loading_passes_samples_over(void **state)
         .size = sizeof info, .rank = 1, .dim = { 1, 1, 1, 1 }, .name = "m.recur.other"
     };
     OK(recur_file_add(file, &info, x));
-    FAILS(RECUR_E_FORMAT, recur_layer_load(other, file, "m."), "m.recur.other");
+    FAILS(RECUR_E_FORMAT, recur_file_get_layer(file, "m.", other), "m.recur.other");
     recur_layer_release(other);
     recur_file_release(file);
 }
@@ -161,12 +161,12 @@ static void tolerances(void **state)
             sample.y = r.y;
             recur_file *file = new_file(NULL);
             if (wrong)
-                FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample),
+                FAILS(RECUR_E_NUMERIC, recur_file_put_model(file, "", rows, &sample),
                       "sample 7 tolerance");
             else
-                OK(recur_model_put(rows, file, "", &sample));
+                OK(recur_file_put_model(file, "", rows, &sample));
             assert_int_equal(recur_file_tensor_count(file) > 0, !wrong);
-            if (!wrong) OK(recur_model_get(file, "", &got));
+            if (!wrong) OK(recur_file_get_model(file, "", &got));
             recur_layer_release(got);
             got = NULL;
             recur_file_release(file);
@@ -195,7 +195,7 @@ static void a_changed_model_is_refused(void **state)
         recur_file *changed = NULL;
         data[at] ^= 0x81;
         OK(recur_file_open_memory(NULL, data, bytes, &changed));
-        FAILS(RECUR_E_NUMERIC, recur_model_get(changed, "m.", &got), "row sample");
+        FAILS(RECUR_E_NUMERIC, recur_file_get_model(changed, "m.", &got), "row sample");
         assert_null(got);
         recur_file_release(changed);
         data[at] ^= 0x81;
@@ -203,7 +203,7 @@ static void a_changed_model_is_refused(void **state)
     recur_layer *got = NULL;
     recur_file *back = NULL;
     OK(recur_file_open_memory(NULL, data, bytes, &back));
-    OK(recur_model_get(back, "m.", &got));
+    OK(recur_file_get_model(back, "m.", &got));
     recur_layer_release(got);
     recur_file_release(back);
 }
@@ -213,10 +213,10 @@ static void nan_is_refused(void **state)
     (void)state;
     recur_file *file = new_file(NULL);
     x[4] = NAN;
-    FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "nan");
+    FAILS(RECUR_E_NUMERIC, recur_file_put_model(file, "", rows, &sample), "nan");
     x[4] = 0;
     recur_layer_params(rows)[recur_layer_param_count(rows) - 1] = INFINITY;
-    FAILS(RECUR_E_NUMERIC, recur_model_put(rows, file, "", &sample), "inf");
+    FAILS(RECUR_E_NUMERIC, recur_file_put_model(file, "", rows, &sample), "inf");
     assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);
     recur_file_release(file);
 }
@@ -232,7 +232,7 @@ static void refused_samples(void **state)
 #define BAD(code, words, layer, ...)                                        \
     do {                                                                    \
         const recur_model_sample bad = { .size = sizeof bad, __VA_ARGS__ }; \
-        FAILS(code, recur_model_put(layer, file, "", &bad), words);         \
+        FAILS(code, recur_file_put_model(file, "", layer, &bad), words);    \
     } while (0)
     BAD(RECUR_E_ARGUMENT, "packed NULL", rows, .x = x);
     BAD(RECUR_E_ARGUMENT, "none x ids", rows, .packed = packed);
@@ -245,7 +245,7 @@ static void refused_samples(void **state)
     BAD(RECUR_E_UNSUPPORTED, "rows group", group, .packed = packed, .x = x);
     BAD(RECUR_E_UNSUPPORTED, "rows embedding", embedding, .packed = packed, .x = x);
     sample.size = 4;
-    FAILS(RECUR_E_ARGUMENT, recur_model_put(rows, file, "", &sample), "size 4");
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_model(file, "", rows, &sample), "size 4");
     OK(recur_packed_reset(packed, 1, NULL, 1 << 24));
     BAD(RECUR_E_UNSUPPORTED, "1 16777216 67108864", rows, .packed = packed, .x = x);
     assert_int_equal(recur_file_tensor_count(file) + recur_file_metadata_count(file), 0);

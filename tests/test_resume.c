@@ -71,8 +71,8 @@ static void save(const trainer *t, const char *path)
 {
     recur_file *file = NULL;
     OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    OK(recur_model_put(t->net, file, "model.", NULL));
-    OK(recur_optimizer_save(t->optimizer, file, "optimizer."));
+    OK(recur_file_put_model(file, "model.", t->net, NULL));
+    OK(recur_file_put_optimizer(file, "optimizer.", t->optimizer));
     OK(recur_file_write(file, path));
     recur_file_release(file);
 }
@@ -82,9 +82,9 @@ static trainer load(const recur_optimizer_options *options, const char *path)
     trainer t = { NULL, NULL };
     recur_file *file = NULL;
     OK(recur_file_open(NULL, path, &file));
-    OK(recur_model_get(file, "model.", &t.net));
+    OK(recur_file_get_model(file, "model.", &t.net));
     OK(recur_optimizer_create(NULL, options, recur_layer_param_count(t.net), &t.optimizer));
-    OK(recur_optimizer_load(t.optimizer, file, "optimizer."));
+    OK(recur_file_get_optimizer(file, "optimizer.", t.optimizer));
     OK(recur_file_all_used(file));
     recur_file_release(file);
     return t;

@@ -43,7 +43,7 @@ static recur_layer *carrier(recur_context *ctx, int direction)
                                    .recurrent_dropout = DROP,
                                    .activation = RECUR_ACTIVATION_IDENTITY },
         1, H, direction);
-    fill(layer, "weight_hh", RECUR_INIT_IDENTITY, 1);
+    fill(layer, "weight_hh*", RECUR_INIT_IDENTITY, 1);
     return layer;
 }
 
@@ -149,7 +149,7 @@ static void zoneout_of_h(void **unused)
                                        .zoneout_hidden = zone,
                                        .activation = RECUR_ACTIVATION_IDENTITY },
             1, H, RECUR_DIRECTION_FORWARD);
-        fill(layer, "weight_ih", RECUR_INIT_CONSTANT, 1);
+        fill(layer, "weight_ih*", RECUR_INIT_CONSTANT, 1);
         recur_packed *packed = layout(ctx, B, NULL, T);
         recur_tape *tape = tape_of(ctx, RECUR_TAPE_TRAIN, 3);
         float *x = floats(T * B), *y = floats(T * B * H);

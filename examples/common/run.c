@@ -57,13 +57,13 @@ static prefixes under(const char *prefix)
 void run_save(const run *r, recur_file *file, const char *prefix)
 {
     const prefixes p = under(prefix);
-    TRY(recur_model_put(r->net, file, p.model, NULL));
-    TRY(recur_optimizer_save(r->optimizer, file, p.optimizer));
+    TRY(recur_file_put_model(file, p.model, r->net, NULL));
+    TRY(recur_file_put_optimizer(file, p.optimizer, r->optimizer));
 }
 
 void run_load(run *r, recur_file *file, const char *prefix)
 {
     const prefixes p = under(prefix);
-    TRY(recur_layer_load(r->net, file, p.model));
-    TRY(recur_optimizer_load(r->optimizer, file, p.optimizer));
+    TRY(recur_file_get_layer(file, p.model, r->net));
+    TRY(recur_file_get_optimizer(file, p.optimizer, r->optimizer));
 }

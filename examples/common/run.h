@@ -24,8 +24,8 @@ run run_create_with(recur_layer *net, const recur_loss_options *loss,
 void run_release(run *r);
 
 /* The network, structure included, as prefix + "model.", the optimizer's moments as prefix +
- * "optimizer.": a run that is loaded goes on as if it had never stopped, and recur_model_get opens
- * the network anywhere. */
+ * "optimizer.": a run that is loaded goes on as if it had never stopped, and recur_file_get_model
+ * opens the network anywhere. */
 void run_save(const run *r, recur_file *file, const char *prefix);
 void run_load(run *r, recur_file *file, const char *prefix);
 

@@ -319,11 +319,12 @@ enum {
  *
  * Shapes:  -
  * Memory:  ORTHOGONAL takes scratch from the allocator; the others allocate nothing.
- * Errors:  ARGUMENT: NULL, unknown scheme, value not finite, negative bound or deviation. MISSING: no tensor's name
- *          contains match. UNSUPPORTED: a snapshot; a scheme that fills none of the matched tensors. MEMORY.
+ * Errors:  ARGUMENT: NULL, unknown scheme, value not finite, negative bound or deviation. MISSING: match fits no tensor's
+ *          name. UNSUPPORTED: a snapshot; a scheme that fills none of the matched tensors. MEMORY.
  * Threads: one at a time on a layer.
  * Since:   0.1
- * @param match only tensors whose name contains this ("weight_hh", "rnn."); NULL: all. Matched tensors which the scheme
+ * @param match only tensors whose whole name fits this pattern, in which * stands for any characters and ? for one: "rnn.*" is
+ *        all of the part called rnn, "*weight_hh*" every recurrent matrix, "fc.bias" that one; NULL: all. Matched tensors which the scheme
  *        cannot fill (a vector under ORTHOGONAL) are left alone, as long as it fills some.
  */
 RECUR_NODISCARD recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,

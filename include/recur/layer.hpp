@@ -68,6 +68,7 @@ public:
     }
 
     void init(uint64_t seed) { init(nullptr, RECUR_INIT_DEFAULT, 0, seed); }
+    /** match: a pattern for whole names, such as "rnn.*"; nullptr: all. */
     void init(const char *match, int32_t scheme, double value, uint64_t seed = 0)
     {
         detail::check(recur_layer_init(get(), match, scheme, value, seed));

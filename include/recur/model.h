@@ -4,7 +4,7 @@
  *     recur_model_open(NULL, "net.safetensors", &net);      knows nothing of what it opens
  *
  * The file is safetensors: parameters under their own names, the structure as JSON in the text "recur.model" of __metadata__. Any
- * reader of safetensors can open it, and recur_layer_load takes its parameters. docs/model-files.md has the format. */
+ * reader of safetensors can open it, and recur_file_get_layer takes its parameters. docs/model-files.md has the format. */
 #ifndef RECUR_MODEL_H
 #define RECUR_MODEL_H
 #ifndef RECUR_H
@@ -31,7 +31,7 @@ typedef struct recur_model_sample {
  *
  * Shapes:  -
  * Memory:  may allocate.
- * Errors:  as recur_model_put; IO: the system's reason. On failure path is as before.
+ * Errors:  as recur_file_put_model; IO: the system's reason. On failure path is as before.
  * Threads: free in layer.
  * Since:   0.1
  * @param sample NULL: none.
@@ -43,7 +43,7 @@ RECUR_NODISCARD recur_status recur_model_save(const recur_layer *layer, const ch
  * Shapes:  as recur_layer_describe says of the layer.
  * Memory:  the file is read whole and given back; the layer is as one that was made by hand. A damaged file does not get more memory
  *          than a small multiple of its size.
- * Errors:  as recur_file_open and recur_model_get.
+ * Errors:  as recur_file_open and recur_file_get_model.
  * Threads: free.
  * Since:   0.1
  */
@@ -53,7 +53,7 @@ RECUR_NODISCARD recur_status recur_model_open(recur_context *ctx, const char *pa
  *
  * Shapes:  as recur_model_open.
  * Memory:  as recur_model_open.
- * Errors:  as recur_file_open_memory and recur_model_get.
+ * Errors:  as recur_file_open_memory and recur_file_get_model.
  * Threads: free.
  * Since:   0.1
  */
@@ -73,10 +73,10 @@ RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const v
  * @param prefix NULL is "".
  * @param sample NULL: none.
  */
-RECUR_NODISCARD recur_status recur_model_put(const recur_layer *layer, recur_file *file, const char *prefix,
+RECUR_NODISCARD recur_status recur_file_put_model(recur_file *file, const char *prefix, const recur_layer *layer,
                                        const recur_model_sample *sample);
 
-/** Makes the layer that was put under a prefix, in the file's context. Strict, as recur_layer_load is. Beside what was put only tensors
+/** Makes the layer that was put under a prefix, in the file's context. Strict, as recur_file_get_layer is. Beside what was put only tensors
  * of another prefix may lie in the file.
  *
  * Shapes:  -
@@ -88,7 +88,7 @@ RECUR_NODISCARD recur_status recur_model_put(const recur_layer *layer, recur_fil
  * Threads: one at a time.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer **out);
+RECUR_NODISCARD recur_status recur_file_get_model(recur_file *file, const char *prefix, recur_layer **out);
 
 #ifdef __cplusplus
 }

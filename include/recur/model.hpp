@@ -51,7 +51,7 @@ inline void save_model(const layer &net, const std::string &path, const model_sa
 /** Adds a model to a file, beside others. */
 inline void put_model(const layer &net, file &to, const char *prefix = nullptr, const model_sample &sample = none)
 {
-    detail::check(recur_model_put(net.get(), to.get(), prefix, sample.of(net)));
+    detail::check(recur_file_put_model(to.get(), prefix, net.get(), sample.of(net)));
 }
 
 inline layer open_model(const std::string &path, in_context ctx = none)
@@ -69,7 +69,7 @@ inline layer open_model(span<const unsigned char> data, in_context ctx = none)
 inline layer get_model(file &from, const char *prefix = nullptr)
 {
     recur_layer *out;
-    detail::check(recur_model_get(from.get(), prefix, &out));
+    detail::check(recur_file_get_model(from.get(), prefix, &out));
     return layer(out);
 }
 

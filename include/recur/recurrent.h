@@ -66,7 +66,7 @@ typedef struct recur_recurrent_options {
  *     start_h_l{k} [P], start_c_l{k} [H]          with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds
  *
  * where in = I for k = 0, else D*P, P = H without a projection, and G blocks of H rows belong to the gates in the order above. All are
- * zero until recur_layer_init or recur_layer_load. Of a clockwork's weight_hh what a module does not see is never read and has no gradient;
+ * zero until recur_layer_init or recur_file_get_layer. Of a clockwork's weight_hh what a module does not see is never read and has no gradient;
  * its state c holds a clock for each unit, the steps since its last update, 0 when the next is due.
  *
  * Shapes:  x [N][I] or ids [N] below I, y [N][D*P], states h [L*D][B][P] and, for LSTM kinds and clockwork, c [L*D][B][H].

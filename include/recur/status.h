@@ -8,18 +8,40 @@
 extern "C" {
 #endif
 
-/** Codes of recur_status. Their numbers never change. */
+/** Codes of recur_status. Their numbers never change. Whatever the code, recur_last_error() names
+ * the argument, tensor or file, with the numbers; show it to the user or write it to your log. */
 enum {
+    /** Success. Go on. */
     RECUR_OK = 0,
-    RECUR_E_ARGUMENT = -1,    /**< NULL, an unknown constant, a number or id out of its range      */
-    RECUR_E_SHAPE = -2,       /**< sizes that should agree do not                                  */
-    RECUR_E_MEMORY = -3,      /**< the allocator gave NULL, or a size overflows                    */
-    RECUR_E_ORDER = -4,       /**< backward does not match the newest record of the tape           */
-    RECUR_E_UNSUPPORTED = -5, /**< meaningful, but not for this kind of object or in this version  */
-    RECUR_E_FORMAT = -6,      /**< a damaged or foreign file                                       */
-    RECUR_E_IO = -7,          /**< the operating system could not read or write                    */
-    RECUR_E_NUMERIC = -8,     /**< NaN, infinity or a wrong result where numbers are checked        */
-    RECUR_E_MISSING = -9      /**< a name (of a tensor, child or text) that does not exist         */
+    /** An argument is NULL, no constant of its group, or a number or id out of its range. This is a
+     * mistake in the calling program, or input that it did not check: correct the argument. */
+    RECUR_E_ARGUMENT = -1,
+    /** Sizes that should agree do not: a batch, a number of features, the shape of a tensor. Compare
+     * the two sizes in the sentence, and make one of them fit the other. */
+    RECUR_E_SHAPE = -2,
+    /** The allocator gave NULL, or a size is too large to be computed. Free something, or take a
+     * smaller batch, then call again; nothing was changed. */
+    RECUR_E_MEMORY = -3,
+    /** Backward does not match the newest record of the tape. Run backward in the opposite order of
+     * forward, over the same layer and layout; recur_tape_reset() begins anew. */
+    RECUR_E_ORDER = -4,
+    /** The call has a meaning, but not for this kind of object, or not in this version. Use another
+     * function or kind, as the sentence says; for a file, a newer library. */
+    RECUR_E_UNSUPPORTED = -5,
+    /** A file is damaged, or of another format. Fetch it again, or convert it; do not retry. */
+    RECUR_E_FORMAT = -6,
+    /** The operating system could not read or write: no permission, a full disk, a folder where a
+     * file should be. Remove what it complains about, then call again. */
+    RECUR_E_IO = -7,
+    /** A number is NaN or infinite, or a model computes something else than its sample says. Look
+     * for the step of training that began it, or for the file that does not belong here. */
+    RECUR_E_NUMERIC = -8,
+    /** An object has nothing of that name: no tensor, part or text is called so. Compare the
+     * spelling and the prefix with the names that it has. */
+    RECUR_E_MISSING = -9,
+    /** A file, or a folder on its path, is not there. Correct the path, or make the file first; for a
+     * first run this may be no error at all. */
+    RECUR_E_NOT_FOUND = -10
 };
 
 /** The code's own name, "RECUR_E_SHAPE"; for an unknown code "RECUR_E_UNKNOWN".

@@ -106,8 +106,21 @@ void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task,
 recur__pool *recur__pool_create(const recur_context *ctx, int threads); /* NULL: no memory */
 void recur__pool_release(recur__pool *pool);
 
-/* Scratch of a tape, at least so many bytes, until its next pass; NULL if there is no memory.
- * Passes and CTC take it. */
+/* ---- scratch (scratch.c) -------------------------------------------------------------------- */
+
+/* Memory that calls share one after the other. A tape begins with one, so that code which knows no
+ * tapes, such as the losses, can take scratch from it. */
+typedef struct recur__scratch_block {
+    recur_context *ctx; /* whose allocator it uses */
+    unsigned char *memory;
+    size_t bytes;
+} recur__scratch_block;
+
+/* At least so many bytes, until the next call that takes some; NULL if there is no memory. */
+unsigned char *recur__scratch_take(recur__scratch_block *block, size_t bytes);
+void recur__scratch_free(recur__scratch_block *block);
+
+/* recur__scratch_take from the block with which a tape begins. */
 unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes);
 
 /* ---- random numbers ------------------------------------------------------------------------- */

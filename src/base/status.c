@@ -22,6 +22,7 @@ static const struct {
     { RECUR_E_NUMERIC, "RECUR_E_NUMERIC",
       "a number is NaN, infinite or not the expected one, where numbers are checked" },
     { RECUR_E_MISSING, "RECUR_E_MISSING", "there is nothing of that name" },
+    { RECUR_E_NOT_FOUND, "RECUR_E_NOT_FOUND", "there is no such file or folder" },
 };
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 

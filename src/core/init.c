@@ -153,10 +153,34 @@ typedef struct job {
     int64_t matched, blocks, largest;
 } job;
 
+/* Whether the whole name fits the pattern: * stands for any run of characters, ? for one. After a
+ * character that does not fit, the last * takes one more. */
+static bool fits(const char *pattern, const char *name)
+{
+    const char *star = NULL;
+    const char *taken = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            taken = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++taken;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') pattern++;
+    return *pattern == '\0';
+}
+
 static void visit_tensor(job *j, const recur_layer *leaf, const recur_tensor *t)
 {
     const char *name = t->name + j->whole->prefix;
-    if (j->match && !strstr(name, j->match)) return;
+    if (j->match && !fits(j->match, name)) return;
     j->matched++;
     const int64_t gates = gates_of(leaf, t->name + leaf->prefix);
     block b = { .leaf = leaf,
@@ -201,8 +225,11 @@ recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t sch
     job j = { .whole = layer, .match = match, .scheme = scheme, .value = value, .seed = seed };
     visit(&j, layer);
     if (j.matched == 0 && match)
-        return recur__fail(RECUR_E_MISSING, "none of the %lld tensors has \"%s\" in its name",
-                           (long long)layer->tensors, match);
+        return recur__fail(
+            RECUR_E_MISSING,
+            "recur_layer_init: none of the %lld names of tensors fits \"%.100s\" as a "
+            "whole; * stands for any characters, as in \"rnn.*\"",
+            (long long)layer->tensors, match);
     if (j.blocks == 0 && (match || layer->tensors))
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "scheme %d fills none of the %lld tensors that match", (int)scheme,

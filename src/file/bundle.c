@@ -1,102 +1,174 @@
-/* bundle.c - the tensors of a layer, an optimizer or a state under a prefix of a file: loaded
- * strictly, saved wholly or not at all.
+/* bundle.c - a set of tensors under a prefix of a file: read strictly, written wholly or not at
+ * all.
  *
- * Strict: every tensor of the owner is there with its shape and a type of numbers, and nothing else
- * starts with the prefix but a model's sample. All of that is known before the first float is
- * written. */
+ * Strict: every tensor of the set is there with its shape and a type of numbers, and nothing else
+ * starts with the prefix, but for what may lie beside. All of that is known before the first float
+ * is written. */
 #include "file/file.h"
 
-static recur_status check_piece(const recur__owner *owner, const recur_file *file,
-                                const char *prefix, const recur_tensor *info)
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* Where the last part of a name begins: "rnn.norm_weight_l0" has norm_weight_l0 behind its last
+ * dot. */
+static size_t last_part(const char *name)
 {
-    const recur__entry *entry = recur__entry_find(file, prefix, info->name);
-    if (!entry)
-        return recur__fail(RECUR_E_MISSING,
-                           "the %s wants tensor %.150s%.150s %s, the file has none", owner->what,
-                           prefix, info->name, recur__shape_say(info->rank, info->dim).text);
-    if (entry->rank != info->rank ||
-        (info->rank && memcmp(entry->shape, info->dim, (size_t)info->rank * sizeof *info->dim)))
-        return recur__fail(RECUR_E_SHAPE, "tensor %.120s%.120s has shape %s, the %s wants %s",
-                           prefix, info->name, recur__shape_say(entry->rank, entry->shape).text,
-                           owner->what, recur__shape_say(info->rank, info->dim).text);
-    if (!entry->type->element)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "tensor %.150s%.150s is of type %s, which does not become float32",
-                           prefix, info->name, entry->type->name);
-    return RECUR_OK;
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot + 1 - name) : 0;
 }
 
-/* Whether some piece of the owner is called so. */
-static bool owns(const recur__owner *owner, const char *name)
+/* Whether a part begins with this word: followed by nothing, or by a suffix such as _l0. */
+static bool begins_with(const char *part, const char *word)
 {
-    recur_tensor info = { .size = sizeof info };
-    float *data;
-    for (int64_t i = 0; i < owner->tensors; i++)
-        if (!owner->piece(owner, i, &info, &data) && strcmp(info.name, name) == 0) return true;
+    const size_t length = strlen(word);
+    return strncmp(part, word, length) == 0 && (part[length] == '\0' || part[length] == '_');
+}
+
+/* The old name of a tensor, as the pieces that follow each other in it. */
+typedef struct old_form {
+    size_t head;      /* so many characters of today's name, */
+    const char *word; /* then this word, */
+    const char *tail; /* then what is left of today's name */
+} old_form;
+
+/* False: the tensor has always been called so. */
+static bool old_form_of(const recur__bundle *bundle, const char *name, old_form *out)
+{
+    const size_t head = last_part(name);
+    for (const recur__old_name *old = bundle->old; old && old->now; old++) {
+        if (!begins_with(name + head, old->now)) continue;
+        *out = (old_form){ head, old->then, name + head + strlen(old->now) };
+        return true;
+    }
     return false;
 }
 
-/* Whether a tensor, named without the prefix, belongs to the owner without being one of its pieces.
- */
-static bool is_beside(const recur__owner *owner, const char *name)
+static bool is_old_form(const old_form *form, const char *name, const char *now)
 {
-    return owner->beside && strncmp(name, owner->beside, strlen(owner->beside)) == 0;
+    if (strncmp(name, now, form->head) != 0) return false;
+    const size_t length = strlen(form->word);
+    const char *part = name + form->head;
+    return strncmp(part, form->word, length) == 0 && strcmp(part + length, form->tail) == 0;
 }
 
-static recur_status check_strangers(const recur__owner *owner, const recur_file *file,
+/* The entry that a file has for a tensor of the set, under its name or its old one; or NULL. */
+static recur__entry *entry_of(const recur__bundle *bundle, const recur_file *file,
+                              const char *prefix, const char *name)
+{
+    recur__entry *entry = recur__entry_find(file, prefix, name);
+    old_form form;
+    if (entry || !old_form_of(bundle, name, &form)) return entry;
+    const size_t length = strlen(prefix);
+    for (int64_t i = 0; i < file->entries.count; i++) {
+        entry = recur__entry_at(file, i);
+        if (strncmp(entry->name, prefix, length) == 0 &&
+            is_old_form(&form, entry->name + length, name))
+            return entry;
+    }
+    return NULL;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static recur_status check_tensor(const recur__bundle *bundle, const recur_file *file,
+                                 const char *prefix, const recur_tensor *info)
+{
+    const recur__entry *entry = entry_of(bundle, file, prefix, info->name);
+    if (!entry)
+        return recur__fail(RECUR_E_MISSING,
+                           "the %s wants tensor %.150s%.150s %s, the file has none", bundle->what,
+                           prefix, info->name, recur__shape_say(info->rank, info->dim).text);
+    if (entry->rank != info->rank ||
+        (info->rank && memcmp(entry->shape, info->dim, (size_t)info->rank * sizeof *info->dim)))
+        return recur__fail(RECUR_E_SHAPE, "tensor %.240s has shape %s, the %s wants %s",
+                           entry->name, recur__shape_say(entry->rank, entry->shape).text,
+                           bundle->what, recur__shape_say(info->rank, info->dim).text);
+    if (!entry->type->element)
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "tensor %.300s is of type %s, which does not become float32",
+                           entry->name, entry->type->name);
+    return RECUR_OK;
+}
+
+/* Whether an entry, named without the prefix, is that of a tensor of the set. An old name is none
+ * where the file has today's. */
+static bool belongs(const recur__bundle *bundle, const recur_file *file, const char *prefix,
+                    const char *name)
+{
+    recur_tensor info = { .size = sizeof info };
+    float *data;
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        if (bundle->tensor(bundle, i, &info, &data)) continue;
+        if (strcmp(info.name, name) == 0) return true;
+        old_form form;
+        if (old_form_of(bundle, info.name, &form) && is_old_form(&form, name, info.name))
+            return !recur__entry_find(file, prefix, info.name);
+    }
+    return false;
+}
+
+/* Whether a tensor, named without the prefix, may lie beside the set without belonging to it. */
+static bool is_beside(const recur__bundle *bundle, const char *name)
+{
+    return bundle->beside && strncmp(name, bundle->beside, strlen(bundle->beside)) == 0;
+}
+
+static recur_status check_strangers(const recur__bundle *bundle, const recur_file *file,
                                     const char *prefix)
 {
     const size_t length = strlen(prefix);
     for (int64_t i = 0; i < file->entries.count; i++) {
         const recur__entry *entry = recur__entry_at(file, i);
-        if (strncmp(entry->name, prefix, length) || is_beside(owner, entry->name + length))
-            continue;
-        if (!owns(owner, entry->name + length))
-            return recur__fail(
-                RECUR_E_FORMAT,
-                "tensor %.200s %s is none of the %lld of the %s under the prefix \"%.100s\"",
-                entry->name, recur__shape_say(entry->rank, entry->shape).text,
-                (long long)owner->tensors, owner->what, prefix);
+        if (strncmp(entry->name, prefix, length) != 0) continue;
+        const char *name = entry->name + length;
+        if (is_beside(bundle, name) || belongs(bundle, file, prefix, name)) continue;
+        return recur__fail(
+            RECUR_E_FORMAT,
+            "tensor %.200s %s is none of the %lld of the %s under the prefix \"%.100s\"",
+            entry->name, recur__shape_say(entry->rank, entry->shape).text,
+            (long long)bundle->tensors, bundle->what, prefix);
     }
     return RECUR_OK;
 }
 
-static void use_beside(const recur__owner *owner, const recur_file *file, const char *prefix)
+static void use_beside(const recur__bundle *bundle, const recur_file *file, const char *prefix)
 {
     const size_t length = strlen(prefix);
     for (int64_t i = 0; i < file->entries.count; i++) {
         recur__entry *entry = recur__entry_at(file, i);
-        if (strncmp(entry->name, prefix, length) == 0 && is_beside(owner, entry->name + length))
+        if (strncmp(entry->name, prefix, length) == 0 && is_beside(bundle, entry->name + length))
             entry->used = true;
     }
 }
 
-recur_status recur__load(const recur__owner *owner, recur_file *file, const char *prefix)
+recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, const char *prefix)
 {
     recur_tensor info = { .size = sizeof info };
     float *data;
-    for (int64_t i = 0; i < owner->tensors; i++) {
-        RECUR__CHECK(owner->piece(owner, i, &info, &data));
-        RECUR__CHECK(check_piece(owner, file, prefix, &info));
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
+        RECUR__CHECK(check_tensor(bundle, file, prefix, &info));
     }
-    RECUR__CHECK(check_strangers(owner, file, prefix));
-    for (int64_t i = 0; i < owner->tensors; i++) {
-        RECUR__CHECK(owner->piece(owner, i, &info, &data));
-        recur__entry *entry = recur__entry_find(file, prefix, info.name);
+    RECUR__CHECK(check_strangers(bundle, file, prefix));
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
+        recur__entry *entry = entry_of(bundle, file, prefix, info.name);
         recur__floats_from(entry->type, entry->data, entry->count, data);
         entry->used = true;
     }
-    use_beside(owner, file, prefix);
+    use_beside(bundle, file, prefix);
     return RECUR_OK;
 }
 
-recur_status recur__save(const recur__owner *owner, recur_file *file, const char *prefix)
+/* ---- writing -------------------------------------------------------------------------------- */
+
+recur_status recur__bundle_put(const recur__bundle *bundle, recur_file *file, const char *prefix)
 {
-    const int64_t entries = file->entries.count, texts = file->texts.count;
+    const int64_t entries = file->entries.count;
+    const int64_t texts = file->texts.count;
     recur_tensor info = { .size = sizeof info };
     float *data;
-    for (int64_t i = 0; i < owner->tensors; i++) {
-        recur_status status = owner->piece(owner, i, &info, &data);
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        recur_status status = bundle->tensor(bundle, i, &info, &data);
         if (!status) status = recur__file_add(file, prefix, &info, data);
         if (status) {
             recur__file_shrink(file, entries, texts);

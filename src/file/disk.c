@@ -12,8 +12,10 @@ static recur_status failed(const char *what, const char *path)
 {
     char reason[128];
     const int number = errno;
+    const bool not_there = number == ENOENT || number == ENOTDIR;
     if (strerror_r(number, reason, sizeof reason)) snprintf(reason, sizeof reason, "error");
-    return recur__fail(RECUR_E_IO, "%s %.250s: %s (errno %d)", what, path, reason, number);
+    return recur__fail(not_there ? RECUR_E_NOT_FOUND : RECUR_E_IO, "%s %.250s: %s (errno %d)", what,
+                       path, reason, number);
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */

@@ -8,8 +8,8 @@
  * opened, or its own memory } └─▶ texts   ──▶ text  { key, value }
  *
  * Data stay as in the file, little-endian and of their own type, until somebody reads them. */
-#ifndef RECUR__IO_H
-#define RECUR__IO_H
+#ifndef RECUR__FILE_H
+#define RECUR__FILE_H
 
 #include "base/base.h"
 
@@ -127,26 +127,35 @@ recur_status recur__disk_put(recur__disk *disk, const unsigned char *data, size_
 /* With RECUR_OK gives the file its name, with a failure removes it and hands the failure on. */
 recur_status recur__disk_end(recur__disk *disk, recur_status status);
 
-/* ---- loading and saving under a prefix ------------------------------------------------------ */
+/* ---- sets of tensors under a prefix (bundle.c) ------------------------------------------------
+ */
 
-/* A model's sample lies among its parameters: recur.sample.x .... */
-#define RECUR__SAMPLE "recur.sample."
+/* A word that a file of an earlier version has in the place of today's: "weight_norm" was the name
+ * of "norm_weight". It stands at the beginning of the last part of a tensor's name. */
+typedef struct recur__old_name {
+    const char *now;
+    const char *then;
+} recur__old_name;
 
-/* Who is loaded or saved: the named tensors of a layer, an optimizer or a state, and where their
- * floats lie. */
-typedef struct recur__owner {
-    const char *what; /* "layer", for messages */
-    const char
-        *beside; /* tensors whose names begin so may lie beside the owner's; NULL: none may */
+/* Named tensors that are read and written together, and where their floats lie. Who they belong to
+ * (a layer, an optimizer, a state) only the caller knows. */
+typedef struct recur__bundle {
+    const char *what;           /* "layer", for messages */
+    const char *beside;         /* other tensors whose names begin so may lie there; NULL: none */
+    const recur__old_name *old; /* names that are read, too; the last has now NULL; NULL: none */
     const void *object;
     float *flat;
     int64_t tensors;
-    recur_status (*piece)(const struct recur__owner *owner, int64_t index, recur_tensor *info,
-                          float **data);
-} recur__owner;
+    /* Says what tensor number `index` is, and where its floats are. */
+    recur_status (*tensor)(const struct recur__bundle *bundle, int64_t index, recur_tensor *info,
+                           float **data);
+} recur__bundle;
 
-/* Strict, and all or nothing. */
-recur_status recur__load(const recur__owner *owner, recur_file *file, const char *prefix);
-recur_status recur__save(const recur__owner *owner, recur_file *file, const char *prefix);
+/* Strict, and all or nothing: every tensor is there with its shape, and no other under the prefix.
+ */
+recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, const char *prefix);
+
+/* Adds all tensors, or leaves the file as it was. */
+recur_status recur__bundle_put(const recur__bundle *bundle, recur_file *file, const char *prefix);
 
 #endif

@@ -1,5 +1,5 @@
-/* gemv.c - products with one row, and sums, for which a GEMM is the wrong tool.
- * The reference sums in double, in the order of the formula. */
+/* gemv.c - products with one row, for which a GEMM is the wrong tool. The reference sums in double,
+ * in the order of the formula. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -22,15 +22,6 @@ static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const floa
         double sum = b ? (double)b[n] : 0;
         for (int64_t k = 0; k < K; k++) sum += (double)x[k] * (double)W[k * ldw + n];
         y[n] = (float)sum;
-    }
-}
-
-static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)
-{
-    for (int64_t n = 0; n < N; n++) {
-        double total = (double)sum[n];
-        for (int64_t r = 0; r < R; r++) total += (double)A[r * lda + n];
-        sum[n] = (float)total;
     }
 }
 
@@ -154,23 +145,6 @@ static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const floa
     }
 }
 
-/* V vectors of columns, the last one of `tail` lanes, while all rows go by. */
-INLINE void sums_of(int V, int64_t tail, int64_t R, const float *A, int64_t lda, float *sum)
-{
-    vf acc[4];
-    for (int v = 0; v < V; v++) acc[v] = v_load_part(sum + v * VW, v == V - 1 ? tail : VW);
-    for (int64_t r = 0; r < R; r++, A += lda)
-        for (int v = 0; v < V; v++) acc[v] += v_load_part(A + v * VW, v == V - 1 ? tail : VW);
-    for (int v = 0; v < V; v++) v_store_part(sum + v * VW, acc[v], v == V - 1 ? tail : VW);
-}
-
-static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)
-{
-    int64_t n = 0;
-    for (; n + 4 * VW <= N; n += 4 * VW) sums_of(4, VW, R, A + n, lda, sum + n);
-    for (; n < N; n += VW) sums_of(1, recur__min(VW, N - n), R, A + n, lda, sum + n);
-}
-
 #endif
 
 /* One row of C. The last vector overlaps the one before: it is read before that one is written, so
@@ -221,29 +195,8 @@ static void ger(int64_t M, int64_t N, const float *a, const float *b, float *C, 
         for (int64_t m = 0; m < M; m++, C += ldc) ger_row(N, v_set(a[m]), b, C);
 }
 
-typedef float vec4 __attribute__((vector_size(16)));
-
-static void scatter(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids, float *C)
-{
-    for (int64_t r = 0; r < R; r++, A += lda) {
-        float *c = C + ids[r] * N;
-        int64_t n = 0;
-        for (; n + VW <= N; n += VW) v_store(c + n, v_load(c + n) + v_load(A + n));
-        for (; n + 4 <= N; n += 4) { /* narrow rows, and what is left of wide ones */
-            vec4 sum, own;
-            memcpy(&sum, c + n, sizeof sum);
-            memcpy(&own, A + n, sizeof own);
-            sum += own;
-            memcpy(c + n, &sum, sizeof sum);
-        }
-        for (; n < N; n++) c[n] += A[n];
-    }
-}
-
 const recur__gemv RECUR__PER_ISA(gemv) = {
-    .scatter = scatter,
     .gemv_t = gemv_t,
     .gemv_n = gemv_n,
     .ger = ger,
-    .column_sums = column_sums,
 };

@@ -5,9 +5,6 @@
 
 #include "base/base.h"
 
-typedef struct recur__optimizer_kernels
-    recur__optimizer_kernels; /* optimizer.h: optimizers, clipping */
-
 /* Products with one row, and sums, for which a GEMM is the wrong tool. W is row-major [N][K] or
  * [K][N]; b may be y, or NULL: zeros. */
 typedef struct recur__gemv {
@@ -17,11 +14,16 @@ typedef struct recur__gemv {
                    const float *b, float *y); /* y[n] = b[n] + Σk x[k] W[k][n] */
     void (*ger)(int64_t M, int64_t N, const float *a, const float *b, float *C,
                 int64_t ldc); /* C[m][n] += a[m] b[n]    */
-    void (*scatter)(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids,
-                    float *C); /* C[ids[r]][n] += A[r][n] */
-    void (*column_sums)(int64_t R, int64_t N, const float *A, int64_t lda,
-                        float *sum); /* sum[n] += Σr A[r][n]    */
 } recur__gemv;
+
+/* Sums over the rows of A [R][N]. */
+typedef struct recur__reduce {
+    /* sum[n] += Σr A[r][n] */
+    void (*column_sums)(int64_t R, int64_t N, const float *A, int64_t lda, float *sum);
+    /* C[ids[r]][n] += A[r][n] for rows of N numbers without gaps; ids may repeat */
+    void (*scatter)(int64_t R, int64_t N, const float *A, int64_t lda, const int32_t *ids,
+                    float *C);
+} recur__reduce;
 
 /* Products of many rows. Where both sides of B or C are at least `blas_from` CBLAS is faster. */
 typedef void recur__gemm_function(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
@@ -75,11 +77,53 @@ typedef struct recur__loss_kernels {
     recur__cost_function *mse, *l1, *huber;
 } recur__loss_kernels;
 
+/* ---- the loops of training: update rules, clipping, one row of a softmax ----------------------
+ */
+
+/* The constants of one step over one range of the vector. */
+typedef struct recur__rule {
+    float scale;        /* of the gradients on their way in                                */
+    float decay;        /* times the parameter, added to the gradient (L2)                 */
+    float shrink;       /* times the parameter, taken from it: rate decay, where decoupled */
+    float rate;         /* step size, Adam's first bias correction included                */
+    float momentum;     /* of the step before                                              */
+    float beta1, rest1; /* β1, 1 - β1                                                      */
+    float beta2, rest2; /* β2, 1 - β2; also RMSprop's alpha and Adadelta's rho             */
+    float root;         /* Adam: 1 / √(1 - β2^t)                                           */
+    float epsilon;      /* of the denominator                                              */
+    bool frozen;        /* the moments follow the gradients, the parameters stay           */
+} recur__rule;
+
+/* p moves against g; a, b, c are the moments that the rule has, in the order of its row in
+ * train/optimizer_kinds.c. */
+typedef void recur__update(int64_t n, const recur__rule *rule, float *restrict p,
+                           const float *restrict g, float *restrict a, float *restrict b,
+                           float *restrict c);
+
+typedef struct recur__optimizer_kernels {
+    recur__update *sgd[3];        /* plain, momentum, Nesterov */
+    recur__update *adam[2];       /* [amsgrad]                 */
+    recur__update *rmsprop[2][2]; /* [centred][momentum]       */
+    recur__update *adagrad, *adadelta;
+
+    double (*sum_squares)(int64_t n, const float *x);
+    float (*max_abs)(int64_t n, const float *x); /* NaN if there is one */
+    void (*scale)(int64_t n, float s, float *x);
+    void (*clamp)(int64_t n, float limit, float *x); /* NaN stays */
+
+    float (*max)(int64_t n, const float *x); /* NaN is passed over; -infinity for none */
+    /* e = exp(x - max), where e is wanted; gives their sum. */
+    double (*exps)(int64_t n, float max, const float *x, float *e);
+} recur__optimizer_kernels;
+
+/* ---- the table of a context ------------------------------------------------------------------ */
+
 typedef struct recur__kernels {
     int isa; /* RECUR_ISA_* */
     const recur__optimizer_kernels *optimizer;
     const recur__gemv *gemv;
     const recur__gemm *gemm;
+    const recur__reduce *reduce;
     const recur__elementwise *elementwise;
     const recur__layernorm *layernorm;
     const recur__loss_kernels *loss;

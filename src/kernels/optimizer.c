@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "kernels/simd.h"
-#include "kernels/optimizer.h"
+#include "kernels/kernels.h"
 
 /* ---- update rules --------------------------------------------------------------------------- */
 

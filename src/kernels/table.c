@@ -6,6 +6,7 @@
     extern const recur__optimizer_kernels recur__optimizer_##set; \
     extern const recur__gemv recur__gemv_##set;                   \
     extern const recur__gemm recur__gemm_##set;                   \
+    extern const recur__reduce recur__reduce_##set;               \
     extern const recur__elementwise recur__elementwise_##set;     \
     extern const recur__layernorm recur__layernorm_##set;         \
     extern const recur__loss_kernels recur__loss_##set;
@@ -14,6 +15,7 @@
       &recur__optimizer_##set,   \
       &recur__gemv_##set,        \
       &recur__gemm_##set,        \
+      &recur__reduce_##set,      \
       &recur__elementwise_##set, \
       &recur__layernorm_##set,   \
       &recur__loss_##set },

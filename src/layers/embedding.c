@@ -42,7 +42,7 @@ static void embedding_backward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t R = recur__shape_rows(&pass->shape), E = layer->output_size;
     if (pass->dy && pass->dparams)
-        pass->kernels->gemv->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
+        pass->kernels->reduce->scatter(R, E, pass->dy, E, pass->ids, pass->dparams);
 }
 
 static const recur__parameter_ops parameter_ops = {

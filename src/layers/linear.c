@@ -138,7 +138,7 @@ static void add_bias_gradient(const recur_layer *layer, int64_t R, const float *
 {
     const int64_t out = layer->output_size;
     float *db = bias_of(layer, dparams);
-    if (db) layer->root->kernels->gemv->column_sums(R, out, dy, out, db);
+    if (db) layer->root->kernels->reduce->column_sums(R, out, dy, out, db);
 }
 
 static void add_gradients(const recur_layer *layer, int64_t R, const float *const row[],

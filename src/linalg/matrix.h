@@ -1,7 +1,7 @@
 /* matrix.h - the contract of matrix products; behind it CBLAS, the reference, and the products of
  * one row. */
-#ifndef RECUR__MATH_H
-#define RECUR__MATH_H
+#ifndef RECUR__LINALG_H
+#define RECUR__LINALG_H
 
 #include "kernels/kernels.h"
 

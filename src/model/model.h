@@ -14,6 +14,9 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 
 #define RECUR__MODEL_TEXT "recur.model"
 
+/* A model's sample lies among its parameters: recur.sample.x .... */
+#define RECUR__SAMPLE "recur.sample."
+
 /* ---- one layer (structure.c) ---------------------------------------------------------------- */
 
 /* "type" and the members that are not zero, of a part "name" first, as a new object. */

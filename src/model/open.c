@@ -149,7 +149,7 @@ static recur_status no_model(const recur_file *file, const char *prefix)
     return recur__fail(
         RECUR_E_MISSING,
         "the file has no text %.150s" RECUR__MODEL_TEXT
-        ": its %lld tensors come without a structure; make the layer, then recur_layer_load",
+        ": its %lld tensors come without a structure; make the layer, then recur_file_get_layer",
         prefix, (long long)file->entries.count);
 }
 
@@ -230,7 +230,7 @@ static recur_status get(recur_file *file, const char *prefix, json_t *root, recu
 {
     builder b = { .ctx = file->ctx, .floats = floats_under(file, prefix) };
     RECUR__CHECK(build(&b, "", 1, json_object_get(root, "layer"), out));
-    recur_status status = recur_layer_load(*out, file, prefix);
+    recur_status status = recur_file_get_layer(file, prefix, *out);
     json_t *sample = json_object_get(root, "sample");
     if (!status && sample) status = check_sample(*out, file, prefix, sample);
     if (!status) return RECUR_OK;
@@ -239,7 +239,7 @@ static recur_status get(recur_file *file, const char *prefix, json_t *root, recu
     return status;
 }
 
-recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer **out)
+recur_status recur_file_get_model(recur_file *file, const char *prefix, recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
@@ -254,7 +254,7 @@ recur_status recur_model_get(recur_file *file, const char *prefix, recur_layer *
 
 static recur_status get_whole(recur_file *file, recur_layer **out)
 {
-    const recur_status status = recur_model_get(file, "", out);
+    const recur_status status = recur_file_get_model(file, "", out);
     recur_file_release(file);
     return status;
 }

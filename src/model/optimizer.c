@@ -12,10 +12,10 @@
 
 enum { DIGITS = 24 };
 
-static recur_status moment_piece(const recur__owner *owner, int64_t index, recur_tensor *info,
-                                 float **data)
+static recur_status moment_tensor(const recur__bundle *bundle, int64_t index, recur_tensor *info,
+                                  float **data)
 {
-    const recur__optimizer_view *view = owner->object;
+    const recur__optimizer_view *view = bundle->object;
     *info = (recur_tensor){ .size = sizeof *info,
                             .rank = 1,
                             .dim = { view->count, 1, 1, 1 },
@@ -26,10 +26,10 @@ static recur_status moment_piece(const recur__owner *owner, int64_t index, recur
     return RECUR_OK;
 }
 
-static recur__owner owner_of(const recur__optimizer_view *view)
+static recur__bundle bundle_of(const recur__optimizer_view *view)
 {
-    return (recur__owner){
-        .what = "optimizer", .object = view, .tensors = view->moments, .piece = moment_piece
+    return (recur__bundle){
+        .what = "optimizer", .object = view, .tensors = view->moments, .tensor = moment_tensor
     };
 }
 
@@ -117,7 +117,8 @@ static recur_status add_texts(recur_file *file, const char *prefix,
 
 /* ---- load and save -------------------------------------------------------------------------- */
 
-recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, const char *prefix)
+recur_status recur_file_get_optimizer(recur_file *file, const char *prefix,
+                                      recur_optimizer *optimizer)
 {
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(file);
@@ -129,14 +130,14 @@ recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, 
     RECUR__CHECK(check_number(file, prefix, "flags", view.flags));
     RECUR__CHECK(check_number(file, prefix, "count", (uint64_t)view.count));
     RECUR__CHECK(read_number(file, prefix, "step", &steps));
-    const recur__owner owner = owner_of(&view);
-    RECUR__CHECK(recur__load(&owner, file, prefix));
+    const recur__bundle bundle = bundle_of(&view);
+    RECUR__CHECK(recur__bundle_get(&bundle, file, prefix));
     *view.steps = steps;
     return RECUR_OK;
 }
 
-recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file,
-                                  const char *prefix)
+recur_status recur_file_put_optimizer(recur_file *file, const char *prefix,
+                                      const recur_optimizer *optimizer)
 {
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(file);
@@ -144,8 +145,8 @@ recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *
     recur__optimizer_view view;
     recur__optimizer_view_of((recur_optimizer *)(uintptr_t)optimizer, &view);
     const int64_t entries = file->entries.count, texts = file->texts.count;
-    const recur__owner owner = owner_of(&view);
-    RECUR__CHECK(recur__save(&owner, file, prefix));
+    const recur__bundle bundle = bundle_of(&view);
+    RECUR__CHECK(recur__bundle_put(&bundle, file, prefix));
     const recur_status status = add_texts(file, prefix, &view);
     if (status) recur__file_shrink(file, entries, texts);
     return status;

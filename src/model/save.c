@@ -104,7 +104,7 @@ static recur_status put(const recur_layer *layer, recur_file *file, const char *
     double tolerance = 0;
     int64_t layers = 0;
     json_t *tree = NULL;
-    RECUR__CHECK(recur_layer_save(layer, file, prefix));
+    RECUR__CHECK(recur_file_put_layer(file, prefix, layer));
     if (sample) RECUR__CHECK(recur__sample_put(layer, file, prefix, sample, &tolerance));
     RECUR__CHECK(tree_json(layer, 1, &layers, &tree));
     return add_structure(file, prefix, tree, sample ? &tolerance : NULL);
@@ -112,8 +112,8 @@ static recur_status put(const recur_layer *layer, recur_file *file, const char *
 
 /* ---- the doors ------------------------------------------------------------------------------ */
 
-recur_status recur_model_put(const recur_layer *layer, recur_file *file, const char *prefix,
-                             const recur_model_sample *sample)
+recur_status recur_file_put_model(recur_file *file, const char *prefix, const recur_layer *layer,
+                                  const recur_model_sample *sample)
 {
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(file);
@@ -133,7 +133,7 @@ recur_status recur_model_save(const recur_layer *layer, const char *path,
     RECUR__NOT_NULL(path);
     recur_file *file;
     RECUR__CHECK(recur__file_create(recur__layer_context(layer), &file));
-    recur_status status = recur_model_put(layer, file, "", sample);
+    recur_status status = recur_file_put_model(file, "", layer, sample);
     if (!status) status = recur_file_write(file, path);
     recur_file_release(file);
     return status;

@@ -83,7 +83,7 @@ static void bias_gradient(const recur__line_back *a)
     float *sums = a->scratch->sums;
     if (!a->dp.b_ih) return;
     memset(sums, 0, (size_t)w->S * sizeof *sums);
-    k->gemv->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
+    k->reduce->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
     k->elementwise->add(w->G, sums, a->dp.b_ih);
     for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++) {
@@ -104,7 +104,7 @@ static void ids_gradient(const recur__line_back *a, const int32_t *ids)
         return;
     }
     memset(table, 0, (size_t)(in * G) * sizeof *table);
-    w->pass->kernels->gemv->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
+    w->pass->kernels->reduce->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
     for (int64_t g = 0; g < G; g++)
         for (int64_t id = 0; id < in; id++) dW[g * in + id] += table[id * G + g];
 }
@@ -169,9 +169,9 @@ static void add_gradients(const recur_layer *layer, int64_t rows, const float *c
     if (!d.b_ih) return;
     for (int i = 0; i < f->h_gates; i++) {
         const float *dAi = row[0] + recur__h_block(f, i) * H;
-        k->gemv->column_sums(rows, H, dAi, S, d.b_hh + (f->h_first + i) * H);
+        k->reduce->column_sums(rows, H, dAi, S, d.b_hh + (f->h_first + i) * H);
     }
-    k->gemv->column_sums(rows, G, row[0], S, d.b_ih);
+    k->reduce->column_sums(rows, G, row[0], S, d.b_ih);
 }
 
 const recur__gradient_ops recur__recurrent_gradients = {

@@ -47,7 +47,7 @@ recur_status recur_tape_create(recur_context *ctx, recur_tape **out)
     *out = NULL;
     recur_tape *tape = recur__alloc(ctx, sizeof *tape);
     if (!tape) return recur__no_memory(sizeof *tape);
-    *tape = (recur_tape){ .ctx = recur__context_retain(ctx) };
+    *tape = (recur_tape){ .ctx = recur__context_retain(ctx), .scratch.ctx = ctx };
     *out = tape;
     return RECUR_OK;
 }
@@ -58,7 +58,7 @@ void recur_tape_release(recur_tape *tape)
     recur_context *ctx = tape->ctx;
     recur__tape_free_blocks(tape, tape->first);
     recur__prepack_release(tape);
-    recur__free(ctx, tape->scratch, tape->scratch_bytes);
+    recur__scratch_free(&tape->scratch);
     recur__free(ctx, tape, sizeof *tape);
     recur_context_release(ctx);
 }
@@ -103,7 +103,7 @@ int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records
 size_t recur_tape_bytes(const recur_tape *tape)
 {
     return tape ? sizeof *tape + chain_headers(tape->first) + chain_bytes(tape->first) +
-                      tape->scratch_bytes + tape->prepack_bytes
+                      tape->scratch.bytes + tape->prepack_bytes
                 : 0;
 }
 
@@ -129,17 +129,4 @@ recur__block *recur__tape_next_block(recur_tape *tape, size_t bytes)
     else
         tape->first = made;
     return made;
-}
-
-unsigned char *recur__tape_scratch(recur_tape *tape, size_t bytes)
-{
-    if (bytes == 0) return (unsigned char *)tape; /* nobody writes there */
-    if (bytes > tape->scratch_bytes) {
-        unsigned char *scratch = recur__alloc(tape->ctx, bytes);
-        if (!scratch) return NULL;
-        recur__free(tape->ctx, tape->scratch, tape->scratch_bytes);
-        tape->scratch = scratch;
-        tape->scratch_bytes = bytes;
-    }
-    return tape->scratch;
 }

@@ -9,6 +9,8 @@
 #ifndef RECUR__TAPE_H
 #define RECUR__TAPE_H
 
+#include <stddef.h>
+
 #include "run/run.h"
 
 /* ---- repacked parameters, and gradient rows that wait (prepack.c, deferred.c) --------------- */
@@ -76,6 +78,7 @@ typedef struct recur__block {
 } recur__block;
 
 struct recur_tape {
+    recur__scratch_block scratch; /* first: recur__tape_scratch finds it there */
     recur_context *ctx;
     int32_t mode;
     uint64_t seed, passes; /* passes recorded since the seed was set */
@@ -83,8 +86,6 @@ struct recur_tape {
     recur__record *newest;
     recur__block *first, *current;
     size_t reserved; /* bytes for records */
-    unsigned char *scratch;
-    size_t scratch_bytes;
     recur__tracer tracer;
     bool defers;             /* gradients of single steps */
     recur__prepack *prepack; /* a list */
@@ -92,6 +93,8 @@ struct recur_tape {
     recur__tape_plan plan[RECUR__PLANS];
     int next_plan; /* to be replaced */
 };
+
+_Static_assert(offsetof(struct recur_tape, scratch) == 0, "a tape begins with its scratch");
 
 static inline bool recur__tape_records(const recur_tape *tape)
 {

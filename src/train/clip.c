@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "kernels/optimizer.h"
 
 /* As PyTorch scales: by max_norm / (norm + 1e-6), if that is below 1. */
 static void scale_down(const recur__optimizer_kernels *update, float *grads, int64_t count,

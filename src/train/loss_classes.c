@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "kernels/optimizer.h"
 #include "train/loss.h"
 
 static double weight_of(const recur_loss *loss, int64_t c)

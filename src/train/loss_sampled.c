@@ -17,7 +17,6 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "kernels/optimizer.h"
 #include "linalg/matrix.h"
 #include "train/loss.h"
 
@@ -166,12 +165,12 @@ static void give_gradients(const recur__sampled *q, const drawn *s)
     if (q->dW) {
         memset(s->W, 0, (size_t)(n * F) * sizeof *s->W);
         recur__gemm_tn(q->loss->ctx, s->k, n, F, R, dy, (recur__matrix){ q->h, F }, s->W, F);
-        s->k->gemv->scatter(n, F, s->W, F, s->ids, q->dW);
+        s->k->reduce->scatter(n, F, s->W, F, s->ids, q->dW);
     }
     if (q->db) {
         memset(s->b, 0, (size_t)n * sizeof *s->b);
-        s->k->gemv->column_sums(R, n, s->y, n, s->b);
-        s->k->gemv->scatter(n, 1, s->b, 1, s->ids, q->db);
+        s->k->reduce->column_sums(R, n, s->y, n, s->b);
+        s->k->reduce->scatter(n, 1, s->b, 1, s->ids, q->db);
     }
 }
 

@@ -273,7 +273,8 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
     for (const recur__part *part = optimizer->parts; at < count; at = part++->end) {
         const double rate = o->rate * part->rate_scale, decay = o->weight_decay * part->decay_scale;
         recur__rule rule = common_rule(o, rate, decay, grad_scale);
-        recur__step *step = optimizer->kind->rule(o, update, rate, decay, optimizer->steps, &rule);
+        recur__update *step = optimizer->kind->rule(o, update, rate, decay, optimizer->steps,
+                                                    &rule);
         float *m[RECUR__MOMENTS];
         for (int i = 0; i < RECUR__MOMENTS; i++)
             m[i] = optimizer->moment[i] ? optimizer->moment[i] + at : NULL;

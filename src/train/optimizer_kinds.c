@@ -3,16 +3,16 @@
 
 #include "train/optimizer_kinds.h"
 
-static recur__step *sgd(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
-                        double rate, double decay, uint64_t t, recur__rule *k)
+static recur__update *sgd(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
+                          double rate, double decay, uint64_t t, recur__rule *k)
 {
     (void)rate, (void)decay, (void)t, (void)k;
     if (o->momentum == 0) return update->sgd[0];
     return update->sgd[o->flags & RECUR_OPTIMIZER_NESTEROV ? 2 : 1];
 }
 
-static recur__step *adam(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
-                         double rate, double decay, uint64_t t, recur__rule *k)
+static recur__update *adam(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
+                           double rate, double decay, uint64_t t, recur__rule *k)
 {
     (void)decay;
     const double n = (double)t;
@@ -21,33 +21,34 @@ static recur__step *adam(const recur_optimizer_options *o, const recur__optimize
     return update->adam[(o->flags & RECUR_OPTIMIZER_AMSGRAD) != 0];
 }
 
-static recur__step *adamw(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
-                          double rate, double decay, uint64_t t, recur__rule *k)
+static recur__update *adamw(const recur_optimizer_options *o,
+                            const recur__optimizer_kernels *update, double rate, double decay,
+                            uint64_t t, recur__rule *k)
 {
     k->decay = 0;
     k->shrink = (float)(rate * decay);
     return adam(o, update, rate, decay, t, k);
 }
 
-static recur__step *rmsprop(const recur_optimizer_options *o,
-                            const recur__optimizer_kernels *update, double rate, double decay,
-                            uint64_t t, recur__rule *k)
+static recur__update *rmsprop(const recur_optimizer_options *o,
+                              const recur__optimizer_kernels *update, double rate, double decay,
+                              uint64_t t, recur__rule *k)
 {
     (void)rate, (void)decay, (void)t, (void)k;
     return update->rmsprop[(o->flags & RECUR_OPTIMIZER_CENTRED) != 0][o->momentum > 0];
 }
 
-static recur__step *adagrad(const recur_optimizer_options *o,
-                            const recur__optimizer_kernels *update, double rate, double decay,
-                            uint64_t t, recur__rule *k)
+static recur__update *adagrad(const recur_optimizer_options *o,
+                              const recur__optimizer_kernels *update, double rate, double decay,
+                              uint64_t t, recur__rule *k)
 {
     (void)o, (void)rate, (void)decay, (void)t, (void)k;
     return update->adagrad;
 }
 
-static recur__step *adadelta(const recur_optimizer_options *o,
-                             const recur__optimizer_kernels *update, double rate, double decay,
-                             uint64_t t, recur__rule *k)
+static recur__update *adadelta(const recur_optimizer_options *o,
+                               const recur__optimizer_kernels *update, double rate, double decay,
+                               uint64_t t, recur__rule *k)
 {
     (void)o, (void)rate, (void)decay, (void)t, (void)k;
     return update->adadelta;

@@ -1,9 +1,8 @@
 /* optimizer_kinds.h - a made optimizer, and the table of its kinds. */
-#ifndef RECUR__RULES_H
-#define RECUR__RULES_H
+#ifndef RECUR__OPTIMIZER_KINDS_H
+#define RECUR__OPTIMIZER_KINDS_H
 
 #include "kernels/kernels.h"
-#include "kernels/optimizer.h"
 #include "train/optimizer.h"
 
 /* When a kind has a moment. */
@@ -17,9 +16,9 @@ typedef enum recur__has {
 
 /* Chooses the step of a kind, and sets the constants that only this kind has; k comes with those
    that many have. rate and decay are those of the part; t is the number of this step, from 1 on. */
-typedef recur__step *recur__rule_of(const recur_optimizer_options *o,
-                                    const recur__optimizer_kernels *update, double rate,
-                                    double decay, uint64_t t, recur__rule *k);
+typedef recur__update *recur__rule_of(const recur_optimizer_options *o,
+                                      const recur__optimizer_kernels *update, double rate,
+                                      double decay, uint64_t t, recur__rule *k);
 
 /* A kind: defaults of the options that it has (0: it has no such option), its flags and moments. */
 typedef struct recur__optimizer_kind {
@@ -31,7 +30,7 @@ typedef struct recur__optimizer_kind {
     struct {
         const char *name;
         recur__has has;
-    } moment[RECUR__MOMENTS]; /* in the order of the arguments of its step in kernels/update.h */
+    } moment[RECUR__MOMENTS]; /* in the order of the arguments of its step in kernels/kernels.h */
     recur__rule_of *rule;
 } recur__optimizer_kind;
 

@@ -200,6 +200,7 @@ static void values(void)
     VALUE(RECUR_E_IO);
     VALUE(RECUR_E_NUMERIC);
     VALUE(RECUR_E_MISSING);
+    VALUE(RECUR_E_NOT_FOUND);
     /* recur/context.h */
     VALUE(RECUR_ISA_AUTO);
     VALUE(RECUR_ISA_REF);

@@ -30,7 +30,7 @@ recur::layer classifier()
                                   {"last", recur::last(hidden)},
                                   {"fc", recur::linear(hidden, classes)}});
     net.init(1);
-    net.init("rnn.", RECUR_INIT_FORGET_BIAS, 1);
+    net.init("rnn.*", RECUR_INIT_FORGET_BIAS, 1);
     return net;
 }
 

@@ -43,7 +43,7 @@ void errors()
 {
     check_throws(RECUR_E_ARGUMENT, "0", [] { recur::lstm(0, 4); });
     check_throws(RECUR_E_SHAPE, "4", [] { recur::sequential({{"a", recur::linear(2, 3)}, {"b", recur::linear(4, 2)}}); });
-    check_throws(RECUR_E_IO, "nowhere", [] { recur::file("/nowhere/at/all"); });
+    check_throws(RECUR_E_NOT_FOUND, "nowhere", [] { recur::file("/nowhere/at/all"); });
     check_throws(RECUR_E_ARGUMENT, "-1", [] { recur::packed({2, -1}); });
     check_throws(RECUR_E_ARGUMENT, "17", [] { recur::tape(17); });
     try {
@@ -221,8 +221,8 @@ void models()
     check_throws(RECUR_E_SHAPE, "ids has 2", [&] { recur::put_model(net, whole, "c.", {p, std::vector<int32_t>(2)}); });
     check_throws(RECUR_E_SHAPE, "y has 1", [&] { recur::put_model(net, whole, "c.", {p, x, floats(1)}); });
     check_throws(RECUR_E_NUMERIC, "tolerance", [&] { recur::put_model(net, whole, "c.", {p, x, floats(4)}); });
-    check_throws(RECUR_E_IO, "", [&] { recur::save_model(net, "/nowhere/at/all"); });
-    check_throws(RECUR_E_IO, "", [&] { recur::open_model("/nowhere/at/all"); });
+    check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::save_model(net, "/nowhere/at/all"); });
+    check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::open_model("/nowhere/at/all"); });
 }
 
 } // namespace

@@ -64,12 +64,12 @@ static void get_model(recur_file *file)
 {
     recur_layer *layer;
     recur_file *other;
-    if (recur_model_get(file, "", &layer)) {
+    if (recur_file_get_model(file, "", &layer)) {
         check(layer == NULL && *recur_last_error());
         return;
     }
     check(!recur_file_open_memory(NULL, NULL, 0, &other));
-    check(!recur_model_put(layer, other, "", NULL));
+    check(!recur_file_put_model(other, "", layer, NULL));
     recur_file_release(other);
     recur_layer_release(layer);
 }

@@ -31,7 +31,7 @@ static recur_file *file_saying(const char *structure)
     check(!recur_linear_create(NULL, 2, 2, 0, &part[2]));
     check(!recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, names, part, &net));
     check(!recur_file_open_memory(NULL, NULL, 0, &file));
-    check(!recur_model_put(net, file, "", NULL));
+    check(!recur_file_put_model(file, "", net, NULL));
     for (int i = 0; i < 3; i++) recur_layer_release(part[i]);
     recur_layer_release(net);
     if (recur_file_set_metadata(file, "recur.model", structure))
@@ -63,9 +63,9 @@ static void come_back(const recur_layer *layer)
     recur_layer *back;
     check(!recur_file_open_memory(NULL, NULL, 0, &file) &&
           !recur_file_open_memory(NULL, NULL, 0, &other));
-    check(!recur_model_put(layer, file, "p.", NULL));
-    check(!recur_model_get(file, "p.", &back));
-    check(!recur_model_put(back, other, "p.", NULL));
+    check(!recur_file_put_model(file, "p.", layer, NULL));
+    check(!recur_file_get_model(file, "p.", &back));
+    check(!recur_file_put_model(other, "p.", back, NULL));
     check(strcmp(recur_file_metadata(file, "p.recur.model"),
                  recur_file_metadata(other, "p.recur.model")) == 0);
     recur_layer_release(back);
@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     memcpy(text, data, bytes);
     recur_file *file = file_saying(text);
     recur_layer *layer;
-    if (!recur_model_get(file, "", &layer)) {
+    if (!recur_file_get_model(file, "", &layer)) {
         run(layer);
         come_back(layer);
     } else {

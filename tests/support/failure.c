@@ -39,12 +39,13 @@ world *make_world(void)
     OK(recur_loss_create(w->ctx, &SAMPLED, &w->sampled));
     OK(recur_file_open_memory(w->ctx, NULL, 0, &w->empty));
     OK(recur_file_open_memory(w->ctx, NULL, 0, &w->file));
-    OK(recur_layer_save(w->net, w->file, "net."));
-    OK(recur_optimizer_save(w->optimizer, w->file, "adam."));
-    OK(recur_state_save(w->state, w->file, "state."));
-    OK(recur_model_put(w->net, w->file, "model.",
-                       &(recur_model_sample){
-                           .size = sizeof(recur_model_sample), .packed = w->packed, .x = w->x }));
+    OK(recur_file_put_layer(w->file, "net.", w->net));
+    OK(recur_file_put_optimizer(w->file, "adam.", w->optimizer));
+    OK(recur_file_put_state(w->file, "state.", w->state));
+    OK(recur_file_put_model(w->file, "model.", w->net,
+                            &(recur_model_sample){ .size = sizeof(recur_model_sample),
+                                                   .packed = w->packed,
+                                                   .x = w->x }));
     OK(recur_file_write_memory(w->file, NULL, &w->saved_bytes));
     w->saved = bytes_of((int64_t)w->saved_bytes, 1);
     OK(recur_file_write_memory(w->file, w->saved, &w->saved_bytes));

@@ -39,7 +39,7 @@ def make_net(cell, hidden, seed):
     recur.manual_seed(seed)
     parts = {"rnn": CELLS[cell](len(SYMBOLS), hidden), "last": recur.Last(), "fc": recur.Linear(hidden, len(CLASSES))}
     net = recur.Sequential(parts)
-    return net.init_("forget_bias", 1, "rnn.") if cell == "lstm" else net
+    return net.init_("forget_bias", 1, "rnn.*") if cell == "lstm" else net
 
 
 def main():

@@ -24,6 +24,7 @@ from .errors import (
     FileError,
     FormatError,
     MissingError,
+    NotFoundError,
     NumericError,
     OrderError,
     OutOfMemoryError,

@@ -139,5 +139,5 @@ def rules(ask) -> dict:
         "recur_file_add": added,
         "recur_model_open_memory": lambda a: {"data": a["bytes"]},
         "recur_model_save": sampled,
-        "recur_model_put": sampled,
+        "recur_file_put_model": sampled,
     }

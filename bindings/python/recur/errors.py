@@ -38,6 +38,10 @@ class FileError(Error, OSError):
     status = _api.CONSTANTS["RECUR_E_IO"]
 
 
+class NotFoundError(Error, FileNotFoundError):
+    status = _api.CONSTANTS["RECUR_E_NOT_FOUND"]
+
+
 class NumericError(Error, ValueError):
     status = _api.CONSTANTS["RECUR_E_NUMERIC"]
 

@@ -56,23 +56,23 @@ class File:
         """A module, optimizer or state under a prefix."""
         if isinstance(thing, Module):
             if thing.flat.size or not thing._able(c.RECUR_CAN_RECORD):
-                c.recur_layer_save(thing._open(), self._handle, prefix)
+                c.recur_file_put_layer(self._handle, prefix, thing._open())
         elif isinstance(thing, Optimizer):
-            c.recur_optimizer_save(thing._handle, self._handle, prefix)
+            c.recur_file_put_optimizer(self._handle, prefix, thing._handle)
         elif isinstance(thing, State):
-            c.recur_state_save(thing._handle, self._handle, prefix)
+            c.recur_file_put_state(self._handle, prefix, thing._handle)
         else:
             raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
 
     def load(self, thing, prefix="") -> None:
         """Strict: everything the thing needs must be there, and nothing else under the prefix."""
         if isinstance(thing, Module):
-            c.recur_layer_load(thing._open(), self._handle, prefix)
+            c.recur_file_get_layer(self._handle, prefix, thing._open())
             thing.forget()
         elif isinstance(thing, Optimizer):
-            c.recur_optimizer_load(thing._handle, self._handle, prefix)
+            c.recur_file_get_optimizer(self._handle, prefix, thing._handle)
         elif isinstance(thing, State):
-            c.recur_state_load(thing._handle, self._handle, prefix)
+            c.recur_file_get_state(self._handle, prefix, thing._handle)
         else:
             raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
 

@@ -49,7 +49,7 @@ def open_model(source, prefix="", batch_first=False) -> Module:
         source = File(data=bytes(source))
     if not isinstance(source, File):
         source = File(os.fspath(source))
-    return wrapped(c.recur_model_get(source._handle, prefix), bool(batch_first)).eval()
+    return wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first)).eval()
 
 
 def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0) -> None:
@@ -59,7 +59,7 @@ def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0)
     if sample is None and outputs is not None:
         raise ValueError("outputs without a sample")
     given = None if sample is None else sampled(module, sample, outputs, tolerance)
-    c.recur_model_put(module._open(), file._handle, prefix, given)
+    c.recur_file_put_model(file._handle, prefix, module._open(), given)
 
 
 def sampled(module, x, y, tolerance):

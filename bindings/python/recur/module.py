@@ -112,7 +112,7 @@ class Module:
 
     def init_(self, scheme="default", value=0.0, match=None, seed=None) -> "Module":
         """Start values: "default" (PyTorch's), "constant", "uniform", "normal", "xavier", "orthogonal", "identity",
-        "forget_bias"; only of the tensors whose name contains match."""
+        "forget_bias"; only of the tensors whose whole name fits match ("rnn.*": all of rnn; * is any characters, ? is one)."""
         if scheme not in SCHEMES:
             raise ValueError(f"scheme is {scheme!r}: it is one of {', '.join(SCHEMES)}")
         c.recur_layer_init(self._open(), match, SCHEMES[scheme], value, settings.next_seed() if seed is None else seed)

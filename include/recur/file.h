@@ -1,9 +1,9 @@
-/* recur/io.h - safetensors files: layers, optimizers and states under prefixes, texts beside them. Included by recur.h; never alone.
+/* recur/file.h - safetensors files: layers, optimizers and states under prefixes, texts beside them. Included by recur.h; never alone.
  *
  * Every framework can open these files, and this opens those of PyTorch (safetensors.torch.save_file of a state_dict). Reading
  * checks everything in the header before any of it is used. */
-#ifndef RECUR_IO_H
-#define RECUR_IO_H
+#ifndef RECUR_FILE_H
+#define RECUR_FILE_H
 #ifndef RECUR_H
 #error "include <recur.h>"
 #endif
@@ -164,7 +164,7 @@ RECUR_NODISCARD recur_status recur_file_set_metadata(recur_file *file, const cha
  * Since:   0.1
  * @param prefix NULL is "": the whole file belongs to the layer.
  */
-RECUR_NODISCARD recur_status recur_layer_load(recur_layer *layer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_get_layer(recur_file *file, const char *prefix, recur_layer *layer);
 
 /** Adds the parameters of a layer to a file, named prefix + name.
  *
@@ -174,47 +174,47 @@ RECUR_NODISCARD recur_status recur_layer_load(recur_layer *layer, recur_file *fi
  * Threads: one at a time in layer and file.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_layer_save(const recur_layer *layer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_put_layer(recur_file *file, const char *prefix, const recur_layer *layer);
 
 /** Loads the moments and step count of an optimizer: a run that stops and resumes gives the same bits as one that does not.
  *
  * Shapes:  the optimizer must have the kind, flags and count of the one that was saved. Its rate and ranges are not in the file.
  * Memory:  may allocate.
- * Errors:  as recur_layer_load. On failure the optimizer is as before.
+ * Errors:  as recur_file_get_layer. On failure the optimizer is as before.
  * Threads: one at a time in optimizer and file.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_optimizer_load(recur_optimizer *optimizer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_get_optimizer(recur_file *file, const char *prefix, recur_optimizer *optimizer);
 
 /** Adds the moments and step count of an optimizer to a file: prefix + "m", "v" ..., and texts prefix + "kind", "step".
  *
  * Shapes:  -
  * Memory:  copies.
- * Errors:  as recur_layer_save.
+ * Errors:  as recur_file_put_layer.
  * Threads: one at a time in optimizer and file.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_optimizer_save(const recur_optimizer *optimizer, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_put_optimizer(recur_file *file, const char *prefix, const recur_optimizer *optimizer);
 
 /** Loads the hidden state of the streams: prefix + "rnn.h" ....
  *
  * Shapes:  equal batch and tensors.
  * Memory:  may allocate.
- * Errors:  as recur_layer_load. On failure the state is as before.
+ * Errors:  as recur_file_get_layer. On failure the state is as before.
  * Threads: one at a time in state and file.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_state_load(recur_state *state, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_get_state(recur_file *file, const char *prefix, recur_state *state);
 
 /** Adds the hidden state of the streams to a file.
  *
  * Shapes:  -
  * Memory:  copies.
- * Errors:  as recur_layer_save.
+ * Errors:  as recur_file_put_layer.
  * Threads: one at a time in state and file.
  * Since:   0.1
  */
-RECUR_NODISCARD recur_status recur_state_save(const recur_state *state, recur_file *file, const char *prefix);
+RECUR_NODISCARD recur_status recur_file_put_state(recur_file *file, const char *prefix, const recur_state *state);
 
 /** RECUR_E_MISSING, naming it, if a tensor of the file was neither loaded nor read: strictness over the whole file.
  *

@@ -1,6 +1,6 @@
-/* recur/io.hpp - safetensors files. Included by recur.hpp; never alone. */
-#ifndef RECUR_IO_HPP
-#define RECUR_IO_HPP
+/* recur/file.hpp - safetensors files. Included by recur.hpp; never alone. */
+#ifndef RECUR_FILE_HPP
+#define RECUR_FILE_HPP
 #ifndef RECUR_HPP
 #error "include <recur.hpp>"
 #endif
@@ -85,12 +85,12 @@ private:
     }
 };
 
-inline void layer::load(file &from, const char *prefix) { detail::check(recur_layer_load(get(), from.get(), prefix)); }
-inline void layer::save(file &to, const char *prefix) const { detail::check(recur_layer_save(get(), to.get(), prefix)); }
-inline void state::load(file &from, const char *prefix) { detail::check(recur_state_load(get(), from.get(), prefix)); }
-inline void state::save(file &to, const char *prefix) const { detail::check(recur_state_save(get(), to.get(), prefix)); }
-inline void optimizer::load(file &from, const char *prefix) { detail::check(recur_optimizer_load(get(), from.get(), prefix)); }
-inline void optimizer::save(file &to, const char *prefix) const { detail::check(recur_optimizer_save(get(), to.get(), prefix)); }
+inline void layer::load(file &from, const char *prefix) { detail::check(recur_file_get_layer(from.get(), prefix, get())); }
+inline void layer::save(file &to, const char *prefix) const { detail::check(recur_file_put_layer(to.get(), prefix, get())); }
+inline void state::load(file &from, const char *prefix) { detail::check(recur_file_get_state(from.get(), prefix, get())); }
+inline void state::save(file &to, const char *prefix) const { detail::check(recur_file_put_state(to.get(), prefix, get())); }
+inline void optimizer::load(file &from, const char *prefix) { detail::check(recur_file_get_optimizer(from.get(), prefix, get())); }
+inline void optimizer::save(file &to, const char *prefix) const { detail::check(recur_file_put_optimizer(to.get(), prefix, get())); }
 
 } // namespace recur
 
