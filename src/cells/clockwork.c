@@ -9,7 +9,7 @@
  * is not due is not computed; U k→j is zero where k's module is faster.
  *
  * backward: da = dh' (1 - h'²), dh = 0 where the clock stood at 0; else da = 0, dh = dh' */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 1, STATES = 2, EXTRA = 1 };
 
@@ -129,7 +129,7 @@ static void backward_step(const recur__step_backward *a)
             if (due(a->c_after + r * H + k, size)) from = least(from, k), to = k + size;
     recur__step_backward b = *a;
     b.first = least(from, to), b.units = to - b.first;
-    tiles_backward(&SHAPE, &b, finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, &b, finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(clockwork) = {

@@ -8,7 +8,7 @@
  * Slots r, z, n, m: the first three take W x, while U h goes to r, z and m.
  * backward: da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)   dm = da_n r   da_r = da_n m r
  * (1-r)   dh = dh' z */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 4, STATES = 1 };
 
@@ -59,11 +59,12 @@ APART void finish_back_modified(const recur__step_backward *a, const tile *t)
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
+    tiles_forward(&SHAPE.phase, step, step->cell_options ? finish_modified : finish);
 }
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step,
+                   step->cell_options ? finish_back_modified : finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(gru) = {

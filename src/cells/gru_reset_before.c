@@ -6,7 +6,7 @@
  *
  * backward, phase 1: da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)   dh = dh' z, then du =
  * U_nᵀ da_n phase 0: da_r = du h r (1-r)       dh += du r */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 3, STATES = 1 };
 
@@ -93,20 +93,22 @@ APART void finish_reset_back_modified(const recur__step_backward *a, const tile 
 
 static void reset_step(const recur__step *step)
 {
-    tiles_forward(&RESET_SHAPE, step, step->cell_options ? finish_reset_modified : finish_reset);
+    tiles_forward(&RESET_SHAPE.phase, step,
+                  step->cell_options ? finish_reset_modified : finish_reset);
 }
 static void update_step(const recur__step *step)
 {
-    tiles_forward(&UPDATE_SHAPE, step, step->cell_options ? finish_update_modified : finish_update);
+    tiles_forward(&UPDATE_SHAPE.phase, step,
+                  step->cell_options ? finish_update_modified : finish_update);
 }
 static void update_step_backward(const recur__step_backward *step)
 {
-    tiles_backward(&RESET_SHAPE, step,
+    tiles_backward(RESET_SHAPE.gate_blocks, &RESET_SHAPE.phase, step,
                    step->cell_options ? finish_update_back_modified : finish_update_back);
 }
 static void reset_step_backward(const recur__step_backward *step)
 {
-    tiles_backward(&UPDATE_SHAPE, step,
+    tiles_backward(UPDATE_SHAPE.gate_blocks, &UPDATE_SHAPE.phase, step,
                    step->cell_options ? finish_reset_back_modified : finish_reset_back);
 }
 

@@ -1,14 +1,15 @@
 /* layernorm.h - layer normalisation over the H units of a row; Ba, Kiros, Hinton 2016. Cells that
- * have it let the tiles only make the products, and then go through whole rows: slots keep the
- * summed inputs as they were before it.
+ * have it let the tiles only make the products, and then go through whole rows: gate blocks keep
+ * the summed inputs as they were before it.
  *
  *   LN(a) = γ x̂ + β,  x̂ = (a - mean) / √(variance + ε)
- * backward, from dp = dLN:  dγ += dp x̂   dβ += dp   da = (γ dp - mean(γ dp) - x̂ mean(γ dp x̂)) /
- * √(variance + ε) */
+ * backward, from dp = dLN:
+ *   dγ += dp x̂   dβ += dp
+ *   da = (γ dp - mean(γ dp) - x̂ mean(γ dp x̂)) / √(variance + ε) */
 #ifndef RECUR__CELL_LAYERNORM_H
 #define RECUR__CELL_LAYERNORM_H
 
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 #define EPSILON 1e-5
 

@@ -6,7 +6,7 @@
  *
  * backward: dc' += dh' o (1 - tanh²(c'))   dc = dc' f
  *           da_f = dc' (c - g) f (1-f)   da_g = dc' (1-f) (1-g²)   da_o = dh' tanh(c') o (1-o) */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 3, STATES = 2 };
 
@@ -59,11 +59,12 @@ APART void finish_back_modified(const recur__step_backward *a, const tile *t)
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
+    tiles_forward(&SHAPE.phase, step, step->cell_options ? finish_modified : finish);
 }
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step,
+                   step->cell_options ? finish_back_modified : finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(lstm_coupled) = {

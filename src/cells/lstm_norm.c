@@ -118,13 +118,13 @@ APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, finish);
+    tiles_forward(&SHAPE.phase, step, finish);
     for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
 }
 
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step, finish_back);
     for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
 }
 

@@ -8,7 +8,7 @@
  * backward: da_o = dh' tanh(c') o (1-o)   dc' += dh' o (1 - tanh²(c')) + da_o p_o   dc = dc' f +
  * da_i p_i + da_f p_f da_i, da_f, da_g as in lstm.c  dp_i += da_i c   dp_f += da_f c   dp_o += da_o
  * c' */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 4, STATES = 2, EXTRA = 3 };
 
@@ -65,11 +65,12 @@ APART void finish_back_modified(const recur__step_backward *a, const tile *t)
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
+    tiles_forward(&SHAPE.phase, step, step->cell_options ? finish_modified : finish);
 }
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step,
+                   step->cell_options ? finish_back_modified : finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(lstm_peephole) = {

@@ -1,6 +1,6 @@
 /* rnn_norm.c - h' = tanh(LN(W x + b_ih + U h + b_hh)); Ba, Kiros, Hinton 2016. Own: γ, β.
  *
- * backward: dp = dh' (1 - h'²), then through LN: norm.h. */
+ * backward: dp = dh' (1 - h'²), then through LN: layernorm.h. */
 #include "cells/layernorm.h"
 
 enum { GATE_BLOCKS = 1, STATES = 1, NORMS = 1 };
@@ -50,13 +50,13 @@ APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, finish);
+    tiles_forward(&SHAPE.phase, step, finish);
     for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
 }
 
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step, finish_back);
     for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
 }
 

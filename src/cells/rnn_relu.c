@@ -2,7 +2,7 @@
  * Jaitly, Hinton 2015.
  *
  * backward: da = dh where h' > 0, else 0, with h' kept in the slot. A NaN goes on as NaN. */
-#include "tiles/tiles.h"
+#include "cells/pointwise.h"
 
 enum { GATE_BLOCKS = 1, STATES = 1 };
 
@@ -47,11 +47,12 @@ APART void finish_back_modified(const recur__step_backward *a, const tile *t)
 
 static void forward_step(const recur__step *step)
 {
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
+    tiles_forward(&SHAPE.phase, step, step->cell_options ? finish_modified : finish);
 }
 static void backward_step(const recur__step_backward *step)
 {
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
+    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step,
+                   step->cell_options ? finish_back_modified : finish_back);
 }
 
 const recur__cell RECUR__PER_ISA(rnn_relu) = {

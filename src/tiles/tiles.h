@@ -1,5 +1,5 @@
-/* tiles.h - how a cell runs: tiles of products (drive.c, compiled once for all kinds) that go
- * through its equations (tile.h). */
+/* tiles.h - the products of one phase of a step, in tiles: tiles.c, compiled once for all kinds.
+ * Each tile goes to a function of the kind, which knows its equations. */
 #ifndef RECUR__TILES_H
 #define RECUR__TILES_H
 
@@ -39,16 +39,17 @@ typedef struct recur__tiles {
 
 extern const recur__tiles RECUR__PER_ISA(tiles);
 
-INLINE void tiles_forward(const shape *sh, const recur__step *step, forward_finish *finish)
+INLINE void tiles_forward(const recur__phase *phase, const recur__step *step,
+                          forward_finish *finish)
 {
-    RECUR__PER_ISA(tiles).forward[known_phase(sh->phase)](&sh->phase, step, finish);
+    RECUR__PER_ISA(tiles).forward[known_phase(*phase)](phase, step, finish);
 }
 
-/* from: the shape of that phase */
-INLINE void tiles_backward(const shape *from, const recur__step_backward *step,
-                           backward_finish *finish)
+/* gate_blocks: those of a row of dA. from: the phase whose gradients come back here. */
+INLINE void tiles_backward(int gate_blocks, const recur__phase *from,
+                           const recur__step_backward *step, backward_finish *finish)
 {
-    RECUR__PER_ISA(tiles).backward(from->gate_blocks, &from->phase, step, finish);
+    RECUR__PER_ISA(tiles).backward(gate_blocks, from, step, finish);
 }
 
 #endif
