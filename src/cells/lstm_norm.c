@@ -1,14 +1,14 @@
 /* lstm_norm.c - LSTM with the summed inputs of each gate, and what h sees of c, normalised over the
- * units; Ba, Kiros, Hinton 2016. Own: γ and β of i, f, g, o and c.
+ * units; Ba, Kiros, Hinton 2016. Its extra parameters are γ and β of i, f, g, o and c.
  *
  *   i = σ(LN_i(W_i x + U_i h + b_i))  f, o likewise  g = tanh(LN_g(...))
  *   c' = f c + i g                    h' = o tanh(LN_c(c'))
  *
- * backward: y = tanh(q), q = LN_c(c'): dq = dh' o (1-y²), through LN_c to dc', then as in lstm.c,
- * each da through its LN. */
+ * backward: y = tanh(q), q = LN_c(c'), dq = dh' o (1-y²). Then through LN_c to dc', as in lstm.c,
+ * and each da through its LN. */
 #include "cells/layernorm.h"
 
-enum { GATE_BLOCKS = 4, STATES = 2, NORMS = 5 };
+enum { GATE_BLOCKS = 4, NORMS = 5 };
 
 /* c' as the equation and its bound have it, before zoneout; raw: before the bound. */
 INLINE vf cell_of(const recur__cell_options *f, const norm_row *w, const float *c, int64_t j,
@@ -104,45 +104,12 @@ static void backward_row(const recur__step_backward *a, int64_t r)
                       a->d_extra ? a->d_extra + NORMS * H : NULL);
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE.phase, step, finish);
-    for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
-}
-
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(SHAPE.gate_blocks, &SHAPE.phase, step, finish_back);
-    for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
-}
-
-const recur__cell RECUR__PER_ISA(lstm_norm) = {
-    .kind = RECUR_CELL_LSTM_NORM,
-    .name = "lstm_norm",
-    .gates = 4,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = 1,
-    .needs_gate_blocks = true,
-    .always_modified = true,
-    .activation = RECUR_ACTIVATION_TANH,
-    .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME   lstm_norm
+#define STATES 2
+#define PHASE  (4, 4, 4, 4)
+#define WHOLE_ROWS
+#define ALWAYS_MODIFIED
+#define ROW                                                                        \
+    .kind = RECUR_CELL_LSTM_NORM, .gates = 4, .activation = RECUR_ACTIVATION_TANH, \
+    .forget_gate = 1, .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } }
+#include "cells/gated.inc"

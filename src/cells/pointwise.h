@@ -5,15 +5,14 @@
  *       k[GATE_BLOCKS]  pre-activations in, what backward needs out
  *       s[STATES]       state before the step in, after it out
  *       u               out, for the second phase
- *   backward(f, e, de, k, p, c, d, du)
+ *   backward(f, a, k, d, de, du)
  *       k[GATE_BLOCKS]  as forward left them in, gradients of the pre-activations out
- *       p[STATES], c    state before the step, c after it
  *       d[STATES]       gradients of the state after the step in, before it out
+ *       de[EXTRA]       gradients of e, out
  *       du              in, for the first of two phases
  *
- * f is what options change, or NULL: activations.h. e are the kind's own parameters, de their
- * gradients, which add up. What options do around the equations (zoneout, masks, a trace) is done
- * here, for every kind alike. */
+ * f is what options change, or NULL: activations.h. e are the kind's own parameters. What options
+ * do around the equations (zoneout, masks, a trace) is done here, for every kind alike. */
 #ifndef RECUR__POINTWISE_H
 #define RECUR__POINTWISE_H
 
@@ -24,9 +23,16 @@ enum { MOST_GATE_BLOCKS = 4, MOST_EXTRAS = 3 };
 
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* equations take what any kind needs */
 
+/* What the equations of a kind look at on their way back, beside the gate blocks. */
+typedef struct backward_inputs {
+    vf e[MOST_EXTRAS];        /* the kind's own parameters */
+    vf before[RECUR__STATES]; /* state before the step */
+    vf c_after;               /* the second state after it */
+} backward_inputs;
+
 typedef void forward_part(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u);
-typedef void backward_part(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p,
-                           vf c, vf *d, vf *du);
+typedef void backward_part(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d,
+                           vf *de, vf *du);
 
 /* What is fixed at compile time for one phase of one cell. */
 typedef struct shape {
@@ -113,12 +119,12 @@ INLINE void finish_forward(const shape sh, const recur__step *a, const recur__ce
 
 /* What came back through U, where h had a mask on its way: through it again. Of two phases the
  * first has the mask on h itself. */
-INLINE void unmask(const shape sh, vf mask, vf *in, vf *p)
+INLINE void unmask(const shape sh, vf mask, vf *in, vf *h)
 {
     if (sh.last)
         *in *= mask;
     else
-        p[0] *= mask;
+        *h *= mask;
 }
 
 INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
@@ -127,15 +133,15 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
 {
     const int64_t H = a->H, SH = sh.gate_blocks * H, at = r * H + j;
     float *row = a->gate_blocks + r * SH + j;
-    vf k[MOST_GATE_BLOCKS], p[RECUR__STATES], d[RECUR__STATES], stays[RECUR__STATES],
-        e[MOST_EXTRAS], de[MOST_EXTRAS], c = v_set(0);
+    vf k[MOST_GATE_BLOCKS], d[RECUR__STATES], stays[RECUR__STATES], de[MOST_EXTRAS];
+    backward_inputs b = { .c_after = v_set(0) };
     vf in = v_load(came);
     const bool masked = f && a->mask;
     const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
     UNROLL for (int i = 0; i < sh.gate_blocks; i++) k[i] = fetch(row + i * H, SH, n);
-    fetch_extra(sh.extra, a->extra + j, H, n, e);
-    p[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
-    if (masked) unmask(sh, mask, &in, p);
+    fetch_extra(sh.extra, a->extra + j, H, n, b.e);
+    b.before[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
+    if (masked) unmask(sh, mask, &in, &b.before[0]);
     d[0] = fetch(a->dh + at, H, n);
     if (sh.last) {
         d[0] += in;
@@ -143,8 +149,8 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
         if (f && a->dh_total) put(a->dh_total + at, H, d[0], n);
     }
     if (sh.states > 1) {
-        p[1] = fetch(a->c + at, H, n);
-        c = fetch(a->c_after + at, H, n);
+        b.before[1] = fetch(a->c + at, H, n);
+        b.c_after = fetch(a->c_after + at, H, n);
         d[1] = fetch(a->dc + at, H, n);
     }
     const bool zones_out = f && sh.last && (a->zoneout_share[0] || a->zoneout_share[1]);
@@ -157,7 +163,7 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
     const vf before = d[0];
     if (masked && !sh.last) d[0] = v_set(0);
     UNROLL for (int i = 0; i < sh.extra; i++) de[i] = v_set(0);
-    part(f, e, de, k, p, c, d, &in);
+    part(f, &b, k, d, de, &in);
     if (masked && !sh.last) d[0] = before + d[0] * mask;
     if (zones_out) UNROLL for (int i = 0; i < sh.states; i++) d[i] += stays[i];
     UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);

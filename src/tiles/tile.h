@@ -37,7 +37,7 @@ typedef struct tile {
 
 /* What becomes of a tile: functions of their own, or compilers keep their constants in the
  * registers of the products. */
-#define APART static __attribute__((noinline))
+#define APART static __attribute__((noinline, unused))
 typedef void forward_finish(const recur__step *a, const tile *t);
 typedef void backward_finish(const recur__step_backward *a, const tile *t);
 
