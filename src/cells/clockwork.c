@@ -35,6 +35,12 @@ INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf 
     d[1] = zero;
 }
 
+/* The vector of equations: the period of each unit. */
+static void periods(const recur__cell_options *f, int64_t H, const float *extra, float *derived)
+{
+    for (int64_t j = 0; j < H; j++) derived[j] = (float)f->period[j / (H / f->modules)];
+}
+
 /* Does any of n units of a row change in this step? Nothing does between the updates of its
  * modules. */
 static bool due(const float *clock, int64_t n)
@@ -115,13 +121,15 @@ static void backward_modules(const recur__phase *from, const recur__step_backwar
     tiles_backward(1, from, &b, finish);
 }
 
-#define NAME   clockwork
-#define STATES 2
-#define EXTRA  1
-#define PHASE  (1, 1, 1, 1)
+#define NAME         clockwork
+#define STATES       2
+#define SECOND_STATE "c", RECUR__WIDTH_HIDDEN, .begins_with_zeros = true
+#define EXTRA        1
+#define PHASE        (1, 1, 1, 1)
 #define ALWAYS_MODIFIED
 #define RUN_FORWARD(phase, step, finish)              forward_modules(step, finish)
 #define RUN_BACKWARD(gate_blocks, from, step, finish) backward_modules(from, step, finish)
-#define ROW \
-    .kind = RECUR_CELL_CLOCKWORK, .gates = 1, .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1
+#define ROW                                                                              \
+    .kind = RECUR_CELL_CLOCKWORK, .options = RECUR__RNN_OPTIONS | RECUR__OPTION_MODULES, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1, .derived = EXTRA, .derive = periods
 #include "cells/gated.inc"

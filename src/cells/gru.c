@@ -34,6 +34,7 @@ INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf 
 
 #define NAME  gru
 #define PHASE (4, 3, 3, 2)
-#define ROW \
-    .kind = RECUR_CELL_GRU, .gates = 3, .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1
+#define ROW                                                                                     \
+    .kind = RECUR_CELL_GRU, .options = RECUR__GRU_OPTIONS, .activation = RECUR_ACTIVATION_TANH, \
+    .forget_gate = 1
 #include "cells/gated.inc"

@@ -57,8 +57,7 @@ static void backward_row(const recur__step_backward *a, int64_t r)
 #define NAME  gru_norm
 #define PHASE (4, 3, 3, 2)
 #define WHOLE_ROWS
-#define ALWAYS_MODIFIED
-#define ROW                                                                       \
-    .kind = RECUR_CELL_GRU_NORM, .gates = 3, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = 1, .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } }
+#define ROW                                                     \
+    .kind = RECUR_CELL_GRU_NORM, .options = RECUR__GRU_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1, .extra = NORM_TENSORS(NORMS)
 #include "cells/gated.inc"

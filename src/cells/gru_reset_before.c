@@ -45,7 +45,7 @@ INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf 
 #define NAME         gru_reset_before
 #define PHASE        (2, 2, 2, 2)
 #define SECOND_PHASE (1, 1, 1, 1)
-#define ROW                                                                               \
-    .kind = RECUR_CELL_GRU_RESET_BEFORE, .gates = 3, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = 1
+#define ROW                                                             \
+    .kind = RECUR_CELL_GRU_RESET_BEFORE, .options = RECUR__GRU_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1
 #include "cells/gated.inc"

@@ -13,6 +13,15 @@
 
 #define EPSILON 1e-5
 
+/* The tensors of a kind with so many norms: all γ, all β. */
+#define NORM_TENSORS(norms)                                                 \
+    {                                                                       \
+        { "weight_norm", .blocks = norms, .initial = RECUR__INITIAL_ONES }, \
+        {                                                                   \
+            "bias_norm", .blocks = norms, .initial = RECUR__INITIAL_ZEROS   \
+        }                                                                   \
+    }
+
 #if RECUR__SET == RECUR__IS_ref
 typedef double number;
 INLINE double total(va v) { return v; }

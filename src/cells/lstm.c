@@ -37,6 +37,7 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
 #define NAME   lstm
 #define STATES 2
 #define PHASE  (4, 4, 4, 4)
-#define ROW \
-    .kind = RECUR_CELL_LSTM, .gates = 4, .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1
+#define ROW                                                                                       \
+    .kind = RECUR_CELL_LSTM, .options = RECUR__LSTM_OPTIONS, .activation = RECUR_ACTIVATION_TANH, \
+    .forget_gate = 1
 #include "cells/gated.inc"

@@ -34,7 +34,7 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
 #define NAME   lstm_coupled
 #define STATES 2
 #define PHASE  (3, 3, 3, 3)
-#define ROW                                                                           \
-    .kind = RECUR_CELL_LSTM_COUPLED, .gates = 3, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = 0
+#define ROW                                                          \
+    .kind = RECUR_CELL_LSTM_COUPLED, .options = RECUR__LSTM_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 0
 #include "cells/gated.inc"

@@ -108,8 +108,7 @@ static void backward_row(const recur__step_backward *a, int64_t r)
 #define STATES 2
 #define PHASE  (4, 4, 4, 4)
 #define WHOLE_ROWS
-#define ALWAYS_MODIFIED
-#define ROW                                                                        \
-    .kind = RECUR_CELL_LSTM_NORM, .gates = 4, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = 1, .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } }
+#define ROW                                                       \
+    .kind = RECUR_CELL_LSTM_NORM, .options = RECUR__LSTM_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1, .extra = NORM_TENSORS(NORMS)
 #include "cells/gated.inc"

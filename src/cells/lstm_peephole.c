@@ -42,7 +42,8 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
 #define STATES 2
 #define EXTRA  3
 #define PHASE  (4, 4, 4, 4)
-#define ROW                                                                            \
-    .kind = RECUR_CELL_LSTM_PEEPHOLE, .gates = 4, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = 1, .extra = { { "weight_peephole", EXTRA, false } }
+#define ROW                                                           \
+    .kind = RECUR_CELL_LSTM_PEEPHOLE, .options = RECUR__LSTM_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1,            \
+    .extra = { { "weight_peephole", .blocks = EXTRA } }
 #include "cells/gated.inc"

@@ -19,7 +19,7 @@
 #include "cells/activations.h"
 #include "tiles/tiles.h"
 
-enum { MOST_GATE_BLOCKS = 4, MOST_EXTRAS = 3 };
+enum { MOST_GATE_BLOCKS = 8, MOST_EXTRAS = 8 };
 
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* equations take what any kind needs */
 
@@ -77,11 +77,13 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell
     vf k[MOST_GATE_BLOCKS], s[RECUR__STATES], old[RECUR__STATES], e[MOST_EXTRAS], u = v_set(0);
     UNROLL for (int i = 0; i < sh.gate_blocks; i++)
     {
-        const int extra = i - sh.phase.first_block;
-        if (extra < 0 || extra >= sh.phase.accumulators)
+        const int sum = i - sh.phase.first_block;
+        if (sum >= 0 && sum < sh.phase.accumulators)
+            k[i] = v_load(sums + sum * VW);
+        else if (sh.two && sh.last) /* as the first phase left it */
             k[i] = fetch(row + i * H, SH, n);
         else
-            k[i] = v_load(sums + extra * VW);
+            k[i] = v_set(0);
     }
     fetch_extra(sh.extra, a->extra + j, H, n, e);
     old[0] = s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);

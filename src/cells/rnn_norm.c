@@ -40,8 +40,7 @@ static void backward_row(const recur__step_backward *a, int64_t r)
 #define NAME  rnn_norm
 #define PHASE (1, 1, 1, 1)
 #define WHOLE_ROWS
-#define ALWAYS_MODIFIED
-#define ROW                                                                       \
-    .kind = RECUR_CELL_RNN_NORM, .gates = 1, .activation = RECUR_ACTIVATION_TANH, \
-    .forget_gate = -1, .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } }
+#define ROW                                                     \
+    .kind = RECUR_CELL_RNN_NORM, .options = RECUR__RNN_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1, .extra = NORM_TENSORS(NORMS)
 #include "cells/gated.inc"

@@ -19,6 +19,7 @@ INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf 
 
 #define NAME  rnn_relu
 #define PHASE (1, 1, 1, 1)
-#define ROW \
-    .kind = RECUR_CELL_RNN_RELU, .gates = 1, .activation = RECUR_ACTIVATION_RELU, .forget_gate = -1
+#define ROW                                                     \
+    .kind = RECUR_CELL_RNN_RELU, .options = RECUR__RNN_OPTIONS, \
+    .activation = RECUR_ACTIVATION_RELU, .forget_gate = -1
 #include "cells/gated.inc"

@@ -17,6 +17,7 @@ INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf 
 
 #define NAME  rnn_tanh
 #define PHASE (1, 1, 1, 1)
-#define ROW \
-    .kind = RECUR_CELL_RNN_TANH, .gates = 1, .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1
+#define ROW                                                     \
+    .kind = RECUR_CELL_RNN_TANH, .options = RECUR__RNN_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1
 #include "cells/gated.inc"

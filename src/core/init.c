@@ -40,7 +40,7 @@ static bool bias(const char *name)
 static int64_t gates_of(const recur_layer *leaf, const char *name)
 {
     const bool cut = bias(name) || starts_with(name, "weight_ih") || starts_with(name, "weight_hh");
-    return leaf->spec.cell && cut ? leaf->spec.cell->gates : 1;
+    return leaf->spec.cell && cut ? leaf->spec.cell->x_gates : 1;
 }
 
 static bool any(const block *b) { return b->count > 0; }

@@ -56,7 +56,7 @@ void recur__recurrent_add_gradients(const recur_layer *layer, const void *prepar
     const recur__cell *cell = layer->spec.cell;
     const recur__phase *f = &cell->phase[0];
     const recur__kernels *kernels = layer->root->kernels;
-    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H, G = cell->gates * H;
+    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H, G = cell->x_gates * H;
     const recur__weights *p = &((const recur__prepared *)prepared)->p;
     const float *dA = part[0],
                 *params =
@@ -98,6 +98,6 @@ void recur__recurrent_once_backward(const recur__once *o)
             o, (const float *[RECUR__PARTS]){ from.gate_blocks, o->x, from.start[0] });
     if (!o->dx) return;
     memset(o->dx, 0, (size_t)(B * p->in) * sizeof *o->dx);
-    recur__gemm_nn(ctx, kernels, B, p->in, cell->gates * H, (recur__matrix){ from.gate_blocks, S },
+    recur__gemm_nn(ctx, kernels, B, p->in, cell->x_gates * H, (recur__matrix){ from.gate_blocks, S },
                    (recur__matrix){ p->W, p->in }, o->dx, p->in);
 }

@@ -18,32 +18,44 @@ static int64_t width_of_h(const recur_layer *layer)
 
 /* ---- parameters ----------------------------------------------------------------------------- */
 
-/* The tensors of one layer and direction, in their order; those of 0 rows are not there. */
-enum { MOST_TENSORS = 7 + RECUR__EXTRAS };
+/* The tensors of one layer and direction, in their order. Those of 0 rows are not there. */
+enum {
+    W,
+    U,
+    B_IH,
+    B_HH,
+    PROJECT,
+    EXTRA,
+    START = EXTRA + RECUR__EXTRAS,
+    TENSORS = START + RECUR__STATES
+};
 typedef struct parameter {
-    const char *name;
+    const char *name, *suffix;
     int64_t rows, columns; /* columns 0: a vector */
 } parameter;
 
-static int parameters_of(const recur_layer *layer, int64_t l, parameter p[MOST_TENSORS])
+static void parameters_of(const recur_layer *layer, int64_t l, parameter p[TENSORS])
 {
     const recur__spec *s = &layer->spec;
-    const int64_t H = s->hidden_size, P = width_of_h(layer), GH = s->cell->gates * H,
+    const recur__cell *cell = s->cell;
+    const int64_t H = s->hidden_size, P = width_of_h(layer),
                   in = l == 0 ? layer->input_size : directions(layer) * P;
-    const int64_t biases = s->flags & RECUR_LAYER_NO_BIAS ? 0 : GH,
-                  start = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE ? H : 0;
-    int n = 0;
-    p[n++] = (parameter){ "weight_ih", GH, in };
-    p[n++] = (parameter){ "weight_hh", GH, P };
-    p[n++] = (parameter){ "bias_ih", biases, 0 };
-    p[n++] = (parameter){ "bias_hh", biases, 0 };
-    p[n++] = (parameter){ "weight_hr", s->options.projection_size, H };
-    for (int i = 0; i < RECUR__EXTRAS; i++)
-        p[n++] = (parameter){ s->cell->extra[i].name, s->cell->extra[i].vectors * H, 0 };
-    p[n++] = (parameter){ "start_h", start ? P : 0, 0 };
-    p[n++] = (parameter){ "start_c", s->cell->states > 1 && !s->cell_options.modules ? start : 0,
-                          0 };
-    return n;
+    const bool biases = !(s->flags & RECUR_LAYER_NO_BIAS),
+               learns = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE;
+    p[W] = (parameter){ "weight_ih", "", cell->x_gates * H, in };
+    p[U] = (parameter){ "weight_hh", "", cell->h_gates * H, P };
+    p[B_IH] = (parameter){ "bias_ih", "", biases ? cell->x_gates * H : 0, 0 };
+    p[B_HH] = (parameter){ "bias_hh", "", biases ? cell->h_gates * H : 0, 0 };
+    p[PROJECT] = (parameter){ "weight_hr", "", s->options.projection_size, H };
+    for (int i = 0; i < RECUR__EXTRAS; i++) {
+        const recur__extra *t = &cell->extra[i];
+        p[EXTRA + i] = (parameter){ t->name, "", t->blocks * H, t->columns };
+    }
+    for (int i = 0; i < RECUR__STATES; i++) {
+        const bool learned = learns && i < cell->states && !cell->state[i].begins_with_zeros;
+        p[START + i] = (parameter){ cell->state[i].name, "0",
+                                    learned ? recur__recurrent_state_width(layer, i) : 0, 0 };
+    }
 }
 
 static int64_t size_of(const parameter *p) { return p->rows * (p->columns ? p->columns : 1); }
@@ -52,10 +64,10 @@ static int64_t size_of(const parameter *p) { return p->rows * (p->columns ? p->c
 bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
 {
     const int64_t D = directions(layer);
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     int64_t there = 0;
-    const int n = parameters_of(layer, 0, p);
-    for (int i = 0; i < n; i++) there += p[i].rows > 0;
+    parameters_of(layer, 0, p);
+    for (int i = 0; i < TENSORS; i++) there += p[i].rows > 0;
     const int64_t ld = index / there, l = ld / D;
     if (l >= layer->spec.num_layers) return false;
     parameters_of(layer, l, p);
@@ -65,42 +77,43 @@ bool recur__recurrent_tensor(const recur_layer *layer, int64_t index, char *name
     t->dim[0] = p[i].rows;
     t->dim[1] = p[i].columns ? p[i].columns : 1;
     if (layer->spec.flags & RECUR_LAYER_CELL_NAMES)
-        snprintf(name, 64, "%s", p[i].name);
+        snprintf(name, 64, "%s%s", p[i].name, p[i].suffix);
     else
-        snprintf(name, 64, "%s_l%lld%s", p[i].name, (long long)l, ld % D ? "_reverse" : "");
+        snprintf(name, 64, "%s%s_l%lld%s", p[i].name, p[i].suffix, (long long)l,
+                 ld % D ? "_reverse" : "");
     return true;
 }
 
 /* Of one layer and direction. */
 static int64_t floats_of(const recur_layer *layer, int64_t l)
 {
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     int64_t floats = 0;
-    const int n = parameters_of(layer, l, p);
-    for (int i = 0; i < n; i++) floats += size_of(&p[i]);
+    parameters_of(layer, l, p);
+    for (int i = 0; i < TENSORS; i++) floats += size_of(&p[i]);
     return floats;
 }
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d)
 {
     const int64_t D = directions(layer);
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     float *at = params;
     if (l > 0)
         at += D * floats_of(layer, 0) + ((l - 1) * D + d) * floats_of(layer, l);
     else if (d > 0)
         at += floats_of(layer, 0);
-    const int n = parameters_of(layer, l, p);
-    float *place[MOST_TENSORS];
-    for (int i = 0; i < n; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
-    return (recur__weights){ .in = p[0].columns,
-                             .W = place[0],
-                             .U = place[1],
-                             .b_ih = place[2],
-                             .b_hh = place[3],
-                             .project = place[4],
-                             .extra = place[5],
-                             .start = { place[5 + RECUR__EXTRAS], place[6 + RECUR__EXTRAS] } };
+    parameters_of(layer, l, p);
+    float *place[TENSORS];
+    for (int i = 0; i < TENSORS; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
+    return (recur__weights){ .in = p[W].columns,
+                             .W = place[W],
+                             .U = place[U],
+                             .b_ih = place[B_IH],
+                             .b_hh = place[B_HH],
+                             .project = place[PROJECT],
+                             .extra = place[EXTRA],
+                             .start = { place[START], place[START + 1] } };
 }
 
 static bool starts_with(const char *name, const char *word)
@@ -108,18 +121,18 @@ static bool starts_with(const char *name, const char *word)
     return strncmp(name, word, strlen(word)) == 0;
 }
 
-/* PyTorch's, and of what PyTorch does not have: scales are ones, further biases and first states
- * are zeros. */
+/* PyTorch's. Extra tensors begin as the table says, initial states with zeros. */
 recur__start recur__recurrent_start(const recur_layer *layer, const char *tensor)
 {
     const recur__extra *extra = layer->spec.cell->extra;
-    for (int i = 0; i < RECUR__EXTRAS; i++)
-        if (extra[i].ones && starts_with(tensor, extra[i].name))
-            return (recur__start){ RECUR__START_CONSTANT, 1 };
-    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_ih") ||
-        starts_with(tensor, "bias_hh"))
-        return (recur__start){ RECUR__START_UNIFORM,
-                               1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    const recur__start uniform = { RECUR__START_UNIFORM,
+                                   1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    for (int i = 0; i < RECUR__EXTRAS; i++) {
+        if (!extra[i].name || !starts_with(tensor, extra[i].name)) continue;
+        if (extra[i].initial == RECUR__INITIAL_WEIGHTS) return uniform;
+        return (recur__start){ RECUR__START_CONSTANT, extra[i].initial == RECUR__INITIAL_ONES };
+    }
+    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_")) return uniform;
     return (recur__start){ RECUR__START_CONSTANT, 0 };
 }
 
@@ -127,7 +140,8 @@ recur__start recur__recurrent_start(const recur_layer *layer, const char *tensor
 
 int64_t recur__recurrent_state_width(const recur_layer *layer, int64_t s)
 {
-    return s == 0 ? width_of_h(layer) : layer->spec.hidden_size;
+    return layer->spec.cell->state[s].width == RECUR__WIDTH_OUTPUT ? width_of_h(layer)
+                                                                   : layer->spec.hidden_size;
 }
 
 const float *recur__recurrent_state_start(const recur_layer *layer, int64_t s, int64_t ld)
@@ -143,21 +157,22 @@ recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass)
     const recur_packed *p = pass->shape.packed;
     const recur__spec *s = &layer->spec;
     const int64_t H = s->hidden_size, P = width_of_h(layer);
-    return (recur__walk){ .layer = layer,
-                          .pass = pass,
-                          .cell = s->cell,
-                          .packed = p,
-                          .N = p->rows,
-                          .B = p->batch,
-                          .H = H,
-                          .L = s->num_layers,
-                          .D = directions(layer),
-                          .P = P,
-                          .S = s->cell->gate_blocks * H,
-                          .G = s->cell->gates * H,
-                          .width = { P, H },
-                          .cell_options = s->modified || pass->shape.trace ? &s->cell_options
-                                                                           : NULL };
+    return (recur__walk){
+        .layer = layer,
+        .pass = pass,
+        .cell = s->cell,
+        .packed = p,
+        .N = p->rows,
+        .B = p->batch,
+        .H = H,
+        .L = s->num_layers,
+        .D = directions(layer),
+        .P = P,
+        .S = s->cell->gate_blocks * H,
+        .G = s->cell->x_gates * H,
+        .width = { recur__recurrent_state_width(layer, 0), recur__recurrent_state_width(layer, 1) },
+        .cell_options = s->modified || pass->shape.trace ? &s->cell_options : NULL
+    };
 }
 
 static int64_t times3(int64_t a, int64_t b, int64_t c)
@@ -224,7 +239,7 @@ void recur__carve_forward(const recur__walk *w, const recur__shape *shape, recur
     out->gate_blocks = floats(room, own_gate_blocks ? recur__times(w->B, w->S) : 0);
     out->u = floats(room, own_u ? recur__times(w->B, w->H) : 0);
     out->U = floats(room, recur__has_modules(w) ? recur__times(w->H, w->H) : 0);
-    out->extra = floats(room, recur__has_modules(w) ? w->H : 0);
+    out->extra = floats(room, recur__times(cell->derived, w->H));
     recur__carve_masks(w, shape, room, &out->masks);
     carve_panels(w, in, room, &out->panels);
 }
@@ -235,7 +250,6 @@ static void carve_modules(const recur__walk *w, recur__room *room, recur__backwa
     const int64_t in = recur__max(w->layer->input_size, w->L > 1 ? w->D * w->P : 0);
     const int64_t width[] = { w->H / w->layer->spec.cell_options.modules, in, w->H, in };
     out->U = floats(room, recur__times(w->H, w->H));
-    out->extra = floats(room, w->H);
     for (int i = 0; i < 4; i++) out->module[i] = floats(room, recur__times(w->N, width[i]));
 }
 
@@ -263,6 +277,8 @@ void recur__carve_backward(const recur__walk *w, const recur__shape *shape, recu
     out->room = floats(room,
                        cell->needs_gate_blocks ? recur__times(cell->gate_blocks + 2, w->H) : 0);
     carve_modules(w, room, out);
+    out->extra = floats(room, recur__times(cell->derived, w->H));
+    out->d_extra = floats(room, cell->derive_backward ? recur__times(cell->derived, w->H) : 0);
     for (int i = w->packed->longest > 1 ? 0 : 1; i < cell->phases && !projects;
          i++) /* one step alone has nothing coming back to phase 0 */
         out->panels.Ut[i] = floats(room,

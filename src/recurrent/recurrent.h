@@ -127,6 +127,7 @@ typedef struct recur__backward_scratch {
     double *norm;     /* [T] its length */
     float *room;      /* [(S+2)*H] of cells that look at whole rows */
     float *U, *extra; /* clockwork, as in forward */
+    float *d_extra;   /* [derived][H] */
     float *module[4]; /* clockwork: rows of one module that were due: their dA, x, h before, dx */
     recur__masks masks;
     recur__panels panels;

@@ -8,7 +8,7 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
     const int64_t H = layer->spec.hidden_size;
     memset(bias, 0, (size_t)(cell->gate_blocks * H) * sizeof *bias);
     if (!p->b_ih) return;
-    for (int64_t g = 0; g < cell->gates * H; g++) bias[g] += p->b_ih[g];
+    for (int64_t g = 0; g < cell->x_gates * H; g++) bias[g] += p->b_ih[g];
     for (const recur__phase *f = cell->phase; f < cell->phase + cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++) {
             float *slot = bias + recur__h_block(f, i) * H;
@@ -30,7 +30,7 @@ static int64_t width_of_h(const recur_layer *layer)
 bool recur__is_plain(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].vectors &&
+    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks &&
            !cell->needs_gate_blocks && !layer->spec.options.projection_size;
 }
 
@@ -159,7 +159,7 @@ static void multiply_input(const recur_layer *layer, recur__stream *s, const rec
                            const float *bias, const float *x, const int32_t *ids, float *init)
 {
     const int64_t S = layer->spec.cell->gate_blocks * layer->spec.hidden_size,
-                  G = layer->spec.cell->gates * layer->spec.hidden_size;
+                  G = layer->spec.cell->x_gates * layer->spec.hidden_size;
     if (bias)
         memcpy(init, bias, (size_t)S * sizeof *init);
     else
@@ -210,7 +210,7 @@ static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, co
     const recur__prepared *prepared = layer->prepared ? (const recur__prepared *)layer->prepared + l
                                                       : NULL;
     const bool modified = layer->spec.modified, by_row = ids || !prepared;
-    const recur__weights p = by_row || cell->extra[0].vectors || P < H
+    const recur__weights p = by_row || cell->extra[0].blocks || P < H
                                  ? recur__weights_of(layer, layer->params, l, 0)
                                  : (recur__weights){ .in = l == 0 ? layer->input_size : P };
     float *y = to->y[l % 2];
