@@ -12,7 +12,8 @@ typedef struct lane {
     bool reverse;
     recur__weights p, dp; /* dp.W is NULL if dparams is not wanted */
     const recur__backward_scratch *scratch;
-    const float *extra;     /* [E][H] */
+    const float *extra;     /* [E][H] of the kind, or derived */
+    float *d_extra;         /* its gradient; NULL: not wanted */
     float *gate_blocks;     /* [N][S*H] */
     const float *c, *u, *y; /* [N][H], [N][H], [N][D*P] from this direction's half on */
     const float *start[RECUR__STATES];
@@ -30,7 +31,7 @@ static recur__step_backward step_of(const recur__walk *w, const lane *a, int64_t
                                   .H = H,
                                   .cell_options = w->cell_options,
                                   .extra = a->extra,
-                                  .d_extra = a->dp.extra,
+                                  .d_extra = a->d_extra,
                                   .units = H,
                                   .gate_blocks = a->gate_blocks + at * w->S,
                                   .mask = recur__rows_from(scratch->masks.recurrent, from, H),
@@ -178,8 +179,9 @@ static void pack(const recur__walk *w, const lane *a)
     for (int i = w->packed->longest > 1 ? 0 : 1; i < w->cell->phases;
          i++) { /* one step alone has nothing coming back to phase 0 */
         const recur__phase *f = &w->cell->phase[i];
-        recur__panel_pack_backward(w->cell, w->H, f->h_gates, a->p.U + f->h_first * w->H * w->H,
-                                   a->scratch->panels.Ut[i]);
+        if (f->h_gates)
+            recur__panel_pack_backward(w->cell, w->H, f->h_gates, a->p.U + f->h_first * w->H * w->H,
+                                       a->scratch->panels.Ut[i]);
     }
 }
 
@@ -265,7 +267,9 @@ static void bias_gradient(const recur__walk *w, const lane *a, float *sums)
     const recur__kernels *k = w->pass->kernels;
     memset(sums, 0, (size_t)w->S * sizeof *sums);
     k->gemv->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
-    k->elementwise->add(w->G, sums, a->dp.b_ih);
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates))
+        k->elementwise->add(r.gates * w->H, sums + r.block * w->H, a->dp.b_ih + r.gate * w->H);
     for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++)
             k->elementwise->add(w->H, sums + recur__h_block(f, i) * w->H,
@@ -275,39 +279,50 @@ static void bias_gradient(const recur__walk *w, const lane *a, float *sums)
 /* dW[:, id] += dA of its rows; with a table of its own the columns are added up as rows first */
 static void ids_gradient(const recur__walk *w, const lane *a, const int32_t *ids, float *table)
 {
-    const int64_t G = w->G, in = a->dp.in;
-    if (!table) {
-        for (int64_t n = 0; n < w->N; n++)
-            for (int64_t g = 0; g < G; g++)
-                a->dp.W[g * in + ids[n]] += a->gate_blocks[n * w->S + g];
-        return;
+    const int64_t in = a->dp.in;
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates)) {
+        const int64_t G = r.gates * w->H;
+        const float *dA = a->gate_blocks + r.block * w->H;
+        float *dW = a->dp.W + r.gate * w->H * in;
+        for (int64_t n = 0; !table && n < w->N; n++)
+            for (int64_t g = 0; g < G; g++) dW[g * in + ids[n]] += dA[n * w->S + g];
+        if (!table) continue;
+        memset(table, 0, (size_t)(in * G) * sizeof *table);
+        w->pass->kernels->gemv->scatter(w->N, G, dA, w->S, ids, table);
+        for (int64_t g = 0; g < G; g++)
+            for (int64_t id = 0; id < in; id++) dW[g * in + id] += table[id * G + g];
     }
-    memset(table, 0, (size_t)(in * G) * sizeof *table);
-    w->pass->kernels->gemv->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
-    for (int64_t g = 0; g < G; g++)
-        for (int64_t id = 0; id < in; id++) a->dp.W[g * in + id] += table[id * G + g];
+}
+
+/* dW += dAᵀ x and dx += dA W. x, dx or a->dp.W NULL: not wanted */
+static void input_gradients(const recur__walk *w, const lane *a, const float *x, float *dx)
+{
+    const recur__pass *pass = w->pass;
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates)) {
+        const recur__matrix dA = { a->gate_blocks + r.block * w->H, w->S };
+        const int64_t G = r.gates * w->H, in = a->p.in, at = r.gate * w->H * in;
+        if (x && a->dp.W)
+            recur__gemm_tn(pass->ctx, pass->kernels, G, in, w->N, dA, (recur__matrix){ x, in },
+                           a->dp.W + at, in);
+        if (dx)
+            recur__gemm_nn(pass->ctx, pass->kernels, w->N, in, G, dA,
+                           (recur__matrix){ a->p.W + at, in }, dx, in);
+    }
 }
 
 /* dW, dU and dx */
 static void gradients(const recur__walk *w, const lane *a, const float *x, float *dx)
 {
-    const recur__pass *pass = w->pass;
-    const recur__matrix dA = { a->gate_blocks, w->S };
     if (dx && a->d == 0) memset(dx, 0, (size_t)(w->N * a->p.in) * sizeof *dx);
     if (recur__has_modules(w)) {
         if (a->dp.W) gather_before(w, a, a->scratch->before);
         recur__module_gradients(w, &a->p, &a->dp, a->gate_blocks, x, dx, a->scratch);
         return;
     }
-    if (a->dp.W) {
-        if (x)
-            recur__gemm_tn(pass->ctx, pass->kernels, w->G, a->dp.in, w->N, dA,
-                           (recur__matrix){ x, a->dp.in }, a->dp.W, a->dp.in);
-        recurrent_gradient(w, a, a->scratch->before);
-    }
-    if (dx)
-        recur__gemm_nn(pass->ctx, pass->kernels, w->N, a->p.in, w->G, dA,
-                       (recur__matrix){ a->p.W, a->p.in }, dx, a->p.in);
+    input_gradients(w, a, x, dx);
+    if (a->dp.W && w->cell->h_gates) recurrent_gradient(w, a, a->scratch->before);
 }
 
 /* ---- the walk ------------------------------------------------------------------------------- */
@@ -336,8 +351,13 @@ static lane lane_of(const recur__walk *w, int64_t l, int64_t d, const float *y, 
     }
     if (recur__has_modules(w)) {
         recur__fill_visible_U(w->layer, a.p.U, scratch->U);
-        recur__fill_periods(w->layer, scratch->extra);
-        a.p.U = scratch->U, a.extra = scratch->extra;
+        a.p.U = scratch->U;
+    }
+    a.d_extra = a.dp.extra;
+    if (w->cell->derive) {
+        w->cell->derive(&w->layer->spec.cell_options, w->H, a.p.extra, scratch->extra);
+        a.extra = scratch->extra;
+        a.d_extra = a.dp.W ? scratch->d_extra : NULL;
     }
     return a;
 }
@@ -356,10 +376,15 @@ static void run_direction(const recur__walk *w, const lane *a, const float *x, c
     load_gradients(w, a);
     recur__fill_recurrent_mask(w, a->ld, &a->scratch->masks);
     pack(w, a);
+    const bool derives = w->cell->derive_backward && a->d_extra;
+    if (derives) memset(a->d_extra, 0, (size_t)(w->cell->derived * w->H) * sizeof *a->d_extra);
     time_job job = {
-        w, a, a->dp.extra ? 1 : recur__shares(w, w->H)
+        w, a, a->d_extra ? 1 : recur__shares(w, w->H)
     }; /* what rows add to gradients, they add in one order */
     recur__parallel(recur__layer_context(w->layer), job.shares, run_share, &job);
+    if (derives)
+        w->cell->derive_backward(&w->layer->spec.cell_options, w->H, a->p.extra, a->d_extra,
+                                 a->dp.extra);
     if (pass->dstate || pass->fresh) through_start(w, a);
     for (int s = 0; s < w->cell->states && pass->dstate; s++)
         recur__state_store(w->packed, w->width[s], a->dstate[s],

@@ -14,7 +14,7 @@ typedef struct lane {
     int64_t ld_init;
     const int32_t *ids;             /* of rows of init */
     const recur__panels *panels;    /* NULL: the step multiplies row by row */
-    const float *extra;             /* [E][H] */
+    const float *extra;             /* [E][H] of the kind, or derived */
     float *gate_blocks, *c, *u, *y; /* [N][..] of the record; y also in inference, if wanted */
     float *start[RECUR__STATES];    /* [B][P], [B][H] by place */
     int64_t ld;
@@ -46,13 +46,15 @@ static void prepare_input(const recur__walk *w, lane *a, const float *x, const i
     a->ids = table ? ids : NULL;
     const int64_t rows = table ? p->in : by_row ? w->N : 0;
     for (int64_t r = 0; r < rows; r++) memcpy(scratch->init + r * w->S, scratch->bias, row);
-    if (ids)
-        for (int64_t r = 0; r < rows; r++)
-            recur__add_column(p, w->G, table ? r : ids[r], scratch->init + r * w->S);
-    else if (by_row)
-        recur__gemm_nt(w->pass->ctx, w->pass->kernels, w->N, w->G, p->in,
-                       (recur__matrix){ x, p->in }, (recur__matrix){ p->W, p->in }, scratch->init,
-                       w->S);
+    for (int64_t r = 0; ids && r < rows; r++)
+        recur__add_column(w->cell, w->H, p, table ? r : ids[r], scratch->init + r * w->S);
+    if (ids || !by_row) return;
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates))
+        recur__gemm_nt(w->pass->ctx, w->pass->kernels, w->N, r.gates * w->H, p->in,
+                       (recur__matrix){ x, p->in },
+                       (recur__matrix){ p->W + r.gate * w->H * p->in, p->in },
+                       scratch->init + r.block * w->H, w->S);
 }
 
 static void pack(const recur__walk *w, const lane *a, const recur__panels *to)
@@ -60,11 +62,12 @@ static void pack(const recur__walk *w, const lane *a, const recur__panels *to)
     const int64_t H = w->H, in = a->p.in;
     for (int i = 0; i < w->cell->phases; i++) {
         const recur__phase *f = &w->cell->phase[i];
-        if (a->x)
+        if (a->x && f->x_gates)
             recur__panel_pack(w->cell, f, H, in, f->x_gates, a->p.W + f->x_first * H * in,
                               to->W[i]);
-        recur__panel_pack(w->cell, f, H, w->P, f->h_gates, a->p.U + f->h_first * H * w->P,
-                          to->U[i]);
+        if (f->h_gates)
+            recur__panel_pack(w->cell, f, H, w->P, f->h_gates, a->p.U + f->h_first * H * w->P,
+                              to->U[i]);
     }
 }
 
@@ -162,7 +165,7 @@ static void run_rows(const recur__walk *w, const lane *a, const recur__forward_s
     for (int i = 0; i < w->cell->phases; i++) {
         if (i > 0) step.s = step.u, step.lds = w->H, step.h = h + from * ldh, step.ldh = ldh;
         step.W = a->panels ? a->panels->W[i] : NULL;
-        step.U = a->panels && !zero ? a->panels->U[i] : NULL;
+        step.U = a->panels && !zero && w->cell->phase[i].h_gates ? a->panels->U[i] : NULL;
         if (!a->panels && !zero)
             multiply_state(w, a, &w->cell->phase[i], w->packed->starts[t] + from, &step);
         w->cell->forward[i](&step);
@@ -284,8 +287,11 @@ static void run_direction(const recur__walk *w, int64_t l, int64_t d, const floa
     a.zero_start = !w->pass->state && !a.p.start[0];
     if (recur__has_modules(w)) {
         recur__fill_visible_U(w->layer, a.p.U, scratch->U);
-        recur__fill_periods(w->layer, scratch->extra);
-        a.p.U = scratch->U, a.extra = scratch->extra;
+        a.p.U = scratch->U;
+    }
+    if (w->cell->derive) {
+        w->cell->derive(&w->layer->spec.cell_options, w->H, a.p.extra, scratch->extra);
+        a.extra = scratch->extra;
     }
     load_states(w, &a, ld, scratch);
     recur__fill_recurrent_mask(w, ld, &scratch->masks);

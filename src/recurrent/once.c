@@ -63,7 +63,8 @@ void recur__recurrent_add_gradients(const recur_layer *layer, const void *prepar
                     layer->params; /* gradients lie in dparams where parameters do in params */
     recur__gemm_tn(layer->root->ctx, kernels, G, p->in, rows, (recur__matrix){ dA, S },
                    (recur__matrix){ part[1], p->in }, dparams + (p->W - params), p->in);
-    recur__add_dU(layer, 0, rows, dA, (recur__matrix){ part[2], H }, dparams + (p->U - params));
+    if (p->U)
+        recur__add_dU(layer, 0, rows, dA, (recur__matrix){ part[2], H }, dparams + (p->U - params));
     if (!p->b_ih) return;
     for (int i = 0; i < f->h_gates; i++)
         kernels->gemv->column_sums(rows, H, dA + recur__h_block(f, i) * H, S,
@@ -98,6 +99,7 @@ void recur__recurrent_once_backward(const recur__once *o)
             o, (const float *[RECUR__PARTS]){ from.gate_blocks, o->x, from.start[0] });
     if (!o->dx) return;
     memset(o->dx, 0, (size_t)(B * p->in) * sizeof *o->dx);
-    recur__gemm_nn(ctx, kernels, B, p->in, cell->x_gates * H, (recur__matrix){ from.gate_blocks, S },
-                   (recur__matrix){ p->W, p->in }, o->dx, p->in);
+    recur__gemm_nn(ctx, kernels, B, p->in, cell->x_gates * H,
+                   (recur__matrix){ from.gate_blocks, S }, (recur__matrix){ p->W, p->in }, o->dx,
+                   p->in);
 }

@@ -11,8 +11,8 @@
  * places). */
 typedef struct recur__weights {
     int64_t in;                  /* I, or D*P above the first layer */
-    float *W, *U;                /* [G*H][in], [G*H][P] */
-    float *b_ih, *b_hh;          /* [G*H]; NULL without bias */
+    float *W, *U;                /* [x_gates*H][in], [h_gates*H][P]; U NULL without gates */
+    float *b_ih, *b_hh;          /* [x_gates*H], [h_gates*H]; NULL without bias or gates */
     float *project;              /* [P][H]; NULL without projection */
     float *extra;                /* [E][H] of the kind's own; NULL: none */
     float *start[RECUR__STATES]; /* [P], [H] learned initial states; NULL: zeros */
@@ -45,7 +45,7 @@ typedef struct recur__walk {
     const recur_packed *packed;
     int64_t N, B, H, L, D;
     int64_t P;                               /* numbers in a row of h: H, or the projection's */
-    int64_t S, G;                            /* slots and gates, times H */
+    int64_t S, G;                            /* gate blocks and gates of W, times H */
     int64_t width[RECUR__STATES];            /* P, H */
     const recur__cell_options *cell_options; /* NULL: plain */
     recur__history history;
@@ -109,7 +109,7 @@ typedef struct recur__forward_scratch {
     float *init; /* [..][S*H] what each id adds, or each row, where the tiles do not compute it */
     float *gate_blocks, *u; /* [B][S*H], [B][H]: inference */
     float *U;               /* [H][H] clockwork: without what its modules do not see */
-    float *extra;           /* [H] clockwork: periods */
+    float *extra;           /* [derived][H] of kinds that derive what equations read */
     recur__masks masks;
     recur__panels panels;
 } recur__forward_scratch;
@@ -126,7 +126,7 @@ typedef struct recur__backward_scratch {
     float *dh_total;  /* [N][P] gradient of h of each step, for a trace */
     double *norm;     /* [T] its length */
     float *room;      /* [(S+2)*H] of cells that look at whole rows */
-    float *U, *extra; /* clockwork, as in forward */
+    float *U, *extra; /* as in forward */
     float *d_extra;   /* [derived][H] */
     float *module[4]; /* clockwork: rows of one module that were due: their dA, x, h before, dx */
     recur__masks masks;
@@ -169,7 +169,6 @@ static inline const float *recur__rows_from(const float *rows, int64_t from, int
 
 /* ---- modules.c: what a clockwork RNN does not compute --------------------------------------- */
 
-void recur__fill_periods(const recur_layer *layer, float *period); /* [H] */
 /* U [H][H] without what faster modules would show to slower ones; seen may be U. */
 void recur__fill_visible_U(const recur_layer *layer, const float *U, float *masked_h);
 /* dW, dU and dx from the rows in which each module was due; h before each step lies in scratch. x
@@ -198,17 +197,22 @@ void recur__trace(const recur__walk *w, int32_t event, const recur__trace_view *
 /* Biases added up per slot [S*H]: b_ih where W x goes, b_hh where U h goes. */
 void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);
 
-/* row[g] += W[g][id]: the product with a one-hot vector */
-static inline void recur__add_column(const recur__weights *p, int64_t G, int64_t id, float *row)
+/* row += W[:, id], the product with a one-hot vector: each gate to its block of a row [S*H] */
+static inline void recur__add_column(const recur__cell *cell, int64_t H, const recur__weights *p,
+                                     int64_t id, float *row)
 {
-    for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
+        const float *w = p->W + r.gate * H * p->in + id;
+        float *to = row + r.block * H;
+        for (int64_t g = 0; g < r.gates * H; g++) to[g] += w[g * p->in];
+    }
 }
 
 /* What a snapshot, or a tape for single steps, holds for each layer and direction. */
 typedef struct recur__prepared {
     recur__weights p;     /* where they lie in the layer's parameters */
     float *bias;          /* [S*H] */
-    float *period;        /* [H] clockwork; else NULL */
+    float *derived;       /* [derived][H]; NULL if nothing is */
     recur__panels panels; /* forward */
     float *U;             /* [h_gates*H][ld_U] of a tape: rows begin where cache lines do */
     int64_t ld_U;

@@ -8,7 +8,8 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
     const int64_t H = layer->spec.hidden_size;
     memset(bias, 0, (size_t)(cell->gate_blocks * H) * sizeof *bias);
     if (!p->b_ih) return;
-    for (int64_t g = 0; g < cell->x_gates * H; g++) bias[g] += p->b_ih[g];
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates))
+        for (int64_t g = 0; g < r.gates * H; g++) bias[r.block * H + g] += p->b_ih[r.gate * H + g];
     for (const recur__phase *f = cell->phase; f < cell->phase + cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++) {
             float *slot = bias + recur__h_block(f, i) * H;
@@ -30,7 +31,7 @@ static int64_t width_of_h(const recur_layer *layer)
 bool recur__is_plain(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks &&
+    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks && !cell->derive &&
            !cell->needs_gate_blocks && !layer->spec.options.projection_size;
 }
 
@@ -50,8 +51,7 @@ void *recur__recurrent_carve_prepared(const recur_layer *layer, recur__carver *c
         const int64_t in = ld < D ? layer->input_size : D * P;
         recur__prepared extra = { .bias = recur__carve(carver, cell->gate_blocks * H,
                                                        sizeof(float)) };
-        extra.period = recur__carve(carver, layer->spec.cell_options.modules ? H : 0,
-                                    sizeof(float));
+        extra.derived = recur__carve(carver, cell->derived * H, sizeof(float));
         for (int i = 0; i < cell->phases; i++) {
             extra.panels.W[i] = recur__carve(
                 carver, recur__panel_size(cell, H, in, cell->phase[i].x_gates), sizeof(float));
@@ -76,15 +76,16 @@ static void fill(const recur_layer *layer, recur__prepared *to)
     const recur__weights p = to->p;
     const int64_t H = layer->spec.hidden_size, P = width_of_h(layer);
     recur__add_biases(layer, &p, to->bias);
-    if (to->period) { /* of a snapshot, whose parameters are its own */
+    if (layer->spec.cell_options.modules) /* of a snapshot, whose parameters are its own */
         recur__fill_visible_U(layer, p.U, p.U);
-        recur__fill_periods(layer, to->period);
-    }
+    if (cell->derive) cell->derive(&layer->spec.cell_options, H, p.extra, to->derived);
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
-        recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in,
-                          to->panels.W[i]);
-        recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
+        if (f->x_gates)
+            recur__panel_pack(cell, f, H, p.in, f->x_gates, p.W + f->x_first * H * p.in,
+                              to->panels.W[i]);
+        if (f->h_gates)
+            recur__panel_pack(cell, f, H, P, f->h_gates, p.U + f->h_first * H * P, to->panels.U[i]);
     }
     for (int64_t k = 0; to->U && k < cell->phase[0].h_gates * H; k++)
         memcpy(to->U + k * to->ld_U, p.U + k * H, (size_t)H * sizeof *p.U);
@@ -95,7 +96,7 @@ static void fill(const recur_layer *layer, recur__prepared *to)
                               .W = to->panels.W[0],
                               .ldx = p.in,
                               .in = p.in,
-                              .U = to->panels.U[0],
+                              .U = cell->phase[0].h_gates ? to->panels.U[0] : NULL,
                               .lds = H,
                               .ldh = H,
                               .ld_gate_blocks = cell->gate_blocks * H,
@@ -117,7 +118,7 @@ void recur__recurrent_fill_prepared(const recur_layer *layer, void *prepared)
 
 /* Rows of scratch: h after the step, twice, for layers to take turns, and what one layer takes. */
 typedef struct rows {
-    float *y[2], *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *period;
+    float *y[2], *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *derived;
 } rows;
 
 static int64_t lay_out(const recur_layer *layer, int64_t B, float *scratch, rows *out)
@@ -143,9 +144,9 @@ static int64_t lay_out(const recur_layer *layer, int64_t B, float *scratch, rows
     int64_t row = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; row += sizes[i], i++)
         *place[i] = scratch && sizes[i] ? scratch + B * row : NULL;
-    out->period = scratch ? scratch + B * row : NULL;
+    out->derived = scratch ? scratch + B * row : NULL;
     const int64_t floats = recur__times(B, row);
-    return floats < 0 ? floats : floats + (layer->spec.cell_options.modules ? H : 0);
+    return floats < 0 ? floats : floats + cell->derived * H;
 }
 
 int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
@@ -158,18 +159,18 @@ int64_t recur__recurrent_step_floats(const recur_layer *layer, int64_t B)
 static void multiply_input(const recur_layer *layer, recur__stream *s, const recur__weights *p,
                            const float *bias, const float *x, const int32_t *ids, float *init)
 {
-    const int64_t S = layer->spec.cell->gate_blocks * layer->spec.hidden_size,
-                  G = layer->spec.cell->x_gates * layer->spec.hidden_size;
+    const recur__cell *cell = layer->spec.cell;
+    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H;
     if (bias)
         memcpy(init, bias, (size_t)S * sizeof *init);
     else
         recur__add_biases(layer, p, init);
     for (int64_t b = 1; b < s->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
-    if (ids)
-        for (int64_t b = 0; b < s->B; b++) recur__add_column(p, G, ids[b], init + b * S);
-    else
-        recur__gemm_nt(s->ctx, s->kernels, s->B, G, p->in, (recur__matrix){ x, p->in },
-                       (recur__matrix){ p->W, p->in }, init, S);
+    for (int64_t b = 0; ids && b < s->B; b++) recur__add_column(cell, H, p, ids[b], init + b * S);
+    if (ids) return;
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates))
+        recur__gemm_nt(s->ctx, s->kernels, s->B, r.gates * H, p->in, (recur__matrix){ x, p->in },
+                       (recur__matrix){ p->W + r.gate * H * p->in, p->in }, init + r.block * H, S);
 }
 
 /* init += U s for a phase, where U is not in panels; of a clockwork RNN module by module. */
@@ -238,9 +239,9 @@ static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, co
                          .c_after = c,
                          .ldy = P };
     if (modified) fill_zones(layer, s->B, to, &step);
-    if (layer->spec.cell_options.modules) {
-        step.extra = prepared ? prepared->period : to->period;
-        if (!prepared) recur__fill_periods(layer, to->period);
+    if (cell->derive) {
+        step.extra = prepared ? prepared->derived : to->derived;
+        if (!prepared) cell->derive(&layer->spec.cell_options, H, p.extra, to->derived);
     }
     if (P < H)
         step.h = step.y = to->u, step.ldh = step.ldy = H,
@@ -249,7 +250,7 @@ static void step_layer(const recur_layer *layer, recur__stream *s, int64_t l, co
         step.s = i == 0 ? h : step.u;
         if (prepared) {
             step.W = prepared->panels.W[i];
-            step.U = prepared->panels.U[i];
+            step.U = cell->phase[i].h_gates ? prepared->panels.U[i] : NULL;
         } else
             multiply_state(layer, s, &p, &cell->phase[i], &step, to->init);
         cell->forward[i](&step);

@@ -49,12 +49,13 @@ static void lay_out_tensors(builder *b, const recur_layer *layer, const recur_la
         lay_out_tensors(b, layer, node->part[i], inner, path_length + length + 1);
     }
     for (int64_t s = 0; s < node->states && node->parts == 0; s++) {
-        char *name = recur__carve(&b->carver, (int64_t)path_length + 2, 1);
+        const char *last = node->spec.cell->state[s].name;
+        const size_t last_length = strlen(last);
+        char *name = recur__carve(&b->carver, (int64_t)(path_length + last_length + 1), 1);
         const int64_t H = node->ops->state_width(node, s), LD = lines_of(node);
         if (name) {
             if (path_length) memcpy(name, path, path_length);
-            name[path_length] = "hc"[s];
-            name[path_length + 1] = 0;
+            memcpy(name + path_length, last, last_length + 1);
             b->table[b->tensors] = (recur_tensor){ .size = sizeof(recur_tensor),
                                                    .rank = 3,
                                                    .dim = { LD, b->batch, H, 1 },
