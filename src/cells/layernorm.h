@@ -16,9 +16,9 @@
 /* The tensors of a kind with so many norms: all γ, all β. */
 #define NORM_TENSORS(norms)                                                 \
     {                                                                       \
-        { "weight_norm", .blocks = norms, .initial = RECUR__INITIAL_ONES }, \
+        { "norm_weight", .blocks = norms, .initial = RECUR__INITIAL_ONES }, \
         {                                                                   \
-            "bias_norm", .blocks = norms, .initial = RECUR__INITIAL_ZEROS   \
+            "norm_bias", .blocks = norms, .initial = RECUR__INITIAL_ZEROS   \
         }                                                                   \
     }
 
