@@ -16,7 +16,7 @@ INLINE vf cell_of(const recur__cell_options *f, const norm_row *w, const float *
 {
     const vf i = gate(f, normalised_block(w, 0, j)), forget = gate(f, normalised_block(w, 1, j)),
              g = candidate(f, normalised_block(w, 2, j));
-    *raw = forget * v_load_part(c + j, w->H - j) + i * g;
+    *raw = forget * v_load_part(c + j, w->s[0].H - j) + i * g;
     return bounded_cell(f, *raw);
 }
 
@@ -30,12 +30,11 @@ static void forward_row(const recur__step *a, int64_t r)
     vf raw;
     for (int64_t j = 0; j < H; j += VW)
         put(y + j, 0, cell_of(a->cell_options, &w, c, j, &raw), H - j);
-    const norm s = norm_of(H, y);
+    const norm s = norm_of(H, y, a->extra + 4 * H, a->extra + (NORMS + 4) * H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j, at = r * H + j;
         const vf o = gate(a->cell_options, normalised_block(&w, 3, j)),
-                 h = o * output(a->cell_options,
-                                normalised(s, y, w.gain + 4 * H, w.bias + 4 * H, j, n));
+                 h = o * output(a->cell_options, normalised(&s, j));
         const vf after = v_load_part(y + j, n);
         put(a->c_after + at, 0,
             blend(zoneout_share_at(a->zoneout_share[1], at, n), v_load_part(c + j, n), after), n);
@@ -53,7 +52,7 @@ static void through_output(const recur__step_backward *a, const norm_row *w, int
                            const float *c, float *to_c, float *da_o)
 {
     const int64_t H = a->H;
-    const norm s = norm_of(H, c);
+    const norm s = norm_of(H, c, a->extra + 4 * H, a->extra + (NORMS + 4) * H);
     float *dh = a->dh + r * H;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
@@ -61,13 +60,12 @@ static void through_output(const recur__step_backward *a, const norm_row *w, int
                          v_load_part(dh + j, n),
                  d = v_load_part(dh + j, n) - stays;
         const vf o = gate(a->cell_options, normalised_block(w, 3, j)),
-                 y = output(a->cell_options,
-                            normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
+                 y = output(a->cell_options, normalised(&s, j));
         put(da_o + j, 0, d * y * gate_slope(a->cell_options, o), n);
         put(to_c + j, 0, d * o * output_slope(a->cell_options, y), n);
         put(dh + j, 0, stays, n);
     }
-    norm_backward(H, s, c, w->gain + 4 * H, to_c, to_c, a->d_extra ? a->d_extra + 4 * H : NULL,
+    norm_backward(&s, to_c, to_c, a->d_extra ? a->d_extra + 4 * H : NULL,
                   a->d_extra ? a->d_extra + (NORMS + 4) * H : NULL);
 }
 

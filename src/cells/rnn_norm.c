@@ -10,10 +10,10 @@ static void forward_row(const recur__step *a, int64_t r)
 {
     const int64_t H = a->H;
     const float *k = a->gate_blocks + r * H;
-    const norm s = norm_of(H, k);
+    const norm s = norm_of(H, k, a->extra, a->extra + H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->cell_options, normalised(s, k, a->extra, a->extra + H, j, n));
+        const vf h = candidate(a->cell_options, normalised(&s, j));
         put(a->y + r * a->ldy + j, 0,
             blend(zoneout_share_at(a->zoneout_share[0], r * H + j, n),
                   v_load_part(a->h + r * a->ldh + j, n), h),
@@ -25,16 +25,15 @@ static void backward_row(const recur__step_backward *a, int64_t r)
 {
     const int64_t H = a->H;
     float *k = a->gate_blocks + r * H, *dh = a->dh + r * H, *d_extra = a->d_extra;
-    const norm s = norm_of(H, k);
+    const norm s = norm_of(H, k, a->extra, a->extra + H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
-        const vf h = candidate(a->cell_options, normalised(s, k, a->extra, a->extra + H, j, n)),
-                 d = v_load_part(dh + j, n);
+        const vf h = candidate(a->cell_options, normalised(&s, j)), d = v_load_part(dh + j, n);
         const vf stays = zoneout_share_at(a->zoneout_share[0], r * H + j, n) * d;
         put(a->room + j, 0, (d - stays) * candidate_slope(a->cell_options, h), n);
         put(dh + j, 0, stays, n);
     }
-    norm_backward(H, s, k, a->extra, a->room, k, d_extra, d_extra ? d_extra + H : NULL);
+    norm_backward(&s, a->room, k, d_extra, d_extra ? d_extra + H : NULL);
 }
 
 #define NAME  rnn_norm
