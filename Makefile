@@ -94,7 +94,8 @@ COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/
 
 ALL_TESTS := $(sort $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 SCRIPTS   := $(patsubst tests/%.sh,%,$(wildcard tests/*.sh)) check-layers check-abi
-SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/*.c tests/naive/*.c))
+SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/*.c tests/naive/*.c)) \
+             $(foreach isa,$(ISAS),$(patsubst tests/%.c,$(DIR)/tests/obj/%.$(isa).o,$(wildcard tests/per_isa/*.c)))
 TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
@@ -133,6 +134,11 @@ $(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $$(@D)
 	@echo "  cc  $$< ($(1))"
 	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) $$(COMPILE)
+
+$(DIR)/tests/obj/per_isa/%.$(1).o: tests/per_isa/%.c $(DIR)/flags | $(DIR)/have-tests
+	@mkdir -p $$(@D)
+	@echo "  cc  $$< ($(1))"
+	$$(Q)$$(CC) $$(TEST_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) $$(COMPILE)
 endef
 $(foreach isa,$(ISAS),$(eval $(call per_isa,$(isa))))
 

@@ -96,11 +96,11 @@ static void of_further_tensors(void **unused)
     recur_layer *layer = recurrent_of(NULL, &norm, I, H, 1, RECUR_DIRECTION_BIDIRECTIONAL, 0);
     OK(recur_layer_init(layer, NULL, RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1));
-    check_constant(layer, "weight_norm_l0", 1);
-    check_constant(layer, "weight_norm_l0_reverse", 1);
-    check_constant(layer, "bias_norm_l0", 0);
-    check_constant(layer, "start_h_l0", 0);
-    check_constant(layer, "start_c_l0_reverse", 0);
+    check_constant(layer, "norm_weight_l0", 1);
+    check_constant(layer, "norm_weight_l0_reverse", 1);
+    check_constant(layer, "norm_bias_l0", 0);
+    check_constant(layer, "h0_l0", 0);
+    check_constant(layer, "c0_l0_reverse", 0);
     check_tensor_uniform(layer, "weight_hr_l0_reverse", 1 / sqrt(H));
     check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
     OK(recur_layer_init(layer, "weight_h*", RECUR_INIT_XAVIER, 0, 1));
@@ -109,7 +109,7 @@ static void of_further_tensors(void **unused)
                          sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
     OK(recur_layer_init(layer, "*norm*", RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
-    check_constant(layer, "bias_norm_l0", 9);
+    check_constant(layer, "norm_bias_l0", 9);
     recur_layer_release(layer);
     layer = recurrent_of(NULL, &peephole, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
     OK(recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1));

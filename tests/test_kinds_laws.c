@@ -337,7 +337,7 @@ static void given_states_teach_nothing(recur_context *ctx)
     const run given = played(ctx, layer, packed, randoms(2 * B * H, 1), 2 * B * H),
               free = played(ctx, layer, packed, NULL, 0);
     for (int64_t l = 0; l < 2; l++) {
-        const recur_tensor t = tensor_of(layer, l ? "start_h_l1" : "start_h_l0");
+        const recur_tensor t = tensor_of(layer, l ? "h0_l1" : "h0_l0");
         double *sum = doubles(H);
         for (int64_t j = 0; j < H; j++) assert_true(given.dparams[t.offset + j] == 0.0f);
         for (int64_t j = 0; j < H; j++) sum[j] = (double)fabsf(free.dparams[t.offset + j]);

@@ -155,6 +155,37 @@ static void flat_and_broken_rows(void **unused)
     }
 }
 
+/* Numbers whose squares, or whose sum, no float can hold. */
+static void large_rows(void **unused)
+{
+    (void)unused;
+    enum { F = 21, R = 4 };
+    static const double scales[] = { 1e18, 1e20, 1e30, 1e38 };
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int i = 0; i < COUNT(scales); i++) {
+            dice(11);
+            recur_layer *layer = norm(ctx, F, 0, 0);
+            randomize(layer, 1);
+            recur_packed *packed = layout(ctx, R, NULL, 1);
+            float *x = randoms(R * F, 1);
+            for (int64_t e = 0; e < R * F; e++) x[e] = (float)((1.5 + (double)x[e]) * scales[i]);
+            run r = { .packed = packed, .x = x, .dy = randoms(R * F, 1) };
+            run_both(ctx, layer, &r);
+            const double *w = widen(F, recur_layer_params(layer)),
+                         *b = widen(F, recur_layer_params(layer) + F);
+            double *y = doubles(R * F), *dx = doubles(R * F), *dparams = doubles(2 * F);
+            naive_norm(R, F, 1e-5, w, b, widen(R * F, x), y);
+            naive_norm_backward(R, F, 1e-5, w, widen(R * F, x), widen(R * F, r.dy), dx, dparams,
+                                dparams + F);
+            trying("%s numbers of %g", recur_context_isa(ctx), scales[i]);
+            check_close("y", R * F, r.y, y, OUTPUTS);
+            check_close("dparams", 2 * F, r.dparams, dparams, GRADIENTS);
+            recur_packed_release(packed);
+            recur_layer_release(layer);
+            give_back();
+        }
+}
+
 /* What is not wanted changes nothing else; dparams is added to. */
 static void what_is_not_wanted(void **unused)
 {
@@ -243,6 +274,7 @@ static void refused(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(textbook),
+                                        TEST(large_rows),
                                         TEST(rows_stand_apart),
                                         TEST(shift_and_scale_are_lost),
                                         TEST(flat_and_broken_rows),

@@ -1,75 +1,206 @@
-/* test_tiles.c - the tiles of products, beneath all kinds: phases that drive.c has no line for give
- * what those give that have one. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <stdio.h>
+/* test_tiles.c - the tiles of products, beneath all kinds: phases of every shape, whether tiles
+ * know them or not, give on every instruction set what plain loops give. All numbers are small
+ * integers, so that every order of a sum has the same result. */
+#include "per_isa/phases.h"
+#include "recurrent/panels.h"
+#include "support/support.h"
 
-#define RECUR__ISA ref
-#include "tiles/tiles.c"
+#define SETS(F)           \
+    F(RECUR_ISA_REF, ref) \
+    SET_IF_SSE2(F)        \
+    SET_IF_AVX2(F)        \
+    SET_IF_AVX512(F)      \
+    SET_IF_NEON(F)
+#ifdef RECUR__HAS_sse2
+#define SET_IF_SSE2(F) F(RECUR_ISA_SSE2, sse2)
+#else
+#define SET_IF_SSE2(F)
+#endif
+#ifdef RECUR__HAS_avx2
+#define SET_IF_AVX2(F) F(RECUR_ISA_AVX2, avx2)
+#else
+#define SET_IF_AVX2(F)
+#endif
+#ifdef RECUR__HAS_avx512
+#define SET_IF_AVX512(F) F(RECUR_ISA_AVX512, avx512)
+#else
+#define SET_IF_AVX512(F)
+#endif
+#ifdef RECUR__HAS_neon
+#define SET_IF_NEON(F) F(RECUR_ISA_NEON, neon)
+#else
+#define SET_IF_NEON(F)
+#endif
 
-enum { R = 5, H = 3, IN = 4, GATE_BLOCKS = 4, MOST = 4096 };
+#define DECLARE(id, set) extern const phase_set recur__phase_set_##set;
+#define ROW(id, set)     { id, #set, &recur__phase_set_##set },
+SETS(DECLARE)
+static const struct {
+    int isa;
+    const char *name;
+    const phase_set *set;
+} sets[] = { SETS(ROW) };
 
-static float sums[R * GATE_BLOCKS * H]; /* [R][SLOTS*H]: what tiles held */
+/* Most of each: blocks of a row of numbers, gates, units, inputs, rows. */
+enum {
+    BLOCKS = 6,
+    GATES = 4,
+    MOST_H = 65,
+    MOST_IN = 17,
+    MOST_R = 9,
+    MOST_W = GATES * (MOST_H + 15)
+};
 
-static void collect(const recur__step *a, const tile *t)
-{
-    for (int r = 0; r < t->rows; r++)
-        for (int v = 0; v < GATE_BLOCKS; v++)
-            sums[(t->row + r) * GATE_BLOCKS * a->H + v * a->H + t->unit] = t->number[r][v * VW];
-}
+static float x[MOST_R * MOST_IN], s[MOST_R * MOST_H], init[MOST_R * BLOCKS * MOST_H],
+    dA[MOST_R * BLOCKS * MOST_H], W[GATES * MOST_H * MOST_IN], U[GATES * MOST_H * MOST_H];
+static float panel_W[MOST_W * MOST_IN], panel_U[MOST_W * MOST_H], panel_Ut[MOST_W * MOST_H],
+    got[MOST_R * GATES * MOST_H];
+static const int32_t ids[MOST_R] = { 2, 0, 2, 1, 0, 1, 1, 2, 0 };
 
 static void numbers(int64_t n, float *to, uint64_t key)
 {
     for (int64_t i = 0; i < n; i++) to[i] = (float)(recur_random(key, (uint64_t)i) % 7) - 3;
 }
 
-static void any_phase(void **unused)
+/* One case. in = 0: W x is in init, which is looked up by id. */
+typedef struct phase_case {
+    const phase_set *set;
+    const char *name;
+    recur__phase phase;
+    int64_t H, R, in;
+    bool has_s, reversed;
+} phase_case;
+
+static void check_equal(const phase_case *c, const char *what, int64_t row, int64_t at, float want,
+                        float is)
+{
+    if (want == is) return;
+    const recur__phase *p = &c->phase;
+    fail_msg("%s %s: (%d,%d,%d,%d) H %d rows %d in %d s %d reversed %d: row %d number %d is %g, "
+             "not %g",
+             c->name, what, p->accumulators, p->x_gates, p->h_gates, p->shared, (int)c->H,
+             (int)c->R, (int)c->in, c->has_s, c->reversed, (int)row, (int)at, (double)is,
+             (double)want);
+}
+
+/* What accumulator i of unit j has in row r. */
+static float sum_of(const phase_case *c, int64_t r, int i, int64_t j)
+{
+    const recur__phase *p = &c->phase;
+    const int64_t H = c->H, block = (p->first_block + i) * H, row = c->in ? r : ids[r];
+    float sum = init[row * BLOCKS * H + block + j];
+    for (int64_t k = 0; i < p->x_gates && k < c->in; k++)
+        sum += W[(i * H + j) * c->in + k] * x[r * c->in + k];
+    for (int g = 0; c->has_s && g < p->h_gates; g++)
+        for (int64_t k = 0; recur__h_block(p, g) == p->first_block + i && k < H; k++)
+            sum += U[(g * H + j) * H + k] * s[r * H + k];
+    return sum;
+}
+
+static void check_forward(const phase_case *c)
+{
+    const recur__phase *p = &c->phase;
+    const int64_t H = c->H, ld = p->accumulators * H;
+    const recur__step step = { .rows = c->R,
+                               .H = H,
+                               .K = H,
+                               .single_row = c->R == 1,
+                               .units_reversed = c->reversed,
+                               .init = init,
+                               .ld_init = BLOCKS * H,
+                               .ids = c->in ? NULL : ids,
+                               .x = x,
+                               .W = panel_W,
+                               .ldx = c->in,
+                               .in = c->in,
+                               .s = s,
+                               .U = c->has_s ? panel_U : NULL,
+                               .lds = H,
+                               .y = got,
+                               .ldy = ld };
+    memset(got, 0, sizeof got);
+    c->set->forward(p, &step);
+    for (int64_t r = 0; r < c->R; r++)
+        for (int i = 0; i < p->accumulators; i++)
+            for (int64_t j = 0; j < H; j++)
+                check_equal(c, "forward", r, i * H + j, sum_of(c, r, i, j),
+                            got[r * ld + i * H + j]);
+}
+
+static void check_backward(const phase_case *c)
+{
+    const recur__phase *p = &c->phase;
+    const int64_t H = c->H, S = BLOCKS * H;
+    const recur__step_backward step = { .rows = c->R,
+                                        .H = H,
+                                        .single_row = c->R == 1,
+                                        .units_reversed = c->reversed,
+                                        .dA = c->has_s ? dA : NULL,
+                                        .Ut = panel_Ut,
+                                        .units = H,
+                                        .gate_blocks = dA,
+                                        .dh = got };
+    memset(got, 0, sizeof got);
+    c->set->backward(BLOCKS, p, &step);
+    for (int64_t r = 0; r < c->R; r++)
+        for (int64_t j = 0; j < H; j++) {
+            float sum = 0;
+            for (int g = 0; c->has_s && g < p->h_gates; g++)
+                for (int64_t k = 0; k < H; k++)
+                    sum += dA[r * S + recur__h_block(p, g) * H + k] * U[(g * H + k) * H + j];
+            check_equal(c, "backward", r, j, sum, got[r * H + j]);
+        }
+}
+
+/* All rows and inputs of a phase with H units. */
+static void check_phase(phase_case c)
+{
+    static const int64_t rows[] = { 1, 2, 5, MOST_R }, inputs[] = { 0, 4, MOST_IN };
+    const recur__cell cell = { .width = c.set->width, .wide = c.set->wide };
+    if (c.phase.h_gates) {
+        recur__panel_pack(&cell, &c.phase, c.H, c.H, c.phase.h_gates, U, panel_U);
+        recur__panel_pack_backward(&cell, c.H, c.phase.h_gates, U, panel_Ut);
+    }
+    for (int i = 0; i < 3; i++) {
+        c.in = inputs[i];
+        if (c.phase.x_gates && c.in)
+            recur__panel_pack(&cell, &c.phase, c.H, c.in, c.phase.x_gates, W, panel_W);
+        for (int n = 0; n < 4; n++)
+            for (int how = 0; how < 4; how++) {
+                c.R = rows[n], c.has_s = how & 1, c.reversed = how & 2;
+                check_forward(&c);
+                if (c.in == 0) check_backward(&c);
+            }
+    }
+}
+
+/* Below, at and above one vector and one group of vectors; 4, whose rows share vectors. */
+static void every_phase(void **unused)
 {
     (void)unused;
-    static const recur__phase phases[] = {
-        { .accumulators = 2, .x_gates = 2, .h_gates = 2, .shared = 2 },
-        { .accumulators = 3, .x_gates = 3, .h_gates = 3, .shared = 3 },
-        { .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 },
-        { .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 },
-    };
-    static float init[R * GATE_BLOCKS * H], x[R * IN], s[R * H], W[MOST], U[MOST],
-        want[R * GATE_BLOCKS * H];
-    const int32_t ids[R] = { 2, 0, 2, 1, 0 };
-    numbers(R * GATE_BLOCKS * H, init, 1), numbers(R * IN, x, 2), numbers(R * H, s, 3),
-        numbers(MOST, W, 4), numbers(MOST, U, 5);
-    for (int i = 0; i < 4; i++) assert_true(known_phase(phases[i]) < KNOWN_PHASES);
-    for (int i = 0; i < 4; i++)
-        for (int with_ids = 0; with_ids < 2; with_ids++) {
-            const recur__step step = { .rows = R,
-                                       .H = H,
-                                       .K = H,
-                                       .init = init,
-                                       .ld_init = GATE_BLOCKS * H,
-                                       .ids = with_ids ? ids : NULL,
-                                       .x = x,
-                                       .W = W,
-                                       .ldx = IN,
-                                       .in = with_ids ? 0 : IN,
-                                       .s = s,
-                                       .U = U,
-                                       .lds = H };
-            memset(sums, 0, sizeof sums);
-            recur__tiles_ref.forward[known_phase(phases[i])](&phases[i], &step, collect);
-            memcpy(want, sums, sizeof want);
-            memset(sums, 0, sizeof sums);
-            forward_any(&phases[i], &step, collect);
-            for (int r = 0; r < R;
-                 r++) /* lanes beyond the phase's accumulators are not looked at */
-                for (int v = 0; v < phases[i].accumulators * H; v++)
-                    assert_true(sums[r * GATE_BLOCKS * H + v] == want[r * GATE_BLOCKS * H + v]);
-        }
+    numbers(MOST_R * MOST_IN, x, 1), numbers(MOST_R * MOST_H, s, 2);
+    numbers(MOST_R * BLOCKS * MOST_H, init, 3), numbers(MOST_R * BLOCKS * MOST_H, dA, 4);
+    numbers(GATES * MOST_H * MOST_IN, W, 5), numbers(GATES * MOST_H * MOST_H, U, 6);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (!recur__cpu_has(sets[i].isa)) continue;
+        const int64_t V = sets[i].set->width;
+        const int64_t units[] = { 4, V - 1, V, V + 1, 2 * V + 1, 4 * V + 1 };
+        for (int h = 0; h < 6; h++)
+            for (int A = 1; A <= GATES; A++)
+                for (int n = 0; n < (A + 1) * (A + 1) * (A + 1); n++) {
+                    phase_case c = { .set = sets[i].set, .name = sets[i].name, .H = units[h] };
+                    c.phase = (recur__phase){ .first_block = 1,
+                                              .accumulators = A,
+                                              .x_gates = n % (A + 1),
+                                              .h_gates = n / (A + 1) % (A + 1),
+                                              .shared = n / (A + 1) / (A + 1) };
+                    if (c.H > 0 && c.phase.shared <= c.phase.h_gates) check_phase(c);
+                }
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(any_phase) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_phase) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

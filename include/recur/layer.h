@@ -305,7 +305,7 @@ RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, i
 /** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are filled gate by gate. */
 enum {
     RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1), norm 1 and 0; value unused.
-                                    Recurrent, beyond PyTorch: weight_norm 1; bias_norm, start_h and start_c 0      */
+                                    Recurrent, beyond PyTorch: norm_weight 1; norm_bias, h0 and c0 0                */
     RECUR_INIT_CONSTANT = 1,   /**< value                                                                  */
     RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                                       */
     RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */

@@ -62,8 +62,8 @@ typedef struct recur_recurrent_options {
  *     weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][P], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H]
  *     weight_hr_l{k} [P][H]                       with a projection
  *     weight_peephole_l{k} [3*H]                  LSTM_PEEPHOLE: i, f, o
- *     weight_norm_l{k} [E*H], bias_norm_l{k} [E*H] the normalised kinds: γ and β of RNN 1, LSTM i, f, g, o, c, GRU r, z, n, m
- *     start_h_l{k} [P], start_c_l{k} [H]          with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds
+ *     norm_weight_l{k} [E*H], norm_bias_l{k} [E*H] the normalised kinds: γ and β of RNN 1, LSTM i, f, g, o, c, GRU r, z, n, m
+ *     h0_l{k} [P], c0_l{k} [H]                    with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds
  *
  * where in = I for k = 0, else D*P, P = H without a projection, and G blocks of H rows belong to the gates in the order above. All are
  * zero until recur_layer_init or recur_file_get_layer. Of a clockwork's weight_hh what a module does not see is never read and has no gradient;

@@ -1,15 +1,13 @@
 /* activations.h - what the options of a layer change in a cell's equations: activations, bounds.
- * With form NULL, which is known when this is compiled, a gate is σ and nothing is bounded. */
+ * With options NULL, which is known when this is compiled, a gate is σ and nothing is bounded. The
+ * functions themselves are in kernels/activations.h. */
 #ifndef RECUR__ACTIVATIONS_H
 #define RECUR__ACTIVATIONS_H
 
 #include "cells/cell.h"
-#include "kernels/simd.h"
+#include "kernels/activations.h"
 
-INLINE vf bounded(float bound, vf x)
-{
-    return bound > 0 ? v_max(v_set(-bound), v_min(v_set(bound), x)) : x;
-}
+INLINE vf bounded(float bound, vf x) { return bound > 0 ? v_bounded(bound, x) : x; }
 
 /* Functions of their own: inlined at every gate they would be most of the library. */
 static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
@@ -18,12 +16,11 @@ static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
     case RECUR_ACTIVATION_TANH:
         return v_tanh(x);
     case RECUR_ACTIVATION_RELU:
-        return v_max(v_set(0), x);
+        return v_relu(x);
     case RECUR_ACTIVATION_HARD_SIGMOID:
-        return v_max(v_set(0), v_min(v_set(1), 0.2f * x + 0.5f));
+        return v_hard_sigmoid(x);
     case RECUR_ACTIVATION_SOFTSIGN:
-        x = bounded(1e30f, x);
-        return x / (1.0f + v_max(-x, x)); /* ∞ gives 1 */
+        return v_softsign(x);
     case RECUR_ACTIVATION_IDENTITY:
         return x;
     default:
@@ -36,17 +33,17 @@ static __attribute__((noinline, unused)) vf slope(int32_t function, vf y)
 {
     switch (function) {
     case RECUR_ACTIVATION_TANH:
-        return 1.0f - y * y;
+        return v_tanh_slope(y);
     case RECUR_ACTIVATION_RELU:
-        return v_where_positive(y, v_set(1));
+        return v_where_relu_rises(y, v_set(1));
     case RECUR_ACTIVATION_HARD_SIGMOID:
-        return v_where_positive(y, v_where_positive(1.0f - y, v_set(0.2f)));
+        return v_where_hard_sigmoid_rises(y, v_set(0.2f));
     case RECUR_ACTIVATION_SOFTSIGN:
-        return (1.0f - v_max(-y, y)) * (1.0f - v_max(-y, y));
+        return v_softsign_slope(y);
     case RECUR_ACTIVATION_IDENTITY:
         return v_set(1);
     default:
-        return y * (1.0f - y);
+        return v_sigmoid_slope(y);
     }
 }
 
@@ -77,7 +74,7 @@ INLINE vf gate(const recur__cell_options *f, vf a)
 }
 INLINE vf gate_slope(const recur__cell_options *f, vf y)
 {
-    return f ? slope_through(f, f->gate, y) : y * (1.0f - y);
+    return f ? slope_through(f, f->gate, y) : v_sigmoid_slope(y);
 }
 
 /* The candidate of cells in which it is tanh. */
@@ -87,7 +84,7 @@ INLINE vf candidate(const recur__cell_options *f, vf a)
 }
 INLINE vf candidate_slope(const recur__cell_options *f, vf y)
 {
-    return f ? slope_through(f, f->activation, y) : 1.0f - y * y;
+    return f ? slope_through(f, f->activation, y) : v_tanh_slope(y);
 }
 
 /* What h sees of c. */
@@ -97,7 +94,7 @@ INLINE vf output(const recur__cell_options *f, vf c)
 }
 INLINE vf output_slope(const recur__cell_options *f, vf y)
 {
-    return f ? slope(f->output, y) : 1.0f - y * y;
+    return f ? slope(f->output, y) : v_tanh_slope(y);
 }
 
 INLINE vf bounded_cell(const recur__cell_options *f, vf c)

@@ -1,141 +1,198 @@
-/* cell.h - what a kind of recurrence is: a table. A new kind is one new file and one line in
- * cells.h.
+/* cell.h - what a kind of recurrence is: a row of a table. A new kind is one new file and one line
+ * in list.h.
  *
- * Per packed row a cell has SLOTS blocks of H floats. They begin as pre-activations, hold after the
- * step whatever backward needs, and after backward the gradients of the pre-activations. A step has
- * one phase, or two (GRU with the reset before the product):
- *
- *     phase:  accumulators = init + W x + U s          products, in tiles of rows × units
- *             pointwise part of the cell               on the same tile, while it is in registers
- *
- * s is h in the first phase, in the second the vector u that the first one left behind. Cells hold
- * equations only; the tiles around them are in drive.c; the walk over time is in layers/, which
- * never knows a gate. */
+ * Cells hold equations only. The products around them are in tiles/. The walk over time, layers and
+ * directions is in recurrent/. It never knows a gate: all it knows of a kind is this row. */
 #ifndef RECUR__CELL_H
 #define RECUR__CELL_H
 
-#include "base/base.h"
+#include "tiles/step.h"
 
-enum { RECUR__STATES = 2, RECUR__PHASES = 2, RECUR__EXTRAS = 2 }; /* the most of any kind */
+/* Tensors of a kind beside those of W, U and biases: the most of any kind. */
+enum { RECUR__EXTRAS = 2 };
 
-/* What the options of a layer change in the equations of its kind; a layer without any has none,
+/* Options of a layer, each of which means something to some kinds only. */
+enum {
+    RECUR__OPTION_ACTIVATION = 1 << 0,
+    RECUR__OPTION_PREACTIVATION_CLIP = 1 << 1,
+    RECUR__OPTION_ZONEOUT_HIDDEN = 1 << 2,
+    RECUR__OPTION_RECURRENT_DROPOUT = 1 << 3,
+    RECUR__OPTION_GATE_ACTIVATION = 1 << 4,
+    RECUR__OPTION_UPDATE_NEW = 1 << 5,
+    RECUR__OPTION_PROJECTION = 1 << 6,
+    RECUR__OPTION_ZONEOUT_CELL = 1 << 7,
+    RECUR__OPTION_CELL_CLIP = 1 << 8,
+    RECUR__OPTION_OUTPUT_ACTIVATION = 1 << 9,
+    RECUR__OPTION_MODULES = 1 << 10,
+
+    /* Those of the three families. */
+    RECUR__RNN_OPTIONS = RECUR__OPTION_ACTIVATION | RECUR__OPTION_PREACTIVATION_CLIP |
+                         RECUR__OPTION_ZONEOUT_HIDDEN | RECUR__OPTION_RECURRENT_DROPOUT,
+    RECUR__GRU_OPTIONS = RECUR__RNN_OPTIONS | RECUR__OPTION_GATE_ACTIVATION |
+                         RECUR__OPTION_UPDATE_NEW,
+    RECUR__LSTM_OPTIONS = RECUR__RNN_OPTIONS | RECUR__OPTION_GATE_ACTIVATION |
+                          RECUR__OPTION_PROJECTION | RECUR__OPTION_ZONEOUT_CELL |
+                          RECUR__OPTION_CELL_CLIP | RECUR__OPTION_OUTPUT_ACTIVATION
+};
+
+/* What the options of a layer change in the equations of its kind. A layer without any has none,
  * and its cell runs plain. */
-typedef struct recur__cell_options {
-    int32_t gate, activation, output; /* RECUR_ACTIVATION_*, never 0 */
-    bool update_new;                  /* GRU: z weighs the new state */
-    bool c_differs; /* c' is not what the kind's equation gives, but bounded or in part the old c */
-    float preactivation_clip, cell_clip; /* 0: no bound */
-    int32_t modules;                     /* clockwork; else 0 */
+struct recur__cell_options {
+    /* RECUR_ACTIVATION_*, never 0 */
+    int32_t gate, activation, output;
+    /* GRU: z weighs the new state. */
+    bool update_new;
+    /* c' is not what the kind's equation gives, but bounded or in part the old c. */
+    bool c_differs;
+    /* 0: no bound */
+    float preactivation_clip, cell_clip;
+    /* clockwork; else 0 */
+    int32_t modules;
     int32_t period[RECUR_MOST_MODULES];
-} recur__cell_options;
+};
 
-/* Parameters of a kind beside W, U and biases: vectors of H numbers, in one tensor. */
+/* A state that goes from step to step. */
+typedef struct recur__cell_state {
+    /* The last part of the tensor's name in a recur_state; the learned initial state has a 0 behind
+     * it. */
+    const char *name;
+    /* Numbers in a row. OUTPUT is P, the width of h and y: H, or the projection's. */
+    enum { RECUR__WIDTH_OUTPUT, RECUR__WIDTH_HIDDEN } width;
+    /* It always begins with zeros, and so is never learned. */
+    bool begins_with_zeros;
+} recur__cell_state;
+
+/* A tensor of a kind's own parameters, beside W, U and biases. */
 typedef struct recur__extra {
-    const char *name; /* "weight_peephole" */
-    int vectors;
-    bool ones; /* they start as ones; else as weights do if called so, or as zeros */
+    /* "weight_peephole". NULL: no more tensors. */
+    const char *name;
+    /* It has blocks * H rows. */
+    int blocks;
+    /* 0: a vector */
+    int columns;
+    /* What RECUR_INIT_DEFAULT fills it with. WEIGHTS: as W and U. */
+    enum { RECUR__INITIAL_WEIGHTS, RECUR__INITIAL_ZEROS, RECUR__INITIAL_ONES } initial;
 } recur__extra;
 
-/* Which blocks of H rows of W and U a phase adds to which slots. Its accumulators are slots
- * first_slot to first_slot + accumulators - 1. Gate x_first + i of W goes to accumulator i; gate
- * h_first + i of U to accumulator i if i < shared, else to the last ones. */
-typedef struct recur__phase {
-    int first_block, accumulators;
-    int x_first, x_gates;
-    int h_first, h_gates, shared;
-} recur__phase;
-
-/* The slot to which gate h_first + i of U goes. */
-static inline int recur__h_block(const recur__phase *p, int i)
-{
-    return p->first_block + (i < p->shared ? i : i + p->accumulators - p->h_gates);
-}
-
-/* The rows of one step, forward. Panels are those of layers/panels.h. */
-typedef struct recur__step {
-    int64_t rows, H, K;  /* K: numbers in a row of s */
-    bool single_row;     /* the step has one row in all, not one in this thread's share: it may be
-                       summed in     another order */
-    bool units_reversed; /* the last units first: in every other step, so that it begins with the
-                    panels still in the cache */
-    const recur__cell_options *cell_options;   /* NULL: plain */
-    const float *extra;                        /* [E][H] parameters of the kind's own */
-    const float *zoneout_share[RECUR__STATES]; /* [rows][H] share of the state before that stays
-                                         (zoneout); NULL: none */
-    const float *init; /* [..][S*H], row r at init + (ids ? ids[r] : r) * ld_init */
-    int64_t ld_init;
-    const int32_t *ids;
-    const float *x, *W; /* [rows][in], panels; in = 0: W x is in init already */
-    int64_t ldx, in;
-    const float *s, *U; /* [rows][K], panels; U NULL: s is zero */
-    int64_t lds;
-    const float *h, *c; /* [rows][H] state before */
-    int64_t ldh;        /* of h; rows of c are H apart */
-    float *gate_blocks; /* [rows][S*H] what backward needs; NULL: not wanted, but not for cells that
-                     need_slots */
-    int64_t ld_gate_blocks; /* S*H */
-    float *u;               /* [rows][H] phase 0 of two: out */
-    float *y, *c_after;     /* [rows][..] state after */
-    int64_t ldy;
-} recur__step;
-
-/* The rows of one step, backward. */
-typedef struct recur__step_backward {
-    int64_t rows, H;
-    bool single_row, units_reversed;
-    const recur__cell_options *cell_options; /* NULL: plain */
-    const float *extra;                      /* [E][H] */
-    float *d_extra;                          /* [E][H] adds up; NULL: not wanted */
-    const float *zoneout_share[RECUR__STATES];
-    const float *mask;    /* [rows][H] of what came back through U, or NULL */
-    float *dh_total;      /* [rows][H] gradient of h after the step: out; NULL: not wanted */
-    float *room;          /* [(S+2)*H] of a cell that needs_slots */
-    const float *dA, *Ut; /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du; dA
-                             NULL: nothing comes */
-    int64_t first,
-        units;          /* units of each gate in dA that count: those before and behind are zero */
-    float *gate_blocks; /* [rows][S*H] as forward left them in, gradients out */
-    const float *h, *c; /* [rows][..] state before the step */
-    int64_t ldh;
-    const float *c_after; /* [rows][H] */
-    const float *dy;      /* [rows][..] adds to dh; NULL: zeros */
-    int64_t lddy;
-    float *dh, *dc; /* [rows][H] gradients of the state after in; before out, but for what comes
-                       back through U */
-} recur__step_backward;
-
+/* ---- the row of a kind -------------------------------------------------------------------------
+ *
+ * cells/gated.inc makes most of a row out of the equations; ROW of a kind's file gives the rest,
+ * which is marked with (ROW) here. Rows are constant. There is one for each instruction set. */
 typedef struct recur__cell {
-    int32_t kind;     /* RECUR_CELL_* */
-    const char *name; /* for messages and recur_layer_info.type */
-    int gates, gate_blocks, states, phases;
-    int forget_gate; /* the gate that keeps the state, whose bias RECUR_INIT_FORGET_BIAS sets, or -1
-                      */
-    bool needs_gate_blocks; /* looks at whole rows, after the products: slots are there in inference
-                               too */
+    /* (ROW) RECUR_CELL_*, the value that users give and that files keep. table.c looks for it. */
+    int32_t kind;
+
+    /* For messages, model files and recur_layer_info.type: unique, and the same for ever. */
+    const char *name;
+
+    /* (ROW) RECUR__OPTION_*: the options that mean something to the equations. create.c refuses all
+     * others. An option that is not here needs no code in the kind. Those of the walk are worth a
+     * thought: RECURRENT_DROPOUT is a mask on the s of U s, PROJECTION a product behind the step.
+     */
+    uint32_t options;
+
+    /* (ROW) RECUR_ACTIVATION_* of the candidate (or of an RNN's h) unless the option says another.
+     * create.c puts it into the cell options. */
+    int32_t activation;
+
+    /* (ROW) The gate that keeps the state, in W's and U's numbers: RECUR_INIT_FORGET_BIAS sets its
+     * biases. -1: there is none. */
+    int forget_gate;
+
+    /* The cell runs with cell options in any case. Else `forward` gets none for a layer without
+     * options, or with those that only the walk knows. */
     bool always_modified;
-    int32_t activation; /* of the candidate, where it can be chosen; else 0 */
-    recur__extra extra[RECUR__EXTRAS];
-    int width, wide; /* floats of a vector; vectors of units in a tile where a phase has one
-                        accumulator, and in backward */
+
+    /* The step's gate_blocks are there in inference too, and backward has a `room`: for kinds that
+     * look at whole rows after the products. Two phases have gate blocks in any case. */
+    bool needs_gate_blocks;
+
+    /* Blocks of H rows of weight_ih and bias_ih: at least 1. */
+    int x_gates;
+
+    /* Blocks of H rows of weight_hh and bias_hh. 0: the kind has neither, and its state goes on
+     * through the equations alone. */
+    int h_gates;
+
+    /* Blocks of H floats that a row has in the record: step.h. A trace shows them. */
+    int gate_blocks;
+
+    /* 1 or 2 phases. They share out the gates of W and of U among them, in order. */
+    int phases;
     recur__phase phase[RECUR__PHASES];
+
+    /* The states; the first one is h, which is also the output. A second one is c of the step. The
+     * walk keeps them, the record has them for each step, a recur_state between calls. */
+    int states;
+    recur__cell_state state[RECUR__STATES];
+
+    /* (ROW) Tensors of the kind's own. They lie behind each other in a layer's parameters, with the
+     * projection before them and the initial states behind. A step sees their beginning as `extra`;
+     * of kinds that derive it sees what is derived. */
+    recur__extra extra[RECUR__EXTRAS];
+
+    /* (ROW) Optional: makes the vectors that the equations read, [derived][H], out of the options
+     * and the extra parameters. The walk calls it once a pass for each layer and direction, and a
+     * snapshot once for ever, before any step and on one thread. It must not keep a pointer. */
+    int derived;
+    void (*derive)(const recur__cell_options *f, int64_t H, const float *extra, float *derived);
+
+    /* (ROW) Optional, of kinds whose extra parameters are derived from: d_extra += what d_derived
+     * [derived][H], the sum over all steps, means for them. Called once a backward pass for each
+     * layer and direction, and only if gradients of parameters are wanted. */
+    void (*derive_backward)(const recur__cell_options *f, int64_t H, const float *extra,
+                            const float *d_derived, float *d_extra);
+
+    /* Floats of a vector, and vectors of units in a tile of a phase with one accumulator and in
+     * backward. Panels are laid out for them: recurrent/panels.h. */
+    int width, wide;
+
+    /* One phase over the rows of a step, which may be any part of the batch: other threads run
+     * others at the same time. The walk has filled in all members of the step that step.h does not
+     * call optional. Phase 0 is run first; y may be h if a tile has all units of a row. */
     void (*forward[RECUR__PHASES])(const recur__step *step);
-    void (*backward[RECUR__PHASES])(
-        const recur__step_backward *step); /* phase 1 is run before phase 0 */
+
+    /* The same backward; phase 1 is run before phase 0. Afterwards the gate blocks hold the
+     * gradients of the pre-activations. The walk makes of them, for all steps at once, the
+     * gradients of W, U, biases and x. With d_extra, or dh before the first step, sums over rows
+     * are made here: then all rows of a step come on one thread. */
+    void (*backward[RECUR__PHASES])(const recur__step_backward *step);
 } recur__cell;
 
-/* Numbers of a vector of the units from j on, in panels of phases with several accumulators: the
- * last ones may have half as many lanes. */
-static inline int64_t recur__lanes(int64_t width, int64_t H, int64_t j)
+/* Numbers of all extra parameters of one layer and direction. */
+static inline int64_t recur__extra_floats(const recur__cell *cell, int64_t H)
 {
-    return width == 16 && j > 0 && H - j <= 8 ? 8 : width;
+    int64_t floats = 0;
+    for (int i = 0; i < RECUR__EXTRAS; i++) {
+        const recur__extra *t = &cell->extra[i];
+        floats += t->blocks * H * (t->columns ? t->columns : 1);
+    }
+    return floats;
 }
 
-/* All vectors of a kind's own parameters. */
-static inline int64_t recur__extra_vectors(const recur__cell *cell)
+/* Gates of W that follow each other in the gate blocks too. */
+typedef struct recur__run {
+    int gate, block, gates;
+} recur__run;
+
+/* The gate block to which a gate of W goes. */
+static inline int recur__x_block(const recur__cell *cell, int gate)
 {
-    int64_t vectors = 0;
-    for (int i = 0; i < RECUR__EXTRAS; i++) vectors += cell->extra[i].vectors;
-    return vectors;
+    const recur__phase *p = cell->phase;
+    if (cell->phases > 1 && gate >= p[1].x_first) p++;
+    return p->first_block + gate - p->x_first;
+}
+
+/* The longest run that begins with a gate: so W is multiplied in as few products as possible. It
+ * has no gates behind the last one. */
+static inline recur__run recur__x_run(const recur__cell *cell, int gate)
+{
+    recur__run run = { .gate = gate };
+    if (gate < cell->x_gates) run.block = recur__x_block(cell, gate);
+    while (gate + run.gates < cell->x_gates &&
+           recur__x_block(cell, gate + run.gates) == run.block + run.gates)
+        run.gates++;
+    return run;
 }
 
 /* The row of a kind for the instruction set of a context (NULL: the default one), with vectors that

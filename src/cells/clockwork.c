@@ -1,17 +1,16 @@
 /* clockwork.c - clockwork RNN; Koutník, Greff, Gomez, Schmidhuber 2014. Module m of H / modules
  * units is updated every period[m] steps; it sees itself and slower modules only.
  *
- *   h'_j = tanh(W_j x + Σ U_jk h_k + b_j)   over units k of j's module and of slower ones, where
- * j's clock stands at 0 h'_j = h_j                              else
+ *   h'_j = tanh(W_j x + Σ U_jk h_k + b_j)   where j's clock stands at 0; over units k of j's module
+ *                                           and of slower ones
+ *   h'_j = h_j                              else
  *
  * The second state is the clock of each unit: steps since its last update, 0 when the next is due.
  * So sequences of a batch may stand at different times, in either direction and between calls. What
  * is not due is not computed; U k→j is zero where k's module is faster.
  *
  * backward: da = dh' (1 - h'²), dh = 0 where the clock stood at 0; else da = 0, dh = dh' */
-#include "tiles/tiles.h"
-
-enum { GATE_BLOCKS = 1, STATES = 2, EXTRA = 1 };
+#include "cells/pointwise.h"
 
 /* x where the clock stands at 0, else y */
 INLINE vf where_due(vf clock, vf x, vf y)
@@ -27,31 +26,19 @@ INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf 
     s[1] = v_where_positive(e[0] - 0.5f - next, next);
 }
 
-INLINE void backward(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p, vf c,
-                     vf *d, vf *du)
+INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d, vf *de,
+                     vf *du)
 {
-    const vf clock = p[1], zero = v_set(0);
+    const vf clock = a->before[1], zero = v_set(0);
     k[0] = where_due(clock, d[0] * candidate_slope(f, k[0]), zero);
     d[0] = where_due(clock, zero, d[0]);
     d[1] = zero;
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .extra = EXTRA, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t)
+/* The vector of equations: the period of each unit. */
+static void periods(const recur__cell_options *f, int64_t H, const float *extra, float *derived)
 {
-    finish_forward(SHAPE, a, a->cell_options, forward, t);
-}
-APART void finish_back(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, a->cell_options, backward, t);
+    for (int64_t j = 0; j < H; j++) derived[j] = (float)f->period[j / (H / f->modules)];
 }
 
 /* Does any of n units of a row change in this step? Nothing does between the updates of its
@@ -83,12 +70,13 @@ static int64_t alike(const recur__step *a, int64_t r, int64_t j, int64_t n, bool
     return end;
 }
 
-/* The units of a group, seeing the states from unit k on. */
-static void forward_units(int64_t vectors, const recur__step *a, const float *W, const float *U,
-                          int64_t j, int64_t k)
+/* The units of a group. They see the states of the first one's module and of slower ones. */
+static void forward_units(int64_t vectors, const recur__step *a, forward_finish *finish,
+                          const float *W, const float *U, int64_t j)
 {
-    const int64_t n = least(vectors * VW, a->H - j);
-    recur__step b = *a;
+    const int64_t n = least(vectors * VW, a->H - j), size = a->H / a->cell_options->modules,
+                  k = j / size * size;
+    recur__step b;
     for (int64_t r = 0, end; r < a->rows; r = end) {
         end = alike(a, r, j, n, false);
         for (int64_t i = r; i < end; i++) pass_on(a, i, j, n);
@@ -106,13 +94,13 @@ static void forward_units(int64_t vectors, const recur__step *a, const float *W,
     }
 }
 
-static void forward_step(const recur__step *a)
+static void forward_modules(const recur__step *a, forward_finish *finish)
 {
-    const int64_t H = a->H, size = H / a->cell_options->modules;
+    const int64_t H = a->H;
     const float *W = a->W, *U = a->U;
     for (int64_t j = 0, vectors; j < H; j += vectors * VW) {
         vectors = least(WIDE, (H - j + VW - 1) / VW);
-        forward_units(vectors, a, W, U, j, j / size * size);
+        forward_units(vectors, a, finish, W, U, j);
         W += a->in * vectors * VW;
         if (U) U += H * vectors * VW;
     }
@@ -120,31 +108,28 @@ static void forward_step(const recur__step *a)
 
 /* Gradients come back to unit j from its module and faster ones; of these, from those that were
  * updated in the step after: their clocks stand at 0 after this one. */
-static void backward_step(const recur__step_backward *a)
+static void backward_modules(const recur__phase *from, const recur__step_backward *a,
+                             backward_finish *finish)
 {
     const int64_t H = a->H, size = H / a->cell_options->modules;
-    int64_t from = H, to = 0;
+    int64_t first = H, end = 0;
     for (int64_t k = 0; k < H && a->dA; k += size)
-        for (int64_t r = 0; r < a->rows && to < k + size; r++)
-            if (due(a->c_after + r * H + k, size)) from = least(from, k), to = k + size;
+        for (int64_t r = 0; r < a->rows && end < k + size; r++)
+            if (due(a->c_after + r * H + k, size)) first = least(first, k), end = k + size;
     recur__step_backward b = *a;
-    b.first = least(from, to), b.units = to - b.first;
-    tiles_backward(&SHAPE, &b, finish_back);
+    b.first = least(first, end), b.units = end - b.first;
+    tiles_backward(1, from, &b, finish);
 }
 
-const recur__cell RECUR__PER_ISA(clockwork) = {
-    .kind = RECUR_CELL_CLOCKWORK,
-    .name = "clockwork",
-    .gates = 1,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = -1,
-    .always_modified = true,
-    .activation = RECUR_ACTIVATION_TANH,
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME         clockwork
+#define STATES       2
+#define SECOND_STATE "c", RECUR__WIDTH_HIDDEN, .begins_with_zeros = true
+#define EXTRA        1
+#define PHASE        (1, 1, 1, 1)
+#define ALWAYS_MODIFIED
+#define RUN_FORWARD(phase, step, finish)              forward_modules(step, finish)
+#define RUN_BACKWARD(gate_blocks, from, step, finish) backward_modules(from, step, finish)
+#define ROW                                                                              \
+    .kind = RECUR_CELL_CLOCKWORK, .options = RECUR__RNN_OPTIONS | RECUR__OPTION_MODULES, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1, .derived = EXTRA, .derive = periods
+#include "cells/gated.inc"

@@ -5,12 +5,13 @@
  *   m = U_n h + b_hn               n = tanh(W_n x + b_in + r m)
  *   h' = (1 - z) n + z h
  *
- * Slots r, z, n, m: the first three take W x, while U h goes to r, z and m.
- * backward: da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)   dm = da_n r   da_r = da_n m r
- * (1-r)   dh = dh' z */
-#include "tiles/tiles.h"
-
-enum { GATE_BLOCKS = 4, STATES = 1 };
+ * Gate blocks r, z, n, m: the first three take W x, while U h goes to r, z and m.
+ *
+ * backward:
+ *
+ *   da_n = dh' (1-z) (1-n²)   da_z = dh' (h - n) z (1-z)
+ *   dm = da_n r               da_r = da_n m r (1-r)        dh = dh' z */
+#include "cells/pointwise.h"
 
 INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
@@ -19,10 +20,10 @@ INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf 
     s[0] = n + kept(f, z) * (s[0] - n);
 }
 
-INLINE void backward(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p, vf c,
-                     vf *d, vf *du)
+INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d, vf *de,
+                     vf *du)
 {
-    const vf r = k[0], z = k[1], n = k[2], m = k[3], h = p[0], dh = d[0];
+    const vf r = k[0], z = k[1], n = k[2], m = k[3], h = a->before[0], dh = d[0];
     const vf keep = kept(f, z), da_n = dh * (1.0f - keep) * candidate_slope(f, n);
     k[0] = da_n * m * gate_slope(f, r);
     k[1] = dh * (h - n) * kept_slope(f, z);
@@ -31,53 +32,9 @@ INLINE void backward(const recur__cell_options *f, const vf *e, vf *de, vf *k, c
     d[0] = dh * keep;
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, NULL, forward, t);
-}
-APART void finish_modified(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, a->cell_options, forward, t);
-}
-APART void finish_back(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, NULL, backward, t);
-}
-APART void finish_back_modified(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, a->cell_options, backward, t);
-}
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
-}
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
-}
-
-const recur__cell RECUR__PER_ISA(gru) = {
-    .kind = RECUR_CELL_GRU,
-    .name = "gru",
-    .gates = 3,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = 1,
-    .activation = RECUR_ACTIVATION_TANH,
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME  gru
+#define PHASE (4, 3, 3, 2)
+#define ROW                                                                                     \
+    .kind = RECUR_CELL_GRU, .options = RECUR__GRU_OPTIONS, .activation = RECUR_ACTIVATION_TANH, \
+    .forget_gate = 1
+#include "cells/gated.inc"

@@ -1,5 +1,5 @@
 /* gru_norm.c - GRU with the reset after the product, and all summed inputs normalised over the
- * units; Ba, Kiros, Hinton 2016. Own: γ and β of r, z, n and m.
+ * units; Ba, Kiros, Hinton 2016. Its extra parameters are γ and β of r, z, n and m.
  *
  *   r = σ(LN_r(W_r x + U_r h + b_r))   z = σ(LN_z(W_z x + U_z h + b_z))
  *   m = LN_m(U_n h + b_hn)             n = tanh(LN_n(W_n x + b_in) + r m)
@@ -8,7 +8,7 @@
  * backward as in gru.c, each gradient then through its LN. */
 #include "cells/layernorm.h"
 
-enum { GATE_BLOCKS = 4, STATES = 1, NORMS = 4 };
+enum { GATE_BLOCKS = 4, NORMS = 4 };
 
 static void forward_row(const recur__step *a, int64_t r)
 {
@@ -54,45 +54,10 @@ static void backward_row(const recur__step_backward *a, int64_t r)
                       a->d_extra ? a->d_extra + NORMS * H : NULL);
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 4, .x_gates = 3, .h_gates = 3, .shared = 2 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE, step, finish);
-    for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
-}
-
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(&SHAPE, step, finish_back);
-    for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
-}
-
-const recur__cell RECUR__PER_ISA(gru_norm) = {
-    .kind = RECUR_CELL_GRU_NORM,
-    .name = "gru_norm",
-    .gates = 3,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = 1,
-    .needs_gate_blocks = true,
-    .always_modified = true,
-    .activation = RECUR_ACTIVATION_TANH,
-    .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME  gru_norm
+#define PHASE (4, 3, 3, 2)
+#define WHOLE_ROWS
+#define ROW                                                     \
+    .kind = RECUR_CELL_GRU_NORM, .options = RECUR__GRU_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1, .extra = NORM_TENSORS(NORMS)
+#include "cells/gated.inc"

@@ -6,12 +6,11 @@
  *   c' = f c + i g                 h' = o tanh(c')
  *
  * backward, with the gates kept and tanh(c') computed again:
+ *
  *   dc' += dh' o (1 - tanh²(c'))   dc = dc' f
- *   da_i = dc' g i (1-i)   da_f = dc' c f (1-f)   da_g = dc' i (1-g²)   da_o = dh' tanh(c') o (1-o)
- */
-#include "tiles/tiles.h"
-
-enum { GATE_BLOCKS = 4, STATES = 2 };
+ *   da_i = dc' g i (1-i)           da_f = dc' c f (1-f)
+ *   da_g = dc' i (1-g²)            da_o = dh' tanh(c') o (1-o) */
+#include "cells/pointwise.h"
 
 INLINE void forward(const recur__cell_options *m, const vf *e, vf *k, vf *s, vf *u)
 {
@@ -21,67 +20,24 @@ INLINE void forward(const recur__cell_options *m, const vf *e, vf *k, vf *s, vf 
     s[0] = o * output(m, c), s[1] = c;
 }
 
-INLINE void backward(const recur__cell_options *m, const vf *e, vf *de, vf *k, const vf *p, vf c,
-                     vf *d, vf *du)
+INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf *k, vf *d, vf *de,
+                     vf *du)
 {
-    const vf i = k[0], f = k[1], g = k[2], o = k[3];
-    const vf unbounded = m && m->c_differs ? f * p[1] + i * g : c,
+    const vf i = k[0], f = k[1], g = k[2], o = k[3], c = a->before[1];
+    const vf unbounded = m && m->c_differs ? f * c + i * g : a->c_after,
              y = output(m, bounded_cell(m, unbounded));
     const vf dh = d[0], dc = where_unbounded_cell(m, unbounded, d[1] + dh * o * output_slope(m, y));
     k[0] = dc * g * gate_slope(m, i);
-    k[1] = dc * p[1] * gate_slope(m, f);
+    k[1] = dc * c * gate_slope(m, f);
     k[2] = dc * i * candidate_slope(m, g);
     k[3] = dh * y * gate_slope(m, o);
     d[0] = v_set(0), d[1] = dc * f;
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, NULL, forward, t);
-}
-APART void finish_modified(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, a->cell_options, forward, t);
-}
-APART void finish_back(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, NULL, backward, t);
-}
-APART void finish_back_modified(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, a->cell_options, backward, t);
-}
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
-}
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
-}
-
-const recur__cell RECUR__PER_ISA(lstm) = {
-    .kind = RECUR_CELL_LSTM,
-    .name = "lstm",
-    .gates = 4,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = 1,
-    .activation = RECUR_ACTIVATION_TANH,
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME   lstm
+#define STATES 2
+#define PHASE  (4, 4, 4, 4)
+#define ROW                                                                                       \
+    .kind = RECUR_CELL_LSTM, .options = RECUR__LSTM_OPTIONS, .activation = RECUR_ACTIVATION_TANH, \
+    .forget_gate = 1
+#include "cells/gated.inc"

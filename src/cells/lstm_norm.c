@@ -1,14 +1,14 @@
 /* lstm_norm.c - LSTM with the summed inputs of each gate, and what h sees of c, normalised over the
- * units; Ba, Kiros, Hinton 2016. Own: γ and β of i, f, g, o and c.
+ * units; Ba, Kiros, Hinton 2016. Its extra parameters are γ and β of i, f, g, o and c.
  *
  *   i = σ(LN_i(W_i x + U_i h + b_i))  f, o likewise  g = tanh(LN_g(...))
  *   c' = f c + i g                    h' = o tanh(LN_c(c'))
  *
- * backward: y = tanh(q), q = LN_c(c'): dq = dh' o (1-y²), through LN_c to dc', then as in lstm.c,
- * each da through its LN. */
+ * backward: y = tanh(q), q = LN_c(c'), dq = dh' o (1-y²). Then through LN_c to dc', as in lstm.c,
+ * and each da through its LN. */
 #include "cells/layernorm.h"
 
-enum { GATE_BLOCKS = 4, STATES = 2, NORMS = 5 };
+enum { GATE_BLOCKS = 4, NORMS = 5 };
 
 /* c' as the equation and its bound have it, before zoneout; raw: before the bound. */
 INLINE vf cell_of(const recur__cell_options *f, const norm_row *w, const float *c, int64_t j,
@@ -16,7 +16,7 @@ INLINE vf cell_of(const recur__cell_options *f, const norm_row *w, const float *
 {
     const vf i = gate(f, normalised_block(w, 0, j)), forget = gate(f, normalised_block(w, 1, j)),
              g = candidate(f, normalised_block(w, 2, j));
-    *raw = forget * v_load_part(c + j, w->H - j) + i * g;
+    *raw = forget * v_load_part(c + j, w->s[0].H - j) + i * g;
     return bounded_cell(f, *raw);
 }
 
@@ -30,12 +30,11 @@ static void forward_row(const recur__step *a, int64_t r)
     vf raw;
     for (int64_t j = 0; j < H; j += VW)
         put(y + j, 0, cell_of(a->cell_options, &w, c, j, &raw), H - j);
-    const norm s = norm_of(H, y);
+    const norm s = norm_of(H, y, a->extra + 4 * H, a->extra + (NORMS + 4) * H);
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j, at = r * H + j;
         const vf o = gate(a->cell_options, normalised_block(&w, 3, j)),
-                 h = o * output(a->cell_options,
-                                normalised(s, y, w.gain + 4 * H, w.bias + 4 * H, j, n));
+                 h = o * output(a->cell_options, normalised(&s, j));
         const vf after = v_load_part(y + j, n);
         put(a->c_after + at, 0,
             blend(zoneout_share_at(a->zoneout_share[1], at, n), v_load_part(c + j, n), after), n);
@@ -53,7 +52,7 @@ static void through_output(const recur__step_backward *a, const norm_row *w, int
                            const float *c, float *to_c, float *da_o)
 {
     const int64_t H = a->H;
-    const norm s = norm_of(H, c);
+    const norm s = norm_of(H, c, a->extra + 4 * H, a->extra + (NORMS + 4) * H);
     float *dh = a->dh + r * H;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t n = H - j;
@@ -61,13 +60,12 @@ static void through_output(const recur__step_backward *a, const norm_row *w, int
                          v_load_part(dh + j, n),
                  d = v_load_part(dh + j, n) - stays;
         const vf o = gate(a->cell_options, normalised_block(w, 3, j)),
-                 y = output(a->cell_options,
-                            normalised(s, c, w->gain + 4 * H, w->bias + 4 * H, j, n));
+                 y = output(a->cell_options, normalised(&s, j));
         put(da_o + j, 0, d * y * gate_slope(a->cell_options, o), n);
         put(to_c + j, 0, d * o * output_slope(a->cell_options, y), n);
         put(dh + j, 0, stays, n);
     }
-    norm_backward(H, s, c, w->gain + 4 * H, to_c, to_c, a->d_extra ? a->d_extra + 4 * H : NULL,
+    norm_backward(&s, to_c, to_c, a->d_extra ? a->d_extra + 4 * H : NULL,
                   a->d_extra ? a->d_extra + (NORMS + 4) * H : NULL);
 }
 
@@ -104,45 +102,11 @@ static void backward_row(const recur__step_backward *a, int64_t r)
                       a->d_extra ? a->d_extra + NORMS * H : NULL);
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 4, .x_gates = 4, .h_gates = 4, .shared = 4 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t) { store_sums(SHAPE, a, t); }
-APART void finish_back(const recur__step_backward *a, const tile *t) { add_to_dh(a, t); }
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE, step, finish);
-    for (int64_t r = 0; r < step->rows; r++) forward_row(step, r);
-}
-
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(&SHAPE, step, finish_back);
-    for (int64_t r = 0; r < step->rows; r++) backward_row(step, r);
-}
-
-const recur__cell RECUR__PER_ISA(lstm_norm) = {
-    .kind = RECUR_CELL_LSTM_NORM,
-    .name = "lstm_norm",
-    .gates = 4,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = 1,
-    .needs_gate_blocks = true,
-    .always_modified = true,
-    .activation = RECUR_ACTIVATION_TANH,
-    .extra = { { "weight_norm", NORMS, true }, { "bias_norm", NORMS, false } },
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME   lstm_norm
+#define STATES 2
+#define PHASE  (4, 4, 4, 4)
+#define WHOLE_ROWS
+#define ROW                                                       \
+    .kind = RECUR_CELL_LSTM_NORM, .options = RECUR__LSTM_OPTIONS, \
+    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1, .extra = NORM_TENSORS(NORMS)
+#include "cells/gated.inc"

@@ -1,71 +1,25 @@
 /* rnn_relu.c - h' = max(0, W x + b_ih + U h + b_hh); with U = identity at the start the IRNN of Le,
  * Jaitly, Hinton 2015.
  *
- * backward: da = dh where h' > 0, else 0, with h' kept in the slot. A NaN goes on as NaN. */
-#include "tiles/tiles.h"
-
-enum { GATE_BLOCKS = 1, STATES = 1 };
+ * backward: da = dh where h' > 0, else 0, with h' kept in the gate block. A NaN goes on as NaN. */
+#include "cells/pointwise.h"
 
 INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    s[0] = k[0] = f ? candidate(f, k[0]) : v_max(v_set(0), k[0]);
+    s[0] = k[0] = f ? candidate(f, k[0]) : v_relu(k[0]);
 }
 
-INLINE void backward(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p, vf c,
-                     vf *d, vf *du)
+INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d, vf *de,
+                     vf *du)
 {
     const bool plain = !f || (f->activation == RECUR_ACTIVATION_RELU && f->preactivation_clip == 0);
-    k[0] = plain ? v_where_positive(k[0], d[0]) : d[0] * candidate_slope(f, k[0]);
+    k[0] = plain ? v_where_relu_rises(k[0], d[0]) : d[0] * candidate_slope(f, k[0]);
     d[0] = v_set(0);
 }
 
-#define PHASE                                                                        \
-    {                                                                                \
-        .first_block = 0, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 \
-    }
-
-static const shape SHAPE = {
-    .phase = PHASE, .gate_blocks = GATE_BLOCKS, .states = STATES, .last = true
-};
-
-APART void finish(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, NULL, forward, t);
-}
-APART void finish_modified(const recur__step *a, const tile *t)
-{
-    finish_forward(SHAPE, a, a->cell_options, forward, t);
-}
-APART void finish_back(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, NULL, backward, t);
-}
-APART void finish_back_modified(const recur__step_backward *a, const tile *t)
-{
-    finish_backward(SHAPE, a, a->cell_options, backward, t);
-}
-
-static void forward_step(const recur__step *step)
-{
-    tiles_forward(&SHAPE, step, step->cell_options ? finish_modified : finish);
-}
-static void backward_step(const recur__step_backward *step)
-{
-    tiles_backward(&SHAPE, step, step->cell_options ? finish_back_modified : finish_back);
-}
-
-const recur__cell RECUR__PER_ISA(rnn_relu) = {
-    .kind = RECUR_CELL_RNN_RELU,
-    .name = "rnn_relu",
-    .gates = 1,
-    .gate_blocks = GATE_BLOCKS,
-    .states = STATES,
-    .phases = 1,
-    .forget_gate = -1,
-    .activation = RECUR_ACTIVATION_RELU,
-    .width = VW,
-    .wide = WIDE,
-    .phase = { PHASE },
-    .forward = { forward_step },
-    .backward = { backward_step },
-};
+#define NAME  rnn_relu
+#define PHASE (1, 1, 1, 1)
+#define ROW                                                     \
+    .kind = RECUR_CELL_RNN_RELU, .options = RECUR__RNN_OPTIONS, \
+    .activation = RECUR_ACTIVATION_RELU, .forget_gate = -1
+#include "cells/gated.inc"

@@ -47,7 +47,7 @@ static const recur__cell *const *cells_of(int isa)
 }
 
 /* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster; but for H = 4 in batches,
- * where rows share vectors (quads.h). */
+ * where rows share vectors (narrow.h). */
 static int isa_for(const recur_context *ctx, int64_t H, bool streams)
 {
     const int isa = recur__context_isa(ctx);

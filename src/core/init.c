@@ -39,13 +39,20 @@ static bool bias(const char *name)
 /* Blocks of H rows that the gates of a recurrence have in a tensor of this name. */
 static int64_t gates_of(const recur_layer *leaf, const char *name)
 {
-    const bool cut = bias(name) || starts_with(name, "weight_ih") || starts_with(name, "weight_hh");
-    return leaf->spec.cell && cut ? leaf->spec.cell->gates : 1;
+    const recur__cell *cell = leaf->spec.cell;
+    if (!cell) return 1;
+    if (starts_with(name, "weight_ih") || starts_with(name, "bias_ih")) return cell->x_gates;
+    if (starts_with(name, "weight_hh") || starts_with(name, "bias_hh"))
+        return cell->h_gates ? cell->h_gates : 1; /* a kind without U may call a vector so */
+    return 1;
 }
 
 static bool any(const block *b) { return b->count > 0; }
 static bool matrices(const block *b) { return b->matrix; }
-static bool recurrent_weights(const block *b) { return starts_with(b->name, "weight_hh"); }
+static bool recurrent_weights(const block *b)
+{
+    return b->matrix && starts_with(b->name, "weight_hh");
+}
 static bool forget_biases(const block *b)
 {
     return b->leaf->spec.cell && b->leaf->spec.cell->forget_gate == b->gate && bias(b->name);

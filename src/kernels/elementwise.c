@@ -1,8 +1,6 @@
 /* elementwise.c - functions of one number, applied in one pass over a vector. */
-#include <float.h>
-
+#include "kernels/activations.h"
 #include "kernels/kernels.h"
-#include "kernels/simd.h"
 
 typedef vf function(vf x);
 typedef vf derivative(vf x, vf dy);
@@ -21,39 +19,16 @@ INLINE void map_backward(int64_t n, const float *x, const float *dy, float *dx, 
     if (i < n) v_store_n(dx + i, d(v_load_n(x + i, n - i), v_load_n(dy + i, n - i)), n - i);
 }
 
-/* Softsign's x within the finite numbers, so that infinity does not become NaN. */
-INLINE vf finite(vf x) { return v_max(v_set(-FLT_MAX), v_min(v_set(FLT_MAX), x)); }
-INLINE vf line(vf x) { return 0.2f * x + 0.5f; }
-
-INLINE vf relu_of(vf x) { return v_max(v_set(0), x); }
-INLINE vf hard_sigmoid_of(vf x) { return v_min(v_set(1), v_max(v_set(0), line(x))); }
-INLINE vf softsign_of(vf x)
-{
-    x = finite(x);
-    return x / (1.0f + v_max(x, -x));
-}
 INLINE vf identity_of(vf x) { return x; }
 
-INLINE vf d_tanh(vf x, vf dy)
-{
-    const vf y = v_tanh(x);
-    return dy * (1.0f - y * y);
-}
-INLINE vf d_sigmoid(vf x, vf dy)
-{
-    const vf y = v_sigmoid(x);
-    return dy * y * (1.0f - y);
-}
-INLINE vf d_relu(vf x, vf dy) { return v_where_positive(x, dy); } /* where x is NaN, dy goes on */
+INLINE vf d_tanh(vf x, vf dy) { return dy * v_tanh_slope(v_tanh(x)); }
+INLINE vf d_sigmoid(vf x, vf dy) { return dy * v_sigmoid_slope(v_sigmoid(x)); }
+INLINE vf d_relu(vf x, vf dy) { return v_where_relu_rises(x, dy); }
 INLINE vf d_hard_sigmoid(vf x, vf dy)
 {
-    return v_where_positive(line(x), v_where_positive(1.0f - line(x), 0.2f * dy));
+    return v_where_hard_sigmoid_rises(v_hard_sigmoid(x), 0.2f * dy);
 }
-INLINE vf d_softsign(vf x, vf dy)
-{
-    const vf d = 1.0f + v_max(x, -x);
-    return dy / (d * d);
-}
+INLINE vf d_softsign(vf x, vf dy) { return dy * v_softsign_slope_at(x); }
 INLINE vf d_identity(vf x, vf dy)
 {
     (void)x;
@@ -62,9 +37,9 @@ INLINE vf d_identity(vf x, vf dy)
 
 static void tanh_(int64_t n, const float *x, float *y) { map(n, x, y, v_tanh); }
 static void sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_sigmoid); }
-static void relu(int64_t n, const float *x, float *y) { map(n, x, y, relu_of); }
-static void hard_sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, hard_sigmoid_of); }
-static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, softsign_of); }
+static void relu(int64_t n, const float *x, float *y) { map(n, x, y, v_relu); }
+static void hard_sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_hard_sigmoid); }
+static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, v_softsign); }
 static void identity(int64_t n, const float *x, float *y) { map(n, x, y, identity_of); }
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
 

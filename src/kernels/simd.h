@@ -1,14 +1,17 @@
 /* simd.h - a small vocabulary of vectors, the same for every instruction set; the reference set has
  * vectors of one.
  *
- *   vf                  VW floats; + - * / work on it, also with a float on one side
- *   v_load v_store      VW floats anywhere;   v_load_n v_store_n the first n of them (the rest
- * reads as 0) v_load_part v_store_part    all of a vector if n is that much, else the first n lanes
- *   v_set               one float in all lanes;    v_first(a, b, n) the first n lanes of a, then
- * those of b v_fours V_SPREAD    4 floats, again and again; number i of them in all lanes vh h_load
- * h_of      half a vector, where HALVES; else a whole one v_max v_min         with NaN in the
- * second argument the result is NaN v_where_positive(x, v)  v in the lanes where x > 0 or x is NaN,
- * else 0 v_exp v_sigmoid v_tanh
+ *   vf                         VW floats; + - * / work on it, also with a float on one side
+ *   v_load v_store             VW floats anywhere
+ *   v_load_n v_store_n         the first n of them (the rest reads as 0)
+ *   v_load_part v_store_part   all of a vector if n is that much, else the first n lanes
+ *   v_set                      one float in all lanes
+ *   v_first(a, b, n)           the first n lanes of a, then those of b
+ *   v_broadcast4 V_SPREAD      4 floats, again and again; number i of them in all lanes
+ *   vh h_load h_of             half a vector, where HALVES; else a whole one
+ *   v_max v_min                with NaN in the second argument the result is NaN
+ *   v_where_positive(x, v)     v in the lanes where x > 0 or x is NaN, else 0
+ *   v_exp v_sigmoid v_tanh
  *
  * Accuracy (tests/test_kernels.c measures it): exp 1 ulp, sigmoid and tanh 3 ulp; the reference
  * rounds libm's double results. */
@@ -247,9 +250,9 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 }
 #endif
 
-/* Four numbers, again and again in all lanes, and number i of these in all of them. Where FOURS, a
- * load of these and four permutations cost less than four broadcasts, which are loads; with AVX2
- * most sizes were slower by it. */
+/* Four numbers, again and again in all lanes, and number i of these in all of them. Where
+ * BROADCAST4, a load of these and four permutations cost less than four broadcasts, which are
+ * loads; with AVX2 most sizes were slower by it. */
 enum { BROADCAST4 = RECUR__SET == RECUR__IS_avx512 };
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_broadcast4(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }

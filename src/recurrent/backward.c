@@ -38,8 +38,8 @@ static recur__cell_step_backward step_of(const recur__line_back *a, int64_t at, 
         .rows = count,
         .H = H,
         .cell_options = w->cell_options,
-        .extra = a->pack.period ? a->pack.period : a->pack.p.extra,
-        .d_extra = a->dp.extra,
+        .extra = a->pack.derived ? a->pack.derived : a->pack.p.extra,
+        .d_extra = a->d_extra,
         .units = H,
         .gate_blocks = a->gate_blocks + at * w->S,
         .mask = recur__rows_from(scratch->masks.recurrent, from, H),
@@ -186,11 +186,28 @@ static recur__line_back line_of(const recur__walk *w, const recur__backward_scra
     a.y = y + d * w->P;
     a.pack.p = recur__weights_of(w->layer, w->layer->params, l, d);
     if (pass->dparams) a.dp = recur__weights_of(w->layer, pass->dparams, l, d);
+    a.d_extra = a.dp.extra;
+    if (w->cell->derive) a.d_extra = a.dp.W ? scratch->d_derived : NULL;
     for (int s = 0; s < w->cell->states; s++) {
         a.initial[s] = h->initial[s] + index * w->B * w->width[s];
         a.dstate[s] = scratch->dstate[s];
     }
     return a;
+}
+
+/* All steps; and what the derived vectors got, to the extra parameters. */
+static void run_time(const recur__line_back *a)
+{
+    const recur__walk *w = a->w;
+    const recur__cell *cell = w->cell;
+    const bool derives = cell->derive_backward && a->d_extra;
+    if (derives) memset(a->d_extra, 0, (size_t)(cell->derived * w->H) * sizeof *a->d_extra);
+    /* What rows add to gradients, they add in one order. */
+    time_job job = { a, a->d_extra ? 1 : recur__slices(w, w->H) };
+    recur__parallel(recur__layer_context(w->layer), job.slices, run_slice, &job);
+    if (derives)
+        cell->derive_backward(&w->layer->spec.cell_options, w->H, a->pack.p.extra, a->d_extra,
+                              a->dp.extra);
 }
 
 static void run_line(recur__line_back *a, const float *x, const int32_t *ids, float *dx)
@@ -200,20 +217,20 @@ static void run_line(recur__line_back *a, const float *x, const int32_t *ids, fl
     recur__fill_pack(w->layer, false, &a->pack);
     load_gradients(a);
     recur__fill_recurrent_mask(w, a->index, &a->scratch->masks);
-    /* What rows add to gradients, they add in one order. */
-    const time_job job = { a, a->dp.extra ? 1 : recur__slices(w, w->H) };
-    recur__parallel(recur__layer_context(w->layer), job.slices, run_slice, (void *)(uintptr_t)&job);
+    run_time(a);
     if (pass->dstate || pass->at_initial_state) through_initial_state(a);
     store_gradients(a);
     add_initial_state_gradient(a);
     recur__line_gradients(a, x, ids, dx);
-    const recur__trace_view view = { .l = a->index / w->D,
-                                     .d = a->d,
-                                     .gate_blocks = a->gate_blocks,
-                                     .c = a->c,
-                                     .h = a->y,
-                                     .dh = a->scratch->dh_total,
-                                     .norm = a->scratch->norm };
+    const recur__trace_view view = {
+        .l = a->index / w->D,
+        .d = a->d,
+        .gate_blocks = a->gate_blocks,
+        .c = a->c,
+        .h = a->y,
+        .dh = a->scratch->dh_total,
+        .norm = a->scratch->norm,
+    };
     recur__trace(w, RECUR_TRACE_BACKWARD, &view);
 }
 

@@ -12,6 +12,7 @@ typedef struct recur__line_back {
     bool reverse;
     recur__pack pack;
     recur__weights dp;      /* dp.W is NULL if dparams is not wanted */
+    float *d_extra;         /* [E][H] of the kind, or of what it derives; NULL: not wanted */
     float *gate_blocks;     /* [N][S*H] as forward left them; then dA */
     const float *c, *u, *y; /* [N][H], [N][H], [N][D*P] from this direction's half on */
     const float *dy;        /* [N][D*P] likewise; NULL: zeros */

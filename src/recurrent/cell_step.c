@@ -8,7 +8,7 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
         .H = H,
         .K = P,
         .cell_options = layer->spec.modified ? &layer->spec.cell_options : NULL,
-        .extra = pack->period ? pack->period : pack->p.extra,
+        .extra = pack->derived ? pack->derived : pack->p.extra,
         .init = pack->bias,
         .ldx = pack->p.in,
         .in = pack->p.in,
@@ -17,6 +17,19 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
         .ld_gate_blocks = layer->spec.cell->gate_blocks * H,
         .ldy = P,
     };
+}
+
+void recur__multiply_input(const recur_layer *layer, const recur__weights *p, int64_t rows,
+                           const float *x, float *init)
+{
+    const recur__cell *cell = layer->spec.cell;
+    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H;
+    const recur__matrix X = { x, p->in };
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
+        const recur__matrix W = { p->W + r.gate * H * p->in, p->in };
+        recur__gemm_nt(layer->root->ctx, layer->root->kernels, rows, r.gates * H, p->in, X, W,
+                       init + r.block * H, S);
+    }
 }
 
 /* ---- forward -------------------------------------------------------------------------------- */

@@ -12,12 +12,6 @@ static int64_t size_of(const recur_layer *layer)
     return layer->spec.hidden_size / layer->spec.cell_options.modules;
 }
 
-void recur__fill_periods(const recur_layer *layer, float *period)
-{
-    for (int64_t j = 0; j < layer->spec.hidden_size; j++)
-        period[j] = (float)layer->spec.cell_options.period[j / size_of(layer)];
-}
-
 void recur__fill_visible_U(const recur_layer *layer, const float *U, float *visible)
 {
     const int64_t H = layer->spec.hidden_size, size = size_of(layer);

@@ -24,12 +24,6 @@ enum { MOST_LAYERS = 1024 };
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
-static bool is_lstm(const recur__cell *cell)
-{
-    return cell->states > 1 && cell->kind != RECUR_CELL_CLOCKWORK;
-}
-static bool is_gru(const recur__cell *cell) { return cell->gates == 3 && cell->states == 1; }
-
 static recur_status check_sizes(const recur_recurrent_options *o, const recur__cell *cell)
 {
     RECUR__CHECK(recur__layer_check_size("input_size", o->input_size));
@@ -98,21 +92,25 @@ static recur_status check_numbers(const recur_recurrent_options *o)
 /* Options that mean nothing to a kind are refused, not ignored. */
 static recur_status check_kind(const recur_recurrent_options *o, const recur__cell *cell)
 {
-    const bool lstm = is_lstm(cell), gates = lstm || is_gru(cell);
     const struct {
-        bool wanted, possible;
+        bool wanted;
+        uint32_t option;
         const char *name;
     } options[] = {
-        { o->projection_size, lstm, "projection_size" },
-        { o->zoneout_cell > 0, lstm, "zoneout_cell" },
-        { o->cell_clip > 0, lstm, "cell_clip" },
-        { o->output_activation, lstm, "output_activation" },
-        { o->gate_activation, gates, "gate_activation" },
-        { o->flags & RECUR_LAYER_UPDATE_NEW, is_gru(cell), "RECUR_LAYER_UPDATE_NEW" },
-        { o->modules, cell->kind == RECUR_CELL_CLOCKWORK, "modules" },
+        { o->activation, RECUR__OPTION_ACTIVATION, "activation" },
+        { o->preactivation_clip > 0, RECUR__OPTION_PREACTIVATION_CLIP, "preactivation_clip" },
+        { o->zoneout_hidden > 0, RECUR__OPTION_ZONEOUT_HIDDEN, "zoneout_hidden" },
+        { o->recurrent_dropout > 0, RECUR__OPTION_RECURRENT_DROPOUT, "recurrent_dropout" },
+        { o->projection_size, RECUR__OPTION_PROJECTION, "projection_size" },
+        { o->zoneout_cell > 0, RECUR__OPTION_ZONEOUT_CELL, "zoneout_cell" },
+        { o->cell_clip > 0, RECUR__OPTION_CELL_CLIP, "cell_clip" },
+        { o->output_activation, RECUR__OPTION_OUTPUT_ACTIVATION, "output_activation" },
+        { o->gate_activation, RECUR__OPTION_GATE_ACTIVATION, "gate_activation" },
+        { o->flags & RECUR_LAYER_UPDATE_NEW, RECUR__OPTION_UPDATE_NEW, "RECUR_LAYER_UPDATE_NEW" },
+        { o->modules, RECUR__OPTION_MODULES, "modules" },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (options[i].wanted && !options[i].possible)
+        if (options[i].wanted && !(cell->options & options[i].option))
             return recur__fail(RECUR_E_UNSUPPORTED, "%s is not for a layer of kind %s",
                                options[i].name, cell->name);
     return RECUR_OK;
@@ -147,7 +145,7 @@ static recur_status check(recur_recurrent_options *o, const recur__cell *cell)
     RECUR__CHECK(check_words(o));
     RECUR__CHECK(check_numbers(o));
     RECUR__CHECK(check_kind(o, cell));
-    if (cell->kind != RECUR_CELL_CLOCKWORK) return RECUR_OK;
+    if (!(cell->options & RECUR__OPTION_MODULES)) return RECUR_OK;
     bool given = false;
     for (int i = 0; i < RECUR_MOST_MODULES; i++) given |= o->periods[i] != 0;
     for (int i = 0; !given && i < recur__min(o->modules, RECUR_MOST_MODULES); i++)
@@ -182,6 +180,15 @@ static bool is_modified(const recur_recurrent_options *o, const recur__cell *cel
            o->recurrent_dropout > 0 || o->zoneout_hidden > 0 || o->zoneout_cell > 0;
 }
 
+/* Numbers of all states of one sequence in one layer and direction. */
+static int64_t widths_of(const recur__cell *cell, int64_t P, int64_t H)
+{
+    int64_t widths = 0;
+    for (int s = 0; s < cell->states; s++)
+        widths += cell->state[s].width == RECUR__WIDTH_OUTPUT ? P : H;
+    return widths;
+}
+
 recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_options *options,
                                     recur_layer **out)
 {
@@ -213,7 +220,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
         .output_size = D * P,
         .states = cell->states,
         .state_floats = recur__times(recur__times(o.num_layers, D),
-                                     P + (cell->states > 1 ? o.hidden_size : 0)),
+                                     widths_of(cell, P, o.hidden_size)),
         .learned_states = o.flags & RECUR_LAYER_LEARN_INITIAL_STATE ? 1 : 0,
     };
     return recur__layer_build(ctx, &layer, NULL, false, out);

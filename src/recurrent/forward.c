@@ -40,10 +40,8 @@ static void fill_init(const line *a, int64_t rows, bool table, const float *x, c
     const int64_t S = w->S;
     for (int64_t r = 0; r < rows; r++) memcpy(init + r * S, a->pack.bias, (size_t)S * sizeof *init);
     for (int64_t r = 0; ids && r < rows; r++)
-        recur__add_column(p, w->G, table ? r : ids[r], init + r * S);
-    if (ids || rows == 0) return;
-    const recur__matrix X = { x, p->in }, W = { p->W, p->in };
-    recur__gemm_nt(w->pass->ctx, w->pass->kernels, rows, w->G, p->in, X, W, init, S);
+        recur__add_column(w->layer, p, table ? r : ids[r], init + r * S);
+    if (!ids) recur__multiply_input(w->layer, p, rows, x, init);
 }
 
 /* Decides where init comes from: the bias alone, a table by id, or a row for every row. Then the

@@ -84,7 +84,9 @@ static void bias_gradient(const recur__line_back *a)
     if (!a->dp.b_ih) return;
     memset(sums, 0, (size_t)w->S * sizeof *sums);
     k->reduce->column_sums(w->N, w->S, a->gate_blocks, w->S, sums);
-    k->elementwise->add(w->G, sums, a->dp.b_ih);
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates))
+        k->elementwise->add(r.gates * w->H, sums + r.block * w->H, a->dp.b_ih + r.gate * w->H);
     for (const recur__phase *f = w->cell->phase; f < w->cell->phase + w->cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++) {
             const float *sum = sums + recur__h_block(f, i) * w->H;
@@ -92,21 +94,41 @@ static void bias_gradient(const recur__line_back *a)
         }
 }
 
-/* dW[:, id] += dA of its rows; with a table of its own the columns are added up as rows first */
-static void ids_gradient(const recur__line_back *a, const int32_t *ids)
+/* dW[:, id] += dA of its rows; with a table of its own the columns are added up as rows first. Of
+ * one run of gates. */
+static void ids_gradient(const recur__line_back *a, recur__run r, const int32_t *ids)
 {
     const recur__walk *w = a->w;
-    const int64_t G = w->G, in = a->dp.in;
-    float *table = a->scratch->table, *dW = a->dp.W;
-    if (!table) {
-        for (int64_t n = 0; n < w->N; n++)
-            for (int64_t g = 0; g < G; g++) dW[g * in + ids[n]] += a->gate_blocks[n * w->S + g];
-        return;
-    }
+    const int64_t G = r.gates * w->H, in = a->dp.in;
+    const float *dA = a->gate_blocks + r.block * w->H;
+    float *table = a->scratch->table, *dW = a->dp.W + r.gate * w->H * in;
+    for (int64_t n = 0; !table && n < w->N; n++)
+        for (int64_t g = 0; g < G; g++) dW[g * in + ids[n]] += dA[n * w->S + g];
+    if (!table) return;
     memset(table, 0, (size_t)(in * G) * sizeof *table);
-    w->pass->kernels->reduce->scatter(w->N, G, a->gate_blocks, w->S, ids, table);
+    w->pass->kernels->reduce->scatter(w->N, G, dA, w->S, ids, table);
     for (int64_t g = 0; g < G; g++)
         for (int64_t id = 0; id < in; id++) dW[g * in + id] += table[id * G + g];
+}
+
+/* dW += dAᵀ x and dx += dA W; of a clockwork RNN only dW of ids. */
+static void input_gradients(const recur__line_back *a, const float *x, const int32_t *ids,
+                            float *dx)
+{
+    const recur__walk *w = a->w;
+    const recur__kernels *k = w->pass->kernels;
+    const recur__weights *p = &a->pack.p;
+    const bool products = !recur__has_modules(w->layer);
+    for (recur__run r = recur__x_run(w->cell, 0); r.gates;
+         r = recur__x_run(w->cell, r.gate + r.gates)) {
+        const int64_t G = r.gates * w->H, in = p->in, at = r.gate * w->H * in;
+        const recur__matrix dA = { a->gate_blocks + r.block * w->H, w->S }, X = { x, in };
+        const recur__matrix W = { p->W + at, in };
+        if (a->dp.W && ids) ids_gradient(a, r, ids);
+        if (!products) continue;
+        if (a->dp.W && !ids) recur__gemm_tn(w->pass->ctx, k, G, in, w->N, dA, X, a->dp.W + at, in);
+        if (dx) recur__gemm_nn(w->pass->ctx, k, w->N, in, G, dA, W, dx, in);
+    }
 }
 
 static void module_gradients(const recur__line_back *a, const float *x, float *dx)
@@ -125,20 +147,13 @@ static void module_gradients(const recur__line_back *a, const float *x, float *d
 void recur__line_gradients(const recur__line_back *a, const float *x, const int32_t *ids, float *dx)
 {
     const recur__walk *w = a->w;
-    const recur__pass *pass = w->pass;
-    const recur__weights *p = &a->pack.p;
-    const recur__matrix dA = { a->gate_blocks, w->S }, X = { x, p->in }, W = { p->W, p->in };
-    if (ids) x = NULL;
-    if (a->dp.W && ids) ids_gradient(a, ids);
-    if (dx && a->d == 0) memset(dx, 0, (size_t)(w->N * p->in) * sizeof *dx);
-    if (recur__has_modules(w->layer)) {
-        module_gradients(a, x, dx);
-    } else {
-        if (a->dp.W && x)
-            recur__gemm_tn(pass->ctx, pass->kernels, w->G, p->in, w->N, dA, X, a->dp.W, p->in);
-        if (a->dp.W) recurrent_gradient(a);
-        if (dx) recur__gemm_nn(pass->ctx, pass->kernels, w->N, p->in, w->G, dA, W, dx, p->in);
-    }
+    const int64_t in = a->pack.p.in;
+    if (dx && a->d == 0) memset(dx, 0, (size_t)(w->N * in) * sizeof *dx);
+    input_gradients(a, x, ids, dx);
+    if (recur__has_modules(w->layer))
+        module_gradients(a, ids ? NULL : x, dx);
+    else if (a->dp.W && w->cell->h_gates)
+        recurrent_gradient(a);
     bias_gradient(a);
 }
 
@@ -161,11 +176,11 @@ static void add_gradients(const recur_layer *layer, int64_t rows, const float *c
     const recur__cell *cell = layer->spec.cell;
     const recur__phase *f = &cell->phase[0];
     const recur__kernels *k = layer->root->kernels;
-    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H, G = cell->gates * H;
+    const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H, G = cell->x_gates * H;
     const recur__weights d = recur__weights_of(layer, dparams, 0, 0);
     const recur__matrix dA = { row[0], S }, x = { row[1], d.in }, h = { row[2], H };
     recur__gemm_tn(layer->root->ctx, k, G, d.in, rows, dA, x, d.W, d.in);
-    recur__add_dU(layer, 0, rows, row[0], h, d.U);
+    if (d.U) recur__add_dU(layer, 0, rows, row[0], h, d.U);
     if (!d.b_ih) return;
     for (int i = 0; i < f->h_gates; i++) {
         const float *dAi = row[0] + recur__h_block(f, i) * H;

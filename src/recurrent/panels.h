@@ -1,4 +1,4 @@
-/* panels.h - the weights of one layer and direction, laid out for the tiles of cells/drive.c.
+/* panels.h - the weights of one layer and direction, laid out for the tiles of tiles/tiles.c.
  *
  *   forward   [groups of units][K][gates][VW]       all gates of the same units side by side
  *   backward  [groups of units][G*H][vectors][VW]   all that comes back to the same units

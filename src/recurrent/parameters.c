@@ -15,34 +15,52 @@ int64_t recur__output_width(const recur_layer *layer)
     return P ? P : layer->spec.hidden_size;
 }
 
+int64_t recur__state_width(const recur_layer *layer, int64_t s)
+{
+    const bool output = layer->spec.cell->state[s].width == RECUR__WIDTH_OUTPUT;
+    return output ? recur__output_width(layer) : layer->spec.hidden_size;
+}
+
 /* ---- parameters ----------------------------------------------------------------------------- */
 
-/* The tensors of one layer and direction, in their order; those of 0 rows are not there. */
-enum { MOST_TENSORS = 7 + RECUR__EXTRAS };
+/* The tensors of one layer and direction, in their order. Those of 0 rows are not there. */
+enum {
+    W,
+    U,
+    B_IH,
+    B_HH,
+    PROJECT,
+    EXTRA,
+    INITIAL = EXTRA + RECUR__EXTRAS,
+    TENSORS = INITIAL + RECUR__STATES
+};
 typedef struct parameter {
-    const char *name;
+    const char *name, *suffix;
     int64_t rows, columns; /* columns 0: a vector */
 } parameter;
 
-static int parameters_of(const recur_layer *layer, int64_t l, parameter p[MOST_TENSORS])
+static void parameters_of(const recur_layer *layer, int64_t l, parameter p[TENSORS])
 {
     const recur__spec *s = &layer->spec;
-    const int64_t H = s->hidden_size, P = recur__output_width(layer), GH = s->cell->gates * H,
+    const recur__cell *cell = s->cell;
+    const int64_t H = s->hidden_size, P = recur__output_width(layer),
                   in = l == 0 ? layer->input_size : recur__directions(layer) * P;
-    const int64_t biases = s->flags & RECUR_LAYER_NO_BIAS ? 0 : GH,
-                  start = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE ? H : 0;
-    int n = 0;
-    p[n++] = (parameter){ "weight_ih", GH, in };
-    p[n++] = (parameter){ "weight_hh", GH, P };
-    p[n++] = (parameter){ "bias_ih", biases, 0 };
-    p[n++] = (parameter){ "bias_hh", biases, 0 };
-    p[n++] = (parameter){ "weight_hr", s->options.projection_size, H };
-    for (int i = 0; i < RECUR__EXTRAS; i++)
-        p[n++] = (parameter){ s->cell->extra[i].name, s->cell->extra[i].vectors * H, 0 };
-    p[n++] = (parameter){ "start_h", start ? P : 0, 0 };
-    p[n++] = (parameter){ "start_c", s->cell->states > 1 && !s->cell_options.modules ? start : 0,
-                          0 };
-    return n;
+    const bool biases = !(s->flags & RECUR_LAYER_NO_BIAS),
+               learns = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE;
+    p[W] = (parameter){ "weight_ih", "", cell->x_gates * H, in };
+    p[U] = (parameter){ "weight_hh", "", cell->h_gates * H, P };
+    p[B_IH] = (parameter){ "bias_ih", "", biases ? cell->x_gates * H : 0, 0 };
+    p[B_HH] = (parameter){ "bias_hh", "", biases ? cell->h_gates * H : 0, 0 };
+    p[PROJECT] = (parameter){ "weight_hr", "", s->options.projection_size, H };
+    for (int i = 0; i < RECUR__EXTRAS; i++) {
+        const recur__extra *t = &cell->extra[i];
+        p[EXTRA + i] = (parameter){ t->name, "", t->blocks * H, t->columns };
+    }
+    for (int i = 0; i < RECUR__STATES; i++) {
+        const bool learned = learns && i < cell->states && !cell->state[i].begins_with_zeros;
+        p[INITIAL + i] = (parameter){ cell->state[i].name, "0",
+                                      learned ? recur__state_width(layer, i) : 0, 0 };
+    }
 }
 
 static int64_t size_of(const parameter *p) { return p->rows * (p->columns ? p->columns : 1); }
@@ -51,10 +69,10 @@ static int64_t size_of(const parameter *p) { return p->rows * (p->columns ? p->c
 static bool describe_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
 {
     const int64_t D = recur__directions(layer);
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     int64_t there = 0;
-    const int n = parameters_of(layer, 0, p);
-    for (int i = 0; i < n; i++) there += p[i].rows > 0;
+    parameters_of(layer, 0, p);
+    for (int i = 0; i < TENSORS; i++) there += p[i].rows > 0;
     const int64_t ld = index / there, l = ld / D;
     if (l >= layer->spec.num_layers) return false;
     parameters_of(layer, l, p);
@@ -64,42 +82,43 @@ static bool describe_tensor(const recur_layer *layer, int64_t index, char *name,
     t->dim[0] = p[i].rows;
     t->dim[1] = p[i].columns ? p[i].columns : 1;
     if (layer->spec.flags & RECUR_LAYER_CELL_NAMES)
-        snprintf(name, 64, "%s", p[i].name);
+        snprintf(name, 64, "%s%s", p[i].name, p[i].suffix);
     else
-        snprintf(name, 64, "%s_l%lld%s", p[i].name, (long long)l, ld % D ? "_reverse" : "");
+        snprintf(name, 64, "%s%s_l%lld%s", p[i].name, p[i].suffix, (long long)l,
+                 ld % D ? "_reverse" : "");
     return true;
 }
 
 /* Of one layer and direction. */
 static int64_t floats_of(const recur_layer *layer, int64_t l)
 {
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     int64_t floats = 0;
-    const int n = parameters_of(layer, l, p);
-    for (int i = 0; i < n; i++) floats += size_of(&p[i]);
+    parameters_of(layer, l, p);
+    for (int i = 0; i < TENSORS; i++) floats += size_of(&p[i]);
     return floats;
 }
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d)
 {
     const int64_t D = recur__directions(layer);
-    parameter p[MOST_TENSORS];
+    parameter p[TENSORS];
     float *at = params;
     if (l > 0)
         at += D * floats_of(layer, 0) + ((l - 1) * D + d) * floats_of(layer, l);
     else if (d > 0)
         at += floats_of(layer, 0);
-    const int n = parameters_of(layer, l, p);
-    float *place[MOST_TENSORS];
-    for (int i = 0; i < n; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
-    return (recur__weights){ .in = p[0].columns,
-                             .W = place[0],
-                             .U = place[1],
-                             .b_ih = place[2],
-                             .b_hh = place[3],
-                             .project = place[4],
-                             .extra = place[5],
-                             .initial = { place[5 + RECUR__EXTRAS], place[6 + RECUR__EXTRAS] } };
+    parameters_of(layer, l, p);
+    float *place[TENSORS];
+    for (int i = 0; i < TENSORS; at += size_of(&p[i]), i++) place[i] = p[i].rows ? at : NULL;
+    return (recur__weights){ .in = p[W].columns,
+                             .W = place[W],
+                             .U = place[U],
+                             .b_ih = place[B_IH],
+                             .b_hh = place[B_HH],
+                             .project = place[PROJECT],
+                             .extra = place[EXTRA],
+                             .initial = { place[INITIAL], place[INITIAL + 1] } };
 }
 
 static bool starts_with(const char *name, const char *word)
@@ -107,34 +126,30 @@ static bool starts_with(const char *name, const char *word)
     return strncmp(name, word, strlen(word)) == 0;
 }
 
-/* PyTorch's, and of what PyTorch does not have: scales are ones, further biases and first states
- * are zeros. */
+/* PyTorch's. Extra tensors begin as the table says, initial states with zeros. */
 static recur__initial initial_of(const recur_layer *layer, const char *tensor)
 {
     const recur__extra *extra = layer->spec.cell->extra;
-    for (int i = 0; i < RECUR__EXTRAS; i++)
-        if (extra[i].ones && starts_with(tensor, extra[i].name))
-            return (recur__initial){ RECUR__INITIAL_CONSTANT, 1 };
-    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_ih") ||
-        starts_with(tensor, "bias_hh"))
-        return (recur__initial){ RECUR__INITIAL_UNIFORM,
-                                 1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    const recur__initial uniform = { RECUR__INITIAL_UNIFORM,
+                                     1 / __builtin_sqrt((double)layer->spec.hidden_size) };
+    for (int i = 0; i < RECUR__EXTRAS; i++) {
+        if (!extra[i].name || !starts_with(tensor, extra[i].name)) continue;
+        if (extra[i].initial == RECUR__INITIAL_WEIGHTS) return uniform;
+        return (recur__initial){ RECUR__INITIAL_CONSTANT, extra[i].initial == RECUR__INITIAL_ONES };
+    }
+    if (starts_with(tensor, "weight_") || starts_with(tensor, "bias_")) return uniform;
     return (recur__initial){ RECUR__INITIAL_CONSTANT, 0 };
 }
-
-const recur__parameter_ops recur__recurrent_parameters = {
-    .tensor = describe_tensor,
-    .initial = initial_of,
-};
 
 /* ---- states --------------------------------------------------------------------------------- */
 
 static recur__state_tensor describe_state(const recur_layer *layer, int64_t s)
 {
-    static const char *const names[RECUR__STATES] = { "h", "c" };
-    const int64_t lines = layer->spec.num_layers * recur__directions(layer);
-    const int64_t width = s == 0 ? recur__output_width(layer) : layer->spec.hidden_size;
-    return (recur__state_tensor){ .name = names[s], .lines = lines, .width = width };
+    return (recur__state_tensor){
+        .name = layer->spec.cell->state[s].name,
+        .lines = layer->spec.num_layers * recur__directions(layer),
+        .width = recur__state_width(layer, s),
+    };
 }
 
 static const float *initial_state(const recur_layer *layer, int64_t s, int64_t line)
@@ -142,6 +157,11 @@ static const float *initial_state(const recur_layer *layer, int64_t s, int64_t l
     const int64_t D = recur__directions(layer);
     return recur__weights_of(layer, layer->params, line / D, line % D).initial[s];
 }
+
+const recur__parameter_ops recur__recurrent_parameters = {
+    .tensor = describe_tensor,
+    .initial = initial_of,
+};
 
 const recur__state_ops recur__recurrent_states = {
     .tensor = describe_state,

@@ -8,7 +8,8 @@ void recur__add_biases(const recur_layer *layer, const recur__weights *p, float 
     const int64_t H = layer->spec.hidden_size;
     memset(bias, 0, (size_t)(cell->gate_blocks * H) * sizeof *bias);
     if (!p->b_ih) return;
-    for (int64_t g = 0; g < cell->gates * H; g++) bias[g] += p->b_ih[g];
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates))
+        for (int64_t g = 0; g < r.gates * H; g++) bias[r.block * H + g] += p->b_ih[r.gate * H + g];
     for (const recur__phase *f = cell->phase; f < cell->phase + cell->phases; f++)
         for (int i = 0; i < f->h_gates; i++) {
             float *block = bias + recur__h_block(f, i) * H;
@@ -31,7 +32,7 @@ recur__pack recur__carve_pack(const recur_layer *layer, int64_t in, unsigned par
     const bool modules = recur__has_modules(layer), visible = parts & RECUR__PACK_VISIBLE;
     recur__pack pack = { .has_panels = parts & RECUR__PACK_PANELS, .ld_U_rows = recur__padded(H) };
     if (parts & RECUR__PACK_FORWARD) pack.bias = floats(carver, cell->gate_blocks * H);
-    pack.period = floats(carver, modules ? H : 0);
+    pack.derived = floats(carver, recur__times(cell->derived, H));
     pack.visible_U = floats(carver, modules && visible ? recur__times(H, H) : 0);
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
@@ -56,8 +57,8 @@ static void fill_panels(const recur_layer *layer, bool x, recur__pack *pack)
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
         const float *W = p->W + f->x_first * H * p->in, *U = p->U + f->h_first * H * P;
-        if (x) recur__panel_pack(cell, f, H, p->in, f->x_gates, W, pack->panels.W[i]);
-        recur__panel_pack(cell, f, H, P, f->h_gates, U, pack->panels.U[i]);
+        if (x && f->x_gates) recur__panel_pack(cell, f, H, p->in, f->x_gates, W, pack->panels.W[i]);
+        if (f->h_gates) recur__panel_pack(cell, f, H, P, f->h_gates, U, pack->panels.U[i]);
     }
 }
 
@@ -82,7 +83,10 @@ static void fill_U_rows(const recur_layer *layer, recur__pack *pack)
 
 void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack)
 {
-    if (pack->period) recur__fill_periods(layer, pack->period);
+    const recur__cell *cell = layer->spec.cell;
+    if (cell->derive)
+        cell->derive(&layer->spec.cell_options, layer->spec.hidden_size, pack->p.extra,
+                     pack->derived);
     if (pack->visible_U) {
         recur__fill_visible_U(layer, pack->p.U, pack->visible_U);
         pack->p.U = pack->visible_U;
@@ -119,7 +123,7 @@ static void fill_all(const recur_layer *layer, void *pack)
     for (int64_t line = 0; to && line < lines; line++) {
         to[line].p = recur__weights_of(layer, layer->params, line / D, line % D);
         /* The parameters of a snapshot are its own: they are made what its modules see. */
-        if (to[line].period) recur__fill_visible_U(layer, to[line].p.U, to[line].p.U);
+        if (recur__has_modules(layer)) recur__fill_visible_U(layer, to[line].p.U, to[line].p.U);
         recur__fill_pack(layer, true, &to[line]);
     }
 }

@@ -12,8 +12,8 @@
 /* Parameters of one line, as pointers into a flat vector (or gradients: the same places). */
 typedef struct recur__weights {
     int64_t in;                    /* I, or D*P above the first layer */
-    float *W, *U;                  /* [G*H][in], [G*H][P] */
-    float *b_ih, *b_hh;            /* [G*H]; NULL without bias */
+    float *W, *U;                  /* [x_gates*H][in], [h_gates*H][P]; U NULL without gates */
+    float *b_ih, *b_hh;            /* [x_gates*H], [h_gates*H]; NULL without bias or gates */
     float *project;                /* [P][H]; NULL without projection */
     float *extra;                  /* [E][H] of the kind; NULL: none */
     float *initial[RECUR__STATES]; /* [P], [H] learned initial states; NULL: zeros */
@@ -25,6 +25,7 @@ extern const recur__state_ops recur__recurrent_states;
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
 int64_t recur__directions(const recur_layer *layer);
 int64_t recur__output_width(const recur_layer *layer); /* P: numbers in a row of h */
+int64_t recur__state_width(const recur_layer *layer, int64_t s);
 
 static inline bool recur__projects(const recur_layer *layer)
 {
@@ -48,7 +49,7 @@ static inline bool recur__is_reverse(const recur_layer *layer, int64_t d)
 typedef struct recur__pack {
     recur__weights p;     /* where they lie in the layer's parameters; clockwork: U as visible_U */
     float *bias;          /* [S*H] added up per gate block: b_ih where W x goes, b_hh where U h */
-    float *period;        /* [H] clockwork; else NULL */
+    float *derived;       /* [derived][H] what the equations read; NULL: the extra parameters */
     float *visible_U;     /* [H][H] clockwork, in a pass: zero where a module does not see */
     bool has_panels;      /* else products of rows with the parameters as they are */
     recur__panels panels; /* forward, or backward */
@@ -96,7 +97,7 @@ typedef struct recur__walk {
     const recur_packed *packed;
     int64_t N, B, H, L, D;
     int64_t P;                               /* numbers in a row of h: H, or the projection's */
-    int64_t S, G;                            /* gate blocks and gates, times H */
+    int64_t S, G;                            /* gate blocks and gates of W, times H */
     int64_t width[RECUR__STATES];            /* P, H */
     const recur__cell_options *cell_options; /* NULL: plain */
     recur__history history;
@@ -168,6 +169,7 @@ typedef struct recur__backward_scratch {
     float *dh_total;              /* [N][P] gradient of h of each step, for a trace */
     double *norm;                 /* [T] its length */
     float *row;                   /* [(S+2)*H] of cells that look at whole rows */
+    float *d_derived;             /* [derived][H] */
     float *module[4];             /* clockwork: rows of one module that were due: their dA, x, h
                                      before, dx */
     recur__masks masks;
@@ -217,7 +219,6 @@ void recur__fill_zoneout_stream(const recur_layer *layer, int64_t B, float *cons
 
 /* ---- clockwork.c: what a clockwork RNN does not compute ------------------------------------- */
 
-void recur__fill_periods(const recur_layer *layer, float *period); /* [H] */
 /* U [H][H] without what faster modules would show to slower ones; visible may be U. */
 void recur__fill_visible_U(const recur_layer *layer, const float *U, float *visible);
 /* The rows of one line, of which gradients are made. x NULL: ids, whose dW is made elsewhere. */
@@ -250,11 +251,22 @@ extern const recur__gradient_ops recur__recurrent_gradients;
 
 /* ---- passes and steps (forward.c, backward.c, step.c) --------------------------------------- */
 
-/* row[g] += W[g][id]: the product with a one-hot vector */
-static inline void recur__add_column(const recur__weights *p, int64_t G, int64_t id, float *row)
+/* row += W[:, id], the product with a one-hot vector: each gate to its block of a row [S*H] */
+static inline void recur__add_column(const recur_layer *layer, const recur__weights *p, int64_t id,
+                                     float *row)
 {
-    for (int64_t g = 0; g < G; g++) row[g] += p->W[g * p->in + id];
+    const recur__cell *cell = layer->spec.cell;
+    const int64_t H = layer->spec.hidden_size;
+    for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
+        const float *w = p->W + r.gate * H * p->in + id;
+        float *to = row + r.block * H;
+        for (int64_t g = 0; g < r.gates * H; g++) to[g] += w[g * p->in];
+    }
 }
+
+/* rows of init += x W, each gate to its block of a row [S*H] */
+void recur__multiply_input(const recur_layer *layer, const recur__weights *p, int64_t rows,
+                           const float *x, float *init);
 
 /* One phase, no options: its step is a call of the tiles and nothing else. */
 bool recur__is_plain(const recur_layer *layer);

@@ -117,6 +117,8 @@ void recur__carve_backward(const recur__walk *w, const recur__shape *shape,
     out->norm = recur__scratch(workspace, traced ? w->packed->longest : 0, sizeof(double));
     const int64_t row = recur__times(cell->gate_blocks + 2, w->H);
     out->row = floats(workspace, cell->needs_gate_blocks ? row : 0);
+    out->d_derived = floats(workspace,
+                            cell->derive_backward ? recur__times(cell->derived, w->H) : 0);
     carve_modules(w, workspace, out);
     unsigned parts = RECUR__PACK_VISIBLE;
     if (!projects) parts |= RECUR__PACK_BACKWARD;

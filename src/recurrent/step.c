@@ -5,7 +5,7 @@
 bool recur__is_plain(const recur_layer *layer)
 {
     const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].vectors &&
+    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks && !cell->derive &&
            !cell->needs_gate_blocks && !recur__projects(layer);
 }
 
@@ -20,7 +20,7 @@ static bool has_one_tile(const recur_layer *layer)
 /* ---- scratch of a streaming step: all layers of the stack share it -------------------------- */
 
 typedef struct scratch {
-    float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *period;
+    float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *derived;
 } scratch;
 
 static int64_t lay_out(const recur_layer *layer, int64_t B, float *base, scratch *out)
@@ -46,9 +46,9 @@ static int64_t lay_out(const recur_layer *layer, int64_t B, float *base, scratch
         *rows[i].place = base && rows[i].width ? base + B * width : NULL;
         width += rows[i].width;
     }
-    out->period = base ? base + B * width : NULL;
+    out->derived = base ? base + B * width : NULL;
     const int64_t floats = recur__times(B, width);
-    return floats < 0 || !recur__has_modules(layer) ? floats : floats + H;
+    return floats < 0 ? floats : floats + cell->derived * H;
 }
 
 static int64_t stream_scratch(const recur_layer *layer, int64_t B)
@@ -72,17 +72,15 @@ static void multiply_input(const recur__step_call *call, const recur__pack *pack
 {
     const recur_layer *layer = call->layer;
     const recur__weights *p = &pack->p;
-    const int64_t S = call->step.ld_gate_blocks, G = layer->spec.cell->gates * call->step.H;
+    const int64_t S = call->step.ld_gate_blocks;
     if (pack->bias)
         memcpy(init, pack->bias, (size_t)S * sizeof *init);
     else
         recur__add_biases(layer, p, init);
     for (int64_t b = 1; b < call->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
     for (int64_t b = 0; call->ids && b < call->B; b++)
-        recur__add_column(p, G, call->ids[b], init + b * S);
-    if (call->ids) return;
-    const recur__matrix x = { call->x, p->in }, W = { p->W, p->in };
-    recur__gemm_nt(layer->root->ctx, layer->root->kernels, call->B, G, p->in, x, W, init, S);
+        recur__add_column(layer, p, call->ids[b], init + b * S);
+    if (!call->ids) recur__multiply_input(layer, p, call->B, call->x, init);
 }
 
 static void run_layer(recur__step_call *call)
@@ -105,9 +103,9 @@ static void run_layer(recur__step_call *call)
         step->in = 0;
     }
     if (layer->spec.modified) recur__fill_zoneout_stream(layer, call->B, to.zoneout_share);
-    if (!made && recur__has_modules(layer)) {
-        recur__fill_periods(layer, to.period);
-        step->extra = to.period;
+    if (!made && layer->spec.cell->derive) {
+        layer->spec.cell->derive(&layer->spec.cell_options, step->H, pack.p.extra, to.derived);
+        step->extra = to.derived;
     }
     float *h = step->y;
     recur__cell_step_forward(&c);
@@ -277,7 +275,7 @@ static void recorded_backward(recur__step_call *call)
     if (!call->dx) return;
     const recur__matrix dA_rows = { dA, S }, W = { pack->p.W, in };
     memset(call->dx, 0, (size_t)(B * in) * sizeof *call->dx);
-    recur__gemm_nn(layer->root->ctx, layer->root->kernels, B, in, cell->gates * H, dA_rows, W,
+    recur__gemm_nn(layer->root->ctx, layer->root->kernels, B, in, cell->x_gates * H, dA_rows, W,
                    call->dx, in);
 }
 

@@ -18,8 +18,8 @@ recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass)
                           .D = recur__directions(layer),
                           .P = P,
                           .S = s->cell->gate_blocks * H,
-                          .G = s->cell->gates * H,
-                          .width = { P, H },
+                          .G = s->cell->x_gates * H,
+                          .width = { recur__state_width(layer, 0), recur__state_width(layer, 1) },
                           .cell_options = s->modified || pass->shape.trace ? &s->cell_options
                                                                            : NULL };
 }

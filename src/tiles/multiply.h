@@ -1,4 +1,4 @@
-/* multiply.h - the products of a tile, for vectors of one length; drive.c includes it for each that
+/* multiply.h - the products of a tile, for vectors of one length; tiles.c includes it for each that
  * it needs, with these defined:
  *
  *   LANES       numbers of a vector, side by side in a panel
@@ -31,7 +31,7 @@ INLINE void NAME(multiply_single)(int V, int shared, int shift, SUM acc[ACCUMULA
 
 /* The same for all k. Vectors from `shared` on go `shift` accumulators further. One row alone has
  * too few accumulators to hide the latency of their sums, so even and odd k have their own; and
- * with FOURS its numbers are read four at a time, as it waits for nothing but loads. */
+ * with BROADCAST4 its numbers are read four at a time, as it waits for nothing but loads. */
 INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift,
                            SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
                            const float *panel)
@@ -92,9 +92,8 @@ INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p
         acc[r][v] = LOAD(&t->number[r][v * VW]);
     const bool large = single_row && VW > 1 && a->in >= LARGE_INPUT && a->U;
     if (large) NAME(products_reversed)(p, NV, a, W, U, acc);
-    if (a->in && !large)
-        NAME(multiply)
-        (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->in && !large) NAME(multiply)
+    (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
     if (a->U && !large) NAME(multiply)
     (single_row, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
      a->lds, a->K, U);

@@ -1,11 +1,13 @@
-/* narrow.h - rows of 4 units, as many as fill a vector: [row 0: units 0 1 2 3][row 1: units 0 1 2
- * 3]... */
+/* narrow.h - rows of 4 units, as many as fill a vector:
+ *
+ *   [row 0: units 0 1 2 3][row 1: units 0 1 2 3]...
+ */
 #ifndef RECUR__NARROW_H
 #define RECUR__NARROW_H
 
 #include "kernels/simd.h"
 
-/* QUADS stands for a number of lanes. Where 4 units fill a vector anyhow, there are none. */
+/* NARROW stands for a number of lanes. Where 4 units fill a vector anyhow, there are none. */
 enum { NARROW = -1, NARROW_ROWS = VW > 4 ? VW / 4 : 1 };
 
 #if RECUR__SET == RECUR__IS_avx512

@@ -1,25 +1,13 @@
-/* tile.h - the equations of a cell over a tile of finished products, one vector of units at a time:
- *
- *   forward(f, e, k, s, u)      k[SLOTS] pre-activations in, what backward needs out; s[STATES]
- * state before in, after out; u out or in backward(f, e, de, k, p, c, d, du) k[SLOTS] as forward
- * left them in, gradients out; p[STATES] state before, c after; d[STATES] gradients of the state
- * after in, before out; du in
- *
- * f is the form of the layer, or NULL: form.h; e are the kind's own parameters, de their gradients,
- * which add up. What options do around the equations (zoneout, masks, a trace) is done here, for
- * every kind alike. */
+/* tile.h - a tile of finished products: its sizes, and the vectors that lie in its rows. Who made
+ * it and what becomes of it is told in tiles.h. */
 #ifndef RECUR__TILE_H
 #define RECUR__TILE_H
 
-#include "cells/activations.h"
 #include "tiles/narrow.h"
+#include "tiles/step.h"
 
-enum {
-    MOST_GATE_BLOCKS = 4,
-    MOST_EXTRAS = 3,
-    WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4,
-    ACCUMULATORS = 4
-};
+/* WIDE: vectors of units in a tile where a phase has one accumulator, and in backward. */
+enum { WIDE = RECUR__SET == RECUR__IS_ref ? 1 : 4, ACCUMULATORS = 4 };
 /* Rows of a tile: accumulators, a row of panel and a broadcast just fit the registers, of which
  * there are 32 or 16. */
 enum {
@@ -32,41 +20,28 @@ enum {
 /* Of a phase whose W and U go to `vectors` accumulators at a time. */
 INLINE int rows_at_most(int vectors) { return MOST_ROWS == 4 && vectors > 3 ? 3 : MOST_ROWS; }
 
+/* An accumulator. */
 #if RECUR__SET == RECUR__IS_ref
 typedef double va;
 #else
-typedef vf va; /* an accumulator */
+typedef vf va;
 #endif
-
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* equations take what any kind needs */
-
-typedef void forward_part(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u);
-typedef void backward_part(const recur__cell_options *f, const vf *e, vf *de, vf *k, const vf *p,
-                           vf c, vf *d, vf *du);
 
 /* A tile after its products: rows of ACCUMULATORS vectors. */
 typedef struct tile {
     float number[MOST_ROWS][ACCUMULATORS * VW];
     int64_t row, unit; /* where it lies */
     int rows, vectors; /* of units */
-    bool narrow;       /* a row of numbers is ROWS_OF_QUADS rows of 4 units: quads.h */
+    bool narrow;       /* a row of numbers is NARROW_ROWS rows of 4 units: narrow.h */
 } tile;
 
-/* The equations over a whole tile: functions of their own, or compilers keep constants in the
+/* What becomes of a tile: functions of their own, or compilers keep their constants in the
  * registers of the products. */
-#define APART static __attribute__((noinline))
+#define APART static __attribute__((noinline, unused))
 typedef void forward_finish(const recur__step *a, const tile *t);
 typedef void backward_finish(const recur__step_backward *a, const tile *t);
 
-/* What is fixed at compile time for one phase of one cell. */
-typedef struct shape {
-    recur__phase phase;
-    int gate_blocks, states, extra; /* own: vectors of the kind's own parameters */
-    bool last;                      /* this phase gives h; in backward it takes dh */
-    bool two;                       /* the cell has two phases */
-} shape;
-
-/* The first n lanes of a vector; or, with n = QUADS, rows of 4 units, `stride` floats apart. */
+/* The first n lanes of a vector; or, with n = NARROW, rows of 4 units, `stride` floats apart. */
 INLINE vf fetch(const float *p, int64_t stride, int64_t n)
 {
     if (n != NARROW) return v_load_part(p, n);
@@ -80,151 +55,5 @@ INLINE void put(float *p, int64_t stride, vf v, int64_t n)
         v_store_part(p, v, n == NARROW ? VW : n);
 }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-/* What a unit has of its own parameters: the same for all rows. */
-INLINE void fetch_extra(int extra, const float *from, int64_t H, int64_t n, vf *e)
-{
-    UNROLL for (int i = 0; i < extra; i++) e[i] = fetch(from + i * H, 0, n);
-}
-
-/* to[0..n) += v; of rows of 4 units all rows */
-INLINE void add_to(float *to, vf v, int64_t n)
-{
-    float lanes[VW];
-    v_store(lanes, v);
-    for (int64_t i = 0; i < (n == NARROW || n > VW ? VW : n); i++)
-        to[n == NARROW ? i % 4 : i] += lanes[i];
-}
-
-/* ---- forward -------------------------------------------------------------------------------- */
-
-/* share of a, the rest of b; shares of 0 and 1 are exact */
-INLINE vf blend(vf share, vf a, vf b) { return share * a + (1.0f - share) * b; }
-
-/* Zoneout: a share of the old state stays. */
-INLINE void zone_out(const recur__step *a, int states, int64_t at, int64_t n, const vf *old, vf *s)
-{
-    UNROLL for (int i = 0; i < states; i++) if (a->zoneout_share[i])
-        s[i] = blend(fetch(a->zoneout_share[i] + at, a->H, n), old[i], s[i]);
-}
-
-INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell_options *f,
-                         forward_part *part, const float *sums, int64_t r, int64_t j, int64_t n)
-{
-    const int64_t H = a->H, SH = sh.gate_blocks * H;
-    float *row = a->gate_blocks ? a->gate_blocks + r * SH + j : NULL;
-    vf k[MOST_GATE_BLOCKS], s[RECUR__STATES], old[RECUR__STATES], e[MOST_EXTRAS], u = v_set(0);
-    UNROLL for (int i = 0; i < sh.gate_blocks; i++)
-    {
-        const int extra = i - sh.phase.first_block;
-        if (extra < 0 || extra >= sh.phase.accumulators)
-            k[i] = fetch(row + i * H, SH, n);
-        else
-            k[i] = v_load(sums + extra * VW);
-    }
-    fetch_extra(sh.extra, a->extra + j, H, n, e);
-    old[0] = s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
-    if (sh.states > 1) old[1] = s[1] = fetch(a->c + r * H + j, H, n);
-    part(f, e, k, s, &u);
-    if (f && sh.last) zone_out(a, sh.states, r * H + j, n, old, s);
-    if (row) UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);
-    if (sh.two && !sh.last) put(a->u + r * H + j, H, u, n);
-    if (!sh.last) return;
-    put(a->y + r * a->ldy + j, a->ldy, s[0], n);
-    if (sh.states > 1) put(a->c_after + r * H + j, H, s[1], n);
-}
-
-INLINE void finish_forward(const shape sh, const recur__step *a, const recur__cell_options *f,
-                           forward_part *part, const tile *t)
-{
-    if (a->single_row && a->H - t->unit >= VW &&
-        t->vectors == 1) { /* no loop, so nothing is made ready for its other rounds */
-        finish_units(sh, a, f, part, t->number[0], 0, t->unit, VW);
-        return;
-    }
-    for (int r = 0; VW > 4 && t->narrow && r < t->rows; r++)
-        finish_units(sh, a, f, part, t->number[r], t->row + r * NARROW_ROWS, 0, NARROW);
-    for (int r = 0; !t->narrow && r < t->rows; r++)
-        for (int v = 0; v < t->vectors; v++) {
-            const int64_t j = t->unit + v * VW, left = a->H - j;
-            if (left >= VW)
-                finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
-            else
-                finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
-        }
-}
-
-/* ---- backward ------------------------------------------------------------------------------- */
-
-/* What came back through U, where h had a mask on its way: through it again. Of two phases the
- * first has the mask on h itself. */
-INLINE void unmask(const shape sh, vf mask, vf *in, vf *p)
-{
-    if (sh.last)
-        *in *= mask;
-    else
-        p[0] *= mask;
-}
-
-INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
-                                  const recur__cell_options *f, backward_part *part,
-                                  const float *came, int64_t r, int64_t j, int64_t n)
-{
-    const int64_t H = a->H, SH = sh.gate_blocks * H, at = r * H + j;
-    float *row = a->gate_blocks + r * SH + j;
-    vf k[MOST_GATE_BLOCKS], p[RECUR__STATES], d[RECUR__STATES], stays[RECUR__STATES],
-        e[MOST_EXTRAS], de[MOST_EXTRAS], c = v_set(0);
-    vf in = v_load(came);
-    const bool masked = f && a->mask;
-    const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
-    UNROLL for (int i = 0; i < sh.gate_blocks; i++) k[i] = fetch(row + i * H, SH, n);
-    fetch_extra(sh.extra, a->extra + j, H, n, e);
-    p[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
-    if (masked) unmask(sh, mask, &in, p);
-    d[0] = fetch(a->dh + at, H, n);
-    if (sh.last) {
-        d[0] += in;
-        if (a->dy) d[0] += fetch(a->dy + r * a->lddy + j, a->lddy, n);
-        if (f && a->dh_total) put(a->dh_total + at, H, d[0], n);
-    }
-    if (sh.states > 1) {
-        p[1] = fetch(a->c + at, H, n);
-        c = fetch(a->c_after + at, H, n);
-        d[1] = fetch(a->dc + at, H, n);
-    }
-    const bool zones_out = f && sh.last && (a->zoneout_share[0] || a->zoneout_share[1]);
-    if (zones_out) UNROLL for (int i = 0; i < sh.states; i++)
-        {
-            stays[i] = a->zoneout_share[i] ? fetch(a->zoneout_share[i] + at, H, n) * d[i]
-                                           : v_set(0);
-            d[i] -= stays[i];
-        }
-    const vf before = d[0];
-    if (masked && !sh.last) d[0] = v_set(0);
-    UNROLL for (int i = 0; i < sh.extra; i++) de[i] = v_set(0);
-    part(f, e, de, k, p, c, d, &in);
-    if (masked && !sh.last) d[0] = before + d[0] * mask;
-    if (zones_out) UNROLL for (int i = 0; i < sh.states; i++) d[i] += stays[i];
-    UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);
-    put(a->dh + at, H, d[0], n);
-    if (sh.states > 1) put(a->dc + at, H, d[1], n);
-    UNROLL for (int i = 0; i < sh.extra; i++) if (a->d_extra)
-        add_to(a->d_extra + i * H + j, de[i], n);
-}
-
-INLINE void finish_backward(const shape sh, const recur__step_backward *a,
-                            const recur__cell_options *f, backward_part *part, const tile *t)
-{
-    for (int r = 0; VW > 4 && t->narrow && r < t->rows; r++)
-        finish_units_backward(sh, a, f, part, t->number[r], t->row + r * NARROW_ROWS, 0, NARROW);
-    for (int r = 0; !t->narrow && r < t->rows; r++)
-        for (int v = 0; v < t->vectors; v++) {
-            const int64_t j = t->unit + v * VW, left = a->H - j;
-            if (left >= VW)
-                finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
-            else
-                finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
-        }
-}
 
 #endif

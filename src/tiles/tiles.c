@@ -285,33 +285,58 @@ INLINE void forward_all(const recur__phase p, const recur__step *a, forward_fini
         forward_groups(false, p, a, finish);
 }
 
-/* One row and vector of units at a time, for phases of several accumulators that nobody has given a
- * line below: right, but slow. */
+/* The gates of W or U that go to one vector of units: in each row of a panel they lie behind each
+ * other. Those from `shared` on go `shift` accumulators further. */
+typedef struct gate_columns {
+    int gates, shared, shift;
+    const float *panel;
+    int64_t stride, lanes;
+} gate_columns;
+
+/* acc[g] += Σk a[k] panel[k][g] */
+static void multiply_any(const gate_columns *c, const float *a, int64_t K, va acc[ACCUMULATORS])
+{
+    for (int64_t k = 0; k < K; k++)
+        for (int g = 0; g < c->gates; g++)
+            acc[g < c->shared ? g : g + c->shift] +=
+                v_set(a[k]) * v_load_part(c->panel + k * c->stride + g * c->lanes, c->lanes);
+}
+
+/* One row, and of a group of units from j on its vector v. */
+static void forward_any_tile(const recur__phase *p, const recur__step *a, forward_finish *finish,
+                             int64_t r, int64_t j, int64_t v)
+{
+    const int A = p->accumulators;
+    const int64_t H = a->H, unit = j + v * VW, lanes = A > 1 ? recur__lanes(VW, H, j) : VW,
+                  vectors = A > 1 ? 1 : least(WIDE, (H - j + VW - 1) / VW);
+    const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init + p->first_block * H + unit;
+    tile t = { .row = r, .unit = unit, .rows = 1, .vectors = 1 };
+    va acc[ACCUMULATORS];
+    for (int i = 0; i < A; i++) acc[i] = v_load_part(init + i * H, H - unit);
+    gate_columns c = { .gates = p->x_gates, .shared = A, .lanes = lanes };
+    c.stride = vectors * c.gates * lanes;
+    if (a->in && c.gates) {
+        c.panel = a->W + j * a->in * c.gates + v * c.gates * lanes;
+        multiply_any(&c, a->x + r * a->ldx, a->in, acc);
+    }
+    c.gates = p->h_gates, c.shared = p->shared, c.shift = A - p->h_gates;
+    c.stride = vectors * c.gates * lanes;
+    if (a->U && c.gates) {
+        c.panel = a->U + j * a->K * c.gates + v * c.gates * lanes;
+        multiply_any(&c, a->s + r * a->lds, a->K, acc);
+    }
+    for (int i = 0; i < A; i++) v_store(&t.number[0][i * VW], (vf)acc[i]);
+    finish(a, &t);
+}
+
+/* Phases that have no line in RECUR__KNOWN_PHASES: right, but slow. */
 static void forward_any(const recur__phase *p, const recur__step *a, forward_finish *finish)
 {
+    const int wide = p->accumulators > 1 ? 1 : WIDE;
     for (int64_t r = 0; r < a->rows; r++)
-        for (int64_t j = 0; j < a->H; j += VW) {
-            tile t = { .row = r, .unit = j, .rows = 1, .vectors = 1 };
-            const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init +
-                                p->first_block * a->H + j;
-            for (int v = 0; v < p->accumulators; v++)
-                v_store(&t.number[0][v * VW], v_load_part(init + v * a->H, a->H - j));
-            const int64_t lanes = recur__lanes(VW, a->H, j);
-            const float *W = a->in ? a->W + j * a->in * p->x_gates : NULL,
-                        *U = a->U ? a->U + j * a->K * p->h_gates : NULL;
-            for (int64_t k = 0; k < a->in * p->x_gates; k++) {
-                float *sum = &t.number[0][k % p->x_gates * VW];
-                v_store(sum, v_load(sum) + v_set(a->x[r * a->ldx + k / p->x_gates]) *
-                                               v_load_part(W + k * lanes, lanes));
-            }
-            for (int64_t k = 0; U && k < a->K * p->h_gates; k++) {
-                float *sum =
-                    &t.number[0][(recur__h_block(p, (int)(k % p->h_gates)) - p->first_block) * VW];
-                v_store(sum, v_load(sum) + v_set(a->s[r * a->lds + k / p->h_gates]) *
-                                               v_load_part(U + k * lanes, lanes));
-            }
-            finish(a, &t);
-        }
+        for (int64_t j = 0; j < a->H; j += wide * VW)
+            for (int64_t v = 0; v < wide && j + v * VW < a->H; v++)
+                forward_any_tile(p, a, finish, r, j, v);
 }
 
 /* With the numbers of a phase known to the compiler. */

@@ -1,14 +1,15 @@
-/* tiles.h - how a cell runs: tiles of products (drive.c, compiled once for all kinds) that go
- * through its equations (tile.h). */
+/* tiles.h - the products of one phase of a step, in tiles: tiles.c, compiled once for all kinds.
+ * Each tile goes to a function of the kind, which knows its equations. */
 #ifndef RECUR__TILES_H
 #define RECUR__TILES_H
 
 #include "tiles/tile.h"
 
-/* Phases with tiles of their own: accumulators, gates of W, gates of U, and how many of these are
- * shared. */
-#define RECUR__KNOWN_PHASES(F) F(1, 1, 1, 1) F(2, 2, 2, 2) F(3, 3, 3, 3) F(4, 4, 4, 4) F(4, 3, 3, 2)
-enum { KNOWN_PHASES = 5 };
+/* Phases with tiles of their own. All others run too, but slowly: accumulators, gates of W, gates
+ * of U, and how many of these are shared. */
+#define RECUR__KNOWN_PHASES(F) \
+    F(1, 1, 1, 1) F(2, 2, 2, 2) F(3, 3, 3, 3) F(4, 4, 4, 4) F(4, 3, 3, 2) F(1, 1, 0, 0)
+enum { KNOWN_PHASES = 6 };
 
 /* The place of a phase in that list; behind it: no place. */
 INLINE int known_phase(const recur__phase p)
@@ -39,16 +40,17 @@ typedef struct recur__tiles {
 
 extern const recur__tiles RECUR__PER_ISA(tiles);
 
-INLINE void tiles_forward(const shape *sh, const recur__step *step, forward_finish *finish)
+INLINE void tiles_forward(const recur__phase *phase, const recur__step *step,
+                          forward_finish *finish)
 {
-    RECUR__PER_ISA(tiles).forward[known_phase(sh->phase)](&sh->phase, step, finish);
+    RECUR__PER_ISA(tiles).forward[known_phase(*phase)](phase, step, finish);
 }
 
-/* from: the shape of that phase */
-INLINE void tiles_backward(const shape *from, const recur__step_backward *step,
-                           backward_finish *finish)
+/* gate_blocks: those of a row of dA. from: the phase whose gradients come back here. */
+INLINE void tiles_backward(int gate_blocks, const recur__phase *from,
+                           const recur__step_backward *step, backward_finish *finish)
 {
-    RECUR__PER_ISA(tiles).backward(from->gate_blocks, &from->phase, step, finish);
+    RECUR__PER_ISA(tiles).backward(gate_blocks, from, step, finish);
 }
 
 #endif

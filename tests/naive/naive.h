@@ -5,7 +5,7 @@
  * mistake. Arrays are row-major. A batch is joined: sequence after sequence, no padding. Parameters
  * are one flat vector in PyTorch's order: for each layer, for each direction (forward before
  * reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH], bias_hh [GH], then what there is
- * of weight_hr [P][H], weight_peephole [3H], weight_norm and bias_norm [EH], start_h [R], start_c
+ * of weight_hr [P][H], weight_peephole [3H], norm_weight and norm_bias [EH], h0 [R], c0
  * [H]. Gates are i f g o, f g o, r z n. R is P with a projection, else H: the width of h.
  *
  * Forward is there for every kind and option, backward for the five plain kinds; differences.c
