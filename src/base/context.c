@@ -60,6 +60,13 @@ static const recur_context *resolve(const recur_context *ctx)
     return &the.context;
 }
 
+recur_status recur_context_options_init(recur_context_options *options, size_t size)
+{
+    RECUR__NOT_NULL(options);
+    const recur_context_options o = { .isa = RECUR_ISA_AUTO, .threads = 1 };
+    return recur__set_out(__func__, &o, sizeof o, options, size);
+}
+
 recur_status recur_context_create(const recur_context_options *options, recur_context **out)
 {
     RECUR__NOT_NULL(out);
