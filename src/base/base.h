@@ -18,6 +18,9 @@
 recur_status recur__fail(recur_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Puts where it happened, such as a path, before the sentence of a failure; gives its code. */
+recur_status recur__fail_in(const char *where, recur_status status);
+
 /* RECUR_E_MEMORY with the number of bytes; SIZE_MAX says that the size itself overflowed. */
 recur_status recur__no_memory(size_t bytes);
 
@@ -50,6 +53,10 @@ typedef struct recur__constant {
     recur__no_constant(function, member, value, group, (int)(sizeof(group) / sizeof *(group)))
 recur_status recur__no_constant(const char *function, const char *member, int32_t value,
                                 const recur__constant *group, int count);
+
+enum { RECUR__DIRECTIONS = 3 };
+extern const recur__constant recur__directions[RECUR__DIRECTIONS]; /* RECUR_DIRECTION_*, by value */
+extern const recur__constant recur__activations[RECUR_ACTIVATION_IDENTITY]; /* from TANH on */
 
 /* ---- sized structs -------------------------------------------------------------------------- */
 

@@ -53,21 +53,11 @@ recur_status recur__fail(recur_status code, const char *format, ...)
     return code;
 }
 
-recur_status recur__no_constant(const char *function, const char *member, int32_t value,
-                                const recur__constant *group, int count)
+recur_status recur__fail_in(const char *where, recur_status status)
 {
-    char names[400] = "";
-    size_t used = 0;
-    for (int i = 0; i < count && used < sizeof names; i++) {
-        const char *before = i == 0 ? "" : i < count - 1 ? ", " : " or ";
-        const int n = snprintf(names + used, sizeof names - used, "%s%s", before, group[i].name);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    if (value == 0)
-        return recur__fail(RECUR_E_ARGUMENT, "%s: %s is 0, as if it was not set; it must be %s",
-                           function, member, names);
-    return recur__fail(RECUR_E_ARGUMENT, "%s: %s is %d; it must be %s", function, member,
-                       (int)value, names);
+    char sentence[sizeof last_error];
+    memcpy(sentence, last_error, sizeof sentence);
+    return recur__fail(status, "%.200s: %s", where, sentence);
 }
 
 recur_status recur__no_memory(size_t bytes)

@@ -331,8 +331,8 @@ recur_status recur__step_once(const char *what, const recur__call *call)
     RECUR__CHECK(check_input(what, call, call->with_ids, state->batch));
     if (!(layer->capabilities & RECUR_CAN_STEP))
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a layer of type %s in direction %d cannot go step by step", what,
-                           layer->type, (int)layer->spec.direction);
+                           "%s: a layer of type %s with %s cannot go step by step", what,
+                           layer->type, recur__directions[layer->spec.direction].name);
     if (state->made_for == layer->serial) {
         if (layer->starts) recur__state_start(state, layer);
         recur__run_stages(state, call->x, call->ids, call->y);

@@ -238,6 +238,21 @@ void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, 
     if (!tape) recur__free(loss->ctx, memory, bytes);
 }
 
+/* The functions that compute a kind. */
+static const char *functions_of(const recur__loss_kind *kind)
+{
+    if (kind->classes) return "recur_loss_classes, which takes labels";
+    if (kind->values) return "recur_loss_values, which takes target values";
+    if (kind->sampled) return "recur_loss_sampled, which draws classes";
+    return "recur_ctc_loss or recur_ctc_decode, which take label sequences";
+}
+
+recur_status recur__loss_not_for(const char *function, const recur_loss *loss)
+{
+    return recur__fail(RECUR_E_UNSUPPORTED, "%s: the loss is of the kind %s (%d); for that use %s",
+                       function, loss->kind->name, (int)loss->kind->kind, functions_of(loss->kind));
+}
+
 /* ---- doors ---------------------------------------------------------------------------------- */
 
 /* rows and width of y, and the length of the weights against width. */
@@ -274,10 +289,7 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
-    if (!loss->kind->classes)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "recur_loss_classes: the kind %s (%d) is none on labels of rows",
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->classes) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, classes));
     if (classes == 0)
         return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes",
@@ -294,10 +306,7 @@ recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t fea
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(target);
-    if (!loss->kind->values)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "recur_loss_values: the kind %s (%d) is none on values",
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->values) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);
     if (value) *value = result;
@@ -308,9 +317,7 @@ static recur_status check_sampled(const recur_loss *loss, int64_t rows, int64_t 
                                   const int32_t *labels, int64_t count)
 {
     const char *function = "recur_loss_sampled";
-    if (!loss->kind->sampled)
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is no sampled one", function,
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->sampled) return recur__loss_not_for(function, loss);
     RECUR__CHECK(check_shape(function, loss, rows, features));
     if (rows > RECUR__LARGEST || features < 1 || features > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: one is too small or too large",
