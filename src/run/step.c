@@ -12,9 +12,9 @@ static recur_status stream(const recur__request *q)
     RECUR__CHECK(recur__check_input(q, state->batch));
     if (!(layer->capabilities & RECUR_CAN_STEP))
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a %s layer of type %s cannot go step by step: it looks ahead in "
-                           "time",
-                           q->what, recur__direction_name(layer->spec.direction), layer->type);
+                           "%s: a layer of type %s with %s cannot go step by step: it looks ahead "
+                           "in time, or at whole sequences",
+                           q->what, layer->type, recur__directions[layer->spec.direction].name);
     if (state->plan.layer != layer->serial) {
         RECUR__CHECK(recur__check_state(q, state->batch));
         if (!recur__state_plan(state, layer))
