@@ -9,14 +9,13 @@
 
 INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    const vf a = k[0] + e[0] * s[0];
-    s[0] = k[0] = f ? candidate(f, a) : v_relu(a);
+    s[0] = k[0] = relu_candidate(f, k[0] + e[0] * s[0]);
 }
 
 INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d, vf *de,
                      vf *du)
 {
-    k[0] = f ? d[0] * candidate_slope(f, k[0]) : v_where_relu_rises(k[0], d[0]);
+    k[0] = through_relu_candidate(f, k[0], d[0]);
     de[0] = k[0] * a->before[0];
     d[0] = k[0] * a->e[0];
 }
