@@ -159,9 +159,12 @@ template <class C, class... Kind> C exact(Kind... kind)
 class context : public detail::handle<recur_context, recur_context_release> {
 public:
     explicit context(const recur_context_options &o) : handle(make(o)) {}
+    /** Another handle on the same context. */
+    context share() const { return context(recur_context_retain(get())); }
     const char *isa() const noexcept { return recur_context_isa(get()); }
 
 private:
+    explicit context(recur_context *ctx) : handle(ctx) {}
     static recur_context *make(const recur_context_options &o)
     {
         recur_context *out;

@@ -95,6 +95,17 @@ RECUR_NODISCARD recur_status recur_context_options_init(recur_context_options *o
 RECUR_NODISCARD recur_status recur_context_create(const recur_context_options *options,
                                                   recur_context **out);
 
+/** Another handle on the same context, for bindings whose objects are copied. NULL gives NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing. Release it as often as it was made and retained.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx the context.
+ */
+RECUR_API recur_context *recur_context_retain(recur_context *ctx);
+
 /** Gives a context back. NULL is allowed.
  *
  * Shapes:  -

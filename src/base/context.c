@@ -128,6 +128,11 @@ recur_context *recur__context_retain(recur_context *ctx)
     return ctx;
 }
 
+recur_context *recur_context_retain(recur_context *ctx)
+{
+    return ctx ? recur__context_retain(ctx) : NULL;
+}
+
 void recur_context_release(recur_context *ctx)
 {
     if (!ctx || ctx == &the.context) return;
