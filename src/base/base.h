@@ -129,9 +129,7 @@ uint64_t recur__serial(void);
 
 /* Runs task(job, 0) to task(job, tasks - 1), in any order, on the threads of the context; returns
  * when all are done. */
-enum {
-    RECUR__WORTH_WAKING = 1 << 22
-}; /* multiplications, about 40 µs: less work stays on its caller's thread */
+enum { RECUR__WORTH_WAKING = 1 << 22 }; /* multiplications, about 40 µs; less stays on one thread */
 typedef void recur__task(void *job, int64_t index);
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job);
 
@@ -165,8 +163,8 @@ double recur__normal(uint64_t bits);  /* N(0,1), the same on every machine */
 static inline int64_t recur__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t recur__max(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* to = from, for rows that are often short: a call costs more than they do, and what it reads at
- * their end crosses what was just written. */
+/* to = from. Inline, because for short rows a memcpy call costs more than the copy, and its
+ * overlapping tail load stalls on bytes just stored. */
 static inline void recur__copy(float *to, const float *from, int64_t n)
 {
     enum { SHORT = 128 };
@@ -175,8 +173,10 @@ static inline void recur__copy(float *to, const float *from, int64_t n)
         return;
     }
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        memcpy(to + i, from + i, 4 * sizeof *to), memcpy(to + i + 4, from + i + 4, 4 * sizeof *to);
+    for (; i + 8 <= n; i += 8) {
+        memcpy(to + i, from + i, 4 * sizeof *to);
+        memcpy(to + i + 4, from + i + 4, 4 * sizeof *to);
+    }
     for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
     for (; i < n; i++) memcpy(to + i, from + i, sizeof *to); /* not to be made a call */
 }

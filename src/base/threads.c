@@ -39,12 +39,12 @@ static void run_tasks(recur__pool *pool)
 static void *work(void *argument)
 {
     recur__pool *pool = argument;
-    uint64_t seen = 0;
+    uint64_t jobs = 0; /* that this worker knows of */
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->jobs == seen && !pool->quit) pthread_cond_wait(&pool->wake, &pool->mutex);
+        while (pool->jobs == jobs && !pool->quit) pthread_cond_wait(&pool->wake, &pool->mutex);
         if (pool->quit) break;
-        seen = pool->jobs;
+        jobs = pool->jobs;
         pthread_mutex_unlock(&pool->mutex);
         run_tasks(pool);
         pthread_mutex_lock(&pool->mutex);
@@ -108,7 +108,9 @@ void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task,
         return;
     }
     pthread_mutex_lock(&pool->mutex);
-    pool->task = task, pool->job = job, pool->tasks = tasks;
+    pool->task = task;
+    pool->job = job;
+    pool->tasks = tasks;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     pool->running = pool->workers;
     pool->jobs++;

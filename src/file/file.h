@@ -1,11 +1,12 @@
 /* file.h - model files inside: a list of tensors, a list of texts, and the contents they point
  * into.
  *
- *     u64 n, little-endian │ n bytes of JSON, '{' first, padded with spaces │ the buffer: every
- * tensor, no holes
+ *     u64 n, little-endian │ n bytes of JSON, '{' first, │ the buffer: every tensor,
+ *                          │ padded with spaces          │ without holes
  *
  *     file ──▶ entries ──▶ entry { name, type, shape, data ──▶ the contents of the file that was
- * opened, or its own memory } └─▶ texts   ──▶ text  { key, value }
+ *          │                                                   opened, or memory of its own }
+ *          └─▶ texts ────▶ text { key, value }
  *
  * Data stay as in the file, little-endian and of their own type, until somebody reads them. */
 #ifndef RECUR__FILE_H
@@ -18,8 +19,8 @@
 typedef struct recur__type {
     const char *name;
     int bits; /* of one element */
-    float (*element)(
-        const unsigned char *from); /* the nearest float; NULL: not one number of whole bytes */
+    /* The nearest float of an element; NULL: it is not one number of whole bytes. */
+    float (*element)(const unsigned char *from);
 } recur__type;
 
 const recur__type *recur__type_of(const char *name); /* NULL: unknown */

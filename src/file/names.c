@@ -11,7 +11,7 @@ int64_t recur__shape_count(int rank, const int64_t *shape)
         empty = empty || shape[i] == 0;
         if (shape[i] != 0) product = recur__times(product, shape[i]);
     }
-    return product < 0 ? -1 : empty ? 0 : product;
+    return empty && product > 0 ? 0 : product;
 }
 
 recur__shape_words recur__shape_say(int rank, const int64_t *shape)
@@ -37,7 +37,15 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
 static int character(const unsigned char *s)
 {
     const unsigned char a = s[0];
-    const int n = a < 0x80 ? 1 : a < 0xc2 ? 0 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : a < 0xf5 ? 4 : 0;
+    int n = 0;
+    if (a < 0x80)
+        n = 1;
+    else if (a >= 0xc2 && a < 0xe0)
+        n = 2;
+    else if (a >= 0xe0 && a < 0xf0)
+        n = 3;
+    else if (a >= 0xf0 && a < 0xf5)
+        n = 4;
     for (int i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if ((a == 0xe0 && s[1] < 0xa0) || (a == 0xed && s[1] > 0x9f)) return 0;

@@ -14,18 +14,14 @@
 
 #if RECUR__SET != RECUR__IS_ref
 
-enum {
-    MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
-}; /* 32, else 16 */
-enum {
-    MASKS = RECUR__SET == RECUR__IS_avx512
-}; /* a vector with a tail costs no more than a full one */
+/* There are 32 registers, else 16. */
+enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon };
+/* A vector with a tail costs no more than a full one. */
+enum { MASKS = RECUR__SET == RECUR__IS_avx512 };
 enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, PANEL = VECTORS * VW, FEW_PANELS = 2 };
 enum { DEPTH = 256, BLOCK = 10 * ROWS, WIDTH = 512, LINE = 16 };
-enum {
-    SOON = 8,
-    LATER = 16
-}; /* rows of B and A fetched ahead; with 16 registers it costs more than it brings */
+/* Rows of B and A that are fetched ahead; with 16 registers it costs more than it brings. */
+enum { SOON = 8, LATER = 16 };
 
 typedef struct product {
     int64_t M, N, K, lda, ldb, ldc;
@@ -70,7 +66,10 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
             const vf ark = v_set(at ? a[r] : a[r * step]);
             UNROLL for (int v = 0; v < NV; v++) acc[r][v] += ark * bk[v];
         }
-        if (how == TO_PACKED) memcpy(packed, a, (size_t)MR * sizeof *a), packed += ROWS;
+        if (how == TO_PACKED) {
+            memcpy(packed, a, (size_t)MR * sizeof *a);
+            packed += ROWS;
+        }
     }
     UNROLL for (int r = 0; r < MR; r++, c += ldc)
     {
@@ -196,10 +195,8 @@ INLINE void multiply_columns(bool at, const product *p, float *packed)
 {
     const int64_t panels = (p->N + PANEL - 1) / PANEL;
     const bool many = panels > FEW_PANELS;
-    const int64_t depth =
-        p->M > BLOCK
-            ? DEPTH
-            : DEPTH / 2; /* where little of A shares a pass over B, fewer pages of it at a time */
+    /* Where little of A shares a pass over B, fewer pages of it at a time. */
+    const int64_t depth = p->M > BLOCK ? DEPTH : DEPTH / 2;
     for (int64_t k = 0; k < p->K; k += depth)
         for (int64_t m = 0; m < p->M; m += BLOCK) {
             block q = { .m = m,
@@ -211,7 +208,8 @@ INLINE void multiply_columns(bool at, const product *p, float *packed)
                           tiles = panels * ((q.M + ROWS - 1) / ROWS);
             if (many && rows > 0) {
                 q.next = at ? p->A + k * p->lda + after : p->A + after * p->lda + k;
-                q.lines = at ? q.K : rows, q.numbers = at ? rows : q.K;
+                q.lines = at ? q.K : rows;
+                q.numbers = at ? rows : q.K;
                 q.each = (q.lines + tiles - 1) / tiles;
             }
             for (int64_t n = 0; n < p->N;) n += VW * next_columns(at, p, &q, n, at && many);
@@ -235,8 +233,8 @@ static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, con
 static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
                int64_t ldb, float *C, int64_t ldc)
 {
-    _Alignas(64) float packed[BLOCK * DEPTH]; /* 60 KiB, which leaves room on the smallest stacks of
-                                                 threads, 128 KiB */
+    /* 60 KiB, which leaves room on the smallest stacks of threads, 128 KiB. */
+    _Alignas(64) float packed[BLOCK * DEPTH];
     multiply(true, (product){ M, N, K, lda, ldb, ldc, A, B, C }, packed);
 }
 

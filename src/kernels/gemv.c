@@ -65,21 +65,21 @@ INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf x, vf *ac
     if (half) *last += h_of(x) * h_load_n(W + V * VW, tail);
 }
 
-enum {
-    ROW_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4
-}; /* of y at once: with 16 registers not more */
+/* Vectors of y at once: with 16 registers not more. */
+enum { ROW_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
 
 /* V vectors of y, and half a one, kept in registers while all rows of W go by: even and odd ones
- * apart, so that sums need not wait for each other; with FOURS their numbers are read four at a
- * time, as loads are what this waits for. */
+ * apart, so that sums need not wait for each other; with BROADCAST4 their numbers are read four at
+ * a time, as loads are what this waits for. */
 INLINE void gemv_n_of(int V, bool half, int64_t tail, int64_t K, const float *W, int64_t ldw,
                       const float *x, const float *b, float *y)
 {
     vf even[ROW_VECTORS], odd[ROW_VECTORS];
     vh last = h_of(v_set(0)), odd_last = last;
-    for (int v = 0; v < V; v++)
-        even[v] = b ? v_load_part(b + v * VW, half || v < V - 1 ? VW : tail) : v_set(0),
+    for (int v = 0; v < V; v++) {
+        even[v] = b ? v_load_part(b + v * VW, half || v < V - 1 ? VW : tail) : v_set(0);
         odd[v] = v_set(0);
+    }
     if (half && b) last = h_load_n(b + V * VW, tail);
     int64_t k = 0;
     for (; BROADCAST4 && k + 4 <= K; k += 4, W += 4 * ldw) {
@@ -140,7 +140,8 @@ static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const floa
             block_of_rows(ROW_VECTORS, half, tail, K, W + n, ldw, x, b, y + n);
             break;
         }
-        n += vectors * VW, left -= vectors;
+        n += vectors * VW;
+        left -= vectors;
         if (b) b += vectors * VW;
     }
 }

@@ -1,12 +1,12 @@
 /* isa.h - naming of what is compiled once per instruction set.
  *
- * The build compiles every file of src/kernels and src/cells, table.c apart, once for each set with
- * RECUR__ISA defined as its name (ref, sse2, avx2, avx512, neon). Such a file holds static
- * functions only and exports one const table:
+ * The build compiles every file of src/kernels, src/tiles and src/cells, table.c apart, once for
+ * each set, with RECUR__ISA defined as its name (ref, sse2, avx2, avx512, neon). Such a file holds
+ * static functions only, and exports one const table. What is written
  *
- *     const recur__update RECUR__PER_ISA(optimizer) = { .sgd = sgd, .adam = adam };     becomes
- * recur__optimizer_avx2
- */
+ *     const recur__reduce RECUR__PER_ISA(reduce) = { .scatter = scatter };
+ *
+ * becomes recur__reduce_avx2. */
 #ifndef RECUR__ISA_H
 #define RECUR__ISA_H
 

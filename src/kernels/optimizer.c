@@ -26,7 +26,9 @@ INLINE float moved(const recur__rule *k, float p, float direction)
 static void sgd(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
                 float *restrict a, float *restrict b, float *restrict c)
 {
-    (void)a, (void)b, (void)c;
+    (void)a;
+    (void)b;
+    (void)c;
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) p[i] = moved(&k, p[i], gradient(&k, g[i], p[i]));
 }
@@ -46,7 +48,8 @@ static void sgd_momentum(int64_t n, const recur__rule *rule, float *restrict p,
                          const float *restrict g, float *restrict a, float *restrict b,
                          float *restrict c)
 {
-    (void)b, (void)c;
+    (void)b;
+    (void)c;
     momentum_sgd(false, n, rule, p, g, a);
 }
 
@@ -54,7 +57,8 @@ static void sgd_nesterov(int64_t n, const recur__rule *rule, float *restrict p,
                          const float *restrict g, float *restrict a, float *restrict b,
                          float *restrict c)
 {
-    (void)b, (void)c;
+    (void)b;
+    (void)c;
     momentum_sgd(true, n, rule, p, g, a);
 }
 
@@ -141,7 +145,8 @@ static void rmsprop_centred_momentum(int64_t n, const recur__rule *rule, float *
 static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
                     float *restrict sum, float *restrict b, float *restrict c)
 {
-    (void)b, (void)c;
+    (void)b;
+    (void)c;
     const recur__rule k = *rule;
     for (int64_t i = 0; i < n; i++) {
         const float d = gradient(&k, g[i], p[i]), s = sum[i] + d * d;
@@ -166,9 +171,8 @@ static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, cons
 
 /* ---- clipping ------------------------------------------------------------------------------- */
 
-enum {
-    LANES = 32
-}; /* partial results side by side: sums of different lanes do not wait for each other */
+/* Partial results side by side: sums of different lanes do not wait for each other. */
+enum { LANES = 32 };
 
 INLINE double sum_lanes(double lane[LANES])
 {

@@ -2,16 +2,16 @@
  * vectors of one.
  *
  *   vf                         VW floats; + - * / work on it, also with a float on one side
- *   v_load v_store             VW floats anywhere
- *   v_load_n v_store_n         the first n of them (the rest reads as 0)
- *   v_load_part v_store_part   all of a vector if n is that much, else the first n lanes
+ *   v_load, v_store            VW floats anywhere
+ *   v_load_n, v_store_n        the first n of them; the others are read as 0
+ *   v_load_part, v_store_part  all of a vector if n is that much, else the first n lanes
  *   v_set                      one float in all lanes
  *   v_first(a, b, n)           the first n lanes of a, then those of b
- *   v_broadcast4 V_SPREAD      4 floats, again and again; number i of them in all lanes
- *   vh h_load h_of             half a vector, where HALVES; else a whole one
- *   v_max v_min                with NaN in the second argument the result is NaN
+ *   v_broadcast4, V_SPREAD     4 floats, again and again; number i of them in all lanes
+ *   vh, h_load, h_of           half a vector, where HALVES; else a whole one
+ *   v_max, v_min               with NaN in the second argument the result is NaN
  *   v_where_positive(x, v)     v in the lanes where x > 0 or x is NaN, else 0
- *   v_exp v_sigmoid v_tanh
+ *   v_exp, v_sigmoid, v_tanh   of every lane
  *
  * Accuracy (tests/test_kernels.c measures it): exp 1 ulp, sigmoid and tanh 3 ulp; the reference
  * rounds libm's double results. */
@@ -106,8 +106,9 @@ enum { V_MAGIC = 12582912 }; /* 1.5·2^23: adding it rounds to an integer in the
 /* t: n + V_MAGIC; rest: r with all its digits */
 INLINE v_power v_power_of(vf t, vf r, vf rest)
 {
-    const vf r2 = r * r; /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait
-                            for each other (Estrin) */
+    /* Cephes' minimax polynomial, Moshier 1989; in pairs, which do not wait for each other
+     * (Estrin). */
+    const vf r2 = r * r;
     const vf p54 = r * 1.9875691500e-4f + 1.3981999507e-3f,
              p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;
     const vf p10 = r * 1.6666665459e-1f + 5.0000001201e-1f;
@@ -122,8 +123,8 @@ INLINE v_power v_power_exactly(vf x, vf t)
     return v_power_of(t, r, r);
 }
 
-/* Where large powers count for less. Fused, the first part may have all bits, and the second one
- * need not be waited for. */
+/* Shorter range reduction for sigmoid and tanh, which saturate. With FMA the high part of ln 2 is a
+ * full float, and the low part leaves the critical path. */
 #if RECUR__SET == RECUR__IS_sse2
 INLINE v_power v_power_soon(vf x, vf t) { return v_power_exactly(x, t); }
 #else
@@ -251,8 +252,8 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 #endif
 
 /* Four numbers, again and again in all lanes, and number i of these in all of them. Where
- * BROADCAST4, a load of these and four permutations cost less than four broadcasts, which are
- * loads; with AVX2 most sizes were slower by it. */
+ * BROADCAST4 is set, a load of these and four permutations cost less than four broadcasts, which
+ * are loads. With AVX2 most sizes were slower by it. */
 enum { BROADCAST4 = RECUR__SET == RECUR__IS_avx512 };
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_broadcast4(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }

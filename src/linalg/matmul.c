@@ -23,21 +23,31 @@ typedef struct product {
     bool own;
 } product;
 
+static void call_cblas(const product *p, int64_t M, const float *A, float *C)
+{
+    const CBLAS_TRANSPOSE at = p->at ? CblasTrans : CblasNoTrans;
+    const CBLAS_TRANSPOSE bt = p->bt ? CblasTrans : CblasNoTrans;
+    cblas_sgemm(CblasRowMajor, at, bt, (int)M, (int)p->N, (int)p->K, 1, A, (int)p->A.ld, p->B.data,
+                (int)p->B.ld, 1, C, (int)p->ldc);
+}
+
 /* Rows [m, m + M) of C */
 static void multiply(const product *p, int64_t m, int64_t M)
 {
-    const float *A = p->A.data + (p->at ? m : m * p->A.ld), *B = p->B.data;
+    const float *A = p->A.data + (p->at ? m : m * p->A.ld);
+    const float *B = p->B.data;
     float *C = p->C + m * p->ldc;
-    if (!p->own)
-        cblas_sgemm(CblasRowMajor, p->at ? CblasTrans : CblasNoTrans,
-                    p->bt ? CblasTrans : CblasNoTrans, (int)M, (int)p->N, (int)p->K, 1, A,
-                    (int)p->A.ld, B, (int)p->B.ld, 1, C, (int)p->ldc);
-    else if (p->bt)
-        for (int64_t r = 0; r < M; r++)
-            p->k->gemv->gemv_t(p->N, p->K, B, p->B.ld, A + r * p->A.ld, C + r * p->ldc,
-                               C + r * p->ldc);
-    else
-        (p->at ? p->k->gemm->tn : p->k->gemm->nn)(M, p->N, p->K, A, p->A.ld, B, p->B.ld, C, p->ldc);
+    if (!p->own) {
+        call_cblas(p, M, A, C);
+    } else if (p->bt) {
+        for (int64_t r = 0; r < M; r++) {
+            float *c = C + r * p->ldc;
+            p->k->gemv->gemv_t(p->N, p->K, B, p->B.ld, A + r * p->A.ld, c, c);
+        }
+    } else {
+        recur__gemm_function *gemm = p->at ? p->k->gemm->tn : p->k->gemm->nn;
+        gemm(M, p->N, p->K, A, p->A.ld, B, p->B.ld, C, p->ldc);
+    }
 }
 
 static void multiply_piece(void *argument, int64_t i)
@@ -48,7 +58,9 @@ static void multiply_piece(void *argument, int64_t i)
 
 static void multiply_all(const recur_context *ctx, product *p)
 {
-    p->piece = !p->own ? CBLAS_PIECE : p->at && p->N >= PIECE ? LONG_PIECE : PIECE;
+    p->piece = PIECE;
+    if (p->at && p->N >= PIECE) p->piece = LONG_PIECE;
+    if (!p->own) p->piece = CBLAS_PIECE;
     const int64_t pieces = (p->M + p->piece - 1) / p->piece;
     if ((double)p->M * (double)p->N * (double)p->K >= RECUR__WORTH_WAKING)
         recur__parallel(ctx, pieces, multiply_piece, p);
@@ -102,11 +114,12 @@ enum { FEW = 16, MOST = 4096 };
  * last full one. */
 static int64_t few_columns(const product *p)
 {
-    const int64_t width = p->k->gemm->width, over = p->N % width,
-                  few = p->N <= FEW         ? p->N
-                        : over <= width / 4 ? over
-                                            : 0;
-    return p->own && !reference(p->k) && p->M > few && p->M * few <= MOST ? few : 0;
+    const int64_t width = p->k->gemm->width;
+    const int64_t over = p->N % width;
+    int64_t few = over <= width / 4 ? over : 0;
+    if (p->N <= FEW) few = p->N;
+    const bool fits = p->M > few && p->M * few <= MOST;
+    return p->own && !reference(p->k) && fits ? few : 0;
 }
 
 /* They are computed the other way round, where rows of C fill the vectors: Cᵀ = Bᵀ A. */

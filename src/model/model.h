@@ -1,8 +1,8 @@
 /* model.h - whole networks in files, inside.
  *
  *     layer ──▶ recur_layer_info ──▶ JSON      structure.c: one table of members, both ways
- *           └─▶ parts ──▶ ...                  model_save.c, model_open.c: the tree; model_types.c:
- * what makes a layer sample ──▶ tensors, run again            model_sample.c */
+ *           └─▶ parts ──▶ ...                  save.c, open.c: the tree; types.c: what makes a
+ * layer sample ──▶ tensors, run again            sample.c */
 #ifndef RECUR__MODEL_H
 #define RECUR__MODEL_H
 
@@ -36,20 +36,20 @@ recur_recurrent_options recur__structure_options(const recur_layer_info *info);
 recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
                                    const char **out);
 
-/* ---- types of layer (model_types.c) --------------------------------------------------------- */
+/* ---- types of layer (types.c) --------------------------------------------------------- */
 
 typedef struct recur__model_type {
     const char *name; /* recur_layer_info.type */
     int32_t variant;
-    recur_status (*make)(recur_context *ctx, const recur_layer_info *info,
-                         recur_layer **out); /* NULL: of parts */
-    int64_t (*floats)(
-        const recur_layer_info *info); /* parameters that it has at least; -1: too many to count */
+    /* Makes a layer; NULL: it is made of parts. */
+    recur_status (*make)(recur_context *ctx, const recur_layer_info *info, recur_layer **out);
+    /* How many parameters it has at least; -1: too many to count. */
+    int64_t (*floats)(const recur_layer_info *info);
 } recur__model_type;
 
 recur_status recur__model_type_of(const char *where, const char *name, recur__model_type *out);
 
-/* ---- samples (model_sample.c) --------------------------------------------------------------- */
+/* ---- samples (sample.c) --------------------------------------------------------------- */
 
 /* Runs a sample and adds it to the file; tolerance: the one to say in the structure. */
 recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const char *prefix,

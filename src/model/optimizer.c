@@ -1,7 +1,7 @@
-/* optimizer.c - optimizers in files: moments as tensors prefix + "m" ..., and the texts
+/* optimizer.c - optimizers in files: moments as tensors prefix + "m" ..., and four texts:
  *
- *     prefix + "kind"  "adam"      prefix + "flags"  "2"      prefix + "count"  "76"      prefix +
- * "step"  "1000"
+ *     prefix + "kind"    "adam"          prefix + "flags"   "2"
+ *     prefix + "count"   "76"            prefix + "step"    "1000"
  *
  * A run that stops and resumes has the same bits as one that does not. */
 #include <inttypes.h>

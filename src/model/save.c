@@ -1,8 +1,10 @@
 /* save.c - a whole network into a file: its parameters as tensors, its structure as the text
  * "recur.model":
  *
- *     { "version": 1, "layer": { "type": "sequential", ..., "parts": [ { "name": "rnn", "type":
- * "lstm", ... }, ... ] }, "sample": { "tolerance": 0.0001 } } */
+ *     { "version": 1,
+ *       "layer": { "type": "sequential", ...,
+ *                  "parts": [ { "name": "rnn", "type": "lstm", ... }, ... ] },
+ *       "sample": { "tolerance": 0.0001 } } */
 #include "model/model.h"
 #include "core/layer.h"
 
@@ -87,10 +89,11 @@ static recur_status add_structure(recur_file *file, const char *prefix, json_t *
     if (tolerance)
         good = good && json_object_set_new(root, "sample",
                                            json_pack("{s:f}", "tolerance", *tolerance)) == 0;
-    const recur_status status = good ? add_text(file, prefix, root)
-                                     : recur__fail(
-                                           RECUR_E_MEMORY,
-                                           "there is no memory for the structure of a model");
+    recur_status status;
+    if (good)
+        status = add_text(file, prefix, root);
+    else
+        status = recur__fail(RECUR_E_MEMORY, "there is no memory for the structure of a model");
     json_decref(root);
     return status;
 }

@@ -1,7 +1,7 @@
 /* structure.c - what one layer is, as JSON: one table with a row per member of recur_layer_info.
  *
  *     { "type": "lstm", "input_size": 8, "hidden_size": 4, "num_layers": 2, "dropout": 0.5,
- * "no_bias": true }
+ *       "no_bias": true }
  *
  * A member that is zero is not written, for zero is the default of everything. So a member that is
  * there matters, and one that is not known cannot be passed over. What can be computed from the

@@ -95,7 +95,9 @@ recur_status recur_packed_reset(recur_packed *packed, int64_t batch, const int64
     RECUR__CHECK(check(batch, lengths, &steps, &longest));
     if (batch > packed->most_batch || steps > packed->most_steps)
         RECUR__CHECK(grow(packed, batch, steps));
-    packed->batch = batch, packed->steps = steps, packed->longest = longest;
+    packed->batch = batch;
+    packed->steps = steps;
+    packed->longest = longest;
     fill(packed, lengths);
     return RECUR_OK;
 }

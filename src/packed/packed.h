@@ -28,7 +28,9 @@ struct recur_packed {
  * arrays. */
 static inline recur_packed recur__one_step(int64_t B, int64_t sizes[1], int64_t starts[2])
 {
-    sizes[0] = B, starts[0] = 0, starts[1] = B;
+    sizes[0] = B;
+    starts[0] = 0;
+    starts[1] = B;
     return (recur_packed){ .batch = B,
                            .steps = 1,
                            .rows = B,

@@ -1,18 +1,17 @@
 /* ctc.c - connectionist temporal classification: a loss on label sequences that are shorter than
- * what is labelled.
+ * what is labelled. Graves 2006.
  *
- * A path names a class, or the blank, at every step; a path spells the labels that are left when
+ * A path names a class, or the blank, at every step. It spells the labels that are left when
  * repetitions are merged and blanks are taken away: a a - a b b spells a a b. The loss is -log of
- * the probability of all paths that spell the labels l. With l' = - l1 - l2 - ... - of length S =
- * 2L+1, log probabilities p, and ⊕ for adding what they are logarithms of:
+ * the probability of all paths that spell the labels l. Let l' = - l1 - l2 - ... - have length
+ * S = 2L+1, let p be log probabilities, and let ⊕ add what two numbers are the logarithms of:
  *
- *     α_t(s) = p_t(l'_s) + (α_t-1(s) ⊕ α_t-1(s-1) ⊕ α_t-1(s-2))     the last only onto a label that
- * differs from the one before β_t(s) = p_t(l'_s) + (β_t+1(s) ⊕ β_t+1(s+1) ⊕ β_t+1(s+2))     the
- * same from the other end γ_t(s) = exp(α_t(s) + β_t(s) - p_t(l'_s) + loss)              how much of
- * the probability is at s at step t
+ *     α_t(s) = p_t(l'_s) + (α_t-1(s) ⊕ α_t-1(s-1) ⊕ α_t-1(s-2))
+ *     β_t(s) = p_t(l'_s) + (β_t+1(s) ⊕ β_t+1(s+1) ⊕ β_t+1(s+2))     the same from the other end
+ *     γ_t(s) = exp(α_t(s) + β_t(s) - p_t(l'_s) + loss)              the part of s in step t
  *
- * and the gradient of the logits is softmax - Σ γ over the places where l' has the class. Graves
- * 2006. */
+ * The steps by two are allowed only onto a label that differs from the one before. The gradient of
+ * the logits is softmax - Σ γ over the places where l' has the class. */
 #include "train/ctc.h"
 
 double recur__log_sum(int64_t classes, const float *y)
@@ -36,7 +35,7 @@ typedef struct sequence {
     double *alpha;   /* [T][S] */
     double *beta;    /* [S]    */
     double *log_sum; /* [T]    */
-    double *share;   /* [classes]: Σ γ of a step; zero between steps */
+    double *gamma;   /* [classes]: Σ γ of a step; zero between steps */
 } sequence;
 
 static int64_t row_of(const sequence *q, int64_t t) { return recur_packed_row(q->packed, q->b, t); }
@@ -106,11 +105,11 @@ static void run_backward(const sequence *q, double log_all, double scale, float 
         for (int64_t s = 0; s < q->S; s++) {
             const double through = q->alpha[t * q->S + s] + q->beta[s];
             if (through != -INFINITY)
-                q->share[class_at(q, s)] += exp(through - log_p(q, t, s) - log_all);
+                q->gamma[class_at(q, s)] += exp(through - log_p(q, t, s) - log_all);
         }
         for (int64_t c = 0; c < q->classes; c++)
-            dy[at + c] = (float)(scale * (exp((double)q->y[at + c] - q->log_sum[t]) - q->share[c]));
-        for (int64_t s = 0; s < q->S; s++) q->share[class_at(q, s)] = 0;
+            dy[at + c] = (float)(scale * (exp((double)q->y[at + c] - q->log_sum[t]) - q->gamma[c]));
+        for (int64_t s = 0; s < q->S; s++) q->gamma[class_at(q, s)] = 0;
     }
 }
 
@@ -148,7 +147,7 @@ static void lay_out(recur__carver *carver, const int64_t *lengths, sequence *q)
     q->alpha = recur__carve(carver, cells, sizeof(double));
     q->beta = recur__carve(carver, S, sizeof(double));
     q->log_sum = recur__carve(carver, T, sizeof(double));
-    q->share = recur__carve(carver, q->classes, sizeof(double));
+    q->gamma = recur__carve(carver, q->classes, sizeof(double));
 }
 
 recur_status recur__ctc_check(const char *function, const recur_loss *loss,
@@ -191,13 +190,14 @@ static double run_batch(const recur_loss *loss, sequence *q, const int64_t *leng
 {
     const int64_t batch = recur_packed_batch(q->packed);
     double value = 0;
-    memset(q->share, 0, (size_t)q->classes * sizeof *q->share);
+    memset(q->gamma, 0, (size_t)q->classes * sizeof *q->gamma);
     for (q->b = 0; q->b < batch; q->labels += q->L, q->b++) {
         q->T = recur_packed_length(q->packed, q->b);
         q->L = lengths[q->b];
         q->S = 2 * q->L + 1;
-        value += run_sequence(
-            loss, q, loss->sum ? 1 : 1 / ((double)recur__max(q->L, 1) * (double)batch), dy);
+        double scale = 1;
+        if (!loss->sum) scale = 1 / ((double)recur__max(q->L, 1) * (double)batch);
+        value += run_sequence(loss, q, scale, dy);
     }
     return value;
 }

@@ -5,8 +5,8 @@
  * of those that end in its last label (n). With p of the step, and all as logarithms:
  *
  *     stay:     b' = (b ⊕ n) + p(-)       n' = n + p(last)
- *     add c:    n' = (b ⊕ n) + p(c), but b + p(c) if c is the last label: without a blank between,
- * it merges
+ *     add c:    n' = (b ⊕ n) + p(c)
+ *     add the last label again:   n' = b + p(c), for without a blank between it merges
  *
  * Adding may lead to a beam that is there already; then both are one. Beginnings are nodes of a
  * tree, each there once. */

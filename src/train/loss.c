@@ -160,11 +160,11 @@ static recur_loss *lay_out(recur__carver *carver, const recur__loss_kind *kind,
                            const recur_loss_options *o)
 {
     recur_loss *loss = recur__carve(carver, 1, sizeof *loss);
-    const int64_t weights = kind->sampled ? 0 : o->classes, shares = kind->sampled ? o->classes : 0;
+    const int64_t weights = kind->sampled ? 0 : o->classes, drawn = kind->sampled ? o->classes : 0;
     float *weight = recur__carve(carver, weights, sizeof *weight);
-    double *share = recur__carve(carver, shares, sizeof *share);
-    int32_t *guide = recur__carve(carver, shares, sizeof *guide);
-    if (loss) *loss = (recur_loss){ .weight = weight, .share = share, .guide = guide };
+    double *cdf = recur__carve(carver, drawn, sizeof *cdf);
+    int32_t *guide = recur__carve(carver, drawn, sizeof *guide);
+    if (loss) *loss = (recur_loss){ .weight = weight, .cdf = cdf, .guide = guide };
     return loss;
 }
 

@@ -47,8 +47,8 @@ struct recur_loss {
     int64_t classes; /* length of weight; 0 without */
     float *weight;   /* class_weight or positive_weight; NULL: ones */
     int64_t samples; /* drawn classes; 0: no sampled kind */
-    double *share;   /* [classes]: cumulative, up to 1 */
-    int32_t *guide;  /* [classes]: where the search for a share begins */
+    double *cdf;     /* [classes]: how often this class or one before is drawn; the last is 1 */
+    int32_t *guide;  /* [classes]: where the search in cdf begins */
 };
 
 /* Memory for one call, from a tape or, without one, from the loss's allocator; NULL if there is
@@ -56,11 +56,11 @@ struct recur_loss {
 void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes);
 void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes);
 
-/* Fills share and guide; fails if a class can never be drawn that must be. */
+/* Fills cdf and guide; fails if a class can never be drawn that must be. */
 recur_status recur__draws_fill(recur_loss *loss, const float *counts, double power);
-/* Draws a class; the part of draws that a class has. */
+/* Draws a class; how often a class is drawn. */
 int32_t recur__draw_class(const recur_loss *loss, uint64_t seed, uint64_t counter);
-double recur__draw_share(const recur_loss *loss, int64_t c);
+double recur__draw_probability(const recur_loss *loss, int64_t c);
 
 /* RECUR_E_UNSUPPORTED: this function does not compute the loss; says which one does. */
 recur_status recur__loss_not_for(const char *function, const recur_loss *loss);

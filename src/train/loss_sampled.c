@@ -7,8 +7,8 @@
  *     -log σ(y_label) - Σ log σ(-y_c)          a class that is drawn twice counts twice
  *
  * The sampled softmax (Bengio and Senécal 2008; Jean 2015) draws n classes for all rows, and takes
- * each one once. A class with share q is then among them with probability π = 1 - (1-q)ⁿ, and
- * stands for 1/π classes:
+ * each one once. A class that a draw takes with probability q is then among them with π = 1 -
+ * (1-q)ⁿ, and stands for 1/π classes:
  *
  *     -log softmax(y - log π)[label]           over the label and the drawn classes other than it
  *
@@ -97,7 +97,7 @@ static void lay_out(recur__carver *carver, const recur__sampled *q, drawn *s)
 /* log π of a class */
 static double log_inclusion(const recur_loss *loss, int32_t c)
 {
-    return log(-expm1((double)loss->samples * log1p(-recur__draw_share(loss, c))));
+    return log(-expm1((double)loss->samples * log1p(-recur__draw_probability(loss, c))));
 }
 
 static void draw(const recur__sampled *q, drawn *s)

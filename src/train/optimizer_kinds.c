@@ -6,7 +6,10 @@
 static recur__update *sgd(const recur_optimizer_options *o, const recur__optimizer_kernels *update,
                           double rate, double decay, uint64_t t, recur__rule *k)
 {
-    (void)rate, (void)decay, (void)t, (void)k;
+    (void)rate;
+    (void)decay;
+    (void)t;
+    (void)k;
     if (o->momentum == 0) return update->sgd[0];
     return update->sgd[o->flags & RECUR_OPTIMIZER_NESTEROV ? 2 : 1];
 }
@@ -34,7 +37,10 @@ static recur__update *rmsprop(const recur_optimizer_options *o,
                               const recur__optimizer_kernels *update, double rate, double decay,
                               uint64_t t, recur__rule *k)
 {
-    (void)rate, (void)decay, (void)t, (void)k;
+    (void)rate;
+    (void)decay;
+    (void)t;
+    (void)k;
     return update->rmsprop[(o->flags & RECUR_OPTIMIZER_CENTRED) != 0][o->momentum > 0];
 }
 
@@ -42,7 +48,11 @@ static recur__update *adagrad(const recur_optimizer_options *o,
                               const recur__optimizer_kernels *update, double rate, double decay,
                               uint64_t t, recur__rule *k)
 {
-    (void)o, (void)rate, (void)decay, (void)t, (void)k;
+    (void)o;
+    (void)rate;
+    (void)decay;
+    (void)t;
+    (void)k;
     return update->adagrad;
 }
 
@@ -50,7 +60,11 @@ static recur__update *adadelta(const recur_optimizer_options *o,
                                const recur__optimizer_kernels *update, double rate, double decay,
                                uint64_t t, recur__rule *k)
 {
-    (void)o, (void)rate, (void)decay, (void)t, (void)k;
+    (void)o;
+    (void)rate;
+    (void)decay;
+    (void)t;
+    (void)k;
     return update->adadelta;
 }
 

@@ -66,7 +66,7 @@ static double weight_at(const row *r, uint32_t threshold)
     return 0;
 }
 
-/* Of what is kept, keeps the fewest likeliest whose weights reach the share p of all of it. */
+/* Of what is kept, keeps the fewest likeliest whose weights reach the part p of their sum. */
 static void keep_p(row *r, double p)
 {
     uint32_t low = r->threshold,
