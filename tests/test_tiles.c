@@ -114,7 +114,7 @@ static void check_forward(const phase_case *c)
                                .ldx = c->in,
                                .in = c->in,
                                .s = s,
-                               .U = c->has_s ? panel_U : NULL,
+                               .U = c->has_s && p->h_gates ? panel_U : NULL,
                                .lds = H,
                                .y = got,
                                .ldy = ld };
