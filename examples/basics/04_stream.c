@@ -4,8 +4,8 @@
  * row. It allocates nothing and never waits, so it may run where sound is computed. The numbers are
  * those of the whole sequence at once.
  *
- * Steps are fastest on a snapshot: an unchangeable copy, laid out for this machine. A layer that
- * can still be trained has to repack its parameters at every step. */
+ * Steps are fastest on a snapshot: an unchangeable copy, laid out for this machine. The parameters
+ * of the layer itself may change at any time, so its steps read them where they lie. */
 #include <math.h>
 #include <recur.h>
 #include <stdio.h>
