@@ -4,7 +4,7 @@
  *
  * This is the only header a program includes. The nouns, one header each:
  *
- *   recur/base.h       versions, handles, what a named tensor is
+ *   recur/base.h       versions, handles, options, what a named tensor is
  *   recur/status.h     errors are values: codes, names, the last sentence
  *   recur/context.h    allocator, instruction set, threads
  *   recur/random.h     counter-based random numbers; drawing ids from logits
@@ -32,6 +32,8 @@
  *   - release(NULL) does nothing. Handles may be released in any order.
  *   - An options struct starts with its size; zero in any other member means the default:
  *     C: recur_x_options o = { .size = sizeof o };   C++: recur_x_options o = {}; o.size = sizeof o;
+ *     After recur_x_options_init(&o, sizeof o) the defaults are written out, and a zero is a zero.
+ *   - TRY(call) in examples stands for your own check of a status: whatever a program does then.
  *   - "Threads: free" means: may run on any number of threads at once, as long as nobody writes to
  *     what the call reads. "one at a time" names the handle that must not be shared.
  */

@@ -37,7 +37,7 @@ cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\.h         linalg/         only linal
 found=$(mktemp) || exit 1
 trap 'rm -f "$found"' EXIT
 
-for file in $(find "$src" -name '*.[ch]' | LC_ALL=C sort); do
+for file in $(find "$src" -name '*.[ch]' -o -name '*.inc' | LC_ALL=C sort); do
     awk -f scripts/strip.awk "$file" | awk -v file="$file" -v path="${file#"$src"/}" -v rooms="$rooms" -v rules="$rules" '
         function offence(why) { printf "%s:%d: %s\n", file, FNR, why }
         BEGIN {
@@ -85,4 +85,4 @@ if [ -s "$found" ]; then
     cat "$found"
     exit 1
 fi
-echo "layers: $(find "$src" -name '*.[ch]' | wc -l | tr -d ' ') files keep to their rooms"
+echo "layers: $(find "$src" -name '*.[ch]' -o -name '*.inc' | wc -l | tr -d ' ') files keep to their rooms"

@@ -112,6 +112,136 @@ static void shorter_means_default(void **unused)
     recur_context_release(ctx);
 }
 
+/* ---- recur_x_init --------------------------------------------------------------------------- */
+
+static recur_status init_context(void *to, size_t size)
+{
+    return recur_context_options_init(to, size);
+}
+static recur_status init_sample(void *to, size_t size)
+{
+    return recur_sample_options_init(to, size);
+}
+static recur_status init_loss(void *to, size_t size)
+{
+    return recur_loss_options_init(to, size, RECUR_LOSS_HUBER);
+}
+static recur_status init_optimizer(void *to, size_t size)
+{
+    return recur_optimizer_options_init(to, size, RECUR_OPTIMIZER_ADAM);
+}
+static recur_status init_schedule(void *to, size_t size)
+{
+    return recur_schedule_init(to, size, RECUR_SCHEDULE_EXPONENTIAL);
+}
+static recur_status init_plateau(void *to, size_t size) { return recur_plateau_init(to, size); }
+static recur_status init_model_sample(void *to, size_t size)
+{
+    return recur_model_sample_init(to, size);
+}
+
+static const struct {
+    const char *name;
+    recur_status (*init)(void *to, size_t size);
+    size_t size;
+} INITS[] = {
+    { "context", init_context, sizeof(recur_context_options) },
+    { "sample", init_sample, sizeof(recur_sample_options) },
+    { "loss", init_loss, sizeof(recur_loss_options) },
+    { "optimizer", init_optimizer, sizeof(recur_optimizer_options) },
+    { "schedule", init_schedule, sizeof(recur_schedule) },
+    { "plateau", init_plateau, sizeof(recur_plateau) },
+    { "model sample", init_model_sample, sizeof(recur_model_sample) },
+};
+
+/* Whatever size the caller's struct has, so many bytes are written, zeros where nothing is known.
+ */
+static void inits_write_size_bytes(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < COUNT(INITS); i++) {
+        trying("%s", INITS[i].name);
+        FAILS(RECUR_E_ARGUMENT, INITS[i].init(NULL, INITS[i].size), "NULL");
+        unsigned char whole[ROOM];
+        OK(INITS[i].init(whole, INITS[i].size));
+        for (size_t size = 0; size < INITS[i].size + 32; size += 4) {
+            unsigned char room[ROOM];
+            memset(room, 0xEE, sizeof room);
+            if (size < 8) {
+                FAILS(RECUR_E_ARGUMENT, INITS[i].init(room, size), "size");
+                continue;
+            }
+            OK(INITS[i].init(room, size));
+            const uint32_t first = (uint32_t)size | RECUR_SIZE_EXACT;
+            assert_memory_equal(room, &first, sizeof first);
+            for (size_t k = 4; k < sizeof room; k++) {
+                const unsigned char known = k < INITS[i].size ? whole[k] : 0;
+                assert_int_equal(room[k], k < size ? known : 0xEE);
+            }
+        }
+    }
+}
+
+/* What was filled in is what a zero means; a zero put there afterwards is a zero. */
+static void zeros_that_are_meant(void **unused)
+{
+    (void)unused;
+    recur_optimizer_options adam;
+    OK(recur_optimizer_options_init(&adam, sizeof adam, RECUR_OPTIMIZER_ADAM));
+    assert_true(adam.rate == 1e-3 && adam.beta1 == 0.9 && adam.beta2 == 0.999);
+    assert_true(adam.epsilon == 1e-8);
+    recur_optimizer *optimizer = NULL;
+    adam.rate = 0;
+    OK(recur_optimizer_create(NULL, &adam, 3, &optimizer));
+    assert_true(recur_optimizer_rate(optimizer) == 0);
+    recur_optimizer_release(optimizer);
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_options_init(&adam, sizeof adam, 0),
+          "0 set RECUR_OPTIMIZER_SGD RECUR_OPTIMIZER_ADADELTA");
+
+    recur_loss_options huber;
+    recur_loss *loss = NULL;
+    OK(recur_loss_options_init(&huber, sizeof huber, RECUR_LOSS_HUBER));
+    assert_true(huber.delta == 1);
+    OK(recur_loss_create(NULL, &huber, &loss));
+    recur_loss_release(loss);
+    huber.delta = 0;
+    FAILS(RECUR_E_ARGUMENT, recur_loss_create(NULL, &huber, &loss), "delta 0");
+    FAILS(RECUR_E_ARGUMENT, recur_loss_options_init(&huber, sizeof huber, 7),
+          "7 RECUR_LOSS_CROSS_ENTROPY RECUR_LOSS_BCE_LOGITS");
+
+    const float logits[3] = { 1, 2, 3 };
+    int32_t id;
+    recur_sample_options options;
+    OK(recur_sample_options_init(&options, sizeof options));
+    OK(recur_sample(&options, 1, 3, logits, 1, 1, &id));
+    options.temperature = 0;
+    FAILS(RECUR_E_ARGUMENT, recur_sample(&options, 1, 3, logits, 1, 1, &id), "temperature 0 top_k");
+    options.temperature = 1;
+    options.top_p = 0;
+    FAILS(RECUR_E_ARGUMENT, recur_sample(&options, 1, 3, logits, 1, 1, &id), "top_p 0");
+
+    recur_schedule falls;
+    OK(recur_schedule_init(&falls, sizeof falls, RECUR_SCHEDULE_STEP));
+    assert_true(falls.gamma == 0.1);
+    falls.rate = 2;
+    falls.period = 3;
+    falls.gamma = 0;
+    assert_true(recur_schedule_rate(&falls, 2) == 2 && recur_schedule_rate(&falls, 3) == 0);
+    FAILS(RECUR_E_ARGUMENT, recur_schedule_init(&falls, sizeof falls, 9),
+          "9 RECUR_SCHEDULE_COSINE");
+
+    recur_plateau plateau;
+    OK(recur_plateau_init(&plateau, sizeof plateau));
+    assert_true(plateau.patience == 10 && plateau.factor == 0.1 && plateau.threshold == 1e-4);
+    plateau.rate = 1;
+    plateau.factor = 0;
+    plateau.patience = 0;
+    OK(recur_plateau_step(&plateau, 1));
+    OK(recur_plateau_step(&plateau, 2));
+    assert_true(plateau.rate == 0 && plateau.factor == 0 && plateau.patience == 0);
+    assert_true(plateau.size == (sizeof plateau | RECUR_SIZE_EXACT));
+}
+
 /* An older caller's shorter description is filled as far as it goes. */
 static void shorter_descriptions(void **unused)
 {
@@ -250,9 +380,13 @@ static void huge_recurrent(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(sizes),    TEST(shorter_means_default), TEST(shorter_descriptions), TEST(filled_in),
-        TEST(contexts), TEST(huge_recurrent)
-    };
+    const struct CMUnitTest tests[] = { TEST(sizes),
+                                        TEST(shorter_means_default),
+                                        TEST(inits_write_size_bytes),
+                                        TEST(zeros_that_are_meant),
+                                        TEST(shorter_descriptions),
+                                        TEST(filled_in),
+                                        TEST(contexts),
+                                        TEST(huge_recurrent) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static recur_packed *ragged(recur_context *ctx)
 static recur_layer *prepared(recur_layer *layer, int cell)
 {
     randomize(layer, 0.7);
-    if (cell != RECUR_CELL_RNN_RELU) return layer;
+    if (!has_kink(cell)) return layer;
     randomize(layer, 0.1);
     for (int64_t i = 0; i < recur_layer_tensor_count(layer); i++) {
         recur_tensor t = { .size = sizeof t };
@@ -148,7 +148,8 @@ static void check_recurrence(recur_context *ctx, const kind_row *kind, const rec
     const bool bare = how == WITHOUT_BIAS;
     recur_recurrent_options o = options_of(kind, 3, 4, bare ? 1 : 2, direction,
                                            bare ? RECUR_LAYER_NO_BIAS : 0);
-    if (how == IN_TRAINING) o.dropout = o.recurrent_dropout = o.zoneout_hidden = 0.3;
+    if (how == IN_TRAINING) o.dropout = o.zoneout_hidden = 0.3;
+    if (how == IN_TRAINING && has_U(kind->cell)) o.recurrent_dropout = 0.3;
     trying("%s direction %d way %d", kind->name, direction, (int)how);
     recur_layer *layer = NULL;
     OK(recur_recurrent_create(ctx, &o, &layer));
@@ -165,7 +166,7 @@ static void recurrences(void **unused)
     for (int k = 0; k < COUNT(KINDS); k++)
         for (int direction = 0; direction < 3; direction++)
             for (int how = 0; how < WAYS; how++) {
-                const bool needs_bias = KINDS[k].cell == RECUR_CELL_RNN_RELU;
+                const bool needs_bias = has_kink(KINDS[k].cell);
                 if (smooth(&KINDS[k]) && !(how == WITHOUT_BIAS && needs_bias))
                     check_recurrence(ctx, &KINDS[k], packed, direction, (route)how);
             }

@@ -251,7 +251,7 @@ static void identity_by_name(void **unused)
     check_identity(layer, recur_layer_params(layer), "weight_hh_l1", 7, 0.5f);
     check_identity(layer, recur_layer_params(layer), "weight_hh_l0", 7, 0);
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_init(layer, "weight_ih_l0", RECUR_INIT_IDENTITY, 0.5, 1),
-          "6");
+          "RECUR_INIT_IDENTITY");
     recur_layer_release(layer);
 }
 

@@ -1,4 +1,6 @@
 /* test_io_hostile.c - files that are damaged on purpose. */
+#include <unistd.h>
+
 #include "support/support.h"
 
 static void refuses(const char *header, size_t buffer, const char *words)
@@ -157,6 +159,73 @@ static void lengths(void **state)
     FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes, &file), "18446744073709551615");
 }
 
+/* ---- other formats -------------------------------------------------------------------------- */
+
+/* Files that newcomers try: each is called by its name, behind the path. */
+static void other_formats(void **state)
+{
+    (void)state;
+#define FILE_OF(bytes) bytes, sizeof(bytes) - 1
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *words;
+    } rows[] = {
+        { FILE_OF("PK\003\004\0\0\010\010\0\0\0\0\0\0"), "ZIP PyTorch .pt" },
+        { FILE_OF("PK\003\004\024\0\0\0\010\0abcdef"), "ZIP .keras" },
+        { FILE_OF("\211HDF\r\n\032\n\0\0\0\0\0"), "HDF5 .h5" },
+        { FILE_OF("\200\002}q\0(X\003\0\0\0abc"), "pickle PyTorch" },
+        { FILE_OF("\200\004\225\032\0\0\0\0\0\0\0}"), "pickle" },
+        { FILE_OF("\010\007\022\007pytorch\032\0032.0"), "ONNX recur.from_onnx" },
+        { FILE_OF("\223NUMPY\001\0v\0{'descr'"), ".npy" },
+        { FILE_OF("\037\213\010\0\0\0\0\0\0\003abc"), "gzip" },
+        { FILE_OF("{\"version\": \"0.5.2\", \"architecture\": \"LSTM\"}"), "JSON .nam" },
+        { FILE_OF("[1, 2]"), "JSON" },
+        { FILE_OF("Once upon a time\n"), "text" },
+        { FILE_OF("\343\201\202\343\201\202\343\201\202\n"), "text" },
+        { FILE_OF("<html>"), "text" },
+    };
+    char path[] = "/tmp/recur-test-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    for (int i = 0; i < COUNT(rows); i++) {
+        trying("%s", rows[i].words);
+        FILE *out = fopen(path, "wb");
+        assert_non_null(out);
+        assert_int_equal(fwrite(rows[i].bytes, 1, rows[i].count, out), rows[i].count);
+        fclose(out);
+        recur_file *file = NULL;
+        recur_layer *layer = NULL;
+        FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, rows[i].bytes, rows[i].count, &file),
+              rows[i].words);
+        FAILS(RECUR_E_FORMAT, recur_file_open(NULL, path, &file), rows[i].words);
+        FAILS(RECUR_E_FORMAT, recur_model_open(NULL, path, &layer), rows[i].words);
+        FAILS(RECUR_E_FORMAT, recur_file_open(NULL, path, &file), path);
+    }
+    unlink(path);
+}
+
+/* Headers whose length is how another format begins: 640 bytes like a pickle, 559903 like gzip. */
+static void lengths_like_other_formats(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 0x0280, 0x0480, 0x0580, 0x088b1f, 0x120708, 0x2020 };
+    for (int i = 0; i < COUNT(lengths); i++) {
+        char *header = malloc(lengths[i] + 1);
+        assert_non_null(header);
+        memset(header, ' ', lengths[i]);
+        memcpy(header, "{}", 2);
+        header[lengths[i]] = '\0';
+        accepts(header, 0, 0);
+        size_t bytes;
+        recur_file *file = NULL;
+        const unsigned char *data = file_bytes(header, 0, &bytes);
+        FAILS(RECUR_E_FORMAT, recur_file_open_memory(NULL, data, bytes - 1, &file), "truncated");
+        free(header);
+    }
+}
+
 /* ---- every truncation, every changed byte --------------------------------------------------- */
 
 static const char SMALL[] = "{\"__metadata__\":{\"k\":\"v\"}," T(
@@ -235,8 +304,10 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hostile_headers), TEST(odd_but_legal_headers), TEST(long_and_deep_headers),
-        TEST(lengths),         TEST(truncations),           TEST(mutations),
+        TEST(hostile_headers),       TEST(odd_but_legal_headers),
+        TEST(long_and_deep_headers), TEST(lengths),
+        TEST(other_formats),         TEST(lengths_like_other_formats),
+        TEST(truncations),           TEST(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

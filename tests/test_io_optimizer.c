@@ -89,6 +89,8 @@ static void optimizers_that_do_not_fit(void **state)
     }
     OK(recur_file_set_metadata(file, "o.step", "18446744073709551615"));
     OK(recur_file_get_optimizer(file, "o.", adam));
+    OK(recur_file_set_metadata(file, "o.flags", "8")); /* beta1 = 0 is meant, of earlier versions */
+    OK(recur_file_get_optimizer(file, "o.", adam));
     recur_file *saved = new_file(NULL);
     OK(recur_file_put_optimizer(saved, NULL, adam));
     assert_string_equal(recur_file_metadata(saved, "step"), "18446744073709551615");

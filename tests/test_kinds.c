@@ -39,9 +39,10 @@ static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
                   EH = naive_norms(net.kind) * H;
     int n = 0;
     t[n++] = (expected){ "weight_ih", GH, in };
-    t[n++] = (expected){ "weight_hh", GH, R };
+    if (net.kind != NAIVE_INDRNN) t[n++] = (expected){ "weight_hh", GH, R };
     if (net.bias) t[n++] = (expected){ "bias_ih", GH, 0 };
-    if (net.bias) t[n++] = (expected){ "bias_hh", GH, 0 };
+    if (net.bias && net.kind != NAIVE_INDRNN) t[n++] = (expected){ "bias_hh", GH, 0 };
+    if (net.kind == NAIVE_INDRNN) t[n++] = (expected){ "weight_hh", H, 0 };
     if (net.P) t[n++] = (expected){ "weight_hr", net.P, H };
     if (net.kind == NAIVE_LSTM_PEEPHOLE) t[n++] = (expected){ "weight_peephole", 3 * H, 0 };
     if (EH) t[n++] = (expected){ "norm_weight", EH, 0 };
@@ -114,9 +115,7 @@ typedef struct point {
 
 static point draw(const kind_row *kind, int direction, way how)
 {
-    const uint32_t flags = how == WITH_IDS && kind->cell != RECUR_CELL_RNN_RELU
-                               ? RECUR_LAYER_NO_BIAS
-                               : 0;
+    const uint32_t flags = how == WITH_IDS && !has_kink(kind->cell) ? RECUR_LAYER_NO_BIAS : 0;
     point p = { .options = options_of(kind, I, H, 2, direction, flags), .how = how };
     p.net = textbook_of(&p.options);
     p.shape = shape_of(&p.options, B);

@@ -374,7 +374,7 @@ static void threads_are_one(recur_context *ctx, int k)
  * that are not used. */
 static bool is_blind(const recur_recurrent_options *o)
 {
-    return o->flags & RECUR_LAYER_LEARN_INITIAL_STATE || o->cell == RECUR_CELL_RNN_RELU ||
+    return o->flags & RECUR_LAYER_LEARN_INITIAL_STATE || has_kink(o->cell) ||
            o->preactivation_clip > 0 || o->cell_clip > 0 || o->gate_activation;
 }
 

@@ -269,7 +269,7 @@ static void rebuilt(void **unused)
         const uint32_t flags = k % 2 ? RECUR_LAYER_NO_BIAS : 0;
         recur_recurrent_options o = options_of(&KINDS[k], 3, 4, 2, k % 3, flags);
         o.dropout = 0.25;
-        o.recurrent_dropout = 0.125;
+        o.recurrent_dropout = has_U(KINDS[k].cell) ? 0.125 : 0;
         trying("%s", KINDS[k].name);
         recur_layer *one = NULL;
         OK(recur_recurrent_create(NULL, &o, &one));

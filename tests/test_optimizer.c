@@ -18,6 +18,11 @@ typedef struct spec {
     {                                                                       \
         .size = sizeof(recur_optimizer_options), .kind = kind_, __VA_ARGS__ \
     }
+/* As recur_optimizer_options_init and assignments make it. */
+#define EXACT(kind_, ...)                                                                      \
+    {                                                                                          \
+        .size = sizeof(recur_optimizer_options) | RECUR_SIZE_EXACT, .kind = kind_, __VA_ARGS__ \
+    }
 static const spec SPECS[] = {
     { "sgd", "", RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1) },
     { "sgd decay", "", RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .weight_decay = 0.2) },
@@ -30,7 +35,7 @@ static const spec SPECS[] = {
       RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.02, .beta1 = 0.7, .beta2 = 0.9, .epsilon = 1e-3,
            .weight_decay = 0.1, .flags = RECUR_OPTIMIZER_AMSGRAD) },
     { "adam without beta1", "m v",
-      RULE(RECUR_OPTIMIZER_ADAM, .rate = 0.01, .flags = RECUR_OPTIMIZER_BETA1_ZERO) },
+      EXACT(RECUR_OPTIMIZER_ADAM, .rate = 0.01, .beta2 = 0.999, .epsilon = 1e-8) },
     { "adamw", "m v", RULE(RECUR_OPTIMIZER_ADAMW, .rate = 0.02, .weight_decay = 0.3) },
     { "adamw amsgrad", "m v v_max",
       RULE(RECUR_OPTIMIZER_ADAMW, .rate = 0.02, .weight_decay = 0.3,
@@ -59,8 +64,9 @@ static recur_optimizer_options explicit_options(recur_optimizer_options o)
                      { 0.01, 0, 0.99, 1e-8 },
                      { 0.01, 0, 0, 1e-10 },
                      { 1, 0, 0.9, 1e-6 } };
+    if (o.size & RECUR_SIZE_EXACT) return o;
     if (o.rate == 0) o.rate = defaults[o.kind].rate;
-    if (o.beta1 == 0 && !(o.flags & RECUR_OPTIMIZER_BETA1_ZERO)) o.beta1 = defaults[o.kind].beta1;
+    if (o.beta1 == 0) o.beta1 = defaults[o.kind].beta1;
     if (o.beta2 == 0) o.beta2 = defaults[o.kind].beta2;
     if (o.epsilon == 0) o.epsilon = defaults[o.kind].epsilon;
     return o;

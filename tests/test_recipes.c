@@ -192,7 +192,7 @@ static double caption(recur_context *ctx, const recur_layer *to_h, const recur_l
 /* The gradient of the first state goes on into what made it. */
 static void from_features(recur_context *ctx, int k)
 {
-    if (KINDS[k].cell == RECUR_CELL_RNN_RELU) return; /* has kinks */
+    if (has_kink(KINDS[k].cell)) return; /* has kinks */
     recur_layer *net = model(ctx, k), *to_h = NULL;
     OK(recur_linear_create(ctx, FEATURES, 2 * H, 0, &to_h));
     randomize(to_h, 0.6);

@@ -285,9 +285,9 @@ static void early_stop(void **unused)
         params[3] = (float)epoch; /* training */
         OK(recur_plateau_step(&plateau, values[epoch]));
         stale++;
-        if (plateau.seen > seen) {
+        if (plateau.improvements > seen) {
             memcpy(best, params, (size_t)P * sizeof *best);
-            seen = plateau.seen;
+            seen = plateau.improvements;
             stale = 0;
         }
     }

@@ -134,6 +134,12 @@ static const double VALUES[] = { 0.948, 0.778, 0.599, 0.547, 0.48,  0.313, 0.26,
         .size = sizeof(recur_plateau), .rate = 0.5, __VA_ARGS__ \
     }
 
+/* As recur_plateau_init and assignments make it. */
+#define EXACT(...)                                                                 \
+    {                                                                              \
+        .size = sizeof(recur_plateau) | RECUR_SIZE_EXACT, .rate = 0.5, __VA_ARGS__ \
+    }
+
 /* Options, the values after which PyTorch's ReduceLROnPlateau let the rate of 0.5 fall, and where
  * it ended. */
 static const struct {
@@ -143,11 +149,10 @@ static const struct {
 } CASES[] = {
     { PLATEAU(.patience = 1), 1u << 11 | 1u << 17 | 1u << 19 | 1u << 23, 5e-5 },
     { PLATEAU(.patience = 2, .cooldown = 2, .factor = 0.5), 1u << 12 | 1u << 18, 0.125 },
-    { PLATEAU(.flags = RECUR_PLATEAU_MAXIMUM | RECUR_PLATEAU_ABSOLUTE | RECUR_PLATEAU_PATIENCE_ZERO,
-              .threshold = 0.05, .factor = 0.3, .min_rate = 0.01),
+    { EXACT(.flags = RECUR_PLATEAU_MAXIMUM | RECUR_PLATEAU_ABSOLUTE, .threshold = 0.05,
+            .factor = 0.3, .min_rate = 0.01),
       1u << 1 | 1u << 2 | 1u << 3 | 1u << 4, 0.01 },
-    { PLATEAU(.flags = RECUR_PLATEAU_PATIENCE_ZERO | RECUR_PLATEAU_THRESHOLD_ZERO, .factor = 0.9,
-              .cooldown = 1),
+    { EXACT(.factor = 0.9, .cooldown = 1, .epsilon = 1e-8),
       1u << 7 | 1u << 10 | 1u << 12 | 1u << 14 | 1u << 16 | 1u << 18 | 1u << 20 | 1u << 22,
       0.21523360500000008 },
     { PLATEAU(.patience = 1, .factor = 0.1, .epsilon = 0.01), 1u << 11 | 1u << 17, 0.005 },
@@ -182,9 +187,12 @@ static void test_defaults(void **state)
     assert_true(p.rate == 0.05 && p.bad == 0);
     OK(recur_plateau_step(&p, 0.99989));
     assert_true(p.rate == 0.05 && p.best == 0.99989);
-    recur_plateau first = PLATEAU(.flags = RECUR_PLATEAU_PATIENCE_ZERO);
+    recur_plateau first;
+    OK(recur_plateau_init(&first, sizeof first));
+    first.rate = 0.5;
+    first.patience = 0;
     OK(recur_plateau_step(&first, NOT_A_NUMBER));
-    assert_true(first.rate == 0.05 && first.seen == 0);
+    assert_true(first.rate == 0.05 && first.improvements == 0);
     OK(recur_plateau_step(&first, 1e300)); /* the first number is better than none */
     assert_true(first.rate == 0.05 && first.best == 1e300);
     struct {
@@ -217,12 +225,11 @@ static void test_plateaus_refused(void **state)
     BAD("epsilon nan", .epsilon = NOT_A_NUMBER);
     BAD("patience -2", .patience = -2);
     BAD("cooldown -2", .cooldown = -2);
-    BAD("patience 3", .patience = 3, .flags = RECUR_PLATEAU_PATIENCE_ZERO);
-    BAD("threshold 0.5", .threshold = 0.5, .flags = RECUR_PLATEAU_THRESHOLD_ZERO);
-    BAD("seen -1", .seen = -1);
+    BAD("flags 0x4", .flags = 4);
+    BAD("improvements -1", .improvements = -1);
     BAD("bad -4", .bad = -4);
     BAD("cooling -4", .cooling = -4);
-    recur_plateau p = PLATEAU(.seen = 0);
+    recur_plateau p = PLATEAU(.improvements = 0);
     p.rate = -1;
     check_plateau_refused(p, "rate -1");
     p.rate = 1;

@@ -326,9 +326,9 @@ static void some_mask_explains_it(void **unused)
             kind_row kind = KINDS[k];
             dice((uint64_t)k);
             kind.with.zoneout_hidden = kind.with.zoneout_cell = 0;
-            kind.with.recurrent_dropout = 0.4;
+            kind.with.recurrent_dropout = has_U(kind.cell) ? 0.4 : 0;
             trying("%s %s recurrent dropout", recur_context_isa(ctx), kind.name);
-            check_guess(ctx, &kind);
+            if (has_U(kind.cell)) check_guess(ctx, &kind);
             kind.with.zoneout_hidden = 0.4;
             if (naive_has_c(kind.cell) && kind.cell != RECUR_CELL_CLOCKWORK) {
                 kind.with.zoneout_cell = 0.3;

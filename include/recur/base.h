@@ -1,4 +1,20 @@
-/* recur/base.h - versions, handles, named tensors. Included by recur.h; never alone. */
+/* recur/base.h - versions, handles, options, named tensors. Included by recur.h; never alone.
+ *
+ * Example: options are structs that begin with their size. A zero asks for the default:
+ *
+ *     recur_optimizer_options adam = { .size = sizeof adam, .kind = RECUR_OPTIMIZER_ADAM };
+ *     recur_optimizer *optimizer;
+ *     TRY(recur_optimizer_create(NULL, &adam, 100, &optimizer));
+ *     recur_optimizer_release(optimizer);
+ *
+ * or they are filled in by a function, and then a zero that you write is a zero:
+ *
+ *     TRY(recur_optimizer_options_init(&adam, sizeof adam, RECUR_OPTIMIZER_ADAM));
+ *     adam.beta1 = 0;
+ *     TRY(recur_optimizer_create(NULL, &adam, 100, &optimizer));
+ *     recur_optimizer_release(optimizer);
+ *     if (recur_version() < RECUR_VERSION) puts("the library is older than this header");
+ */
 #ifndef RECUR_BASE_H
 #define RECUR_BASE_H
 #ifndef RECUR_H
@@ -9,7 +25,7 @@
 #define RECUR_VERSION_MAJOR 0
 #define RECUR_VERSION_MINOR 1
 #define RECUR_VERSION_PATCH 0
-#define RECUR_VERSION ((RECUR_VERSION_MAJOR << 16) | (RECUR_VERSION_MINOR << 8) | RECUR_VERSION_PATCH)
+#define RECUR_VERSION (RECUR_VERSION_MAJOR << 16 | RECUR_VERSION_MINOR << 8 | RECUR_VERSION_PATCH)
 
 /** @def RECUR_API
  * Marks an exported function. */
@@ -45,13 +61,17 @@ typedef struct recur_optimizer recur_optimizer; /**< update rule with its moment
 typedef struct recur_file recur_file;           /**< a safetensors container                 */
 /** @} */
 
+/** Marks, beside the size in the first member of an options struct, that every member is meant as
+ * it stands, zeros too. All functions called recur_..._init set it. */
+enum { RECUR_SIZE_EXACT = 1073741824 };
+
 /** A named array: a parameter of a layer, a part of a state, a tensor of a file.
  * Filled in by the library, which writes no more than `size` bytes of it. */
 typedef struct recur_tensor {
     uint32_t size;    /**< in: sizeof(recur_tensor)                                          */
     int32_t rank;     /**< 0 to 4                                                            */
     int64_t dim[4];   /**< shape; unused ones are 1                                          */
-    int64_t offset;   /**< index of its first float in the flat vector of its owner; 0 in a file */
+    int64_t offset;   /**< index of its first float in its owner's flat vector; 0 in a file  */
     int64_t count;    /**< number of elements: the product of dim                            */
     const char *name; /**< such as "rnn.weight_ih_l0"; lives as long as the object asked     */
     const char *type; /**< element type: "F32"; in a file also "F64", "F16", "BF16", "I64" … */

@@ -84,6 +84,17 @@ inline void check(recur_status status)
     if (status != RECUR_OK) throw error(status, recur_last_error());
 }
 
+inline recur_status fill_in(recur_context_options &o) { return recur_context_options_init(&o, sizeof o); }
+inline recur_status fill_in(recur_sample_options &o) { return recur_sample_options_init(&o, sizeof o); }
+inline recur_status fill_in(recur_loss_options &o, int32_t kind) { return recur_loss_options_init(&o, sizeof o, kind); }
+inline recur_status fill_in(recur_optimizer_options &o, int32_t kind)
+{
+    return recur_optimizer_options_init(&o, sizeof o, kind);
+}
+inline recur_status fill_in(recur_schedule &s, int32_t kind) { return recur_schedule_init(&s, sizeof s, kind); }
+inline recur_status fill_in(recur_plateau &p) { return recur_plateau_init(&p, sizeof p); }
+inline recur_status fill_in(recur_model_sample &s) { return recur_model_sample_init(&s, sizeof s); }
+
 /** The array, which must be there with this many elements. */
 template <class T> T *exactly(int64_t count, span<T> array, const char *name)
 {
@@ -133,13 +144,27 @@ public:
 
 } // namespace detail
 
+/** Options with their defaults written out: a zero that is put there is a zero, and asks for no default.
+ *
+ *     auto adam = recur::exact<recur::optimizer_options>(RECUR_OPTIMIZER_ADAM);
+ *     adam.beta1 = 0; */
+template <class C, class... Kind> C exact(Kind... kind)
+{
+    C o;
+    detail::check(detail::fill_in(o, kind...));
+    return o;
+}
+
 /** Allocator, instruction set, threads. */
 class context : public detail::handle<recur_context, recur_context_release> {
 public:
     explicit context(const recur_context_options &o) : handle(make(o)) {}
+    /** Another handle on the same context. */
+    context share() const { return context(recur_context_retain(get())); }
     const char *isa() const noexcept { return recur_context_isa(get()); }
 
 private:
+    explicit context(recur_context *ctx) : handle(ctx) {}
     static recur_context *make(const recur_context_options &o)
     {
         recur_context *out;

@@ -1,4 +1,15 @@
-/* recur/context.h - allocator, instruction set, threads. Included by recur.h; never alone. */
+/* recur/context.h - allocator, instruction set, threads. Included by recur.h; never alone.
+ *
+ * Example: a layer whose passes share their batches among four threads.
+ *
+ *     recur_context_options options = { .size = sizeof options, .threads = 4 };
+ *     recur_context *ctx;
+ *     recur_layer *layer;
+ *     TRY(recur_context_create(&options, &ctx));
+ *     TRY(recur_linear_create(ctx, 8, 2, 0, &layer));
+ *     recur_context_release(ctx);   // the layer keeps it alive
+ *     recur_layer_release(layer);
+ */
 #ifndef RECUR_CONTEXT_H
 #define RECUR_CONTEXT_H
 #ifndef RECUR_H
@@ -19,7 +30,8 @@ enum {
     RECUR_ISA_NEON = 5
 };
 
-/** Where memory comes from. Both functions must be callable from every thread that uses the context. */
+/** Where memory comes from. Both functions must be callable from every thread that uses the
+ * context. */
 typedef struct recur_allocator {
     /** bytes > 0 at a multiple of align (a power of two, at most 64), or NULL. */
     void *(*alloc)(void *user, size_t bytes, size_t align);
@@ -37,31 +49,62 @@ enum {
 
 /** Options of a context. */
 typedef struct recur_context_options {
-    uint32_t size;                    /**< sizeof(recur_context_options)                        */
-    int32_t isa;                      /**< RECUR_ISA_*; 0: the best of this machine             */
-    int32_t threads;                  /**< threads that a pass may use, its caller's included, at most 1024; 0 = 1 */
-    uint32_t flags;                   /**< RECUR_CONTEXT_*                                      */
-    const recur_allocator *allocator; /**< copied; NULL: the C library's                        */
-    const void *reserved;             /**< NULL                                                 */
+    uint32_t size;    /**< sizeof(recur_context_options)                                          */
+    int32_t isa;      /**< RECUR_ISA_*; 0: the best of this machine                               */
+    int32_t threads;  /**< that a pass may use, its caller's included, at most 1024; 0 = 1        */
+    uint32_t flags;   /**< RECUR_CONTEXT_*                                                        */
+    const recur_allocator *allocator; /**< copied; NULL: the C library's                          */
+    const void *reserved;             /**< NULL                                                   */
 } recur_context_options;
 
-/** Makes a context. Most programs need none: NULL stands for the default context (one thread, the
- * best instruction set, the C library's allocator). The environment variable RECUR_ISA (ref, sse2, avx2, avx512,
- * neon) sets the instruction set where the options leave it to the library, in the default context too; a
- * value that is unknown or that this machine lacks is ignored. This is the only place that reads the
- * environment and asks the CPU.
- *
- * With more than one thread the context starts a pool, asleep between passes, which shares out the sequences of a batch; results are the
- * same bits for any number of threads. A pass that finds the pool busy, or is too small, runs on its caller's thread alone.
+/** Fills in the defaults: the best instruction set, one thread, the C library's allocator.
  *
  * Shapes:  -
- * Memory:  one allocation, from options->allocator, and one for the pool. Everything made from the context keeps it alive.
- * Errors:  ARGUMENT: unknown isa or flags, threads outside 0..1024, half an allocator. UNSUPPORTED: the
- *          machine lacks the instruction set asked for. MEMORY.
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, a size that no struct has.
  * Threads: free.
  * Since:   0.1
+ * @param options is overwritten.
+ * @param size sizeof(recur_context_options), as your compiler sees it.
  */
-RECUR_NODISCARD recur_status recur_context_create(const recur_context_options *options, recur_context **out);
+RECUR_NODISCARD recur_status recur_context_options_init(recur_context_options *options,
+                                                        size_t size);
+
+/** Makes a context. Most programs need none: NULL stands for the default context (one thread, the
+ * best instruction set, the C library's allocator).
+ *
+ * The environment variable RECUR_ISA (ref, sse2, avx2, avx512, neon) sets the instruction set where
+ * the options leave it to the library, in the default context too. A value that is unknown, or that
+ * this machine lacks, is ignored. This is the only place that reads the environment and asks the
+ * CPU.
+ *
+ * With more than one thread the context starts a pool, which sleeps between passes. A pass shares
+ * the sequences of a batch among its threads; results are the same bits for any number of them. A
+ * pass runs on its caller's thread alone if it finds the pool busy, or if it has too little work.
+ *
+ * Shapes:  -
+ * Memory:  one allocation, from options->allocator, and one for the pool. Everything made from the
+ *          context keeps it alive.
+ * Errors:  ARGUMENT: unknown isa or flags, threads outside 0..1024, half an allocator. UNSUPPORTED:
+ *          the machine lacks the instruction set asked for. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param options NULL: all defaults.
+ * @param out the context.
+ */
+RECUR_NODISCARD recur_status recur_context_create(const recur_context_options *options,
+                                                  recur_context **out);
+
+/** Another handle on the same context, for bindings whose objects are copied. NULL gives NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing. Release it as often as it was made and retained.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx the context.
+ */
+RECUR_API recur_context *recur_context_retain(recur_context *ctx);
 
 /** Gives a context back. NULL is allowed.
  *
@@ -70,16 +113,18 @@ RECUR_NODISCARD recur_status recur_context_create(const recur_context_options *o
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param ctx is not to be used by you afterwards.
  */
 RECUR_API void recur_context_release(recur_context *ctx);
 
-/** The instruction set in use: "ref", "sse2", "avx2", "avx512", "neon". NULL asks the default context.
+/** The instruction set in use: "ref", "sse2", "avx2", "avx512", "neon".
  *
  * Shapes:  -
  * Memory:  a constant string; never NULL.
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: asks the default context.
  */
 RECUR_API const char *recur_context_isa(const recur_context *ctx);
 

@@ -174,6 +174,30 @@ enum { RECUR_PRECISION_FLOAT32 = 0 };
  */
 RECUR_NODISCARD recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out);
 
+/** A copy that can be trained on: the same structure and values, with a flat vector of its own. Of a
+ * part: a layer of its own.
+ *
+ * Shapes:  takes and gives what `layer` does.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: NULL. UNSUPPORTED: a snapshot: copy the layer that it was made of. MEMORY.
+ * Threads: free, while nobody writes the parameters.
+ * Since:   0.1
+ * @param layer the layer, or a part.
+ * @param out the copy.
+ */
+RECUR_NODISCARD recur_status recur_layer_copy(const recur_layer *layer, recur_layer **out);
+
+/** Another handle on the same layer, for bindings whose objects are copied. NULL gives NULL.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing. Release it as often as it was made and retained.
+ * Errors:  cannot fail.
+ * Threads: free.
+ * Since:   0.1
+ * @param layer the layer, or a part.
+ */
+RECUR_API recur_layer *recur_layer_retain(recur_layer *layer);
+
 /** Gives a handle back. NULL is allowed.
  *
  * Shapes:  -

@@ -27,6 +27,15 @@ public:
         detail::check(recur_layer_child(get(), name, &out, offset));
         return layer(out);
     }
+    /** A copy that can be trained on, with parameters of its own. */
+    layer copy() const
+    {
+        recur_layer *out;
+        detail::check(recur_layer_copy(get(), &out));
+        return layer(out);
+    }
+    /** Another handle on the same layer. */
+    layer share() const { return layer(recur_layer_retain(get())); }
     /** An immutable copy for running, by any number of threads. */
     layer snapshot(int32_t precision = RECUR_PRECISION_FLOAT32) const
     {

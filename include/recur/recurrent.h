@@ -20,7 +20,8 @@ enum {
     RECUR_CELL_RNN_NORM = 8,        /**< RNN tanh, summed inputs normalised over the units; Ba 2016    */
     RECUR_CELL_LSTM_NORM = 9,       /**< LSTM, each gate's summed inputs and c normalised; Ba 2016     */
     RECUR_CELL_GRU_NORM = 10,       /**< GRU, r, z and both parts of n normalised; Ba 2016             */
-    RECUR_CELL_CLOCKWORK = 11       /**< RNN tanh in modules with periods of their own; Koutnik 2014   */
+    RECUR_CELL_CLOCKWORK = 11,      /**< RNN tanh in modules with periods of their own; Koutnik 2014   */
+    RECUR_CELL_INDRNN = 12          /**< h' = max(0, W x + u h + b), each unit sees itself only; Li 2018 */
 };
 
 /** Which way through time. */
@@ -61,6 +62,7 @@ typedef struct recur_recurrent_options {
  *
  *     weight_ih_l{k} [G*H][in], weight_hh_l{k} [G*H][P], bias_ih_l{k} [G*H], bias_hh_l{k} [G*H]
  *     weight_hr_l{k} [P][H]                       with a projection
+ *     weight_hh_l{k} [H]                          INDRNN, here instead of the one above, and without bias_hh: u
  *     weight_peephole_l{k} [3*H]                  LSTM_PEEPHOLE: i, f, o
  *     norm_weight_l{k} [E*H], norm_bias_l{k} [E*H] the normalised kinds: γ and β of RNN 1, LSTM i, f, g, o, c, GRU r, z, n, m
  *     h0_l{k} [P], c0_l{k} [H]                    with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds

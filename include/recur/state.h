@@ -17,7 +17,7 @@ extern "C" {
  * the same shapes: a snapshot, a decoder like its encoder; names do not matter.
  *
  * Shapes:  -
- * Memory:  one allocation; does not keep the layer alive.
+ * Memory:  one allocation; keeps the layer alive.
  * Errors:  ARGUMENT: NULL, batch < 1 or above 2^31-1. MEMORY.
  * Threads: free.
  * Since:   0.1
@@ -63,6 +63,21 @@ RECUR_NODISCARD recur_status recur_state_reset(recur_state *state, int64_t seque
  * Since:   0.1
  */
 RECUR_NODISCARD recur_status recur_state_copy(recur_state *to, const recur_state *from);
+
+/** Copies chosen sequences of one state into another: sequence b of `to` becomes sequence
+ * sequences[b] of `from`. For beam search, where some hypotheses go on twice and others not at all.
+ *
+ * Shapes:  sequences [batch of to], each 0 to batch of from - 1; tensors of equal widths.
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, `to` is `from`, no such sequence. SHAPE: other tensors.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param to the state that is written.
+ * @param from the state that is read.
+ * @param sequences which of from's sequences.
+ */
+RECUR_NODISCARD recur_status recur_state_gather(recur_state *to, const recur_state *from,
+                                                const int64_t *sequences);
 
 /** Number of floats in the flat vector. 0 for NULL.
  *

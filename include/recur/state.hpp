@@ -20,6 +20,12 @@ public:
     }
     void reset(int64_t sequence = -1) { detail::check(recur_state_reset(get(), sequence)); }
     void copy(const state &from) { detail::check(recur_state_copy(get(), from.get())); }
+    /** Sequence b becomes sequence sequences[b] of another state. */
+    void gather(const state &from, span<const int64_t> sequences)
+    {
+        const int64_t *which = detail::exactly(batch(), sequences, "sequences");
+        detail::check(recur_state_gather(get(), from.get(), which));
+    }
 
     /** The flat vector, out and in. */
     std::vector<float> read() const

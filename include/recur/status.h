@@ -1,4 +1,16 @@
-/* recur/status.h - errors are values that carry facts. Included by recur.h; never alone. */
+/* recur/status.h - errors are values that carry facts. Included by recur.h; never alone.
+ *
+ * Example: what failed, and what can be done about it.
+ *
+ *     recur_layer *net;
+ *     const recur_status status = recur_model_open(NULL, "net.safetensors", &net);
+ *     if (status == RECUR_E_NOT_FOUND)
+ *         puts("there is no model yet: train one first");
+ *     else if (status)
+ *         printf("%s: %s\n", recur_status_name(status), recur_last_error());
+ *     else
+ *         recur_layer_release(net);
+ */
 #ifndef RECUR_STATUS_H
 #define RECUR_STATUS_H
 #ifndef RECUR_H
@@ -16,8 +28,8 @@ enum {
     /** An argument is NULL, no constant of its group, or a number or id out of its range. This is a
      * mistake in the calling program, or input that it did not check: correct the argument. */
     RECUR_E_ARGUMENT = -1,
-    /** Sizes that should agree do not: a batch, a number of features, the shape of a tensor. Compare
-     * the two sizes in the sentence, and make one of them fit the other. */
+    /** Sizes that should agree do not: a batch, a number of features, the shape of a tensor.
+     * Compare the two sizes in the sentence, and make one of them fit the other. */
     RECUR_E_SHAPE = -2,
     /** The allocator gave NULL, or a size is too large to be computed. Free something, or take a
      * smaller batch, then call again; nothing was changed. */
@@ -39,8 +51,8 @@ enum {
     /** An object has nothing of that name: no tensor, part or text is called so. Compare the
      * spelling and the prefix with the names that it has. */
     RECUR_E_MISSING = -9,
-    /** A file, or a folder on its path, is not there. Correct the path, or make the file first; for a
-     * first run this may be no error at all. */
+    /** A file, or a folder on its path, is not there. Correct the path, or make the file first; for
+     * a first run this may be no error at all. */
     RECUR_E_NOT_FOUND = -10
 };
 
@@ -51,6 +63,7 @@ enum {
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param status any number.
  */
 RECUR_API const char *recur_status_name(recur_status status);
 
@@ -61,11 +74,13 @@ RECUR_API const char *recur_status_name(recur_status status);
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param status any number.
  */
 RECUR_API const char *recur_status_text(recur_status status);
 
-/** The sentence of this thread's last failure, with its numbers: "state was made for batch 4, packed
- * has 3". Meaningful right after a failure; a success does not clear it. "" before any failure.
+/** The sentence of this thread's last failure, with its numbers: "state was made for batch 4,
+ * packed has 3". Meaningful right after a failure; a success does not clear it. "" before any
+ * failure.
  *
  * Shapes:  -
  * Memory:  belongs to the library; valid until the thread's next failure. Never NULL.

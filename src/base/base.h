@@ -18,6 +18,9 @@
 recur_status recur__fail(recur_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Puts where it happened, such as a path, before the sentence of a failure; gives its code. */
+recur_status recur__fail_in(const char *where, recur_status status);
+
 /* RECUR_E_MEMORY with the number of bytes; SIZE_MAX says that the size itself overflowed. */
 recur_status recur__no_memory(size_t bytes);
 
@@ -34,6 +37,27 @@ recur_status recur__no_memory(size_t bytes);
             return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL", __func__, #pointer); \
     } while (0)
 
+/* A constant of the interface, for messages that say which ones there are. */
+typedef struct recur__constant {
+    int32_t value;
+    const char *name;
+} recur__constant;
+#define RECUR__CONSTANT(name) \
+    {                         \
+        name, #name           \
+    }
+
+/* RECUR_E_ARGUMENT for a value that its group does not have, with the names that it has. A 0 that
+ * is no constant was not set, and the sentence says so. */
+#define RECUR__NO_CONSTANT(function, member, value, group) \
+    recur__no_constant(function, member, value, group, (int)(sizeof(group) / sizeof *(group)))
+recur_status recur__no_constant(const char *function, const char *member, int32_t value,
+                                const recur__constant *group, int count);
+
+enum { RECUR__DIRECTIONS = 3 };
+extern const recur__constant recur__directions[RECUR__DIRECTIONS]; /* RECUR_DIRECTION_*, by value */
+extern const recur__constant recur__activations[RECUR_ACTIVATION_IDENTITY]; /* from TANH on */
+
 /* ---- sized structs -------------------------------------------------------------------------- */
 
 /* Copies a caller's options into ours, `known` bytes long: a shorter (older) struct is filled up
@@ -41,8 +65,16 @@ recur_status recur__no_memory(size_t bytes);
  */
 recur_status recur__take(const char *what, const void *from, void *to, size_t known);
 
+/* Whether recur_x_init filled the caller's options: then a zero in them is meant. NULL: no. */
+bool recur__is_exact(const void *options);
+
 /* Fills a caller's sized struct from ours: no more than its size bytes, its size member kept. */
 recur_status recur__give(const char *what, const void *from, void *to, size_t known, size_t least);
+
+/* What every recur_x_init does: gives the caller's struct of `size` bytes these members, zeros
+ * behind them, and its size, marked as exact. */
+recur_status recur__set_out(const char *function, const void *from, size_t known, void *to,
+                            size_t size);
 
 /* ---- memory --------------------------------------------------------------------------------- */
 

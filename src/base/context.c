@@ -14,7 +14,7 @@ struct recur_context {
     atomic_int_fast64_t references;
     recur_allocator allocator;
     int isa, threads;
-    bool checks; /* RECUR_CONTEXT_CHECK */
+    bool checks;       /* RECUR_CONTEXT_CHECK */
     recur__pool *pool; /* NULL with one thread */
 };
 
@@ -61,24 +61,47 @@ static const recur_context *resolve(const recur_context *ctx)
     return &the.context;
 }
 
+recur_status recur_context_options_init(recur_context_options *options, size_t size)
+{
+    RECUR__NOT_NULL(options);
+    const recur_context_options o = { .isa = RECUR_ISA_AUTO, .threads = 1 };
+    return recur__set_out(__func__, &o, sizeof o, options, size);
+}
+
+static recur_status check_options(const recur_context_options *o)
+{
+    static const recur__constant sets[] = {
+        RECUR__CONSTANT(RECUR_ISA_AUTO),   RECUR__CONSTANT(RECUR_ISA_REF),
+        RECUR__CONSTANT(RECUR_ISA_SSE2),   RECUR__CONSTANT(RECUR_ISA_AVX2),
+        RECUR__CONSTANT(RECUR_ISA_AVX512), RECUR__CONSTANT(RECUR_ISA_NEON),
+    };
+    if (o->isa < RECUR_ISA_AUTO || o->isa > RECUR_ISA_NEON)
+        return RECUR__NO_CONSTANT("recur_context_create", "isa", o->isa, sets);
+    if (o->threads < 0 || o->threads > MOST_THREADS)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_create: threads is %d; it must be in 0 to %d",
+                           (int)o->threads, MOST_THREADS);
+    if (o->flags & ~(uint32_t)RECUR_CONTEXT_CHECK || o->reserved)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_create: flags is %u, reserved %s; RECUR_CONTEXT_CHECK is "
+                           "the only flag, and reserved must be NULL",
+                           (unsigned)o->flags, o->reserved ? "set" : "NULL");
+    if (o->allocator && (!o->allocator->alloc || !o->allocator->free))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_create: the allocator needs both alloc and free");
+    if (o->isa && !recur__cpu_has(o->isa))
+        return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s",
+                           recur__isa_name(o->isa));
+    return RECUR_OK;
+}
+
 recur_status recur_context_create(const recur_context_options *options, recur_context **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_context_options o;
     RECUR__CHECK(recur__take("recur_context_options", options, &o, sizeof o));
-    if (o.isa < RECUR_ISA_AUTO || o.isa > RECUR_ISA_NEON || o.threads < 0 ||
-        o.threads > MOST_THREADS || o.flags & ~(uint32_t)RECUR_CONTEXT_CHECK || o.reserved)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_context_options: isa %d, threads %d, flags %u: one is unknown, "
-                           "negative or above %d",
-                           (int)o.isa, (int)o.threads, (unsigned)o.flags, MOST_THREADS);
-    if (o.allocator && (!o.allocator->alloc || !o.allocator->free))
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_context_options: the allocator needs both alloc and free");
-    if (o.isa && !recur__cpu_has(o.isa))
-        return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s",
-                           recur__isa_name(o.isa));
+    RECUR__CHECK(check_options(&o));
     const recur_context from = { .allocator = o.allocator ? *o.allocator : resolve(NULL)->allocator,
                                  .isa = o.isa ? o.isa : isa_wanted(),
                                  .threads = o.threads ? o.threads : 1 };
@@ -103,6 +126,11 @@ recur_context *recur__context_retain(recur_context *ctx)
     if (!ctx || ctx == &the.context) return (recur_context *)(uintptr_t)resolve(NULL);
     atomic_fetch_add_explicit(&ctx->references, 1, memory_order_relaxed);
     return ctx;
+}
+
+recur_context *recur_context_retain(recur_context *ctx)
+{
+    return ctx ? recur__context_retain(ctx) : NULL;
 }
 
 void recur_context_release(recur_context *ctx)

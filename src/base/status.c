@@ -53,6 +53,13 @@ recur_status recur__fail(recur_status code, const char *format, ...)
     return code;
 }
 
+recur_status recur__fail_in(const char *where, recur_status status)
+{
+    char sentence[sizeof last_error];
+    memcpy(sentence, last_error, sizeof sentence);
+    return recur__fail(status, "%.200s: %s", where, sentence);
+}
+
 recur_status recur__no_memory(size_t bytes)
 {
     if (bytes == SIZE_MAX)

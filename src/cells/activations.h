@@ -87,6 +87,18 @@ INLINE vf candidate_slope(const recur__cell_options *f, vf y)
     return f ? slope_through(f, f->activation, y) : v_tanh_slope(y);
 }
 
+/* The candidate of cells in which it is max(0, .). What comes back is exactly d or 0, with options
+ * and without: a trace, which gives a plain layer options, must not change a bit. */
+INLINE vf relu_candidate(const recur__cell_options *f, vf a)
+{
+    return f ? through(f, f->activation, a) : v_relu(a);
+}
+INLINE vf through_relu_candidate(const recur__cell_options *f, vf y, vf d)
+{
+    const bool plain = !f || (f->activation == RECUR_ACTIVATION_RELU && f->preactivation_clip == 0);
+    return plain ? v_where_relu_rises(y, d) : d * slope_through(f, f->activation, y);
+}
+
 /* What h sees of c. */
 INLINE vf output(const recur__cell_options *f, vf c)
 {

@@ -10,4 +10,5 @@
     X(rnn_norm, set)         \
     X(lstm_norm, set)        \
     X(gru_norm, set)         \
-    X(clockwork, set)
+    X(clockwork, set)        \
+    X(indrnn, set)

@@ -6,14 +6,13 @@
 
 INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
-    s[0] = k[0] = f ? candidate(f, k[0]) : v_relu(k[0]);
+    s[0] = k[0] = relu_candidate(f, k[0]);
 }
 
 INLINE void backward(const recur__cell_options *f, const backward_inputs *a, vf *k, vf *d, vf *de,
                      vf *du)
 {
-    const bool plain = !f || (f->activation == RECUR_ACTIVATION_RELU && f->preactivation_clip == 0);
-    k[0] = plain ? v_where_relu_rises(k[0], d[0]) : d[0] * candidate_slope(f, k[0]);
+    k[0] = through_relu_candidate(f, k[0], d[0]);
     d[0] = v_set(0);
 }
 

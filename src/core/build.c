@@ -201,6 +201,23 @@ void recur_layer_release(recur_layer *layer)
     recur_context_release(ctx);
 }
 
+recur_layer *recur_layer_retain(recur_layer *layer)
+{
+    return layer ? recur__layer_retain(layer) : NULL;
+}
+
+recur_status recur_layer_copy(const recur_layer *layer, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__NOT_NULL(layer);
+    if (recur__layer_is_snapshot(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_layer_copy: a snapshot cannot be trained, nor can its copy; copy "
+                           "the layer that it was made of");
+    return recur__layer_build(recur__layer_context(layer), layer, NULL, false, out);
+}
+
 recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out)
 {
     RECUR__NOT_NULL(out);

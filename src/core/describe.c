@@ -1,18 +1,6 @@
 /* describe.c - what a layer is: its parts by name, its description, its parameters and tensors. */
 #include "core/layer.h"
 
-const char *recur__direction_name(int32_t direction)
-{
-    static const char *const names[] = {
-        [RECUR_DIRECTION_FORWARD] = "forward",
-        [RECUR_DIRECTION_REVERSE] = "reverse",
-        [RECUR_DIRECTION_BIDIRECTIONAL] = "bidirectional",
-    };
-    const bool known = direction >= RECUR_DIRECTION_FORWARD &&
-                       direction <= RECUR_DIRECTION_BIDIRECTIONAL;
-    return known ? names[direction] : "unknown";
-}
-
 recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
                                int64_t *offset)
 {

@@ -132,6 +132,13 @@ static void orthogonal_init(const block *b)
                 (float)(gain(b) * b->scratch[i * n + e]);
 }
 
+static const recur__constant scheme_names[] = {
+    RECUR__CONSTANT(RECUR_INIT_DEFAULT),  RECUR__CONSTANT(RECUR_INIT_CONSTANT),
+    RECUR__CONSTANT(RECUR_INIT_UNIFORM),  RECUR__CONSTANT(RECUR_INIT_NORMAL),
+    RECUR__CONSTANT(RECUR_INIT_XAVIER),   RECUR__CONSTANT(RECUR_INIT_ORTHOGONAL),
+    RECUR__CONSTANT(RECUR_INIT_IDENTITY), RECUR__CONSTANT(RECUR_INIT_FORGET_BIAS),
+};
+
 static const struct {
     bool (*can)(const block *b);
     void (*fill)(const block *b);
@@ -222,10 +229,10 @@ recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t sch
 {
     RECUR__NOT_NULL(layer);
     if (scheme < 0 || scheme >= SCHEMES)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d is unknown", (int)scheme);
+        return RECUR__NO_CONSTANT(__func__, "scheme", scheme, scheme_names);
     if (!isfinite(value) || (schemes[scheme].not_negative && value < 0))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: scheme %d cannot have the value %g",
-                           (int)scheme, value);
+        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_init: %s cannot have the value %g",
+                           scheme_names[scheme].name, value);
     if (recur__layer_is_snapshot(layer))
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "recur_layer_init: a snapshot has no parameters to write");
@@ -239,8 +246,8 @@ recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t sch
             (long long)layer->tensors, match);
     if (j.blocks == 0 && (match || layer->tensors))
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "scheme %d fills none of the %lld tensors that match", (int)scheme,
-                           (long long)j.matched);
+                           "recur_layer_init: %s fills none of the %lld tensors that match",
+                           scheme_names[scheme].name, (long long)j.matched);
     const int64_t doubles = schemes[scheme].scratch ? j.largest : 0;
     const size_t bytes = (size_t)doubles * sizeof(double);
     if (doubles && !(j.scratch = recur__alloc(recur__layer_context(layer), bytes)))

@@ -81,9 +81,6 @@ static inline bool recur__layer_is_snapshot(const recur_layer *layer)
 /* Checks a number of features or symbols. */
 recur_status recur__layer_check_size(const char *what, int64_t size);
 
-/* "forward", "reverse", "bidirectional", for messages. */
-const char *recur__direction_name(int32_t direction);
-
 /* Floats of a row that is followed by another one on a cache line of its own. */
 static inline int64_t recur__padded(int64_t n)
 {

@@ -8,6 +8,7 @@ int64_t recur__plan_calls(const recur__step_call *at, recur__step_call *to)
     if (to) {
         *to = *at;
         to->run = ops->forward;
+        to->at_once = at->layer->states > 0;
     }
     return 1;
 }

@@ -36,6 +36,7 @@ typedef struct recur__step_call {
     const void *pack;   /* the layer's repacked parameters, or NULL */
     int64_t B;
     bool units_reversed;                    /* every other step: recur__step */
+    bool at_once;                           /* a block of steps takes less time as one pass */
     bool one_tile;                          /* recorded: h may be written over h */
     int32_t index;                          /* layer of a stack */
     const float *dy;                        /* backward: or NULL */
@@ -47,7 +48,10 @@ typedef struct recur__step_call {
 } recur__step_call;
 
 typedef struct recur__plan {
-    uint64_t layer; /* serial number; 0: no plan */
+    uint64_t layer;      /* serial number; 0: no plan */
+    bool takes_rows;     /* of floats; else ids */
+    uint64_t layout;     /* serial number of the last layout that was such a block; 0: none */
+    int64_t block_steps; /* a block of so many steps takes no more time than a pass over it */
     int64_t calls;
     recur__step_call *call; /* [calls] */
 } recur__plan;

@@ -141,21 +141,87 @@ static recur_status take_header(recur_file *file, size_t header)
     return status;
 }
 
+/* ---- files of another format ---------------------------------------------------------------- */
+
+/* What files begin with, and what to do about it. */
+static const struct {
+    const char *bytes;
+    size_t count;
+    const char *words;
+} beginnings[] = {
+    { "PK\003\004", 4,
+      "a ZIP archive: a PyTorch .pt, a .keras or a .npz file, perhaps; convert it with the Python "
+      "package (recur.from_torch, recur.from_keras) or safetensors.torch.save_file" },
+    { "\211HDF\r\n\032\n", 8,
+      "an HDF5 file: a Keras .h5, perhaps; convert it with the Python package (recur.from_keras)" },
+    { "\200\002", 2,
+      "a Python pickle: an old PyTorch .pt or .pth, perhaps; load it with PyTorch, then write its "
+      "state_dict with safetensors.torch.save_file" },
+    { "\200\004", 2, "a Python pickle; load it with Python, then write its arrays as safetensors" },
+    { "\200\005", 2, "a Python pickle; load it with Python, then write its arrays as safetensors" },
+    { "\223NUMPY", 6, "a NumPy .npy file; write the array as safetensors (recur.save)" },
+    { "GGUF", 4, "a GGUF file, which this library does not read" },
+    { "\037\213", 2, "a file that gzip has packed; unpack it first" },
+};
+
+/* Protocol buffers of ONNX: field 1 is the version of its format, field 2 who wrote it. */
+static bool is_onnx(const unsigned char *bytes, size_t count)
+{
+    return count > 3 && bytes[0] == 0x08 && bytes[1] < 0x20 && bytes[2] == 0x12 && bytes[3] < 0x40;
+}
+
+/* Letters and line ends; a header's length, below 2^56 bytes, ends in a byte 0. */
+static bool is_text(const unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count && i < 64; i++) {
+        const unsigned char c = bytes[i];
+        if (c >= 0xf8 || (c < ' ' && c != '\n' && c != '\r' && c != '\t')) return false;
+    }
+    return count > 0;
+}
+
+/* What the contents seem to be, and what to do; NULL: nothing that is known. */
+static const char *seems(const unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        if (count >= beginnings[i].count &&
+            memcmp(bytes, beginnings[i].bytes, beginnings[i].count) == 0)
+            return beginnings[i].words;
+    if (is_onnx(bytes, count))
+        return "an ONNX file; convert it with the Python package (recur.from_onnx)";
+    if (!is_text(bytes, count)) return NULL;
+    if (bytes[0] == '{' || bytes[0] == '[')
+        return "JSON: a .nam or a Keras configuration, perhaps; its numbers have to be written as "
+               "safetensors first";
+    return "a text; is this the right file?";
+}
+
+/* Whether the first bytes may be the length of a header and the beginning of one. Other formats are
+ * looked for only where they are not: a header of 640 bytes begins as a pickle does. */
+static bool may_be_header(const recur_file *file, uint64_t n)
+{
+    if (n == 0 || n > RECUR__FILE_HEADER) return false;
+    return file->bytes <= LENGTH || file->contents[LENGTH] == '{';
+}
+
 static recur_status measure(const recur_file *file, size_t *header)
 {
     uint64_t n = 0;
+    for (size_t i = 0; i < LENGTH && i < file->bytes; i++)
+        n |= (uint64_t)file->contents[i] << 8 * i;
+    const char *other = may_be_header(file, n) ? NULL : seems(file->contents, file->bytes);
+    if (other) return recur__fail(RECUR_E_FORMAT, "not safetensors: it begins like %s", other);
     if (file->bytes < LENGTH)
         return recur__fail(RECUR_E_FORMAT,
                            "%zu bytes are too short for safetensors, which starts with %d",
                            file->bytes, LENGTH);
-    for (int i = 0; i < LENGTH; i++) n |= (uint64_t)file->contents[i] << 8 * i;
     if (n > RECUR__FILE_HEADER)
         return recur__fail(RECUR_E_FORMAT, "not safetensors: a header of %llu bytes, more than %d",
                            (unsigned long long)n, RECUR__FILE_HEADER);
     if (n > file->bytes - LENGTH)
         return recur__fail(RECUR_E_FORMAT, "truncated: a header of %llu bytes, and %zu follow",
                            (unsigned long long)n, file->bytes - LENGTH);
-    if (n == 0 || file->contents[LENGTH] != '{')
+    if (!may_be_header(file, n))
         return recur__fail(RECUR_E_FORMAT,
                            "not safetensors: the header of %llu bytes does not start with {",
                            (unsigned long long)n);
@@ -227,7 +293,7 @@ recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **
     recur_file *file;
     RECUR__CHECK(recur__file_create(ctx, &file));
     recur_status status = recur__disk_read(file->ctx, path, &file->contents, &file->bytes);
-    if (!status) status = parse(file);
+    if (!status && (status = parse(file)) != RECUR_OK) recur__fail_in(path, status);
     return finish(file, status, out);
 }
 

@@ -52,8 +52,7 @@ recur_status recur_activation_create(recur_context *ctx, int64_t features, int32
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("features", features));
     if (function < RECUR_ACTIVATION_TANH || function >= RECUR__ACTIVATIONS)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_activation_create: function %d is unknown",
-                           (int)function);
+        return RECUR__NO_CONSTANT(__func__, "function", function, recur__activations);
     const recur_layer layer = {
         .ops = &activation_ops,
         .type = types[function],

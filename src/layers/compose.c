@@ -104,11 +104,15 @@ recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t coun
     *out = NULL;
     RECUR__NOT_NULL(names);
     RECUR__NOT_NULL(parts);
-    if (kind < RECUR_COMPOSE_SEQUENTIAL || kind >= WAYS || count < 1)
-        return recur__fail(
-            RECUR_E_ARGUMENT,
-            "composing %lld parts in way %d: there must be parts, and the way be known",
-            (long long)count, (int)kind);
+    static const recur__constant kinds[] = { RECUR__CONSTANT(RECUR_COMPOSE_SEQUENTIAL),
+                                             RECUR__CONSTANT(RECUR_COMPOSE_GROUP),
+                                             RECUR__CONSTANT(RECUR_COMPOSE_RESIDUAL) };
+    if (kind < RECUR_COMPOSE_SEQUENTIAL || kind >= WAYS)
+        return RECUR__NO_CONSTANT(__func__, "kind", kind, kinds);
+    if (count < 1)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_compose_create: count is %lld; there must be a part at least",
+                           (long long)count);
     RECUR__CHECK(check_names(count, names, parts));
     recur_layer whole = { .spec = { .variant = kind },
                           .ops = ways[kind].ops,

@@ -74,8 +74,7 @@ recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t dir
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("features", features));
     if (direction < RECUR_DIRECTION_FORWARD || direction > RECUR_DIRECTION_BIDIRECTIONAL)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_last_create: direction %d is unknown",
-                           (int)direction);
+        return RECUR__NO_CONSTANT(__func__, "direction", direction, recur__directions);
     if (direction == RECUR_DIRECTION_BIDIRECTIONAL && features % 2)
         return recur__fail(RECUR_E_SHAPE, "recur_last_create: %lld features are not two halves",
                            (long long)features);

@@ -190,6 +190,18 @@ static void linear_step(recur__step_call *call)
         multiply(call->layer, call->pack, call->B, call->x, call->y);
 }
 
+/* A weight that does not stay in the first cache is better read once for a whole block. */
+enum { SMALL = 4096 };
+
+static int64_t linear_plan(const recur__step_call *at, recur__step_call *to)
+{
+    if (!to) return 1;
+    *to = *at;
+    to->run = linear_step;
+    to->at_once = at->layer->input_size * at->layer->output_size > SMALL;
+    return 1;
+}
+
 static void linear_step_backward(recur__step_call *call)
 {
     const recur_layer *layer = call->layer;
@@ -222,6 +234,7 @@ static const recur__pass_ops pass_ops = {
 static const recur__step_ops step_ops = {
     .scratch = recur__no_scratch,
     .forward = linear_step,
+    .plan = linear_plan,
     .plan_recorded = plan_recorded,
     .backward = linear_step_backward,
 };

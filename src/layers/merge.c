@@ -66,11 +66,14 @@ static const recur__layer_ops merge_ops = {
 recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way,
                                 recur_layer **out)
 {
+    static const recur__constant way_names[] = { RECUR__CONSTANT(RECUR_MERGE_SUM),
+                                                 RECUR__CONSTANT(RECUR_MERGE_MEAN),
+                                                 RECUR__CONSTANT(RECUR_MERGE_MULTIPLY) };
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("features", features));
     if (way < RECUR_MERGE_SUM || way > RECUR_MERGE_MULTIPLY)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_merge_create: way %d is unknown", (int)way);
+        return RECUR__NO_CONSTANT(__func__, "way", way, way_names);
     if (features % 2)
         return recur__fail(RECUR_E_SHAPE, "recur_merge_create: %lld features are not two halves",
                            (long long)features);

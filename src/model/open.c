@@ -265,7 +265,8 @@ recur_status recur_model_open(recur_context *ctx, const char *path, recur_layer 
     *out = NULL;
     recur_file *file;
     RECUR__CHECK(recur_file_open(ctx, path, &file));
-    return get_whole(file, out);
+    const recur_status status = get_whole(file, out);
+    return status ? recur__fail_in(path, status) : RECUR_OK;
 }
 
 recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_t bytes,

@@ -12,6 +12,9 @@
 
 enum { DIGITS = 24 };
 
+/* Once a flag said that beta1 = 0 was meant; files may still have it. */
+enum { OLD_FLAGS = 8 };
+
 static recur_status moment_tensor(const recur__bundle *bundle, int64_t index, recur_tensor *info,
                                   float **data)
 {
@@ -68,11 +71,13 @@ static recur_status read_number(const recur_file *file, const char *prefix, cons
                        key, text);
 }
 
+/* A number that must be as wanted, but for the bits that are passed over. */
 static recur_status check_number(const recur_file *file, const char *prefix, const char *key,
-                                 uint64_t wanted)
+                                 uint64_t wanted, uint64_t passed_over)
 {
     uint64_t found;
     RECUR__CHECK(read_number(file, prefix, key, &found));
+    found &= ~passed_over;
     if (found == wanted) return RECUR_OK;
     return recur__fail(RECUR_E_SHAPE,
                        "the optimizer's %s is %" PRIu64 ", in the file %.200s%s is %" PRIu64, key,
@@ -127,8 +132,8 @@ recur_status recur_file_get_optimizer(recur_file *file, const char *prefix,
     recur__optimizer_view_of(optimizer, &view);
     uint64_t steps;
     RECUR__CHECK(check_kind(file, prefix, view.kind));
-    RECUR__CHECK(check_number(file, prefix, "flags", view.flags));
-    RECUR__CHECK(check_number(file, prefix, "count", (uint64_t)view.count));
+    RECUR__CHECK(check_number(file, prefix, "flags", view.flags, OLD_FLAGS));
+    RECUR__CHECK(check_number(file, prefix, "count", (uint64_t)view.count, 0));
     RECUR__CHECK(read_number(file, prefix, "step", &steps));
     const recur__bundle bundle = bundle_of(&view);
     RECUR__CHECK(recur__bundle_get(&bundle, file, prefix));

@@ -206,6 +206,13 @@ static recur_status put(sample *s, recur_file *file, const char *prefix,
     return add_rows(file, prefix, RECUR__SAMPLE "y", s->want, s->R, s->O);
 }
 
+recur_status recur_model_sample_init(recur_model_sample *sample_, size_t size)
+{
+    if (!sample_) return recur__fail(RECUR_E_ARGUMENT, "%s: sample is NULL", __func__);
+    const recur_model_sample s = { .tolerance = TOLERANCE };
+    return recur__set_out(__func__, &s, sizeof s, sample_, size);
+}
+
 recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const char *prefix,
                                const recur_model_sample *sample_, double *tolerance)
 {
@@ -222,7 +229,8 @@ recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_model_sample: tolerance is %g: it must be 0 or more, and finite",
                            given.tolerance);
-    *tolerance = given.tolerance > 0 ? given.tolerance : TOLERANCE;
+    *tolerance = given.tolerance;
+    if (given.tolerance == 0 && !recur__is_exact(sample_)) *tolerance = TOLERANCE;
     sample s;
     RECUR__CHECK(begin(layer, file->ctx, recur_packed_batch(given.packed),
                        recur_packed_rows(given.packed), given.ids != NULL, &s));

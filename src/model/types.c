@@ -16,13 +16,16 @@ static int64_t matrix_floats(const recur_layer_info *info)
     return recur__times(info->input_size, info->output_size);
 }
 
-/* One gate: W of the first layer and U of all. */
+/* One gate: W of the first layer, and of each layer its U. A kind without U has at least W of the
+ * layers above. */
 static int64_t recurrent_floats(const recur_layer_info *info)
 {
     const int64_t h = info->projection_size ? info->projection_size : info->hidden_size,
                   L = recur__max(1, info->num_layers);
+    const recur__cell *cell = recur__cell_of(NULL, info->variant, info->hidden_size, false);
+    const int64_t squares = cell && cell->h_gates ? L : L - 1;
     const int64_t W = recur__times(info->hidden_size, info->input_size);
-    const int64_t U = recur__times(L, recur__times(info->hidden_size, h));
+    const int64_t U = recur__times(squares, recur__times(info->hidden_size, h));
     int64_t sum;
     return W < 0 || U < 0 || __builtin_add_overflow(W, U, &sum) ? -1 : sum;
 }

@@ -11,10 +11,15 @@ typedef struct view {
 static recur_status open_view(const char *what, int32_t layout, size_t row_bytes,
                               const recur_packed *p, view *out)
 {
-    if (layout < RECUR_LAYOUT_BATCH_FIRST || layout > RECUR_LAYOUT_JOINED || row_bytes == 0)
+    static const recur__constant layouts[] = { RECUR__CONSTANT(RECUR_LAYOUT_BATCH_FIRST),
+                                               RECUR__CONSTANT(RECUR_LAYOUT_TIME_FIRST),
+                                               RECUR__CONSTANT(RECUR_LAYOUT_JOINED) };
+    if (layout < RECUR_LAYOUT_BATCH_FIRST || layout > RECUR_LAYOUT_JOINED)
+        return RECUR__NO_CONSTANT(what, "layout", layout, layouts);
+    if (row_bytes == 0)
         return recur__fail(RECUR_E_ARGUMENT,
-                           "%s: layout %d with rows of %zu bytes: one is unknown or empty", what,
-                           (int)layout, row_bytes);
+                           "%s: row_bytes is 0; it is the size of a row, such as %zu for ids", what,
+                           sizeof(int32_t));
     *out = (view){ .layout = layout, .stride = layout == RECUR_LAYOUT_TIME_FIRST ? p->batch : 1 };
     return RECUR_OK;
 }

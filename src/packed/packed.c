@@ -65,6 +65,7 @@ static void fill(recur_packed *p, const int64_t *lengths)
     p->starts[0] = 0;
     for (int64_t t = 0; t < T; t++) p->starts[t + 1] = p->starts[t] + p->sizes[t];
     p->rows = p->starts[T];
+    p->dense = p->rows > 0 && p->rows == B * T;
     p->serial = recur__serial();
 }
 

@@ -15,6 +15,7 @@ struct recur_packed {
     uint64_t serial;                /* of this layout; 0: one step of a hand-written loop */
     int64_t batch, steps, rows;     /* B, T, N */
     int64_t longest;                /* steps that have rows */
+    bool dense;                     /* there are steps, and every sequence has all of them */
     bool in_order;                  /* place = sequence: nothing has to be reordered */
     int64_t *lengths;               /* [B] by sequence */
     int64_t *order;                 /* [B] sequence by place */
@@ -32,6 +33,7 @@ static inline recur_packed recur__one_step(int64_t B, int64_t sizes[1], int64_t 
                            .steps = 1,
                            .rows = B,
                            .longest = 1,
+                           .dense = true,
                            .in_order = true,
                            .sizes = sizes,
                            .starts = starts };

@@ -49,22 +49,22 @@ static recur_status check_words(const recur_recurrent_options *o)
     const uint32_t flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW |
                            RECUR_LAYER_LEARN_INITIAL_STATE;
     if (o->direction < RECUR_DIRECTION_FORWARD || o->direction > RECUR_DIRECTION_BIDIRECTIONAL)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: direction %d is unknown",
-                           (int)o->direction);
+        return RECUR__NO_CONSTANT("recur_recurrent_options", "direction", o->direction,
+                                  recur__directions);
     if (o->flags & ~flags)
         return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: flags %#x are unknown",
                            (unsigned)o->flags);
+    static const char *const members[] = { "gate_activation", "activation", "output_activation" };
     const int32_t functions[] = { o->gate_activation, o->activation, o->output_activation };
     for (int i = 0; i < 3; i++)
         if (functions[i] < 0 || functions[i] > RECUR_ACTIVATION_IDENTITY)
-            return recur__fail(RECUR_E_ARGUMENT,
-                               "recur_recurrent_options: activation %d is unknown",
-                               (int)functions[i]);
+            return RECUR__NO_CONSTANT("recur_recurrent_options", members[i], functions[i],
+                                      recur__activations);
     if (o->flags & RECUR_LAYER_CELL_NAMES &&
         (o->num_layers != 1 || o->direction != RECUR_DIRECTION_FORWARD))
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "cell names are for one forward layer, not for %lld in direction %d",
-                           (long long)o->num_layers, (int)o->direction);
+                           "cell names are for one forward layer, not for %lld with %s",
+                           (long long)o->num_layers, recur__directions[o->direction].name);
     return RECUR_OK;
 }
 
@@ -134,12 +134,24 @@ static recur_status check_modules(const recur_recurrent_options *o)
     return RECUR_OK;
 }
 
+static recur_status no_cell(int32_t kind)
+{
+    enum { MOST = 64 };
+    recur__constant names[MOST];
+    int count = 0;
+    const recur__cell *cell;
+    while (count < MOST && (cell = recur__cell_of(NULL, count + 1, 1, false)) != NULL) {
+        names[count] = (recur__constant){ cell->kind, cell->name };
+        count++;
+    }
+    return recur__no_constant("recur_recurrent_options", "cell (RECUR_CELL_...)", kind, names,
+                              count);
+}
+
 /* Fills in what 0 means, and refuses what cannot be. */
 static recur_status check(recur_recurrent_options *o, const recur__cell *cell)
 {
-    if (!cell)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: cell %d is unknown",
-                           (int)o->cell);
+    if (!cell) return no_cell(o->cell);
     if (o->num_layers == 0) o->num_layers = 1;
     RECUR__CHECK(check_sizes(o, cell));
     RECUR__CHECK(check_words(o));

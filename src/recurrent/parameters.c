@@ -4,7 +4,7 @@
 
 #include "recurrent/recurrent.h"
 
-int64_t recur__directions(const recur_layer *layer)
+int64_t recur__direction_count(const recur_layer *layer)
 {
     return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
 }
@@ -44,7 +44,7 @@ static void parameters_of(const recur_layer *layer, int64_t l, parameter p[TENSO
     const recur__spec *s = &layer->spec;
     const recur__cell *cell = s->cell;
     const int64_t H = s->hidden_size, P = recur__output_width(layer),
-                  in = l == 0 ? layer->input_size : recur__directions(layer) * P;
+                  in = l == 0 ? layer->input_size : recur__direction_count(layer) * P;
     const bool biases = !(s->flags & RECUR_LAYER_NO_BIAS),
                learns = s->flags & RECUR_LAYER_LEARN_INITIAL_STATE;
     p[W] = (parameter){ "weight_ih", "", cell->x_gates * H, in };
@@ -68,7 +68,7 @@ static int64_t size_of(const parameter *p) { return p->rows * (p->columns ? p->c
 /* As PyTorch has them: forward before reverse. */
 static bool describe_tensor(const recur_layer *layer, int64_t index, char *name, recur_tensor *t)
 {
-    const int64_t D = recur__directions(layer);
+    const int64_t D = recur__direction_count(layer);
     parameter p[TENSORS];
     int64_t there = 0;
     parameters_of(layer, 0, p);
@@ -101,7 +101,7 @@ static int64_t floats_of(const recur_layer *layer, int64_t l)
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d)
 {
-    const int64_t D = recur__directions(layer);
+    const int64_t D = recur__direction_count(layer);
     parameter p[TENSORS];
     float *at = params;
     if (l > 0)
@@ -147,14 +147,14 @@ static recur__state_tensor describe_state(const recur_layer *layer, int64_t s)
 {
     return (recur__state_tensor){
         .name = layer->spec.cell->state[s].name,
-        .lines = layer->spec.num_layers * recur__directions(layer),
+        .lines = layer->spec.num_layers * recur__direction_count(layer),
         .width = recur__state_width(layer, s),
     };
 }
 
 static const float *initial_state(const recur_layer *layer, int64_t s, int64_t line)
 {
-    const int64_t D = recur__directions(layer);
+    const int64_t D = recur__direction_count(layer);
     return recur__weights_of(layer, layer->params, line / D, line % D).initial[s];
 }
 

@@ -101,7 +101,7 @@ void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack)
 
 static void *carve_all(const recur_layer *layer, recur__carver *carver)
 {
-    const int64_t D = recur__directions(layer), lines = layer->spec.num_layers * D;
+    const int64_t D = recur__direction_count(layer), lines = layer->spec.num_layers * D;
     const bool trains = !recur__layer_is_snapshot(layer);
     if (trains && recur__has_modules(layer))
         return NULL; /* what is visible would be as large as U */
@@ -118,7 +118,7 @@ static void *carve_all(const recur_layer *layer, recur__carver *carver)
 
 static void fill_all(const recur_layer *layer, void *pack)
 {
-    const int64_t D = recur__directions(layer), lines = layer->spec.num_layers * D;
+    const int64_t D = recur__direction_count(layer), lines = layer->spec.num_layers * D;
     recur__pack *to = pack;
     for (int64_t line = 0; to && line < lines; line++) {
         to[line].p = recur__weights_of(layer, layer->params, line / D, line % D);

@@ -23,7 +23,7 @@ extern const recur__parameter_ops recur__recurrent_parameters;
 extern const recur__state_ops recur__recurrent_states;
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
-int64_t recur__directions(const recur_layer *layer);
+int64_t recur__direction_count(const recur_layer *layer);
 int64_t recur__output_width(const recur_layer *layer); /* P: numbers in a row of h */
 int64_t recur__state_width(const recur_layer *layer, int64_t s);
 

@@ -140,6 +140,7 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
     lay_out(layer, at->B, at->scratch, &to);
     call.run = plain ? run_plain : run_layer;
     call.index = (int32_t)l;
+    call.at_once = !plain || (at->B < RECUR__FEW_ROWS && unpacked.p.in > RECUR__FEW_INPUTS);
     call.state = at->state + l * at->B * P;
     call.y = call.state;
     if (l > 0) {

@@ -15,7 +15,7 @@ recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass)
                           .B = p->batch,
                           .H = H,
                           .L = s->num_layers,
-                          .D = recur__directions(layer),
+                          .D = recur__direction_count(layer),
                           .P = P,
                           .S = s->cell->gate_blocks * H,
                           .G = s->cell->x_gates * H,

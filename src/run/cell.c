@@ -13,9 +13,10 @@ recur_status recur_cell_from_layer(recur_layer *layer, recur_cell **out)
     const recur__spec *spec = &layer->spec;
     if (layer->ops->kind != RECUR_KIND_RECURRENT || spec->num_layers != 1 ||
         spec->direction != RECUR_DIRECTION_FORWARD)
-        return recur__fail(
-            RECUR_E_UNSUPPORTED, "a cell is one forward recurrent layer, not %lld of type %s (%s)",
-            (long long)spec->num_layers, layer->type, recur__direction_name(spec->direction));
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "a cell is one forward recurrent layer, not %lld of type %s with %s",
+                           (long long)spec->num_layers, layer->type,
+                           recur__directions[spec->direction].name);
     recur_cell *cell = recur__alloc(recur__layer_context(layer), sizeof *cell);
     if (!cell) return recur__no_memory(sizeof *cell);
     cell->layer = recur__layer_retain(layer);
@@ -32,11 +33,14 @@ recur_status recur_cell_create(recur_context *ctx, const recur_recurrent_options
     recur_recurrent_options o;
     recur_layer *layer;
     RECUR__CHECK(recur__take("recur_recurrent_options", options, &o, sizeof o));
+    if (o.direction < 0 || o.direction >= RECUR__DIRECTIONS)
+        return RECUR__NO_CONSTANT("recur_recurrent_options", "direction", o.direction,
+                                  recur__directions);
     if (o.num_layers > 1 || o.direction != RECUR_DIRECTION_FORWARD || o.dropout != 0)
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "a cell is one forward layer without dropout, not %lld (%s) with "
+                           "a cell is one forward layer without dropout, not %lld with %s and "
                            "dropout %g",
-                           (long long)o.num_layers, recur__direction_name(o.direction), o.dropout);
+                           (long long)o.num_layers, recur__directions[o.direction].name, o.dropout);
     o.size = sizeof o;
     o.flags |= RECUR_LAYER_CELL_NAMES;
     RECUR__CHECK(recur_recurrent_create(ctx, &o, &layer));

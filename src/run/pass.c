@@ -162,18 +162,69 @@ recur_status recur__forward(const recur__request *q)
     return q->tape ? forward_on_tape(q, &shape, plan) : forward_untaped(q, &shape, plan->scratch);
 }
 
+/* ---- blocks of a stream ------------------------------------------------------------------- */
+
+/* Whether the steps of this layout are to go one after the other, by the plan of the state, as that
+ * takes no more time than a pass. A snapshot that the state has not been stepped with yet gets its
+ * plan first. */
+static bool is_block(const recur__request *q)
+{
+    const recur_layer *layer = q->layer;
+    const recur_packed *p = q->packed;
+    recur_state *state = q->state;
+    if (q->tape || !layer || !p || !q->x || !state || !recur__layer_is_snapshot(layer))
+        return false;
+    if (!(layer->capabilities & RECUR_CAN_STEP) || p->batch != state->batch || !p->dense)
+        return false;
+    if (state->plan.layer != layer->serial &&
+        !(recur__state_fits(state, layer) && recur__state_plan(state, layer)))
+        return false;
+    if (p->longest > state->plan.block_steps) return false;
+    state->plan.layout = p->serial;
+    return true;
+}
+
+/* All steps of a block from the second one on. */
+static __attribute__((noinline)) void run_steps(const recur_layer *layer, const recur_packed *p,
+                                                const float *x, recur_state *state, float *y)
+{
+    for (int64_t t = 1; t < p->longest; t++) {
+        x += p->batch * layer->input_size;
+        if (y) y += p->batch * layer->output_size;
+        recur__state_step(state, layer, x, NULL, y);
+    }
+}
+
+static inline recur_status run_block(const recur_layer *layer, const recur_packed *p,
+                                     const float *x, recur_state *state, float *y)
+{
+    recur__state_step(state, layer, x, NULL, y);
+    if (p->longest > 1) run_steps(layer, p, x, state, y);
+    return RECUR_OK;
+}
+
+/* Apart, so that the shortest way does not make its request. */
+static __attribute__((noinline)) recur_status forward(recur__request q)
+{
+    if (is_block(&q)) return run_block(q.layer, q.packed, q.x, q.state, q.y);
+    if (q.packed && recur__single_step(&q, q.packed->serial, q.packed->batch)) return RECUR_OK;
+    return recur__forward(&q);
+}
+
 recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed,
                                  const float *x, recur_state *state, float *y, recur_tape *tape)
 {
-    const recur__request q = { .what = __func__,
-                               .layer = layer,
-                               .packed = packed,
-                               .x = x,
-                               .y = y,
-                               .state = state,
-                               .tape = tape };
-    if (packed && recur__single_step(&q, packed->serial, packed->batch)) return RECUR_OK;
-    return recur__forward(&q);
+    /* The state knows layer and layout, so only pointers can be wrong. */
+    if (!tape && layer && packed && x && state && state->plan.layer == layer->serial &&
+        state->plan.layout == packed->serial)
+        return run_block(layer, packed, x, state, y);
+    return forward((recur__request){ .what = __func__,
+                                     .layer = layer,
+                                     .packed = packed,
+                                     .x = x,
+                                     .y = y,
+                                     .state = state,
+                                     .tape = tape });
 }
 
 recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed,

@@ -159,6 +159,25 @@ recur_status recur_state_reset(recur_state *state, int64_t sequence)
     return RECUR_OK;
 }
 
+static void gather(recur_state *to, const recur_state *from, const int64_t *sequences)
+{
+    for (int64_t i = 0; i < to->tensors; i++) {
+        const recur_tensor *t = &to->tensor[i], *f = &from->tensor[i];
+        const int64_t width = t->dim[2];
+        for (int64_t line = 0; line < t->dim[0]; line++)
+            for (int64_t b = 0; b < to->batch; b++) {
+                const int64_t row = line * from->batch + sequences[b];
+                memcpy(to->values + t->offset + (line * to->batch + b) * width,
+                       from->values + f->offset + row * width, (size_t)width * sizeof(float));
+            }
+    }
+    to->any_at_initial_state = false;
+    for (int64_t b = 0; b < to->batch; b++) {
+        to->at_initial_state[b] = from->at_initial_state[sequences[b]];
+        to->any_at_initial_state |= to->at_initial_state[b];
+    }
+}
+
 recur_status recur_state_copy(recur_state *to, const recur_state *from)
 {
     RECUR__NOT_NULL(to);
@@ -176,6 +195,35 @@ recur_status recur_state_copy(recur_state *to, const recur_state *from)
     memmove(to->at_initial_state, from->at_initial_state,
             (size_t)to->batch * sizeof *to->at_initial_state);
     to->any_at_initial_state = from->any_at_initial_state;
+    return RECUR_OK;
+}
+
+recur_status recur_state_gather(recur_state *to, const recur_state *from, const int64_t *sequences)
+{
+    RECUR__NOT_NULL(to);
+    RECUR__NOT_NULL(from);
+    RECUR__NOT_NULL(sequences);
+    if (to == from)
+        return recur__fail(
+            RECUR_E_ARGUMENT,
+            "recur_state_gather: to and from are the same state; gather into another "
+            "one");
+    bool equal = to->tensors == from->tensors;
+    for (int64_t i = 0; equal && i < to->tensors; i++)
+        equal = to->tensor[i].dim[0] == from->tensor[i].dim[0] &&
+                to->tensor[i].dim[2] == from->tensor[i].dim[2];
+    if (!equal)
+        return recur__fail(RECUR_E_SHAPE,
+                           "recur_state_gather: from has %lld tensors of %lld floats for a "
+                           "sequence, to has %lld of %lld",
+                           (long long)from->tensors, (long long)(from->count / from->batch),
+                           (long long)to->tensors, (long long)(to->count / to->batch));
+    for (int64_t b = 0; b < to->batch; b++)
+        if (sequences[b] < 0 || sequences[b] >= from->batch)
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "recur_state_gather: sequence %lld of a state for batch %lld",
+                               (long long)sequences[b], (long long)from->batch);
+    gather(to, from, sequences);
     return RECUR_OK;
 }
 

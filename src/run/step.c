@@ -12,9 +12,9 @@ static recur_status stream(const recur__request *q)
     RECUR__CHECK(recur__check_input(q, state->batch));
     if (!(layer->capabilities & RECUR_CAN_STEP))
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a %s layer of type %s cannot go step by step: it looks ahead in "
-                           "time",
-                           q->what, recur__direction_name(layer->spec.direction), layer->type);
+                           "%s: a layer of type %s with %s cannot go step by step: it looks ahead "
+                           "in time, or at whole sequences",
+                           q->what, layer->type, recur__directions[layer->spec.direction].name);
     if (state->plan.layer != layer->serial) {
         RECUR__CHECK(recur__check_state(q, state->batch));
         if (!recur__state_plan(state, layer))
@@ -57,17 +57,19 @@ static recur_status step(recur__request *q)
     return recur__forward(q);
 }
 
+/* The shortest way: the state has a plan for this layer, so only pointers can be wrong. */
+static inline bool streams(const recur_layer *layer, const float *x, const recur_state *state)
+{
+    return layer && x && state && state->plan.layer == layer->serial && state->plan.takes_rows;
+}
+
 recur_status recur__one_step_forward(recur__request *q)
 {
-    const recur_layer *layer = q->layer;
-    recur_state *state = q->state;
-    /* The shortest way: the state has a plan for this layer, so only pointers can be wrong. */
-    if (!q->tape && layer && state && q->x && state->plan.layer == layer->serial &&
-        layer->capabilities & RECUR_CAN_TAKE_ROWS) {
-        recur__state_step(state, layer, q->x, NULL, q->y);
+    if (!q->tape && streams(q->layer, q->x, q->state)) {
+        recur__state_step(q->state, q->layer, q->x, NULL, q->y);
         return RECUR_OK;
     }
-    if (state && recur__single_step(q, 0, state->batch)) return RECUR_OK;
+    if (q->state && recur__single_step(q, 0, q->state->batch)) return RECUR_OK;
     return step(q);
 }
 
@@ -101,6 +103,10 @@ recur_status recur__one_step_backward(recur__request *q)
 recur_status recur_layer_step(const recur_layer *layer, const float *x, recur_state *state,
                               float *y, recur_tape *tape)
 {
+    if (!tape && streams(layer, x, state)) {
+        recur__state_step(state, layer, x, NULL, y);
+        return RECUR_OK;
+    }
     recur__request q = {
         .what = __func__, .layer = layer, .x = x, .y = y, .state = state, .tape = tape
     };

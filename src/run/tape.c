@@ -65,9 +65,12 @@ void recur_tape_release(recur_tape *tape)
 
 recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode)
 {
+    static const recur__constant modes[] = { RECUR__CONSTANT(RECUR_TAPE_TRAIN),
+                                             RECUR__CONSTANT(RECUR_TAPE_EVALUATE),
+                                             RECUR__CONSTANT(RECUR_TAPE_RECORD_NO_DROPOUT) };
     RECUR__NOT_NULL(tape);
     if (mode < RECUR_TAPE_TRAIN || mode > RECUR_TAPE_RECORD_NO_DROPOUT)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_tape_set_mode: mode %d is unknown", (int)mode);
+        return RECUR__NO_CONSTANT(__func__, "mode", mode, modes);
     tape->mode = mode;
     return RECUR_OK;
 }

@@ -154,9 +154,7 @@ static void lay_out(recur__carver *carver, const int64_t *lengths, sequence *q)
 recur_status recur__ctc_check(const char *function, const recur_loss *loss,
                               const recur_packed *packed, int64_t classes)
 {
-    if (!loss->kind->sequences)
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is none on label sequences",
-                           function, loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->sequences) return recur__loss_not_for(function, loss);
     const int64_t rows = recur_packed_rows(packed);
     if (classes < 0 || classes > RECUR__LARGEST ||
         recur__times(recur__times(rows, classes), (int64_t)sizeof(float)) < 0)

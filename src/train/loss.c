@@ -27,6 +27,18 @@ static const recur__loss_kind kinds[] = {
       .positive_weight = true },
 };
 
+static const recur__constant constants[] = {
+    RECUR__CONSTANT(RECUR_LOSS_CROSS_ENTROPY),
+    RECUR__CONSTANT(RECUR_LOSS_NLL),
+    RECUR__CONSTANT(RECUR_LOSS_CTC),
+    RECUR__CONSTANT(RECUR_LOSS_SAMPLED_SOFTMAX),
+    RECUR__CONSTANT(RECUR_LOSS_NEGATIVE_SAMPLING),
+    RECUR__CONSTANT(RECUR_LOSS_MSE),
+    RECUR__CONSTANT(RECUR_LOSS_L1),
+    RECUR__CONSTANT(RECUR_LOSS_HUBER),
+    RECUR__CONSTANT(RECUR_LOSS_BCE_LOGITS),
+};
+
 static const recur__loss_kind *kind_of(int32_t kind)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -103,19 +115,30 @@ static recur_status check_draws(const recur_loss_options *o)
             "recur_loss_create: %lld classes, %lld samples: both must be from 1 to 2147483647",
             (long long)o->classes, (long long)o->samples);
     if (!(o->power >= 0 && o->power <= 1))
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_loss_create: power is %g; it must be in (0,1], or 0 for 0.75",
+        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: power is %g; it must be in [0,1]",
                            o->power);
-    if (!o->counts && o->power != 0)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_loss_create: power is %g, but there are no counts", o->power);
     return o->counts ? check_numbers("count", o->counts, o->classes) : RECUR_OK;
+}
+
+/* What stands for a 0. */
+static void fill_in(const recur__loss_kind *kind, recur_loss_options *o)
+{
+    if (kind->delta && o->delta == 0) o->delta = 1;
+    if (kind->sampled && o->power == 0) o->power = 0.75;
+}
+
+recur_status recur_loss_options_init(recur_loss_options *options, size_t size, int32_t kind)
+{
+    RECUR__NOT_NULL(options);
+    const recur__loss_kind *of = kind_of(kind);
+    if (!of) return RECUR__NO_CONSTANT(__func__, "kind", kind, constants);
+    recur_loss_options o = { .kind = kind };
+    fill_in(of, &o);
+    return recur__set_out(__func__, &o, sizeof o, options, size);
 }
 
 static recur_status check_options(const recur__loss_kind *kind, const recur_loss_options *o)
 {
-    if (!kind)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: kind %d is unknown", (int)o->kind);
     if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX | RECUR_LOSS_ZERO_INFINITY))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit",
                            (unsigned)o->flags);
@@ -123,7 +146,7 @@ static recur_status check_options(const recur__loss_kind *kind, const recur_loss
     if (!(o->smoothing >= 0 && o->smoothing < 1))
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_loss_create: smoothing is %g; it must be in [0,1)", o->smoothing);
-    if (!(o->delta >= 0))
+    if (kind->delta && !(o->delta > 0))
         return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: delta is %g; it must be above 0",
                            o->delta);
     if (kind->sampled) return check_draws(o);
@@ -155,7 +178,7 @@ static void set_options(recur_loss *loss, const recur_loss_options *o)
     loss->ignore_index = o->ignore_index;
     loss->blank = o->blank;
     loss->smoothing = o->smoothing;
-    loss->delta = o->delta > 0 ? o->delta : 1;
+    loss->delta = o->delta;
     loss->classes = o->classes;
     loss->samples = o->samples;
 }
@@ -169,6 +192,12 @@ recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *opt
     recur_loss_options o;
     RECUR__CHECK(recur__take("recur_loss_options", options, &o, sizeof o));
     const recur__loss_kind *kind = kind_of(o.kind);
+    if (!kind) return RECUR__NO_CONSTANT(__func__, "kind", o.kind, constants);
+    const bool exact = recur__is_exact(options);
+    if (!exact && o.power != 0 && !o.counts && kind->sampled)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_loss_create: power is %g, but there are no counts", o.power);
+    if (!exact) fill_in(kind, &o);
     RECUR__CHECK(check_options(kind, &o));
 
     recur__carver carver = { 0 };
@@ -182,9 +211,8 @@ recur_status recur_loss_create(recur_context *ctx, const recur_loss_options *opt
     loss->bytes = bytes;
     loss->kind = kind;
     set_options(loss, &o);
-    const recur_status status = kind->sampled ? recur__draws_fill(loss, o.counts,
-                                                                  o.power > 0 ? o.power : 0.75)
-                                              : RECUR_OK;
+    recur_status status = RECUR_OK;
+    if (kind->sampled) status = recur__draws_fill(loss, o.counts, o.power);
     if (status)
         recur_loss_release(loss);
     else
@@ -208,6 +236,21 @@ void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes)
 void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes)
 {
     if (!tape) recur__free(loss->ctx, memory, bytes);
+}
+
+/* The functions that compute a kind. */
+static const char *functions_of(const recur__loss_kind *kind)
+{
+    if (kind->classes) return "recur_loss_classes, which takes labels";
+    if (kind->values) return "recur_loss_values, which takes target values";
+    if (kind->sampled) return "recur_loss_sampled, which draws classes";
+    return "recur_ctc_loss or recur_ctc_decode, which take label sequences";
+}
+
+recur_status recur__loss_not_for(const char *function, const recur_loss *loss)
+{
+    return recur__fail(RECUR_E_UNSUPPORTED, "%s: the loss is of the kind %s (%d); for that use %s",
+                       function, loss->kind->name, (int)loss->kind->kind, functions_of(loss->kind));
 }
 
 /* ---- doors ---------------------------------------------------------------------------------- */
@@ -246,10 +289,7 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(labels);
-    if (!loss->kind->classes)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "recur_loss_classes: the kind %s (%d) is none on labels of rows",
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->classes) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, classes));
     if (classes == 0)
         return recur__fail(RECUR_E_SHAPE, "recur_loss_classes: %lld rows of 0 classes",
@@ -266,10 +306,7 @@ recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t fea
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(y);
     RECUR__NOT_NULL(target);
-    if (!loss->kind->values)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "recur_loss_values: the kind %s (%d) is none on values",
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->values) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);
     if (value) *value = result;
@@ -280,9 +317,7 @@ static recur_status check_sampled(const recur_loss *loss, int64_t rows, int64_t 
                                   const int32_t *labels, int64_t count)
 {
     const char *function = "recur_loss_sampled";
-    if (!loss->kind->sampled)
-        return recur__fail(RECUR_E_UNSUPPORTED, "%s: the kind %s (%d) is no sampled one", function,
-                           loss->kind->name, (int)loss->kind->kind);
+    if (!loss->kind->sampled) return recur__loss_not_for(function, loss);
     RECUR__CHECK(check_shape(function, loss, rows, features));
     if (rows > RECUR__LARGEST || features < 1 || features > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "%s: %lld rows of %lld: one is too small or too large",

@@ -62,6 +62,9 @@ recur_status recur__draws_fill(recur_loss *loss, const float *counts, double pow
 int32_t recur__draw_class(const recur_loss *loss, uint64_t seed, uint64_t counter);
 double recur__draw_share(const recur_loss *loss, int64_t c);
 
+/* RECUR_E_UNSUPPORTED: this function does not compute the loss; says which one does. */
+recur_status recur__loss_not_for(const char *function, const recur_loss *loss);
+
 /* Whether a label counts for something. */
 static inline bool recur__label_counts(const recur_loss *loss, int32_t label)
 {

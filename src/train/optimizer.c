@@ -35,20 +35,13 @@ static recur_status check_flags(const recur__optimizer_kind *kind, const recur_o
         return recur__fail(
             RECUR_E_ARGUMENT,
             "recur_optimizer_create: RECUR_OPTIMIZER_NESTEROV needs momentum, which is 0");
-    if (o->flags & RECUR_OPTIMIZER_BETA1_ZERO && o->beta1 != 0)
-        return recur__fail(
-            RECUR_E_ARGUMENT,
-            "recur_optimizer_create: beta1 is %g, but the flag RECUR_OPTIMIZER_BETA1_ZERO is set",
-            o->beta1);
     return RECUR_OK;
 }
 
 static recur_status check_options(const recur__optimizer_kind *kind,
                                   const recur_optimizer_options *o)
 {
-    if (!kind)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: kind %d is unknown",
-                           (int)o->kind);
+    if (!kind) return recur__optimizer_no_kind("recur_optimizer_create", o->kind);
     RECUR__CHECK(check_number(kind, "rate", true, o->rate, INFINITY));
     RECUR__CHECK(check_number(kind, "momentum", kind->momentum, o->momentum, 1));
     RECUR__CHECK(check_number(kind, "beta1", kind->beta1 > 0, o->beta1, 1));
@@ -58,14 +51,23 @@ static recur_status check_options(const recur__optimizer_kind *kind,
     return check_flags(kind, o);
 }
 
-static recur_optimizer_options with_defaults(const recur__optimizer_kind *kind,
-                                             recur_optimizer_options o)
+static void fill_in(const recur__optimizer_kind *kind, recur_optimizer_options *o)
 {
-    if (o.rate == 0) o.rate = kind->rate;
-    if (o.beta1 == 0 && !(o.flags & RECUR_OPTIMIZER_BETA1_ZERO)) o.beta1 = kind->beta1;
-    if (o.beta2 == 0) o.beta2 = kind->beta2;
-    if (o.epsilon == 0) o.epsilon = kind->epsilon;
-    return o;
+    if (o->rate == 0) o->rate = kind->rate;
+    if (o->beta1 == 0) o->beta1 = kind->beta1;
+    if (o->beta2 == 0) o->beta2 = kind->beta2;
+    if (o->epsilon == 0) o->epsilon = kind->epsilon;
+}
+
+recur_status recur_optimizer_options_init(recur_optimizer_options *options, size_t size,
+                                          int32_t kind)
+{
+    RECUR__NOT_NULL(options);
+    const recur__optimizer_kind *of = recur__optimizer_kind_of(kind);
+    if (!of) return recur__optimizer_no_kind(__func__, kind);
+    recur_optimizer_options o = { .kind = kind };
+    fill_in(of, &o);
+    return recur__set_out(__func__, &o, sizeof o, options, size);
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -97,7 +99,7 @@ static recur_optimizer *lay_out(recur__carver *carver, const recur__optimizer_ki
         moment[i] = recur__carve(carver, has_moment(kind, o, i) ? count : 0, sizeof(float));
     if (!optimizer) return NULL;
     *optimizer = (recur_optimizer){ .kind = kind,
-                                    .options = with_defaults(kind, *o),
+                                    .options = *o,
                                     .count = count,
                                     .whole = { .end = count, .rate_scale = 1, .decay_scale = 1 },
                                     .part_count = 1 };
@@ -116,6 +118,7 @@ recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_op
     RECUR__CHECK(recur__take("recur_optimizer_options", options, &o, sizeof o));
     const recur__optimizer_kind *kind = recur__optimizer_kind_of(o.kind);
     RECUR__CHECK(check_options(kind, &o));
+    if (!recur__is_exact(options)) fill_in(kind, &o);
     if (count < 0)
         return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: count is %lld",
                            (long long)count);

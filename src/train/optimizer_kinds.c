@@ -54,7 +54,6 @@ static recur__update *adadelta(const recur_optimizer_options *o,
     return update->adadelta;
 }
 
-#define ADAM_FLAGS (RECUR_OPTIMIZER_AMSGRAD | RECUR_OPTIMIZER_BETA1_ZERO)
 #define ADAM_MOMENTS                                                                   \
     {                                                                                  \
         { "m", RECUR__ALWAYS }, { "v", RECUR__ALWAYS }, { "v_max", RECUR__IF_AMSGRAD } \
@@ -74,7 +73,7 @@ static const recur__optimizer_kind kinds[] = {
       .beta1 = 0.9,
       .beta2 = 0.999,
       .epsilon = 1e-8,
-      .flags = ADAM_FLAGS,
+      .flags = RECUR_OPTIMIZER_AMSGRAD,
       .moment = ADAM_MOMENTS,
       .rule = adam },
     { .kind = RECUR_OPTIMIZER_ADAMW,
@@ -83,7 +82,7 @@ static const recur__optimizer_kind kinds[] = {
       .beta1 = 0.9,
       .beta2 = 0.999,
       .epsilon = 1e-8,
-      .flags = ADAM_FLAGS,
+      .flags = RECUR_OPTIMIZER_AMSGRAD,
       .moment = ADAM_MOMENTS,
       .rule = adamw },
     { .kind = RECUR_OPTIMIZER_RMSPROP,
@@ -117,4 +116,15 @@ const recur__optimizer_kind *recur__optimizer_kind_of(int32_t kind)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].kind == kind) return &kinds[i];
     return NULL;
+}
+
+static const recur__constant constants[] = {
+    RECUR__CONSTANT(RECUR_OPTIMIZER_SGD),     RECUR__CONSTANT(RECUR_OPTIMIZER_ADAM),
+    RECUR__CONSTANT(RECUR_OPTIMIZER_ADAMW),   RECUR__CONSTANT(RECUR_OPTIMIZER_RMSPROP),
+    RECUR__CONSTANT(RECUR_OPTIMIZER_ADAGRAD), RECUR__CONSTANT(RECUR_OPTIMIZER_ADADELTA),
+};
+
+recur_status recur__optimizer_no_kind(const char *function, int32_t kind)
+{
+    return RECUR__NO_CONSTANT(function, "kind", kind, constants);
 }

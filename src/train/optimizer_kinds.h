@@ -36,6 +36,9 @@ typedef struct recur__optimizer_kind {
 
 const recur__optimizer_kind *recur__optimizer_kind_of(int32_t kind); /* NULL: unknown */
 
+/* RECUR_E_ARGUMENT, with the kinds that there are. */
+recur_status recur__optimizer_no_kind(const char *function, int32_t kind);
+
 /* A part of the vector with its own multiples of rate and weight decay; parts cover it in order
  * without gaps. */
 typedef struct recur__part {

@@ -135,14 +135,33 @@ static int64_t likeliest(const float *y, int64_t classes, int64_t *bad)
     return best;
 }
 
+static void fill_in(recur_sample_options *o)
+{
+    if (o->top_p == 0) o->top_p = 1;
+    if (o->temperature == 0) o->temperature = 1;
+}
+
+recur_status recur_sample_options_init(recur_sample_options *options, size_t size)
+{
+    RECUR__NOT_NULL(options);
+    recur_sample_options o = { 0 };
+    fill_in(&o);
+    return recur__set_out(__func__, &o, sizeof o, options, size);
+}
+
 static recur_status check(const recur_sample_options *o, int64_t rows, int64_t classes)
 {
-    if (o->top_k < 0 || !(o->top_p >= 0 && o->top_p <= 1) ||
-        !(o->temperature >= 0 && o->temperature < INFINITY))
-        return recur__fail(
-            RECUR_E_ARGUMENT,
-            "recur_sample: top_k %d, top_p %g, temperature %g: one is outside its range",
-            (int)o->top_k, o->top_p, o->temperature);
+    if (o->top_k < 0)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_sample: top_k is %d; it must be at least 0",
+                           (int)o->top_k);
+    if (!(o->top_p > 0 && o->top_p <= 1))
+        return recur__fail(RECUR_E_ARGUMENT, "recur_sample: top_p is %g; it must be in (0,1]",
+                           o->top_p);
+    if (!(o->temperature > 0 && o->temperature < INFINITY))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_sample: temperature is %g; it must be above 0 and finite; for "
+                           "the likeliest class set top_k to 1",
+                           o->temperature);
     if (rows < 0 || classes < 0 || classes > INT32_MAX ||
         recur__times(recur__times(rows, classes), (int64_t)sizeof(float)) < 0)
         return recur__fail(RECUR_E_ARGUMENT,
@@ -160,6 +179,7 @@ recur_status recur_sample(const recur_sample_options *options, int64_t rows, int
     RECUR__NOT_NULL(ids);
     recur_sample_options o;
     RECUR__CHECK(recur__take("recur_sample_options", options, &o, sizeof o));
+    if (!recur__is_exact(options)) fill_in(&o);
     RECUR__CHECK(check(&o, rows, classes));
     for (int64_t i = 0; i < rows; i++) {
         const float *y = logits + i * classes;
@@ -172,12 +192,11 @@ recur_status recur_sample(const recur_sample_options *options, int64_t rows, int
                                "recur_sample: none of the %lld logits of row %lld is finite",
                                (long long)classes, (long long)i);
         if (o.top_k != 1) {
-            row r = { .classes = classes,
-                      .y = y,
-                      .max = (double)y[id],
-                      .temperature = o.temperature > 0 ? o.temperature : 1 };
+            row r = {
+                .classes = classes, .y = y, .max = (double)y[id], .temperature = o.temperature
+            };
             if (o.top_k > 0) keep_k(&r, o.top_k);
-            if (o.top_p > 0 && o.top_p < 1) keep_p(&r, o.top_p);
+            if (o.top_p < 1) keep_p(&r, o.top_p);
             id = draw(&r, recur__uniform(recur_random(seed, counter + (uint64_t)i)));
         }
         ids[i] = (int32_t)id;

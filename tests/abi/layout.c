@@ -173,7 +173,7 @@ static void structs(void)
     MEMBER(recur_plateau, patience);
     MEMBER(recur_plateau, cooldown);
     MEMBER(recur_plateau, best);
-    MEMBER(recur_plateau, seen);
+    MEMBER(recur_plateau, improvements);
     MEMBER(recur_plateau, bad);
     MEMBER(recur_plateau, cooling);
 
@@ -190,6 +190,7 @@ static void structs(void)
 static void values(void)
 {
     /* recur/status.h */
+    VALUE(RECUR_SIZE_EXACT);
     VALUE(RECUR_OK);
     VALUE(RECUR_E_ARGUMENT);
     VALUE(RECUR_E_SHAPE);
@@ -225,6 +226,7 @@ static void values(void)
     VALUE(RECUR_CELL_LSTM_NORM);
     VALUE(RECUR_CELL_GRU_NORM);
     VALUE(RECUR_CELL_CLOCKWORK);
+    VALUE(RECUR_CELL_INDRNN);
     VALUE(RECUR_DIRECTION_FORWARD);
     VALUE(RECUR_DIRECTION_REVERSE);
     VALUE(RECUR_DIRECTION_BIDIRECTIONAL);
@@ -303,15 +305,12 @@ static void values(void)
     VALUE(RECUR_OPTIMIZER_NESTEROV);
     VALUE(RECUR_OPTIMIZER_AMSGRAD);
     VALUE(RECUR_OPTIMIZER_CENTRED);
-    VALUE(RECUR_OPTIMIZER_BETA1_ZERO);
     VALUE(RECUR_SCHEDULE_CONSTANT);
     VALUE(RECUR_SCHEDULE_STEP);
     VALUE(RECUR_SCHEDULE_EXPONENTIAL);
     VALUE(RECUR_SCHEDULE_COSINE);
     VALUE(RECUR_PLATEAU_MAXIMUM);
     VALUE(RECUR_PLATEAU_ABSOLUTE);
-    VALUE(RECUR_PLATEAU_PATIENCE_ZERO);
-    VALUE(RECUR_PLATEAU_THRESHOLD_ZERO);
 }
 
 int main(void)

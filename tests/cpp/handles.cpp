@@ -190,6 +190,13 @@ void training()
     recur::plateau plateau;
     plateau.rate = 1, plateau.factor = 0.5, plateau.patience = 1;
     CHECK(plateau.step(3) == 1 && plateau.step(3) == 1 && plateau.step(3) == 0.5);
+    auto at_once = recur::exact<recur::plateau>(); // zeros that are meant
+    at_once.rate = 1, at_once.factor = 0, at_once.patience = 0;
+    CHECK(at_once.step(3) == 1 && at_once.step(3) == 0);
+    CHECK(recur::exact<recur::optimizer_options>(RECUR_OPTIMIZER_ADAM).beta1 == 0.9);
+    CHECK(recur::exact<recur::loss_options>(RECUR_LOSS_HUBER).delta == 1);
+    CHECK(recur::exact<recur::context_options>().threads == 1 && recur::exact<recur::sample_options>().top_p == 1);
+    check_throws(RECUR_E_ARGUMENT, "99", [] { recur::exact<recur::optimizer_options>(99); });
     recur::layer chain = recur::sequential({{"drop", recur::dropout(2, 0.5)}, {"act", recur::activation(2, RECUR_ACTIVATION_RELU)}});
     CHECK(chain.run(recur::packed({1}), floats{-1, 2}) == (floats{0, 2}));
     recur::layer around = recur::residual({{"act", recur::activation(2, RECUR_ACTIVATION_RELU)}, {"norm", recur::norm(2, 1)}});

@@ -1,9 +1,11 @@
 /* cells.c - one step of each recurrence, with every option.
  *
  *   RNN        a = W x + b + U h + v                h' = tanh(a)  or  max(0, a)
- *   RNN_NORM   h' = tanh(N(a))                      N(a) = γ (a - μ)/√(σ² + 1e-5) + β over the
- * units CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its
- * counter is not 0 h' = h; the counter goes from 0 to the period of m, and then is 0 again
+ *   RNN_NORM   h' = tanh(N(a))                      N(a) = γ (a - μ)/√(σ² + 1e-5) + β, over units
+ *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m,
+ *              and where its counter is not 0 h' = h;
+ *              the counter goes from 0 to the period of m, and then is 0 again
+ *   INDRNN     h' = max(0, W x + b + u h), unit by unit
  *
  *   LSTM       a = W x + b + U h + v, four blocks   i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
  *              c' = f c + i g                       h' = o tanh(c')
@@ -105,7 +107,8 @@ static double gate(const naive_cell *cell, double a)
 
 static double candidate(const naive_cell *cell, double a)
 {
-    const int own = cell->net->kind == NAIVE_RNN_RELU ? NAIVE_RELU : NAIVE_TANH;
+    const int relu = cell->net->kind == NAIVE_RNN_RELU || cell->net->kind == NAIVE_INDRNN,
+              own = relu ? NAIVE_RELU : NAIVE_TANH;
     return function(cell, cell->net->activation ? cell->net->activation : own, a);
 }
 
@@ -177,6 +180,15 @@ static void rnn_step(const naive_cell *cell, const double *x, const double *h, d
     if (cell->net->kind == NAIVE_RNN_NORM) normalise(cell, 0, gates);
     for (int64_t j = 0; j < H; j++) {
         gates[j] = candidate(cell, gates[j]);
+        h1[j] = next_h(cell, j, h[j], gates[j]);
+    }
+}
+
+static void indrnn_step(const naive_cell *cell, const double *x, const double *h, double *h1,
+                        double *gates)
+{
+    for (int64_t j = 0; j < cell->H; j++) {
+        gates[j] = candidate(cell, from_x(cell, j, x) + cell->peephole[j] * h[j]);
         h1[j] = next_h(cell, j, h[j], gates[j]);
     }
 }
@@ -281,6 +293,8 @@ void naive_step(const naive_cell *cell, const double *x, const double *h, const 
         gru_step(cell, x, h, h1, gates);
     else if (cell->net->kind == NAIVE_CLOCKWORK)
         clockwork_step(cell, x, h, c, h1, c1, gates);
+    else if (cell->net->kind == NAIVE_INDRNN)
+        indrnn_step(cell, x, h, h1, gates);
     else
         rnn_step(cell, x, h, h1, gates);
     if (!naive_norms(cell->net->kind)) return;

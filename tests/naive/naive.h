@@ -6,7 +6,8 @@
  * are one flat vector in PyTorch's order: for each layer, for each direction (forward before
  * reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH], bias_hh [GH], then what there is
  * of weight_hr [P][H], weight_peephole [3H], norm_weight and norm_bias [EH], h0 [R], c0
- * [H]. Gates are i f g o, f g o, r z n. R is P with a projection, else H: the width of h.
+ * [H]. INDRNN has no bias_hh, and weight_hh [H] stands in the place of weight_peephole. Gates are i
+ * f g o, f g o, r z n. R is P with a projection, else H: the width of h.
  *
  * Forward is there for every kind and option, backward for the five plain kinds; differences.c
  * gives the gradients of all. */
@@ -27,7 +28,8 @@ enum {
     NAIVE_RNN_NORM,
     NAIVE_LSTM_NORM,
     NAIVE_GRU_NORM,
-    NAIVE_CLOCKWORK
+    NAIVE_CLOCKWORK,
+    NAIVE_INDRNN
 };
 
 /* Those of RECUR_ACTIVATION_*. */
@@ -61,7 +63,7 @@ typedef struct naive_cell {
     int64_t I, H, R;
     const double *W, *U, *b,
         *v; /* [GH][I], [GH][R], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
-    const double *project, *peephole; /* [P][H], [3H]; NULL: none */
+    const double *project, *peephole; /* [P][H], [3H] or u [H] of INDRNN; NULL: none */
     const double *norm, *shift;       /* [EH], [EH]; NULL: none */
     const double *start_h, *start_c;  /* [R], [H]; NULL: zeros */
     const double *mask;               /* [R] times h on its way into U h; NULL: 1 */

@@ -42,17 +42,20 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
     const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H,
                   EH = naive_norms(net->kind) * H;
     const int learn = net->learn_start,
-              learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK;
+              learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK,
+              alone = net->kind == NAIVE_INDRNN; /* units see themselves only */
     naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
     const struct {
         const double **where;
         int64_t count;
     } tensor[] = { { &cell.W, GH * cell.I },
-                   { &cell.U, GH * R },
+                   { &cell.U, alone ? 0 : GH * R },
                    { &cell.b, net->bias ? GH : 0 },
-                   { &cell.v, net->bias ? GH : 0 },
+                   { &cell.v, net->bias && !alone ? GH : 0 },
                    { &cell.project, net->P * H },
-                   { &cell.peephole, net->kind == NAIVE_LSTM_PEEPHOLE ? 3 * H : 0 },
+                   { &cell.peephole, net->kind == NAIVE_LSTM_PEEPHOLE ? 3 * H
+                                     : alone                          ? H
+                                                                      : 0 },
                    { &cell.norm, EH },
                    { &cell.shift, EH },
                    { &cell.start_h, learn ? R : 0 },

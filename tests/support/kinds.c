@@ -16,6 +16,7 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_LSTM_NORM, "lstm_norm", { 0 } },
     { RECUR_CELL_GRU_NORM, "gru_norm", { 0 } },
     { RECUR_CELL_CLOCKWORK, "clockwork", { 0 } },
+    { RECUR_CELL_INDRNN, "indrnn", { 0 } },
 
     { RECUR_CELL_RNN_TANH, "rnn, softsign", { .activation = RECUR_ACTIVATION_SOFTSIGN } },
     { RECUR_CELL_RNN_TANH, "rnn, clipped", { .preactivation_clip = 0.5 } },
@@ -57,7 +58,17 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_CLOCKWORK,
       "clockwork, start",
       { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.2 } },
+    { RECUR_CELL_INDRNN, "indrnn, tanh", { .activation = RECUR_ACTIVATION_TANH } },
+    { RECUR_CELL_INDRNN,
+      "indrnn, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE,
+        .preactivation_clip = 0.7,
+        .zoneout_hidden = 0.2 } },
 };
+
+bool has_kink(int cell) { return cell == RECUR_CELL_RNN_RELU || cell == RECUR_CELL_INDRNN; }
+
+bool has_U(int cell) { return cell != RECUR_CELL_INDRNN; }
 
 /* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more
  * if that can be. */

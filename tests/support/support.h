@@ -115,8 +115,10 @@ typedef struct kind_row {
 } kind_row;
 
 /* Every kind once without options, then with some. */
-enum { PLAIN = 11, ROWS = 33 };
+enum { PLAIN = 12, ROWS = 36 };
 extern const kind_row KINDS[ROWS];
+bool has_kink(int cell); /* h' = max(0, ...) */
+bool has_U(int cell);    /* so it may have recurrent dropout */
 
 /* A clockwork gets as many modules as divide H. */
 recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L,

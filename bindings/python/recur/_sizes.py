@@ -121,6 +121,7 @@ def rules(ask) -> dict:
         "recur_packed_pack": move("rows", "from"),
         "recur_packed_unpack": move("rows", "to"),
         "recur_packed_gather": gather,
+        "recur_state_gather": lambda a: {} if a["to"] is None else {"sequences": ask.streams(a["to"])},
         "recur_state_read": count("to"),
         "recur_state_write": count("from"),
         "recur_loss_create": weights,

@@ -281,6 +281,27 @@ class ContextCreate(Function):
         return context
 
 
+class StructInit(Function):
+    """recur_x_init: its size must be that of the struct at most, for so many bytes are written."""
+
+    def __call__(self, struct, size, *kind):
+        checked, _ = self.inputs[0][1](struct, self.inputs[0][0])
+        if checked is not None and size > ctypes.sizeof(checked):
+            raise ValueError(f"{self.__name__}: size is {size}, more than the {ctypes.sizeof(checked)} bytes of the struct")
+        return super().__call__(checked, size, *kind)
+
+
+def exact(name, *kind, **members):
+    """A struct as recur_x_init makes it, with these members: a zero among them is a zero, not a wish for the default."""
+    struct = STRUCTS[name]()
+    FUNCTIONS[f"{name}_init"](struct, ctypes.sizeof(struct), *kind)
+    for member, value in members.items():
+        if member not in struct._ctypes:
+            raise TypeError(f"{name} has no member {member}")
+        setattr(struct, member, value)
+    return struct
+
+
 def _make(name):
     special = {
         "recur_layer_params": Params,
@@ -291,6 +312,9 @@ def _make(name):
     }
     if name.endswith("_release"):
         return Release(name)
+    args = _api.FUNCTIONS[name][1]
+    if name.endswith("_init") and args[0][0][:-2] in STRUCTS:
+        return StructInit(name)
     return special.get(name, Function)(name)
 
 

@@ -22,13 +22,8 @@ class Optimizer:
         for name, value in {"lr": lr, **options}.items():
             if check_number(value, name) != value:
                 raise ValueError(f"{name} is {value}: it must be a number")
-        for name, value in options.items():
-            if name in ("epsilon", "beta2") and value == 0:
-                raise ValueError(f"{name} is 0: it must be positive")
-        options = c.recur_optimizer_options(kind=kind, rate=lr, flags=flags, **options)
+        options = c.exact("recur_optimizer_options", kind, rate=lr, flags=flags, **options)
         self._handle = c.recur_optimizer_create(None, options, self.module.flat.size)
-        if lr == 0:
-            self.lr = 0
 
     @property
     def lr(self) -> float:
@@ -63,8 +58,7 @@ class Optimizer:
 def adam_flags(betas, amsgrad):
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"betas must be two numbers, not {betas!r}")
-    flags = (c.RECUR_OPTIMIZER_AMSGRAD if amsgrad else 0) | (c.RECUR_OPTIMIZER_BETA1_ZERO if betas[0] == 0 else 0)
-    return {"flags": flags, "beta1": betas[0], "beta2": betas[1]}
+    return {"flags": c.RECUR_OPTIMIZER_AMSGRAD if amsgrad else 0, "beta1": betas[0], "beta2": betas[1]}
 
 
 class SGD(Optimizer):

@@ -17,10 +17,8 @@ def sample(logits, temperature=1.0, top_k=0, top_p=1.0, *, seed=0, counter=0) ->
     logits = floats(logits, "logits")
     if not logits.ndim:
         raise ValueError("logits must have a dimension of classes")
-    if temperature == 0 or top_p == 0:
-        raise ValueError(f"temperature ({temperature}) and top_p ({top_p}) must be positive; top_k=1 is greedy")
     rows = int(np.prod(logits.shape[:-1], dtype=np.int64))
     ids = np.empty(rows, np.int32)
-    options = c.recur_sample_options(temperature=temperature, top_k=top_k, top_p=top_p)
+    options = c.exact("recur_sample_options", temperature=temperature, top_k=top_k, top_p=top_p)
     c.recur_sample(options, rows, logits.shape[-1], logits, seed, counter, ids)
     return ids.reshape(logits.shape[:-1])

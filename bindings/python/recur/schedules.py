@@ -20,7 +20,7 @@ class Schedule:
 
     def _create(self, optimizer, kind, last_epoch, **options):
         self.optimizer, self.last_epoch = optimizer_of(optimizer), size(last_epoch, "last_epoch", 0)
-        self._schedule = c.recur_schedule(kind=kind, rate=optimizer.lr, **options)
+        self._schedule = c.exact("recur_schedule", kind, rate=optimizer.lr, **options)
         self._apply()
 
     def _apply(self):
@@ -68,13 +68,10 @@ class ReduceLROnPlateau:
         self.optimizer = optimizer_of(optimizer)
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ValueError(f"mode is 'min' or 'max', threshold_mode 'rel' or 'abs', not {mode!r}, {threshold_mode!r}")
-        if factor == 0 or eps == 0:
-            raise ValueError(f"factor ({factor}) and eps ({eps}) must be positive")
         flags = c.RECUR_PLATEAU_MAXIMUM if mode == "max" else 0
         flags |= c.RECUR_PLATEAU_ABSOLUTE if threshold_mode == "abs" else 0
-        flags |= c.RECUR_PLATEAU_PATIENCE_ZERO if patience == 0 else 0
-        flags |= c.RECUR_PLATEAU_THRESHOLD_ZERO if threshold == 0 else 0
-        self._plateau = c.recur_plateau(
+        self._plateau = c.exact(
+            "recur_plateau",
             flags=flags,
             rate=optimizer.lr,
             factor=factor,
@@ -94,9 +91,10 @@ class ReduceLROnPlateau:
         return [self.optimizer.lr]
 
     def state_dict(self) -> dict:
-        return {name: getattr(self._plateau, name) for name in ("rate", "best", "seen", "bad", "cooling")}
+        return {name: getattr(self._plateau, name) for name in ("rate", "best", "improvements", "bad", "cooling")}
 
     def load_state_dict(self, state_dict) -> None:
         for name in self.state_dict():
-            setattr(self._plateau, name, state_dict[name])
+            key = "seen" if name == "improvements" and name not in state_dict else name  # its name in 0.1
+            setattr(self._plateau, name, state_dict[key])
         self.optimizer.lr = self._plateau.rate

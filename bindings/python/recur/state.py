@@ -66,6 +66,16 @@ class State:
         c.recur_state_copy(self._handle, other._handle)
         return self
 
+    def gather_(self, other: "State", sequences) -> "State":
+        """Sequence b takes the values of sequence sequences[b] of another state: for beam search."""
+        if not isinstance(other, State):
+            raise TypeError(f"a State is needed, not {type(other).__name__}")
+        which = np.ascontiguousarray(sequences, np.int64)
+        if which.shape != (self.batch,):
+            raise ValueError(f"sequences must have shape {(self.batch,)}, not {which.shape}")
+        c.recur_state_gather(self._handle, other._handle, which)
+        return self
+
     def release(self) -> None:
         self._handle.release()
 

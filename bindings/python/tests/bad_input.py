@@ -264,10 +264,10 @@ def losses_and_optimizers():
         attempt(f"{kind.__name__} of nothing", lambda: kind(None))
         attempt(f"{kind.__name__} of a list", lambda: kind(net.parameters()))
         attempt(f"{kind.__name__} decay", lambda: kind(net, weight_decay=-1))
-    attempt("eps", lambda: recur.Adam(net, eps=0))
+    attempt("eps", lambda: recur.Adam(net, eps=-1e-8))
     attempt("betas", lambda: recur.Adam(net, betas=(0.9,)))
     attempt("betas 1", lambda: recur.Adam(net, betas=(1, 0.9)))
-    attempt("beta2", lambda: recur.Adam(net, betas=(0.9, 0)))
+    attempt("beta2", lambda: recur.Adam(net, betas=(0.9, 1)))
     attempt("nesterov", lambda: recur.SGD(net, nesterov=True))
     adam = recur.Adam(net)
     for lr in (-1, np.nan, "a"):

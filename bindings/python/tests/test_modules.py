@@ -439,3 +439,15 @@ def test_threads_share_a_module(rng):
 def test_repr():
     net = recur.Sequential(recur.LSTM(3, 4, 2, bidirectional=True), recur.Last(), recur.Linear(8, 2))
     assert "LSTM(3, 4, num_layers=2, direction='bidirectional')" in repr(net) and "Last(direction='bidirectional')" in repr(net)
+
+
+def test_states_gather():
+    net = recur.LSTM(3, 4)
+    two, three = net.state(2), net.state(3)
+    net.step(np.random.default_rng(1).standard_normal((2, 3)).astype(np.float32), two)
+    three.gather_(two, [1, 0, 1])
+    assert (three["h"] == two["h"][:, [1, 0, 1]]).all() and (three["c"] == two["c"][:, [1, 0, 1]]).all()
+    with pytest.raises(ValueError, match="shape"):
+        three.gather_(two, [0, 1])
+    with pytest.raises(recur.errors.ArgumentError):
+        three.gather_(two, [0, 1, 2])
