@@ -89,5 +89,5 @@ awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md 
 check "README's first program is examples/basics/02_train.c" \
     diff "$tmp/readme.c" examples/basics/02_train.c
 
-echo "basics: $passed passed, $failed failed"
+echo "$passed passed, $failed failed"
 [ $failed = 0 ]
