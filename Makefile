@@ -90,6 +90,7 @@ ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
 OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
 
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
+BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
 COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
 
 ALL_TESTS := $(sort $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
@@ -109,7 +110,7 @@ BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(filter-out bench/%_
 .PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
-all: libs $(EXAMPLES) ## the libraries and the example programs
+all: libs $(EXAMPLES) $(BASICS) ## the libraries and the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 
 # Everything compiled depends on a file that changes with the flags, the libraries on one that changes with the list of objects.
@@ -166,6 +167,13 @@ $(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
 $(DIR)/examples/%: $(DIR)/examples/obj/%.o $(COMMON) $(SHARED) | $(LINKS)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' -lz -lm
+
+# Lessons stand alone: they need nothing of examples/common.
+$(DIR)/examples/basics/%: $(DIR)/examples/obj/basics/%.o $(SHARED) | $(LINKS)
+	@mkdir -p $(@D)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB)/librecur.so \
+	    -Wl,-rpath,'$$ORIGIN/../$(TO_LIB)' -lm
 
 # So does the bench, which measures BLAS beside it.
 $(DIR)/bench/obj/%.o: bench/%.c $(DIR)/flags | $(DIR)/have-library
