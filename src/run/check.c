@@ -1,7 +1,7 @@
 /* check.c - what a caller may have got wrong, said in a sentence with the numbers in it. */
 #include "run/tape.h"
 
-recur_status recur__check_request(const recur__request *q)
+static recur_status check_request(const recur__request *q)
 {
     if (!q->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", q->what);
     if (!q->packed) return recur__fail(RECUR_E_ARGUMENT, "%s: packed is NULL", q->what);
@@ -74,7 +74,7 @@ static recur_status other_layout(const recur__request *q, const recur__record *r
                        q->what, (long long)p->batch, (long long)p->rows);
 }
 
-recur_status recur__check_record(const recur__request *q)
+static recur_status check_record(const recur__request *q)
 {
     const recur__record *record = q->tape->newest;
     if (!record)
@@ -94,6 +94,33 @@ recur_status recur__check_record(const recur__request *q)
                            "change them only after backward",
                            q->what, (long long)q->layer->count);
     return RECUR_OK;
+}
+
+recur_status recur__check_forward(const recur__request *q)
+{
+    RECUR__CHECK(check_request(q));
+    RECUR__CHECK(recur__check_input(q, q->packed->rows));
+    if (recur__tape_records(q->tape) && recur__layer_is_snapshot(q->layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "%s: a snapshot cannot be recorded; set the tape's mode to "
+                           "RECUR_TAPE_EVALUATE",
+                           q->what);
+    return recur__check_state(q, q->packed->batch);
+}
+
+recur_status recur__check_backward(const recur__request *q)
+{
+    RECUR__CHECK(check_request(q));
+    if (!q->tape) return recur__fail(RECUR_E_ARGUMENT, "%s: tape is NULL", q->what);
+    RECUR__CHECK(recur__check_input(q, q->packed->rows));
+    RECUR__CHECK(check_record(q));
+    RECUR__CHECK(recur__check_state(q, q->packed->batch));
+    const recur__prepack *prepack = q->tape->newest->prepack;
+    if (!prepack || !recur__waits_for_others(prepack, q->dparams)) return RECUR_OK;
+    return recur__fail(RECUR_E_ORDER,
+                       "%s: gradients of %lld rows wait for another dparams; add them with "
+                       "recur_tape_add_gradients first",
+                       q->what, (long long)prepack->deferred.rows);
 }
 
 uint64_t recur__hash_parameters(const recur_layer *layer)

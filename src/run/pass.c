@@ -142,15 +142,8 @@ static recur_status forward_on_tape(const recur__request *q, const recur__shape 
 
 recur_status recur__forward(const recur__request *q)
 {
-    RECUR__CHECK(recur__check_request(q));
     const bool record = recur__tape_records(q->tape);
-    RECUR__CHECK(recur__check_input(q, q->packed->rows));
-    if (record && recur__layer_is_snapshot(q->layer))
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a snapshot cannot be recorded; set the tape's mode to "
-                           "RECUR_TAPE_EVALUATE",
-                           q->what);
-    RECUR__CHECK(recur__check_state(q, q->packed->batch));
+    RECUR__CHECK(recur__check_forward(q));
     const recur__shape shape = {
         .packed = q->packed,
         .ids = q->with_ids,
@@ -246,19 +239,10 @@ recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packe
 
 recur_status recur__backward(const recur__request *q)
 {
-    RECUR__CHECK(recur__check_request(q));
-    if (!q->tape) return recur__fail(RECUR_E_ARGUMENT, "%s: tape is NULL", q->what);
+    RECUR__CHECK(recur__check_backward(q));
     const recur_layer *layer = q->layer;
-    RECUR__CHECK(recur__check_input(q, q->packed->rows));
-    RECUR__CHECK(recur__check_record(q));
-    RECUR__CHECK(recur__check_state(q, q->packed->batch));
     recur__record *record = q->tape->newest;
     recur__prepack *prepack = record->prepack;
-    if (prepack && recur__waits_for_others(prepack, q->dparams))
-        return recur__fail(RECUR_E_ORDER,
-                           "%s: gradients of %lld rows wait for another dparams; add them with "
-                           "recur_tape_add_gradients first",
-                           q->what, (long long)prepack->deferred.rows);
     const recur__shape shape = {
         .packed = q->packed,
         .ids = q->with_ids,

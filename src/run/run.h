@@ -27,15 +27,14 @@ typedef struct recur__request {
 
 /* ---- check.c -------------------------------------------------------------------------------- */
 
-/* Layer and layout are there. */
-recur_status recur__check_request(const recur__request *q);
+/* All that a forward needs; and a backward, whose record, layout, input and state must be those of
+ * the newest record. */
+recur_status recur__check_forward(const recur__request *q);
+recur_status recur__check_backward(const recur__request *q);
 /* The input of so many rows is there, of a type that the layer takes, its ids in range. */
 recur_status recur__check_input(const recur__request *q, int64_t rows);
 /* SHAPE unless the state has these sequences and the layer's tensors. */
 recur_status recur__check_state(const recur__request *q, int64_t batch);
-/* ORDER unless the tape's newest record is one of this layer, layout and input. */
-recur_status recur__check_record(const recur__request *q);
-
 /* ---- pass.c --------------------------------------------------------------------------------- */
 
 recur_status recur__forward(const recur__request *q);
@@ -78,7 +77,12 @@ struct recur_state {
 /* Before a pass: writes the learned initial state of the layer into the sequences that begin. */
 void recur__state_begin(recur_state *state, const recur_layer *layer);
 /* After it: sequences with steps have left the initial state; packed NULL: all of them. */
-void recur__state_leave(recur_state *state, const recur_packed *packed);
+void recur__leave_initial_state(recur_state *state, const recur_packed *packed);
+static inline void recur__state_leave(recur_state *state, const recur_packed *packed)
+{
+    if (state->any_at_initial_state) recur__leave_initial_state(state, packed);
+}
+
 /* Whether its tensors have the shapes of the layer's. */
 bool recur__state_fits(const recur_state *state, const recur_layer *layer);
 /* What a state for so many sequences takes. SIZE_MAX: too much. */

@@ -58,7 +58,7 @@ bool recur__single_step(const recur__request *q, uint64_t layout, int64_t batch)
     call->y = q->y;
     if (q->state) call->state = q->state->values;
     call->run(call);
-    if (q->state && q->state->any_at_initial_state) recur__state_leave(q->state, NULL);
+    if (q->state) recur__state_leave(q->state, NULL);
     recur__tape_commit(tape, record);
     return true;
 }

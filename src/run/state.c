@@ -301,9 +301,8 @@ void recur__state_begin(recur_state *state, const recur_layer *layer)
     if (state->any_at_initial_state) begin_node(state, layer, state->values);
 }
 
-void recur__state_leave(recur_state *state, const recur_packed *packed)
+void recur__leave_initial_state(recur_state *state, const recur_packed *packed)
 {
-    if (!state->any_at_initial_state) return;
     state->any_at_initial_state = false;
     for (int64_t b = 0; b < state->batch; b++) {
         state->at_initial_state[b] &= packed && packed->lengths && packed->lengths[b] == 0;
