@@ -20,7 +20,8 @@ enum {
     RECUR_LAYER_NO_BIAS = 1,   /**< no bias vectors                                             */
     RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
     RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the old one */
-    RECUR_LAYER_LEARN_INITIAL_STATE = 8 /**< recurrent: initial states are parameters, not zeros          */
+    RECUR_LAYER_LEARN_INITIAL_STATE = 8, /**< recurrent: initial states are parameters, not zeros          */
+    RECUR_LAYER_OUTPUT_CELL = 16 /**< LSTM kinds: a row of y is [h][c] for each direction, not [h]   */
 };
 
 /** Functions of recur_activation_create and of recurrent layers. */

@@ -138,6 +138,7 @@ static const member members[] = {
     FLAG("cell_names", RECUR_LAYER_CELL_NAMES),
     FLAG("update_new", RECUR_LAYER_UPDATE_NEW),
     FLAG("learn_start", RECUR_LAYER_LEARN_INITIAL_STATE),
+    FLAG("output_cell", RECUR_LAYER_OUTPUT_CELL),
     BOTH(dropout, reals),
     BOTH(recurrent_dropout, reals),
     BOTH(zoneout_hidden, reals),

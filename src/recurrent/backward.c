@@ -23,7 +23,7 @@ static recur__cell_step_backward step_of(const recur__line_back *a, int64_t at, 
 {
     const recur__walk *w = a->w;
     const recur__backward_scratch *scratch = a->scratch;
-    const int64_t H = w->H, P = w->P, ldy = w->D * P;
+    const int64_t H = w->H, P = w->P;
     recur__cell_step_backward c = {
         .layer = w->layer,
         .pack = &a->pack,
@@ -45,8 +45,8 @@ static recur__cell_step_backward step_of(const recur__line_back *a, int64_t at, 
         .mask = recur__rows_from(scratch->masks.recurrent, from, H),
         .room = scratch->row,
         .dh_total = scratch->dh_total ? scratch->dh_total + at * P : NULL,
-        .dy = recur__rows_from(a->dy, at, ldy),
-        .lddy = ldy,
+        .dy = recur__rows_from(a->dy, at, a->ld_dy),
+        .lddy = a->ld_dy,
         .dh = a->dstate[0] + from * P,
     };
     for (int s = 0; s < w->cell->states; s++)
@@ -81,6 +81,10 @@ static void run_rows(const recur__line_back *a, const recur__slice *slice, const
     if (w->cell_options) {
         const recur__slice own = { from, to };
         recur__fill_zoneout(w, a->index, starts[r->t], own, &a->scratch->masks);
+    }
+    for (int64_t row = 0; a->dc && row < step->rows; row++) {
+        const float *dc = a->dc + (at + row) * a->ld_dy;
+        w->pass->kernels->elementwise->add(H, dc, step->dc + row * H);
     }
     recur__cell_step_back(&c);
 }
@@ -260,7 +264,9 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
     const float *dy = pass->dy;
     for (int64_t l = w.L - 1; l >= 0; l--) {
         const bool top = l == w.L - 1;
-        const float *y = top && pass->shape.y_stays ? pass->y : w.history.y + l * NDP;
+        const bool joins = top && recur__outputs_cell(layer);
+        const bool given = top && pass->shape.y_stays && !joins;
+        const float *y = given ? pass->y : w.history.y + l * NDP;
         const float *x = l == 0 ? pass->x : w.history.y + (l - 1) * NDP;
         float *dx = l == 0 ? pass->dx : scratch.dy[l % 2];
         const uint64_t key = recur_random(pass->key, (uint64_t)l);
@@ -270,7 +276,10 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
         }
         for (int64_t d = 0; d < w.D; d++) {
             recur__line_back a = line_of(&w, &scratch, l, d, y);
-            a.dy = recur__rows_from(dy, 1, d * w.P);
+            const int64_t width = joins ? w.P + w.H : w.P;
+            a.ld_dy = w.D * width;
+            a.dy = recur__rows_from(dy, d, width);
+            a.dc = joins ? recur__rows_from(a.dy, 1, w.P) : NULL;
             run_line(&a, x, l == 0 ? pass->ids : NULL, dx);
         }
         if (l > 0 && scratch.x) k->dropout(NDP, layer->spec.dropout, key, dx, dx);

@@ -15,7 +15,9 @@ typedef struct recur__line_back {
     float *d_extra;         /* [E][H] of the kind, or of what it derives; NULL: not wanted */
     float *gate_blocks;     /* [N][S*H] as forward left them; then dA */
     const float *c, *u, *y; /* [N][H], [N][H], [N][D*P] from this direction's half on */
-    const float *dy;        /* [N][D*P] likewise; NULL: zeros */
+    const float *dc;        /* [N][H] of c as an output, ld_dy apart; NULL: it is none */
+    int64_t ld_dy;
+    const float *dy; /* [N][D*P] likewise; NULL: zeros */
     const float *initial[RECUR__STATES];
     float *dstate[RECUR__STATES]; /* [B][P], [B][H] by place */
 } recur__line_back;

@@ -47,7 +47,7 @@ static recur_status check_sizes(const recur_recurrent_options *o, const recur__c
 static recur_status check_words(const recur_recurrent_options *o)
 {
     const uint32_t flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW |
-                           RECUR_LAYER_LEARN_INITIAL_STATE;
+                           RECUR_LAYER_LEARN_INITIAL_STATE | RECUR_LAYER_OUTPUT_CELL;
     if (o->direction < RECUR_DIRECTION_FORWARD || o->direction > RECUR_DIRECTION_BIDIRECTIONAL)
         return RECUR__NO_CONSTANT("recur_recurrent_options", "direction", o->direction,
                                   recur__directions);
@@ -108,6 +108,7 @@ static recur_status check_kind(const recur_recurrent_options *o, const recur__ce
         { o->gate_activation, RECUR__OPTION_GATE_ACTIVATION, "gate_activation" },
         { o->flags & RECUR_LAYER_UPDATE_NEW, RECUR__OPTION_UPDATE_NEW, "RECUR_LAYER_UPDATE_NEW" },
         { o->modules, RECUR__OPTION_MODULES, "modules" },
+        { o->flags & RECUR_LAYER_OUTPUT_CELL, RECUR__OPTION_CELL_CLIP, "RECUR_LAYER_OUTPUT_CELL" },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].wanted && !(cell->options & options[i].option))
@@ -212,7 +213,8 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX, false);
     RECUR__CHECK(check(&o, cell));
     const int64_t P = o.projection_size ? o.projection_size : o.hidden_size,
-                  D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+                  D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1,
+                  C = o.flags & RECUR_LAYER_OUTPUT_CELL ? o.hidden_size : 0;
     const recur_layer layer = {
         .ops = &recurrent_ops,
         .type = cell->name,
@@ -229,7 +231,7 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
         .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_RECORD |
                         (o.direction == RECUR_DIRECTION_FORWARD ? RECUR_CAN_STEP : 0u),
         .input_size = o.input_size,
-        .output_size = D * P,
+        .output_size = D * (P + C),
         .states = cell->states,
         .state_floats = recur__times(recur__times(o.num_layers, D),
                                      widths_of(cell, P, o.hidden_size)),

@@ -288,6 +288,19 @@ static void run_line(const recur__walk *w, const recur__forward_scratch *scratch
     recur__trace(w, RECUR_TRACE_FORWARD, &view);
 }
 
+/* Rows of [h][c] for each direction, from y [N][D*P] and c of the top layer. */
+static void join_cells(const recur__walk *w, const float *y, float *to)
+{
+    const int64_t H = w->H, P = w->P;
+    const float *c = w->history.c + (w->L - 1) * w->D * w->N * H;
+    for (int64_t n = 0; n < w->N; n++)
+        for (int64_t d = 0; d < w->D; d++) {
+            memcpy(to, y + (n * w->D + d) * P, (size_t)P * sizeof *to);
+            memcpy(to + P, c + (d * w->N + n) * H, (size_t)H * sizeof *to);
+            to += P + H;
+        }
+}
+
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
 {
     recur__walk w = recur__walk_begin(layer, pass);
@@ -296,7 +309,8 @@ void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
     recur__carve_forward(&w, &pass->shape, pass->workspace, &scratch);
     if (w.N == 0) return; /* states pass through unchanged */
     const int64_t NDP = w.N * w.D * w.P;
-    const bool record = pass->shape.record, own_top = record && !pass->shape.y_stays;
+    const bool record = pass->shape.record, joins = recur__outputs_cell(layer);
+    const bool own_top = joins || (record && !pass->shape.y_stays);
     const recur__elementwise *k = pass->kernels->elementwise;
     const float *x = pass->x;
     for (int64_t l = 0; l < w.L; l++) {
@@ -308,7 +322,8 @@ void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
             x = scratch.x;
         }
         for (int64_t d = 0; d < w.D; d++) run_line(&w, &scratch, l, d, x, y);
-        if (top && own_top && pass->y) memcpy(pass->y, y, (size_t)NDP * sizeof(float));
+        if (top && joins && pass->y) join_cells(&w, y, pass->y);
+        if (top && own_top && !joins && pass->y) memcpy(pass->y, y, (size_t)NDP * sizeof(float));
         x = y;
     }
 }

@@ -32,6 +32,12 @@ static inline bool recur__projects(const recur_layer *layer)
     return layer->spec.options.projection_size > 0;
 }
 
+/* Rows of y are [h][c] for each direction of the top layer. */
+static inline bool recur__outputs_cell(const recur_layer *layer)
+{
+    return layer->spec.flags & RECUR_LAYER_OUTPUT_CELL;
+}
+
 static inline bool recur__has_modules(const recur_layer *layer)
 {
     return layer->spec.cell_options.modules > 0;
@@ -275,7 +281,7 @@ bool recur__is_plain(const recur_layer *layer);
 static inline bool recur__has_single_steps(const recur_layer *layer)
 {
     return recur__is_plain(layer) && layer->spec.num_layers == 1 && !layer->learned_states &&
-           layer->spec.direction != RECUR_DIRECTION_BIDIRECTIONAL;
+           !recur__outputs_cell(layer) && layer->spec.direction != RECUR_DIRECTION_BIDIRECTIONAL;
 }
 
 void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass);

@@ -11,18 +11,21 @@ void recur__carve_history(recur__walk *w, const recur__shape *shape, recur__work
 {
     recur__history *h = &w->history;
     const int64_t LD = w->L * w->D, NH = recur__times(w->N, w->H), NP = recur__times(w->N, w->P);
+    const bool outputs_cell = recur__outputs_cell(w->layer);
     if (!shape->record) {
-        h->y = recur__scratch(workspace, times3(recur__min(w->L - 1, 2), w->D, NP), sizeof(float));
+        const int64_t layers = recur__min(outputs_cell ? w->L : w->L - 1, 2);
+        h->y = recur__scratch(workspace, times3(layers, w->D, NP), sizeof(float));
+        h->c = recur__scratch(workspace, outputs_cell ? recur__times(LD, NH) : 0, sizeof(float));
         return;
     }
+    const int64_t layers = w->L - (shape->y_stays && !outputs_cell);
     h->gate_blocks = recur__carve(&workspace->reserve, times3(LD, w->N, w->S), sizeof(float));
     h->c = recur__carve(&workspace->reserve, w->cell->states > 1 ? recur__times(LD, NH) : 0,
                         sizeof(float));
     h->u = recur__carve(&workspace->reserve,
                         w->cell->phases > 1 || recur__projects(w->layer) ? recur__times(LD, NH) : 0,
                         sizeof(float));
-    h->y = recur__carve(&workspace->reserve, times3(w->L - shape->y_stays, w->D, NP),
-                        sizeof(float));
+    h->y = recur__carve(&workspace->reserve, times3(layers, w->D, NP), sizeof(float));
     for (int i = 0; i < w->cell->states; i++)
         h->initial[i] = recur__carve(&workspace->reserve, times3(LD, w->B, w->width[i]),
                                      sizeof(float));

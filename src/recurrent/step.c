@@ -59,12 +59,28 @@ static int64_t stream_scratch(const recur_layer *layer, int64_t B)
 
 /* ---- one layer of a stream ------------------------------------------------------------------ */
 
+/* Rows of [h][c] where c is an output, too. */
+static void give_h_and_c(const recur__step_call *call, const float *h)
+{
+    const int64_t P = call->step.K, H = call->step.H;
+    const float *c = call->step.c_after;
+    float *y = call->y;
+    for (int64_t b = 0; b < call->B; b++, y += P + H) {
+        memcpy(y, h + b * P, (size_t)P * sizeof *y);
+        memcpy(y + P, c + b * H, (size_t)H * sizeof *y);
+    }
+}
+
 /* h after the step becomes the state, and the output if that lies elsewhere. */
 static void give_h(const recur__step_call *call, const float *h)
 {
     const size_t bytes = (size_t)(call->B * call->step.K) * sizeof *h;
     if (h != call->state) memcpy(call->state, h, bytes);
-    if (call->y && call->y != call->state) memcpy(call->y, h, bytes);
+    if (!call->y || call->y == call->state) return;
+    if (recur__outputs_cell(call->layer) && call->index == call->layer->spec.num_layers - 1)
+        give_h_and_c(call, h);
+    else
+        memcpy(call->y, h, bytes);
 }
 
 /* Rows of init for ids, or for weights that are not in panels: bias + W x. */
@@ -142,7 +158,7 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
     call.index = (int32_t)l;
     call.at_once = !plain || (at->B < RECUR__FEW_ROWS && unpacked.p.in > RECUR__FEW_INPUTS);
     call.state = at->state + l * at->B * P;
-    call.y = call.state;
+    if (l < L - 1 || !recur__outputs_cell(layer)) call.y = call.state;
     if (l > 0) {
         call.x = call.state - at->B * P;
         call.ids = NULL;

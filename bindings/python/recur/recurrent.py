@@ -11,7 +11,8 @@ from .state import State
 
 
 FUNCTIONS = {name[len("RECUR_ACTIVATION_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_ACTIVATION_")}
-FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE}
+FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE,
+         "output_cell": c.RECUR_LAYER_OUTPUT_CELL}
 OPTIONS = (
     "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
     "activation", "output_activation", "modules", "periods",
