@@ -84,8 +84,8 @@ void *zeros(int64_t count, size_t size);
 float *uniform(int64_t count, float bound, uint64_t seed);
 int32_t *symbols(int64_t count, int64_t below, uint64_t seed);
 recur_layer *make_recurrent(const shape *s, recur_context *ctx);
-recur_layer *make_network(const shape *s,
-                          recur_context *ctx); /* recurrent, last (unless each_step), linear */
+/* A chain: recurrent, last (unless each_step), linear. */
+recur_layer *make_network(const shape *s, recur_context *ctx);
 
 /* The layout of the batches: always the same one, or LAYOUTS in turn. */
 typedef struct batches {
@@ -93,8 +93,8 @@ typedef struct batches {
     int64_t *lengths; /* [LAYOUTS][B]; NULL: all are T */
     int64_t B, T, turn;
 } batches;
-batches batches_create(const shape *s,
-                       recur_context *ctx); /* starts with the largest: all lengths T */
+/* The first batch is the largest: all its lengths are T. */
+batches batches_create(const shape *s, recur_context *ctx);
 void batches_next(batches *b);
 void batches_release(batches *b);
 
@@ -102,9 +102,10 @@ void batches_release(batches *b);
 
 typedef struct memory {
     recur_allocator hooks;
-    _Atomic size_t bytes;      /* asked for since the start */
-    _Atomic size_t held, most; /* now, and at most at once */
-    size_t context;            /* of it the context's own */
+    _Atomic size_t bytes; /* asked for since the start */
+    _Atomic size_t held;  /* now */
+    _Atomic size_t most;  /* at most at once */
+    size_t context;       /* the context's own part of what is held */
 } memory;
 recur_context *memory_context(memory *m, int32_t isa, int32_t threads);
 

@@ -59,7 +59,11 @@ static void release(void *self)
     recur_tape_release(l->tape);
     recur_layer_release(l->rnn);
     batches_release(&l->b);
-    free(l->grads), free(l->x), free(l->dx), free(l->y), free(l->dy);
+    free(l->grads);
+    free(l->x);
+    free(l->dx);
+    free(l->y);
+    free(l->dy);
     free(l);
 }
 

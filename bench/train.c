@@ -81,7 +81,12 @@ static void release(void *self)
     recur_tape_release(t->tape);
     recur_layer_release(t->net);
     batches_release(&t->b);
-    free(t->grads), free(t->x), free(t->ids), free(t->labels), free(t->y), free(t->dy);
+    free(t->grads);
+    free(t->x);
+    free(t->ids);
+    free(t->labels);
+    free(t->y);
+    free(t->dy);
     free(t);
 }
 
