@@ -1,19 +1,21 @@
 /* char_lm.c - a model of the characters of any text: what comes next, given all that came before?
  *
- * The text is cut into as many strands as a batch has rows, each read from beginning to end.
- * Truncated backpropagation: a window of --window characters is run, its gradients go back to its
- * beginning and no further; the next begins --shift characters later, with the state that was
- * reached there. With a shift below the window its last characters come again in the next, so that
- * every character is once predicted with a past that its gradient reaches:
+ * The text is cut into as many strands as a batch has rows, and each strand is read from beginning
+ * to end. Backpropagation is truncated: a window of --window characters is run, and its gradients
+ * go back to its beginning and no further. The next window begins --shift characters later, with
+ * the state that was reached there. If the shift is below the window, the last characters of a
+ * window come again in the next one, so that every character is once predicted with a past that its
+ * gradient reaches:
  *
- *     window 1   |––– shift –––|– rest –|             the window is run in two passes, because the
- *     window 2                 |––– shift –––|– rest –|    state between them is where the next one
- * starts
+ *     window 1   |––– shift –––|– rest –|
+ *     window 2                 |––– shift –––|– rest –|
+ *
+ * A window is run in two passes, because the next one starts with the state between them.
  *
  * Then the model writes: each character is drawn from the softmax and fed back.
  *
- * Shown: state carried from call to call, a state's gradient, dropout, schedules, a run that stops
- * anywhere and goes on with the same bits, snapshots, sampling. */
+ * The program shows a state that is carried from call to call, a state's gradient, dropout,
+ * schedules, a run that stops anywhere and goes on with the same bits, snapshots and sampling. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -160,8 +162,13 @@ static void release_all(void)
     recur_state_release(state);
     recur_state_release(next);
     recur_state_release(dstate);
-    free(ids), free(labels), free(guess), free(logits), free(dlogits);
-    free(training.ids), free(validation.ids);
+    free(ids);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
+    free(training.ids);
+    free(validation.ids);
 }
 
 /* ---- learning ------------------------------------------------------------------------------- */
@@ -176,8 +183,8 @@ static int64_t windows(void)
 
 static void learn_window(int64_t t)
 {
-    const int64_t split = set.shift * set.batch,
-                  rows = set.window * set.batch; /* rows of head, of all */
+    /* Rows of the first pass of a window, and of the whole window. */
+    const int64_t split = set.shift * set.batch, rows = set.window * set.batch;
     float *const rest = logits + split * letters.n, *const drest = dlogits + split * letters.n;
     const int overlap = set.shift < set.window;
     double loss;

@@ -1,16 +1,20 @@
-/* clockwork.c - a long waveform from nothing: no input, a number at every step.
+/* clockwork.c - a long waveform from nothing: there is no input, and a number comes out at every
+ * step.
  *
- *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256          modules of a hidden layer;
- * each feeds itself too └───────────┴────────────┴───── ... ─────────┴──▶ y_t
+ *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256
+ *         └───────────┴────────────┴───── ... ─────────┴──▶ y_t
  *
- * A clockwork RNN (Koutnik, Greff, Gomez and Schmidhuber 2014) has modules that update at every
- * first, second, fourth ... step. Slow ones hold the outline, whose gradients pass few updates,
- * fast ones draw the detail. Here it learns one waveform of some hundred samples by heart, as in
- * the paper's first experiment, beside a plain RNN and an LSTM with no more parameters than it has.
+ * These are the modules of a hidden layer; each feeds itself too. The modules of a clockwork RNN
+ * (Koutnik, Greff, Gomez and Schmidhuber 2014) update at every first, second, fourth ... step. Slow
+ * ones hold the outline, and their gradients pass few updates; fast ones draw the detail. Here it
+ * learns one waveform of some hundred samples by heart, as in the paper's first experiment, beside
+ * a plain RNN and an LSTM with no more parameters than it has.
  *
- * Start values are learned: with no input they are all that tells the beginning from the middle.
+ * Initial states are learned: without an input they are all that tells the beginning from the
+ * middle.
  *
- * Shown: clockwork RNNs, learned start values, one long sequence, several runs side by side. */
+ * The program shows clockwork RNNs, learned initial states, one long sequence, and several runs
+ * side by side. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -116,8 +120,8 @@ static double error[NETS][MOST_SEEDS];
 static recur_packed *packed;
 static float *nothing, *wave, *y, *dy; /* [length] */
 
-/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to 1.
- */
+/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to
+ * 1. */
 static void make_wave(void)
 {
     static const double tones[] = { 1, 1.5, 1.25, 2, 1.75, 1.125, 1.5, 0.75 };
@@ -219,7 +223,10 @@ static void release_all(void)
     for (int k = 0; k < NETS; k++)
         for (int64_t i = 0; i < set.seeds; i++) run_release(&runs[k][i]);
     recur_packed_release(packed);
-    free(nothing), free(wave), free(y), free(dy);
+    free(nothing);
+    free(wave);
+    free(y);
+    free(dy);
 }
 
 static int64_t learn_all(int64_t done)

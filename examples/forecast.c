@@ -3,18 +3,18 @@
  *
  *     open, high, low, close ──▶ GRU, 2 hidden units ──▶ ReLU ──▶ 128 ──▶ ReLU ──▶ 1
  *
- * All days are one sequence, every day has its target; the first --train of them are learned, the
- * whole batch at a time. Inputs have mean 0 and deviation 1, the target goes from 0 to 1, over the
- * days that are learned. --ahead N aims at N days later. --apart makes every day a sequence of its
- * own, which nothing can be remembered in: what becomes of the model when days are mistaken for a
- * batch.
+ * All days are one sequence, and every day has its target. The first --train of them are learned,
+ * the whole batch at a time. Over the days that are learned, inputs have mean 0 and deviation 1,
+ * and the target goes from 0 to 1. --ahead N aims at N days later. --apart makes every day a
+ * sequence of its own, in which nothing can be remembered: it shows what becomes of the model when
+ * days are mistaken for a batch.
  *
- * A ReLU behind two units can die: both are negative on all days, no gradient reaches what is
- * below, and the forecast is the same for every day. Such a run is reported, and starts again from
- * another seed.
+ * A ReLU behind two units can die: both units are negative on all days, no gradient reaches what is
+ * below, and the forecast is the same for every day. The program reports such a run, and starts
+ * again from another seed.
  *
- * Shown: regression, one long sequence, chains of many kinds, bidirectional layers with a head on
- * both halves. */
+ * The program shows regression, one long sequence, chains of many kinds, and bidirectional layers
+ * with a head on both halves. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -100,7 +100,8 @@ static void load_prices(void)
     y = NEW(float, days);
     dy = NEW(float, days);
     for (int column = 0; column < I; column++) scale_column(&p, column, x + column);
-    low = INFINITY, high = -INFINITY;
+    low = INFINITY;
+    high = -INFINITY;
     for (int64_t i = 0; i < set.train; i++) {
         low = fmin(low, p.day[i + set.ahead][set.target]);
         high = fmax(high, p.day[i + set.ahead][set.target]);
@@ -266,6 +267,9 @@ int main(int argc, char **argv)
     recur_packed_release(learned);
     recur_packed_release(all);
     prices_release(&shares);
-    free(x), free(target), free(y), free(dy);
+    free(x);
+    free(target);
+    free(y);
+    free(dy);
     return finish(status);
 }

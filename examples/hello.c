@@ -1,14 +1,14 @@
-/* hello.c - learning text by heart, one character at a time.
+/* hello.c - learns text by heart, one character at a time.
  *
- * First a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has learned is
- * drawn from its softmax, each character fed back as the next input.
+ * First it learns a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has
+ * learned is drawn from its softmax, with each character fed back as the next input.
  *
- * Then a sentence, by a loop written by hand over a cell and a linear head:
+ * Then it learns a sentence, by a loop written by hand over a cell and a linear head:
  *
  *     y[t] = head([x[t], h[t]])        h[t+1] = tanh(W x[t] + U h[t] + b)
  *
- * Shown: sampling, streaming, a cell and its backward, one group of parts with one vector of
- * gradients. */
+ * The program shows sampling, streaming, a cell and its backward, and one group of parts with one
+ * vector of gradients. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -188,7 +188,8 @@ static void release_sentence(void)
     recur_cell_release(cell);
     recur_layer_release(head);
     run_release(&r);
-    free(xh), free(dxh);
+    free(xh);
+    free(dxh);
 }
 
 /* All steps forward, the loss, all steps back, one update. The loss is the mean over symbols,

@@ -189,7 +189,8 @@ static void release_by_hand(void)
     recur_packed_release(one);
     recur_state_release(h);
     recur_state_release(dh);
-    free(last), free(dlast);
+    free(last);
+    free(dlast);
 }
 
 /* Zero states for n images. */
@@ -317,8 +318,14 @@ static void release_all(void)
     recur_packed_release(packed);
     images_release(&training);
     images_release(&test);
-    free(order_of), free(small), free(padded), free(x), free(labels), free(guess), free(logits),
-        free(dlogits);
+    free(order_of);
+    free(small);
+    free(padded);
+    free(x);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

@@ -167,8 +167,14 @@ static void release_all(void)
 {
     run_release(&r);
     recur_packed_release(packed);
-    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits),
-        free(dlogits);
+    free(training);
+    free(test);
+    free(lengths);
+    free(ids);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

@@ -4,12 +4,13 @@
  *     cbow       mean of the vectors of the neighbours ──▶ which word stands between them?
  *     skipgram   the vector of a word                  ──▶ which words stand around it?
  *
- * Told from words that are drawn at random (Mikolov 2013), or by a softmax over all words or over
- * drawn ones (--loss). Shown at the end: the nearest words by cosine, and analogies: king - man +
- * woman = ? In the end the vectors move into a model that predicts the next word of few sentences;
- * it learns faster than one that begins with vectors drawn at random.
+ * The right word is told from words that are drawn at random (Mikolov 2013), or by a softmax over
+ * all words or over drawn ones (--loss). At the end the program prints the nearest words by cosine,
+ * and analogies: king - man + woman = ? Then the vectors move into a model that predicts the next
+ * word of few sentences. It learns faster than one that begins with vectors drawn at random.
  *
- * Shown: embeddings, sampled losses for many classes, parameters moved from model to model. */
+ * The program shows embeddings, sampled losses for many classes, and parameters that move from
+ * model to model. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/dice.h"
@@ -149,9 +150,12 @@ static void create_all(void)
     first = NEW(int64_t, set.batch + 1);
     given = NEW(int32_t, most);
     right = NEW(int32_t, set.batch);
-    e = NEW(float, most *D), de = NEW(float, most *D);
-    v = NEW(float, set.batch *D), dv = NEW(float, set.batch *D);
-    y = NEW(float, logits), dy = NEW(float, logits);
+    e = NEW(float, most *D);
+    de = NEW(float, most *D);
+    v = NEW(float, set.batch *D);
+    dv = NEW(float, set.batch *D);
+    y = NEW(float, logits);
+    dy = NEW(float, logits);
 }
 
 static void release_all(void)
@@ -162,8 +166,16 @@ static void release_all(void)
     recur_packed_release(given_rows);
     recur_packed_release(rows);
     words_release(&words);
-    free(ids), free(first), free(given), free(right);
-    free(e), free(de), free(v), free(dv), free(y), free(dy);
+    free(ids);
+    free(first);
+    free(given);
+    free(right);
+    free(e);
+    free(de);
+    free(v);
+    free(dv);
+    free(y);
+    free(dy);
 }
 
 /* ---- a step --------------------------------------------------------------------------------- */
@@ -250,7 +262,8 @@ static score learn_epoch(int64_t epoch)
     int64_t *order = NEW(int64_t, n_ids);
     dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch);
     shuffled(&d, n_ids, order);
-    draw_seed = recur_random((uint64_t)set.run.seed, (uint64_t)epoch), draws = 0;
+    draw_seed = recur_random((uint64_t)set.run.seed, (uint64_t)epoch);
+    draws = 0;
     progress_begin(epoch, set.run.epochs, set.model == CBOW ? n_ids : n_ids * (set.window + 1));
     for (int64_t i = 0; i < n_ids && !stopped(); i++) {
         read_place(&d, order[i], &s);

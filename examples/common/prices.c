@@ -44,8 +44,8 @@ static prices read_prices(const char *path)
     if (!at) die("%s: it has no line", path);
     find_columns(path, fields, found, where);
     prices p = { 0, NULL };
-    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1,
-                                                sizeof *p.day); /* no line is shorter */
+    /* A line has two characters at least. */
+    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1, sizeof *p.day);
     while ((at = next_line(at, fields, &found))) {
         for (int c = 0; c < PRICE_COLUMNS; c++) {
             char *end = NULL;

@@ -9,8 +9,8 @@ typedef struct {
     uint8_t *bytes; /* [n] */
 } text;
 
-/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the seed.
- */
+/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the
+ * seed. */
 text text_of(const char *path, uint64_t seed, int64_t n);
 void text_release(text *t);
 

@@ -74,8 +74,10 @@ static model create(int64_t words, int64_t width, const float *table, uint64_t s
                 .words = words };
     if (table) move_in(m.run.net, words, width, table);
     TRY(recur_packed_create(NULL, BATCH, NULL, LONGEST, &m.packed));
-    m.ids = NEW(int32_t, rows), m.next = NEW(int32_t, rows);
-    m.logits = NEW(float, rows *words), m.dlogits = NEW(float, rows *words);
+    m.ids = NEW(int32_t, rows);
+    m.next = NEW(int32_t, rows);
+    m.logits = NEW(float, rows *words);
+    m.dlogits = NEW(float, rows *words);
     return m;
 }
 
@@ -83,7 +85,10 @@ static void release(model *m)
 {
     run_release(&m->run);
     recur_packed_release(m->packed);
-    free(m->ids), free(m->next), free(m->logits), free(m->dlogits);
+    free(m->ids);
+    free(m->next);
+    free(m->logits);
+    free(m->dlogits);
 }
 
 /* Loss over the rows of one batch of sentences, from the first on; learns from them. */

@@ -37,7 +37,9 @@ static int32_t nearest(int64_t n, int64_t width, const float *unit, const float 
     int32_t best = -1;
     for (int64_t i = 0; i < n; i++) {
         const double cosine = dot(width, unit + i * width, to);
-        if (!taken[i] && cosine > most) most = cosine, best = (int32_t)i;
+        if (taken[i] || cosine <= most) continue;
+        most = cosine;
+        best = (int32_t)i;
     }
     return best;
 }
@@ -129,7 +131,8 @@ static int32_t solve(const vocabulary *v, int64_t width, const float *unit, cons
         to[k] = unit[b * width + k] - unit[a * width + k] + unit[c * width + k];
     taken[a] = taken[b] = taken[c] = 1;
     const int32_t answer = nearest(v->n, width, unit, to, taken);
-    free(taken), free(to);
+    free(taken);
+    free(to);
     return answer;
 }
 
