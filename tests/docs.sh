@@ -1,12 +1,15 @@
 #!/bin/sh
 # docs.sh - every program and command on the pages of docs/ does what it says.
 #
-# The library is installed into a scratch folder and each page becomes a folder beside it (tests/docs/extract.awk). Then
-#   - blocks of C or C++ with a name ("```c first.c") are files: compiled without a warning, run, status 0;
+# The library is installed into a scratch folder and each page becomes a folder beside it
+# (tests/docs/extract.awk). Then
+#   - blocks of C or C++ with a name ("```c first.c") are files: they are compiled without a warning
+#     and run, and end with status 0;
 #   - those without a name are read from top to bottom as the body of one main;
-#   - blocks of sh are one script, run where the files are; so are blocks of Python, if there are NumPy and the package;
-#   - files below src/ are put into a copy of the library: how add-a-cell.md is held to its word.
-# Left out is performance.md, whose commands take minutes, and gallery.md.
+#   - blocks of sh are one script, run where the files are; so are blocks of Python, if there are
+#     NumPy and the package;
+#   - files below src/ are put into a copy of the library: so add-a-cell.md is held to its word.
+# performance.md, whose commands take minutes, and gallery.md are left out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,21 +29,25 @@ fail() {
     exit 1
 }
 
-# ---- every function has its five lines; every page of docs/ is linked ------------------------------
+# ---- every function has its five lines; every page of docs/ is linked ----------------------------
 
 awk '/^\/\*\*/ { said = "" }
      match($0, /^ \* (Shapes|Memory|Errors|Threads|Since):/) { said = said substr($0, 4, 1) }
-     /^RECUR_(API|NODISCARD) / && said != "SMETS" { print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0; bad = 1 }
+     /^RECUR_(API|NODISCARD) / && said != "SMETS" {
+         print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0
+         bad = 1
+     }
      END { exit bad }' include/recur/*.h || fail "functions whose comment lacks a line"
 for page in docs/*.md; do
     name=${page#docs/}
     for target in $(grep -o '](\([a-z-]*\.md\))' "$page" | tr -d '()]'); do
         [ -f "docs/$target" ] || fail "$page links to $target, which is not there"
     done
-    [ "$name" = index.md ] || grep -q "($name)" docs/index.md || fail "docs/index.md does not link to $name"
+    [ "$name" = index.md ] || grep -q "($name)" docs/index.md ||
+        fail "docs/index.md does not link to $name"
 done
 
-# ---- the library, installed as the pages say -------------------------------------------------------
+# ---- the library, installed as the pages say -----------------------------------------------------
 
 HOME=$scratch/home
 prefix=$HOME/recur
@@ -52,8 +59,8 @@ use="-I$prefix/include -L$prefix/lib"
 
 run_c() { # FILE, FLAGS
     # shellcheck disable=SC2086
-    $cc -std=c11 -D_POSIX_C_SOURCE=200809L $warnings $use "$1" -o "$1.program" -lrecur -lm -lpthread &&
-        "./$1.program"
+    $cc -std=c11 -D_POSIX_C_SOURCE=200809L $warnings $use "$1" -o "$1.program" \
+        -lrecur -lm -lpthread && "./$1.program"
 }
 
 run_cxx() {
@@ -82,24 +89,31 @@ run_cmake() {
     }
 }
 
-# A copy of the library with the page's files in it, the constant and the line that the page tells to add; for the reference
-# instruction set, while the others are only compiled.
+# A copy of the library with the page's files in it, the constant and the line that the page tells
+# to add; for the reference instruction set, while the others are only compiled.
 run_source() {
     new=src/cells/$1.c constant=RECUR_CELL_$(echo "$1" | tr '[:lower:]' '[:upper:]')
     (cd "$root" && tar -cf - Makefile include lib/librecur.map scripts src) | tar -xf -
-    sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = 1000, RECUR_CELL_RNN_TANH = 1,|" include/recur/recurrent.h
-    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' src/cells/list.h
-    grep -q "$constant" include/recur/recurrent.h && grep -q "X($1, set)" src/cells/list.h || fail "$1 did not get into the tables"
+    header=include/recur/recurrent.h list=src/cells/list.h
+    sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = 1000, RECUR_CELL_RNN_TANH = 1,|" $header
+    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' $list
+    grep -q "$constant" $header && grep -q "X($1, set)" $list ||
+        fail "$1 did not get into the tables"
     [ -f "$new" ] || fail "there is no $new"
-    "$make" -s -j2 libs ISAS=ref >make.log 2>&1 || { cat make.log && fail "the library with $1 in it"; }
+    "$make" -s -j2 libs ISAS=ref >make.log 2>&1 ||
+        { cat make.log && fail "the library with $1 in it does not build"; }
     case $($cc -dumpmachine) in
-    x86_64-*) sets="ref: sse2:-msse2 avx2:-mavx2,-mfma avx512:-mavx512f,-mavx512dq,-mavx512bw,-mavx512vl,-mfma" ;;
+    x86_64-*)
+        sets="ref: sse2:-msse2 avx2:-mavx2,-mfma"
+        sets="$sets avx512:-mavx512f,-mavx512dq,-mavx512bw,-mavx512vl,-mfma"
+        ;;
     aarch64-*) sets="ref: neon:" ;;
     *) sets=ref: ;;
     esac
     for set in $sets; do
         # shellcheck disable=SC2046
-        $cc -std=c11 $warnings -Wshadow -Iinclude -Isrc -DRECUR__ISA="${set%%:*}" $(echo "${set#*:}" | tr , ' ') -O2 -c "$new" -o new.o
+        $cc -std=c11 $warnings -Wshadow -Iinclude -Isrc -DRECUR__ISA="${set%%:*}" \
+            $(echo "${set#*:}" | tr , ' ') -O2 -c "$new" -o new.o
     done
     use="-Iinclude -Llib" LD_LIBRARY_PATH=lib
 }
@@ -123,7 +137,7 @@ for page in docs/*.md; do
     )
 done
 
-# ---- the reference ---------------------------------------------------------------------------------
+# ---- the reference -------------------------------------------------------------------------------
 
 if command -v doxygen >/dev/null 2>&1; then
     "$make" -s docs

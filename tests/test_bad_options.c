@@ -1,5 +1,5 @@
-/* test_bad_options.c - structs that start with their size: older and newer callers, damaged ones.
- */
+/* test_bad_options.c - structs that start with their size: older and newer callers, damaged
+ * ones. */
 #include <unistd.h>
 
 #include "support/support.h"
@@ -58,8 +58,8 @@ static const struct {
     { "sample", sample, &SAMPLE, sizeof SAMPLE, 8 },
 };
 
-/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are `tail`.
- */
+/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are
+ * `tail`. */
 static const void *sized(int i, uint32_t size, unsigned char tail)
 {
     static _Alignas(16) unsigned char room[ROOM];

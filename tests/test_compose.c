@@ -5,8 +5,8 @@
 enum { B = 4, N = 8 };
 static const int64_t LENGTHS[B] = { 3, 0, 1, 4 };
 
-/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from dice.
- */
+/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from
+ * dice. */
 enum { LAST = PLAIN - 1 };
 
 static int64_t states_of(int k)

@@ -19,12 +19,15 @@ static void the_same_sums(void **unused)
                 loop at_once = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags, 0);
                 loop later = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags, 1);
                 for (int i = 0; i < 2; i++) { /* the second time over gradients of the first */
-                    loop_forward(&at_once, 0, at_once.T), loop_backward(&at_once, 0, at_once.T);
-                    loop_forward(&later, 0, later.T), loop_backward(&later, 0, later.T);
+                    loop_forward(&at_once, 0, at_once.T);
+                    loop_backward(&at_once, 0, at_once.T);
+                    loop_forward(&later, 0, later.T);
+                    loop_backward(&later, 0, later.T);
                 }
                 check_loop_gradients(&later, &at_once);
                 check_same("dx", later.T * later.B * I, later.dx, at_once.dx);
-                close_loop(&at_once), close_loop(&later);
+                close_loop(&at_once);
+                close_loop(&later);
                 give_back();
             }
 }
@@ -92,8 +95,8 @@ static void what_waits_of_all_parts(void **unused)
     close_context(ctx);
 }
 
-/* Rows of one vector of gradients do not get into another: that is refused until they were added.
- */
+/* Rows of one vector of gradients do not get into another: that is refused until they were
+ * added. */
 static void each_into_its_own(void **unused)
 {
     (void)unused;
@@ -162,7 +165,8 @@ static void memory(void **unused)
     OK(recur_tape_reserve(q.tape, q.layer, q.one, q.T));
     OK(recur_tape_reserve(q.tape, q.head, q.one, q.T));
     const int64_t before = c.allocations;
-    loop_forward(&q, 0, q.T), loop_backward(&q, 0, q.T);
+    loop_forward(&q, 0, q.T);
+    loop_backward(&q, 0, q.T);
     assert_int_equal(c.allocations, before);
     close_loop(&q);
     recur_context_release(ctx);

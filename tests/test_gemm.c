@@ -63,7 +63,7 @@ static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
                   .lda = (f == TN ? M : K) + GAP,
                   .ldb = (f == NT ? K : N) + GAP,
                   .ldc = N + GAP };
-    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN),
+    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN);
     p.B = matrix(f == NT ? N : K, p.ldb - GAP, p.ldb, NAN);
     p.C = matrix(M, N, p.ldc, 5);
     for (int64_t k = 0; k < K; k++) {
@@ -79,7 +79,12 @@ static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
     return p;
 }
 
-static void release(product *p) { free(p->A), free(p->B), free(p->C); }
+static void release(product *p)
+{
+    free(p->A);
+    free(p->B);
+    free(p->C);
+}
 
 /* What C should become */
 static float *plain_sums(const product *p)
@@ -139,8 +144,8 @@ static void sums(void **unused)
             check(NN, sizes[i], third, sizes[j]);
             check(TN, third, sizes[i], sizes[j]);
         }
-    check(TN, 61, 1030,
-          258); /* one past a block, past the columns that stay in a cache, past the depth */
+    /* The sizes are one past a block, past the columns that stay in a cache, and past the depth. */
+    check(TN, 61, 1030, 258);
     check(NN, 61, 1030, 258);
 }
 

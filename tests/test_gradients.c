@@ -99,8 +99,8 @@ static void check_layer(recur_context *ctx, recur_layer *layer,
     check_gradient("dparams", &p, recur_layer_param_count(layer), recur_layer_params(layer),
                    r.dparams);
     if (!ids) check_gradient("dx", &p, p.X, p.x, r.dx);
-    const bool counters = options && options->cell ==
-                                         RECUR_CELL_CLOCKWORK; /* behind h; they have no gradient */
+    /* Counters stand behind h and have no gradient. */
+    const bool counters = options && options->cell == RECUR_CELL_CLOCKWORK;
     if (with_state)
         check_gradient("grad of initial state", &p, counters ? shape_of(options, batch).h : p.S,
                        p.s0, r.ds0);

@@ -105,8 +105,8 @@ static void of_further_tensors(void **unused)
     check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
     OK(recur_layer_init(layer, "weight_h*", RECUR_INIT_XAVIER, 0, 1));
     check_tensor_uniform(layer, "weight_hr_l0", sqrt(6.0 / (P + H)));
-    check_tensor_uniform(layer, "weight_hh_l0",
-                         sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
+    /* It is filled gate by gate: H rows, P columns. */
+    check_tensor_uniform(layer, "weight_hh_l0", sqrt(6.0 / (P + H)));
     OK(recur_layer_init(layer, "*norm*", RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
     check_constant(layer, "norm_bias_l0", 9);
@@ -191,8 +191,8 @@ static void orthogonal(void **unused)
             trying("%s gain %g", names[i], gain);
             for (int gate = 0; gate < 4; gate++)
                 check_orthogonal(H, t.dim[1], W + gate * H * t.dim[1], gain);
-            assert_memory_not_equal(W, W + H * t.dim[1],
-                                    sizeof(float)); /* every gate has its own */
+            /* Every gate has numbers of its own. */
+            assert_memory_not_equal(W, W + H * t.dim[1], sizeof(float));
         }
         const recur_tensor bias = tensor_of(layer, "bias_hh_l0");
         for (int64_t i = 0; i < bias.count; i++)
@@ -298,8 +298,8 @@ static void determinism(void **unused)
         OK(recur_layer_init(b, "weight*", scheme, 1, 43));
         const bool same = memcmp(recur_layer_params(a), recur_layer_params(b), bytes) == 0;
         assert_int_equal(same, scheme == RECUR_INIT_CONSTANT);
-        OK(recur_layer_init(b, "weight_ih*", scheme, 1,
-                            42)); /* tensor by tensor, the same numbers */
+        /* Filling tensor by tensor gives the same numbers. */
+        OK(recur_layer_init(b, "weight_ih*", scheme, 1, 42));
         OK(recur_layer_init(b, "weight_hh*", scheme, 1, 42));
         assert_memory_equal(recur_layer_params(a), recur_layer_params(b), bytes);
         const recur_tensor bias = tensor_of(a, "bias_hh_l1");

@@ -284,8 +284,9 @@ static void two_halves(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run both = play_all(&q);
+    /* h and c are the floats of half a state. */
     const int64_t P = recur_layer_param_count(q.layer) / 2, R = q.shape.width, h = q.B * R,
-                  c = q.S / 2 - h; /* floats of half a state */
+                  c = q.S / 2 - h;
     double *dx = doubles(q.N * q.I);
     for (int d = 0; d < 2; d++) {
         recur_layer *half = recurrent_of(ctx, q.kind, q.I, q.H, 1,

@@ -118,8 +118,8 @@ static void dropout_depends_on_seed_and_pass(void **unused)
     assert_false(equal(first, mask(&d)));
     OK(recur_tape_set_seed(e.tape, 7)); /* another layer, another tape, the same numbers */
     assert_true(equal(first, mask(&e)));
-    OK(recur_tape_set_mode(e.tape,
-                           RECUR_TAPE_EVALUATE)); /* a pass that is not recorded does not count */
+    /* A pass that is not recorded does not count. */
+    OK(recur_tape_set_mode(e.tape, RECUR_TAPE_EVALUATE));
     assert_true(equal(e.ones, mask(&e)));
     OK(recur_tape_set_mode(e.tape, RECUR_TAPE_TRAIN));
     assert_true(equal(second, mask(&e)));

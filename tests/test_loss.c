@@ -298,8 +298,8 @@ static void test_extremes(void **state)
         near("value", value, 2000, 1e-12);
         check_same("dy", 9, dy, (const float[]){ 1, -1, 0, 0, 0, 0, 0, 0, 0 });
 
-        const float sure[] = { 20, 0 },
-                    forbidden[] = { 1, -INFINITY, 1 }; /* p = 1 - 2e-9 in float is 1 */
+        /* In float, p = 1 - 2e-9 is 1. */
+        const float sure[] = { 20, 0 }, forbidden[] = { 1, -INFINITY, 1 };
         const int32_t zero = 0;
         OK(recur_loss_classes(ce, 1, 2, sure, &zero, &value, dy));
         near("a sure value", value / log1p(exp(-20)), 1, 1e-6);

@@ -214,7 +214,9 @@ static void test_rows(void **state)
         double sum = 0;
         for (int64_t r = 0; r < b.R; r++) {
             batch one = b;
-            one.R = 1, one.h += r * F, one.labels += r;
+            one.R = 1;
+            one.h += r * F;
+            one.labels += r;
             if (SPECS[i].options.kind == RECUR_LOSS_NEGATIVE_SAMPLING)
                 one.counter += (uint64_t)(r * 4);
             sum += run_loss(loss, &one, again + r * F, parts);
@@ -289,7 +291,8 @@ static void test_bits(void **state)
         float *dh[2], *d[2];
         double value[3];
         for (int i = 0; i < 2; i++) {
-            dh[i] = floats(R * WIDE), d[i] = zeros(MANY * WIDE);
+            dh[i] = floats(R * WIDE);
+            d[i] = zeros(MANY * WIDE);
             OK(recur_loss_sampled(i ? threads : one, R, WIDE, h, labels, params, MANY * WIDE, 8, 1,
                                   &value[i], dh[i], d[i], i ? tape : NULL));
         }

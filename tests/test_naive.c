@@ -32,8 +32,8 @@ static kind_row draw_kind(int cell)
     if (often()) o->preactivation_clip = 0.7;
     if (often()) o->zoneout_hidden = (double)between(0, 1);
     o->activation = some_function(RECUR_ACTIVATION_IDENTITY);
-    const int gate = some_function(
-        RECUR_ACTIVATION_SOFTSIGN); /* bounded: products of others grow without end */
+    /* It is bounded: products of the others grow without end. */
+    const int gate = some_function(RECUR_ACTIVATION_SOFTSIGN);
     if (naive_gates(cell) > 1 && gate != RECUR_ACTIVATION_RELU) o->gate_activation = gate;
     if (naive_gates(cell) == 3 && !c && often()) o->flags |= RECUR_LAYER_UPDATE_NEW;
     if (!c) return k;

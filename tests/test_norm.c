@@ -60,8 +60,8 @@ static void textbook(void **unused)
         }
 }
 
-/* The rows of a chain behind a recurrent layer, stepped, run at once, and one sequence at a time.
- */
+/* The rows of a chain behind a recurrent layer, stepped, run at once, and one sequence at a
+ * time. */
 static void rows_stand_apart(void **unused)
 {
     (void)unused;

@@ -223,8 +223,8 @@ static void test_defaults(void **state)
     }
 }
 
-/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow it.
- */
+/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow
+ * it. */
 static void test_frozen(void **state)
 {
     (void)state;
@@ -297,8 +297,8 @@ static void test_small_denominators(void **state)
     }
 }
 
-/* What a file keeps: another optimizer with the same steps and moments goes on with the same bits.
- */
+/* What a file keeps: another optimizer with the same steps and moments goes on with the same
+ * bits. */
 static void test_view(void **state)
 {
     (void)state;

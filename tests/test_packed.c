@@ -152,8 +152,8 @@ static void there_and_back(void **unused)
                     assert_memory_equal(rows + (size_t)recur_packed_row(packed, b, t) * size, want,
                                         size);
                 }
-            OK(recur_packed_unpack(packed, how, size, rows,
-                                   back)); /* both have 0xFF as padding, which stays */
+            /* Both arrays have 0xFF as padding, which stays. */
+            OK(recur_packed_unpack(packed, how, size, rows, back));
             assert_memory_equal(back, from, (size_t)places * size);
         }
     recur_packed_release(packed);

@@ -177,8 +177,8 @@ static void test_filters(void **state)
     }
 }
 
-/* What is kept at a threshold that many classes share: the lowest ids, exactly as many as needed.
- */
+/* What is kept at a threshold that many classes share: the lowest ids, exactly as many as
+ * needed. */
 static void test_ties(void **state)
 {
     (void)state;
@@ -250,8 +250,8 @@ static void test_extremes(void **state)
     assert_int_equal(counts[1], 10);
 }
 
-/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same ids.
- */
+/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same
+ * ids. */
 static void test_rows(void **state)
 {
     (void)state;

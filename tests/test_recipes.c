@@ -64,8 +64,8 @@ static void windows(recur_context *ctx, int k)
                                               state);
             check_near("its gradient", recur_layer_param_count(net), grads, one.dparams, GRADIENTS);
             assert_int_equal(recur_tape_records(tape), 0);
-            OK(recur_layer_forward(net, moved, from, whole, NULL,
-                                   NULL)); /* the text, without windows */
+            /* The state runs over the whole text, without windows. */
+            OK(recur_layer_forward(net, moved, from, whole, NULL, NULL));
         }
         recur_packed_release(at_once);
         recur_packed_release(moved);

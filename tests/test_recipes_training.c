@@ -221,7 +221,9 @@ static void two_threads(void **unused)
                                 RECUR_OK };
             both[i] = alone[i];
             both[i].tape = tape_of(NULL);
-            both[i].y = floats(rows * C), both[i].dy = floats(rows * C), both[i].grads = zeros(P);
+            both[i].y = floats(rows * C);
+            both[i].dy = floats(rows * C);
+            both[i].grads = zeros(P);
         }
         pthread_t thread[2];
         for (int i = 0; i < 2; i++)

@@ -69,8 +69,8 @@ static void test_laws(void **state)
             const double falling = recur_schedule_rate(&e, at),
                          stairs = recur_schedule_rate(&s, at);
             assert_true(stairs >= falling * (1 - 1e-12) && stairs <= falling * 2.0000001);
-            const double sum = recur_schedule_rate(&c, at) +
-                               recur_schedule_rate(&c, 2 * n - at); /* a wave is odd */
+            /* A cosine wave is odd about its middle. */
+            const double sum = recur_schedule_rate(&c, at) + recur_schedule_rate(&c, 2 * n - at);
             assert_true(fabs(sum - 3) < 1e-12);
         }
     }

@@ -1,5 +1,5 @@
-/* test_single_step.c - steps by hand that go the shortest way through a tape give what the checked way
- * gives; and whatever is not as it was before them goes the checked way, with its sentences. */
+/* test_single_step.c - steps by hand that go the shortest way through a tape give what the checked
+ * way gives; and whatever is not as it was before them goes the checked way, with its sentences. */
 #include "support/loop.h"
 
 enum { I = LOOP_I, H = LOOP_H, OUT = LOOP_OUT, T = 12 };
@@ -56,13 +56,19 @@ static void the_same_numbers(void **unused)
                 if (way > 1) reserve(&q);
                 looks = 0;
                 for (int epoch = 0; epoch < 3; epoch++) {
-                    run_epoch(&want), run_epoch(&q);
+                    run_epoch(&want);
+                    run_epoch(&q);
                     check_loops(&q, &want);
-                    dice((uint64_t)epoch), randomize(want.layer, 0.6), randomize(want.head, 0.6);
-                    dice((uint64_t)epoch), randomize(q.layer, 0.6), randomize(q.head, 0.6);
+                    dice((uint64_t)epoch);
+                    randomize(want.layer, 0.6);
+                    randomize(want.head, 0.6);
+                    dice((uint64_t)epoch);
+                    randomize(q.layer, 0.6);
+                    randomize(q.head, 0.6);
                 }
                 assert_int_equal(looks, 3 * 2 * T);
-                close_loop(&want), close_loop(&q);
+                close_loop(&want);
+                close_loop(&q);
                 give_back();
             }
 }
@@ -75,14 +81,22 @@ static void reset_forgets(void **unused)
         loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
              q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
         reserve(&q);
-        loop_forward(&q, 0, T), loop_backward(&q, 5, T);
+        loop_forward(&q, 0, T);
+        loop_backward(&q, 5, T);
         OK(recur_tape_reset(q.tape));
-        dice(3), randomize(q.layer, 0.9), randomize(q.head, 0.9);
-        dice(3), randomize(want.layer, 0.9), randomize(want.head, 0.9);
-        q.grads = zeros(q.P), q.head_grads = zeros(q.Q);
-        run_epoch(&q), run_epoch(&want);
+        dice(3);
+        randomize(q.layer, 0.9);
+        randomize(q.head, 0.9);
+        dice(3);
+        randomize(want.layer, 0.9);
+        randomize(want.head, 0.9);
+        q.grads = zeros(q.P);
+        q.head_grads = zeros(q.Q);
+        run_epoch(&q);
+        run_epoch(&want);
         check_loops(&q, &want);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
@@ -109,7 +123,8 @@ static void looked_at_for_a_while(void **unused)
             loop_backward(&q, 0, 2);
             assert_int_equal(seen, 3 + 4);
             check_loops(&q, &want);
-            close_loop(&want), close_loop(&q);
+            close_loop(&want);
+            close_loop(&q);
             give_back();
         }
 }
@@ -148,7 +163,9 @@ static void other_steps_between(void **unused)
         loop_backward(&q, 0, T);
         check_loops(&q, &want);
         recur_state_release(aside);
-        close_loop(&want), close_loop(&q), close_loop(&stranger);
+        close_loop(&want);
+        close_loop(&q);
+        close_loop(&stranger);
     }
 }
 
@@ -183,7 +200,8 @@ static void nothing_wanted(void **unused)
         OK(recur_state_read(q.dstate, 0, 2 * H, got));
         OK(recur_state_read(want.dstate, 0, 2 * H, wanted));
         check_near("dstate", 2 * H, got, wanted, GRADIENTS);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
@@ -243,9 +261,12 @@ static void wrong_calls(void **unused)
     loop_backward(&q, 0, 8);
     assert_int_equal(recur_tape_records(q.tape), 0);
     check_loops(&q, &want);
-    recur_state_release(of_wide), recur_state_release(three);
+    recur_state_release(of_wide);
+    recur_state_release(three);
     recur_layer_release(wide);
-    close_loop(&want), close_loop(&q), close_loop(&other);
+    close_loop(&want);
+    close_loop(&q);
+    close_loop(&other);
     close_context(ctx);
 }
 
@@ -283,7 +304,8 @@ static void layers_without_a_cell(void **unused)
         }
         check_loops(&q, &want);
         recur_state_release(three);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
@@ -299,18 +321,30 @@ static void batches_by_turns(void **unused)
         recur_tape *own = q[1].tape;
         recur_cell *cell = q[1].cell;
         recur_layer *head = q[1].head;
-        q[1].tape = q[0].tape, q[1].cell = q[0].cell, q[1].head = q[0].head;
-        recur_state_release(q[1].state), recur_state_release(q[1].dstate);
+        q[1].tape = q[0].tape;
+        q[1].cell = q[0].cell;
+        q[1].head = q[0].head;
+        recur_state_release(q[1].state);
+        recur_state_release(q[1].dstate);
         OK(recur_state_create(q[0].layer, 3, &q[1].state));
         OK(recur_state_create(q[0].layer, 3, &q[1].dstate));
         for (int i = 0; i < 2; i++) run_epoch(&want[i]);
-        for (int64_t t = 0; t < T; t += 4)
-            loop_forward(&q[0], t, t + 4), loop_forward(&q[1], t, t + 4);
-        for (int64_t t = T; t > 0; t -= 4)
-            loop_backward(&q[1], t - 4, t), loop_backward(&q[0], t - 4, t);
+        for (int64_t t = 0; t < T; t += 4) {
+            loop_forward(&q[0], t, t + 4);
+            loop_forward(&q[1], t, t + 4);
+        }
+        for (int64_t t = T; t > 0; t -= 4) {
+            loop_backward(&q[1], t - 4, t);
+            loop_backward(&q[0], t - 4, t);
+        }
         for (int i = 0; i < 2; i++) check_loops(&q[i], &want[i]);
-        q[1].tape = own, q[1].cell = cell, q[1].head = head;
-        for (int i = 0; i < 2; i++) close_loop(&want[i]), close_loop(&q[i]);
+        q[1].tape = own;
+        q[1].cell = cell;
+        q[1].head = head;
+        for (int i = 0; i < 2; i++) {
+            close_loop(&want[i]);
+            close_loop(&q[i]);
+        }
     }
 }
 
@@ -324,7 +358,8 @@ static void memory(void **unused)
     loop q = open_loop(ctx, RECUR_CELL_GRU, T, 2, 0, 0);
     reserve(&q);
     const int64_t before = c.allocations;
-    run_epoch(&q), run_epoch(&q);
+    run_epoch(&q);
+    run_epoch(&q);
     assert_int_equal(c.allocations, before);
     close_loop(&q);
     loop r = open_loop(ctx, RECUR_CELL_GRU, T, 2, 0, 0);

@@ -113,7 +113,8 @@ static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t 
     recur_layer *twin = model(ctx, form, cell, H, L);
     OK(recur_layer_snapshot(t.layer, RECUR_PRECISION_FLOAT32, &t.snapshot));
     t.O = info_of(t.layer, -1).output_size;
-    t.x = randoms(T * B * I, 1), t.ids = random_ids(T * B, I);
+    t.x = randoms(T * B * I, 1);
+    t.ids = random_ids(T * B, I);
     for (int with_ids = 0; with_ids < 2; with_ids++) {
         trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, FORM[form], (int)H, (int)L,
                (int)B, with_ids ? "ids" : "rows");
@@ -121,7 +122,9 @@ static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t 
         in_all_states(&t, twin, with_ids);
         recur_state_release(t.last);
     }
-    recur_layer_release(t.layer), recur_layer_release(t.snapshot), recur_layer_release(twin);
+    recur_layer_release(t.layer);
+    recur_layer_release(t.snapshot);
+    recur_layer_release(twin);
     give_back();
 }
 
@@ -157,20 +160,22 @@ static void same_bits_in_every_order(void **unused)
                 randomize(layer, 0.2);
                 OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
                 recur_state *even, *odd;
-                OK(recur_state_create(snapshot, 1, &even)),
-                    OK(recur_state_create(snapshot, 1, &odd));
-                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL,
-                                    NULL)); /* one step more, forgotten */
+                OK(recur_state_create(snapshot, 1, &even));
+                OK(recur_state_create(snapshot, 1, &odd));
+                /* This state makes one step more, which the reset undoes. */
+                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL, NULL));
                 OK(recur_state_reset(odd, -1));
                 for (int t = 0; t < T; t++) {
                     const float *x = randoms(inputs[i], 1);
                     float *y[2] = { floats(70), floats(70) };
-                    OK(recur_layer_step(snapshot, x, even, y[0], NULL)),
-                        OK(recur_layer_step(snapshot, x, odd, y[1], NULL));
+                    OK(recur_layer_step(snapshot, x, even, y[0], NULL));
+                    OK(recur_layer_step(snapshot, x, odd, y[1], NULL));
                     check_same("y", 70, y[1], y[0]);
                 }
-                recur_state_release(even), recur_state_release(odd);
-                recur_layer_release(snapshot), recur_layer_release(layer);
+                recur_state_release(even);
+                recur_state_release(odd);
+                recur_layer_release(snapshot);
+                recur_layer_release(layer);
                 give_back();
             }
 }

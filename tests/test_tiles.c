@@ -167,7 +167,9 @@ static void check_phase(phase_case c)
             recur__panel_pack(&cell, &c.phase, c.H, c.in, c.phase.x_gates, W, panel_W);
         for (int n = 0; n < 4; n++)
             for (int how = 0; how < 4; how++) {
-                c.R = rows[n], c.has_s = how & 1, c.reversed = how & 2;
+                c.R = rows[n];
+                c.has_s = how & 1;
+                c.reversed = how & 2;
                 check_forward(&c);
                 if (c.in == 0) check_backward(&c);
             }
@@ -178,9 +180,12 @@ static void check_phase(phase_case c)
 static void every_phase(void **unused)
 {
     (void)unused;
-    numbers(MOST_R * MOST_IN, x, 1), numbers(MOST_R * MOST_H, s, 2);
-    numbers(MOST_R * BLOCKS * MOST_H, init, 3), numbers(MOST_R * BLOCKS * MOST_H, dA, 4);
-    numbers(GATES * MOST_H * MOST_IN, W, 5), numbers(GATES * MOST_H * MOST_H, U, 6);
+    numbers(MOST_R * MOST_IN, x, 1);
+    numbers(MOST_R * MOST_H, s, 2);
+    numbers(MOST_R * BLOCKS * MOST_H, init, 3);
+    numbers(MOST_R * BLOCKS * MOST_H, dA, 4);
+    numbers(GATES * MOST_H * MOST_IN, W, 5);
+    numbers(GATES * MOST_H * MOST_H, U, 6);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         if (!recur__cpu_has(sets[i].isa)) continue;
         const int64_t V = sets[i].set->width;

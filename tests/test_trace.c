@@ -258,8 +258,8 @@ static void gates_become_gradients(void **unused)
             const float *all = play(&q, RECUR_TAPE_RECORD_NO_DROPOUT, &a, &count),
                         *dparams = all + count - q.P;
             for (int64_t l = 0; l < L; l++) {
-                const shown *s =
-                    &a.picture[2 * L - 1 - l]; /* backward shows the last layer first */
+                /* Backward shows the last layer first. */
+                const shown *s = &a.picture[2 * L - 1 - l];
                 const recur_tensor b = tensor_of(q.layer, l ? "bias_ih_l1" : "bias_ih_l0");
                 double *sum = doubles(GH);
                 assert_int_equal(s->trace.layer, l);
@@ -354,8 +354,8 @@ static void cells_are_shown(void **unused)
     close_context(ctx);
 }
 
-/* A trace that begins between forward and backward of steps by hand shows what those forwards gave.
- */
+/* A trace that begins between forward and backward of steps by hand shows what those forwards
+ * gave. */
 static void from_backward_on(void **unused)
 {
     (void)unused;
@@ -369,7 +369,8 @@ static void from_backward_on(void **unused)
         album a = { .width = H };
         recur_tape *tape = tape_of(ctx, RECUR_TAPE_TRAIN, NULL);
         OK(recur_cell_from_layer(layer, &cell));
-        OK(recur_state_create(layer, B, &state)), OK(recur_state_create(layer, B, &dstate));
+        OK(recur_state_create(layer, B, &state));
+        OK(recur_state_create(layer, B, &dstate));
         const float *x = randoms(STEPS * B * I, 1), *dy = randoms(B * H, 1);
         float *y = floats(STEPS * B * H), *grads = zeros(recur_layer_param_count(layer));
         for (int t = 0; t < STEPS; t++)
@@ -380,8 +381,11 @@ static void from_backward_on(void **unused)
             check_same("h", B * H, a.picture[a.count - 1].h, y + t * B * H);
         }
         assert_int_equal(a.count, STEPS);
-        recur_cell_release(cell), recur_layer_release(layer), recur_tape_release(tape);
-        recur_state_release(state), recur_state_release(dstate);
+        recur_cell_release(cell);
+        recur_layer_release(layer);
+        recur_tape_release(tape);
+        recur_state_release(state);
+        recur_state_release(dstate);
         give_back();
     }
 }

@@ -277,8 +277,8 @@ static naive_pass textbook(const small *q, const run *r)
  * from evaluation. */
 static int64_t check_one(recur_context *ctx, const small *q, uint64_t seed)
 {
-    static const tolerance gradients = { 1e-4, 0,
-                                         1e-3 }; /* norms over few units make small errors large */
+    /* Norms over few units make small errors large. */
+    static const tolerance gradients = { 1e-4, 0, 1e-3 };
     randomize(q->layer, 1);
     run r = { .packed = q->packed,
               .x = randoms(STEPS, 1),

@@ -73,6 +73,8 @@ int64_t naive_ctc_beam(int64_t T, int64_t C, int32_t blank, const float *y, int6
     const int64_t length = now[0].length;
     memcpy(labels, now[0].labels, (size_t)length * sizeof *labels);
     *score = log(now[0].b + now[0].n);
-    free(now), free(next), free(p);
+    free(now);
+    free(next);
+    free(p);
     return length;
 }

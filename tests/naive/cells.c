@@ -1,20 +1,23 @@
 /* cells.c - one step of each recurrence, with every option.
  *
- *   RNN        a = W x + b + U h + v                h' = tanh(a)  or  max(0, a)
- *   RNN_NORM   h' = tanh(N(a))                      N(a) = γ (a - μ)/√(σ² + 1e-5) + β over the
- * units CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its
- * counter is not 0 h' = h; the counter goes from 0 to the period of m, and then is 0 again
+ *   RNN        a = W x + b + U h + v                     h' = tanh(a)  or  max(0, a)
+ *   RNN_NORM   h' = tanh(N(a))                           N(a) = γ (a - μ)/√(σ² + 1e-5) + β
+ *              over the units
+ *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its
+ *              counter is not 0 h' = h; the counter goes from 0 to the period of m, and then is 0
+ *              again
  *
- *   LSTM       a = W x + b + U h + v, four blocks   i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
- *              c' = f c + i g                       h' = o tanh(c')
+ *   LSTM       a = W x + b + U h + v, four blocks        i = σ(ai)  f = σ(af)  g = tanh(ag)
+ *                                                        o = σ(ao)
+ *              c' = f c + i g                            h' = o tanh(c')
  *   PEEPHOLE   ai += pi c   af += pf c   ao += po c'
  *   COUPLED    i = 1 - f, three blocks
- *   NORM       ai = Ni(ai) ...                      h' = o tanh(Nc(c'))
+ *   NORM       ai = Ni(ai) ...                           h' = o tanh(Nc(c'))
  *   projected  h' = P (o tanh(c'))
  *
- *   GRU        r = σ(Wr x + br + Ur h + vr)         z = σ(Wz x + bz + Uz h + vz)
- *              after:   m = Un h + vn               n = tanh(Wn x + bn + r m)
- *              before:  m = Un (r h) + vn           n = tanh(Wn x + bn + m)
+ *   GRU        r = σ(Wr x + br + Ur h + vr)              z = σ(Wz x + bz + Uz h + vz)
+ *              after:   m = Un h + vn                    n = tanh(Wn x + bn + r m)
+ *              before:  m = Un (r h) + vn                n = tanh(Wn x + bn + m)
  *              h' = (1 - z) n + z h
  *   NORM       r = σ(Nr(..))   z = σ(Nz(..))   m = Nm(Un h + vn)   n = tanh(Nn(Wn x + bn) + r m)
  *

@@ -1,5 +1,5 @@
 /* recurrent.c - a stack of cells over time: layer after layer, direction after direction, sequence
- * by sequence.
+ * after sequence.
  *
  *     x ──▶ layer 0 ──▶ [forward half][reverse half] ──▶ layer 1 ──▶ ... ──▶ y
  *
@@ -34,8 +34,8 @@ static int64_t width(const naive_recurrent *net, int64_t k)
     return k ? directions(net) * height(net) : net->I;
 }
 
-/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only counted.
- */
+/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only
+ * counted. */
 static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params,
                             int64_t *at)
 {

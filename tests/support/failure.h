@@ -49,14 +49,10 @@ typedef struct call {
     bool keeps;
 } call;
 
-#define CALL(name)         \
-    {                      \
-#name, name, false \
-    }
-#define GROWS(name)       \
-    {                     \
-#name, name, true \
-    }
+/* clang-format off */
+#define CALL(name) { #name, name, false }
+#define GROWS(name) { #name, name, true }
+/* clang-format on */
 
 /* Every call with each of its allocations failing, alone or with all that follow. */
 void every_allocation_of(const call *calls, int64_t count);
