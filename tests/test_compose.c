@@ -253,7 +253,7 @@ static recur_layer *stack(recur_context *ctx, int k)
 
 /* One pass of T steps, T steps, the same of a snapshot, and two passes with the state between them
  * are the same. */
-static void steps_are_passes(recur_context *ctx, int k)
+static void steps_equal_passes(recur_context *ctx, int k)
 {
     enum { T = 6, O = 8 };
     recur_layer *net = stack(ctx, k), *snapshot = NULL;
@@ -288,7 +288,7 @@ static void steps_are_passes(recur_context *ctx, int k)
     recur_layer_release(snapshot);
     recur_layer_release(net);
 }
-EVERYWHERE(steps_are_passes)
+EVERYWHERE(steps_equal_passes)
 
 /* Each width has a state of its own, by name; a file keeps parameters and states. */
 static void names_and_files(recur_context *ctx, int k)
@@ -348,9 +348,10 @@ EVERYWHERE(reserved_is_enough)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(merged_numbers),        TEST(all_merged_directions),
-                                        TEST(all_residual_is_sum),   TEST(all_residual_in_a_chain),
-                                        TEST(all_steps_are_passes),  TEST(all_names_and_files),
-                                        TEST(all_reserved_is_enough) };
+    const struct CMUnitTest tests[] = {
+        TEST(merged_numbers),          TEST(all_merged_directions),  TEST(all_residual_is_sum),
+        TEST(all_residual_in_a_chain), TEST(all_steps_equal_passes), TEST(all_names_and_files),
+        TEST(all_reserved_is_enough),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

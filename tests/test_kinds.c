@@ -46,8 +46,8 @@ static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
     if (net.kind == NAIVE_LSTM_PEEPHOLE) t[n++] = (expected){ "weight_peephole", 3 * H, 0 };
     if (EH) t[n++] = (expected){ "norm_weight", EH, 0 };
     if (EH) t[n++] = (expected){ "norm_bias", EH, 0 };
-    if (net.learn_start) t[n++] = (expected){ "h0", R, 0 };
-    if (net.learn_start && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK)
+    if (net.learn_initial) t[n++] = (expected){ "h0", R, 0 };
+    if (net.learn_initial && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK)
         t[n++] = (expected){ "c0", H, 0 };
     return n;
 }

@@ -1,5 +1,5 @@
-/* test_kinds_laws.c - kinds that are others in disguise, what options do at their ends, clocks,
- * learned start values. On every instruction set. */
+/* test_kinds_laws.c - laws of kinds and options, on every instruction set: some kinds are others in
+ * disguise; options do nothing, or all, at their ends; clocks tick; initial states are learned. */
 #include "support/support.h"
 
 enum { I = 3, H = 6, B = 4, N = 14 };
@@ -267,9 +267,9 @@ static float *output_of(const recur_layer *layer, const recur_packed *packed, co
     return y;
 }
 
-/* No state, a fresh one, one that was reset begin with the start values; a sequence that was reset
- * does, its neighbours go on. */
-static void starts(recur_context *ctx)
+/* A pass without a state, with a new one, or with one that was reset begins with the learned
+ * initial state. If one sequence was reset it begins there, and its neighbours go on. */
+static void new_states_begin_learned(recur_context *ctx)
 {
     static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU_RESET_BEFORE,
                                  RECUR_CELL_CLOCKWORK };
@@ -302,8 +302,8 @@ static void starts(recur_context *ctx)
     }
 }
 
-/* Streaming starts there too, with a state of its own for each stream. */
-static void streams_start(recur_context *ctx)
+/* Streams begin with the learned initial state too; one that is reset begins anew. */
+static void streams_begin_learned(recur_context *ctx)
 {
     const kind_row kind = { RECUR_CELL_LSTM,
                             "start",
@@ -327,8 +327,9 @@ static void streams_start(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* Written values are no start values: they get the gradient, the parameters none. */
-static void given_states_teach_nothing(recur_context *ctx)
+/* A state whose values were written is not the initial one: it gets the gradient, and the
+ * parameters h0 get none. */
+static void given_states_give_h0_no_gradient(recur_context *ctx)
 {
     const kind_row kind = { RECUR_CELL_GRU, "start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
     recur_layer *layer = made(ctx, &kind, RECUR_DIRECTION_FORWARD);
@@ -366,16 +367,22 @@ LAW(idle_options)
 LAW(zoneout_of_one)
 LAW(one_clock)
 LAW(modules_keep_time)
-LAW(starts)
-LAW(streams_start)
-LAW(given_states_teach_nothing)
+LAW(new_states_begin_learned)
+LAW(streams_begin_learned)
+LAW(given_states_give_h0_no_gradient)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(law_update_new),     TEST(law_coupled),       TEST(law_idle_options),
-        TEST(law_zoneout_of_one), TEST(law_one_clock),     TEST(law_modules_keep_time),
-        TEST(law_starts),         TEST(law_streams_start), TEST(law_given_states_teach_nothing),
+        TEST(law_update_new),
+        TEST(law_coupled),
+        TEST(law_idle_options),
+        TEST(law_zoneout_of_one),
+        TEST(law_one_clock),
+        TEST(law_modules_keep_time),
+        TEST(law_new_states_begin_learned),
+        TEST(law_streams_begin_learned),
+        TEST(law_given_states_give_h0_no_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

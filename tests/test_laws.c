@@ -1,5 +1,5 @@
-/* test_laws.c - laws of recurrence: time, batch, direction. For every kind, on every instruction
- * set. */
+/* test_laws.c - laws of recurrence about time, batch and direction. They hold for every kind, on
+ * every instruction set. */
 #include "support/support.h"
 
 /* A random layer and a random ragged batch for it; rows and gradients are joined (sequence after
@@ -115,7 +115,7 @@ static void everywhere(law *check)
 static const int64_t RAGGED[] = { 4, 1, 0, 6, 3, 4 };
 
 /* A ragged batch is each of its sequences alone; its dparams are the sum of theirs. */
-static void each_alone(recur_context *ctx, int k)
+static void batch_equals_each_alone(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run all = play_all(&q);
@@ -138,7 +138,7 @@ static void each_alone(recur_context *ctx, int k)
 }
 
 /* Permuting the batch permutes the rows and the states. */
-static void permuted(recur_context *ctx, int k)
+static void permuted_batch_permutes_rows(recur_context *ctx, int k)
 {
     static const int64_t from[] = { 3, 5, 0, 2, 4, 1 };
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
@@ -172,7 +172,7 @@ static void permuted(recur_context *ctx, int k)
 /* ---- time ----------------------------------------------------------------------------------- */
 
 /* forward(a ++ b) is forward(a), then forward(b) with the state carried; so is backward. */
-static void joined(recur_context *ctx, int k)
+static void whole_equals_two_windows(recur_context *ctx, int k)
 {
     static const int64_t a[] = { 2, 1, 0, 3 }, b[] = { 1, 4, 2, 0 };
     const int64_t both[] = { 3, 5, 2, 3 };
@@ -219,7 +219,7 @@ static void joined(recur_context *ctx, int k)
 }
 
 /* T steps are forward(T), for rows and for ids. */
-static void step_by_step(recur_context *ctx, int k)
+static void steps_equal_pass(recur_context *ctx, int k)
 {
     static const int64_t dense[] = { 5, 5, 5 };
     subject q = make(ctx, k, 2, RECUR_DIRECTION_FORWARD, 3, dense);
@@ -251,7 +251,7 @@ static void step_by_step(recur_context *ctx, int k)
 /* ---- direction ------------------------------------------------------------------------------ */
 
 /* reverse(x) is forward(x reversed) reversed. */
-static void other_way(recur_context *ctx, int k)
+static void reverse_equals_reversed_forward(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
     const run there = play_all(&q);
@@ -280,7 +280,7 @@ static float *half_state(const float *both, int d, int64_t h, int64_t c)
 }
 
 /* A bidirectional layer is a forward half beside a reverse half. */
-static void two_halves(recur_context *ctx, int k)
+static void bidirectional_equals_two_directions(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run both = play_all(&q);
@@ -319,17 +319,19 @@ static void two_halves(recur_context *ctx, int k)
         everywhere(name);                 \
     }
 
-LAW(each_alone)
-LAW(permuted)
-LAW(joined)
-LAW(step_by_step)
-LAW(other_way)
-LAW(two_halves)
+LAW(batch_equals_each_alone)
+LAW(permuted_batch_permutes_rows)
+LAW(whole_equals_two_windows)
+LAW(steps_equal_pass)
+LAW(reverse_equals_reversed_forward)
+LAW(bidirectional_equals_two_directions)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(law_each_alone), TEST(law_permuted),
-                                        TEST(law_joined),     TEST(law_step_by_step),
-                                        TEST(law_other_way),  TEST(law_two_halves) };
+    const struct CMUnitTest tests[] = {
+        TEST(law_batch_equals_each_alone),         TEST(law_permuted_batch_permutes_rows),
+        TEST(law_whole_equals_two_windows),        TEST(law_steps_equal_pass),
+        TEST(law_reverse_equals_reversed_forward), TEST(law_bidirectional_equals_two_directions),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

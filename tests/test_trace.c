@@ -114,7 +114,7 @@ static float *play(const subject *q, int mode, album *a, int64_t *count)
 }
 
 /* Looking changes nothing, bit for bit; in training with dropout of every sort too. */
-static void looking_changes_nothing(void **unused)
+static void a_trace_changes_nothing(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
@@ -322,7 +322,7 @@ static void parts_of_a_chain(void **unused)
 }
 
 /* Steps by hand are shown one by one. */
-static void cells_are_shown(void **unused)
+static void steps_of_cells_are_traced(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -356,7 +356,7 @@ static void cells_are_shown(void **unused)
 
 /* A trace that begins between forward and backward of steps by hand shows what those forwards
  * gave. */
-static void from_backward_on(void **unused)
+static void a_trace_may_begin_with_backward(void **unused)
 {
     (void)unused;
     enum { STEPS = 4 };
@@ -392,8 +392,10 @@ static void from_backward_on(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(looking_changes_nothing), TEST(as_in_the_textbook),
-                                        TEST(gates_become_gradients),  TEST(parts_of_a_chain),
-                                        TEST(cells_are_shown),         TEST(from_backward_on) };
+    const struct CMUnitTest tests[] = {
+        TEST(a_trace_changes_nothing),   TEST(as_in_the_textbook),
+        TEST(gates_become_gradients),    TEST(parts_of_a_chain),
+        TEST(steps_of_cells_are_traced), TEST(a_trace_may_begin_with_backward),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

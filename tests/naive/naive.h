@@ -46,12 +46,12 @@ typedef struct naive_recurrent {
     int forward, reverse; /* which directions there are; both: outputs side by side */
     int bias;
     /* options: 0 is none */
-    int64_t P;                    /* projection */
-    int update_new, learn_start;  /* GRU: h' = (1-z) h + z n; start values are parameters */
-    double zoneout_h, zoneout_c;  /* in the mean */
-    double cell_clip, clip;       /* of c'; of what goes into a function */
-    int gate, activation, output; /* functions */
-    int modules, periods[16];     /* clockwork */
+    int64_t P;                     /* projection */
+    int update_new, learn_initial; /* GRU: h' = (1-z) h + z n; initial states are parameters */
+    double zoneout_h, zoneout_c;   /* in the mean */
+    double cell_clip, clip;        /* of c'; of what goes into a function */
+    int gate, activation, output;  /* functions */
+    int modules, periods[16];      /* clockwork */
 } naive_recurrent;
 
 /* ---- one step (cells.c, backward.c) --------------------------------------------------------- */
@@ -59,12 +59,12 @@ typedef struct naive_recurrent {
 typedef struct naive_cell {
     const naive_recurrent *net;
     int64_t I, H, R;
-    const double *W, *U;              /* [GH][I], [GH][R] */
-    const double *b, *v;              /* bias_ih [GH], bias_hh [GH]; NULL: no bias */
-    const double *project, *peephole; /* [P][H], [3H]; NULL: none */
-    const double *norm, *shift;       /* [EH], [EH]; NULL: none */
-    const double *start_h, *start_c;  /* [R], [H]; NULL: zeros */
-    const double *mask;               /* [R] times h on its way into U h; NULL: 1 */
+    const double *W, *U;                 /* [GH][I], [GH][R] */
+    const double *b, *v;                 /* bias_ih [GH], bias_hh [GH]; NULL: no bias */
+    const double *project, *peephole;    /* [P][H], [3H]; NULL: none */
+    const double *norm, *shift;          /* [EH], [EH]; NULL: none */
+    const double *initial_h, *initial_c; /* [R], [H]; NULL: zeros */
+    const double *mask;                  /* [R] times h on its way into U h; NULL: 1 */
     const double *keep_h, *keep_c; /* [R], [H] zoneout of each unit in this step; NULL: the mean */
     double *closest;               /* see naive_pass */
 } naive_cell;

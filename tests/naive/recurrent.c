@@ -41,7 +41,7 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
 {
     const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H,
                   EH = naive_norms(net->kind) * H;
-    const int learn = net->learn_start,
+    const int learn = net->learn_initial,
               learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK;
     naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
     const struct {
@@ -55,8 +55,8 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
                    { &cell.peephole, net->kind == NAIVE_LSTM_PEEPHOLE ? 3 * H : 0 },
                    { &cell.norm, EH },
                    { &cell.shift, EH },
-                   { &cell.start_h, learn ? R : 0 },
-                   { &cell.start_c, learn_c ? H : 0 } };
+                   { &cell.initial_h, learn ? R : 0 },
+                   { &cell.initial_c, learn_c ? H : 0 } };
     for (size_t i = 0; i < sizeof tensor / sizeof *tensor; i++) {
         if (params && tensor[i].count) *tensor[i].where = params + *at;
         *at += tensor[i].count;
@@ -156,8 +156,8 @@ static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_
         copy(t->h, p->h0 + (m * p->B + b) * R, R);
         if (naive_has_c(cell->net->kind)) copy(t->c, p->c0 + (m * p->B + b) * H, H);
     } else {
-        if (cell->start_h) copy(t->h, cell->start_h, R);
-        if (cell->start_c) copy(t->c, cell->start_c, H);
+        if (cell->initial_h) copy(t->h, cell->initial_h, R);
+        if (cell->initial_c) copy(t->c, cell->initial_c, H);
     }
 }
 
