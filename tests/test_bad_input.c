@@ -288,7 +288,7 @@ static void backward_out_of_order(void **unused)
     OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
 }
 
-/* After all that a valid call gives what it always gave. */
+/* After all these wrong calls a valid one gives what it always gave. */
 static void still_works(void **unused)
 {
     (void)unused;

@@ -79,8 +79,8 @@ static void test_differences(void **state)
         }
 }
 
-/* A batch is its sequences one by one; a long one is nothing special; very likely and very unlikely
- * are numbers. */
+/* A batch gives what its sequences give one by one, long ones too; and what is very likely or very
+ * unlikely still has a finite loss. */
 static void test_laws(void **state)
 {
     (void)state;
@@ -115,8 +115,8 @@ static void test_laws(void **state)
     close_context(ctx);
 }
 
-/* Labels that do not fit into the steps, steps without labels, nothing at all, forbidden classes,
- * NaN. */
+/* The edges are labels that do not fit into the steps, steps without labels, nothing at all,
+ * forbidden classes, and NaN. */
 static void test_edges(void **state)
 {
     (void)state;

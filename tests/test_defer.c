@@ -65,7 +65,7 @@ static void waiting_rows_can_be_added(void **unused)
     close_context(ctx);
 }
 
-/* Of a layer whose parts are run by hand, one call adds the rows of all parts. */
+/* For a layer whose parts are run by hand, one call adds the rows of all parts. */
 static void waiting_rows_of_all_parts_are_added(void **unused)
 {
     (void)unused;
@@ -99,8 +99,8 @@ static void waiting_rows_of_all_parts_are_added(void **unused)
     close_context(ctx);
 }
 
-/* Rows of one vector of gradients do not get into another: that is refused until they were
- * added. */
+/* Rows that wait for one vector of gradients do not get into another: a backward with another
+ * vector is refused until they are added. */
 static void other_gradients_are_refused_while_rows_wait(void **unused)
 {
     (void)unused;

@@ -26,8 +26,8 @@ static moments moments_of(int64_t count, const float *v)
     return m;
 }
 
-/* Uniform in ±bound: it stays inside, comes near both ends, mean 0, deviation bound/√3, to five
- * deviations of the estimates. */
+/* A sample that is uniform in ±bound stays inside, comes near both ends, and has mean 0 and
+ * deviation bound/√3, to five deviations of the estimates. */
 static void check_uniform(int64_t count, const float *v, double bound)
 {
     const moments m = moments_of(count, v);
@@ -83,8 +83,8 @@ static void check_constant(recur_layer *layer, const char *name, float value)
         assert_true(recur_layer_params(layer)[t.offset + i] == value);
 }
 
-/* What PyTorch does not have: scales are ones, shifts and first states zeros, weights as weights
-   are. Tensors without gates are one block. */
+/* Of the tensors that PyTorch does not have, scales are ones, shifts and initial states zeros, and
+ * weights are filled as weights are. Tensors without gates are one block. */
 static void of_further_tensors(void **unused)
 {
     (void)unused;
@@ -136,7 +136,7 @@ static void plain_schemes(void **unused)
     recur_layer_release(layer);
 }
 
-/* Gate by gate: a block of H rows has in columns and H outputs. */
+/* Matrices are filled gate by gate: a block of H rows has `in` columns and H outputs. */
 static void xavier(void **unused)
 {
     (void)unused;
@@ -242,7 +242,7 @@ static void identity(void **unused)
     recur_layer_release(layer);
 }
 
-/* Only the recurrent matrices can have one. */
+/* Only the recurrent matrices can be the identity. */
 static void identity_by_name(void **unused)
 {
     (void)unused;
@@ -255,7 +255,7 @@ static void identity_by_name(void **unused)
     recur_layer_release(layer);
 }
 
-/* Only the forget gate's quarter of the biases, which sum to value. */
+/* Only the forget gate's quarter of the biases is filled, and the two biases sum to value. */
 static void forget_bias(void **unused)
 {
     (void)unused;
@@ -317,7 +317,7 @@ static void determinism(void **unused)
     recur_layer_release(layer);
 }
 
-/* Patterns fit whole names: which tensors they choose. */
+/* Patterns fit whole names. The table says which tensors they choose. */
 static void patterns(void **unused)
 {
     (void)unused;

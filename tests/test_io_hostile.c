@@ -180,7 +180,7 @@ static void truncations(void **state)
     }
 }
 
-/* Uses all of a file that was opened, whatever it says. */
+/* Reads all of a file that was opened, whatever it says. */
 static void use(recur_file *file)
 {
     for (int64_t i = 0; i < recur_file_tensor_count(file); i++) {

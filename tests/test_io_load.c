@@ -135,7 +135,7 @@ static void loading_is_strict(void **state)
     recur_layer_release(layer);
 }
 
-/* Weights of other types, as converted models have them. */
+/* Converted models have weights of other types. */
 static void other_types(void **state)
 {
     (void)state;

@@ -31,7 +31,7 @@ typedef struct expected {
     int64_t rows, columns; /* columns 0: a vector */
 } expected;
 
-/* Tensors of one layer and direction in their order; returns how many. */
+/* Writes the tensors of one layer and direction in their order, and returns how many there are. */
 static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
 {
     const naive_recurrent net = textbook_of(o);
@@ -100,7 +100,7 @@ static const int64_t LENGTHS[B] = { 4, 0, 3 };
 
 typedef enum { WITH_STATE, FROM_START, WITH_IDS, WAYS } way;
 
-/* A layer at a point, rows joined; and what the textbook says of it. */
+/* A layer with its parameters and input, rows joined; and what the textbook says of it. */
 typedef struct point {
     recur_recurrent_options options;
     naive_recurrent net;
@@ -187,7 +187,7 @@ static void compare(recur_context *ctx, const point *p)
     recur_layer_release(layer);
 }
 
-/* Points at which a kink is near are drawn again. */
+/* Numbers that lie near a kink are drawn again. */
 static point draw_away_from_kinks(const kind_row *kind, int direction, way how)
 {
     for (;;) {

@@ -27,7 +27,7 @@ static run played(recur_context *ctx, const recur_layer *layer, const recur_pack
     return r;
 }
 
-/* Both compute the same; gradients of parameters are each one's own affair. */
+/* Checks that both layers compute the same, but for the gradients of their parameters. */
 static void check_equal(recur_context *ctx, const char *what, const recur_layer *a,
                         const recur_layer *b)
 {
@@ -45,8 +45,8 @@ static void check_equal(recur_context *ctx, const char *what, const recur_layer 
     recur_packed_release(packed);
 }
 
-/* Tensor number `index` of one layer into that of another, block of H rows by block: block i comes
-   from block from[i]; a sign of its own for each. */
+/* Copies tensor number `index` of one layer into that of another, block of H rows by block. Block i
+ * comes from block from[i], times a sign of its own. */
 static void copy_blocks(recur_layer *to, const recur_layer *from, int64_t index, int blocks,
                         const int *of, const float *sign)
 {
@@ -87,7 +87,7 @@ static void update_new(recur_context *ctx)
     }
 }
 
-/* i = 1 - f is σ(-a_f): an LSTM whose rows of i are those of f, negated. */
+/* i = 1 - f is σ(-a_f), so a coupled LSTM is an LSTM whose rows of i are those of f, negated. */
 static void coupled(recur_context *ctx)
 {
     recur_layer *a = made(ctx, plain(RECUR_CELL_LSTM), RECUR_DIRECTION_BIDIRECTIONAL),
@@ -106,7 +106,7 @@ static void coupled(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* Parameters of one layer by name into another that has more, which become zero. */
+/* Copies parameters of one layer by name into another, whose further tensors become zero. */
 static void copy_common(recur_layer *to, recur_layer *from)
 {
     memset(recur_layer_params(to), 0, (size_t)recur_layer_param_count(to) * sizeof(float));
@@ -120,8 +120,8 @@ static void copy_common(recur_layer *to, recur_layer *from)
     }
 }
 
-/* Options that say what is so anyway, bounds that nothing reaches, peepholes of 0, start values of
- * 0. */
+/* Options change nothing if they say what is so anyway: the default functions, bounds that nothing
+ * reaches, peepholes of 0, initial states of 0. */
 static void idle_options(recur_context *ctx)
 {
     static const kind_row idle[] = {
@@ -168,7 +168,7 @@ static void idle_options(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* Zoneout of 1 keeps everything for ever. */
+/* With a zoneout of 1 the state never changes. */
 static void zoneout_of_one(recur_context *ctx)
 {
     const kind_row frozen = { RECUR_CELL_LSTM,
@@ -217,8 +217,8 @@ static void one_clock(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* A module changes at the steps 0, T, 2 T ... alone; what faster modules know does not reach it,
- * and has no gradient there. */
+/* A module changes at the steps 0, T, 2 T ... alone. Faster modules do not reach it, and get no
+ * gradient from it. */
 static void modules_keep_time(recur_context *ctx)
 {
     enum { M = 3, SIZE = H / M, T = 13 };

@@ -38,7 +38,7 @@ static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t
     return q;
 }
 
-/* What a pass gives, joined again. */
+/* Runs a pass, and joins again what it gives. */
 static run play(const subject *q, const recur_layer *layer, int64_t B, const int64_t *lengths,
                 const float *x, const float *s0, const float *dy, const float *dsn)
 {
@@ -61,7 +61,8 @@ static run play_all(const subject *q)
     return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn);
 }
 
-/* Where the row of sequence b in block m of a state lies; its width. Blocks of h come first. */
+/* Says where the row of sequence b in block m of a state lies, and how wide it is. Blocks of h come
+ * first. */
 static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t *width)
 {
     const int64_t blocks = q->shape.blocks, R = q->shape.width;
@@ -71,7 +72,7 @@ static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t
 
 static int64_t blocks_of(const subject *q) { return q->shape.blocks * (q->S > q->shape.h ? 2 : 1); }
 
-/* Sequence b of a state, as the state of one. */
+/* Gives sequence b of a state as a state of one sequence. */
 static float *slice(const subject *q, const float *state, int64_t b)
 {
     float *one = floats(q->S / q->B);
@@ -98,7 +99,7 @@ static void done(subject *q)
     give_back();
 }
 
-/* Every law, for every kind, on every instruction set. */
+/* Checks a law for every kind on every instruction set. */
 typedef void law(recur_context *ctx, int k);
 
 static void everywhere(law *check)
@@ -114,7 +115,8 @@ static void everywhere(law *check)
 
 static const int64_t RAGGED[] = { 4, 1, 0, 6, 3, 4 };
 
-/* A ragged batch is each of its sequences alone; its dparams are the sum of theirs. */
+/* A ragged batch gives what each of its sequences gives alone, and its dparams are the sum of
+ * theirs. */
 static void batch_equals_each_alone(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
@@ -171,7 +173,8 @@ static void permuted_batch_permutes_rows(recur_context *ctx, int k)
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-/* forward(a ++ b) is forward(a), then forward(b) with the state carried; so is backward. */
+/* forward(a ++ b) equals forward(a), then forward(b) with the state carried; and so does
+ * backward. */
 static void whole_equals_two_windows(recur_context *ctx, int k)
 {
     static const int64_t a[] = { 2, 1, 0, 3 }, b[] = { 1, 4, 2, 0 };
@@ -218,7 +221,7 @@ static void whole_equals_two_windows(recur_context *ctx, int k)
     done(&q);
 }
 
-/* T steps are forward(T), for rows and for ids. */
+/* T steps equal forward over T steps, for rows and for ids. */
 static void steps_equal_pass(recur_context *ctx, int k)
 {
     static const int64_t dense[] = { 5, 5, 5 };
@@ -250,7 +253,7 @@ static void steps_equal_pass(recur_context *ctx, int k)
 
 /* ---- direction ------------------------------------------------------------------------------ */
 
-/* reverse(x) is forward(x reversed) reversed. */
+/* reverse(x) equals forward(x reversed), reversed. */
 static void reverse_equals_reversed_forward(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
@@ -270,7 +273,7 @@ static void reverse_equals_reversed_forward(recur_context *ctx, int k)
     done(&q);
 }
 
-/* Direction d of the state of one layer with two: h floats of h, c of c. */
+/* Gives direction d of the state of one layer with two directions: h floats of h, c of c. */
 static float *half_state(const float *both, int d, int64_t h, int64_t c)
 {
     float *half = floats(h + c);
@@ -279,7 +282,7 @@ static float *half_state(const float *both, int d, int64_t h, int64_t c)
     return half;
 }
 
-/* A bidirectional layer is a forward half beside a reverse half. */
+/* A bidirectional layer gives what a forward layer and a reverse layer give side by side. */
 static void bidirectional_equals_two_directions(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);

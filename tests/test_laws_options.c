@@ -85,8 +85,8 @@ static void backward_is_linear(recur_context *ctx, int k)
     done(&q);
 }
 
-/* NULL means zeros: initial state unless it is learned, dy, gradient of the final state; what is
- * not wanted changes nothing else. */
+/* NULL means zeros for the initial state unless it is learned, for dy, and for the gradient of the
+ * final state. An output that is not wanted changes no other. */
 static void null_is_zeros(recur_context *ctx, int k)
 {
     if (KINDS[k].with.flags & RECUR_LAYER_LEARN_INITIAL_STATE) return;
@@ -370,15 +370,15 @@ static void threads_change_no_bit(recur_context *ctx, int k)
     done(&q);
 }
 
-/* A NaN that goes in is not seen by the derivative itself, only by dW = da x; nor by start values
- * that are not used. */
+/* In these layers a NaN of the input may be missing in some gradients: derivatives of kinks do not
+ * show it, only dW = da x does; and initial states that are not used do not show it. */
 static bool is_blind(const recur_recurrent_options *o)
 {
     return o->flags & RECUR_LAYER_LEARN_INITIAL_STATE || o->cell == RECUR_CELL_RNN_RELU ||
            o->preactivation_clip > 0 || o->cell_clip > 0 || o->gate_activation;
 }
 
-/* NaN goes on: through the rest of its own sequence, into the gradients, and nowhere else. */
+/* A NaN goes on through the rest of its own sequence and into the gradients, and nowhere else. */
 static void nan_propagates(recur_context *ctx, int k)
 {
     if (KINDS[k].cell == RECUR_CELL_CLOCKWORK) return; /* units that do not update do not see it */

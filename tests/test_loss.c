@@ -158,8 +158,8 @@ static void near(const char *what, double got, double want, double relative)
         fail_msg("%s is %.12g, should be %.12g", what, got, want);
 }
 
-/* Value and gradient against the textbook, divided by divide; no number is within h of a corner of
- * l1 or huber. */
+/* Checks value and gradient against the textbook, divided by `divide`. No number is within h of a
+ * corner of l1 or huber. */
 static void check_batch(const recur_loss *loss, const spec *s, const batch *b, double divide)
 {
     const recur_loss_options *o = &s->options;
@@ -342,7 +342,7 @@ static void test_nan(void **state)
         }
 }
 
-/* An error of exactly 0 has gradient 0; both signs at the corner of huber. */
+/* An error of exactly 0 has gradient 0; huber is checked at its corner with both signs. */
 static void test_corners(void **state)
 {
     (void)state;

@@ -199,7 +199,8 @@ static void test_full_softmax(void **state)
 
 /* ---- laws ----------------------------------------------------------------------------------- */
 
-/* A batch is its rows one by one, with the random numbers that are theirs; gradients add up. */
+/* A batch gives what its rows give one by one, with the random numbers that are theirs; gradients
+ * add up. */
 static void test_rows(void **state)
 {
     (void)state;
@@ -270,7 +271,8 @@ static void test_untouched(void **state)
     }
 }
 
-/* The same bits: with a tape, with threads, in every run; other draws with another seed. */
+/* The bits are the same with a tape, with threads, and in every run; another seed gives other
+ * draws. */
 static void test_bits(void **state)
 {
     (void)state;

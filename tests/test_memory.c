@@ -128,7 +128,7 @@ static void nothing_after_reserve(void **unused)
     }
 }
 
-/* Two steps forward and back, one by one, of a linear layer. */
+/* Runs two single steps of a linear layer forward, and back. */
 static void two_rows(const recur_layer *layer, const recur_packed *one, recur_tape *tape)
 {
     const recur_layer_info info = info_of(layer, -1);
@@ -291,7 +291,7 @@ static void inference_holds_nothing(void **unused)
 
 enum { LAYERS = 7, HANDLES = LAYERS + 9 };
 
-/* Everything that can hang together, made from one context. */
+/* All handles that can hold each other are made from one context. */
 typedef struct family {
     recur_context *ctx;
     recur_layer *layer[LAYERS];

@@ -31,7 +31,7 @@ static unsigned char *whole_file(bool with_ids, size_t *bytes)
     return data;
 }
 
-/* The same with 8 bytes of a tensor replaced. */
+/* Gives the same file with 8 bytes of a tensor replaced. */
 static void with_word(bool with_ids, const char *name, int64_t index, int64_t word,
                       recur_status code, const char *words)
 {

@@ -6,8 +6,7 @@ enum { I = 3, H = 4, O = 2, B = 4, N = 7 };
 
 static const int64_t LENGTHS[B] = { 2, 0, 4, 1 };
 
-/* What the tests work on: a network that gives rows, one that gives a row per sequence, a
- * sample. */
+/* The tests work on a network that gives rows, one that gives a row per sequence, and a sample. */
 static recur_layer *rows, *ends;
 static recur_packed *packed;
 static float x[N * I];
@@ -145,7 +144,7 @@ static void loading_passes_samples_over(void **state)
 
 /* ---- refusing ------------------------------------------------------------------------------- */
 
-/* Outputs from elsewhere that are a little less, and a little more, away than is allowed. */
+/* Outputs from elsewhere are a little less, and a little more, away than is allowed. */
 static void tolerances(void **state)
 {
     (void)state;

@@ -177,7 +177,7 @@ static void whom_a_state_fits(void **unused)
     for (int i = 0; i < COUNT(layers); i++) recur_layer_release(layers[i]);
 }
 
-/* Streams of one state do not know each other. */
+/* Streams of one state do not influence each other. */
 static void streams_are_apart(void **unused)
 {
     (void)unused;

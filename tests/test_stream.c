@@ -130,7 +130,7 @@ static void check_network(recur_context *ctx, int network, int cell, int64_t H, 
     give_back();
 }
 
-/* The widths lie about those of a vector: a tile has all units, or it has not. */
+/* The widths lie about those of a vector, so that a tile has all units of a row, or only some. */
 static void steps_equal_a_pass(void **unused)
 {
     (void)unused;

@@ -140,7 +140,7 @@ static void *run_often(void *p)
     return NULL;
 }
 
-/* Two threads of the host, one context: whoever finds the pool busy goes on alone. */
+/* Two threads of the host share a context. The one that finds the pool busy runs alone. */
 static void beside_the_hosts_threads(void **unused)
 {
     (void)unused;
@@ -194,7 +194,7 @@ static void after_a_fork(void **unused)
     end(&p);
 }
 
-/* A pool that cannot be had is an error; nothing is left behind. */
+/* A pool that cannot be made is an error, and nothing is left behind. */
 static int64_t given, limit;
 static void *give(void *user, size_t bytes, size_t align)
 {

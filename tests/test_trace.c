@@ -5,7 +5,7 @@
 enum { I = 3, H = 5, L = 2, B = 4, N = 12, MOST = 16 };
 static const int64_t LENGTHS[B] = { 3, 0, 5, 4 };
 
-/* What was shown, copied. */
+/* A copy of what a trace was given. */
 typedef struct shown {
     recur_trace trace;
     char part[32];
@@ -89,7 +89,7 @@ static void done(subject *q)
     give_back();
 }
 
-/* All that comes out of a pass, in one vector. */
+/* Runs a pass, and gives all that comes out of it in one vector. */
 static float *play(const subject *q, int mode, album *a, int64_t *count)
 {
     const int64_t Y = N * q->O, X = N * I, S = q->shape.floats;
@@ -113,7 +113,7 @@ static float *play(const subject *q, int mode, album *a, int64_t *count)
     return all;
 }
 
-/* Looking changes nothing, bit for bit; in training with dropout of every sort too. */
+/* A trace changes no bit, in training with dropout of every sort too. */
 static void a_trace_changes_nothing(void **unused)
 {
     (void)unused;
@@ -274,7 +274,8 @@ static void gates_become_gradients(void **unused)
 
 /* ---- inside others -------------------------------------------------------------------------- */
 
-/* linear → rnn → dropout → lstm (both ways) → last → linear: each part by its name. */
+/* In linear → rnn → dropout → lstm (bidirectional) → last → linear, the trace calls each part by
+ * its name. */
 static void parts_of_a_chain(void **unused)
 {
     (void)unused;
@@ -321,7 +322,7 @@ static void parts_of_a_chain(void **unused)
     }
 }
 
-/* Steps by hand are shown one by one. */
+/* Steps by hand are traced one by one. */
 static void steps_of_cells_are_traced(void **unused)
 {
     (void)unused;
