@@ -68,7 +68,8 @@ const char *cell_name(int32_t cell);
 
 /* ---- counting products ---------------------------------------------------------------------- */
 
-/* h_rows: those whose h is not the zero of the start; dx: the gradient of the input is wanted. */
+/* h_rows: the rows whose h is not the zero of the initial state; dx: the gradient of the input is
+ * wanted. */
 double products_recurrent(const shape *s, double h_rows, bool trained, bool dx);
 double products_head(const shape *s, bool trained);
 double mean_rows(const shape *s);   /* rows of a call: valid steps, on average over the layouts */
@@ -137,14 +138,14 @@ typedef struct settings {
 } settings;
 
 void measure_prepare(measured *m, const workload *w, const settings *set);
-/* Round after round over all of them, until each has its repetitions and its seconds. The first is
- * in every round. */
+/* Measures all of them round after round, until each has its repetitions and its seconds. The first
+ * is in every round. */
 void measure_rounds(measured *m, int64_t count, const settings *set);
 void measure_release(measured *m);
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-/* The first is the sgemm that tells the peak. */
+/* The first one measured is the sgemm that tells the peak. */
 void report_table(const measured *m, int64_t count);
 void report_json(const measured *m, int64_t count, FILE *to);
 

@@ -66,7 +66,7 @@ static shape text_by_characters(void)
                     .each_step = true };
 }
 
-/* The layers of a network alone: rows for ids, all lengths T. */
+/* Gives the layers of a network alone: they take rows instead of ids, and all lengths are T. */
 static shape layers_of(shape s)
 {
     s.shortest = s.outputs = 0;

@@ -38,7 +38,7 @@ static kann_t *all_steps(float *x)
     /* A leaf of two dimensions starts with random numbers. */
     memset(h->x, 0, SYMBOLS * sizeof *h->x);
     for (int t = 0; t < STEPS; t++, x += SYMBOLS) {
-        /* h first: for the gradient, kad_concat takes a part without one to have no width. */
+        /* h comes first: for the gradient, kad_concat takes a part without one to have no width. */
         kad_node_t *hx = kad_concat(1, 2, h, feed(x));
         kad_node_t *ya = kad_add(kad_cmul(hx, W), b); /* [2S] */
         cost[t] = kad_mse(kad_slice(ya, 1, 0, SYMBOLS), feed(x + SYMBOLS));

@@ -42,7 +42,7 @@ static bool peer_timed(const peer *p, void *self, long calls, double *cpu, doubl
     return true;
 }
 
-/* How many calls a sample has; 0: a call failed. */
+/* Gives the number of calls in a sample; 0: a call failed. */
 static long peer_warm_up(const peer *p, void *self, char *why)
 {
     long calls = 1;

@@ -95,7 +95,8 @@ static void epoch(sentence *q)
     TRY(recur_loss_values(q->loss, T, S, q->y, q->target, &value, q->dy));
     TRY(recur_state_reset(q->dh, -1));
     memset(q->dxh, 0, (size_t)W * sizeof *q->dxh);
-    /* h[t+1] went into the head of step t+1 and into the next cell: dxh and dh. */
+    /* h[t+1] went into the head of step t+1 and into the next cell, so its gradient is the sum of
+     * dxh and dh. */
     for (int64_t t = T - 1; t >= 0; t--) {
         TRY(recur_cell_step_backward(q->cell, &q->xh[t * W], &q->dxh[S], q->dh, NULL,
                                      q->grads + q->at_cell, q->tape));
