@@ -100,8 +100,8 @@ static recur_layer *make_net(void)
 
 /* ---- batches -------------------------------------------------------------------------------- */
 
-/* B images, and their names as packed rows. A batch with fewer is filled up with names of length
- * 0. */
+/* A batch has B images, and their names as packed rows. If there are fewer, it is filled up with
+ * names of length 0. */
 static images training, test;
 static recur_packed *one, *packed; /* the images, a step each; the names */
 static int64_t *lengths;           /* [B], with `end`                    */
@@ -132,7 +132,8 @@ static void load_batch(const images *all, const int64_t *order, int64_t n)
     }
 }
 
-/* What was seen is h of the initial state, the first of its tensors; an LSTM's c is zero. */
+/* What was seen becomes h of the initial state, the first of its tensors. The c of an LSTM is
+ * zero. */
 static void start_from(const float *seen)
 {
     TRY(recur_state_reset(state, -1));

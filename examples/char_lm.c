@@ -94,7 +94,7 @@ static const option_row options[] = {
 static alphabet letters;
 static strands training, validation;
 
-/* Needed only to learn: a model that only writes knows its letters. */
+/* The text is needed only to learn: a model that only writes knows its letters. */
 static void load_text(const recur_file *file)
 {
     text t = text_of(set.text, (uint64_t)set.run.seed, STORY);
@@ -183,7 +183,7 @@ static int64_t windows(void)
 
 static void learn_window(int64_t t)
 {
-    /* Rows of the first pass of a window, and of the whole window. */
+    /* The rows of the first pass of a window, and of the whole window. */
     const int64_t split = set.shift * set.batch, rows = set.window * set.batch;
     float *const rest = logits + split * letters.n, *const drest = dlogits + split * letters.n;
     const int overlap = set.shift < set.window;
@@ -219,8 +219,8 @@ static double rate_of(int64_t at)
     return rate;
 }
 
-/* The rest of the epoch that is under way, or as much of it as an interrupt leaves. Everything
- * depends on the number of updates so far, and on what a model file holds. */
+/* Learns the rest of the epoch that is under way, or as much of it as an interrupt leaves.
+ * Everything depends on the number of updates so far, and on what a model file holds. */
 static void learn_epoch(void)
 {
     const int64_t n = windows(), epoch = step / n;
@@ -238,7 +238,7 @@ static void learn_epoch(void)
     }
 }
 
-/* The whole held out part, in strands of its own. */
+/* Measures the whole part that is held out, in strands of its own. */
 static score validate(void)
 {
     score s = { 0, 0, 0 };
@@ -260,7 +260,7 @@ static score validate(void)
     return s;
 }
 
-/* An epoch of which this run did so many updates, in so many seconds. */
+/* Reports an epoch, of which this run did so many updates in so many seconds. */
 static void print_epoch(int64_t epoch, const score *held_out, int64_t updates, double time)
 {
     const double characters = (double)(updates * set.window * set.batch);
@@ -274,8 +274,8 @@ static void print_epoch(int64_t epoch, const score *held_out, int64_t updates, d
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* Beside the model, what the next update depends on: the state of the strands, and how far the
- * epoch is. */
+/* Beside the model, a file holds what the next update depends on: the state of the strands, and how
+ * far the epoch is. */
 static void save(void)
 {
     char word[64];

@@ -71,8 +71,8 @@ static const option_row options[] = {
 
 /* ---- the networks --------------------------------------------------------------------------- */
 
-/* Parameters that do something: there is no input, and of a clockwork the weights from faster to
- * slower modules are not used. */
+/* Counts the parameters that do something: there is no input, and a clockwork does not use the
+ * weights from faster to slower modules. */
 static int64_t used(int32_t cell, int64_t H)
 {
     const int64_t gates = cell == RECUR_CELL_LSTM ? 4 : 1, states = cell == RECUR_CELL_LSTM ? 2 : 1;
@@ -80,7 +80,7 @@ static int64_t used(int32_t cell, int64_t H)
     const int64_t U = cell == RECUR_CELL_CLOCKWORK
                           ? size * size * set.modules * (set.modules + 1) / 2
                           : gates * H * H;
-    return U + gates * H + states * H + H + 1; /* bias, start values, output */
+    return U + gates * H + states * H + H + 1; /* bias, initial states, output */
 }
 
 static int64_t hidden(int32_t cell)
@@ -120,8 +120,8 @@ static double error[NETS][MOST_SEEDS];
 static recur_packed *packed;
 static float *nothing, *wave, *y, *dy; /* [length] */
 
-/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to
- * 1. */
+/* The wave is something like music: a slow swell, a melody of tones that change, and overtones,
+ * from -1 to 1. */
 static void make_wave(void)
 {
     static const double tones[] = { 1, 1.5, 1.25, 2, 1.75, 1.125, 1.5, 0.75 };
@@ -249,7 +249,7 @@ static int64_t learn_all(int64_t done)
     return done;
 }
 
-/* Errors after the last update. */
+/* Prints the errors after the last update. */
 static void test(void)
 {
     for (int k = 0; k < NETS; k++) {

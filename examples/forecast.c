@@ -69,8 +69,8 @@ static const option_row options[] = {
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* What is learned, and all there is: rows in the order of days. The target of the last --ahead days
- * is not known. */
+/* One layout has the days that are learned, one has all days; rows are in the order of days. The
+ * target of the last --ahead days is not known. */
 static prices shares;
 static int64_t days, known;
 static float *x, *target; /* [days][I], [known] */
@@ -144,7 +144,7 @@ static void start_run(uint64_t seed)
     r = run_create(make_net(seed), &mse, set.lr);
 }
 
-/* One sequence of n steps, or n sequences of one. */
+/* Makes a layout of one sequence of n steps, or of n sequences of one step. */
 static recur_packed *layout_of(int64_t n)
 {
     recur_packed *packed;
@@ -165,7 +165,7 @@ static double learn_epoch(void)
     return loss;
 }
 
-/* The forecast of the last epoch is the same for every day. */
+/* Says whether the forecast of the last epoch is the same for every day. */
 static int is_dead(void)
 {
     for (int64_t i = 1; i < set.train; i++)
@@ -173,8 +173,8 @@ static int is_dead(void)
     return 1;
 }
 
-/* The loss on days that were not learned, or all if there are none; y has the forecast of every
- * day. */
+/* Gives the loss on days that were not learned, or on all if there are none; y has the forecast of
+ * every day. */
 static double test(void)
 {
     double loss;
@@ -186,7 +186,8 @@ static double test(void)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-/* Epochs after `done`, until all are done (1), the run has died (0), or an interrupt came (1). */
+/* Runs the epochs after `done`, until all are done (1), the run has died (0), or an interrupt came
+ * (1). */
 static int learn(int64_t *done, const csv *curves)
 {
     const double start = seconds();

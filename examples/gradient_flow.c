@@ -59,7 +59,7 @@ static const option_row options[] = {
 
 /* ---- the networks --------------------------------------------------------------------------- */
 
-/* How the recurrent weights begin: as usual; random with a spectral radius of about `value`; the
+/* Recurrent weights begin as usual, random with a spectral radius of about `value`, or as the
  * identity times `value`. */
 enum { USUAL, RADIUS, IDENTITY };
 
@@ -112,7 +112,8 @@ static float *x, *sums, *y, *dy; /* [T][B][I], [B] */
 static double largest[NETS],
     *flow[2]; /* of the gradient in an epoch; [NETS][T] before and after learning */
 
-/* Numbers and marks, time-major; the first mark is in the first half, the second in the second. */
+/* Draws numbers and marks, time-major. The first mark is in the first half, the second in the
+ * second. */
 static void load_batch(dice *d, int64_t B)
 {
     const int64_t T = set.steps;

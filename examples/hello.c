@@ -85,7 +85,7 @@ static void learn_word(run *word)
     recur_packed_release(four);
 }
 
-/* h, and four characters drawn: a few times. */
+/* Begins with h and draws four characters, a few times. */
 static void sample_word(const run *word, const char *how, const recur_sample_options *options_of,
                         int times)
 {
@@ -125,8 +125,8 @@ static void show_word(const run *word)
 
 /* ---- the sentence --------------------------------------------------------------------------- */
 
-/* Rows [x, h] lie side by side: the head takes a whole row, the cell its x, and writes h into the
- * next row. */
+/* A row has x and h side by side. The head takes a whole row; the cell takes its x, and writes h
+ * into the next row. */
 static run r; /* of a group of cell and head */
 static recur_layer *head;
 static recur_cell *cell;
@@ -192,8 +192,8 @@ static void release_sentence(void)
     free(dxh);
 }
 
-/* All steps forward, the loss, all steps back, one update. The loss is the mean over symbols,
- * summed over steps. */
+/* An epoch runs all steps forward, the loss, all steps backward, and one update. The loss is the
+ * mean over symbols, summed over steps. */
 static score learn_sentence(void)
 {
     double loss;
@@ -234,7 +234,7 @@ static int64_t learn_epochs(int64_t done)
     return done;
 }
 
-/* From the start sign on, each output is the next input. */
+/* Writes a sentence: from the start sign on, each output is the next input. */
 static void say_sentence(void)
 {
     const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1 };

@@ -87,7 +87,7 @@ static question make_word(dice *d)
     return q;
 }
 
-/* Of one digit as often as of three: all lengths have to be known. */
+/* Numbers have one digit as often as three, since all lengths have to be learned. */
 static int64_t make_number(dice *d)
 {
     int64_t limit = 10;
@@ -104,7 +104,7 @@ static question make_sum(dice *d)
     return q;
 }
 
-/* A tenth of all questions there are is for the test. */
+/* A tenth of all possible questions is for the test. */
 static int is_for_test(const question *q)
 {
     uint64_t hash = 0;
@@ -158,8 +158,8 @@ static recur_layer *make_net(void)
 
 /* ---- batches -------------------------------------------------------------------------------- */
 
-/* B questions and answers, as packed rows. A batch with fewer is filled up with questions of length
- * 0. */
+/* A batch has B questions and answers, as packed rows. If there are fewer, it is filled up with
+ * questions of length 0. */
 static recur_packed *source, *target;
 static int64_t *asked, *answered; /* lengths [B]; of answers with their `end`, or 0 */
 static int32_t *in, *fed, *wanted, *guess;

@@ -152,7 +152,8 @@ static void count_by_symbol(int64_t rows)
     }
 }
 
-/* Forward, loss, backward, clip, update; the last three only to learn. Every symbol counts. */
+/* Runs a batch forward and computes the loss, in which every symbol counts; to learn, it also runs
+ * backward, clips and updates. */
 static void step(int learn, const int64_t *order, int64_t n, score *s)
 {
     double loss;

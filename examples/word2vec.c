@@ -85,7 +85,7 @@ static vocabulary words;
 static int32_t *ids; /* of the text; -1 between sentences */
 static int64_t n_ids;
 
-/* Whether a frequent word is skipped this time. */
+/* Says whether a frequent word is skipped this time. */
 static int is_skipped(dice *d, int32_t id)
 {
     if (set.subsample == 0) return 0;
@@ -99,8 +99,8 @@ static run r;
 static recur_layer *in, *out; /* vectors of what is given; from a vector to logits of all words */
 static int64_t at_in, at_out; /* where their gradients begin */
 
-/* A batch of at most B predictions: the given words of one after those of the other, and what is
- * right. */
+/* A batch has at most B predictions: the given words of one follow those of the other, and `right`
+ * has the right words. */
 static recur_packed *given_rows, *rows;
 static int64_t B, M;   /* predictions, given words */
 static int64_t *first; /* [B+1]: where the given words of a prediction begin */
@@ -122,7 +122,8 @@ static recur_layer *make_net(void)
     return net; /* what predicts begins with zeros */
 }
 
-/* Words are drawn by count to the power of 3/4: rare ones a little more often than they come. */
+/* Words are drawn by their count to the power of 3/4, so that rare ones are drawn a little more
+ * often than they come. */
 static void create_run(void)
 {
     float *counts = NEW(float, words.n);
@@ -180,7 +181,7 @@ static void release_all(void)
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
-/* to = Σ of n rows, times scale */
+/* Computes to = scale Σ of n rows. */
 static void add_rows(float *to, const float *from, int64_t n, float scale)
 {
     memset(to, 0, (size_t)set.width * sizeof *to);
@@ -188,7 +189,7 @@ static void add_rows(float *to, const float *from, int64_t n, float scale)
         for (int64_t k = 0; k < set.width; k++) to[k] += scale * from[i * set.width + k];
 }
 
-/* Over all words: logits, and their cross-entropy; dv. */
+/* Computes logits over all words and their cross-entropy, and dv. */
 static double learn_softmax(void)
 {
     double loss;
@@ -199,7 +200,7 @@ static double learn_softmax(void)
     return loss;
 }
 
-/* Of the layer only the rows of right and drawn words are looked at; dv. */
+/* Computes a sampled loss, which reads only the rows of right and drawn words, and dv. */
 static double learn_sampled(void)
 {
     double loss;
@@ -210,7 +211,7 @@ static double learn_sampled(void)
     return loss;
 }
 
-/* One update with the batch that is loaded. */
+/* Makes one update with the batch that is loaded. */
 static void learn_batch(score *s)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
@@ -241,7 +242,8 @@ static void ask(int32_t word, score *s)
     if (++B == set.batch) learn_batch(s);
 }
 
-/* The predictions of one place in the text, with a window of random size: near words count more. */
+/* Makes the predictions of one place in the text, with a window of random size, so that near words
+ * count more. */
 static void read_place(dice *d, int64_t at, score *s)
 {
     const int64_t reach = 1 + below(d, set.window), before = M;

@@ -27,7 +27,7 @@ static void list_choices(const option_row *row, char *text, size_t size)
     }
 }
 
-/* What stands behind the name in --help. */
+/* Writes what stands behind the name in --help. */
 static void describe_argument(const option_row *row, char *text, size_t size)
 {
     if (row->kind == OPTION_CHOICE)
