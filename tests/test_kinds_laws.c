@@ -250,7 +250,7 @@ static void modules_keep_time(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* ---- start values --------------------------------------------------------------------------- */
+/* ---- initial states ------------------------------------------------------------------------- */
 
 static recur_state *state_for(const recur_layer *layer)
 {

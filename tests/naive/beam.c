@@ -14,7 +14,7 @@ typedef struct beginning {
     double b, n;
 } beginning;
 
-/* The one among n that is spelled like this; a new one if there is none. */
+/* Gives the one among n that is spelled like this; a new one if there is none. */
 static beginning *find(beginning *all, int64_t *n, const beginning *like, int32_t added)
 {
     beginning wanted = *like;

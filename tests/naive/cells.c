@@ -112,7 +112,7 @@ static double candidate(const naive_cell *cell, double a)
     return function(cell, cell->net->activation ? cell->net->activation : own, a);
 }
 
-/* Not clipped: c' has a bound of its own. */
+/* This is not clipped: c' has a bound of its own. */
 static double output(const naive_cell *cell, double c)
 {
     naive_recurrent net = *cell->net;
@@ -121,7 +121,7 @@ static double output(const naive_cell *cell, double c)
     return function(&free, net.output ? net.output : NAIVE_TANH, c);
 }
 
-/* a [H] normalised in place by entry e of the parameters. */
+/* Normalises a [H] in place by entry e of the parameters. */
 static void normalise(const naive_cell *cell, int64_t e, double *a)
 {
     const int64_t H = cell->H;
@@ -261,7 +261,7 @@ static void gru_step(const naive_cell *cell, const double *x, const double *h, d
     }
 }
 
-/* What goes into the norms is what is kept in gates of kinds that have them. */
+/* Kinds with norms keep in gates what goes into the norms. */
 static double *sums_of(const naive_cell *cell, const double *x, const double *h)
 {
     const int64_t H = cell->H, G = naive_gates(cell->net->kind);

@@ -5,7 +5,7 @@
 
 #include "naive/losses.h"
 
-/* What a path spells; its length. */
+/* Writes what a path spells, and gives its length. */
 static int64_t spell(const int32_t *path, int64_t T, int32_t blank, int32_t *labels)
 {
     int64_t length = 0;

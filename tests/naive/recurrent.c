@@ -11,8 +11,8 @@
 
 #include "naive/naive.h"
 
-/* What one layer and direction leaves of one sequence: states before each of its visits and after
- * the last, gates of each. */
+/* The trace of one layer and direction over one sequence: states before each of its visits and
+ * after the last one, and gates of each. */
 typedef struct trace {
     double *h, *c, *gates; /* [T+1][R], [T+1][H], [T][4H] */
 } trace;
@@ -34,8 +34,8 @@ static int64_t width(const naive_recurrent *net, int64_t k)
     return k ? directions(net) * height(net) : net->I;
 }
 
-/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only
- * counted. */
+/* Finds the parameters of the cell of layer k from *at on, and moves *at behind them. params NULL:
+ * it only counts them. */
 static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params,
                             int64_t *at)
 {
@@ -161,7 +161,7 @@ static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_
     }
 }
 
-/* Steps in order of time, from those in order of visits. */
+/* Copies steps from the order of visits into the order of time. */
 static void show(double *all, const sequence *q, int64_t m, int64_t size, int reverse,
                  const double *visits)
 {

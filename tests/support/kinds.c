@@ -61,8 +61,8 @@ const kind_row KINDS[ROWS] = {
       { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.2 } },
 };
 
-/* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more
- * if that can be. */
+/* Gives the number of modules of a clockwork with H units: as many as divide them, at most 7, of
+ * two units or more if that can be. */
 static int32_t modules_of(int64_t H)
 {
     int32_t modules = 7;
@@ -127,7 +127,8 @@ state_shape shape_of(const recur_recurrent_options *o, int64_t B)
     return (state_shape){ .blocks = LD, .width = R, .h = h, .floats = h + c };
 }
 
-/* Numbers, but for the counters of a clockwork, each of which is somewhere on its way round. */
+/* Draws numbers, but for the counters of a clockwork, each of which is somewhere between 0 and its
+ * period. */
 float *random_state(const recur_recurrent_options *o, int64_t B, double scale)
 {
     const state_shape s = shape_of(o, B);

@@ -1,4 +1,4 @@
-/* loop.c - loop.h */
+/* loop.c - a loop written by hand over a cell and a head; see loop.h. */
 #include "support/loop.h"
 
 enum { I = LOOP_I, H = LOOP_H, OUT = LOOP_OUT };

@@ -150,7 +150,7 @@ typedef struct run {
     const recur_packed *packed;
     const float *x; /* or */
     const int32_t *ids;
-    /* flat initial state, gradient of the final one; NULL: no state object */
+    /* the flat initial state and the gradient of the final one; NULL: no state object */
     const float *s0, *dsn;
     const float *dy;
     int mode; /* RECUR_TAPE_* */
