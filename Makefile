@@ -4,11 +4,13 @@
 #   make test                   everything that is checked, in one run; TEST=name for one
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
-# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR, BLAS_LIBS, SANITIZE=address,undefined,
-# WERROR=1, V=1 (shows whole commands).
+# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR,
+# BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands).
 
-VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
-SONAME  := librecur.so.0# the number rises when something public is removed or changed, and only then
+VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
+    { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
+# The number in the soname rises when something public is removed or changed, and only then.
+SONAME  := librecur.so.0
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -23,7 +25,7 @@ export CC CFLAGS CPPFLAGS LDFLAGS BLAS_LIBS BLAS_CFLAGS PKG_CONFIG SANITIZE
 Q := $(if $(V),,@)
 comma := ,
 
-# ---- where things go ------------------------------------------------------------------------------
+# ---- where things go -----------------------------------------------------------------------------
 
 # A sanitizer build keeps to itself: build/address-undefined/ holds its objects and its libraries.
 ifeq ($(SANITIZE),)
@@ -41,7 +43,7 @@ SHARED := $(LIB)/librecur.so.$(VERSION)
 LINKS  := $(LIB)/$(SONAME) $(LIB)/librecur.so
 STATIC := $(LIB)/librecur.a
 
-# ---- instruction sets -----------------------------------------------------------------------------
+# ---- instruction sets ----------------------------------------------------------------------------
 
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS    := ref
@@ -55,22 +57,26 @@ endif
 FLAGS_ref    := -O2 -ffp-contract=off
 FLAGS_sse2   := -O3 -msse2 -ffp-contract=off
 FLAGS_avx2   := -O3 -mavx2 -mfma -ffp-contract=fast
-FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -ffp-contract=fast
+FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
+                -mprefer-vector-width=512 -ffp-contract=fast
 FLAGS_neon   := -O3 -ffp-contract=fast
 
-# ---- flags ----------------------------------------------------------------------------------------
+# ---- flags ---------------------------------------------------------------------------------------
 
 ifneq ($(filter -ffast-math -Ofast,$(CC) $(CFLAGS) $(LDFLAGS)),)
-$(error -ffast-math and -Ofast break NaN, and switch off small numbers in the whole process that loads the library)
+$(error -ffast-math and -Ofast break NaN, and switch off small numbers in the whole process that \
+loads the library)
 endif
 
 # Some systems keep the header of OpenBLAS in a folder of its own.
-BLAS_CFLAGS ?= $(addprefix -isystem ,$(dir $(firstword $(wildcard /usr/include/openblas/cblas.h /opt/homebrew/opt/openblas/include/cblas.h))))
+CBLAS       := /usr/include/openblas/cblas.h /opt/homebrew/opt/openblas/include/cblas.h
+BLAS_CFLAGS ?= $(addprefix -isystem ,$(dir $(firstword $(wildcard $(CBLAS)))))
 
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
 CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-BASE     := $(LANGUAGE) -O2 -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=off $(WARNINGS) $(CHECKED)
+BASE     := $(LANGUAGE) -O2 -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
+            -ffp-contract=off $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS))
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
@@ -78,16 +84,20 @@ TEST_FLAGS    = $(LIBRARY_FLAGS) -Itests $(HAS)
 EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
 LIBRARY_LIBS := $(BLAS_LIBS) -ljansson -lm -lpthread
-SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
+SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
+                $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
 
-COMPILE = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+USE_SHARED = $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)'
 
-# ---- sources and objects --------------------------------------------------------------------------
+# ---- sources and objects -------------------------------------------------------------------------
 
-# Kernels and cells are compiled once for each instruction set, apart from the tables that choose among them.
+# Kernels and cells are compiled once for each instruction set, apart from the tables that choose
+# among them.
 PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/tiles/*.c src/cells/*.c)))
 ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
-OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
+OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) \
+           $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
 
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
@@ -95,26 +105,33 @@ COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/
 
 ALL_TESTS := $(sort $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 SCRIPTS   := $(patsubst tests/%.sh,%,$(wildcard tests/*.sh)) check-layers check-abi
-SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,$(wildcard tests/support/*.c tests/naive/*.c)) \
-             $(foreach isa,$(ISAS),$(patsubst tests/%.c,$(DIR)/tests/obj/%.$(isa).o,$(wildcard tests/per_isa/*.c)))
-TESTS     := $(if $(TEST),$(filter $(TEST) test_$(TEST) check-$(TEST),$(ALL_TESTS) $(SCRIPTS)),$(ALL_TESTS) $(SCRIPTS))
+SUPPORT   := $(patsubst tests/%.c,$(DIR)/tests/obj/%.o,\
+               $(wildcard tests/support/*.c tests/naive/*.c)) \
+             $(foreach isa,$(ISAS),$(patsubst tests/%.c,$(DIR)/tests/obj/%.$(isa).o,\
+               $(wildcard tests/per_isa/*.c)))
+WANTED    := $(if $(TEST),$(TEST) test_$(TEST) check-$(TEST),%)
+TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
 # *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c.
-BENCH_OBJECTS := $(patsubst bench/%.c,$(DIR)/bench/obj/%.o,$(filter-out bench/%_bench.c bench/twin.c,$(wildcard bench/*.c)))
+BENCH_SOURCES := $(filter-out bench/%_bench.c bench/twin.c,$(wildcard bench/*.c))
+BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
-# ---- building -------------------------------------------------------------------------------------
+# ---- building ------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench install uninstall clean
+.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench
+.PHONY: install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(EXAMPLES) $(BASICS) ## the libraries and the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 
-# Everything compiled depends on a file that changes with the flags, the libraries on one that changes with the list of objects.
-export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(BLAS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
+# Everything compiled depends on a file that changes with the flags, the libraries on one that
+# changes with the list of objects.
+export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(BLAS_CFLAGS) \
+                     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
 export objects_TEXT := $(OBJECTS)
 $(DIR)/flags $(DIR)/objects: FORCE
 	@mkdir -p $(@D)
@@ -166,7 +183,7 @@ $(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
 
 $(DIR)/examples/%: $(DIR)/examples/obj/%.o $(COMMON) $(SHARED) | $(LINKS)
 	@echo "  ld  $@"
-	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' -lz -lm
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(USE_SHARED) -lz -lm
 
 # Lessons stand alone: they need nothing of examples/common.
 $(DIR)/examples/basics/%: $(DIR)/examples/obj/basics/%.o $(SHARED) | $(LINKS)
@@ -183,7 +200,7 @@ $(DIR)/bench/obj/%.o: bench/%.c $(DIR)/flags | $(DIR)/have-library
 
 $(DIR)/bench/recur-bench: $(BENCH_OBJECTS) $(SHARED) | $(LINKS)
 	@echo "  ld  $@"
-	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJECTS) $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' $(BLAS_LIBS) -lm
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJECTS) $(USE_SHARED) $(BLAS_LIBS) -lm
 
 # Tests see everything: private headers, and the static library.
 $(DIR)/tests/obj/%.o: tests/%.c $(DIR)/flags | $(DIR)/have-tests
@@ -202,7 +219,7 @@ $(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libs
 .SECONDARY:
 -include $(shell find $(DIR) -name '*.d' 2>/dev/null)
 
-# ---- checking -------------------------------------------------------------------------------------
+# ---- checking ------------------------------------------------------------------------------------
 
 deps: ## install what building and testing need, if anything is missing
 	@scripts/deps.sh tests
@@ -217,7 +234,8 @@ run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TES
 	@scripts/test.sh $(TESTS)
 
 # Valgrind takes a minute for each of those left out; the sanitizers run them too.
-VALGRIND_TESTS ?= $(filter-out test_gradients test_threads test_loss test_naive test_random,$(ALL_TESTS))
+SLOW_TESTS     := test_gradients test_threads test_loss test_naive test_random
+VALGRIND_TESTS ?= $(filter-out $(SLOW_TESTS),$(ALL_TESTS))
 valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 	@scripts/deps.sh valgrind
 	@$(MAKE) --no-print-directory run-valgrind
@@ -240,7 +258,7 @@ abi-golden: ## rewrite the golden layout from the headers
 house: libs ## count lines, tokens, functions, wiring and circles of src/
 	@python3 scripts/house.py
 
-# ---- showing --------------------------------------------------------------------------------------
+# ---- showing -------------------------------------------------------------------------------------
 
 demo: ## train the example networks; MNIST=DIR takes the real digits
 	@scripts/deps.sh examples
@@ -249,58 +267,73 @@ demo: ## train the example networks; MNIST=DIR takes the real digits
 run-demo: all
 	@MNIST="$(MNIST)" scripts/demo.sh
 
-# ---- measuring ------------------------------------------------------------------------------------
+# ---- measuring -----------------------------------------------------------------------------------
 
-bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds 2"; bench/compare.py sets it beside other libraries
+# bench/compare.py sets the numbers beside those of other libraries.
+bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds 2"
 	@$< $(BENCH)
 
-# ---- installing -----------------------------------------------------------------------------------
+# ---- installing ----------------------------------------------------------------------------------
 
-HEADERS    := $(patsubst include/%,%,$(wildcard include/*.h include/*.hpp include/recur/*.h include/recur/*.hpp))
+HEADERS    := $(patsubst include/%,%,$(wildcard $(foreach in,include include/recur,\
+                $(in)/*.h $(in)/*.hpp)))
 INCLUDE_TO := $(DESTDIR)$(PREFIX)/include
 LIB_TO     := $(DESTDIR)$(LIBDIR)
 MAN_TO     := $(DESTDIR)$(MANDIR)/man3
 
-# Files whose text depends on where they go. They are made anew each time: PREFIX is no file that could be newer.
-TEMPLATES := pkgconfig/recur.pc cmake/recur/recur-config.cmake cmake/recur/recur-config-version.cmake
+# Files whose text depends on where they go. They are made anew each time: PREFIX is no file that
+# could be newer.
+TEMPLATES := pkgconfig/recur.pc \
+             $(addprefix cmake/recur/,recur-config.cmake recur-config-version.cmake)
 EMPTY     :=
-FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PC_LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
-             -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
+FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+             -e 's|@PC_LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+             -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
+             -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
              -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
 
 install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) below PREFIX
 	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur $(MAN_TO)
-	@for header in $(HEADERS); do install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; done
+	@for header in $(HEADERS); do \
+	    install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; \
+	done
 	@install -m 755 $(SHARED) $(LIB_TO)/
 	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
 	@install -m 644 $(STATIC) $(LIB_TO)/
 	@for file in $(TEMPLATES); do \
-	    $(FILL_IN) $$(echo $$file | sed 's|cmake/recur/|cmake/|').in >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; done
+	    template=$$(echo $$file | sed 's|cmake/recur/|cmake/|').in; \
+	    $(FILL_IN) $$template >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; \
+	done
 	@$(FILL_IN) docs/recur.3.in >$(MAN_TO)/recur.3 && chmod 644 $(MAN_TO)/recur.3
 	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
 
 uninstall: ## remove what install put there
-	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC))) $(MAN_TO)/recur.3
+	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(MAN_TO)/recur.3
+	@rm -f $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
 	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
 
-# ---- documenting ----------------------------------------------------------------------------------
+# ---- documenting ---------------------------------------------------------------------------------
 
-# First the headers of C alone, whose every name has a comment; then all, where those of C++ say what differs from C.
+# First the headers of C alone, whose every name has a comment; then all, where those of C++ say
+# what differs from C.
 docs: ## the reference and the pages of docs/ as HTML in build/docs (doxygen)
-	@command -v doxygen >/dev/null 2>&1 || { echo "make docs needs doxygen (apt-get install doxygen)" >&2; exit 1; }
+	@command -v doxygen >/dev/null 2>&1 || \
+	    { echo "make docs needs doxygen (apt-get install doxygen)" >&2; exit 1; }
 	@mkdir -p build/docs
-	@{ cat Doxyfile; echo 'INPUT = include'; echo 'FILE_PATTERNS = *.h'; echo 'EXTRACT_ALL = NO'; echo 'GENERATE_HTML = NO'; \
-	   echo 'USE_MDFILE_AS_MAINPAGE ='; echo 'GENERATE_TAGFILE = build/docs/recur.tag'; } | VERSION=$(VERSION) doxygen -
+	@{ cat Doxyfile; echo 'INPUT = include'; echo 'FILE_PATTERNS = *.h'; \
+	   echo 'EXTRACT_ALL = NO'; echo 'GENERATE_HTML = NO'; echo 'USE_MDFILE_AS_MAINPAGE ='; \
+	   echo 'GENERATE_TAGFILE = build/docs/recur.tag'; } | VERSION=$(VERSION) doxygen -
 	@VERSION=$(VERSION) doxygen Doxyfile
 	@echo "build/docs/html/index.html"
 
-# ---- tidying --------------------------------------------------------------------------------------
+# ---- tidying -------------------------------------------------------------------------------------
 
 clean: ## remove everything that was built
 	@rm -rf build lib/*.so lib/*.so.* lib/*.a
 
-SOURCES := $(wildcard src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*.[ch] examples/*/*.[ch] bench/*.[ch] scripts/*.c)
+FOLDERS := include include/recur src/* tests tests/* examples examples/* bench scripts
+SOURCES := $(wildcard $(addsuffix /*.[ch],$(FOLDERS)))
 format: ## lay out the C sources (clang-format)
 	clang-format -i $(SOURCES)
 
@@ -309,7 +342,9 @@ lint: ## hold the sources to the rules of form: layout, columns, one statement a
 
 analyze: ## look for mistakes that compile (clang's analyzer)
 	@for file in $(ONCE) $(PER_ISA); do \
-	    clang --analyze --analyzer-output text $(LIBRARY_FLAGS) $(HAS) -DRECUR__ISA=ref $$file || exit 1; done
+	    clang --analyze --analyzer-output text $(LIBRARY_FLAGS) $(HAS) -DRECUR__ISA=ref $$file || \
+	        exit 1; \
+	done
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

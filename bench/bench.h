@@ -68,7 +68,8 @@ const char *cell_name(int32_t cell);
 
 /* ---- counting products ---------------------------------------------------------------------- */
 
-/* h_rows: those whose h is not the zero of the start; dx: the gradient of the input is wanted. */
+/* h_rows: the rows whose h is not the zero of the initial state; dx: the gradient of the input is
+ * wanted. */
 double products_recurrent(const shape *s, double h_rows, bool trained, bool dx);
 double products_head(const shape *s, bool trained);
 double mean_rows(const shape *s);   /* rows of a call: valid steps, on average over the layouts */
@@ -84,8 +85,8 @@ void *zeros(int64_t count, size_t size);
 float *uniform(int64_t count, float bound, uint64_t seed);
 int32_t *symbols(int64_t count, int64_t below, uint64_t seed);
 recur_layer *make_recurrent(const shape *s, recur_context *ctx);
-recur_layer *make_network(const shape *s,
-                          recur_context *ctx); /* recurrent, last (unless each_step), linear */
+/* A chain: recurrent, last (unless each_step), linear. */
+recur_layer *make_network(const shape *s, recur_context *ctx);
 
 /* The layout of the batches: always the same one, or LAYOUTS in turn. */
 typedef struct batches {
@@ -93,8 +94,8 @@ typedef struct batches {
     int64_t *lengths; /* [LAYOUTS][B]; NULL: all are T */
     int64_t B, T, turn;
 } batches;
-batches batches_create(const shape *s,
-                       recur_context *ctx); /* starts with the largest: all lengths T */
+/* The first batch is the largest: all its lengths are T. */
+batches batches_create(const shape *s, recur_context *ctx);
 void batches_next(batches *b);
 void batches_release(batches *b);
 
@@ -102,9 +103,10 @@ void batches_release(batches *b);
 
 typedef struct memory {
     recur_allocator hooks;
-    _Atomic size_t bytes;      /* asked for since the start */
-    _Atomic size_t held, most; /* now, and at most at once */
-    size_t context;            /* of it the context's own */
+    _Atomic size_t bytes; /* asked for since the start */
+    _Atomic size_t held;  /* now */
+    _Atomic size_t most;  /* at most at once */
+    size_t context;       /* the context's own part of what is held */
 } memory;
 recur_context *memory_context(memory *m, int32_t isa, int32_t threads);
 
@@ -136,14 +138,14 @@ typedef struct settings {
 } settings;
 
 void measure_prepare(measured *m, const workload *w, const settings *set);
-/* Round after round over all of them, until each has its repetitions and its seconds. The first is
- * in every round. */
+/* Measures all of them round after round, until each has its repetitions and its seconds. The first
+ * is in every round. */
 void measure_rounds(measured *m, int64_t count, const settings *set);
 void measure_release(measured *m);
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-/* The first is the sgemm that tells the peak. */
+/* The first one measured is the sgemm that tells the peak. */
 void report_table(const measured *m, int64_t count);
 void report_json(const measured *m, int64_t count, FILE *to);
 

@@ -66,7 +66,7 @@ static shape text_by_characters(void)
                     .each_step = true };
 }
 
-/* The layers of a network alone: rows for ids, all lengths T. */
+/* Gives the layers of a network alone: they take rows instead of ids, and all lengths are T. */
 static shape layers_of(shape s)
 {
     s.shortest = s.outputs = 0;
@@ -91,7 +91,8 @@ static void add_training(catalogue *c)
         add(c, &layers_task, layers_of(digits_by_rows(cells[i])), "w3-%s-layer",
             cell_name(cells[i]));
     shape both_ways = digits_by_rows(RECUR_CELL_LSTM);
-    both_ways.L = 1, both_ways.direction = RECUR_DIRECTION_BIDIRECTIONAL;
+    both_ways.L = 1;
+    both_ways.direction = RECUR_DIRECTION_BIDIRECTIONAL;
     add(c, &train_task, both_ways, "w4-lstm");
     add(c, &layers_task, layers_of(both_ways), "w4-layer");
     add(c, &train_task, text_by_characters(), "w5-lstm");

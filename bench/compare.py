@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Runs the workloads of recur-bench in other libraries too, in turn, and tells how many times as fast librecur is.
+"""Runs the workloads of recur-bench in other libraries too, in turn, and tells how many times as
+fast librecur is.
 
     make build/bench/recur-bench && bench/compare.py               everything: about half an hour
     bench/compare.py --quick w1 w3-lstm                            some of it, roughly
     bench/compare.py --markdown ratios.md --png ratios.png w3 w4 w5
 
-Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow, oneDNN (its headers and
-a C++ compiler), and KANN (--kann DIR, its sources). Run this with the Python that has them, or name another: --python
-keras=FILE. Everything has one thread and is timed in that thread's processor time; w8 compares two threads with one by
-the wall's clock. In each round every library runs once, each round in another order; a ratio is the other's time over
-librecur's of the same round. Shown is the median of the rounds, with the least and the greatest.
+Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow,
+oneDNN (its headers and a C++ compiler), and KANN (--kann DIR, its sources). Run this with the
+Python that has them, or name another: --python keras=FILE. Everything has one thread and is timed
+in that thread's processor time; w8 compares two threads with one by the wall's clock. In each round
+every library runs once, each round in another order. A ratio is the other's time over librecur's of
+the same round. What is printed is the median of the rounds, with the least and the greatest.
 """
 import argparse
 import json
@@ -28,7 +30,7 @@ BUILD = os.path.join(os.path.dirname(HERE), "build", "bench")
 ENVIRONMENT = {**os.environ, **peer.ONE_THREAD}
 
 
-# ---- who takes part -------------------------------------------------------------------------------
+# ---- who takes part ------------------------------------------------------------------------------
 
 class NotHere(Exception):
     pass
@@ -46,7 +48,8 @@ class Recur:
         self.workloads = [line.split()[0] for line in listed.splitlines()]
 
     def measure(self, workload, seconds):
-        command = [self.path, workload, "--seconds", str(seconds), "--repetitions", "1", "--json", "-"]
+        command = [self.path, workload, "--seconds", str(seconds), "--repetitions", "1"]
+        command += ["--json", "-"]
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
         if done.returncode:
             return {"error": done.stderr.strip()}
@@ -136,13 +139,17 @@ def script(name):
 
 
 def is_newer(program, sources):
-    return os.path.exists(program) and all(os.path.getmtime(program) >= os.path.getmtime(each) for each in sources)
+    if not os.path.exists(program):
+        return False
+    built = os.path.getmtime(program)
+    return all(built >= os.path.getmtime(each) for each in sources)
 
 
 def run_compiler(command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise NotHere(next((line for line in done.stderr.splitlines() if "error" in line), "it does not compile"))
+        errors = [line for line in done.stderr.splitlines() if "error" in line]
+        raise NotHere(errors[0] if errors else "it does not compile")
 
 
 def build_dnnl(_):
@@ -156,21 +163,24 @@ def build_dnnl(_):
 
 
 def build_kann(directory):
-    """With OpenBLAS if it is here: KANN is the faster for it. A copy inside another program includes that one's config.h
-    and blas-config.h, and its allocator beside BLAS; empty files and malloc stand for them."""
+    """Builds KANN with OpenBLAS if it is here, which makes it faster. A copy inside another program
+    includes that program's config.h and blas-config.h, and takes its allocator beside BLAS; empty
+    files and malloc stand for them."""
     theirs = [os.path.join(directory or "", name) for name in ("kann.c", "kautodiff.c")]
     if not directory or not all(map(os.path.exists, theirs)):
         raise NotHere("--kann DIR or KANN_DIR names no directory with kann.c and kautodiff.c")
     compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc")
     if not compiler:
         raise NotHere("no C compiler")
-    source, empty, program = os.path.join(HERE, "kann_bench.c"), os.path.join(BUILD, "kann"), os.path.join(BUILD, "kann_bench")
+    source = os.path.join(HERE, "kann_bench.c")
+    empty, program = os.path.join(BUILD, "kann"), os.path.join(BUILD, "kann_bench")
     os.makedirs(empty, exist_ok=True)
     for name in ("config.h", "blas-config.h"):
         open(os.path.join(empty, name), "w", encoding="utf-8").close()
-    command = [compiler, "-O3", "-march=native", "-w", "-include", "stdbool.h", "-I", directory, "-I", empty, "-o", program,
-               source, *theirs]
-    with_blas = ["-DHAVE_CBLAS", "-DHAVE_CBLAS_SGEMM", "-DHAVE_CBLAS_H", "-Dg_malloc=malloc", "-Dg_free=free", "-lopenblas"]
+    command = [compiler, "-O3", "-march=native", "-w", "-include", "stdbool.h", "-I", directory,
+               "-I", empty, "-o", program, source, *theirs]
+    with_blas = ["-DHAVE_CBLAS", "-DHAVE_CBLAS_SGEMM", "-DHAVE_CBLAS_H", "-Dg_malloc=malloc",
+                 "-Dg_free=free", "-lopenblas"]
     try:
         run_compiler(command + with_blas + ["-lm"])
     except NotHere:
@@ -203,7 +213,7 @@ def start_peers(kinds, recur, where):
     return peers
 
 
-# ---- rounds ---------------------------------------------------------------------------------------
+# ---- rounds --------------------------------------------------------------------------------------
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
@@ -236,12 +246,14 @@ def compare(workload, recur, peers, count, seconds):
             results.append({
                 "workload": workload, "peer": other.name, "kind": other.kind,
                 "target": TARGETS.get((workload, other.kind)),
-                "ours": statistics.median(times[recur.kind]), "theirs": statistics.median(times[other.kind]),
-                "ratio": statistics.median(ratios), "least": min(ratios), "most": max(ratios), "rounds": count})
+                "ours": statistics.median(times[recur.kind]),
+                "theirs": statistics.median(times[other.kind]),
+                "ratio": statistics.median(ratios), "least": min(ratios), "most": max(ratios),
+                "rounds": count})
     return results
 
 
-# ---- telling --------------------------------------------------------------------------------------
+# ---- telling -------------------------------------------------------------------------------------
 
 def time_text(t):
     for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
@@ -254,8 +266,8 @@ def cells(r):
     """A result in words: workload, librecur, peer, its time, ratio, spread, target, reached."""
     target = "" if r["target"] is None else "%g" % r["target"]
     reached = "" if r["target"] is None else "yes" if r["ratio"] >= r["target"] else "no"
-    return [r["workload"], time_text(r["ours"]), r["peer"], time_text(r["theirs"]), "%.2f" % r["ratio"],
-            "%.2f to %.2f" % (r["least"], r["most"]), target, reached]
+    return [r["workload"], time_text(r["ours"]), r["peer"], time_text(r["theirs"]),
+            "%.2f" % r["ratio"], "%.2f to %.2f" % (r["least"], r["most"]), target, reached]
 
 
 HEAD = ["workload", "librecur", "other", "its time", "ratio", "spread", "target", "reached"]
@@ -263,12 +275,14 @@ WIDTHS = [17, 9, 24, 9, 8, 17, 6, 7]
 
 
 def print_row(row):
-    print("  ".join(text.ljust(w) if i in (0, 2) else text.rjust(w) for i, (text, w) in enumerate(zip(row, WIDTHS))),
-          flush=True)
+    texts = [text.ljust(w) if i in (0, 2) else text.rjust(w)
+             for i, (text, w) in enumerate(zip(row, WIDTHS))]
+    print("  ".join(texts), flush=True)
 
 
 def write_markdown(results, path):
-    rows = [HEAD, ["---" if i in (0, 2) else "---:" for i in range(len(HEAD))]] + [cells(r) for r in results]
+    rule = ["---" if i in (0, 2) else "---:" for i in range(len(HEAD))]
+    rows = [HEAD, rule] + [cells(r) for r in results]
     with open(path, "w", encoding="utf-8") as file:
         file.writelines("| " + " | ".join(row) + " |\n" for row in rows)
 
@@ -282,13 +296,14 @@ def draw_ratios(results, path):
         draw.ratios(results, path)
 
 
-# ---- the command line -----------------------------------------------------------------------------
+# ---- the command line ----------------------------------------------------------------------------
 
 def chosen(words, workloads):
     """As recur-bench chooses: a name, or the beginning of several."""
     names = []
     for word in words:
-        found = [w for w in workloads if w == word] or [w for w in workloads if w.startswith(word + "-")]
+        beginning = [w for w in workloads if w.startswith(word + "-")]
+        found = [w for w in workloads if w == word] or beginning
         if not found:
             sys.exit("compare.py: unknown workload %s; recur-bench --list names them" % word)
         names += [w for w in found if w not in names]
@@ -296,16 +311,23 @@ def chosen(words, workloads):
 
 
 def command_line():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", help="names, or beginnings of several: w3-lstm, w6 (all)")
-    parser.add_argument("--peers", default=",".join(PROGRAMS), metavar="NAMES", help="only these of %(default)s")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workloads", nargs="*",
+                        help="names, or beginnings of several: w3-lstm, w6 (all)")
+    parser.add_argument("--peers", default=",".join(PROGRAMS), metavar="NAMES",
+                        help="only these of %(default)s")
     parser.add_argument("--rounds", type=int, help="rounds (11)")
-    parser.add_argument("--seconds", type=float, help="seconds for each library in a round, one call at least (0.2)")
+    parser.add_argument("--seconds", type=float,
+                        help="seconds for each library in a round, one call at least (0.2)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 seconds")
     parser.add_argument("--core", type=int, help="run on this core alone (but w8)")
-    parser.add_argument("--python", action="append", default=[], metavar="PEER=FILE", help="the Python of a peer")
-    parser.add_argument("--kann", default=os.environ.get("KANN_DIR"), metavar="DIR", help="KANN's sources (KANN_DIR)")
-    parser.add_argument("--recur", default=os.path.join(BUILD, "recur-bench"), metavar="FILE", help="recur-bench")
+    parser.add_argument("--python", action="append", default=[], metavar="PEER=FILE",
+                        help="the Python of a peer")
+    parser.add_argument("--kann", default=os.environ.get("KANN_DIR"), metavar="DIR",
+                        help="KANN's sources (KANN_DIR)")
+    parser.add_argument("--recur", default=os.path.join(BUILD, "recur-bench"), metavar="FILE",
+                        help="recur-bench")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write them as a table in Markdown")
     parser.add_argument("--png", metavar="FILE", help="draw them (with matplotlib)")
@@ -314,8 +336,10 @@ def command_line():
     args.seconds = args.seconds if args.seconds is not None else 0.05 if args.quick else 0.2
     if args.rounds < 1 or args.seconds < 0:
         parser.error("--rounds must be 1 or more, --seconds not negative")
-    if any(each.partition("=")[0] not in PROGRAMS or not each.partition("=")[2] for each in args.python):
-        parser.error("--python wants PEER=FILE, such as keras=/opt/tf/bin/python")
+    for each in args.python:
+        name, _, file = each.partition("=")
+        if name not in PROGRAMS or not file:
+            parser.error("--python wants PEER=FILE, such as keras=/opt/tf/bin/python")
     args.peers = args.peers.split(",")
     if unknown := [each for each in args.peers if each not in PROGRAMS]:
         parser.error("unknown peer %s" % unknown[0])
@@ -349,8 +373,8 @@ def main():
         each.close()
     with_target = [r for r in results if r["target"] is not None]
     reached = sum(r["ratio"] >= r["target"] for r in with_target)
-    print("\n%d of %d targets reached; ratio: the other's time over librecur's, median of %d rounds" %
-          (reached, len(with_target), args.rounds))
+    print("\n%d of %d targets reached; ratio: the other's time over librecur's, "
+          "median of %d rounds" % (reached, len(with_target), args.rounds))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)

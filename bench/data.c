@@ -60,7 +60,8 @@ recur_layer *make_network(const shape *s, recur_context *ctx)
     int64_t parts = 1;
     part[0] = make_recurrent(s, ctx);
     if (!s->each_step) {
-        name[1] = "last", name[2] = "fc";
+        name[1] = "last";
+        name[2] = "fc";
         TRY(recur_last_create(ctx, features, s->direction, &part[parts++]));
     }
     TRY(recur_linear_create(ctx, features, s->outputs, 0, &part[parts++]));

@@ -1,9 +1,11 @@
-// dnnl_bench.cpp - the recurrent layers of the workloads in oneDNN. A peer of compare.py, which builds and runs it:
+// dnnl_bench.cpp - the recurrent layers of the workloads in oneDNN. A peer of compare.py, which
+// builds and runs it:
 //
 //   g++ -O2 -std=c++17 -o dnnl_bench dnnl_bench.cpp -ldnnl        (version 2 or 3)
 //
-// Weights are in the layouts that oneDNN prefers, laid out once outside the measured time, though in training they would
-// have to be laid out anew after each update. A layer of another input width is a primitive of its own.
+// Weights are in the layouts that oneDNN prefers, laid out once outside the measured time, though
+// in training they would have to be laid out anew after each update. A layer of another input width
+// is a primitive of its own.
 #include "peer.h"
 
 #include <cstdio>
@@ -37,7 +39,7 @@ using tag = memory::format_tag;
 static engine engine_(engine::kind::cpu, 0);
 static stream stream_(engine_);
 
-// ---- layers ---------------------------------------------------------------------------------------
+// ---- layers -------------------------------------------------------------------------------------
 
 enum Kind { RNN, LSTM, GRU };
 
@@ -84,8 +86,10 @@ class Layer
         const auto back = prop_kind::backward;
         const auto tanh = algorithm::eltwise_tanh;
         const memory::desc none;
-        const memory::desc X({ s.T, s.B, s.I }, dt::f32, tag::tnc), Y({ s.T, s.B, D * s.H }, dt::f32, tag::tnc);
-        const memory::desc W({ s.L, D, s.I, G, s.H }, dt::f32, tag::any), U({ s.L, D, s.H, G, s.H }, dt::f32, tag::any);
+        const memory::desc X({ s.T, s.B, s.I }, dt::f32, tag::tnc),
+            Y({ s.T, s.B, D * s.H }, dt::f32, tag::tnc);
+        const memory::desc W({ s.L, D, s.I, G, s.H }, dt::f32, tag::any),
+            U({ s.L, D, s.H, G, s.H }, dt::f32, tag::any);
         const memory::desc b({ s.L, D, s.kind == GRU ? 4 : G, s.H }, dt::f32, tag::ldgo);
         if (!x) x = uniform(X, 1, tag::abc);
         y = zeros(Y);
@@ -94,20 +98,22 @@ class Layer
             auto f = FORWARD(vanilla_rnn_forward, use, tanh, way, X, none, W, U, b, Y, none);
             make_forward<vanilla_rnn_forward>(f);
             if (s.training)
-                make_backward<vanilla_rnn_backward>(BACKWARD(vanilla_rnn_backward, f, back, tanh, way, X, none, W, U, b,
-                                                             Y, none, X, none, W, U, b, Y, none));
+                make_backward<vanilla_rnn_backward>(BACKWARD(vanilla_rnn_backward, f, back, tanh,
+                                                             way, X, none, W, U, b, Y, none, X,
+                                                             none, W, U, b, Y, none));
         } else if (s.kind == LSTM) {
             auto f = FORWARD(lstm_forward, use, way, X, none, none, W, U, b, Y, none, none);
             make_forward<lstm_forward>(f);
             if (s.training)
-                make_backward<lstm_backward>(BACKWARD(lstm_backward, f, back, way, X, none, none, W, U, b, Y, none,
-                                                      none, X, none, none, W, U, b, Y, none, none));
+                make_backward<lstm_backward>(BACKWARD(lstm_backward, f, back, way, X, none, none, W,
+                                                      U, b, Y, none, none, X, none, none, W, U, b,
+                                                      Y, none, none));
         } else {
             auto f = FORWARD(lbr_gru_forward, use, way, X, none, W, U, b, Y, none);
             make_forward<lbr_gru_forward>(f);
             if (s.training)
-                make_backward<lbr_gru_backward>(
-                    BACKWARD(lbr_gru_backward, f, back, way, X, none, W, U, b, Y, none, X, none, W, U, b, Y, none));
+                make_backward<lbr_gru_backward>(BACKWARD(lbr_gru_backward, f, back, way, X, none, W,
+                                                         U, b, Y, none, X, none, W, U, b, Y, none));
         }
     }
 
@@ -130,11 +136,13 @@ class Layer
     template <class Primitive, class Desc> void make_forward(const Desc &desc)
     {
         forward_ = Primitive(desc);
-        in_forward = { { DNNL_ARG_SRC_LAYER, x },
-                       { DNNL_ARG_DST_LAYER, y },
-                       { DNNL_ARG_WEIGHTS_LAYER, uniform(desc.weights_layer_desc(), 0.08f, tag::abcde) },
-                       { DNNL_ARG_WEIGHTS_ITER, uniform(desc.weights_iter_desc(), 0.08f, tag::abcde) },
-                       { DNNL_ARG_BIAS, uniform(desc.bias_desc(), 0.01f, tag::abcd) } };
+        in_forward = {
+            { DNNL_ARG_SRC_LAYER, x },
+            { DNNL_ARG_DST_LAYER, y },
+            { DNNL_ARG_WEIGHTS_LAYER, uniform(desc.weights_layer_desc(), 0.08f, tag::abcde) },
+            { DNNL_ARG_WEIGHTS_ITER, uniform(desc.weights_iter_desc(), 0.08f, tag::abcde) },
+            { DNNL_ARG_BIAS, uniform(desc.bias_desc(), 0.01f, tag::abcd) }
+        };
         if (s.training) in_forward[DNNL_ARG_WORKSPACE] = memory(desc.workspace_desc(), engine_);
     }
 
@@ -199,7 +207,7 @@ static std::map<std::string, Shape> workloads()
     return all;
 }
 
-// ---- answering --------------------------------------------------------------------------------------
+// ---- answering ----------------------------------------------------------------------------------
 
 static void *create(const char *workload, char *why)
 {
@@ -227,10 +235,12 @@ static void release(void *stack) { delete static_cast<Stack *>(stack); }
 int main()
 {
     const dnnl_version_t *v = dnnl_version();
-    const std::string version = std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch),
+    const std::string version = std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
+                                std::to_string(v->patch),
                       name = "oneDNN " + version;
     std::string names;
-    for (const auto &each : workloads()) names += (names.empty() ? "\"" : ", \"") + each.first + "\"";
+    for (const auto &each : workloads())
+        names += (names.empty() ? "\"" : ", \"") + each.first + "\"";
     const peer dnnl_peer = { name.c_str(), names.c_str(), create, run, release };
     peer_serve(&dnnl_peer);
     return 0;

@@ -14,10 +14,10 @@ matplotlib.use("Agg")
 from matplotlib import pyplot, ticker
 
 COLOURS = {"torch": "#c44e31", "torch:padded": "#e2a58f", "torch:native": "#8c2f1b",
-           "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "kann": "#2f8f9d", "keras": "#d8a02b", "rtneural": "#8a8a8a",
-           "one-thread": "#6f5aa8"}
-SERIES = {"h": ("H", "hidden size and input size"), "b": ("B", "sequences in the batch"), "t": ("T", "steps"),
-          "l": ("L", "layers")}
+           "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "kann": "#2f8f9d", "keras": "#d8a02b",
+           "rtneural": "#8a8a8a", "one-thread": "#6f5aa8"}
+SERIES = {"h": ("H", "hidden size and input size"), "b": ("B", "sequences in the batch"),
+          "t": ("T", "steps"), "l": ("L", "layers")}
 
 
 def ratios(results, path):
@@ -28,7 +28,8 @@ def ratios(results, path):
     for y, r in enumerate(results):
         label = r["peer"] if r["peer"] not in named else None
         named.add(r["peer"])
-        axes.barh(y, r["ratio"] - 1, left=1, height=0.7, color=COLOURS.get(r["kind"], "#555555"), label=label)
+        axes.barh(y, r["ratio"] - 1, left=1, height=0.7, color=COLOURS.get(r["kind"], "#555555"),
+                  label=label)
         axes.plot([r["least"], r["most"]], [y, y], color="black", linewidth=1)
         if r["target"] is not None:
             axes.plot([r["target"]] * 2, [y - 0.45, y + 0.45], color="black", linewidth=2)
@@ -36,10 +37,12 @@ def ratios(results, path):
     axes.set_xscale("log")
     plain = ticker.FuncFormatter(lambda x, _: "%g" % x)
     axes.xaxis.set_major_formatter(plain)
-    axes.xaxis.set_minor_formatter(plain if max(r["most"] for r in results) < 20 else ticker.NullFormatter())
+    few = max(r["most"] for r in results) < 20
+    axes.xaxis.set_minor_formatter(plain if few else ticker.NullFormatter())
     axes.set_ylim(-0.8, len(results) - 0.2)
     axes.set_yticks(range(len(results)), [r["workload"] for r in results], fontsize=7)
-    axes.set_xlabel("time of the other over that of librecur; thin line: least to greatest, thick mark: target")
+    axes.set_xlabel("time of the other over that of librecur; "
+                    "thin line: least to greatest, thick mark: target")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8, frameon=False)
     save(figure, path)
@@ -65,7 +68,8 @@ def the_others(size, line):
 
 def guide(axes, x, y, slope, label):
     """A line of a slope through the last point."""
-    axes.plot(x, [y[-1] * (each / x[-1]) ** slope for each in x], color="black", linewidth=0.9, linestyle=":", label=label)
+    axes.plot(x, [y[-1] * (each / x[-1]) ** slope for each in x], color="black", linewidth=0.9,
+              linestyle=":", label=label)
 
 
 def finish(axes, x, scale_x, scale_y, title, under):
@@ -85,8 +89,8 @@ def finish(axes, x, scale_x, scale_y, title, under):
 
 
 def series(lines, path):
-    """Time, memory and GFLOP/s of a call over the size that a series varies; time and memory on logarithmic axes, but for
-    the few layers."""
+    """Time, memory and GFLOP/s of a call over the size that a series varies; time and memory are on
+    logarithmic axes, but for the few layers."""
     size, title = SERIES[lines[0]["workload"].split("-")[0]]
     figure, (time, memory, speed) = pyplot.subplots(1, 3, figsize=(13, 4.2))
     for number, cell in enumerate(cells_of(lines)):
@@ -95,9 +99,11 @@ def series(lines, path):
         milliseconds = [1e3 * line["cpu" if line["threads"] == 1 else "wall"] for line in mine]
         held = [line["bytes_held"] / 2**20 for line in mine]
         time.plot(x, milliseconds, marker="o", markersize=4, color=colour, label=cell.upper())
-        memory.plot(x, held, marker="o", markersize=4, linestyle="none", color=colour, label=cell.upper())
+        memory.plot(x, held, marker="o", markersize=4, linestyle="none", color=colour,
+                    label=cell.upper())
         memory.plot(x, [line["bytes_computed"] / 2**20 for line in mine], color=colour, linewidth=1)
-        speed.plot(x, [line["gflops"] for line in mine], marker="o", markersize=4, color=colour, label=cell.upper())
+        speed.plot(x, [line["gflops"] for line in mine], marker="o", markersize=4, color=colour,
+                   label=cell.upper())
         if number == 0 or milliseconds[-1] > slowest[0][-1]:
             slowest = milliseconds, held
     memory.plot([], [], color="black", linewidth=1, label="computed beforehand (points: held)")
@@ -106,7 +112,8 @@ def series(lines, path):
     elif size != "L":
         guide(time, x, slowest[0], 1, f"slope 1: ∝ {size}")
         guide(memory, x, slowest[1], 1, f"slope 1: ∝ {size}")
-    speed.axhline(lines[0]["sgemm_gflops"], color="black", linewidth=0.9, linestyle="--", label="BLAS, sgemm 512³")
+    speed.axhline(lines[0]["sgemm_gflops"], color="black", linewidth=0.9, linestyle="--",
+                  label="BLAS, sgemm 512³")
     scale = "linear" if size == "L" else "log"
     finish(time, x, scale, scale, "forward and backward (ms)", f"{title}, {size}")
     finish(memory, x, scale, scale, "layer, layout and tape (MiB)", f"{title}, {size}")
@@ -119,11 +126,14 @@ def series(lines, path):
 def table(lines, path):
     """The same of the LSTM as a table of Markdown."""
     size, _ = SERIES[lines[0]["workload"].split("-")[0]]
-    rows = [f"| {size} | time | per row | GFLOP/s | held | computed beforehand |", "|---|---|---|---|---|---|"]
+    rows = [f"| {size} | time | per row | GFLOP/s | held | computed beforehand |",
+            "|---|---|---|---|---|---|"]
     for line in typical("lstm", size, lines):
         seconds = line["cpu" if line["threads"] == 1 else "wall"]
-        rows.append(f"| {line[size]} | {1e3 * seconds:.3g} ms | {1e6 * seconds / line['rows']:.3g} µs | {line['gflops']:.1f} | "
-                    f"{line['bytes_held']:,} bytes | {line['bytes_computed']:,} bytes |")
+        per_row = seconds / line["rows"]
+        rows.append(f"| {line[size]} | {1e3 * seconds:.3g} ms | {1e6 * per_row:.3g} µs | "
+                    f"{line['gflops']:.1f} | {line['bytes_held']:,} bytes | "
+                    f"{line['bytes_computed']:,} bytes |")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(rows) + "\n")
 

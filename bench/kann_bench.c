@@ -1,8 +1,8 @@
-/* kann_bench.c - the training epoch w2 in KANN. A peer of compare.py, which builds and runs it. DIR
- * holds kann.c and kautodiff.c:
+/* kann_bench.c - the training epoch w2 in KANN. It is a peer of compare.py, which builds and runs
+ * it. DIR holds kann.c and kautodiff.c:
  *
- *   gcc -O3 -march=native -include stdbool.h -I DIR -o kann_bench kann_bench.c DIR/kann.c
- * DIR/kautodiff.c -lm
+ *   gcc -O3 -march=native -include stdbool.h -I DIR -o kann_bench \
+ *       kann_bench.c DIR/kann.c DIR/kautodiff.c -lm
  *
  * The graph of all 69 steps is made once beforehand, as kann_unroll would make it, so that an epoch
  * is forward, backward and update. Cell and head are one product with [h, x], which is the fastest
@@ -10,8 +10,8 @@
  *
  *     [y[t], a[t]] = W [h[t], x[t]] + b        h[t+1] = tanh(a[t])
  *
- * The update is plain gradient descent: less than the Adam of the others. KANN's cost is the mean
- * over steps, not the sum. */
+ * The update is plain gradient descent, which is less work than the Adam of the others. KANN's cost
+ * is the mean over steps, not the sum. */
 #include <kann.h>
 
 #include "peer.h"
@@ -35,17 +35,17 @@ static kann_t *all_steps(float *x)
 {
     kad_node_t *W = kann_new_weight(2 * SYMBOLS, 2 * SYMBOLS), *b = kann_new_bias(2 * SYMBOLS);
     kad_node_t *h = kann_new_leaf(KAD_CONST, 0, 2, 1, SYMBOLS), *cost[STEPS];
-    memset(h->x, 0,
-           SYMBOLS * sizeof *h->x); /* a leaf of two dimensions starts with random numbers */
+    /* A leaf of two dimensions starts with random numbers. */
+    memset(h->x, 0, SYMBOLS * sizeof *h->x);
     for (int t = 0; t < STEPS; t++, x += SYMBOLS) {
-        /* h first: for the gradient, kad_concat takes a part without one to have no width. */
+        /* h comes first: for the gradient, kad_concat takes a part without one to have no width. */
         kad_node_t *hx = kad_concat(1, 2, h, feed(x));
         kad_node_t *ya = kad_add(kad_cmul(hx, W), b); /* [2S] */
         cost[t] = kad_mse(kad_slice(ya, 1, 0, SYMBOLS), feed(x + SYMBOLS));
         h = kad_tanh(kad_slice(ya, 1, SYMBOLS, 2 * SYMBOLS));
     }
-    return kann_new(kad_avg(STEPS, cost), 1,
-                    h); /* the last h enters no cost: KANN does not compute it */
+    /* The last h enters no cost, so KANN does not compute it. */
+    return kann_new(kad_avg(STEPS, cost), 1, h);
 }
 
 static float epoch(sentence *q, float rate)

@@ -15,7 +15,7 @@ typedef struct layers {
     float *y, *dy; /* [N][D*H]   */
 } layers;
 
-/* Asked before there is a tape: of the largest layout that the batches have. */
+/* The query comes before there is a tape, and is about the largest layout that the batches have. */
 static int64_t computed(const recur_layer *rnn, const recur_packed *packed)
 {
     recur_memory m = { .size = sizeof m };
@@ -59,7 +59,11 @@ static void release(void *self)
     recur_tape_release(l->tape);
     recur_layer_release(l->rnn);
     batches_release(&l->b);
-    free(l->grads), free(l->x), free(l->dx), free(l->y), free(l->dy);
+    free(l->grads);
+    free(l->x);
+    free(l->dx);
+    free(l->y);
+    free(l->dy);
     free(l);
 }
 

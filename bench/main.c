@@ -48,8 +48,8 @@ static int32_t isa_of(const char *text)
     return 0;
 }
 
-/* BLAS reads these when it is loaded: so the program starts again with them set. Its own threads
- * would hide from the clock of this one. */
+/* BLAS reads these variables when it is loaded, so the program starts again with them set. Threads
+ * of BLAS would hide from the clock of this one. */
 static void restart_with_one_blas_thread(char **argv)
 {
     static const char *const names[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS",

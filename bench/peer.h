@@ -11,13 +11,13 @@
 
 enum { PEER_TEXT = 200, PEER_SAMPLES = 1 << 14 };
 
-static const double PEER_SAMPLE =
-    2e-3; /* seconds of a sample at least: reading the clocks costs nothing then */
+/* Seconds of a sample at least: then reading the clocks costs nothing. */
+static const double PEER_SAMPLE = 2e-3;
 
 typedef struct peer {
-    const char *name,
-        *workloads; /* the names of all workloads, as strings of JSON with commas between */
-    /* What goes wrong they write into `why`, of PEER_TEXT characters. */
+    const char *name;
+    const char *workloads; /* all names, as strings of JSON with commas between */
+    /* Both write what goes wrong into `why`, of PEER_TEXT characters. */
     void *(*create)(const char *workload, char *why); /* NULL: it cannot */
     bool (*run)(void *self, char *why);               /* a call */
     void (*release)(void *self);
@@ -42,7 +42,7 @@ static bool peer_timed(const peer *p, void *self, long calls, double *cpu, doubl
     return true;
 }
 
-/* How many calls a sample has; 0: a call failed. */
+/* Gives the number of calls in a sample; 0: a call failed. */
 static long peer_warm_up(const peer *p, void *self, char *why)
 {
     long calls = 1;

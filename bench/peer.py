@@ -1,7 +1,8 @@
 """What the peers of compare.py have in common: timing, and answering requests.
 
-A peer is a program that stays alive. It says who it is and what it can run, in one line of JSON; then
-each line "NAME SECONDS" that it reads is answered by one line: the median time of a call, or why there is none.
+A peer is a program that stays alive. It says who it is and what it can run, in one line of JSON.
+Then it answers each line "NAME SECONDS" that it reads by one line: the median time of a call, or
+why there is none.
 It prepares a workload at its first request and keeps it until another is asked for.
 """
 import gc
@@ -43,7 +44,8 @@ class Measured:
             samples.append(timed(self.call, self.calls, self.clock))
             spent += samples[-1][1] * self.calls
         cpu, wall = zip(*samples)
-        return {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "samples": len(samples)}
+        return {"cpu": statistics.median(cpu), "wall": statistics.median(wall),
+                "samples": len(samples)}
 
 
 def serve(name, workloads, clock=time.thread_time):

@@ -1,4 +1,5 @@
-"""Workloads in TensorFlow's Keras, each step a compiled function. A peer of compare.py; see peer.py."""
+"""Workloads in TensorFlow's Keras, each step a compiled function. This is a peer of compare.py; see
+peer.py."""
 import functools
 import os
 import time
@@ -34,19 +35,22 @@ def training_step(net, x, targets):
     def step():
         with tf.GradientTape() as tape:
             value = loss(targets, net(x, training=True))
-        adam.apply_gradients(zip(tape.gradient(value, net.trainable_variables), net.trainable_variables))
+        adam.apply_gradients(zip(tape.gradient(value, net.trainable_variables),
+                                 net.trainable_variables))
         return value
 
     return lambda: step().numpy()
 
 
 def digits_by_rows(cell):
-    net = keras.Sequential([CELLS[cell](128, return_sequences=True), CELLS[cell](128), keras.layers.Dense(10)])
+    net = keras.Sequential([CELLS[cell](128, return_sequences=True), CELLS[cell](128),
+                            keras.layers.Dense(10)])
     return training_step(net, rows(100, 28, 28), labels(10, 100))
 
 
 def both_ways():
-    net = keras.Sequential([keras.layers.Bidirectional(keras.layers.LSTM(128)), keras.layers.Dense(10)])
+    net = keras.Sequential([keras.layers.Bidirectional(keras.layers.LSTM(128)),
+                            keras.layers.Dense(10)])
     return training_step(net, rows(100, 28, 28), labels(10, 100))
 
 

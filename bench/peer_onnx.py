@@ -1,4 +1,5 @@
-"""The inference workloads in ONNX Runtime, its inputs and outputs bound once. A peer of compare.py; see peer.py."""
+"""The inference workloads in ONNX Runtime, its inputs and outputs bound once. This is a peer of
+compare.py; see peer.py."""
 import functools
 
 import numpy as np
@@ -23,20 +24,25 @@ def value_info(name, dims):
 def model(cell, steps, batch, inputs, hidden, streaming):
     """x -> LSTM or GRU; streaming: with its state from and to outside, and a linear head."""
     gates = GATES[cell] * hidden
-    initial = [weights("W", 1, gates, inputs), weights("R", 1, gates, hidden), weights("B", 1, 2 * gates)]
+    initial = [weights("W", 1, gates, inputs), weights("R", 1, gates, hidden),
+               weights("B", 1, 2 * gates)]
     states = (["h", "c"] if cell == "lstm" else ["h"]) if streaming else []
     extra = {"linear_before_reset": 1} if cell == "gru" else {}
     outputs = ["", "h_out", "c_out"][:1 + len(states)] if streaming else ["y"]
-    nodes = [helper.make_node(cell.upper(), ["x", "W", "R", "B", ""] + states, outputs, hidden_size=hidden, **extra)]
+    nodes = [helper.make_node(cell.upper(), ["x", "W", "R", "B", ""] + states, outputs,
+                              hidden_size=hidden, **extra)]
     if streaming:
-        initial += [numpy_helper.from_array(np.array([0], np.int64), "axes"), weights("V", 1, hidden), weights("b", 1)]
+        initial += [numpy_helper.from_array(np.array([0], np.int64), "axes"),
+                    weights("V", 1, hidden), weights("b", 1)]
         nodes += [helper.make_node("Squeeze", ["h_out", "axes"], ["rows"]),
                   helper.make_node("Gemm", ["rows", "V", "b"], ["y"], transB=1)]
     y_dims = [batch, 1] if streaming else [steps, 1, batch, hidden]
     graph = helper.make_graph(
         nodes, cell,
-        [value_info("x", [steps, batch, inputs])] + [value_info(s, [1, batch, hidden]) for s in states],
-        [value_info("y", y_dims)] + [value_info(s + "_out", [1, batch, hidden]) for s in states], initial)
+        [value_info("x", [steps, batch, inputs])]
+        + [value_info(s, [1, batch, hidden]) for s in states],
+        [value_info("y", y_dims)]
+        + [value_info(s + "_out", [1, batch, hidden]) for s in states], initial)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     onnx.checker.check_model(made)
     return made.SerializeToString(), states
@@ -89,7 +95,8 @@ def sequence(cell, steps, batch, inputs, hidden):
 def all_workloads():
     found = {}
     for cell, inputs, hidden in peer.STREAMS:
-        found["w6-%s-i%d-h%d" % (cell, inputs, hidden)] = functools.partial(stream, cell, inputs, hidden)
+        name = "w6-%s-i%d-h%d" % (cell, inputs, hidden)
+        found[name] = functools.partial(stream, cell, inputs, hidden)
     for cell in GATES:
         for name, sizes in peer.SEQUENCES.items():
             found["w7-%s-%s" % (cell, name)] = functools.partial(sequence, cell, *sizes)

@@ -1,4 +1,5 @@
-"""The workloads in PyTorch, as its own tutorials would write them. A peer of compare.py; see peer.py."""
+"""The workloads in PyTorch, as its own tutorials would write them. This is a peer of compare.py;
+see peer.py."""
 import functools
 
 import torch
@@ -141,7 +142,8 @@ def sequence(cell, steps, batch, inputs, hidden, native=False):
 
 def all_workloads():
     given = functools.partial
-    found = {"w2": sentence, "w5-lstm": text_by_characters, "w5-layer": given(text_by_characters, alone=True)}
+    found = {"w2": sentence, "w5-lstm": text_by_characters,
+             "w5-layer": given(text_by_characters, alone=True)}
     for cell in peer.CELLS:
         found["w1-" + cell] = given(symbols_of_8, cell)
         found["w1-" + cell + ":padded"] = given(symbols_of_8, cell, padded=True)
@@ -150,7 +152,8 @@ def all_workloads():
     for name, alone in (("w4-lstm", False), ("w4-layer", True)):
         found[name] = given(digits_by_rows, "lstm", 1, True, alone)
     for cell in ("lstm", "gru"):
-        found["w1-" + cell + "-layer"] = lambda cell=cell: layers_alone(LAYERS[cell](8, 4), 80, 256, 8)
+        name = "w1-" + cell + "-layer"
+        found[name] = lambda cell=cell: layers_alone(LAYERS[cell](8, 4), 80, 256, 8)
         for name, sizes in peer.SEQUENCES.items():
             found["w7-%s-%s" % (cell, name)] = given(sequence, cell, *sizes)
             if cell == "lstm":

@@ -9,8 +9,8 @@ static int64_t gates(int32_t cell)
     return cell == RECUR_CELL_LSTM ? 4 : cell == RECUR_CELL_GRU ? 3 : 1;
 }
 
-/* Forward there is one product, in training two more: for the weights and for what was multiplied
- * by them. h_rows are those whose h is not the zero that a sequence starts with. */
+/* Forward takes one product, and training two more: for the weights and for what was multiplied by
+ * them. h_rows are the rows whose h is not the zero that a sequence begins with. */
 double products_recurrent(const shape *s, double h_rows, bool trained, bool dx)
 {
     const double D = (double)directions(s), H = (double)s->H, GH = (double)gates(s->cell) * H;

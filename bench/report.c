@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Processor time of the one thread; with several only the wall's clock tells. */
+/* Gives the processor time of one thread; with several threads only the wall's clock tells. */
 static double typical(const measured *m) { return m->threads > 1 ? m->wall : m->cpu; }
 static double least(const measured *m) { return m->threads > 1 ? m->wall_least : m->cpu_least; }
 
@@ -12,14 +12,14 @@ static double gflops(const measured *m)
     return 1e-9 * m->w->task->flops(&m->w->shape) / typical(m);
 }
 
-/* Bytes that a call asks for after the warm-up. */
+/* Gives the bytes that a call asks for after the warm-up. */
 static double bytes_per_call(const measured *m)
 {
     const size_t bytes = atomic_load(&m->memory.bytes) - m->startup;
     return (double)bytes / (double)(m->count * m->calls);
 }
 
-/* The most that was held at once, the context aside. */
+/* Gives the most that was held at once, without the context. */
 static size_t most_bytes(const measured *m)
 {
     return atomic_load(&m->memory.most) - m->memory.context;
@@ -62,7 +62,7 @@ static void print_row(const measured *m, double peak)
            m->threads > 1 ? "  *" : "");
 }
 
-/* What the threads of one workload bring, if the same was run with one. */
+/* Tells what the threads of a workload bring, if the same was run with one thread. */
 static void print_speedup(const measured *m, const measured *all, int64_t count)
 {
     if (m->w->threads < 2) return;

@@ -35,7 +35,8 @@ static void make_parts(sentence *q, const shape *s, recur_context *ctx)
     TRY(recur_recurrent_create(ctx, &rnn, &part[0]));
     TRY(recur_linear_create(ctx, s->I + s->H, s->outputs, 0, &part[1]));
     TRY(recur_compose_create(ctx, RECUR_COMPOSE_GROUP, 2, names, part, &q->net));
-    recur_layer_release(part[0]), recur_layer_release(part[1]);
+    recur_layer_release(part[0]);
+    recur_layer_release(part[1]);
     TRY(recur_layer_init(q->net, NULL, RECUR_INIT_DEFAULT, 0, 1));
     TRY(recur_layer_child(q->net, "head", &q->head, &q->at_head));
     TRY(recur_layer_child(q->net, "cell", &layer, &q->at_cell));
@@ -53,7 +54,9 @@ static void *create(const shape *s, recur_context *ctx)
     const recur_optimizer_options adam = { .size = sizeof adam,
                                            .kind = RECUR_OPTIMIZER_ADAM,
                                            .rate = 1e-6 };
-    q->T = s->T, q->S = s->I, q->W = s->I + s->H;
+    q->T = s->T;
+    q->S = s->I;
+    q->W = s->I + s->H;
     make_parts(q, s, ctx);
     TRY(recur_packed_create(ctx, 1, NULL, 1, &q->one));
     TRY(recur_tape_create(ctx, &q->tape));
@@ -92,7 +95,8 @@ static void epoch(sentence *q)
     TRY(recur_loss_values(q->loss, T, S, q->y, q->target, &value, q->dy));
     TRY(recur_state_reset(q->dh, -1));
     memset(q->dxh, 0, (size_t)W * sizeof *q->dxh);
-    /* h[t+1] went into the head of step t+1 and into the next cell: dxh and dh. */
+    /* h[t+1] went into the head of step t+1 and into the next cell, so its gradient is the sum of
+     * dxh and dh. */
     for (int64_t t = T - 1; t >= 0; t--) {
         TRY(recur_cell_step_backward(q->cell, &q->xh[t * W], &q->dxh[S], q->dh, NULL,
                                      q->grads + q->at_cell, q->tape));
@@ -114,11 +118,18 @@ static void release(void *self)
     recur_optimizer_release(q->adam);
     recur_loss_release(q->loss);
     recur_tape_release(q->tape);
-    recur_state_release(q->h), recur_state_release(q->dh);
+    recur_state_release(q->h);
+    recur_state_release(q->dh);
     recur_packed_release(q->one);
     recur_cell_release(q->cell);
-    recur_layer_release(q->head), recur_layer_release(q->net);
-    free(q->grads), free(q->xh), free(q->dxh), free(q->y), free(q->dy), free(q->target);
+    recur_layer_release(q->head);
+    recur_layer_release(q->net);
+    free(q->grads);
+    free(q->xh);
+    free(q->dxh);
+    free(q->y);
+    free(q->dy);
+    free(q->target);
     free(q);
 }
 

@@ -42,7 +42,8 @@ static void release(void *self)
     recur_tape_release(q->tape);
     recur_layer_release(q->rnn);
     batches_release(&q->b);
-    free(q->x), free(q->y);
+    free(q->x);
+    free(q->y);
     free(q);
 }
 

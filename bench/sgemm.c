@@ -12,7 +12,8 @@ typedef struct sgemm {
 
 static void *create(const shape *s, recur_context *ctx)
 {
-    (void)s, (void)ctx;
+    (void)s;
+    (void)ctx;
     sgemm *g = zeros(1, sizeof *g);
     g->a = uniform(SIZE * SIZE, 1, 3);
     g->b = uniform(SIZE * SIZE, 1, 4);
@@ -31,7 +32,9 @@ static void run(void *self, int64_t calls)
 static void release(void *self)
 {
     sgemm *g = self;
-    free(g->a), free(g->b), free(g->c);
+    free(g->a);
+    free(g->b);
+    free(g->c);
     free(g);
 }
 

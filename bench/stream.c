@@ -40,7 +40,8 @@ static void release(void *self)
     stream *t = self;
     recur_state_release(t->state);
     recur_layer_release(t->net);
-    free(t->x), free(t->y);
+    free(t->x);
+    free(t->y);
     free(t);
 }
 

@@ -1,4 +1,5 @@
-"""How many times as fast as its peers librecur means to be, by workload and peer; the fixed times of a peer not run."""
+"""How many times as fast as its peers librecur means to be, by workload and peer; and the fixed
+times of a peer that is not run."""
 
 TARGETS = {
     ("w1-rnn", "torch"): 20, ("w1-lstm", "torch"): 25, ("w1-gru", "torch"): 25,
@@ -24,8 +25,8 @@ for cell in ("lstm", "gru"):
         TARGETS[stream + "256", "torch"] = 5
         TARGETS[stream + "512", "onnx"] = 1.25
 
-# RTNeural, in microseconds of a streaming LSTM step. It is not run beside the others, so these mean something only on a
-# machine like that of the measurement.
+# RTNeural, in microseconds of a streaming LSTM step. It is not run beside the others, so these mean
+# something only on a machine like that of the measurement.
 RTNEURAL = {"w6-lstm-i1-h%d" % hidden: 1e-6 * microseconds for hidden, microseconds in
             zip((8, 16, 32, 64, 128, 256, 512), (0.054, 0.085, 0.177, 0.77, 2.7, 11, 53))}
 TARGETS.update({(name, "rtneural"): 1.0 for name in RTNEURAL})

@@ -25,7 +25,8 @@ static void *create(const shape *s, recur_context *ctx)
     const int64_t N = s->T * s->B, rows = s->each_step ? N : s->B;
     const recur_loss_options cross_entropy = { .size = sizeof cross_entropy,
                                                .kind = RECUR_LOSS_CROSS_ENTROPY };
-    /* A rate so small that the thousandth step works on the same kind of numbers as the first. */
+    /* The rate is so small that the thousandth step works on the same kind of numbers as the
+     * first. */
     const recur_optimizer_options adam = { .size = sizeof adam,
                                            .kind = RECUR_OPTIMIZER_ADAM,
                                            .rate = 1e-6 };
@@ -81,7 +82,12 @@ static void release(void *self)
     recur_tape_release(t->tape);
     recur_layer_release(t->net);
     batches_release(&t->b);
-    free(t->grads), free(t->x), free(t->ids), free(t->labels), free(t->y), free(t->dy);
+    free(t->grads);
+    free(t->x);
+    free(t->ids);
+    free(t->labels);
+    free(t->y);
+    free(t->dy);
     free(t);
 }
 

@@ -1,15 +1,19 @@
-/* caption.c - says what is on an image, letter by letter: a digit in, its English name out.
+/* caption.c - says what is on an image, letter by letter: a digit goes in, its English name comes
+ * out.
  *
- *     image ──▶ see ──▶ h0         start s e v e n         A network that sees gives the initial
- * state of one that └─────────▶  say                   says; from there on, each letter is the next
- * input. s e v e n end           The gradient comes back out of the initial state.
+ *     image ──▶ see ──▶ h0         start s e v e n
+ *                       └─────────▶  say
+ *                                  s e v e n end
  *
- * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits
- * that the program draws. The test counts names that are right from beginning to end, each letter
- * fed back as it was said.
+ * A network that sees gives the initial state of one that says. From there on, each letter is the
+ * next input. The gradient comes back out of the initial state.
  *
- * Shown: one to many, a state that is written and its gradient read, layers of different kinds as
- * one group. */
+ * With --data the program reads the digits of MNIST (the four IDX files, packed with gzip or not);
+ * without, it draws digits itself. The test counts names that are right from beginning to end, with
+ * each letter fed back as it was said.
+ *
+ * The program shows one to many, a state that is written and its gradient read, and layers of
+ * different kinds as one group. */
 #include "common/answers.h"
 #include "common/fit.h"
 #include "common/images.h"
@@ -96,8 +100,8 @@ static recur_layer *make_net(void)
 
 /* ---- batches -------------------------------------------------------------------------------- */
 
-/* B images, and their names as packed rows. A batch with fewer is filled up with names of length 0.
- */
+/* A batch has B images, and their names as packed rows. If there are fewer, it is filled up with
+ * names of length 0. */
 static images training, test;
 static recur_packed *one, *packed; /* the images, a step each; the names */
 static int64_t *lengths;           /* [B], with `end`                    */
@@ -128,7 +132,8 @@ static void load_batch(const images *all, const int64_t *order, int64_t n)
     }
 }
 
-/* What was seen is h of the initial state, the first of its tensors; an LSTM's c is zero. */
+/* What was seen becomes h of the initial state, the first of its tensors. The c of an LSTM is
+ * zero. */
 static void start_from(const float *seen)
 {
     TRY(recur_state_reset(state, -1));
@@ -220,8 +225,15 @@ static void release_all(void)
     recur_state_release(dstate);
     images_release(&training);
     images_release(&test);
-    free(lengths), free(x), free(h), free(dh), free(fed), free(wanted), free(guess), free(logits),
-        free(dlogits);
+    free(lengths);
+    free(x);
+    free(h);
+    free(dh);
+    free(fed);
+    free(wanted);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

@@ -1,19 +1,21 @@
 /* char_lm.c - a model of the characters of any text: what comes next, given all that came before?
  *
- * The text is cut into as many strands as a batch has rows, each read from beginning to end.
- * Truncated backpropagation: a window of --window characters is run, its gradients go back to its
- * beginning and no further; the next begins --shift characters later, with the state that was
- * reached there. With a shift below the window its last characters come again in the next, so that
- * every character is once predicted with a past that its gradient reaches:
+ * The text is cut into as many strands as a batch has rows, and each strand is read from beginning
+ * to end. Backpropagation is truncated: a window of --window characters is run, and its gradients
+ * go back to its beginning and no further. The next window begins --shift characters later, with
+ * the state that was reached there. If the shift is below the window, the last characters of a
+ * window come again in the next one, so that every character is once predicted with a past that its
+ * gradient reaches:
  *
- *     window 1   |––– shift –––|– rest –|             the window is run in two passes, because the
- *     window 2                 |––– shift –––|– rest –|    state between them is where the next one
- * starts
+ *     window 1   |––– shift –––|– rest –|
+ *     window 2                 |––– shift –––|– rest –|
+ *
+ * A window is run in two passes, because the next one starts with the state between them.
  *
  * Then the model writes: each character is drawn from the softmax and fed back.
  *
- * Shown: state carried from call to call, a state's gradient, dropout, schedules, a run that stops
- * anywhere and goes on with the same bits, snapshots, sampling. */
+ * The program shows a state that is carried from call to call, a state's gradient, dropout,
+ * schedules, a run that stops anywhere and goes on with the same bits, snapshots and sampling. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -92,7 +94,7 @@ static const option_row options[] = {
 static alphabet letters;
 static strands training, validation;
 
-/* Needed only to learn: a model that only writes knows its letters. */
+/* The text is needed only to learn: a model that only writes knows its letters. */
 static void load_text(const recur_file *file)
 {
     text t = text_of(set.text, (uint64_t)set.run.seed, STORY);
@@ -160,8 +162,13 @@ static void release_all(void)
     recur_state_release(state);
     recur_state_release(next);
     recur_state_release(dstate);
-    free(ids), free(labels), free(guess), free(logits), free(dlogits);
-    free(training.ids), free(validation.ids);
+    free(ids);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
+    free(training.ids);
+    free(validation.ids);
 }
 
 /* ---- learning ------------------------------------------------------------------------------- */
@@ -176,8 +183,8 @@ static int64_t windows(void)
 
 static void learn_window(int64_t t)
 {
-    const int64_t split = set.shift * set.batch,
-                  rows = set.window * set.batch; /* rows of head, of all */
+    /* The rows of the first pass of a window, and of the whole window. */
+    const int64_t split = set.shift * set.batch, rows = set.window * set.batch;
     float *const rest = logits + split * letters.n, *const drest = dlogits + split * letters.n;
     const int overlap = set.shift < set.window;
     double loss;
@@ -212,8 +219,8 @@ static double rate_of(int64_t at)
     return rate;
 }
 
-/* The rest of the epoch that is under way, or as much of it as an interrupt leaves. Everything
- * depends on the number of updates so far, and on what a model file holds. */
+/* Learns the rest of the epoch that is under way, or as much of it as an interrupt leaves.
+ * Everything depends on the number of updates so far, and on what a model file holds. */
 static void learn_epoch(void)
 {
     const int64_t n = windows(), epoch = step / n;
@@ -231,7 +238,7 @@ static void learn_epoch(void)
     }
 }
 
-/* The whole held out part, in strands of its own. */
+/* Measures the whole part that is held out, in strands of its own. */
 static score validate(void)
 {
     score s = { 0, 0, 0 };
@@ -253,7 +260,7 @@ static score validate(void)
     return s;
 }
 
-/* An epoch of which this run did so many updates, in so many seconds. */
+/* Reports an epoch, of which this run did so many updates in so many seconds. */
 static void print_epoch(int64_t epoch, const score *held_out, int64_t updates, double time)
 {
     const double characters = (double)(updates * set.window * set.batch);
@@ -267,8 +274,8 @@ static void print_epoch(int64_t epoch, const score *held_out, int64_t updates, d
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* Beside the model, what the next update depends on: the state of the strands, and how far the
- * epoch is. */
+/* Beside the model, a file holds what the next update depends on: the state of the strands, and how
+ * far the epoch is. */
 static void save(void)
 {
     char word[64];

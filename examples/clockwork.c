@@ -1,16 +1,20 @@
-/* clockwork.c - a long waveform from nothing: no input, a number at every step.
+/* clockwork.c - a long waveform from nothing: there is no input, and a number comes out at every
+ * step.
  *
- *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256          modules of a hidden layer;
- * each feeds itself too └───────────┴────────────┴───── ... ─────────┴──▶ y_t
+ *     period 1 ◀── period 2 ◀── period 4 ◀── ... ◀── period 256
+ *         └───────────┴────────────┴───── ... ─────────┴──▶ y_t
  *
- * A clockwork RNN (Koutnik, Greff, Gomez and Schmidhuber 2014) has modules that update at every
- * first, second, fourth ... step. Slow ones hold the outline, whose gradients pass few updates,
- * fast ones draw the detail. Here it learns one waveform of some hundred samples by heart, as in
- * the paper's first experiment, beside a plain RNN and an LSTM with no more parameters than it has.
+ * These are the modules of a hidden layer; each feeds itself too. The modules of a clockwork RNN
+ * (Koutnik, Greff, Gomez and Schmidhuber 2014) update at every first, second, fourth ... step. Slow
+ * ones hold the outline, and their gradients pass few updates; fast ones draw the detail. Here it
+ * learns one waveform of some hundred samples by heart, as in the paper's first experiment, beside
+ * a plain RNN and an LSTM with no more parameters than it has.
  *
- * Start values are learned: with no input they are all that tells the beginning from the middle.
+ * Initial states are learned: without an input they are all that tells the beginning from the
+ * middle.
  *
- * Shown: clockwork RNNs, learned start values, one long sequence, several runs side by side. */
+ * The program shows clockwork RNNs, learned initial states, one long sequence, and several runs
+ * side by side. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -67,8 +71,8 @@ static const option_row options[] = {
 
 /* ---- the networks --------------------------------------------------------------------------- */
 
-/* Parameters that do something: there is no input, and of a clockwork the weights from faster to
- * slower modules are not used. */
+/* Counts the parameters that do something: there is no input, and a clockwork does not use the
+ * weights from faster to slower modules. */
 static int64_t used(int32_t cell, int64_t H)
 {
     const int64_t gates = cell == RECUR_CELL_LSTM ? 4 : 1, states = cell == RECUR_CELL_LSTM ? 2 : 1;
@@ -76,7 +80,7 @@ static int64_t used(int32_t cell, int64_t H)
     const int64_t U = cell == RECUR_CELL_CLOCKWORK
                           ? size * size * set.modules * (set.modules + 1) / 2
                           : gates * H * H;
-    return U + gates * H + states * H + H + 1; /* bias, start values, output */
+    return U + gates * H + states * H + H + 1; /* bias, initial states, output */
 }
 
 static int64_t hidden(int32_t cell)
@@ -116,8 +120,8 @@ static double error[NETS][MOST_SEEDS];
 static recur_packed *packed;
 static float *nothing, *wave, *y, *dy; /* [length] */
 
-/* Something like music: a slow swell, a melody of tones that change, and overtones; from -1 to 1.
- */
+/* The wave is something like music: a slow swell, a melody of tones that change, and overtones,
+ * from -1 to 1. */
 static void make_wave(void)
 {
     static const double tones[] = { 1, 1.5, 1.25, 2, 1.75, 1.125, 1.5, 0.75 };
@@ -219,7 +223,10 @@ static void release_all(void)
     for (int k = 0; k < NETS; k++)
         for (int64_t i = 0; i < set.seeds; i++) run_release(&runs[k][i]);
     recur_packed_release(packed);
-    free(nothing), free(wave), free(y), free(dy);
+    free(nothing);
+    free(wave);
+    free(y);
+    free(dy);
 }
 
 static int64_t learn_all(int64_t done)
@@ -242,7 +249,7 @@ static int64_t learn_all(int64_t done)
     return done;
 }
 
-/* Errors after the last update. */
+/* Prints the errors after the last update. */
 static void test(void)
 {
     for (int k = 0; k < NETS; k++) {

@@ -3,18 +3,18 @@
  *
  *     open, high, low, close ──▶ GRU, 2 hidden units ──▶ ReLU ──▶ 128 ──▶ ReLU ──▶ 1
  *
- * All days are one sequence, every day has its target; the first --train of them are learned, the
- * whole batch at a time. Inputs have mean 0 and deviation 1, the target goes from 0 to 1, over the
- * days that are learned. --ahead N aims at N days later. --apart makes every day a sequence of its
- * own, which nothing can be remembered in: what becomes of the model when days are mistaken for a
- * batch.
+ * All days are one sequence, and every day has its target. The first --train of them are learned,
+ * the whole batch at a time. Over the days that are learned, inputs have mean 0 and deviation 1,
+ * and the target goes from 0 to 1. --ahead N aims at N days later. --apart makes every day a
+ * sequence of its own, in which nothing can be remembered: it shows what becomes of the model when
+ * days are mistaken for a batch.
  *
- * A ReLU behind two units can die: both are negative on all days, no gradient reaches what is
- * below, and the forecast is the same for every day. Such a run is reported, and starts again from
- * another seed.
+ * A ReLU behind two units can die: both units are negative on all days, no gradient reaches what is
+ * below, and the forecast is the same for every day. The program reports such a run, and starts
+ * again from another seed.
  *
- * Shown: regression, one long sequence, chains of many kinds, bidirectional layers with a head on
- * both halves. */
+ * The program shows regression, one long sequence, chains of many kinds, and bidirectional layers
+ * with a head on both halves. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -69,8 +69,8 @@ static const option_row options[] = {
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* What is learned, and all there is: rows in the order of days. The target of the last --ahead days
- * is not known. */
+/* One layout has the days that are learned, one has all days; rows are in the order of days. The
+ * target of the last --ahead days is not known. */
 static prices shares;
 static int64_t days, known;
 static float *x, *target; /* [days][I], [known] */
@@ -100,7 +100,8 @@ static void load_prices(void)
     y = NEW(float, days);
     dy = NEW(float, days);
     for (int column = 0; column < I; column++) scale_column(&p, column, x + column);
-    low = INFINITY, high = -INFINITY;
+    low = INFINITY;
+    high = -INFINITY;
     for (int64_t i = 0; i < set.train; i++) {
         low = fmin(low, p.day[i + set.ahead][set.target]);
         high = fmax(high, p.day[i + set.ahead][set.target]);
@@ -143,7 +144,7 @@ static void start_run(uint64_t seed)
     r = run_create(make_net(seed), &mse, set.lr);
 }
 
-/* One sequence of n steps, or n sequences of one. */
+/* Makes a layout of one sequence of n steps, or of n sequences of one step. */
 static recur_packed *layout_of(int64_t n)
 {
     recur_packed *packed;
@@ -164,7 +165,7 @@ static double learn_epoch(void)
     return loss;
 }
 
-/* The forecast of the last epoch is the same for every day. */
+/* Says whether the forecast of the last epoch is the same for every day. */
 static int is_dead(void)
 {
     for (int64_t i = 1; i < set.train; i++)
@@ -172,8 +173,8 @@ static int is_dead(void)
     return 1;
 }
 
-/* The loss on days that were not learned, or all if there are none; y has the forecast of every
- * day. */
+/* Gives the loss on days that were not learned, or on all if there are none; y has the forecast of
+ * every day. */
 static double test(void)
 {
     double loss;
@@ -185,7 +186,8 @@ static double test(void)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-/* Epochs after `done`, until all are done (1), the run has died (0), or an interrupt came (1). */
+/* Runs the epochs after `done`, until all are done (1), the run has died (0), or an interrupt came
+ * (1). */
 static int learn(int64_t *done, const csv *curves)
 {
     const double start = seconds();
@@ -266,6 +268,9 @@ int main(int argc, char **argv)
     recur_packed_release(learned);
     recur_packed_release(all);
     prices_release(&shares);
-    free(x), free(target), free(y), free(dy);
+    free(x);
+    free(target);
+    free(y);
+    free(dy);
     return finish(status);
 }

@@ -1,19 +1,20 @@
 /* gradient_flow.c - how far back in time does a gradient reach?
  *
- *     x_1 ──▶ h_1 ──▶ h_2 ──▶ ... ──▶ h_100 ──▶ y        ∂loss/∂h_t = (∂h_{t+1}/∂h_t)ᵀ
- * ∂loss/∂h_{t+1}
+ *     x_1 ──▶ h_1 ──▶ h_2 ──▶ ... ──▶ h_100 ──▶ y
  *
- * The adding problem (Hochreiter and Schmidhuber 1997): 100 numbers from 0 to 1, two of which are
- * marked, one in each half; after the last the network says their sum. The loss knows h_100 alone,
- * so whatever reaches h_1 went through 99 Jacobians: if they shrink a vector it vanishes, if they
- * stretch it it explodes, both exponentially (Hochreiter 1991; Bengio 1994).
+ *     ∂loss/∂h_t = (∂h_{t+1}/∂h_t)ᵀ ∂loss/∂h_{t+1}
+ *
+ * This is the adding problem (Hochreiter and Schmidhuber 1997): of 100 numbers from 0 to 1 two are
+ * marked, one in each half, and after the last one the network says their sum. The loss knows h_100
+ * alone, so whatever reaches h_1 went through 99 Jacobians. If they shrink a vector it vanishes, if
+ * they stretch it it explodes, both exponentially (Hochreiter 1991; Bengio 1994).
  *
  * The norm of ∂loss/∂h_t is measured at every step, in networks that have learned nothing yet, and
  * again afterwards. While they learn, the norm of the whole gradient is measured before it is
  * clipped.
  *
- * Shown: recur_tape_trace, start values that carry gradients (identity, forget bias), clipping, one
- * loss after many steps. */
+ * The program shows recur_tape_trace, initial weights that carry gradients (identity, forget bias),
+ * clipping, and one loss after many steps. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/dice.h"
@@ -58,7 +59,7 @@ static const option_row options[] = {
 
 /* ---- the networks --------------------------------------------------------------------------- */
 
-/* How the recurrent weights begin: as usual; random with a spectral radius of about `value`; the
+/* Recurrent weights begin as usual, random with a spectral radius of about `value`, or as the
  * identity times `value`. */
 enum { USUAL, RADIUS, IDENTITY };
 
@@ -111,7 +112,8 @@ static float *x, *sums, *y, *dy; /* [T][B][I], [B] */
 static double largest[NETS],
     *flow[2]; /* of the gradient in an epoch; [NETS][T] before and after learning */
 
-/* Numbers and marks, time-major; the first mark is in the first half, the second in the second. */
+/* Draws numbers and marks, time-major. The first mark is in the first half, the second in the
+ * second. */
 static void load_batch(dice *d, int64_t B)
 {
     const int64_t T = set.steps;
@@ -193,7 +195,12 @@ static void release_all(void)
 {
     for (int k = 0; k < NETS; k++) run_release(&runs[k]);
     recur_packed_release(packed);
-    free(x), free(sums), free(y), free(dy), free(flow[0]), free(flow[1]);
+    free(x);
+    free(sums);
+    free(y);
+    free(dy);
+    free(flow[0]);
+    free(flow[1]);
 }
 
 static void print_flow(const char *when, const double *norms)
@@ -249,8 +256,8 @@ static void load(recur_file *file)
     }
 }
 
-/* All networks learn from the same batches. row: losses on the test's sequences, and largest norms.
- */
+/* All networks learn from the same batches. row: losses on the test's sequences, and largest
+ * norms. */
 static void learn_epoch(int64_t epoch, double *row)
 {
     dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch),

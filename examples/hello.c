@@ -1,14 +1,14 @@
-/* hello.c - learning text by heart, one character at a time.
+/* hello.c - learns text by heart, one character at a time.
  *
- * First a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has learned is
- * drawn from its softmax, each character fed back as the next input.
+ * First it learns a word: h e l l -> e l l o, by a recurrent layer and a linear one. What it has
+ * learned is drawn from its softmax, with each character fed back as the next input.
  *
- * Then a sentence, by a loop written by hand over a cell and a linear head:
+ * Then it learns a sentence, by a loop written by hand over a cell and a linear head:
  *
  *     y[t] = head([x[t], h[t]])        h[t+1] = tanh(W x[t] + U h[t] + b)
  *
- * Shown: sampling, streaming, a cell and its backward, one group of parts with one vector of
- * gradients. */
+ * The program shows sampling, streaming, a cell and its backward, and one group of parts with one
+ * vector of gradients. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/model.h"
@@ -85,7 +85,7 @@ static void learn_word(run *word)
     recur_packed_release(four);
 }
 
-/* h, and four characters drawn: a few times. */
+/* Begins with h and draws four characters, a few times. */
 static void sample_word(const run *word, const char *how, const recur_sample_options *options_of,
                         int times)
 {
@@ -125,8 +125,8 @@ static void show_word(const run *word)
 
 /* ---- the sentence --------------------------------------------------------------------------- */
 
-/* Rows [x, h] lie side by side: the head takes a whole row, the cell its x, and writes h into the
- * next row. */
+/* A row has x and h side by side. The head takes a whole row; the cell takes its x, and writes h
+ * into the next row. */
 static run r; /* of a group of cell and head */
 static recur_layer *head;
 static recur_cell *cell;
@@ -188,11 +188,12 @@ static void release_sentence(void)
     recur_cell_release(cell);
     recur_layer_release(head);
     run_release(&r);
-    free(xh), free(dxh);
+    free(xh);
+    free(dxh);
 }
 
-/* All steps forward, the loss, all steps back, one update. The loss is the mean over symbols,
- * summed over steps. */
+/* An epoch runs all steps forward, the loss, all steps backward, and one update. The loss is the
+ * mean over symbols, summed over steps. */
 static score learn_sentence(void)
 {
     double loss;
@@ -233,7 +234,7 @@ static int64_t learn_epochs(int64_t done)
     return done;
 }
 
-/* From the start sign on, each output is the next input. */
+/* Writes a sentence: from the start sign on, each output is the next input. */
 static void say_sentence(void)
 {
     const recur_sample_options greedy = { .size = sizeof greedy, .top_k = 1 };

@@ -1,16 +1,16 @@
-/* mnist.c - handwritten digits, read row by row: 28 steps of 28 pixels, recurrent layers, a linear
- * layer on the last step. Or pixel by pixel, 784 steps of one, in their order or in any
- * (--permute): how long can a network remember?
+/* mnist.c - recognises handwritten digits that it reads row by row: 28 steps of 28 pixels go
+ * through recurrent layers, and a linear layer on the last step. Or it reads them pixel by pixel,
+ * 784 steps of one, in their order or in any (--permute): how long can a network remember?
  *
- * With --data the digits of MNIST (the four IDX files, packed with gzip or not); without, digits
- * that the program draws itself.
+ * With --data the program reads the digits of MNIST (the four IDX files, packed with gzip or not);
+ * without, it draws digits itself.
  *
  * --hand-written runs one layer as a loop over a cell. --irnn is a plain network of ReLUs that
  * begins as a memory: its recurrent weights are the identity, its biases 0 (Le 2015).
  *
- * Shown: dense batches (a layout in which all lengths are equal), rows of floats as input, a stack
- * of layers; a cell and its backward; start values; optimizers; validation in the middle of an
- * epoch. */
+ * The program shows dense batches (a layout in which all lengths are equal), rows of floats as
+ * input, a stack of layers, a cell and its backward, initial weights, optimizers, and validation in
+ * the middle of an epoch. */
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/images.h"
@@ -79,7 +79,7 @@ static const option_row options[] = {
     END_OF_OPTIONS,
 };
 
-/* What one batch of B images needs: T steps of I pixels. */
+/* One batch of B images needs these: it has T steps of I pixels. */
 static run r;
 static images training, test;
 static recur_packed *packed;
@@ -113,7 +113,7 @@ static void make_order(void)
 
 /* ---- networks ------------------------------------------------------------------------------- */
 
-/* Start values of the recurrent part, where they are not the usual ones. */
+/* Sets initial weights of the recurrent part where they are not the usual ones. */
 static void start_values(recur_layer *net, const char *weights, const char *biases)
 {
     const uint64_t seed = (uint64_t)set.run.seed;
@@ -189,10 +189,11 @@ static void release_by_hand(void)
     recur_packed_release(one);
     recur_state_release(h);
     recur_state_release(dh);
-    free(last), free(dlast);
+    free(last);
+    free(dlast);
 }
 
-/* Zero states for n images. */
+/* Makes zero states for n images. */
 static void reset_states(int64_t n)
 {
     if (recur_state_batch(h) != n) {
@@ -228,7 +229,7 @@ static void learn_by_hand(int64_t n)
 
 static void step(int learn, const int64_t *order, int64_t n, score *s);
 
-/* The test in the middle of an epoch, every so many updates. */
+/* Tests in the middle of an epoch, every so many updates. */
 static void validate(int64_t updates)
 {
     score s = { 0, 0, 0 };
@@ -247,7 +248,7 @@ static void validate(int64_t updates)
     free(order);
 }
 
-/* Forward, loss, backward, update; the last two only to learn. */
+/* Runs a batch forward and computes the loss; to learn, it also runs backward and updates. */
 static void step(int learn, const int64_t *order, int64_t n, score *s)
 {
     static int64_t updates;
@@ -317,8 +318,14 @@ static void release_all(void)
     recur_packed_release(packed);
     images_release(&training);
     images_release(&test);
-    free(order_of), free(small), free(padded), free(x), free(labels), free(guess), free(logits),
-        free(dlogits);
+    free(order_of);
+    free(small);
+    free(padded);
+    free(x);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

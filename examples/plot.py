@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Draws what the example programs write with --csv, --forecast, --signal, --flow and --vectors.
 
-    examples/plot.py curves.csv curves.png               losses, accuracies, norms of gradients, by epoch
-    examples/plot.py a.csv b.csv c.csv compared.png      the same of several runs, named by their files
-    examples/plot.py forecast.csv forecast.png           truth and forecast, day by day
-    examples/plot.py signal.csv signal.png               truth, and what each network makes of it
-    examples/plot.py flow.csv flow.png                   how far back gradients reach, before learning and after it
-    examples/plot.py vectors.txt words.png               vectors of words, in the plane where they differ most
+    plot.py curves.csv curves.png             losses, accuracies, norms of gradients, by epoch
+    plot.py a.csv b.csv c.csv compared.png    the same of several runs, named by their files
+    plot.py forecast.csv forecast.png         truth and forecast, day by day
+    plot.py signal.csv signal.png             truth, and what each network makes of it
+    plot.py flow.csv flow.png                 how far gradients reach, before and after learning
+    plot.py vectors.txt words.png             vectors of words, in the plane where they differ most
 """
 import argparse
 import csv
@@ -20,7 +20,11 @@ def read(path):
     try:
         with open(path, newline="", encoding="utf-8") as file:
             if pathlib.Path(path).suffix != ".csv":
-                return {"word": [], **{word: [float(x) for x in numbers] for word, *numbers in map(str.split, list(file)[1:])}}
+                columns = {"word": []}
+                for line in list(file)[1:]:
+                    word, *numbers = line.split()
+                    columns[word] = [float(x) for x in numbers]
+                return columns
             rows = list(csv.DictReader(file))
             return {name: [float(row[name]) for row in rows] for name in rows[0]}
     except (OSError, IndexError, TypeError, ValueError) as error:
@@ -32,7 +36,8 @@ PANELS = (("loss", "loss"), ("accuracy", "accuracy (%)"), ("norm", "largest norm
 
 
 def draw_curves(pyplot, runs):
-    """A panel each for losses, accuracies and norms, as far as there are any. Of several runs what was learned from is dashed."""
+    """A panel each for losses, accuracies and norms, as far as there are any. Where there are
+    several runs, the curves of what was learned from are dashed."""
     panels = [(ending, label) for ending, label in PANELS
               if any(name.endswith(ending) for columns in runs.values() for name in columns)]
     figure, all_axes = pyplot.subplots(1, len(panels), figsize=SIZE, squeeze=False)
@@ -42,14 +47,19 @@ def draw_curves(pyplot, runs):
             curves = [name for name in columns if name.endswith(ending)]
             for place, column in enumerate(curves):
                 learned = len(runs) > 1 and column.startswith("train")
-                text = run if len(runs) > 1 else column.removesuffix(f"_{ending}") if len(curves) > 2 else column.replace("_", " ")
-                axes.plot(columns["epoch"], columns[column], label=None if learned else text.replace("_", " "),
-                          color=f"C{number if len(runs) > 1 else place}", linewidth=1 if learned else 1.5,
-                          linestyle="--" if learned else "-")
+                text = column.removesuffix(f"_{ending}") if len(curves) > 2 else column
+                if len(runs) > 1:
+                    text = run
+                axes.plot(columns["epoch"], columns[column],
+                          label=None if learned else text.replace("_", " "),
+                          color=f"C{number if len(runs) > 1 else place}",
+                          linewidth=1 if learned else 1.5, linestyle="--" if learned else "-")
                 dashed = dashed or learned
             if ending == "norm" and columns.get("clip", [0])[0] > 0:
-                axes.axhline(columns["clip"][0], color="black", linewidth=1, linestyle=":", label="clipped to this")
-        several = sum(name.endswith(ending) for columns in runs.values() for name in columns) > 2 * len(runs)
+                axes.axhline(columns["clip"][0], color="black", linewidth=1, linestyle=":",
+                             label="clipped to this")
+        curves = [name for columns in runs.values() for name in columns if name.endswith(ending)]
+        several = len(curves) > 2 * len(runs)
         if ending == "norm" or (ending == "loss" and several):
             axes.set_yscale("log")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -70,8 +80,10 @@ def draw_forecast(pyplot, runs):
     first = next(iter(runs.values()))
     axes.plot(first["day"], first["truth"], label="truth", color="#777777")
     for name, columns in runs.items():
-        axes.plot(columns["day"], columns["forecast"], label="forecast" if len(runs) == 1 else f"forecast: {name.replace('_', ' ')}")
-    axes.axvline(sum(first["learned"]) + 0.5, color="black", linewidth=1, linestyle=":", label="learned | not learned")
+        axes.plot(columns["day"], columns["forecast"],
+                  label="forecast" if len(runs) == 1 else f"forecast: {name.replace('_', ' ')}")
+    axes.axvline(sum(first["learned"]) + 0.5, color="black", linewidth=1, linestyle=":",
+                 label="learned | not learned")
     axes.set_xlabel("day")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -82,11 +94,14 @@ def draw_signal(pyplot, runs):
     """Network below network, each on the truth."""
     columns = next(iter(runs.values()))
     names = [name for name in columns if name not in ("sample", "truth")]
-    figure, panels = pyplot.subplots(len(names), 1, figsize=(SIZE[0], 1.5 * len(names)), sharex=True, squeeze=False)
+    figure, panels = pyplot.subplots(len(names), 1, figsize=(SIZE[0], 1.5 * len(names)),
+                                     sharex=True, squeeze=False)
     for place, (axes, name) in enumerate(zip(panels[:, 0], names)):
-        error = sum((a - b) ** 2 for a, b in zip(columns[name], columns["truth"])) / len(columns["truth"])
+        truth = columns["truth"]
+        error = sum((a - b) ** 2 for a, b in zip(columns[name], truth)) / len(truth)
         axes.plot(columns["sample"], columns["truth"], color="#999999", linewidth=3, label="truth")
-        axes.plot(columns["sample"], columns[name], color=f"C{place}", label=f"{name}, mse {error:.2g}")
+        axes.plot(columns["sample"], columns[name], color=f"C{place}",
+                  label=f"{name}, mse {error:.2g}")
         axes.grid(alpha=0.3)
         axes.legend(loc="lower left", ncol=2, fontsize="small")
     panels[-1, 0].set_xlabel("sample")
@@ -105,8 +120,10 @@ def draw_flow(pyplot, runs):
                           label=name.removesuffix(f"_{when}").replace("_", " "))
         axes.axhline(1, color="black", linewidth=1, linestyle=":")
         for height, text in ((1e6, "explodes"), (1e-14, "vanishes")):
-            axes.text(0.97, height, text, transform=axes.get_yaxis_transform(), ha="right", color="#777777")
-        axes.set(yscale="log", ylim=(1e-16, 1e8), xlabel="step t; then the loss", title=f"{when} learning")
+            axes.text(0.97, height, text, transform=axes.get_yaxis_transform(), ha="right",
+                      color="#777777")
+        axes.set(yscale="log", ylim=(1e-16, 1e8), xlabel="step t; then the loss",
+                 title=f"{when} learning")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(r"$\|\partial loss/\partial h_t\|$ ÷ that of the last step")
     panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
@@ -144,7 +161,8 @@ DRAWINGS = {"epoch": draw_curves, "day": draw_forecast, "sample": draw_signal, "
 
 def main():
     """Reads the files, draws what their columns say, and writes the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE.csv")
     parser.add_argument("picture", metavar="PICTURE.png")
     parser.add_argument("--dpi", type=int, default=100)
@@ -153,7 +171,8 @@ def main():
     runs = {pathlib.Path(path).stem: read(path) for path in arguments.files}
     kinds = {next(iter(columns)) for columns in runs.values()}
     if len(kinds) > 1 or not kinds <= DRAWINGS.keys():
-        sys.exit(f"plot.py: files with the columns {', '.join(sorted(kinds))} do not make one picture")
+        columns = ", ".join(sorted(kinds))
+        sys.exit(f"plot.py: files with the columns {columns} do not make one picture")
     if arguments.words:
         columns = next(iter(runs.values()))
         missing = [word for word in arguments.words.split() if not columns.get(word)]

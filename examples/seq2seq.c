@@ -1,18 +1,21 @@
-/* seq2seq.c - a sequence in, another one out: words spelled backwards, or the sum of two numbers
- * written as text.
+/* seq2seq.c - a sequence goes in, another one comes out: words spelled backwards, or the sum of two
+ * numbers written as text.
  *
- *     h e l l o           start o l l e h         An encoder reads; its final state is the initial
- * state of a ↓ ↓ ↓ ↓ ↓   state     ↓   ↓ ↓ ↓ ↓ ↓         decoder, which writes a symbol at a time,
- * until it writes `end`. encoder   ───────▶      decoder            The gradient of that state
- * takes the same way back. o   l l e h end
+ *     h e l l o           start o l l e h
+ *     ↓ ↓ ↓ ↓ ↓   state     ↓   ↓ ↓ ↓ ↓ ↓
+ *      encoder   ───────▶      decoder
+ *                           o   l l e h end
+ *
+ * An encoder reads. Its final state is the initial state of a decoder, which writes a symbol at a
+ * time, until it writes `end`. The gradient of that state takes the same way back.
  *
  * In training the decoder is fed what it should have written, in the test what it did write. The
  * test counts answers that are right from beginning to end, to questions that are never in a
- * training batch. After Sutskever 2014, who found that it helps to read the question from its end:
- * --backwards.
+ * training batch. The idea is that of Sutskever 2014, who found that it helps to read the question
+ * from its end: --backwards.
  *
- * Shown: two networks as one group, a state handed over, ragged batches, sequences of length 0,
- * many streams at once. */
+ * The program shows two networks as one group, a state handed over, ragged batches, sequences of
+ * length 0, and many streams at once. */
 #include "common/answers.h"
 #include "common/dice.h"
 #include "common/fit.h"
@@ -84,7 +87,7 @@ static question make_word(dice *d)
     return q;
 }
 
-/* Of one digit as often as of three: all lengths have to be known. */
+/* Numbers have one digit as often as three, since all lengths have to be learned. */
 static int64_t make_number(dice *d)
 {
     int64_t limit = 10;
@@ -101,7 +104,7 @@ static question make_sum(dice *d)
     return q;
 }
 
-/* A tenth of all questions there are is for the test. */
+/* A tenth of all possible questions is for the test. */
 static int is_for_test(const question *q)
 {
     uint64_t hash = 0;
@@ -155,8 +158,8 @@ static recur_layer *make_net(void)
 
 /* ---- batches -------------------------------------------------------------------------------- */
 
-/* B questions and answers, as packed rows. A batch with fewer is filled up with questions of length
- * 0. */
+/* A batch has B questions and answers, as packed rows. If there are fewer, it is filled up with
+ * questions of length 0. */
 static recur_packed *source, *target;
 static int64_t *asked, *answered; /* lengths [B]; of answers with their `end`, or 0 */
 static int32_t *in, *fed, *wanted, *guess;
@@ -248,8 +251,8 @@ static fit_sizes create_all(void)
     TRY(recur_layer_child(r.net, "decoder", &decoder, &at_decoder));
     TRY(recur_packed_create(NULL, B, NULL, MOST, &source));
     TRY(recur_packed_create(NULL, B, NULL, MOST, &target));
-    TRY(recur_state_create(decoder, B,
-                           &state)); /* fits the encoder too: its tensors are the same */
+    /* The state fits the encoder too: its tensors are the same. */
+    TRY(recur_state_create(decoder, B, &state));
     TRY(recur_state_create(decoder, B, &dstate));
     TRY(recur_state_create(decoder, B, &written_state));
     asked = NEW(int64_t, B);
@@ -273,8 +276,16 @@ static void release_all(void)
     recur_state_release(state);
     recur_state_release(dstate);
     recur_state_release(written_state);
-    free(training), free(test), free(asked), free(answered);
-    free(in), free(fed), free(wanted), free(guess), free(logits), free(dlogits);
+    free(training);
+    free(test);
+    free(asked);
+    free(answered);
+    free(in);
+    free(fed);
+    free(wanted);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

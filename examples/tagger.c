@@ -1,14 +1,16 @@
 /* tagger.c - a label for every symbol of a string: how deep in brackets is it?
  *
  *     string     ) x ( ( x ) ( x
- *     depth      . . . 2 2 2 . 2        of an x: how many brackets are open; of a pair: so many,
- * with itself; a dot (0) for a bracket without a partner
+ *     depth      . . . 2 2 2 . 2
  *
- * For an x or a closing bracket the past is enough. Whether an opening one will ever be closed only
- * the future tells: a network that reads forwards can but guess, a bidirectional one knows.
+ * The label of an x says how many brackets are open; that of a pair of brackets says the same, and
+ * counts the pair itself; a dot (0) stands for a bracket without a partner.
+ *
+ * For an x or a closing bracket the past is enough. Only the future tells whether an opening one
+ * will ever be closed: a network that reads forwards can but guess, a bidirectional one knows.
  * --direction forward shows the difference.
  *
- * Shown: labels per step (many to many), ragged batches, bidirectional layers. */
+ * The program shows labels per step (many to many), ragged batches, and bidirectional layers. */
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/options.h"
@@ -150,7 +152,8 @@ static void count_by_symbol(int64_t rows)
     }
 }
 
-/* Forward, loss, backward, clip, update; the last three only to learn. Every symbol counts. */
+/* Runs a batch forward and computes the loss, in which every symbol counts; to learn, it also runs
+ * backward, clips and updates. */
 static void step(int learn, const int64_t *order, int64_t n, score *s)
 {
     double loss;
@@ -218,8 +221,14 @@ static void release_all(void)
 {
     run_release(&r);
     recur_packed_release(packed);
-    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits),
-        free(dlogits);
+    free(training);
+    free(test);
+    free(lengths);
+    free(ids);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

@@ -1,12 +1,12 @@
 /* temporal_order.c - which two of X and Y does a string hold, and in which order?
  *
- * Strings of 70 to 80 symbols: E, then a, b, c, d at random, but X or Y at one position in 10-20
+ * Strings have 70 to 80 symbols: E, then a, b, c, d at random, but X or Y at one position in 10-20
  * and at one in 50-60, then B. To tell XX (Q), XY (R), YX (S) and YY (U) apart a network must
  * remember one symbol for 40 steps, and the order to the end: a plain RNN stays at chance, LSTM and
- * GRU learn it. After Hochreiter and Schmidhuber 1997, section 5.6.
+ * GRU learn it. The task is that of Hochreiter and Schmidhuber 1997, section 5.6.
  *
- * Shown: symbols as input, batches of different lengths without padding, a loop that allocates
- * nothing. */
+ * The program shows symbols as input, batches of different lengths without padding, and a loop that
+ * allocates nothing. */
 #include "common/dice.h"
 #include "common/fit.h"
 #include "common/options.h"
@@ -56,7 +56,7 @@ typedef struct {
     int32_t ids[LONGEST], label;
 } string;
 
-/* What one batch of B strings needs: N packed rows go in, B rows come out. */
+/* One batch of B strings needs these: N packed rows go in, B rows come out. */
 static run r;
 static string *training, *test;
 static recur_packed *packed;
@@ -64,8 +64,8 @@ static int64_t *lengths;              /* [B]    */
 static int32_t *ids, *labels, *guess; /* [N], [B], [B] */
 static float *logits, *dlogits;       /* [B][CLASSES]  */
 
-/* The strings are the same for every --seed, which is that of the start values and of the order of
- * training: so runs can be compared. */
+/* The strings are the same for every --seed, which sets the initial weights and the order of
+ * training, so that runs can be compared. */
 static string *make_strings(int64_t n, uint64_t purpose)
 {
     static const int32_t E = 0, X = 5, B = 7; /* a b c d are 1 to 4, Y is 6 */
@@ -118,7 +118,8 @@ static recur_layer *make_net(void)
     return net;
 }
 
-/* Forward, loss, backward, clip, update; the last three only to learn. */
+/* Runs a batch forward and computes the loss; to learn, it also runs backward, clips and
+ * updates. */
 static void step(int learn, const int64_t *order, int64_t n, score *s)
 {
     double loss;
@@ -167,8 +168,14 @@ static void release_all(void)
 {
     run_release(&r);
     recur_packed_release(packed);
-    free(training), free(test), free(lengths), free(ids), free(labels), free(guess), free(logits),
-        free(dlogits);
+    free(training);
+    free(test);
+    free(lengths);
+    free(ids);
+    free(labels);
+    free(guess);
+    free(logits);
+    free(dlogits);
 }
 
 int main(int argc, char **argv)

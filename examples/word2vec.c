@@ -4,12 +4,13 @@
  *     cbow       mean of the vectors of the neighbours ──▶ which word stands between them?
  *     skipgram   the vector of a word                  ──▶ which words stand around it?
  *
- * Told from words that are drawn at random (Mikolov 2013), or by a softmax over all words or over
- * drawn ones (--loss). Shown at the end: the nearest words by cosine, and analogies: king - man +
- * woman = ? In the end the vectors move into a model that predicts the next word of few sentences;
- * it learns faster than one that begins with vectors drawn at random.
+ * The right word is told from words that are drawn at random (Mikolov 2013), or by a softmax over
+ * all words or over drawn ones (--loss). At the end the program prints the nearest words by cosine,
+ * and analogies: king - man + woman = ? Then the vectors move into a model that predicts the next
+ * word of few sentences. It learns faster than one that begins with vectors drawn at random.
  *
- * Shown: embeddings, sampled losses for many classes, parameters moved from model to model. */
+ * The program shows embeddings, sampled losses for many classes, and parameters that move from
+ * model to model. */
 #include "common/clock.h"
 #include "common/csv.h"
 #include "common/dice.h"
@@ -84,7 +85,7 @@ static vocabulary words;
 static int32_t *ids; /* of the text; -1 between sentences */
 static int64_t n_ids;
 
-/* Whether a frequent word is skipped this time. */
+/* Says whether a frequent word is skipped this time. */
 static int is_skipped(dice *d, int32_t id)
 {
     if (set.subsample == 0) return 0;
@@ -98,8 +99,8 @@ static run r;
 static recur_layer *in, *out; /* vectors of what is given; from a vector to logits of all words */
 static int64_t at_in, at_out; /* where their gradients begin */
 
-/* A batch of at most B predictions: the given words of one after those of the other, and what is
- * right. */
+/* A batch has at most B predictions: the given words of one follow those of the other, and `right`
+ * has the right words. */
 static recur_packed *given_rows, *rows;
 static int64_t B, M;   /* predictions, given words */
 static int64_t *first; /* [B+1]: where the given words of a prediction begin */
@@ -121,7 +122,8 @@ static recur_layer *make_net(void)
     return net; /* what predicts begins with zeros */
 }
 
-/* Words are drawn by count to the power of 3/4: rare ones a little more often than they come. */
+/* Words are drawn by their count to the power of 3/4, so that rare ones are drawn a little more
+ * often than they come. */
 static void create_run(void)
 {
     float *counts = NEW(float, words.n);
@@ -149,9 +151,12 @@ static void create_all(void)
     first = NEW(int64_t, set.batch + 1);
     given = NEW(int32_t, most);
     right = NEW(int32_t, set.batch);
-    e = NEW(float, most *D), de = NEW(float, most *D);
-    v = NEW(float, set.batch *D), dv = NEW(float, set.batch *D);
-    y = NEW(float, logits), dy = NEW(float, logits);
+    e = NEW(float, most *D);
+    de = NEW(float, most *D);
+    v = NEW(float, set.batch *D);
+    dv = NEW(float, set.batch *D);
+    y = NEW(float, logits);
+    dy = NEW(float, logits);
 }
 
 static void release_all(void)
@@ -162,13 +167,21 @@ static void release_all(void)
     recur_packed_release(given_rows);
     recur_packed_release(rows);
     words_release(&words);
-    free(ids), free(first), free(given), free(right);
-    free(e), free(de), free(v), free(dv), free(y), free(dy);
+    free(ids);
+    free(first);
+    free(given);
+    free(right);
+    free(e);
+    free(de);
+    free(v);
+    free(dv);
+    free(y);
+    free(dy);
 }
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
-/* to = Σ of n rows, times scale */
+/* Computes to = scale Σ of n rows. */
 static void add_rows(float *to, const float *from, int64_t n, float scale)
 {
     memset(to, 0, (size_t)set.width * sizeof *to);
@@ -176,7 +189,7 @@ static void add_rows(float *to, const float *from, int64_t n, float scale)
         for (int64_t k = 0; k < set.width; k++) to[k] += scale * from[i * set.width + k];
 }
 
-/* Over all words: logits, and their cross-entropy; dv. */
+/* Computes logits over all words and their cross-entropy, and dv. */
 static double learn_softmax(void)
 {
     double loss;
@@ -187,7 +200,7 @@ static double learn_softmax(void)
     return loss;
 }
 
-/* Of the layer only the rows of right and drawn words are looked at; dv. */
+/* Computes a sampled loss, which reads only the rows of right and drawn words, and dv. */
 static double learn_sampled(void)
 {
     double loss;
@@ -198,7 +211,7 @@ static double learn_sampled(void)
     return loss;
 }
 
-/* One update with the batch that is loaded. */
+/* Makes one update with the batch that is loaded. */
 static void learn_batch(score *s)
 {
     memset(r.grads, 0, (size_t)r.count * sizeof *r.grads);
@@ -229,7 +242,8 @@ static void ask(int32_t word, score *s)
     if (++B == set.batch) learn_batch(s);
 }
 
-/* The predictions of one place in the text, with a window of random size: near words count more. */
+/* Makes the predictions of one place in the text, with a window of random size, so that near words
+ * count more. */
 static void read_place(dice *d, int64_t at, score *s)
 {
     const int64_t reach = 1 + below(d, set.window), before = M;
@@ -250,7 +264,8 @@ static score learn_epoch(int64_t epoch)
     int64_t *order = NEW(int64_t, n_ids);
     dice d = dice_for((uint64_t)set.run.seed, 0x10000 + (uint64_t)epoch);
     shuffled(&d, n_ids, order);
-    draw_seed = recur_random((uint64_t)set.run.seed, (uint64_t)epoch), draws = 0;
+    draw_seed = recur_random((uint64_t)set.run.seed, (uint64_t)epoch);
+    draws = 0;
     progress_begin(epoch, set.run.epochs, set.model == CBOW ? n_ids : n_ids * (set.window + 1));
     for (int64_t i = 0; i < n_ids && !stopped(); i++) {
         read_place(&d, order[i], &s);

@@ -1,7 +1,9 @@
 #!/bin/sh
-# check-abi.sh [--golden] - the public headers, lib/librecur.map, the exported symbols and tests/abi/recur.abi agree.
+# check-abi.sh [--golden] - the public headers, lib/librecur.map, the exported symbols and
+# tests/abi/recur.abi agree.
 #
-# --golden rewrites tests/abi/recur.abi from the headers. In a sanitizer build the library is not looked at.
+# --golden rewrites tests/abi/recur.abi from the headers. In a sanitizer build the library is not
+# looked at.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -29,19 +31,21 @@ same() {
 LC_ALL=C
 export LC_ALL
 
-# ---- what the headers say -------------------------------------------------------------------------
+# ---- what the headers say ------------------------------------------------------------------------
 
 cat include/recur/*.h | awk -f scripts/strip.awk | tr -s ' \t\n' ' ' | tr ';' '\n' >"$scratch/code"
 
 # One line for each declaration, such as "void recur_tape_release(recur_tape *tape)".
-sed -n 's/.*RECUR_\(API\|NODISCARD\) \(.*recur_[a-z0-9_]* *(.*)\) *$/\2/p' "$scratch/code" | sort >"$scratch/prototypes"
-sed 's/^.*[ *]\(recur_[a-z0-9_]*\) *(.*/\1/; s/ *(.*//' "$scratch/prototypes" | sed 's/.*[ *]//' | sort >"$scratch/declared"
+sed -n 's/.*RECUR_\(API\|NODISCARD\) \(.*recur_[a-z0-9_]* *(.*)\) *$/\2/p' "$scratch/code" |
+    sort >"$scratch/prototypes"
+sed 's/^.*[ *]\(recur_[a-z0-9_]*\) *(.*/\1/; s/ *(.*//' "$scratch/prototypes" |
+    sed 's/.*[ *]//' | sort >"$scratch/declared"
 cat include/recur/*.h | awk -f scripts/strip.awk |
     sed -n 's/^typedef struct \(recur_[a-z0-9_]*\) {.*/struct \1/p' | sort >"$scratch/structs"
 cat include/recur/*.h | awk -f scripts/strip.awk | tr ',{' '\n\n' |
     sed -n 's/^ *\(RECUR_[A-Z0-9_]*\) *= .*/value \1/p' | sort >"$scratch/values"
 
-# ---- layout ---------------------------------------------------------------------------------------
+# ---- layout --------------------------------------------------------------------------------------
 
 if ! $cc -std=c11 -Iinclude -o "$scratch/layout" tests/abi/layout.c 2>"$scratch/log"; then
     offence "tests/abi/layout.c does not compile:" <"$scratch/log"
@@ -54,16 +58,25 @@ same "the headers" "$scratch/structs" "tests/abi/layout.c" "$scratch/laid"
 grep '^value' "$scratch/layout.txt" | sed 's/ -*[0-9]*$//' | sort >"$scratch/valued"
 same "the headers" "$scratch/values" "tests/abi/layout.c" "$scratch/valued"
 
-# Members follow each other without holes up to the end: none is missing from layout.c, and nothing is padded.
-awk 'function finish() { if (type && next_at != size) print type ": members end at " next_at ", the struct at " size }
+# Members follow each other without holes up to the end: none is missing from layout.c, and nothing
+# is padded.
+awk 'function finish() {
+         if (type && next_at != size) print type ": members end at " next_at ", the struct at " size
+     }
      $1 == "struct" { finish(); type = $2; size = $3; next_at = 0 }
-     $1 == "member" { if ($3 != next_at) print $2 ": at " $3 ", the one before ends at " next_at; next_at = $3 + $4 }
+     $1 == "member" {
+         if ($3 != next_at) print $2 ": at " $3 ", the one before ends at " next_at
+         next_at = $3 + $4
+     }
      $1 == "value" { finish(); type = "" }' "$scratch/layout.txt" >"$scratch/holes"
-[ ! -s "$scratch/holes" ] || offence "structs with holes, or members missing from tests/abi/layout.c:" <"$scratch/holes"
+[ ! -s "$scratch/holes" ] ||
+    offence "structs have holes, or tests/abi/layout.c lacks members:" <"$scratch/holes"
 
 {
-    echo "# What programs have compiled into them, on machines with 64-bit pointers: sizes, offsets, constants, prototypes."
-    echo "# Rewritten by \`make abi-golden\`. Lines may be added; a line that changes or goes breaks programs that exist."
+    echo "# What programs have compiled into them, on machines with 64-bit pointers:" \
+        "sizes, offsets, constants, prototypes."
+    echo "# Rewritten by \`make abi-golden\`. Lines may be added;" \
+        "a line that changes or goes breaks programs that exist."
     cat "$scratch/layout.txt"
     sed 's/^/function /' "$scratch/prototypes"
 } >"$scratch/abi"
@@ -74,13 +87,16 @@ if [ "${1:-}" = --golden ]; then
 fi
 
 if echo 'int check[sizeof(void *) == 8 ? 1 : -1];' | $cc -x c -fsyntax-only - 2>/dev/null; then
-    diff -U 0 $golden "$scratch/abi" >"$scratch/diff" ||
-        offence "the layout is not that of $golden (if it is meant: make abi-golden, and a line in CHANGELOG.md):" <"$scratch/diff"
+    if ! diff -U 0 $golden "$scratch/abi" >"$scratch/diff"; then
+        offence "the layout is not that of $golden:" <"$scratch/diff"
+        echo "    If it is meant, run make abi-golden and write a line in CHANGELOG.md."
+    fi
 else
     echo "abi: pointers are not 64 bits wide; $golden is not compared"
 fi
 
-# Structs are laid out alike on 32-bit machines, but for the width of pointers: clang can say so without having one.
+# Structs are laid out alike on 32-bit machines, but for the width of pointers: clang can say so
+# without having one.
 if command -v clang >/dev/null 2>&1; then
     {
         echo '#include <recur.h>'
@@ -89,16 +105,18 @@ if command -v clang >/dev/null 2>&1; then
         echo '};'
     } >"$scratch/padded.c"
     for target in x86_64-linux-gnu armv7-none-eabi wasm32; do
-        clang --target=$target -ffreestanding -Werror -Wpadded -fsyntax-only -Iinclude "$scratch/padded.c" 2>"$scratch/log" ||
+        clang --target=$target -ffreestanding -Werror -Wpadded -fsyntax-only -Iinclude \
+            "$scratch/padded.c" 2>"$scratch/log" ||
             offence "structs are padded on $target:" <"$scratch/log"
     done
 fi
 
-# ---- headers in every dialect ---------------------------------------------------------------------
+# ---- headers in every dialect --------------------------------------------------------------------
 
 # compiles COMPILER LANGUAGE STANDARD
 compiles() {
-    echo '#include <recur.h>' | $1 -x "$2" -std="$3" -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only -Iinclude - \
+    echo '#include <recur.h>' | $1 -x "$2" -std="$3" -pedantic -Wall -Wextra -Wconversion -Wshadow \
+        -Werror -fsyntax-only -Iinclude - \
         2>"$scratch/log" || offence "recur.h is not clean with $1 -std=$3:" <"$scratch/log"
 }
 compiles "$cc" c c99
@@ -107,22 +125,27 @@ cxx=${CXX:-g++}
 if command -v "$cxx" >/dev/null 2>&1; then compiles "$cxx" c++ c++11; fi
 
 for header in include/recur/*.h; do
-    if echo "#include \"recur/$(basename "$header")\"" | $cc -x c -fsyntax-only -Iinclude - 2>"$scratch/log"; then
+    line="#include \"recur/$(basename "$header")\""
+    if echo "$line" | $cc -x c -fsyntax-only -Iinclude - 2>"$scratch/log"; then
         offence "$header can be included alone" </dev/null
     elif ! grep -q '#error "include <recur.h>"' "$scratch/log"; then
         offence "$header, included alone, does not say: include <recur.h>" </dev/null
     fi
-    grep -q "^#include \"recur/$(basename "$header")\"" include/recur.h || offence "recur.h does not include $header" </dev/null
+    grep -q "^$line" include/recur.h || offence "recur.h does not include $header" </dev/null
 done
 
-# ---- the map and the library ----------------------------------------------------------------------
+# ---- the map and the library ---------------------------------------------------------------------
 
-awk '{ gsub(/\/\*[^*]*\*\//, "") } /global:/ { on = 1; next } /local:/ { on = 0 } on' lib/librecur.map |
+awk '{ gsub(/\/\*[^*]*\*\//, "") }
+     /global:/ { on = 1; next }
+     /local:/ { on = 0 }
+     on' lib/librecur.map |
     grep -o '[A-Za-z_][A-Za-z0-9_]*' | sort >"$scratch/mapped"
 same "the headers" "$scratch/declared" "lib/librecur.map" "$scratch/mapped"
 
 if [ -z "${SANITIZE:-}" ]; then
-    nm -D --defined-only lib/librecur.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort >"$scratch/exported"
+    nm -D --defined-only lib/librecur.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+        sort >"$scratch/exported"
     same "lib/librecur.map" "$scratch/mapped" "lib/librecur.so" "$scratch/exported"
 
     # Nothing that can be written to, but for the default context and each thread's last error.
@@ -133,15 +156,19 @@ if [ -z "${SANITIZE:-}" ]; then
             section = word[count]
             name = $2
             sub(/.* /, "", name)
-            if (section !~ /^(\.t?data|\.t?bss|\*COM\*)/ || section ~ /^\.data\.rel\.ro/ || name ~ /^\./) next
+            if (section !~ /^(\.t?data|\.t?bss|\*COM\*)/) next
+            if (section ~ /^\.data\.rel\.ro/ || name ~ /^\./) next
             print file ": " name
         }' | sort >"$scratch/writable"
     printf '%s\n' "context.o: the" "status.o: last_error" >"$scratch/allowed"
     comm -13 "$scratch/allowed" "$scratch/writable" >"$scratch/written"
-    [ ! -s "$scratch/written" ] || offence "objects of the library that can be written to:" <"$scratch/written"
+    [ ! -s "$scratch/written" ] ||
+        offence "the library has objects that can be written to:" <"$scratch/written"
     comm -23 "$scratch/allowed" "$scratch/writable" >"$scratch/unseen"
-    [ ! -s "$scratch/unseen" ] || offence "known to be writable, but not found (is objdump understood?):" <"$scratch/unseen"
+    [ ! -s "$scratch/unseen" ] ||
+        offence "objdump did not show these, which are known to be writable:" <"$scratch/unseen"
 fi
 
 [ $failures = 0 ] || exit 1
-echo "abi: $(wc -l <"$scratch/declared" | tr -d ' ') functions, $(wc -l <"$scratch/structs" | tr -d ' ') structs, $(wc -l <"$scratch/values" | tr -d ' ') constants agree"
+lines() { wc -l <"$scratch/$1" | tr -d ' '; }
+echo "abi: $(lines declared) functions, $(lines structs) structs, $(lines values) constants agree"

@@ -1,7 +1,9 @@
 #!/bin/sh
-# check-layers.sh [FOLDER] - who may include whom below src/ (or FOLDER), and what may be called where.
+# check-layers.sh [FOLDER] - who may include whom below src/ (or FOLDER), and what may be called
+# where.
 #
-# Comments and the contents of strings do not count. Prints every offence as file:line: and ends with status 1 if there is one.
+# Comments and the contents of strings do not count. Prints every offence as file:line: and ends
+# with status 1 if there is one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 src=${1:-src}
@@ -24,22 +26,28 @@ model:     base kernels packed core layers recurrent run train file
 '
 
 # what may not be there; where it may (a file, a folder, or -); why
-rules='
-getenv|secure_getenv|environ                          base/context.c  the environment is read in one place
-malloc|posix_memalign|aligned_alloc|free              base/context.c  memory goes through recur__alloc and recur__free
-calloc|realloc|reallocarray|strdup|strndup|asprintf   -               memory goes through recur__alloc and recur__free
-__builtin_cpu_supports|__builtin_cpu_init|getauxval   base/cpu.c      the CPU is asked in one place
-printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror|dprintf|stdout|stderr  -  a library does not print
-exit|_exit|_Exit|quick_exit|abort|assert|raise|__builtin_trap|__builtin_abort    -  errors are values
-cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\.h         linalg/         only linalg knows BLAS
-'
+environment='the environment is read in one place'
+memory='memory goes through recur__alloc and recur__free'
+rules="
+getenv|secure_getenv|environ                         base/context.c  $environment
+malloc|posix_memalign|aligned_alloc|free             base/context.c  $memory
+calloc|realloc|reallocarray|strdup|strndup|asprintf  -               $memory
+__builtin_cpu_supports|__builtin_cpu_init|getauxval  base/cpu.c      the CPU is asked in one place
+printf|fprintf|vprintf|vfprintf|dprintf              -               a library does not print
+puts|fputs|putchar|perror|stdout|stderr              -               a library does not print
+exit|_exit|_Exit|quick_exit|abort|assert|raise       -               errors are values
+__builtin_trap|__builtin_abort                       -               errors are values
+cblas_[a-z0-9_]*|openblas_[a-z0-9_]*|cblas\\.h       linalg/         only linalg knows BLAS
+"
 
 found=$(mktemp) || exit 1
 trap 'rm -f "$found"' EXIT
 
 for file in $(find "$src" -name '*.[ch]' -o -name '*.inc' | LC_ALL=C sort); do
-    awk -f scripts/strip.awk "$file" | awk -v file="$file" -v path="${file#"$src"/}" -v rooms="$rooms" -v rules="$rules" '
+    awk -f scripts/strip.awk "$file" |
+        awk -v file="$file" -v path="${file#"$src"/}" -v rooms="$rooms" -v rules="$rules" '
         function offence(why) { printf "%s:%d: %s\n", file, FNR, why }
+        function misnamed(name, what) { offence("\"" name "\": say the room" what) }
         BEGIN {
             room = path
             sub(/\/.*/, "", room)
@@ -65,9 +73,10 @@ for file in $(find "$src" -name '*.[ch]' -o -name '*.inc' | LC_ALL=C sort); do
             name = quoted[2]
             from = name
             sub(/\/.*/, "", from)
-            if (name != "recur.h" && name !~ /\//) offence("\"" name "\": say the room, as in \"" room "/" name "\"")
-            else if (name ~ /\.\.\//) offence("\"" name "\": say the room, not the way to it")
-            else if (name != "recur.h" && !(from in allowed)) offence(room " may not include " name)
+            if (name == "recur.h") next
+            if (name !~ /\//) misnamed(name, ", as in \"" room "/" name "\"")
+            else if (name ~ /\.\.\//) misnamed(name, ", not the way to it")
+            else if (!(from in allowed)) offence(room " may not include " name)
             next
         }
         {

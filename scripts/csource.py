@@ -284,10 +284,11 @@ def opens_block(statement, depth):
     if not statement:
         return True
     last = statement[-1]
-    texts = {t.text for t in statement}
+    texts = [t.text for t in statement]
     if last.text in ("=", ",", "{", "return", "("):
         return False
-    if "enum" in texts and "(" not in texts:
+    # A macro without a semicolon may stand before the enum.
+    if "enum" in texts and "(" not in texts[texts.index("enum"):]:
         return False
     if last.text != ")":
         return True

@@ -1,5 +1,6 @@
 #!/bin/sh
-# demo.sh - trains the example networks and prints what they reached. MNIST=DIR takes the real digits, else drawn ones.
+# demo.sh - trains the example networks and prints what they reached. MNIST=DIR takes the real
+# digits, else drawn ones.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -9,7 +10,10 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 failures=0
 
-# show SETTING PROGRAM ARGUMENT...: runs it, output as it comes, and writes one row of the table.
+row() { printf '%-16s  %-30s  %-34s  %7s\n' "$@"; }
+
+# show SETTING PROGRAM ARGUMENT...: runs it, shows its output as it comes, and writes one row of the
+# table.
 show() {
     setting=$1 program=$2
     shift 2
@@ -26,7 +30,7 @@ show() {
         result="FAILED: $result"
         failures=$((failures + 1))
     fi
-    printf '%-16s  %-30s  %-34s  %7s\n' "$program" "$setting" "$result" "$seconds" >>"$scratch/table"
+    row "$program" "$setting" "$result" "$seconds" >>"$scratch/table"
 }
 
 for cell in rnn lstm gru; do
@@ -40,7 +44,7 @@ else
 fi
 
 echo
-printf '%-16s  %-30s  %-34s  %7s\n' program setting result seconds
-echo '-----------------------------------------------------------------------------------------------'
+row program setting result seconds
+row ---------------- ------------------------------ ---------------------------------- -------
 cat "$scratch/table"
 [ $failures = 0 ]

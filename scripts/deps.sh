@@ -1,8 +1,9 @@
 #!/bin/sh
 # deps.sh [--check] library|examples|tests|valgrind|lint
 #
-# Finds out what is missing by compiling and linking against it, and installs that with the system's package manager.
-# --check installs nothing and says what to do. With everything there it says nothing.
+# Finds out what is missing by compiling and linking against it, and installs that with the system's
+# package manager. --check installs nothing and says what to do. With everything there it says
+# nothing.
 set -u
 
 check=
@@ -58,8 +59,8 @@ links() {
     linked=
     for part in "$@"; do linked="$linked $(libraries "$part")"; done
     # shellcheck disable=SC2086 # the caller's flags are lists
-    ${CC:-cc} ${BLAS_CFLAGS:-} ${CPPFLAGS:-} ${CFLAGS:-} ${LDFLAGS:-} -o "$scratch/probe" "$scratch/probe.c" \
-        $linked >"$scratch/probe.log" 2>&1
+    ${CC:-cc} ${BLAS_CFLAGS:-} ${CPPFLAGS:-} ${CFLAGS:-} ${LDFLAGS:-} -o "$scratch/probe" \
+        "$scratch/probe.c" $linked >"$scratch/probe.log" 2>&1
 }
 
 there() {
@@ -135,7 +136,9 @@ find_missing
 names=$(packages "${manager:-none}")
 if [ -n "$check" ]; then
     echo "librecur needs what is not here: $missing." >&2
-    if [ "$blas_libs" != -lopenblas ]; then echo "(BLAS is looked for with BLAS_LIBS=\"$blas_libs\".)" >&2; fi
+    if [ "$blas_libs" != -lopenblas ]; then
+        echo "(BLAS is looked for with BLAS_LIBS=\"$blas_libs\".)" >&2
+    fi
     echo "\`$how\` installs it${manager:+ ($manager: $names)}." >&2
     exit 1
 fi
@@ -146,9 +149,13 @@ stop() {
     exit 1
 }
 
-[ -n "$manager" ] || stop "no package manager that is known here (apt-get, dnf, pacman, zypper, apk, brew)"
+[ -n "$manager" ] ||
+    stop "there is no package manager that it knows (apt-get, dnf, pacman, zypper, apk, brew)"
 case " $missing " in
-*" cblas "*) [ "$blas_libs" = -lopenblas ] || stop "a program with cblas.h does not link with BLAS_LIBS=\"$blas_libs\"" ;;
+*" cblas "*)
+    [ "$blas_libs" = -lopenblas ] ||
+        stop "a program with cblas.h does not link with BLAS_LIBS=\"$blas_libs\""
+    ;;
 esac
 
 case "${CC:-cc} $missing " in
@@ -166,7 +173,8 @@ echo "deps: missing: $missing; installing with $manager: $names"
 # shellcheck disable=SC2086
 case $manager in
 apt-get)
-    $as_root apt-get -q update || echo "deps: the package lists could not be updated; trying with the old ones" >&2
+    $as_root apt-get -q update ||
+        echo "deps: the package lists could not be updated; trying with the old ones" >&2
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $names
     ;;
 dnf) $as_root dnf -y install $names ;;

@@ -1,4 +1,5 @@
-# strip.awk - C without comments and without the contents of strings, line by line; #include lines keep their names.
+# strip.awk - C without comments and without the contents of strings, line by line; #include lines
+# keep their names.
 {
     line = $0
     out = ""

@@ -1,9 +1,9 @@
 #!/bin/sh
 # test.sh NAME... - runs tests one after the other and counts.
 #
-# A name is a CMocka program of $BUILD/tests, a script of tests/, or one of the checks in scripts/. A script counts as one
-# test, unless its last line has counts like ours; its exit status 77 means that it does not apply here. WRAPPER is put in
-# front of programs (valgrind).
+# A name is a CMocka program of $BUILD/tests, a script of tests/, or one of the checks in scripts/.
+# A script counts as one test, unless its last line has counts like ours; its exit status 77 means
+# that it does not apply here. WRAPPER is put in front of programs (valgrind).
 # The last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -27,7 +27,9 @@ count() {
     awk '/^\[==========\].*Running [0-9]+ test\(s\)/ { open++ }
          /^\[==========\].*test\(s\) run/ { open--; groups++ }
          /^\[  PASSED  \].* test\(s\)/ { passed += $(NF - 1) }
-         /^\[  FAILED  \].* test\(s\)/ { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^test\(s\)/) failed += $i }
+         /^\[  FAILED  \].* test\(s\)/ {
+             for (i = 1; i < NF; i++) if ($(i + 1) ~ /^test\(s\)/) failed += $i
+         }
          END { print passed + 0, failed + 0, (open || !groups) ? 1 : 0 }' "$1"
 }
 
@@ -58,8 +60,10 @@ for name in "$@"; do
         good=0 bad=0
         case $status in 0) good=1 ;; 77) ;; *) bad=1 ;; esac
     fi
-    # A program that ends badly, or before its tests have ended, has failed even if none of its tests has.
-    if [ "$bad" = 0 ] && { [ "$unfinished" = 1 ] || { [ $status != 0 ] && [ $status != 77 ]; }; }; then bad=1; fi
+    # A program that ends badly, or before its tests have ended, has failed even if none of its
+    # tests has.
+    case $status in 0 | 77) ended_well=1 ;; *) ended_well=0 ;; esac
+    if [ "$bad" = 0 ] && [ "$ended_well$unfinished" != 10 ]; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     note=
     if [ $status = 77 ] && [ "$bad" = 0 ]; then note="  (skipped: $(tail -n 1 "$log"))"; fi

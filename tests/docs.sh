@@ -1,12 +1,15 @@
 #!/bin/sh
 # docs.sh - every program and command on the pages of docs/ does what it says.
 #
-# The library is installed into a scratch folder and each page becomes a folder beside it (tests/docs/extract.awk). Then
-#   - blocks of C or C++ with a name ("```c first.c") are files: compiled without a warning, run, status 0;
+# The library is installed into a scratch folder and each page becomes a folder beside it
+# (tests/docs/extract.awk). Then
+#   - blocks of C or C++ with a name ("```c first.c") are files: they are compiled without a warning
+#     and run, and end with status 0;
 #   - those without a name are read from top to bottom as the body of one main;
-#   - blocks of sh are one script, run where the files are; so are blocks of Python, if there are NumPy and the package;
-#   - files below src/ are put into a copy of the library: how add-a-cell.md is held to its word.
-# Left out is performance.md, whose commands take minutes, and gallery.md.
+#   - blocks of sh are one script, run where the files are; so are blocks of Python, if there are
+#     NumPy and the package;
+#   - files below src/ are put into a copy of the library: so add-a-cell.md is held to its word.
+# performance.md, whose commands take minutes, and gallery.md are left out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,21 +29,25 @@ fail() {
     exit 1
 }
 
-# ---- every function has its five lines; every page of docs/ is linked ------------------------------
+# ---- every function has its five lines; every page of docs/ is linked ----------------------------
 
 awk '/^\/\*\*/ { said = "" }
      match($0, /^ \* (Shapes|Memory|Errors|Threads|Since):/) { said = said substr($0, 4, 1) }
-     /^RECUR_(API|NODISCARD) / && said != "SMETS" { print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0; bad = 1 }
+     /^RECUR_(API|NODISCARD) / && said != "SMETS" {
+         print FILENAME ":" FNR ": Shapes, Memory, Errors, Threads, Since: " $0
+         bad = 1
+     }
      END { exit bad }' include/recur/*.h || fail "functions whose comment lacks a line"
 for page in docs/*.md; do
     name=${page#docs/}
     for target in $(grep -o '](\([a-z-]*\.md\))' "$page" | tr -d '()]'); do
         [ -f "docs/$target" ] || fail "$page links to $target, which is not there"
     done
-    [ "$name" = index.md ] || grep -q "($name)" docs/index.md || fail "docs/index.md does not link to $name"
+    [ "$name" = index.md ] || grep -q "($name)" docs/index.md ||
+        fail "docs/index.md does not link to $name"
 done
 
-# ---- the library, installed as the pages say -------------------------------------------------------
+# ---- the library, installed as the pages say -----------------------------------------------------
 
 HOME=$scratch/home
 prefix=$HOME/recur
@@ -52,8 +59,8 @@ use="-I$prefix/include -L$prefix/lib"
 
 run_c() { # FILE, FLAGS
     # shellcheck disable=SC2086
-    $cc -std=c11 -D_POSIX_C_SOURCE=200809L $warnings $use "$1" -o "$1.program" -lrecur -lm -lpthread &&
-        "./$1.program"
+    $cc -std=c11 -D_POSIX_C_SOURCE=200809L $warnings $use "$1" -o "$1.program" \
+        -lrecur -lm -lpthread && "./$1.program"
 }
 
 run_cxx() {
@@ -117,7 +124,7 @@ for page in docs/*.md; do
     )
 done
 
-# ---- the reference ---------------------------------------------------------------------------------
+# ---- the reference -------------------------------------------------------------------------------
 
 if command -v doxygen >/dev/null 2>&1; then
     "$make" -s docs

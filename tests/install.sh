@@ -1,8 +1,10 @@
 #!/bin/sh
-# install.sh - installs the library into a staging folder and uses it from outside, as a stranger would.
+# install.sh - installs the library into a staging folder and uses it from outside, as a stranger
+# would.
 #
-# Programs in C and C++ are built through pkg-config, against the shared and the static library, with every compiler that is
-# here, and through CMake if there is one; then everything is uninstalled and nothing may be left.
+# Programs in C and C++ are built through pkg-config, against the shared and the static library,
+# with every compiler that is here, and through CMake if there is one; then everything is
+# uninstalled and nothing may be left.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,7 +34,8 @@ int main(void)
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.threads = -1;
-    if (recur_context_create(&options, &ctx) != RECUR_E_ARGUMENT || ctx || !strstr(recur_last_error(), "-1")) return 1;
+    if (recur_context_create(&options, &ctx) != RECUR_E_ARGUMENT || ctx) return 1;
+    if (!strstr(recur_last_error(), "-1")) return 1;
     options.threads = 1;
     if (recur_context_create(&options, &ctx) != RECUR_OK) return 2;
     recur_context_release(ctx);
@@ -73,7 +76,9 @@ END
 
 # The compilers that are here.
 compilers() {
-    for compiler in "$@"; do ! command -v "$compiler" >/dev/null 2>&1 || echo "$compiler"; done | sort -u
+    for compiler in "$@"; do
+        ! command -v "$compiler" >/dev/null 2>&1 || echo "$compiler"
+    done | sort -u
 }
 cs=$(compilers "${CC:-gcc}" gcc clang)
 cxxs=$(compilers "${CXX:-g++}" clang++)
@@ -95,28 +100,38 @@ try() {
     "$make" -s install DESTDIR="$stage" PREFIX="$prefix" LIBDIR="$libdir"
     (cd "$stage" && find . ! -type d | sort)
 
-    # A staged install: paths get the stage in front, and are not left out for being the system's own.
+    # A staged install: paths get the stage in front, and are not left out for being the system's
+    # own.
     PKG_CONFIG_PATH=$stage$libdir/pkgconfig
     PKG_CONFIG_SYSROOT_DIR=$stage
     PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1
     PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
-    export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
+    export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+    export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
 
     version=$("$pkg_config" --modversion recur)
-    [ -f "$stage$libdir/librecur.so.$version" ] || fail "recur.pc says $version, and there is no librecur.so.$version"
+    [ -f "$stage$libdir/librecur.so.$version" ] ||
+        fail "recur.pc says $version, and there is no librecur.so.$version"
 
     # The page has its version and its path filled in, and nothing that a formatter complains about.
     page=$stage$prefix/share/man/man3/recur.3
-    grep -q "librecur $version" "$page" && grep -q "$prefix/include/recur" "$page" || fail "recur.3 lacks version or path"
+    grep -q "librecur $version" "$page" && grep -q "$prefix/include/recur" "$page" ||
+        fail "recur.3 lacks version or path"
     ! grep -q '@' "$page" || fail "recur.3 has a place that is not filled in"
     if command -v groff >/dev/null 2>&1; then
-        complaints=$(groff -man -Tutf8 -ww -z "$page" 2>&1) && [ -z "$complaints" ] || fail "recur.3: $complaints"
+        complaints=$(groff -man -Tutf8 -ww -z "$page" 2>&1) && [ -z "$complaints" ] ||
+            fail "recur.3: $complaints"
     fi
     cflags=$("$pkg_config" --cflags recur)
     libs=$("$pkg_config" --libs recur)
     static=$("$pkg_config" --static --libs recur | sed 's/-lrecur/-l:librecur.a/')
-    case "$cflags $libs" in *"$stage$prefix/include"*"$stage$libdir"*) ;; *) fail "recur.pc does not find the stage: $cflags $libs" ;; esac
-    case $libs in *jansson* | *blas*) fail "programs would be linked with the library's own dependencies: $libs" ;; esac
+    case "$cflags $libs" in
+    *"$stage$prefix/include"*"$stage$libdir"*) ;;
+    *) fail "recur.pc does not find the stage: $cflags $libs" ;;
+    esac
+    case $libs in
+    *jansson* | *blas*) fail "programs would link the library's own dependencies: $libs" ;;
+    esac
 
     cd "$scratch"
     # shellcheck disable=SC2086

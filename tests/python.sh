@@ -1,8 +1,9 @@
 #!/bin/sh
 # python.sh - the tests of bindings/python, in a virtual environment under the build folder.
 #
-# PYTHON chooses the interpreter. If it has NumPy and pytest already it is used as it is; else they are installed into a
-# virtual environment of our own, which finds what the system has. Ends with "N passed, N failed", or with 77 and a reason.
+# PYTHON chooses the interpreter. If it has NumPy and pytest already it is used as it is; else they
+# are installed into a virtual environment of our own, which finds what the system has. The last
+# line is "N passed, N failed"; or it ends with 77 and a reason.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -16,6 +17,7 @@ python=${PYTHON:-python3}
 command -v "$python" >/dev/null 2>&1 || skip "there is no $python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || skip "$python is older than 3.8"
 
+pip() { "$venv/bin/python" -m pip "$@"; }
 has() { "$1" -c 'import numpy, pytest' >/dev/null 2>&1; }
 
 venv=${BUILD:-build}/python
@@ -24,13 +26,16 @@ if ! has "$python"; then
         mkdir -p "$(dirname "$venv")"
         rm -rf "$venv"
         if ! "$python" -m venv --system-site-packages "$venv" >"$venv.log" 2>&1; then
-            # Debian without python3-venv: an environment without pip, filled by a pip that is somewhere else.
+            # Debian without python3-venv: an environment without pip, filled by a pip that is
+            # somewhere else.
             rm -rf "$venv"
-            "$python" -m venv --system-site-packages --without-pip "$venv" >>"$venv.log" 2>&1 || skip "no virtual environment: install python3-venv"
+            "$python" -m venv --system-site-packages --without-pip "$venv" >>"$venv.log" 2>&1 ||
+                skip "there is no virtual environment: install python3-venv"
         fi
         if ! has "$venv/bin/python"; then
-            "$venv/bin/python" -m pip --version >/dev/null 2>&1 || skip "no pip: install python3-venv or python3-pip (or python3-numpy and python3-pytest)"
-            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check numpy pytest >>"$venv.log" 2>&1 ||
+            pip --version >/dev/null 2>&1 ||
+                skip "there is no pip: install python3-venv, or python3-numpy and python3-pytest"
+            pip install --quiet --disable-pip-version-check numpy pytest >>"$venv.log" 2>&1 ||
                 skip "numpy and pytest could not be installed (see $venv.log)"
         fi
     fi
@@ -49,8 +54,10 @@ import sys
 import xml.etree.ElementTree as tree
 try:
     suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
-    total, skipped, bad = (sum(sum(int(s.get(k, 0)) for k in keys) for s in suites) for keys in (["tests"], ["skipped"], ["failures", "errors"]))
-    print(total - skipped - bad, bad)
+    def count(key):
+        return sum(int(suite.get(key, 0)) for suite in suites)
+    bad = count("failures") + count("errors")
+    print(count("tests") - count("skipped") - bad, bad)
 except (OSError, tree.ParseError):
     print(0, 1)
 END

@@ -263,8 +263,8 @@ static void memory_of_nothing(void **unused)
         recur_memory known;
         int64_t later[2];
     } newer = { .known = { .size = sizeof newer }, .later = { 1, 1 } };
-    OK(recur_layer_memory(group, packed, 0,
-                          &newer.known)); /* of a program that knows more than this library */
+    /* This is the struct of a program that knows more than this library. */
+    OK(recur_layer_memory(group, packed, 0, &newer.known));
     assert_int_equal(newer.known.size, sizeof newer);
     assert_int_equal(newer.later[0] + newer.later[1], 0);
 }
@@ -279,8 +279,8 @@ static void backward_out_of_order(void **unused)
     FAILS(RECUR_E_ORDER, recur_layer_backward(both, three, x, y, NULL, NULL, grads, tape), "2 3");
     FAILS(RECUR_E_ORDER, recur_layer_backward_ids(both, packed, ids, y, NULL, grads, tape), "");
     OK(recur_layer_backward(both, packed, x, y, NULL, NULL, grads, tape));
-    OK(recur_layer_forward(rnn, packed, x, NULL, y,
-                           tape)); /* a pass of a layer is not a step of its cell */
+    /* A pass of a layer is not a step of its cell. */
+    OK(recur_layer_forward(rnn, packed, x, NULL, y, tape));
     FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape), "");
     OK(recur_tape_reset(tape));
     OK(recur_cell_step(cell, x, state, y, tape));
@@ -288,7 +288,7 @@ static void backward_out_of_order(void **unused)
     OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
 }
 
-/* After all that a valid call gives what it always gave. */
+/* After all these wrong calls a valid one gives what it always gave. */
 static void still_works(void **unused)
 {
     (void)unused;

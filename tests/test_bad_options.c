@@ -1,12 +1,12 @@
-/* test_bad_options.c - structs that start with their size: older and newer callers, damaged ones.
- */
+/* test_bad_options.c - structs that start with their size: older and newer callers, damaged
+ * ones. */
 #include <unistd.h>
 
 #include "support/support.h"
 
 enum { ROOM = 512, EXTRA = 64 };
 
-/* Makes something from options, or refuses; gives back what it made. */
+/* Makes something from options, or refuses to; releases what it made. */
 typedef recur_status maker(const void *options);
 
 #define MAKER(name, type, call)                            \
@@ -42,7 +42,7 @@ static const recur_loss_options LOSS = { .size = sizeof LOSS, .kind = RECUR_LOSS
 static const recur_optimizer_options ADAM = { .size = sizeof ADAM, .kind = RECUR_OPTIMIZER_ADAM };
 static const recur_sample_options SAMPLE = { .size = sizeof SAMPLE };
 
-/* needed: what an older caller must at least have had. */
+/* needed: the bytes that an older caller must at least have had. */
 static const struct {
     const char *name;
     maker *make;
@@ -58,8 +58,8 @@ static const struct {
     { "sample", sample, &SAMPLE, sizeof SAMPLE, 8 },
 };
 
-/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are `tail`.
- */
+/* A copy of the options that says it has `size` bytes; its bytes behind the known ones are
+ * `tail`. */
 static const void *sized(int i, uint32_t size, unsigned char tail)
 {
     static _Alignas(16) unsigned char room[ROOM];
@@ -264,8 +264,8 @@ static void shorter_descriptions(void **unused)
     recur_layer_release(layer);
 }
 
-/* Structs that are filled in: the library writes no more than size bytes, and zeros behind what it
- * knows. */
+/* Into structs that it fills in, the library writes no more than size bytes, and zeros behind what
+ * it knows. */
 static void filled_in(void **unused)
 {
     (void)unused;
@@ -352,7 +352,7 @@ static void contexts(void **unused)
     assert_true(there >= 1);
 }
 
-/* Too large or too much: refused at once, without an attempt to count what it would be. */
+/* A layer that is too large is refused at once, without an attempt to count what it would take. */
 static void huge_recurrent(void **unused)
 {
     (void)unused;

@@ -143,8 +143,8 @@ static void recurrent_options(void **unused)
         FAILS(rows[i].code, recur_recurrent_create(NULL, &rows[i].options, &layer), rows[i].words);
         assert_null(layer);
         recur_cell *none = cell;
-        const recur_status status = recur_cell_create(NULL, &rows[i].options,
-                                                      &none); /* of two reasons either */
+        /* Where there are two reasons, it may name either. */
+        const recur_status status = recur_cell_create(NULL, &rows[i].options, &none);
         assert_true(status == RECUR_E_ARGUMENT || status == RECUR_E_UNSUPPORTED);
         assert_null(none);
     }

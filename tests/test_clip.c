@@ -68,7 +68,10 @@ static void test_value(void **state)
         for (int64_t i = 0; i < n; i++)
             want[i] = want[i] > 1.5f ? 1.5f : want[i] < -1.5f ? -1.5f : want[i];
         if (n > 5) want[5] = g[5] = NAN;
-        if (n > 6) g[6] = -INFINITY, want[6] = -1.5f;
+        if (n > 6) {
+            g[6] = -INFINITY;
+            want[6] = -1.5f;
+        }
         OK(recur_clip_value(g, n, 1.5));
         check_same("grads", n, g, want);
         OK(recur_clip_value(g, n, 1e300));

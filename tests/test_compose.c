@@ -5,8 +5,8 @@
 enum { B = 4, N = 8 };
 static const int64_t LENGTHS[B] = { 3, 0, 1, 4 };
 
-/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from dice.
- */
+/* All plain kinds but the clockwork, whose second state counts steps and cannot be drawn from
+ * dice. */
 enum { LAST = PLAIN - 1 };
 
 static int64_t states_of(int k)
@@ -130,7 +130,7 @@ EVERYWHERE(merged_directions)
 enum { F = 5, H = 7 };
 static const char *const NAMES[] = { "rnn", "fc" };
 
-/* A recurrent part and back to as many features as came in. */
+/* A recurrent part, and a linear one that gives as many features as came in. */
 static recur_layer *there_and_back(recur_context *ctx, int k, int way)
 {
     recur_layer *parts[2] = { recurrent(ctx, KINDS[k].cell, F, H, 2, RECUR_DIRECTION_FORWARD, 0) };
@@ -147,7 +147,8 @@ static void twins(recur_context *ctx, int k, recur_layer **residual, recur_layer
            (size_t)recur_layer_param_count(*plain) * sizeof(float));
 }
 
-/* y = x + chain(x), dx = dy + the chain's; everything else is the chain's own. */
+/* A residual gives y = x + chain(x) and dx = dy + the chain's dx; everything else is the
+ * chain's. */
 static void residual_is_sum(recur_context *ctx, int k)
 {
     recur_layer *residual, *plain;
@@ -184,8 +185,8 @@ static void residual_is_sum(recur_context *ctx, int k)
 }
 EVERYWHERE(residual_is_sum)
 
-/* A last part that keeps its output for backward (a recurrent one), inside a chain that keeps the
- * sum. */
+/* The last part of a residual (a recurrent one) saves its own output for backward, while the chain
+ * around it saves the sum. */
 static void residual_in_a_chain(recur_context *ctx, int k)
 {
     recur_layer *rnn[3], *residual[2], *net = NULL;
@@ -235,8 +236,8 @@ EVERYWHERE(residual_in_a_chain)
 
 /* ---- streaming and files of whole stacks ---------------------------------------------------- */
 
-/* Hidden sizes 6, 3 and 8, with a norm, a way round the second and a bottleneck: a stack that no
- * one recurrent layer is. */
+/* The stack has hidden sizes 6, 3 and 8, a norm, a residual around the second layer and a
+ * bottleneck, so no single recurrent layer could be it. */
 static recur_layer *stack(recur_context *ctx, int k)
 {
     recur_layer *round[2] = { recurrent(ctx, KINDS[k].cell, 6, 3, 1, RECUR_DIRECTION_FORWARD, 0) };
@@ -251,9 +252,9 @@ static recur_layer *stack(recur_context *ctx, int k)
     return net;
 }
 
-/* One pass of T steps, T steps, the same of a snapshot, and two passes with the state between them
- * are the same. */
-static void steps_are_passes(recur_context *ctx, int k)
+/* One pass of T steps, T single steps, the same of a snapshot, and two passes with the state
+ * between them give the same. */
+static void steps_equal_passes(recur_context *ctx, int k)
 {
     enum { T = 6, O = 8 };
     recur_layer *net = stack(ctx, k), *snapshot = NULL;
@@ -288,9 +289,9 @@ static void steps_are_passes(recur_context *ctx, int k)
     recur_layer_release(snapshot);
     recur_layer_release(net);
 }
-EVERYWHERE(steps_are_passes)
+EVERYWHERE(steps_equal_passes)
 
-/* Each width has a state of its own, by name; a file keeps parameters and states. */
+/* Each layer has state tensors of its own, by name; a file holds parameters and states. */
 static void names_and_files(recur_context *ctx, int k)
 {
     recur_layer *net = stack(ctx, k), *other = stack(ctx, k);
@@ -321,7 +322,7 @@ static void names_and_files(recur_context *ctx, int k)
 }
 EVERYWHERE(names_and_files)
 
-/* After recur_tape_reserve nothing is allocated, whatever the parts keep. */
+/* After recur_tape_reserve nothing is allocated, whatever the parts hold in reserve. */
 static void reserved_is_enough(recur_context *ctx, int k)
 {
     (void)ctx;
@@ -348,9 +349,10 @@ EVERYWHERE(reserved_is_enough)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(merged_numbers),        TEST(all_merged_directions),
-                                        TEST(all_residual_is_sum),   TEST(all_residual_in_a_chain),
-                                        TEST(all_steps_are_passes),  TEST(all_names_and_files),
-                                        TEST(all_reserved_is_enough) };
+    const struct CMUnitTest tests[] = {
+        TEST(merged_numbers),          TEST(all_merged_directions),  TEST(all_residual_is_sum),
+        TEST(all_residual_in_a_chain), TEST(all_steps_equal_passes), TEST(all_names_and_files),
+        TEST(all_reserved_is_enough),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,8 +79,8 @@ static void test_differences(void **state)
         }
 }
 
-/* A batch is its sequences one by one; a long one is nothing special; very likely and very unlikely
- * are numbers. */
+/* A batch gives what its sequences give one by one, long ones too; and what is very likely or very
+ * unlikely still has a finite loss. */
 static void test_laws(void **state)
 {
     (void)state;
@@ -115,8 +115,8 @@ static void test_laws(void **state)
     close_context(ctx);
 }
 
-/* Labels that do not fit into the steps, steps without labels, nothing at all, forbidden classes,
- * NaN. */
+/* The edges are labels that do not fit into the steps, steps without labels, nothing at all,
+ * forbidden classes, and NaN. */
 static void test_edges(void **state)
 {
     (void)state;
@@ -183,8 +183,8 @@ static void test_memory(void **state)
               recur_ctc_loss(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with), "");
         FAILS(RECUR_E_MEMORY,
               recur_ctc_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with), "");
-        OK(recur_ctc_decode(loss, x.packed, 4, x.y, 0, labels, lengths, NULL,
-                            with)); /* needs none */
+        /* The best path, width 0, needs no memory. */
+        OK(recur_ctc_decode(loss, x.packed, 4, x.y, 0, labels, lengths, NULL, with));
         count.until_failure = -1;
         OK(recur_ctc_loss(loss, x.packed, 4, x.y, x.labels, x.lengths, &value, NULL, with));
         OK(recur_ctc_decode(loss, x.packed, 4, x.y, 5, labels, lengths, NULL, with));
@@ -255,13 +255,11 @@ static void test_refused(void **state)
     FAILS(RECUR_E_UNSUPPORTED, recur_loss_classes(loss, 4, 3, y, labels, &value, NULL), "ctc 3");
     FAILS(RECUR_E_UNSUPPORTED, recur_loss_values(loss, 4, 3, y, y, &value, NULL), "ctc 3");
     const int32_t wrong[] = { 3, 2, -1 }; /* no class, the blank, no class */
+    const char *const words[] = { "0 1 3 2", "0 1 2 3", "0 1 -1" };
     for (int64_t i = 0; i < 3; i++) {
         labels[1] = wrong[i];
         FAILS(RECUR_E_ARGUMENT,
-              recur_ctc_loss(loss, packed, 3, y, labels, lengths, &value, NULL, NULL),
-              i == 0   ? "0 1 3 2"
-              : i == 1 ? "0 1 2 3"
-                       : "0 1 -1");
+              recur_ctc_loss(loss, packed, 3, y, labels, lengths, &value, NULL, NULL), words[i]);
     }
     FAILS(RECUR_E_ARGUMENT, recur_ctc_decode(NULL, packed, 3, y, 1, labels, lengths, NULL, NULL),
           "loss NULL");

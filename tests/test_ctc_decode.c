@@ -44,8 +44,8 @@ static void test_decoders(void **state)
     assert_in_range(better, 5, 170);
 }
 
-/* On longer sequences: no score is above the truth, and what a wide beam finds is no worse than
- * what a path spells. */
+/* On longer sequences no score is above the truth, and what a wide beam finds is no worse than what
+ * the best path spells. */
 static void test_beams(void **state)
 {
     (void)state;
@@ -75,8 +75,8 @@ static void test_beams(void **state)
     recur_loss_release(loss);
 }
 
-/* Narrow beams against strings: beginnings fall out and come back while what grew from them is
- * still there. */
+/* Narrow beams are compared with a search over strings: beginnings fall out and come back while
+ * what grew from them is still there. */
 static void test_narrow_beams(void **state)
 {
     (void)state;

@@ -1,12 +1,12 @@
-/* test_defer.c - gradients that wait on a tape (recur_tape_defer_gradients) are the same sums,
- * complete when they are said to be, and never lost. */
+/* test_defer.c - gradients that wait on a tape (recur_tape_defer_gradients) are the same sums, are
+ * complete when the library says so, and are never lost. */
 #include "support/loop.h"
 
 enum { I = LOOP_I };
 
-/* Fewer, as many, and more rows than wait at once; batches that fill what waits, and that are too
- * large for it. */
-static void the_same_sums(void **unused)
+/* There are fewer rows than can wait at once, as many, and more; and batches that fill what can
+ * wait, or are too large for it. */
+static void deferred_sums_equal_immediate_ones(void **unused)
 {
     (void)unused;
     static const int64_t sizes[][2] = { { 1, 1 },   { 2, 1 },  { 127, 1 }, { 129, 1 }, { 130, 1 },
@@ -16,21 +16,27 @@ static void the_same_sums(void **unused)
             for (int64_t s = 0; s < COUNT(sizes); s++) {
                 const uint32_t flags = s % 2 ? RECUR_LAYER_NO_BIAS : 0;
                 trying("%s, T %d, B %d", KINDS[kind].name, (int)sizes[s][0], (int)sizes[s][1]);
-                loop at_once = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags, 0);
-                loop later = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags, 1);
+                loop immediate = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags,
+                                           0);
+                loop deferred = open_loop(ctx, KINDS[kind].cell, sizes[s][0], sizes[s][1], flags,
+                                          1);
                 for (int i = 0; i < 2; i++) { /* the second time over gradients of the first */
-                    loop_forward(&at_once, 0, at_once.T), loop_backward(&at_once, 0, at_once.T);
-                    loop_forward(&later, 0, later.T), loop_backward(&later, 0, later.T);
+                    loop_forward(&immediate, 0, immediate.T);
+                    loop_backward(&immediate, 0, immediate.T);
+                    loop_forward(&deferred, 0, deferred.T);
+                    loop_backward(&deferred, 0, deferred.T);
                 }
-                check_loop_gradients(&later, &at_once);
-                check_same("dx", later.T * later.B * I, later.dx, at_once.dx);
-                close_loop(&at_once), close_loop(&later);
+                check_loop_gradients(&deferred, &immediate);
+                check_same("dx", deferred.T * deferred.B * I, deferred.dx, immediate.dx);
+                close_loop(&immediate);
+                close_loop(&deferred);
                 give_back();
             }
 }
 
-/* The way out of a loop that is not played back to its beginning: what waits is handed over. */
-static void what_waits_is_added(void **unused)
+/* A loop that is not played back to its beginning calls recur_tape_add_gradients, which adds the
+ * rows that wait. */
+static void waiting_rows_can_be_added(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -50,7 +56,8 @@ static void what_waits_is_added(void **unused)
     loop_backward(&want, 5, 13);
     loop_backward(&q, 5, 13);
     OK(recur_tape_defer_gradients(q.tape, 0));
-    loop_backward(&want, 0, 5); /* each adds its own again, the last one what waits */
+    /* Each backward adds its own rows again, and the last one adds what waits. */
+    loop_backward(&want, 0, 5);
     loop_backward(&q, 0, 5);
     check_loop_gradients(&q, &want);
     close_loop(&want);
@@ -58,8 +65,8 @@ static void what_waits_is_added(void **unused)
     close_context(ctx);
 }
 
-/* Of a layer of parts that are run by hand: all at once. */
-static void what_waits_of_all_parts(void **unused)
+/* For a layer whose parts are run by hand, one call adds the rows of all parts. */
+static void waiting_rows_of_all_parts_are_added(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -92,9 +99,9 @@ static void what_waits_of_all_parts(void **unused)
     close_context(ctx);
 }
 
-/* Rows of one vector of gradients do not get into another: that is refused until they were added.
- */
-static void each_into_its_own(void **unused)
+/* Rows that wait for one vector of gradients do not get into another: a backward with another
+ * vector is refused until they are added. */
+static void other_gradients_are_refused_while_rows_wait(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -133,9 +140,9 @@ static void each_into_its_own(void **unused)
     close_context(ctx);
 }
 
-/* A tape that is reset or goes takes what waits with it, and never follows a pointer of the
- * caller's: the gradients are freed before. */
-static void what_waits_is_lost(void **unused)
+/* A tape that is reset or released drops the rows that wait, and never follows a pointer of the
+ * caller's, who may have freed the gradients before. */
+static void reset_and_release_drop_waiting_rows(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
@@ -153,7 +160,7 @@ static void what_waits_is_lost(void **unused)
 }
 
 /* Nothing is allocated but what recur_tape_reserve and recur_layer_memory count. */
-static void memory(void **unused)
+static void reserved_loop_allocates_nothing(void **unused)
 {
     (void)unused;
     counter c = { .until_failure = -1 };
@@ -162,7 +169,8 @@ static void memory(void **unused)
     OK(recur_tape_reserve(q.tape, q.layer, q.one, q.T));
     OK(recur_tape_reserve(q.tape, q.head, q.one, q.T));
     const int64_t before = c.allocations;
-    loop_forward(&q, 0, q.T), loop_backward(&q, 0, q.T);
+    loop_forward(&q, 0, q.T);
+    loop_backward(&q, 0, q.T);
     assert_int_equal(c.allocations, before);
     close_loop(&q);
     recur_context_release(ctx);
@@ -172,8 +180,13 @@ static void memory(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(the_same_sums),      TEST(what_waits_is_added),
-                                        TEST(each_into_its_own),  TEST(what_waits_of_all_parts),
-                                        TEST(what_waits_is_lost), TEST(memory) };
+    const struct CMUnitTest tests[] = {
+        TEST(deferred_sums_equal_immediate_ones),
+        TEST(waiting_rows_can_be_added),
+        TEST(other_gradients_are_refused_while_rows_wait),
+        TEST(waiting_rows_of_all_parts_are_added),
+        TEST(reset_and_release_drop_waiting_rows),
+        TEST(reserved_loop_allocates_nothing),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static void test_default_power(void **state)
     assert_true(value[0] == value[1]);
 }
 
-/* The drawn classes stand for all: the mean of what they sum up to is the sum over all classes. */
+/* The drawn classes stand for all classes: the mean of their sum is the sum over all classes. */
 static void test_expected_sum(void **state)
 {
     (void)state;

@@ -52,8 +52,8 @@ static float *matrix(int64_t rows, int64_t width, int64_t ld, float gaps)
     return m;
 }
 
-/* Small integers: every order of summing gives the same float. With `fine`, normal numbers. NaN in
- * the gaps, which nobody may read. */
+/* The numbers are small integers, so that every order of summing gives the same float; with `fine`
+ * they are normal numbers. The gaps hold NaN, and nobody may read them. */
 static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
 {
     product p = { .form = f,
@@ -63,7 +63,7 @@ static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
                   .lda = (f == TN ? M : K) + GAP,
                   .ldb = (f == NT ? K : N) + GAP,
                   .ldc = N + GAP };
-    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN),
+    p.A = matrix(f == TN ? K : M, p.lda - GAP, p.lda, NAN);
     p.B = matrix(f == NT ? N : K, p.ldb - GAP, p.ldb, NAN);
     p.C = matrix(M, N, p.ldc, 5);
     for (int64_t k = 0; k < K; k++) {
@@ -79,9 +79,14 @@ static product product_of(form f, int64_t M, int64_t N, int64_t K, bool fine)
     return p;
 }
 
-static void release(product *p) { free(p->A), free(p->B), free(p->C); }
+static void release(product *p)
+{
+    free(p->A);
+    free(p->B);
+    free(p->C);
+}
 
-/* What C should become */
+/* Computes what C should become. */
 static float *plain_sums(const product *p)
 {
     float *want = matrix(p->M, p->N, p->ldc, 5);
@@ -93,8 +98,8 @@ static float *plain_sums(const product *p)
     return want;
 }
 
-/* Through the contract, or by the kernels of the instruction set, which the contract may leave
- * aside. */
+/* Multiplies through the door of linalg, or by the kernels of the instruction set, which the door
+ * may leave to BLAS. */
 static void multiply(const product *p, const recur_context *ctx, bool kernels)
 {
     const recur__kernels *k = recur__kernels_of(ctx);
@@ -128,7 +133,7 @@ static void check(form f, int64_t M, int64_t N, int64_t K)
     release(&p);
 }
 
-/* Every size beside every other, the third one by turns */
+/* Every size stands beside every other, and the third one takes turns. */
 static void sums(void **unused)
 {
     (void)unused;
@@ -139,12 +144,13 @@ static void sums(void **unused)
             check(NN, sizes[i], third, sizes[j]);
             check(TN, third, sizes[i], sizes[j]);
         }
-    check(TN, 61, 1030,
-          258); /* one past a block, past the columns that stay in a cache, past the depth */
+    /* The sizes are one past a block, past the columns that stay in a cache, and past the depth. */
+    check(TN, 61, 1030, 258);
     check(NN, 61, 1030, 258);
 }
 
-/* Whether row m, column n is not finite where it should be; elsewhere it must be what it was. */
+/* Checks whether row m, column n is not finite where it should be; elsewhere it must be what it
+ * was. */
 static void check_spread(const product *p, const float *clean, int64_t row, int64_t column,
                          const char *isa)
 {
@@ -157,8 +163,8 @@ static void check_spread(const product *p, const float *clean, int64_t row, int6
         }
 }
 
-/* NaN in A goes into its row of C, infinity in B into its column (where it meets 0, as NaN),
- * neither anywhere else. */
+/* NaN in A goes into its row of C, infinity in B into its column (as NaN where it meets 0), and
+ * neither goes anywhere else. */
 static void not_finite(void **unused)
 {
     (void)unused;
@@ -182,8 +188,8 @@ static void not_finite(void **unused)
         }
 }
 
-/* Sums of normal numbers, whose rounding tells their order: against the reference, and on one, two
- * and three threads. */
+/* The rounding of sums of normal numbers tells their order. They are compared with the reference,
+ * and on one, two and three threads. */
 static void check_threads(const product *p, int isa, const float *want)
 {
     const size_t n = numbers_of_C(p);

@@ -80,7 +80,8 @@ static void cell_case(recur_context *ctx, recur_file *file)
     recur_layer_release(layer);
 }
 
-/* Rows of layer normalisation; what lies behind the end of a sequence is zero on both sides. */
+/* Checks rows of layer normalisation. What lies behind the end of a sequence is zero on both
+ * sides. */
 static void norm_case(recur_context *ctx, recur_file *file)
 {
     const int64_t F = (int64_t)number(file, "features", 0), T = (int64_t)number(file, "steps", 0),
@@ -116,7 +117,8 @@ static const struct {
                { "huber", RECUR_LOSS_HUBER, false },
                { "bce_with_logits", RECUR_LOSS_BCE_LOGITS, false } };
 
-/* Logits [T][B][C]; every sequence has as many of its row of labels as target_lengths says. */
+/* Checks CTC. The logits are [T][B][C], and every sequence has as many of its row of labels as
+ * target_lengths says. */
 static void ctc_case(recur_context *ctx, recur_file *file)
 {
     recur_tensor in = { .size = sizeof in };
@@ -307,7 +309,7 @@ static const struct {
                  { "optim", optim_case, 11 },     { "clip", clip_case, 2 },
                  { "training", training_case, 4 } };
 
-/* The family of a case, after it passed. */
+/* Prints the family of a case after it passed. */
 static int64_t run_file(recur_context *ctx, const char *name)
 {
     char path[512];

@@ -12,7 +12,7 @@
 static const double E = 1.0 / 32;
 static const tolerance DIFFERENCES = { 1e-4, 0, 1e-3 };
 
-/* A model at a point. */
+/* A model with its parameters and all that goes in. */
 typedef struct point {
     recur_layer *layer;
     const recur_packed *packed;
@@ -64,7 +64,7 @@ static void check_gradient(const char *what, point *p, int64_t count, float *v, 
     check_close(what, count, got, want, DIFFERENCES);
 }
 
-/* All gradients of a layer, which is given back. options: those of a recurrence, or NULL. */
+/* Checks all gradients of a layer, and releases it. options: those of a recurrence, or NULL. */
 static void check_layer(recur_context *ctx, recur_layer *layer,
                         const recur_recurrent_options *options, const recur_packed *packed,
                         bool ids, bool with_state, int mode)
@@ -99,8 +99,8 @@ static void check_layer(recur_context *ctx, recur_layer *layer,
     check_gradient("dparams", &p, recur_layer_param_count(layer), recur_layer_params(layer),
                    r.dparams);
     if (!ids) check_gradient("dx", &p, p.X, p.x, r.dx);
-    const bool counters = options && options->cell ==
-                                         RECUR_CELL_CLOCKWORK; /* behind h; they have no gradient */
+    /* Counters stand behind h and have no gradient. */
+    const bool counters = options && options->cell == RECUR_CELL_CLOCKWORK;
     if (with_state)
         check_gradient("grad of initial state", &p, counters ? shape_of(options, batch).h : p.S,
                        p.s0, r.ds0);
@@ -131,8 +131,8 @@ static recur_layer *prepared(recur_layer *layer, int cell)
     return layer;
 }
 
-/* Functions with kinks, clips, and norms, whose fifth derivatives are large, are the business of
- * test_kinds and test_training. */
+/* test_kinds and test_training check functions with kinks, clips, and norms, whose fifth
+ * derivatives are large. */
 static bool smooth(const kind_row *kind)
 {
     const recur_recurrent_options *o = &kind->with;
@@ -363,8 +363,8 @@ static void chains(void **unused)
     close_context(ctx);
 }
 
-/* Layers of hidden sizes of their own with ways round them: linear → residual (norm → GRU) →
-   residual (LSTM, bidirectional → merge → dropout) → GRU → norm */
+/* Layers have hidden sizes of their own, and residuals around them: linear → residual (norm → GRU)
+ * → residual (LSTM, bidirectional → merge → dropout) → GRU → norm */
 static recur_layer *stack(recur_context *ctx, int cell)
 {
     recur_layer *first[2] = { NULL }, *second[3] = { NULL }, *parts[5] = { NULL };

@@ -26,8 +26,8 @@ static moments moments_of(int64_t count, const float *v)
     return m;
 }
 
-/* Uniform in ±bound: it stays inside, comes near both ends, mean 0, deviation bound/√3, to five
- * deviations of the estimates. */
+/* A sample that is uniform in ±bound stays inside, comes near both ends, and has mean 0 and
+ * deviation bound/√3, to five deviations of the estimates. */
 static void check_uniform(int64_t count, const float *v, double bound)
 {
     const moments m = moments_of(count, v);
@@ -83,8 +83,8 @@ static void check_constant(recur_layer *layer, const char *name, float value)
         assert_true(recur_layer_params(layer)[t.offset + i] == value);
 }
 
-/* What PyTorch does not have: scales are ones, shifts and first states zeros, weights as weights
-   are. Tensors without gates are one block. */
+/* Of the tensors that PyTorch does not have, scales are ones, shifts and initial states zeros, and
+ * weights are filled as weights are. Tensors without gates are one block. */
 static void of_further_tensors(void **unused)
 {
     (void)unused;
@@ -105,8 +105,8 @@ static void of_further_tensors(void **unused)
     check_tensor_uniform(layer, "bias_ih_l0", 1 / sqrt(H));
     OK(recur_layer_init(layer, "weight_h*", RECUR_INIT_XAVIER, 0, 1));
     check_tensor_uniform(layer, "weight_hr_l0", sqrt(6.0 / (P + H)));
-    check_tensor_uniform(layer, "weight_hh_l0",
-                         sqrt(6.0 / (P + H))); /* gate by gate: H rows, P columns */
+    /* It is filled gate by gate: H rows, P columns. */
+    check_tensor_uniform(layer, "weight_hh_l0", sqrt(6.0 / (P + H)));
     OK(recur_layer_init(layer, "*norm*", RECUR_INIT_CONSTANT, 9, 1));
     OK(recur_layer_init(layer, NULL, RECUR_INIT_FORGET_BIAS, 1, 1));
     check_constant(layer, "norm_bias_l0", 9);
@@ -136,7 +136,7 @@ static void plain_schemes(void **unused)
     recur_layer_release(layer);
 }
 
-/* Gate by gate: a block of H rows has in columns and H outputs. */
+/* Matrices are filled gate by gate: a block of H rows has `in` columns and H outputs. */
 static void xavier(void **unused)
 {
     (void)unused;
@@ -191,8 +191,8 @@ static void orthogonal(void **unused)
             trying("%s gain %g", names[i], gain);
             for (int gate = 0; gate < 4; gate++)
                 check_orthogonal(H, t.dim[1], W + gate * H * t.dim[1], gain);
-            assert_memory_not_equal(W, W + H * t.dim[1],
-                                    sizeof(float)); /* every gate has its own */
+            /* Every gate has numbers of its own. */
+            assert_memory_not_equal(W, W + H * t.dim[1], sizeof(float));
         }
         const recur_tensor bias = tensor_of(layer, "bias_hh_l0");
         for (int64_t i = 0; i < bias.count; i++)
@@ -242,7 +242,7 @@ static void identity(void **unused)
     recur_layer_release(layer);
 }
 
-/* Only the recurrent matrices can have one. */
+/* Only the recurrent matrices can be the identity. */
 static void identity_by_name(void **unused)
 {
     (void)unused;
@@ -255,7 +255,7 @@ static void identity_by_name(void **unused)
     recur_layer_release(layer);
 }
 
-/* Only the forget gate's quarter of the biases, which sum to value. */
+/* Only the forget gate's quarter of the biases is filled, and the two biases sum to value. */
 static void forget_bias(void **unused)
 {
     (void)unused;
@@ -298,8 +298,8 @@ static void determinism(void **unused)
         OK(recur_layer_init(b, "weight*", scheme, 1, 43));
         const bool same = memcmp(recur_layer_params(a), recur_layer_params(b), bytes) == 0;
         assert_int_equal(same, scheme == RECUR_INIT_CONSTANT);
-        OK(recur_layer_init(b, "weight_ih*", scheme, 1,
-                            42)); /* tensor by tensor, the same numbers */
+        /* Filling tensor by tensor gives the same numbers. */
+        OK(recur_layer_init(b, "weight_ih*", scheme, 1, 42));
         OK(recur_layer_init(b, "weight_hh*", scheme, 1, 42));
         assert_memory_equal(recur_layer_params(a), recur_layer_params(b), bytes);
         const recur_tensor bias = tensor_of(a, "bias_hh_l1");
@@ -317,7 +317,7 @@ static void determinism(void **unused)
     recur_layer_release(layer);
 }
 
-/* Patterns fit whole names: which tensors they choose. */
+/* Patterns fit whole names. The table says which tensors they choose. */
 static void patterns(void **unused)
 {
     (void)unused;

@@ -202,8 +202,8 @@ static void texts(void **state)
     OK(recur_file_set_metadata(file, "", ""));
     OK(recur_file_set_metadata(file, "Gr\303\266\303\237e", "\"\\\t/\001 \342\202\254"));
     OK(recur_file_set_metadata(file, "alphabet", "a longer one than before"));
-    OK(recur_file_set_metadata(file, "alphabet",
-                               recur_file_metadata(file, "alphabet"))); /* its own */
+    /* The value is that of the file itself. */
+    OK(recur_file_set_metadata(file, "alphabet", recur_file_metadata(file, "alphabet")));
     for (int turn = 0; turn < 2; turn++) {
         assert_int_equal(recur_file_metadata_count(file), 3);
         assert_string_equal(recur_file_metadata_key(file, 0), "alphabet");

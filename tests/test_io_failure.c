@@ -16,7 +16,7 @@ typedef struct attempt {
     const char *path;
 } attempt;
 
-/* Everything that allocates; the file is released whatever happens. */
+/* Calls everything that allocates, and releases the file whatever happens. */
 static recur_status all_of_it(const attempt *a, recur_file **file)
 {
     const recur_tensor info = { .size = sizeof info, .rank = 1, .dim = { 2 }, .name = "added" };

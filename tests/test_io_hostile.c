@@ -102,8 +102,8 @@ static void odd_but_legal_headers(void **state)
     accepts("{" T("b", "F32", "[1]", "[0,4]") "," T("a", "I64", "[0]",
                                                     "[0,0]") "," T("c", "U8", "[0]", "[0,0]") "}",
             4, 3);
-    accepts("{" T("b", "U8", "[3]", "[4,7]") "," T("a", "F32", "[1]", "[0,4]") "}", 7,
-            2); /* any order, any alignment */
+    /* Tensors may have any order and any alignment. */
+    accepts("{" T("b", "U8", "[3]", "[4,7]") "," T("a", "F32", "[1]", "[0,4]") "}", 7, 2);
     accepts("{" T("", "U8", "[3]", "[0,3]") "}", 3, 1);
     accepts("{\"a\":{\"future\":[{}],\"shape\":[1],\"data_offsets\":[0,4],\"dtype\":\"F32\"}}", 4,
             1);
@@ -238,8 +238,8 @@ static void truncations(void **state)
     const unsigned char *whole = file_bytes(SMALL, 10, &bytes);
     for (size_t n = 0; n < bytes; n++) {
         trying("%zu of %zu bytes", n, bytes);
-        unsigned char *data = malloc(
-            n ? n : 1); /* of this size, so that a sanitizer sees a byte too far */
+        /* The block has exactly this size, so that a sanitizer sees a byte too far. */
+        unsigned char *data = malloc(n ? n : 1);
         assert_non_null(data);
         memcpy(data, whole, n);
         recur_file *file = NULL;
@@ -249,7 +249,7 @@ static void truncations(void **state)
     }
 }
 
-/* Uses all of a file that was opened, whatever it says. */
+/* Reads all of a file that was opened, whatever it says. */
 static void use(recur_file *file)
 {
     for (int64_t i = 0; i < recur_file_tensor_count(file); i++) {

@@ -135,7 +135,7 @@ static void loading_is_strict(void **state)
     recur_layer_release(layer);
 }
 
-/* Weights of other types, as converted models have them. */
+/* Converted models have weights of other types. */
 static void other_types(void **state)
 {
     (void)state;
@@ -174,8 +174,8 @@ static void a_failed_save_leaves_the_file(void **state)
     add(file, "bias", 1, 1, 1);
     FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", layer), "bias already");
     assert_int_equal(recur_file_tensor_count(file), 1);
-    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", layer),
-          "bias already"); /* weight has gone again */
+    /* The weight has gone again. */
+    FAILS(RECUR_E_ARGUMENT, recur_file_put_layer(file, "", layer), "bias already");
     recur_file_release(file);
     recur_layer_release(layer);
 }

@@ -105,8 +105,8 @@ static void optimizers_that_do_not_fit(void **state)
     FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(text_first, "", adam), "step already");
     assert_int_equal(recur_file_tensor_count(text_first), 0);
     assert_int_equal(recur_file_metadata_count(text_first), 1);
-    FAILS(RECUR_E_FORMAT, recur_file_put_optimizer(text_first, "\xff", other[3]),
-          "UTF-8"); /* which has no tensors */
+    /* This optimizer has no tensors. */
+    FAILS(RECUR_E_FORMAT, recur_file_put_optimizer(text_first, "\xff", other[3]), "UTF-8");
     FAILS(RECUR_E_ARGUMENT, recur_file_get_optimizer(file, "", NULL), "optimizer NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_get_optimizer(NULL, "", adam), "file NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_put_optimizer(file, "", NULL), "optimizer NULL");

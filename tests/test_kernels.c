@@ -26,7 +26,7 @@ static double ulps(float got, double want)
 
 static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
 
-/* Evenly from `from` to `to`, and as densely again about 0. */
+/* Takes points evenly from `from` to `to`, and as densely again about 0. */
 static void fill(double from, double to)
 {
     for (int i = 0; i < N / 2; i++) {
@@ -126,7 +126,7 @@ static void ends(void **unused)
 typedef void product(const recur_context *, const recur__kernels *, int64_t, int64_t, int64_t,
                      recur__matrix, recur__matrix, float *, int64_t);
 
-/* Small integers: every order of summing gives the same float. */
+/* The numbers are small integers, so that every order of summing gives the same float. */
 static void check_product(const recur_context *ctx, const recur__kernels *k, product *f, bool at,
                           bool bt, int64_t M, int64_t n, int64_t K)
 {
@@ -166,8 +166,8 @@ static void products(void **unused)
     on_every_set(check_products);
 }
 
-/* One column times one row, without gaps, wherever C begins; a NaN stays in its row. What lies
- * around C stays. */
+/* A column times a row is added without gaps, wherever C begins. A NaN stays in its row, and what
+ * lies around C stays as it was. */
 static void check_outer(const recur_context *ctx, const recur__kernels *k)
 {
     (void)ctx;
@@ -218,7 +218,7 @@ static void sums(void **unused)
     on_every_set(check_sums);
 }
 
-/* Rows of every width up to three full vectors against sums in double. */
+/* Rows of every width up to three full vectors are compared with sums in double. */
 static void check_norm(const recur_context *ctx, const recur__kernels *k)
 {
     enum { R = 3, MOST = 50 };

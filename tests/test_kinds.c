@@ -31,7 +31,7 @@ typedef struct expected {
     int64_t rows, columns; /* columns 0: a vector */
 } expected;
 
-/* Tensors of one layer and direction in their order; returns how many. */
+/* Writes the tensors of one layer and direction in their order, and returns how many there are. */
 static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
 {
     const naive_recurrent net = textbook_of(o);
@@ -47,8 +47,8 @@ static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
     if (net.kind == NAIVE_LSTM_PEEPHOLE) t[n++] = (expected){ "weight_peephole", 3 * H, 0 };
     if (EH) t[n++] = (expected){ "norm_weight", EH, 0 };
     if (EH) t[n++] = (expected){ "norm_bias", EH, 0 };
-    if (net.learn_start) t[n++] = (expected){ "h0", R, 0 };
-    if (net.learn_start && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK)
+    if (net.learn_initial) t[n++] = (expected){ "h0", R, 0 };
+    if (net.learn_initial && naive_has_c(net.kind) && net.kind != NAIVE_CLOCKWORK)
         t[n++] = (expected){ "c0", H, 0 };
     return n;
 }
@@ -101,7 +101,7 @@ static const int64_t LENGTHS[B] = { 4, 0, 3 };
 
 typedef enum { WITH_STATE, FROM_START, WITH_IDS, WAYS } way;
 
-/* A layer at a point, rows joined; and what the textbook says of it. */
+/* A layer with its parameters and input, rows joined; and what the textbook says of it. */
 typedef struct point {
     recur_recurrent_options options;
     naive_recurrent net;
@@ -186,7 +186,7 @@ static void compare(recur_context *ctx, const point *p)
     recur_layer_release(layer);
 }
 
-/* Points at which a kink is near are drawn again. */
+/* Numbers that lie near a kink are drawn again. */
 static point draw_away_from_kinks(const kind_row *kind, int direction, way how)
 {
     for (;;) {

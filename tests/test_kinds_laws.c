@@ -1,5 +1,5 @@
-/* test_kinds_laws.c - kinds that are others in disguise, what options do at their ends, clocks,
- * learned start values. On every instruction set. */
+/* test_kinds_laws.c - laws of kinds and options, on every instruction set: some kinds are others in
+ * disguise; options do nothing, or all, at their ends; clocks tick; initial states are learned. */
 #include "support/support.h"
 
 enum { I = 3, H = 6, B = 4, N = 14 };
@@ -27,7 +27,7 @@ static run played(recur_context *ctx, const recur_layer *layer, const recur_pack
     return r;
 }
 
-/* Both compute the same; gradients of parameters are each one's own affair. */
+/* Checks that both layers compute the same, but for the gradients of their parameters. */
 static void check_equal(recur_context *ctx, const char *what, const recur_layer *a,
                         const recur_layer *b)
 {
@@ -45,8 +45,8 @@ static void check_equal(recur_context *ctx, const char *what, const recur_layer 
     recur_packed_release(packed);
 }
 
-/* Tensor number `index` of one layer into that of another, block of H rows by block: block i comes
-   from block from[i]; a sign of its own for each. */
+/* Copies tensor number `index` of one layer into that of another, block of H rows by block. Block i
+ * comes from block from[i], times a sign of its own. */
 static void copy_blocks(recur_layer *to, const recur_layer *from, int64_t index, int blocks,
                         const int *of, const float *sign)
 {
@@ -87,7 +87,7 @@ static void update_new(recur_context *ctx)
     }
 }
 
-/* i = 1 - f is σ(-a_f): an LSTM whose rows of i are those of f, negated. */
+/* i = 1 - f is σ(-a_f), so a coupled LSTM is an LSTM whose rows of i are those of f, negated. */
 static void coupled(recur_context *ctx)
 {
     recur_layer *a = made(ctx, plain(RECUR_CELL_LSTM), RECUR_DIRECTION_BIDIRECTIONAL),
@@ -106,7 +106,7 @@ static void coupled(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* Parameters of one layer by name into another that has more, which become zero. */
+/* Copies parameters of one layer by name into another, whose further tensors become zero. */
 static void copy_common(recur_layer *to, recur_layer *from)
 {
     memset(recur_layer_params(to), 0, (size_t)recur_layer_param_count(to) * sizeof(float));
@@ -120,8 +120,8 @@ static void copy_common(recur_layer *to, recur_layer *from)
     }
 }
 
-/* Options that say what is so anyway, bounds that nothing reaches, peepholes of 0, start values of
- * 0. */
+/* Options change nothing if they say what is so anyway: the default functions, bounds that nothing
+ * reaches, peepholes of 0, initial states of 0. */
 static void idle_options(recur_context *ctx)
 {
     static const kind_row idle[] = {
@@ -168,7 +168,7 @@ static void idle_options(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* Zoneout of 1 keeps everything for ever. */
+/* With a zoneout of 1 the state never changes. */
 static void zoneout_of_one(recur_context *ctx)
 {
     const kind_row frozen = { RECUR_CELL_LSTM,
@@ -217,8 +217,8 @@ static void one_clock(recur_context *ctx)
     recur_layer_release(b);
 }
 
-/* A module changes at the steps 0, T, 2 T ... alone; what faster modules know does not reach it,
- * and has no gradient there. */
+/* A module changes at the steps 0, T, 2 T ... alone. Faster modules do not reach it, and get no
+ * gradient from it. */
 static void modules_keep_time(recur_context *ctx)
 {
     enum { M = 3, SIZE = H / M, T = 13 };
@@ -250,7 +250,7 @@ static void modules_keep_time(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* ---- start values --------------------------------------------------------------------------- */
+/* ---- initial states ------------------------------------------------------------------------- */
 
 static recur_state *state_for(const recur_layer *layer)
 {
@@ -267,9 +267,9 @@ static float *output_of(const recur_layer *layer, const recur_packed *packed, co
     return y;
 }
 
-/* No state, a fresh one, one that was reset begin with the start values; a sequence that was reset
- * does, its neighbours go on. */
-static void starts(recur_context *ctx)
+/* A pass without a state, with a new one, or with one that was reset begins with the learned
+ * initial state. If one sequence was reset it begins there, and its neighbours go on. */
+static void new_states_begin_learned(recur_context *ctx)
 {
     static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU_RESET_BEFORE,
                                  RECUR_CELL_CLOCKWORK };
@@ -302,8 +302,8 @@ static void starts(recur_context *ctx)
     }
 }
 
-/* Streaming starts there too, with a state of its own for each stream. */
-static void streams_start(recur_context *ctx)
+/* Streams begin with the learned initial state too; one that is reset begins anew. */
+static void streams_begin_learned(recur_context *ctx)
 {
     const kind_row kind = { RECUR_CELL_LSTM,
                             "start",
@@ -327,8 +327,9 @@ static void streams_start(recur_context *ctx)
     recur_layer_release(layer);
 }
 
-/* Written values are no start values: they get the gradient, the parameters none. */
-static void given_states_teach_nothing(recur_context *ctx)
+/* A state whose values were written is not the initial one: it gets the gradient, and the
+ * parameters h0 get none. */
+static void given_states_give_h0_no_gradient(recur_context *ctx)
 {
     const kind_row kind = { RECUR_CELL_GRU, "start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } };
     recur_layer *layer = made(ctx, &kind, RECUR_DIRECTION_FORWARD);
@@ -366,16 +367,22 @@ LAW(idle_options)
 LAW(zoneout_of_one)
 LAW(one_clock)
 LAW(modules_keep_time)
-LAW(starts)
-LAW(streams_start)
-LAW(given_states_teach_nothing)
+LAW(new_states_begin_learned)
+LAW(streams_begin_learned)
+LAW(given_states_give_h0_no_gradient)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(law_update_new),     TEST(law_coupled),       TEST(law_idle_options),
-        TEST(law_zoneout_of_one), TEST(law_one_clock),     TEST(law_modules_keep_time),
-        TEST(law_starts),         TEST(law_streams_start), TEST(law_given_states_teach_nothing),
+        TEST(law_update_new),
+        TEST(law_coupled),
+        TEST(law_idle_options),
+        TEST(law_zoneout_of_one),
+        TEST(law_one_clock),
+        TEST(law_modules_keep_time),
+        TEST(law_new_states_begin_learned),
+        TEST(law_streams_begin_learned),
+        TEST(law_given_states_give_h0_no_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 enum { I = 3, H = 6, B = 3, N = 8, MOST = 4000 };
 static const int64_t LENGTHS[B] = { 3, 1, 4 };
 
-/* All that a layer's life needs, and what comes out: y, gradients, a step of a snapshot. */
+/* All handles that a layer is used with, and what comes out: y, gradients, a step of a snapshot. */
 typedef struct life {
     recur_layer *layer, *snapshot;
     recur_packed *packed;

@@ -1,5 +1,5 @@
-/* test_laws.c - laws of recurrence: time, batch, direction. For every kind, on every instruction
- * set. */
+/* test_laws.c - laws of recurrence about time, batch and direction. They hold for every kind, on
+ * every instruction set. */
 #include "support/support.h"
 
 /* A random layer and a random ragged batch for it; rows and gradients are joined (sequence after
@@ -38,7 +38,7 @@ static subject make(recur_context *ctx, int k, int64_t L, int direction, int64_t
     return q;
 }
 
-/* What a pass gives, joined again. */
+/* Runs a pass, and joins again what it gives. */
 static run play(const subject *q, const recur_layer *layer, int64_t B, const int64_t *lengths,
                 const float *x, const float *s0, const float *dy, const float *dsn)
 {
@@ -61,7 +61,8 @@ static run play_all(const subject *q)
     return play(q, q->layer, q->B, q->lengths, q->x, q->s0, q->dy, q->dsn);
 }
 
-/* Where the row of sequence b in block m of a state lies; its width. Blocks of h come first. */
+/* Says where the row of sequence b in block m of a state lies, and how wide it is. Blocks of h come
+ * first. */
 static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t *width)
 {
     const int64_t blocks = q->shape.blocks, R = q->shape.width;
@@ -71,7 +72,7 @@ static int64_t row_at(const subject *q, int64_t B, int64_t m, int64_t b, int64_t
 
 static int64_t blocks_of(const subject *q) { return q->shape.blocks * (q->S > q->shape.h ? 2 : 1); }
 
-/* Sequence b of a state, as the state of one. */
+/* Gives sequence b of a state as a state of one sequence. */
 static float *slice(const subject *q, const float *state, int64_t b)
 {
     float *one = floats(q->S / q->B);
@@ -98,7 +99,7 @@ static void done(subject *q)
     give_back();
 }
 
-/* Every law, for every kind, on every instruction set. */
+/* Checks a law for every kind on every instruction set. */
 typedef void law(recur_context *ctx, int k);
 
 static void everywhere(law *check)
@@ -114,8 +115,9 @@ static void everywhere(law *check)
 
 static const int64_t RAGGED[] = { 4, 1, 0, 6, 3, 4 };
 
-/* A ragged batch is each of its sequences alone; its dparams are the sum of theirs. */
-static void each_alone(recur_context *ctx, int k)
+/* A ragged batch gives what each of its sequences gives alone, and its dparams are the sum of
+ * theirs. */
+static void batch_equals_each_alone(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run all = play_all(&q);
@@ -138,7 +140,7 @@ static void each_alone(recur_context *ctx, int k)
 }
 
 /* Permuting the batch permutes the rows and the states. */
-static void permuted(recur_context *ctx, int k)
+static void permuted_batch_permutes_rows(recur_context *ctx, int k)
 {
     static const int64_t from[] = { 3, 5, 0, 2, 4, 1 };
     subject q = make(ctx, k, 2, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
@@ -171,8 +173,9 @@ static void permuted(recur_context *ctx, int k)
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-/* forward(a ++ b) is forward(a), then forward(b) with the state carried; so is backward. */
-static void joined(recur_context *ctx, int k)
+/* forward(a ++ b) equals forward(a), then forward(b) with the state carried; and so does
+ * backward. */
+static void whole_equals_two_windows(recur_context *ctx, int k)
 {
     static const int64_t a[] = { 2, 1, 0, 3 }, b[] = { 1, 4, 2, 0 };
     const int64_t both[] = { 3, 5, 2, 3 };
@@ -218,8 +221,8 @@ static void joined(recur_context *ctx, int k)
     done(&q);
 }
 
-/* T steps are forward(T), for rows and for ids. */
-static void step_by_step(recur_context *ctx, int k)
+/* T steps equal forward over T steps, for rows and for ids. */
+static void steps_equal_pass(recur_context *ctx, int k)
 {
     static const int64_t dense[] = { 5, 5, 5 };
     subject q = make(ctx, k, 2, RECUR_DIRECTION_FORWARD, 3, dense);
@@ -250,8 +253,8 @@ static void step_by_step(recur_context *ctx, int k)
 
 /* ---- direction ------------------------------------------------------------------------------ */
 
-/* reverse(x) is forward(x reversed) reversed. */
-static void other_way(recur_context *ctx, int k)
+/* reverse(x) equals forward(x reversed), reversed. */
+static void reverse_equals_reversed_forward(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_REVERSE, COUNT(RAGGED), RAGGED);
     const run there = play_all(&q);
@@ -270,7 +273,7 @@ static void other_way(recur_context *ctx, int k)
     done(&q);
 }
 
-/* Direction d of the state of one layer with two: h floats of h, c of c. */
+/* Gives direction d of the state of one layer with two directions: h floats of h, c of c. */
 static float *half_state(const float *both, int d, int64_t h, int64_t c)
 {
     float *half = floats(h + c);
@@ -279,13 +282,14 @@ static float *half_state(const float *both, int d, int64_t h, int64_t c)
     return half;
 }
 
-/* A bidirectional layer is a forward half beside a reverse half. */
-static void two_halves(recur_context *ctx, int k)
+/* A bidirectional layer gives what a forward layer and a reverse layer give side by side. */
+static void bidirectional_equals_two_directions(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, 1, RECUR_DIRECTION_BIDIRECTIONAL, COUNT(RAGGED), RAGGED);
     const run both = play_all(&q);
+    /* h and c are the floats of half a state. */
     const int64_t P = recur_layer_param_count(q.layer) / 2, R = q.shape.width, h = q.B * R,
-                  c = q.S / 2 - h; /* floats of half a state */
+                  c = q.S / 2 - h;
     double *dx = doubles(q.N * q.I);
     for (int d = 0; d < 2; d++) {
         recur_layer *half = recurrent_of(ctx, q.kind, q.I, q.H, 1,
@@ -318,17 +322,19 @@ static void two_halves(recur_context *ctx, int k)
         everywhere(name);                 \
     }
 
-LAW(each_alone)
-LAW(permuted)
-LAW(joined)
-LAW(step_by_step)
-LAW(other_way)
-LAW(two_halves)
+LAW(batch_equals_each_alone)
+LAW(permuted_batch_permutes_rows)
+LAW(whole_equals_two_windows)
+LAW(steps_equal_pass)
+LAW(reverse_equals_reversed_forward)
+LAW(bidirectional_equals_two_directions)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(law_each_alone), TEST(law_permuted),
-                                        TEST(law_joined),     TEST(law_step_by_step),
-                                        TEST(law_other_way),  TEST(law_two_halves) };
+    const struct CMUnitTest tests[] = {
+        TEST(law_batch_equals_each_alone),         TEST(law_permuted_batch_permutes_rows),
+        TEST(law_whole_equals_two_windows),        TEST(law_steps_equal_pass),
+        TEST(law_reverse_equals_reversed_forward), TEST(law_bidirectional_equals_two_directions),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

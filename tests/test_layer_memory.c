@@ -116,7 +116,7 @@ static void reserved_for_a_trace(const trial *t)
     recur_tape_release(tape);
 }
 
-/* Three records of any pass and nothing but them, however often. */
+/* The tape has three records of any pass and nothing but them, however often they are made. */
 static void reserved(const trial *t)
 {
     const recur_memory m = memory_of(t->layer, t->packed, ANY);
@@ -139,7 +139,7 @@ static void reserved(const trial *t)
     recur_tape_release(tape);
 }
 
-/* One pass on a tape of its own: takes what the query says of just this pass. */
+/* One pass on a tape of its own takes what the query says of just this pass. */
 static void recorded(const trial *t, bool ids, bool dropout, bool trace)
 {
     const uint32_t flags = (ids ? RECUR_MEMORY_IDS : RECUR_MEMORY_ROWS) |
@@ -190,7 +190,8 @@ static void check_all(recur_context *ctx, const recur_layer *layer, const recur_
     assert_memory_equal(&any.layer, &every.layer, sizeof any - offsetof(recur_memory, layer));
 }
 
-/* Dense, ragged with an empty sequence, one step, one long sequence, none. */
+/* The layouts are dense, ragged with an empty sequence, of one step, of one long sequence, and of
+ * none. */
 enum { LAYOUTS = 5 };
 static recur_packed *layout_of(recur_context *ctx, int i)
 {
@@ -335,7 +336,7 @@ static void chains_and_parts(void **unused)
     }
 }
 
-/* A loop written by hand, and layouts that have grown. */
+/* The query is right for a loop written by hand, and for layouts that have grown. */
 static void loops_and_growth(void **unused)
 {
     (void)unused;

@@ -1,5 +1,5 @@
-/* test_layers.c - what a layer says of itself: names, shapes, places, counts, parts; and composing.
- */
+/* test_layers.c - what a layer says of itself: names, shapes, places, counts, parts; and
+ * composing. */
 #include "support/support.h"
 
 /* The tensor at a place, in one line: "weight_ih_l0 [28][5] at 0". */
@@ -278,7 +278,8 @@ static void rebuilt(void **unused)
         recur_layer_info again = info_of(two, -1);
         assert_string_equal(again.name, i.name);
         assert_string_equal(again.type, i.type);
-        again.name = i.name, again.type = i.type;
+        again.name = i.name;
+        again.type = i.type;
         assert_memory_equal(&again, &i, sizeof i);
         assert_int_equal(i.flags, o.flags);
         assert_int_equal(i.projection_size, o.projection_size);

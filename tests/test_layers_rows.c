@@ -81,8 +81,8 @@ static void undrop(dropping *d)
 
 static bool equal(const float *a, const float *b) { return memcmp(a, b, CELLS * sizeof *a) == 0; }
 
-/* A fraction p is zero, the rest 1/(1-p): 20,000 draws, so five deviations are 5 √(p(1-p)/20000) <
- * 0.018. */
+/* A fraction p of the numbers is zero, the rest 1/(1-p). With 20,000 draws, five deviations are 5
+ * √(p(1-p)/20000) < 0.018. */
 static void dropout_keeps_the_mean(void **unused)
 {
     (void)unused;
@@ -118,8 +118,8 @@ static void dropout_depends_on_seed_and_pass(void **unused)
     assert_false(equal(first, mask(&d)));
     OK(recur_tape_set_seed(e.tape, 7)); /* another layer, another tape, the same numbers */
     assert_true(equal(first, mask(&e)));
-    OK(recur_tape_set_mode(e.tape,
-                           RECUR_TAPE_EVALUATE)); /* a pass that is not recorded does not count */
+    /* A pass that is not recorded does not count. */
+    OK(recur_tape_set_mode(e.tape, RECUR_TAPE_EVALUATE));
     assert_true(equal(e.ones, mask(&e)));
     OK(recur_tape_set_mode(e.tape, RECUR_TAPE_TRAIN));
     assert_true(equal(second, mask(&e)));
@@ -150,8 +150,8 @@ static void dropout_backward(void **unused)
     undrop(&d);
 }
 
-/* Dropout inside a stack: there in TRAIN, gone in EVALUATE and RECORD_NO_DROPOUT and without a
- * tape; never behind the top layer. */
+/* Dropout inside a stack works in TRAIN, and not in EVALUATE, in RECORD_NO_DROPOUT, or without a
+ * tape. There is none behind the top layer. */
 static void dropout_in_a_stack(void **unused)
 {
     (void)unused;
@@ -212,7 +212,7 @@ static void embedding_rows(void **unused)
     recur_layer_release(layer);
 }
 
-/* f(v), and its slope if wanted. */
+/* Gives f(v), and its slope if that is wanted. */
 static double function_of(int f, double v, double *slope)
 {
     const double s = 1 / (1 + exp(-v)), t = tanh(v), a = 1 + fabs(v);

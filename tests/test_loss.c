@@ -158,8 +158,8 @@ static void near(const char *what, double got, double want, double relative)
         fail_msg("%s is %.12g, should be %.12g", what, got, want);
 }
 
-/* Value and gradient against the textbook, divided by divide; no number is within h of a corner of
- * l1 or huber. */
+/* Checks value and gradient against the textbook, divided by `divide`. No number is within h of a
+ * corner of l1 or huber. */
 static void check_batch(const recur_loss *loss, const spec *s, const batch *b, double divide)
 {
     const recur_loss_options *o = &s->options;
@@ -298,8 +298,8 @@ static void test_extremes(void **state)
         near("value", value, 2000, 1e-12);
         check_same("dy", 9, dy, (const float[]){ 1, -1, 0, 0, 0, 0, 0, 0, 0 });
 
-        const float sure[] = { 20, 0 },
-                    forbidden[] = { 1, -INFINITY, 1 }; /* p = 1 - 2e-9 in float is 1 */
+        /* In float, p = 1 - 2e-9 is 1. */
+        const float sure[] = { 20, 0 }, forbidden[] = { 1, -INFINITY, 1 };
         const int32_t zero = 0;
         OK(recur_loss_classes(ce, 1, 2, sure, &zero, &value, dy));
         near("a sure value", value / log1p(exp(-20)), 1, 1e-6);
@@ -342,7 +342,7 @@ static void test_nan(void **state)
         }
 }
 
-/* An error of exactly 0 has gradient 0; both signs at the corner of huber. */
+/* An error of exactly 0 has gradient 0; huber is checked at its corner with both signs. */
 static void test_corners(void **state)
 {
     (void)state;

@@ -199,7 +199,8 @@ static void test_full_softmax(void **state)
 
 /* ---- laws ----------------------------------------------------------------------------------- */
 
-/* A batch is its rows one by one, with the random numbers that are theirs; gradients add up. */
+/* A batch gives what its rows give one by one, with the random numbers that are theirs; gradients
+ * add up. */
 static void test_rows(void **state)
 {
     (void)state;
@@ -214,7 +215,9 @@ static void test_rows(void **state)
         double sum = 0;
         for (int64_t r = 0; r < b.R; r++) {
             batch one = b;
-            one.R = 1, one.h += r * F, one.labels += r;
+            one.R = 1;
+            one.h += r * F;
+            one.labels += r;
             if (SPECS[i].options.kind == RECUR_LOSS_NEGATIVE_SAMPLING)
                 one.counter += (uint64_t)(r * 4);
             sum += run_loss(loss, &one, again + r * F, parts);
@@ -268,7 +271,8 @@ static void test_untouched(void **state)
     }
 }
 
-/* The same bits: with a tape, with threads, in every run; other draws with another seed. */
+/* The bits are the same with a tape, with threads, and in every run; another seed gives other
+ * draws. */
 static void test_bits(void **state)
 {
     (void)state;
@@ -289,7 +293,8 @@ static void test_bits(void **state)
         float *dh[2], *d[2];
         double value[3];
         for (int i = 0; i < 2; i++) {
-            dh[i] = floats(R * WIDE), d[i] = zeros(MANY * WIDE);
+            dh[i] = floats(R * WIDE);
+            d[i] = zeros(MANY * WIDE);
             OK(recur_loss_sampled(i ? threads : one, R, WIDE, h, labels, params, MANY * WIDE, 8, 1,
                                   &value[i], dh[i], d[i], i ? tape : NULL));
         }

@@ -128,7 +128,7 @@ static void nothing_after_reserve(void **unused)
     }
 }
 
-/* Two steps forward and back, one by one, of a linear layer. */
+/* Runs two single steps of a linear layer forward, and back. */
 static void two_rows(const recur_layer *layer, const recur_packed *one, recur_tape *tape)
 {
     const recur_layer_info info = info_of(layer, -1);
@@ -139,9 +139,9 @@ static void two_rows(const recur_layer *layer, const recur_packed *one, recur_ta
         OK(recur_layer_backward(layer, one, x, dy, NULL, NULL, grads, tape));
 }
 
-/* What a tape keeps for single steps: layers that take turns share its place, and that of a layer
- * that is gone goes to others. */
-static void kept_places(void **unused)
+/* A tape repacks parameters for single steps. Layers that take turns share the memory for it, and
+ * that of a layer that is gone goes to others. */
+static void prepacks_are_used_again(void **unused)
 {
     (void)unused;
     recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
@@ -272,7 +272,7 @@ static void steps_never_allocate(void **unused)
 }
 
 /* Inference without a tape gives its scratch back. */
-static void inference_keeps_nothing(void **unused)
+static void inference_holds_nothing(void **unused)
 {
     (void)unused;
     recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
@@ -291,7 +291,7 @@ static void inference_keeps_nothing(void **unused)
 
 enum { LAYERS = 7, HANDLES = LAYERS + 9 };
 
-/* Everything that can hang together, made from one context. */
+/* All handles that can hold each other are made from one context. */
 typedef struct family {
     recur_context *ctx;
     recur_layer *layer[LAYERS];
@@ -393,9 +393,8 @@ static void released_in_any_order(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(training_after_warm_up), TEST(nothing_after_reserve),
-        TEST(reservations_add_up),    TEST(kept_places),
-        TEST(steps_never_allocate),   TEST(inference_keeps_nothing),
+        TEST(training_after_warm_up),  TEST(nothing_after_reserve), TEST(reservations_add_up),
+        TEST(prepacks_are_used_again), TEST(steps_never_allocate),  TEST(inference_holds_nothing),
         TEST(released_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

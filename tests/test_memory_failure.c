@@ -111,7 +111,7 @@ static void every_allocation_fails(void **unused)
     every_allocation_of(CALLS, COUNT(CALLS));
 }
 
-/* What the headers promise: one allocation for a handle. */
+/* A handle takes one allocation, as the headers promise. */
 static void one_allocation_each(void **unused)
 {
     (void)unused;

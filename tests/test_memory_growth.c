@@ -16,8 +16,9 @@ static int64_t member(const recur_memory *m, int i)
     return i == 0 ? m->record : i == 1 ? m->training : m->inference;
 }
 
-/* Twice the difference for twice the distance; sizes are such that nothing has to be rounded up,
- * and that the part that grows is the larger one: training is the most of forward and backward. */
+/* Twice the distance gives twice the difference. The sizes are such that nothing has to be rounded
+ * up; and since training is the larger one of forward and backward, the larger one must be the one
+ * that grows. */
 static void linear_in_time_and_batch(void **unused)
 {
     (void)unused;
@@ -43,7 +44,7 @@ static void linear_in_time_and_batch(void **unused)
     close_context(ctx);
 }
 
-/* Asking needs none of the memory that is asked about. */
+/* The query needs none of the memory that it is about. */
 static void more_than_there_is(void **unused)
 {
     (void)unused;

@@ -55,7 +55,8 @@ static unsigned char *saved(const recur_layer *layer, size_t *bytes)
     return data;
 }
 
-/* Saves it and opens it; saving what was opened gives the same bytes. Takes the layer over. */
+/* Saves a layer, which it releases, and opens the file. Saving what was opened gives the same
+ * bytes. */
 static void comes_back(recur_context *ctx, recur_layer *layer)
 {
     randomize(layer, 1);
@@ -143,7 +144,7 @@ static void other_layers_come_back(void **state)
     close_context(ctx);
 }
 
-/* Every member of the description goes out and comes back, in whatever company. */
+/* Every member of the description is written and read again, whatever the others are. */
 static void every_member_is_written(void **state)
 {
     (void)state;
@@ -244,7 +245,7 @@ static void under_prefixes(void **state)
     close_context(ctx);
 }
 
-/* A part alone, and a file of weights without a structure. */
+/* A part is saved alone; and a file of weights without a structure is opened. */
 static void parts_and_weights(void **state)
 {
     (void)state;
@@ -310,8 +311,8 @@ static void refused_arguments(void **state)
 
 /* ---- what earlier versions wrote ------------------------------------------------------------ */
 
-/* tests/models/version_1 has a sample, so it opens only if it computes what it did; and its
- * structure is still written so. */
+/* tests/models/version_1 has a sample, so it opens only if it computes what it did. Its structure
+ * is still written in the same way. */
 static void earlier_versions_open(void **state)
 {
     (void)state;
@@ -367,7 +368,7 @@ static int make_folder(void **state)
     return 0;
 }
 
-/* Nothing but the file may be there: no temporary name is left. */
+/* The folder holds nothing but the file: no temporary file is left. */
 static int remove_folder(void **state)
 {
     (void)state;

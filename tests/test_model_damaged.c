@@ -31,7 +31,7 @@ static unsigned char *whole_file(bool with_ids, size_t *bytes)
     return data;
 }
 
-/* The same with 8 bytes of a tensor replaced. */
+/* Gives the same file with 8 bytes of a tensor replaced. */
 static void with_word(bool with_ids, const char *name, int64_t index, int64_t word,
                       recur_status code, const char *words)
 {
@@ -71,8 +71,8 @@ static void hostile_lengths_and_ids(void **state)
 
 static recur_status open_copy(const unsigned char *data, size_t bytes)
 {
-    unsigned char *copy = malloc(
-        bytes ? bytes : 1); /* of this size, so that a sanitizer sees a byte too far */
+    /* The block has exactly this size, so that a sanitizer sees a byte too far. */
+    unsigned char *copy = malloc(bytes ? bytes : 1);
     assert_non_null(copy);
     memcpy(copy, data, bytes);
     recur_layer *layer = NULL;
@@ -81,8 +81,8 @@ static recur_status open_copy(const unsigned char *data, size_t bytes)
     free(copy);
     if (status) {
         assert_null(layer);
-        support_fails(status, status, "", "recur_model_open_memory", __FILE__,
-                      __LINE__); /* with a sentence of its own */
+        /* The failure has a sentence of its own. */
+        support_fails(status, status, "", "recur_model_open_memory", __FILE__, __LINE__);
         return status;
     }
     recur_packed *packed = layout(NULL, 1, NULL, 2);

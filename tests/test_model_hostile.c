@@ -135,8 +135,8 @@ static void another_structure(void **state)
             V("{\"type\":\"last\",\"input_size\":3,\"direction\":\"bidirectional\"}"), "3");
 }
 
-/* Sizes that the file cannot have are refused before memory is asked for: there is not that much.
- */
+/* Sizes that the file cannot have are refused before memory is asked for: there is not that
+ * much. */
 static void huge_sizes(void **state)
 {
     (void)state;

@@ -6,8 +6,7 @@ enum { I = 3, H = 4, O = 2, B = 4, N = 7 };
 
 static const int64_t LENGTHS[B] = { 2, 0, 4, 1 };
 
-/* What the tests work on: a network that gives rows, one that gives a row per sequence, a sample.
- */
+/* The tests work on a network that gives rows, one that gives a row per sequence, and a sample. */
 static recur_layer *rows, *ends;
 static recur_packed *packed;
 static float x[N * I];
@@ -145,7 +144,7 @@ static void loading_passes_samples_over(void **state)
 
 /* ---- refusing ------------------------------------------------------------------------------- */
 
-/* Outputs from elsewhere that are a little less, and a little more, away than is allowed. */
+/* Outputs from elsewhere are a little less, and a little more, away than is allowed. */
 static void tolerances(void **state)
 {
     (void)state;
@@ -188,8 +187,8 @@ static void a_changed_model_is_refused(void **state)
     for (int i = 0; i < 8; i++) header |= (uint64_t)data[i] << 8 * i;
     const size_t weights = 8 + (size_t)header, outputs = bytes - N * O * sizeof(float);
     for (int which = 0; which < 2; which++) {
-        const size_t at = (which ? outputs : weights) +
-                          3; /* sign and exponent of the first float */
+        /* This byte holds the sign and the exponent of the first float. */
+        const size_t at = (which ? outputs : weights) + 3;
         trying("byte %zu of %zu", at, bytes);
         recur_layer *got = NULL;
         recur_file *changed = NULL;

@@ -4,8 +4,8 @@
 
 enum { CONFIGURATIONS = 300, WITH_OPTIONS = 900 };
 
-/* Sums of large numbers, as unbounded functions give them, leave small ones behind; norms make
- * small differences large. */
+/* Unbounded functions give sums of large numbers, whose rounding hides small ones; and norms make
+ * small differences large. So some tolerances are wider. */
 static const tolerance WITH_LARGE = { 2e-6, 1e-5, 5e-6 }, WITH_NORMS = { 5e-5, 1e-5, 5e-6 };
 
 static const int64_t SIZES[] = { 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 33, 35 };
@@ -21,7 +21,7 @@ typedef struct configuration {
 static bool often(void) { return below(3) == 0; }
 static int some_function(int most) { return often() ? 1 + (int)below(most) : 0; }
 
-/* Options that the kind has. */
+/* Draws options that the kind has. */
 static kind_row draw_kind(int cell)
 {
     kind_row k = KINDS[cell - 1];
@@ -32,8 +32,8 @@ static kind_row draw_kind(int cell)
     if (often()) o->preactivation_clip = 0.7;
     if (often()) o->zoneout_hidden = (double)between(0, 1);
     o->activation = some_function(RECUR_ACTIVATION_IDENTITY);
-    const int gate = some_function(
-        RECUR_ACTIVATION_SOFTSIGN); /* bounded: products of others grow without end */
+    /* It is bounded: products of the others grow without end. */
+    const int gate = some_function(RECUR_ACTIVATION_SOFTSIGN);
     if (naive_gates(cell) > 1 && gate != RECUR_ACTIVATION_RELU) o->gate_activation = gate;
     if (naive_gates(cell) == 3 && !c && often()) o->flags |= RECUR_LAYER_UPDATE_NEW;
     if (!c) return k;
@@ -43,7 +43,7 @@ static kind_row draw_kind(int cell)
     return k;
 }
 
-/* Configuration number n: all kinds and directions in turn, everything else by chance. */
+/* Makes configuration number n: kinds and directions take turns, everything else is drawn. */
 static configuration draw(const char *isa, int n, bool with_options)
 {
     const int cell = 1 + n % PLAIN;
@@ -74,7 +74,7 @@ static configuration draw(const char *isa, int n, bool with_options)
     return q;
 }
 
-/* What both sides start from; rows are joined. */
+/* The numbers that both sides begin with; rows are joined. */
 typedef struct numbers {
     float *params, *x, *dy, *s0, *dsn;
     int32_t *ids;
@@ -119,8 +119,8 @@ static naive_pass textbook(const configuration *q, const numbers *v)
     return p;
 }
 
-/* The same through the library. gradients false: they hang on the rounding at a kink, or the
- * textbook has none. */
+/* Runs the same through the library. gradients is false where they depend on the rounding at a
+ * kink, or where the textbook has none. */
 static void compare(recur_context *ctx, const configuration *q, const numbers *v,
                     const naive_pass *want, bool gradients)
 {
@@ -160,7 +160,7 @@ static void compare(recur_context *ctx, const configuration *q, const numbers *v
     recur_layer_release(layer);
 }
 
-/* Plain kinds there and back, others forward only. */
+/* Plain kinds are run forward and backward, others forward only. */
 static void random_stacks(void **unused)
 {
     (void)unused;
@@ -216,7 +216,7 @@ static void differences_are_derivatives(void **unused)
     }
 }
 
-/* Linear and embedding, rows and ids. */
+/* Linear and embedding layers are run on rows and on ids. */
 static void random_rows(void **unused)
 {
     (void)unused;

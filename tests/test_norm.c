@@ -12,7 +12,7 @@ static recur_layer *norm(recur_context *ctx, int64_t F, double epsilon, uint32_t
     return layer;
 }
 
-/* Weight 1 and bias 0, as layers begin. */
+/* A new layer has weight 1 and bias 0. */
 static recur_layer *plain(recur_context *ctx, int64_t F, double epsilon)
 {
     recur_layer *layer = norm(ctx, F, epsilon, 0);
@@ -20,7 +20,7 @@ static recur_layer *plain(recur_context *ctx, int64_t F, double epsilon)
     return layer;
 }
 
-/* All numbers of a batch against the textbook; `mean` is added to x. */
+/* Checks all numbers of a batch against the textbook; `mean` is added to x. */
 static void check_textbook(recur_context *ctx, int64_t F, double epsilon, double mean,
                            uint32_t flags)
 {
@@ -60,8 +60,8 @@ static void textbook(void **unused)
         }
 }
 
-/* The rows of a chain behind a recurrent layer, stepped, run at once, and one sequence at a time.
- */
+/* Behind a recurrent layer in a chain, rows give the same step by step, at once, and one sequence
+ * at a time. */
 static void rows_stand_apart(void **unused)
 {
     (void)unused;
@@ -96,7 +96,8 @@ static void rows_stand_apart(void **unused)
     }
 }
 
-/* a x + b has the norm of x, and its gradient no part along 1 and x̂: they cannot change y. */
+/* a x + b is normalised to the same as x, so its gradient has no part along 1 and x̂, which cannot
+ * change y. */
 static void shift_and_scale_are_lost(void **unused)
 {
     (void)unused;
@@ -155,7 +156,7 @@ static void flat_and_broken_rows(void **unused)
     }
 }
 
-/* Numbers whose squares, or whose sum, no float can hold. */
+/* The numbers are so large that no float can hold their squares, or their sum. */
 static void large_rows(void **unused)
 {
     (void)unused;
@@ -218,7 +219,7 @@ static void what_is_not_wanted(void **unused)
     }
 }
 
-/* What it says of itself is enough to make it again; its start values are 1 and 0. */
+/* The description of a norm is enough to make it again, and RECUR_INIT_DEFAULT gives it 1 and 0. */
 static void description(void **unused)
 {
     (void)unused;

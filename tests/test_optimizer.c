@@ -176,7 +176,7 @@ static void test_textbook(void **state)
         }
 }
 
-/* Each number with its own multiples: of the ranges that cover it the last wins. */
+/* Each number has multiples of its own: of the ranges that cover it, the last one counts. */
 static void test_ranges(void **state)
 {
     (void)state;
@@ -229,8 +229,8 @@ static void test_defaults(void **state)
     }
 }
 
-/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow it.
- */
+/* With rate 0, or in a frozen range, nothing moves, whatever the gradient; the moments follow
+ * it. */
 static void test_frozen(void **state)
 {
     (void)state;
@@ -303,8 +303,7 @@ static void test_small_denominators(void **state)
     }
 }
 
-/* What a file keeps: another optimizer with the same steps and moments goes on with the same bits.
- */
+/* A file holds steps and moments: another optimizer that has them goes on with the same bits. */
 static void test_view(void **state)
 {
     (void)state;

@@ -4,7 +4,8 @@
 
 /* ---- where rows live ------------------------------------------------------------------------ */
 
-/* Lengths 3, 5, 2, 3: sorted stably 5 3 3 2, so step by step b a d c | b a d c | b a d | b | b. */
+/* The lengths 3, 5, 2, 3 sorted stably are 5 3 3 2, so the rows step by step are b a d c | b a d c
+ * | b a d | b | b. */
 static void the_known_layout(void **unused)
 {
     (void)unused;
@@ -40,7 +41,7 @@ static void of_nothing(void **unused)
     recur_packed_release(NULL);
 }
 
-/* A layout against its definition, made by counting. */
+/* Checks a layout against its definition, by counting. */
 static void check_layout(const recur_packed *packed, int64_t B, const int64_t *lengths, int64_t T)
 {
     int64_t N = 0, row = 0;
@@ -113,7 +114,7 @@ static void empty(void **unused)
 
 /* ---- moving rows ---------------------------------------------------------------------------- */
 
-/* Rows of `size` bytes that say their sequence and step in every byte. */
+/* Makes rows of `size` bytes that say their sequence and step in every byte. */
 static void fill(unsigned char *row, size_t size, int64_t b, int64_t t)
 {
     for (size_t i = 0; i < size; i++) row[i] = (unsigned char)(1 + 16 * b + t + (int64_t)i);
@@ -152,8 +153,8 @@ static void there_and_back(void **unused)
                     assert_memory_equal(rows + (size_t)recur_packed_row(packed, b, t) * size, want,
                                         size);
                 }
-            OK(recur_packed_unpack(packed, how, size, rows,
-                                   back)); /* both have 0xFF as padding, which stays */
+            /* Both arrays have 0xFF as padding, which stays. */
+            OK(recur_packed_unpack(packed, how, size, rows, back));
             assert_memory_equal(back, from, (size_t)places * size);
         }
     recur_packed_release(packed);

@@ -72,7 +72,7 @@ static void test_distribution(void **state)
 
 /* ---- sampling ------------------------------------------------------------------------------- */
 
-/* A row drawn many times: counts[c] is how often c came. */
+/* Draws from a row many times: counts[c] says how often c came. */
 static void draw_often(const recur_sample_options *options, int64_t classes, const float *logits,
                        int64_t times, int64_t *counts)
 {
@@ -88,7 +88,7 @@ static void draw_often(const recur_sample_options *options, int64_t classes, con
     }
 }
 
-/* The counts must be those of probabilities proportional to p. */
+/* Checks that the counts are those of probabilities proportional to p. */
 static void check_counts(int64_t classes, const int64_t *counts, const double *p)
 {
     double total = 0, times = 0;
@@ -124,7 +124,7 @@ static void test_frequencies(void **state)
     }
 }
 
-/* Ids from the most to the least likely. */
+/* Orders ids from the most to the least likely. */
 static void rank(int64_t classes, const float *y, int32_t *order)
 {
     for (int32_t c = 0; c < classes; c++) {
@@ -134,7 +134,7 @@ static void rank(int64_t classes, const float *y, int32_t *order)
     }
 }
 
-/* What both filters keep, by sorting; p[c] is 0 for what they drop. */
+/* Computes what both filters let through, by sorting; p[c] is 0 for what they drop. */
 static void keep(const recur_sample_options *o, int64_t classes, const float *y, double *p)
 {
     int32_t order[64];
@@ -148,7 +148,7 @@ static void keep(const recur_sample_options *o, int64_t classes, const float *y,
         part += p[order[i]] = exp((double)(y[order[i]] - y[order[0]]) / o->temperature);
 }
 
-/* Logits with many ties, both zeros and forbidden classes. */
+/* Makes logits with many ties, both zeros, and forbidden classes. */
 static void test_filters(void **state)
 {
     (void)state;
@@ -177,8 +177,7 @@ static void test_filters(void **state)
     }
 }
 
-/* What is kept at a threshold that many classes share: the lowest ids, exactly as many as needed.
- */
+/* At a threshold that many classes share, the lowest ids get through, exactly as many as needed. */
 static void test_ties(void **state)
 {
     (void)state;
@@ -225,7 +224,7 @@ static void test_greedy(void **state)
     }
 }
 
-/* A temperature near 0 is greedy up to ties, and overflows nowhere; huge logits neither. */
+/* A temperature near 0 is greedy up to ties. It overflows nowhere, and neither do huge logits. */
 static void test_extremes(void **state)
 {
     (void)state;
@@ -250,8 +249,8 @@ static void test_extremes(void **state)
     assert_int_equal(counts[1], 10);
 }
 
-/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same ids.
- */
+/* Row r is drawn with counter + r, whatever the other rows are; the same seed gives the same
+ * ids. */
 static void test_rows(void **state)
 {
     (void)state;

@@ -13,8 +13,8 @@ static float *values_of(const recur_state *state)
 
 enum { STRANDS = 3, STEPS = 13 };
 
-/* One window that begins `shift` steps before the next, as the recipe runs it: its gradients; state
- * moves on by shift. */
+/* Runs one window as the recipe does, which begins `shift` steps before the next one, and gives its
+ * gradients. The state moves on by shift. */
 static float *learn_window(recur_layer *net, recur_tape *tape, int64_t window, int64_t shift,
                            const float *x, const float *dy, recur_state *state)
 {
@@ -64,8 +64,8 @@ static void windows(recur_context *ctx, int k)
                                               state);
             check_near("its gradient", recur_layer_param_count(net), grads, one.dparams, GRADIENTS);
             assert_int_equal(recur_tape_records(tape), 0);
-            OK(recur_layer_forward(net, moved, from, whole, NULL,
-                                   NULL)); /* the text, without windows */
+            /* The state runs over the whole text, without windows. */
+            OK(recur_layer_forward(net, moved, from, whole, NULL, NULL));
         }
         recur_packed_release(at_once);
         recur_packed_release(moved);
@@ -143,8 +143,8 @@ RECIPE(hand_over)
 
 enum { PICTURES = 2, FEATURES = 3, WORDS = 3, NOTHING = PICTURES * WORDS * I };
 
-/* Sequences that begin in a state made from features: the loss sum(y r), and with grads and df its
- * gradients. */
+/* Runs sequences that begin in a state made from features, and gives the loss sum(y r) and, with
+ * grads and df, its gradients. */
 static double caption(recur_context *ctx, const recur_layer *to_h, const recur_layer *net,
                       const float *features, const float *r, float *grads, float *df)
 {
@@ -189,7 +189,7 @@ static double caption(recur_context *ctx, const recur_layer *to_h, const recur_l
         slope = (8 * (value[3] - value[1]) - (value[4] - value[0])) * 32 / 12;  \
     } while (0)
 
-/* The gradient of the first state goes on into what made it. */
+/* The gradient of the initial state goes on into what made it. */
 static void from_features(recur_context *ctx, int k)
 {
     if (has_kink(KINDS[k].cell)) return; /* has kinks */

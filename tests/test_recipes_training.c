@@ -24,7 +24,7 @@ static recur_loss *loss_of(recur_context *ctx, const recur_loss_options *options
 enum { BATCH = 4, LONGEST = 5, TAGGED = 10 };
 static const int64_t LENGTHS[BATCH] = { 3, 0, 5, 2 };
 
-/* A pass with a loss, of a packed layout: its value; gradients added. */
+/* Runs a pass over a packed layout with a loss, whose value it gives. Gradients are added. */
 static double learn(recur_context *ctx, const recur_layer *net, const recur_packed *packed,
                     const recur_loss *loss, const float *x, const int32_t *labels, float *grads)
 {
@@ -66,8 +66,8 @@ static void every_step(recur_context *ctx, int k)
 }
 RECIPE(every_step)
 
-/* Rows divided by their sequence's length, and by the number of sequences: the mean of what each
- * sequence alone costs. */
+/* Rows that are divided by their sequence's length, and by the number of sequences, give the mean
+ * of what each sequence alone costs. */
 static void every_sequence(recur_context *ctx, int k)
 {
     recur_layer *net = model(ctx, k);
@@ -113,8 +113,8 @@ RECIPE(every_sequence)
 static const int64_t FIRST[] = { 3, 0, 5 }, SECOND[] = { 2, 4 }, WHOLE[] = { 3, 0, 5, 2, 4 };
 enum { FIRST_ROWS = 8, SECOND_ROWS = 6, ALL_ROWS = 14 };
 
-/* Sums of parts, their gradient clipped at rows times the norm and divided by rows in the step, are
- * one step of the whole. */
+/* A batch may be run in parts: their summed gradient, clipped at rows times the norm and divided by
+ * rows in the step, gives one step of the whole. */
 static void parts_of_a_batch(recur_context *ctx, int k)
 {
     recur_layer *net = model(ctx, k);
@@ -221,7 +221,9 @@ static void two_threads(void **unused)
                                 RECUR_OK };
             both[i] = alone[i];
             both[i].tape = tape_of(NULL);
-            both[i].y = floats(rows * C), both[i].dy = floats(rows * C), both[i].grads = zeros(P);
+            both[i].y = floats(rows * C);
+            both[i].dy = floats(rows * C);
+            both[i].grads = zeros(P);
         }
         pthread_t thread[2];
         for (int i = 0; i < 2; i++)

@@ -38,8 +38,8 @@ static void release(trainer *t)
     recur_optimizer_release(t->optimizer);
 }
 
-/* Ragged ids, dropout, cross-entropy, clipping, an update. What a step sees depends on its number
- * alone. */
+/* Makes one step with ragged ids, dropout, cross-entropy, clipping and an update. What a step sees
+ * depends on its number alone. */
 static void train(const trainer *t, uint64_t first, uint64_t steps)
 {
     static const int64_t lengths[B] = { 4, 0, 2 };

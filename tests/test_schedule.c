@@ -15,7 +15,8 @@ static void check_rates(const char *what, const recur_schedule *s, int64_t n, co
     }
 }
 
-/* StepLR(3), ExponentialLR(0.7), CosineAnnealingLR(6, 0.05) of PyTorch, from 0.5 on. */
+/* These are StepLR(3), ExponentialLR(0.7) and CosineAnnealingLR(6, 0.05) of PyTorch, from 0.5
+ * on. */
 static void test_as_pytorch(void **state)
 {
     (void)state;
@@ -51,7 +52,7 @@ static void test_warm_up(void **state)
                                   0.4 - 0.4 * sqrt(0.5), 0 });
 }
 
-/* What follows from the definitions, at steps far apart. */
+/* These laws follow from the definitions; they are checked at steps far apart. */
 static void test_laws(void **state)
 {
     (void)state;
@@ -69,8 +70,8 @@ static void test_laws(void **state)
             const double falling = recur_schedule_rate(&e, at),
                          stairs = recur_schedule_rate(&s, at);
             assert_true(stairs >= falling * (1 - 1e-12) && stairs <= falling * 2.0000001);
-            const double sum = recur_schedule_rate(&c, at) +
-                               recur_schedule_rate(&c, 2 * n - at); /* a wave is odd */
+            /* A cosine wave is odd about its middle. */
+            const double sum = recur_schedule_rate(&c, at) + recur_schedule_rate(&c, 2 * n - at);
             assert_true(fabs(sum - 3) < 1e-12);
         }
     }
@@ -140,8 +141,8 @@ static const double VALUES[] = { 0.948, 0.778, 0.599, 0.547, 0.48,  0.313, 0.26,
         .size = sizeof(recur_plateau) | RECUR_SIZE_EXACT, .rate = 0.5, __VA_ARGS__ \
     }
 
-/* Options, the values after which PyTorch's ReduceLROnPlateau let the rate of 0.5 fall, and where
- * it ended. */
+/* A row has options, the values after which PyTorch's ReduceLROnPlateau let the rate of 0.5 fall,
+ * and the rate at the end. */
 static const struct {
     recur_plateau options;
     uint32_t falls;

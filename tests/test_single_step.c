@@ -1,21 +1,22 @@
-/* test_single_step.c - steps by hand that go the shortest way through a tape give what the checked way
- * gives; and whatever is not as it was before them goes the checked way, with its sentences. */
+/* test_single_step.c - single steps of a loop by hand equal a pass. After one full check the tape's
+ * plan lets steps skip most checks: they give what checked steps give; and a call that does not fit
+ * the plan is checked in full, and refused with the same sentence. */
 #include "support/loop.h"
 
 enum { I = LOOP_I, H = LOOP_H, OUT = LOOP_OUT, T = 12 };
 
-static void look_on(const recur_trace *trace, void *user)
+static void count_trace(const recur_trace *trace, void *user)
 {
     (void)trace;
     ++*(int *)user;
 }
 
-/* A loop that is looked at goes the checked way. */
-static int looks;
+/* Every step of a tape with a trace is checked in full. */
+static int traces;
 static loop checked_loop(recur_context *ctx, int kind, int64_t B)
 {
     loop q = open_loop(ctx, kind, T, B, 0, 0);
-    OK(recur_tape_trace(q.tape, look_on, &looks));
+    OK(recur_tape_trace(q.tape, count_trace, &traces));
     return q;
 }
 
@@ -41,9 +42,9 @@ static void run_epoch(loop *q)
     loop_backward(q, 0, T);
 }
 
-/* Epoch after epoch, reserved or not, with other parameters in each: what a tape keeps of them is
- * never that of the epoch before. */
-static void the_same_numbers(void **unused)
+/* The law holds epoch after epoch, reserved or not, with other parameters in each: the tape repacks
+ * parameters for each epoch, and never uses those of the epoch before. */
+static void planned_steps_equal_checked_steps(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
@@ -54,40 +55,54 @@ static void the_same_numbers(void **unused)
                 loop want = checked_loop(ctx, KINDS[kind].cell, B),
                      q = open_loop(ctx, KINDS[kind].cell, T, B, 0, 0);
                 if (way > 1) reserve(&q);
-                looks = 0;
+                traces = 0;
                 for (int epoch = 0; epoch < 3; epoch++) {
-                    run_epoch(&want), run_epoch(&q);
+                    run_epoch(&want);
+                    run_epoch(&q);
                     check_loops(&q, &want);
-                    dice((uint64_t)epoch), randomize(want.layer, 0.6), randomize(want.head, 0.6);
-                    dice((uint64_t)epoch), randomize(q.layer, 0.6), randomize(q.head, 0.6);
+                    dice((uint64_t)epoch);
+                    randomize(want.layer, 0.6);
+                    randomize(want.head, 0.6);
+                    dice((uint64_t)epoch);
+                    randomize(q.layer, 0.6);
+                    randomize(q.head, 0.6);
                 }
-                assert_int_equal(looks, 3 * 2 * T);
-                close_loop(&want), close_loop(&q);
+                assert_int_equal(traces, 3 * 2 * T);
+                close_loop(&want);
+                close_loop(&q);
                 give_back();
             }
 }
 
-/* Parameters that change after a reset are seen. */
-static void reset_forgets(void **unused)
+/* Parameters may change after a reset: the steps that follow use the new ones. */
+static void reset_discards_repacked_parameters(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         loop want = checked_loop(ctx, RECUR_CELL_LSTM, 1),
              q = open_loop(ctx, RECUR_CELL_LSTM, T, 1, 0, 0);
         reserve(&q);
-        loop_forward(&q, 0, T), loop_backward(&q, 5, T);
+        loop_forward(&q, 0, T);
+        loop_backward(&q, 5, T);
         OK(recur_tape_reset(q.tape));
-        dice(3), randomize(q.layer, 0.9), randomize(q.head, 0.9);
-        dice(3), randomize(want.layer, 0.9), randomize(want.head, 0.9);
-        q.grads = zeros(q.P), q.head_grads = zeros(q.Q);
-        run_epoch(&q), run_epoch(&want);
+        dice(3);
+        randomize(q.layer, 0.9);
+        randomize(q.head, 0.9);
+        dice(3);
+        randomize(want.layer, 0.9);
+        randomize(want.head, 0.9);
+        q.grads = zeros(q.P);
+        q.head_grads = zeros(q.Q);
+        run_epoch(&q);
+        run_epoch(&want);
         check_loops(&q, &want);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
-/* In the middle of a loop somebody looks on, and away again; forward and backward. */
-static void looked_at_for_a_while(void **unused)
+/* A trace is set in the middle of a loop, and taken away again, in forward and in backward. */
+static void a_trace_of_some_steps_changes_nothing(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
@@ -98,25 +113,26 @@ static void looked_at_for_a_while(void **unused)
             run_epoch(&want);
             int seen = 0;
             loop_forward(&q, 0, 5);
-            OK(recur_tape_trace(q.tape, look_on, &seen));
+            OK(recur_tape_trace(q.tape, count_trace, &seen));
             loop_forward(&q, 5, 8);
             OK(recur_tape_trace(q.tape, NULL, NULL));
             loop_forward(&q, 8, T);
             loop_backward(&q, 6, T);
-            OK(recur_tape_trace(q.tape, look_on, &seen));
+            OK(recur_tape_trace(q.tape, count_trace, &seen));
             loop_backward(&q, 2, 6);
             OK(recur_tape_trace(q.tape, NULL, NULL));
             loop_backward(&q, 0, 2);
             assert_int_equal(seen, 3 + 4);
             check_loops(&q, &want);
-            close_loop(&want), close_loop(&q);
+            close_loop(&want);
+            close_loop(&q);
             give_back();
         }
 }
 
-/* Steps that only evaluate are not recorded; states made for another layer of the same kind fit as
+/* Steps that evaluate are not recorded. A state made for another layer of the same kind fits as
  * before. */
-static void other_steps_between(void **unused)
+static void evaluation_between_steps_changes_nothing(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
@@ -148,12 +164,14 @@ static void other_steps_between(void **unused)
         loop_backward(&q, 0, T);
         check_loops(&q, &want);
         recur_state_release(aside);
-        close_loop(&want), close_loop(&q), close_loop(&stranger);
+        close_loop(&want);
+        close_loop(&q);
+        close_loop(&stranger);
     }
 }
 
-/* What is not wanted is NULL. */
-static void nothing_wanted(void **unused)
+/* Outputs and gradients that are not wanted are NULL, and the others stay the same. */
+static void outputs_that_are_not_wanted_may_be_null(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
@@ -183,12 +201,14 @@ static void nothing_wanted(void **unused)
         OK(recur_state_read(q.dstate, 0, 2 * H, got));
         OK(recur_state_read(want.dstate, 0, 2 * H, wanted));
         check_near("dstate", 2 * H, got, wanted, GRADIENTS);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
-/* The sentences are those of the checked way, nothing is recorded or lost, and the loop goes on. */
-static void wrong_calls(void **unused)
+/* A wrong call gets the sentence of the full check. It records nothing and loses nothing, and the
+ * loop goes on. */
+static void wrong_calls_change_nothing(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -243,14 +263,18 @@ static void wrong_calls(void **unused)
     loop_backward(&q, 0, 8);
     assert_int_equal(recur_tape_records(q.tape), 0);
     check_loops(&q, &want);
-    recur_state_release(of_wide), recur_state_release(three);
+    recur_state_release(of_wide);
+    recur_state_release(three);
     recur_layer_release(wide);
-    close_loop(&want), close_loop(&q), close_loop(&other);
+    close_loop(&want);
+    close_loop(&q);
+    close_loop(&other);
     close_context(ctx);
 }
 
-/* Layers over a layout of one step, without a cell, whose calls could be taken for each other's. */
-static void layers_without_a_cell(void **unused)
+/* Two layers are run over a layout of one step, without a cell. Their calls look alike, and must
+ * not be taken for each other's. */
+static void passes_of_one_step_equal_cell_steps(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
@@ -283,12 +307,13 @@ static void layers_without_a_cell(void **unused)
         }
         check_loops(&q, &want);
         recur_state_release(three);
-        close_loop(&want), close_loop(&q);
+        close_loop(&want);
+        close_loop(&q);
     }
 }
 
-/* Steps of one and of three sequences by turns, through one tape. */
-static void batches_by_turns(void **unused)
+/* Steps of one sequence and of three sequences take turns on one tape. */
+static void batches_may_take_turns(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
@@ -299,24 +324,36 @@ static void batches_by_turns(void **unused)
         recur_tape *own = q[1].tape;
         recur_cell *cell = q[1].cell;
         recur_layer *head = q[1].head;
-        q[1].tape = q[0].tape, q[1].cell = q[0].cell, q[1].head = q[0].head;
-        recur_state_release(q[1].state), recur_state_release(q[1].dstate);
+        q[1].tape = q[0].tape;
+        q[1].cell = q[0].cell;
+        q[1].head = q[0].head;
+        recur_state_release(q[1].state);
+        recur_state_release(q[1].dstate);
         OK(recur_state_create(q[0].layer, 3, &q[1].state));
         OK(recur_state_create(q[0].layer, 3, &q[1].dstate));
         for (int i = 0; i < 2; i++) run_epoch(&want[i]);
-        for (int64_t t = 0; t < T; t += 4)
-            loop_forward(&q[0], t, t + 4), loop_forward(&q[1], t, t + 4);
-        for (int64_t t = T; t > 0; t -= 4)
-            loop_backward(&q[1], t - 4, t), loop_backward(&q[0], t - 4, t);
+        for (int64_t t = 0; t < T; t += 4) {
+            loop_forward(&q[0], t, t + 4);
+            loop_forward(&q[1], t, t + 4);
+        }
+        for (int64_t t = T; t > 0; t -= 4) {
+            loop_backward(&q[1], t - 4, t);
+            loop_backward(&q[0], t - 4, t);
+        }
         for (int i = 0; i < 2; i++) check_loops(&q[i], &want[i]);
-        q[1].tape = own, q[1].cell = cell, q[1].head = head;
-        for (int i = 0; i < 2; i++) close_loop(&want[i]), close_loop(&q[i]);
+        q[1].tape = own;
+        q[1].cell = cell;
+        q[1].head = head;
+        for (int i = 0; i < 2; i++) {
+            close_loop(&want[i]);
+            close_loop(&q[i]);
+        }
     }
 }
 
-/* A reserved loop allocates nothing, from its first step on; one that is not and finds no memory
- * says so, and goes on when there is some. */
-static void memory(void **unused)
+/* A reserved loop allocates nothing, from its first step on. A loop that is not reserved and finds
+ * no memory says so, and goes on when there is some. */
+static void reserved_steps_allocate_nothing(void **unused)
 {
     (void)unused;
     counter c = { .until_failure = -1 };
@@ -324,7 +361,8 @@ static void memory(void **unused)
     loop q = open_loop(ctx, RECUR_CELL_GRU, T, 2, 0, 0);
     reserve(&q);
     const int64_t before = c.allocations;
-    run_epoch(&q), run_epoch(&q);
+    run_epoch(&q);
+    run_epoch(&q);
     assert_int_equal(c.allocations, before);
     close_loop(&q);
     loop r = open_loop(ctx, RECUR_CELL_GRU, T, 2, 0, 0);
@@ -345,9 +383,15 @@ static void memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_same_numbers),      TEST(reset_forgets),    TEST(looked_at_for_a_while),
-        TEST(other_steps_between),   TEST(nothing_wanted),   TEST(wrong_calls),
-        TEST(layers_without_a_cell), TEST(batches_by_turns), TEST(memory)
+        TEST(planned_steps_equal_checked_steps),
+        TEST(reset_discards_repacked_parameters),
+        TEST(a_trace_of_some_steps_changes_nothing),
+        TEST(evaluation_between_steps_changes_nothing),
+        TEST(outputs_that_are_not_wanted_may_be_null),
+        TEST(wrong_calls_change_nothing),
+        TEST(passes_of_one_step_equal_cell_steps),
+        TEST(batches_may_take_turns),
+        TEST(reserved_steps_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,8 +133,8 @@ static void saved_and_loaded(void **unused)
     recur_layer_release(layer);
 }
 
-/* A state fits every layer with equal state tensors, whatever their names and inputs; and no other.
- */
+/* A state fits every layer with equal state tensors, whatever their names and inputs; and no
+ * other. */
 static void whom_a_state_fits(void **unused)
 {
     (void)unused;
@@ -164,8 +164,8 @@ static void whom_a_state_fits(void **unused)
     FAILS(RECUR_E_SHAPE, recur_layer_step(wide, x, state, y, NULL), "8 10");
     OK(recur_state_read(state, 0, 16, after));
     check_same("state after failures", 16, after, before);
-    recur_state *roomy = state_of(
-        decoder, 2); /* a step needs scratch that fits: made for the larger layer */
+    /* A step needs scratch that fits, so the state is made for the larger layer. */
+    recur_state *roomy = state_of(decoder, 2);
     OK(recur_state_copy(roomy, state));
     OK(recur_layer_step(decoder, x, roomy, y2, NULL));
     OK(recur_layer_step(encoder, x, roomy, NULL, NULL));
@@ -177,7 +177,7 @@ static void whom_a_state_fits(void **unused)
     for (int i = 0; i < COUNT(layers); i++) recur_layer_release(layers[i]);
 }
 
-/* Streams of one state do not know each other. */
+/* Streams of one state do not influence each other. */
 static void streams_are_apart(void **unused)
 {
     (void)unused;

@@ -1,15 +1,15 @@
-/* test_stream.c - steps of a snapshot give what a pass over the whole sequence gives: through
- * stages of all kinds, on rows and ids, with and without y, in a state of its own and in one that
- * was made for another layer. */
+/* test_stream.c - a stream equals a pass: steps of a layer and of its snapshot give what a pass
+ * over the whole sequence gives, on rows and ids, with and without y, in a state made for the layer
+ * and in one made for another. */
 #include "support/support.h"
 
 enum { T = 6, I = 5 };
 
-/* What runs: the recurrent part alone, or as a part of a chain, of a chain in a chain, or of a way
- * round. */
-enum { ALONE, WITH_HEAD, FIRST_A_LINEAR, NESTED, ROUND, FORMS };
-static const char *const FORM[] = { "alone", "with a head", "after a linear layer", "nested",
-                                    "with a way round" };
+/* The network that runs: the recurrent layer alone, or as a part of a chain, of a chain in a chain,
+ * or of a residual. */
+enum { ALONE, WITH_HEAD, FIRST_A_LINEAR, NESTED, AROUND, NETWORKS };
+static const char *const NETWORK[] = { "alone", "with a head", "after a linear layer", "nested",
+                                       "in a residual" };
 
 static recur_layer *linear(recur_context *ctx, int64_t in, int64_t out)
 {
@@ -24,20 +24,21 @@ static recur_layer *of_two(recur_context *ctx, int kind, recur_layer *a, recur_l
     return chain(ctx, kind, 2, names, (recur_layer *[]){ a, b });
 }
 
-static recur_layer *model(recur_context *ctx, int form, int cell, int64_t H, int64_t L)
+static recur_layer *model(recur_context *ctx, int network, int cell, int64_t H, int64_t L)
 {
-    recur_layer *rnn = recurrent(ctx, cell, form == FIRST_A_LINEAR || form == ROUND ? H : I, H, L,
-                                 RECUR_DIRECTION_FORWARD, 0),
+    recur_layer *rnn = recurrent(ctx, cell, network == FIRST_A_LINEAR || network == AROUND ? H : I,
+                                 H, L, RECUR_DIRECTION_FORWARD, 0),
                 *all = rnn;
-    if (form == WITH_HEAD) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, linear(ctx, H, 3));
-    if (form == FIRST_A_LINEAR) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), rnn);
-    if (form == NESTED) {
+    if (network == WITH_HEAD) all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn, linear(ctx, H, 3));
+    if (network == FIRST_A_LINEAR)
+        all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H), rnn);
+    if (network == NESTED) {
         recur_layer *inner = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, rnn,
                                     recurrent(ctx, cell, H, H, L, RECUR_DIRECTION_FORWARD, 0));
         all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, inner,
                      of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, H, 7), linear(ctx, 7, 2)));
     }
-    if (form == ROUND)
+    if (network == AROUND)
         all = of_two(ctx, RECUR_COMPOSE_SEQUENTIAL, linear(ctx, I, H),
                      of_two(ctx, RECUR_COMPOSE_RESIDUAL, rnn, linear(ctx, H, H)));
     randomize(all, 0.15);
@@ -74,7 +75,7 @@ static const float *values_of(const recur_state *state)
     return values;
 }
 
-/* skips: y is not asked for at every other step */
+/* skips: y is asked for at every other step only. */
 static void steps(const trial *t, const recur_layer *layer, recur_state *state, bool with_ids,
                   bool skips)
 {
@@ -89,8 +90,8 @@ static void steps(const trial *t, const recur_layer *layer, recur_state *state, 
     check_near("state", recur_state_count(state), values_of(state), values_of(t->last), OUTPUTS);
 }
 
-/* States made for the layer, for its snapshot, and for neither. */
-static void in_all_states(const trial *t, const recur_layer *twin, bool with_ids)
+/* States are made for the layer, for its snapshot, and for neither. */
+static void check_in_all_states(const trial *t, const recur_layer *twin, bool with_ids)
 {
     const recur_layer *const made_for[] = { t->layer, t->snapshot, twin }, *const runs[] = {
         t->layer, t->snapshot
@@ -101,32 +102,36 @@ static void in_all_states(const trial *t, const recur_layer *twin, bool with_ids
                 recur_state *state;
                 OK(recur_state_create(made_for[m], t->B, &state));
                 steps(t, runs[r], state, with_ids, skips);
-                OK(recur_state_reset(state, -1)); /* and again */
+                OK(recur_state_reset(state, -1));
                 steps(t, runs[r], state, with_ids, skips);
                 recur_state_release(state);
             }
 }
 
-static void trial_of(recur_context *ctx, int form, int cell, int64_t H, int64_t L, int64_t B)
+static void check_network(recur_context *ctx, int network, int cell, int64_t H, int64_t L,
+                          int64_t B)
 {
-    trial t = { .B = B, .layer = model(ctx, form, cell, H, L) };
-    recur_layer *twin = model(ctx, form, cell, H, L);
+    trial t = { .B = B, .layer = model(ctx, network, cell, H, L) };
+    recur_layer *twin = model(ctx, network, cell, H, L);
     OK(recur_layer_snapshot(t.layer, RECUR_PRECISION_FLOAT32, &t.snapshot));
     t.O = info_of(t.layer, -1).output_size;
-    t.x = randoms(T * B * I, 1), t.ids = random_ids(T * B, I);
+    t.x = randoms(T * B * I, 1);
+    t.ids = random_ids(T * B, I);
     for (int with_ids = 0; with_ids < 2; with_ids++) {
-        trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, FORM[form], (int)H, (int)L,
-               (int)B, with_ids ? "ids" : "rows");
+        trying("%s %s, H %d, L %d, B %d, %s", KINDS[cell - 1].name, NETWORK[network], (int)H,
+               (int)L, (int)B, with_ids ? "ids" : "rows");
         pass(&t, ctx, with_ids);
-        in_all_states(&t, twin, with_ids);
+        check_in_all_states(&t, twin, with_ids);
         recur_state_release(t.last);
     }
-    recur_layer_release(t.layer), recur_layer_release(t.snapshot), recur_layer_release(twin);
+    recur_layer_release(t.layer);
+    recur_layer_release(t.snapshot);
+    recur_layer_release(twin);
     give_back();
 }
 
-/* Widths about those of a vector: where a tile has all units, and where it has not. */
-static void every_form(void **unused)
+/* The widths lie about those of a vector, so that a tile has all units of a row, or only some. */
+static void steps_equal_a_pass(void **unused)
 {
     (void)unused;
     static const int cells[] = { RECUR_CELL_RNN_TANH, RECUR_CELL_LSTM, RECUR_CELL_GRU,
@@ -135,15 +140,15 @@ static void every_form(void **unused)
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         dice(21);
         for (int c = 0; c < COUNT(cells); c++)
-            for (int form = 0; form < FORMS; form++)
+            for (int network = 0; network < NETWORKS; network++)
                 for (int h = 0; h < COUNT(widths); h++)
-                    trial_of(ctx, form, cells[c], widths[h], 1 + h % 2, h % 3 == 2 ? 3 : 1);
+                    check_network(ctx, network, cells[c], widths[h], 1 + h % 2, h % 3 == 2 ? 3 : 1);
     }
 }
 
-/* Streams take their weights in another order at every other step; that may not be seen in a single
+/* Streams take their units in another order at every other step, which must not change a single
  * bit. */
-static void same_bits_in_every_order(void **unused)
+static void order_of_weights_changes_no_bit(void **unused)
 {
     (void)unused;
     static const int64_t inputs[] = { 1, 15, 16, 40 };
@@ -157,26 +162,31 @@ static void same_bits_in_every_order(void **unused)
                 randomize(layer, 0.2);
                 OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
                 recur_state *even, *odd;
-                OK(recur_state_create(snapshot, 1, &even)),
-                    OK(recur_state_create(snapshot, 1, &odd));
-                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL,
-                                    NULL)); /* one step more, forgotten */
+                OK(recur_state_create(snapshot, 1, &even));
+                OK(recur_state_create(snapshot, 1, &odd));
+                /* This state makes one step more, which the reset undoes. */
+                OK(recur_layer_step(snapshot, randoms(inputs[i], 1), odd, NULL, NULL));
                 OK(recur_state_reset(odd, -1));
                 for (int t = 0; t < T; t++) {
                     const float *x = randoms(inputs[i], 1);
                     float *y[2] = { floats(70), floats(70) };
-                    OK(recur_layer_step(snapshot, x, even, y[0], NULL)),
-                        OK(recur_layer_step(snapshot, x, odd, y[1], NULL));
+                    OK(recur_layer_step(snapshot, x, even, y[0], NULL));
+                    OK(recur_layer_step(snapshot, x, odd, y[1], NULL));
                     check_same("y", 70, y[1], y[0]);
                 }
-                recur_state_release(even), recur_state_release(odd);
-                recur_layer_release(snapshot), recur_layer_release(layer);
+                recur_state_release(even);
+                recur_state_release(odd);
+                recur_layer_release(snapshot);
+                recur_layer_release(layer);
                 give_back();
             }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(every_form), TEST(same_bits_in_every_order) };
+    const struct CMUnitTest tests[] = {
+        TEST(steps_equal_a_pass),
+        TEST(order_of_weights_changes_no_bit),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,11 @@ static void end(pass *p)
     recur_packed_release(p->packed);
     recur_layer_release(p->net);
     recur_context_release(p->ctx);
-    free(p->x), free(p->y), free(p->dx), free(p->grads), free(p->h);
+    free(p->x);
+    free(p->y);
+    free(p->dx);
+    free(p->grads);
+    free(p->h);
 }
 
 static void any_number_of_threads(void **unused)
@@ -136,7 +140,7 @@ static void *run_often(void *p)
     return NULL;
 }
 
-/* Two threads of the host, one context: whoever finds the pool busy goes on alone. */
+/* Two threads of the host share a context. The one that finds the pool busy runs alone. */
 static void beside_the_hosts_threads(void **unused)
 {
     (void)unused;
@@ -158,7 +162,9 @@ static void beside_the_hosts_threads(void **unused)
     recur_tape_release(other.tape);
     recur_state_release(other.state);
     recur_state_release(other.dstate);
-    free(other.y), free(other.dx), free(other.grads);
+    free(other.y);
+    free(other.dx);
+    free(other.grads);
     end(&shared);
     end(&one);
 }
@@ -188,7 +194,7 @@ static void after_a_fork(void **unused)
     end(&p);
 }
 
-/* A pool that cannot be had is an error; nothing is left behind. */
+/* A pool that cannot be made is an error, and nothing is left behind. */
 static int64_t given, limit;
 static void *give(void *user, size_t bytes, size_t align)
 {
@@ -200,7 +206,8 @@ static void *give(void *user, size_t bytes, size_t align)
 }
 static void take(void *user, void *ptr, size_t bytes)
 {
-    (void)user, (void)bytes;
+    (void)user;
+    (void)bytes;
     given--;
     free(ptr);
 }

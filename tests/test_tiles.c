@@ -41,7 +41,7 @@ static const struct {
     const phase_set *set;
 } sets[] = { SETS(ROW) };
 
-/* Most of each: blocks of a row of numbers, gates, units, inputs, rows. */
+/* The largest sizes: blocks of a row, gates, units, inputs, rows. */
 enum {
     BLOCKS = 6,
     GATES = 4,
@@ -62,7 +62,7 @@ static void numbers(int64_t n, float *to, uint64_t key)
     for (int64_t i = 0; i < n; i++) to[i] = (float)(recur_random(key, (uint64_t)i) % 7) - 3;
 }
 
-/* One case. in = 0: W x is in init, which is looked up by id. */
+/* One case. With in = 0, W x is in init, where it was looked up by id. */
 typedef struct phase_case {
     const phase_set *set;
     const char *name;
@@ -83,7 +83,7 @@ static void check_equal(const phase_case *c, const char *what, int64_t row, int6
              (double)want);
 }
 
-/* What accumulator i of unit j has in row r. */
+/* Computes what accumulator i of unit j has in row r. */
 static float sum_of(const phase_case *c, int64_t r, int i, int64_t j)
 {
     const recur__phase *p = &c->phase;
@@ -152,7 +152,7 @@ static void check_backward(const phase_case *c)
         }
 }
 
-/* All rows and inputs of a phase with H units. */
+/* Runs a phase with H units over all numbers of rows and inputs. */
 static void check_phase(phase_case c)
 {
     static const int64_t rows[] = { 1, 2, 5, MOST_R }, inputs[] = { 0, 4, MOST_IN };
@@ -167,20 +167,26 @@ static void check_phase(phase_case c)
             recur__panel_pack(&cell, &c.phase, c.H, c.in, c.phase.x_gates, W, panel_W);
         for (int n = 0; n < 4; n++)
             for (int how = 0; how < 4; how++) {
-                c.R = rows[n], c.has_s = how & 1, c.reversed = how & 2;
+                c.R = rows[n];
+                c.has_s = how & 1;
+                c.reversed = how & 2;
                 check_forward(&c);
                 if (c.in == 0) check_backward(&c);
             }
     }
 }
 
-/* Below, at and above one vector and one group of vectors; 4, whose rows share vectors. */
+/* The widths lie below, at and above one vector and one group of vectors; rows of 4 units share
+ * vectors. */
 static void every_phase(void **unused)
 {
     (void)unused;
-    numbers(MOST_R * MOST_IN, x, 1), numbers(MOST_R * MOST_H, s, 2);
-    numbers(MOST_R * BLOCKS * MOST_H, init, 3), numbers(MOST_R * BLOCKS * MOST_H, dA, 4);
-    numbers(GATES * MOST_H * MOST_IN, W, 5), numbers(GATES * MOST_H * MOST_H, U, 6);
+    numbers(MOST_R * MOST_IN, x, 1);
+    numbers(MOST_R * MOST_H, s, 2);
+    numbers(MOST_R * BLOCKS * MOST_H, init, 3);
+    numbers(MOST_R * BLOCKS * MOST_H, dA, 4);
+    numbers(GATES * MOST_H * MOST_IN, W, 5);
+    numbers(GATES * MOST_H * MOST_H, U, 6);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         if (!recur__cpu_has(sets[i].isa)) continue;
         const int64_t V = sets[i].set->width;

@@ -5,7 +5,7 @@
 enum { I = 3, H = 5, L = 2, B = 4, N = 12, MOST = 16 };
 static const int64_t LENGTHS[B] = { 3, 0, 5, 4 };
 
-/* What was shown, copied. */
+/* A copy of what a trace was given. */
 typedef struct shown {
     recur_trace trace;
     char part[32];
@@ -89,7 +89,7 @@ static void done(subject *q)
     give_back();
 }
 
-/* All that comes out of a pass, in one vector. */
+/* Runs a pass, and gives all that comes out of it in one vector. */
 static float *play(const subject *q, int mode, album *a, int64_t *count)
 {
     const int64_t Y = N * q->O, X = N * I, S = q->shape.floats;
@@ -113,8 +113,8 @@ static float *play(const subject *q, int mode, album *a, int64_t *count)
     return all;
 }
 
-/* Looking changes nothing, bit for bit; in training with dropout of every sort too. */
-static void looking_changes_nothing(void **unused)
+/* A trace changes no bit, in training with dropout of every sort too. */
+static void a_trace_changes_nothing(void **unused)
 {
     (void)unused;
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
@@ -258,8 +258,8 @@ static void gates_become_gradients(void **unused)
             const float *all = play(&q, RECUR_TAPE_RECORD_NO_DROPOUT, &a, &count),
                         *dparams = all + count - q.P;
             for (int64_t l = 0; l < L; l++) {
-                const shown *s =
-                    &a.picture[2 * L - 1 - l]; /* backward shows the last layer first */
+                /* Backward shows the last layer first. */
+                const shown *s = &a.picture[2 * L - 1 - l];
                 const recur_tensor b = tensor_of(q.layer, l ? "bias_ih_l1" : "bias_ih_l0");
                 double *sum = doubles(GH);
                 assert_int_equal(s->trace.layer, l);
@@ -274,7 +274,8 @@ static void gates_become_gradients(void **unused)
 
 /* ---- inside others -------------------------------------------------------------------------- */
 
-/* linear → rnn → dropout → lstm (both ways) → last → linear: each part by its name. */
+/* In linear → rnn → dropout → lstm (bidirectional) → last → linear, the trace calls each part by
+ * its name. */
 static void parts_of_a_chain(void **unused)
 {
     (void)unused;
@@ -321,8 +322,8 @@ static void parts_of_a_chain(void **unused)
     }
 }
 
-/* Steps by hand are shown one by one. */
-static void cells_are_shown(void **unused)
+/* Steps by hand are traced one by one. */
+static void steps_of_cells_are_traced(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
@@ -354,9 +355,9 @@ static void cells_are_shown(void **unused)
     close_context(ctx);
 }
 
-/* A trace that begins between forward and backward of steps by hand shows what those forwards gave.
- */
-static void from_backward_on(void **unused)
+/* A trace that begins between forward and backward of steps by hand shows what those forwards
+ * gave. */
+static void a_trace_may_begin_with_backward(void **unused)
 {
     (void)unused;
     enum { STEPS = 4 };
@@ -369,7 +370,8 @@ static void from_backward_on(void **unused)
         album a = { .width = H };
         recur_tape *tape = tape_of(ctx, RECUR_TAPE_TRAIN, NULL);
         OK(recur_cell_from_layer(layer, &cell));
-        OK(recur_state_create(layer, B, &state)), OK(recur_state_create(layer, B, &dstate));
+        OK(recur_state_create(layer, B, &state));
+        OK(recur_state_create(layer, B, &dstate));
         const float *x = randoms(STEPS * B * I, 1), *dy = randoms(B * H, 1);
         float *y = floats(STEPS * B * H), *grads = zeros(recur_layer_param_count(layer));
         for (int t = 0; t < STEPS; t++)
@@ -380,16 +382,21 @@ static void from_backward_on(void **unused)
             check_same("h", B * H, a.picture[a.count - 1].h, y + t * B * H);
         }
         assert_int_equal(a.count, STEPS);
-        recur_cell_release(cell), recur_layer_release(layer), recur_tape_release(tape);
-        recur_state_release(state), recur_state_release(dstate);
+        recur_cell_release(cell);
+        recur_layer_release(layer);
+        recur_tape_release(tape);
+        recur_state_release(state);
+        recur_state_release(dstate);
         give_back();
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(looking_changes_nothing), TEST(as_in_the_textbook),
-                                        TEST(gates_become_gradients),  TEST(parts_of_a_chain),
-                                        TEST(cells_are_shown),         TEST(from_backward_on) };
+    const struct CMUnitTest tests[] = {
+        TEST(a_trace_changes_nothing),   TEST(as_in_the_textbook),
+        TEST(gates_become_gradients),    TEST(parts_of_a_chain),
+        TEST(steps_of_cells_are_traced), TEST(a_trace_may_begin_with_backward),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

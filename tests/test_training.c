@@ -108,7 +108,7 @@ static int64_t differences(int64_t n, const float *a, const float *b)
     return count;
 }
 
-/* Masks hang on the seed and on the number of the pass; each direction has its own; without
+/* Masks depend on the seed and on the number of the pass. Each direction has its own. Without
  * training there is none. */
 static void masks_depend_on_seed_and_pass(void **unused)
 {
@@ -137,7 +137,7 @@ static void masks_depend_on_seed_and_pass(void **unused)
     close_context(ctx);
 }
 
-/* Zoneout: h' is what comes in, t + 1, or what was there. */
+/* With zoneout, h' is what comes in, t + 1, or what was there. */
 static void zoneout_of_h(void **unused)
 {
     (void)unused;
@@ -180,13 +180,13 @@ static void zoneout_of_h(void **unused)
 
 enum { FEW = 3, STEPS = 2 };
 
-/* Bit after bit of n, as 0 and `one`. */
+/* Writes bit after bit of n, as 0 and `one`. */
 static void expand(int64_t n, int64_t count, double one, double *to)
 {
     for (int64_t i = 0; i < count; i++) to[i] = (n >> i & 1) ? one : 0;
 }
 
-/* How many bits decide a pass: masks of h, zoneouts of h and c in every step. */
+/* Counts the bits that decide a pass: masks of h, and zoneouts of h and c in every step. */
 typedef struct chance {
     int64_t mask, h, c;
 } chance;
@@ -198,7 +198,7 @@ static chance chance_of(const recur_recurrent_options *o)
                      o->zoneout_cell > 0 ? STEPS * FEW : 0 };
 }
 
-/* Chance number n, for the textbook. */
+/* Tells the textbook what chance number n decides. */
 static void decide(const recur_recurrent_options *o, int64_t n, double *mask, double *keep_h,
                    double *keep_c)
 {
@@ -241,7 +241,7 @@ static double nearest(const recur_recurrent_options *o, naive_pass *p, const flo
     return best;
 }
 
-/* One sequence of two steps, three units. */
+/* The pass has one sequence of two steps, and three units. */
 typedef struct small {
     recur_recurrent_options options;
     state_shape shape;
@@ -273,12 +273,12 @@ static naive_pass textbook(const small *q, const run *r)
                          .dparams = doubles(q->P) };
 }
 
-/* Some masks explain what training gives; its gradients are theirs. Returns how many outputs differ
- * from evaluation. */
+/* Checks that some masks explain what training gives, and that its gradients are those of these
+ * masks. Returns how many outputs differ from evaluation. */
 static int64_t check_one(recur_context *ctx, const small *q, uint64_t seed)
 {
-    static const tolerance gradients = { 1e-4, 0,
-                                         1e-3 }; /* norms over few units make small errors large */
+    /* Norms over few units make small errors large. */
+    static const tolerance gradients = { 1e-4, 0, 1e-3 };
     randomize(q->layer, 1);
     run r = { .packed = q->packed,
               .x = randoms(STEPS, 1),

@@ -2,8 +2,8 @@
  * them.
  *
  * Strokes are points in a box of 100 x 100, x to the right, y down. Every digit is bent out of
- * shape at random: box, slant, place, weight of the pen, each point a little, and noise over all.
- */
+ * shape at random: box, slant, place, weight of the pen, each point a little, and noise over
+ * all. */
 #include "dice.h"
 #include "images.h"
 #include "try.h"

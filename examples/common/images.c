@@ -1,8 +1,8 @@
-/* images.c - reading a set of images in the IDX format: two big-endian files, a header and then
+/* images.c - reads a set of images in the IDX format: two big-endian files, each a header and then
  * bytes.
  *
- *     images: 00 00 08 03, number, rows, columns (4 bytes each), pixels      labels: 00 00 08 01,
- * number, labels */
+ *     images: 00 00 08 03, number, rows, columns (4 bytes each), pixels
+ *     labels: 00 00 08 01, number, labels */
 #include "images.h"
 #include "try.h"
 

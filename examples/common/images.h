@@ -29,8 +29,8 @@ images images_draw(uint64_t seed, int64_t n);
  * or so many drawn digits, and 2000 for the test. */
 void images_get(const char *dir, uint64_t seed, int64_t most, images *train, images *test);
 
-/* An image with size × size pixels, each the mean of a square, from 0 to 1. size is a part of 28.
- */
+/* An image with size × size pixels, each the mean of a square, from 0 to 1. size is a part of
+ * 28. */
 void image_shrink(const uint8_t *pixels, int64_t size, float *small);
 
 void images_release(images *set);

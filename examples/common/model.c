@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* The epochs done, as a row, so that they are written and checked like an option. */
+/* The number of epochs done is a row, so that it is written and checked like an option. */
 static option_row epochs_row(int64_t *epochs)
 {
     return (option_row){

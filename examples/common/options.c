@@ -27,18 +27,19 @@ static void list_choices(const option_row *row, char *text, size_t size)
     }
 }
 
-/* What stands behind the name in --help. */
+/* Writes what stands behind the name in --help. */
 static void describe_argument(const option_row *row, char *text, size_t size)
 {
     if (row->kind == OPTION_CHOICE)
         list_choices(row, text, size);
     else if (row->kind == OPTION_TEXT)
         snprintf(text, size, "%s", row->argument);
+    else if (row->kind == OPTION_COUNT)
+        snprintf(text, size, "N");
+    else if (row->kind == OPTION_NUMBER)
+        snprintf(text, size, "X");
     else
-        snprintf(text, size, "%s",
-                 row->kind == OPTION_COUNT    ? "N"
-                 : row->kind == OPTION_NUMBER ? "X"
-                                              : "");
+        text[0] = 0;
 }
 
 void option_text(const option_row *row, char *text, size_t size)

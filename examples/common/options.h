@@ -1,6 +1,5 @@
-/* options.h - the command line from a table. A row names a variable, which holds the default;
- * parsing, checking,
- * --help and the texts in a model file all come from the row. */
+/* options.h - the command line from a table. A row names a variable, which holds the default. All
+ * of parsing, checking, --help and the texts in a model file come from the row. */
 #ifndef EXAMPLES_OPTIONS_H
 #define EXAMPLES_OPTIONS_H
 
@@ -63,7 +62,8 @@ typedef struct {
 } run_settings;
 
 #define RUN_OPTIONS(settings) \
-    COUNT("epochs", &(settings).epochs, 0, 1e6, ON_LINE_ONLY, "epochs in all, those of --load included"), \
+    COUNT("epochs", &(settings).epochs, 0, 1e6, ON_LINE_ONLY, \
+          "epochs in all, those of --load included"), \
     COUNT("seed", &(settings).seed, 0, 1e15, ON_LINE_ONLY, "seed of all random numbers"), \
     TEXT("csv", &(settings).csv, "FILE", "write the curves there"), \
     TEXT("save", &(settings).save, "FILE", "write the model there"), \

@@ -11,7 +11,7 @@
 enum { MOST_FIELDS = 64 };
 static const char *const column_names[PRICE_COLUMNS] = { "Open", "High", "Low", "Close", "Volume" };
 
-/* The next line as fields, which are cut out of the text; NULL at its end. */
+/* Gives the next line as fields, which are cut out of the text; NULL at its end. */
 static char *next_line(char *at, char **fields, int64_t *n)
 {
     if (!*at) return NULL;
@@ -44,8 +44,8 @@ static prices read_prices(const char *path)
     if (!at) die("%s: it has no line", path);
     find_columns(path, fields, found, where);
     prices p = { 0, NULL };
-    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1,
-                                                sizeof *p.day); /* no line is shorter */
+    /* A line has two characters at least. */
+    p.day = (double(*)[PRICE_COLUMNS])new_array(t.n / 2 + 1, sizeof *p.day);
     while ((at = next_line(at, fields, &found))) {
         for (int c = 0; c < PRICE_COLUMNS; c++) {
             char *end = NULL;
@@ -62,7 +62,7 @@ static prices read_prices(const char *path)
     return p;
 }
 
-/* Prices that wander; many shares change hands on days on which they wander far. */
+/* Invents prices that wander. Many shares change hands on days on which they wander far. */
 static prices invent_prices(uint64_t seed, int64_t n)
 {
     dice d = dice_for(seed, 0x707269636573);

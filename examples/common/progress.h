@@ -11,7 +11,7 @@ void progress_begin(int64_t epoch, int64_t epochs, int64_t rows);
 /* Draws the line, a few times a second at most; s counts the rows that are done. */
 void progress_show(const score *s);
 
-/* Clears the line. Before anything else is printed. */
+/* Clears the line. Call it before anything else is printed. */
 void progress_end(void);
 
 #endif

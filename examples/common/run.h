@@ -1,5 +1,5 @@
-/* run.h - what every training run has: a network, its gradients, a tape, a loss and an optimizer.
- */
+/* run.h - what every training run has: a network, its gradients, a tape, a loss and an
+ * optimizer. */
 #ifndef EXAMPLES_RUN_H
 #define EXAMPLES_RUN_H
 

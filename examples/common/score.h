@@ -18,8 +18,8 @@ void score_add(score *s, double mean_loss, int64_t rows, int64_t classes, const 
 double score_loss(const score *s);     /* mean */
 double score_accuracy(const score *s); /* per cent */
 
-/* The line of an epoch on stdout: the loss in training, the accuracy of the test, the time of
- * training. Rows per second, if they have a name ("sequences"). */
+/* Prints the line of an epoch: the loss in training, the accuracy of the test, the time of
+ * training, and rows per second, if they have a name ("sequences"). */
 void score_line(int64_t epoch, const score *train, const score *test, double time,
                 const char *rows_name);
 

@@ -11,8 +11,8 @@ void stop_on_interrupt(void);
 /* Is the mark set? */
 int stopped(void);
 
-/* Says how far training came and where the model is (NULL: nowhere); gives the exit status of that.
- */
+/* Says how far training came and where the model is (NULL: nowhere); gives the exit status of
+ * that. */
 int stopped_status(int64_t epochs, const char *saved);
 
 #endif

@@ -109,7 +109,7 @@ static sentence throw_sentence(dice *d)
     return s;
 }
 
-/* As much of a word as there is room for. */
+/* Writes as much of a word as there is room for. */
 static int64_t put(char *to, int64_t at, int64_t n, const char *word, size_t length)
 {
     const size_t room = (size_t)(n - at), used = length < room ? length : room;

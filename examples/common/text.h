@@ -9,8 +9,8 @@ typedef struct {
     uint8_t *bytes; /* [n] */
 } text;
 
-/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the seed.
- */
+/* Reads a file; with path NULL, invents n characters of simple sentences, which depend on the
+ * seed. */
 text text_of(const char *path, uint64_t seed, int64_t n);
 void text_release(text *t);
 
@@ -28,7 +28,7 @@ alphabet alphabet_of(const text *t);
 void alphabet_save(const alphabet *a, recur_file *file);
 alphabet alphabet_load(const recur_file *file, const char *path);
 
-/* n bytes as ids. A byte that is not in the alphabet ends the program. */
+/* Gives n bytes as ids. A byte that is not in the alphabet ends the program. */
 int32_t *alphabet_ids(const alphabet *a, const uint8_t *bytes, int64_t n);
 
 /* A text cut into B strands that lie side by side, each read from beginning to end. */
@@ -39,7 +39,7 @@ typedef struct {
 
 strands strands_of(const alphabet *a, const uint8_t *bytes, int64_t n, int64_t B);
 
-/* Time-major rows [n][B] from step t on, and the characters that follow them. */
+/* Gives time-major rows [n][B] from step t on, and the characters that follow them. */
 void strands_cut(const strands *s, int64_t t, int64_t n, int32_t *ids, int32_t *labels);
 
 #endif

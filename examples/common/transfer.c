@@ -11,7 +11,7 @@
 
 enum { LEARNED = 300, TESTED = 300, BATCH = 20, HIDDEN = 64, LONGEST = 50 };
 
-/* Sentences of 2 words or more, cut after the longest. */
+/* Collects sentences of 2 words or more, cut after the longest length. */
 typedef struct {
     int64_t n;
     int64_t start[LEARNED + TESTED], length[LEARNED + TESTED];
@@ -74,8 +74,10 @@ static model create(int64_t words, int64_t width, const float *table, uint64_t s
                 .words = words };
     if (table) move_in(m.run.net, words, width, table);
     TRY(recur_packed_create(NULL, BATCH, NULL, LONGEST, &m.packed));
-    m.ids = NEW(int32_t, rows), m.next = NEW(int32_t, rows);
-    m.logits = NEW(float, rows *words), m.dlogits = NEW(float, rows *words);
+    m.ids = NEW(int32_t, rows);
+    m.next = NEW(int32_t, rows);
+    m.logits = NEW(float, rows *words);
+    m.dlogits = NEW(float, rows *words);
     return m;
 }
 
@@ -83,10 +85,13 @@ static void release(model *m)
 {
     run_release(&m->run);
     recur_packed_release(m->packed);
-    free(m->ids), free(m->next), free(m->logits), free(m->dlogits);
+    free(m->ids);
+    free(m->next);
+    free(m->logits);
+    free(m->dlogits);
 }
 
-/* Loss over the rows of one batch of sentences, from the first on; learns from them. */
+/* Gives the loss over the rows of one batch of sentences, from `first` on, and learns from them. */
 static double run_batch(model *m, int learn, const sentences *s, int64_t first, int64_t n,
                         const int32_t *ids)
 {
@@ -115,7 +120,7 @@ static double run_batch(model *m, int learn, const sentences *s, int64_t first, 
     return loss * (double)recur_packed_rows(m->packed);
 }
 
-/* Mean loss over sentences. */
+/* Gives the mean loss over sentences. */
 static double pass(model *m, int learn, const sentences *s, int64_t from, int64_t to,
                    const int32_t *ids)
 {

@@ -17,7 +17,7 @@ static double dot(int64_t n, const float *a, const float *b)
     return sum;
 }
 
-/* All vectors with length 1: their products are cosines. */
+/* Gives all vectors the length 1, so that their products are cosines. */
 static float *unit_vectors(int64_t n, int64_t width, const float *table)
 {
     float *unit = NEW(float, n *width);
@@ -29,7 +29,7 @@ static float *unit_vectors(int64_t n, int64_t width, const float *table)
     return unit;
 }
 
-/* The word nearest to a direction, other than those taken; -1 if all are. */
+/* Gives the word nearest to a direction, other than those that are taken; -1 if all are. */
 static int32_t nearest(int64_t n, int64_t width, const float *unit, const float *to,
                        const unsigned char *taken)
 {
@@ -37,7 +37,9 @@ static int32_t nearest(int64_t n, int64_t width, const float *unit, const float 
     int32_t best = -1;
     for (int64_t i = 0; i < n; i++) {
         const double cosine = dot(width, unit + i * width, to);
-        if (!taken[i] && cosine > most) most = cosine, best = (int32_t)i;
+        if (taken[i] || cosine <= most) continue;
+        most = cosine;
+        best = (int32_t)i;
     }
     return best;
 }
@@ -58,7 +60,7 @@ static void show_near(const vocabulary *v, int64_t width, const float *unit, int
     free(taken);
 }
 
-/* The words of a list that the vocabulary has, as ids; gives how many. */
+/* Writes the words of a list that the vocabulary has, as ids, and gives how many there are. */
 static int64_t known_words(const vocabulary *v, const char *list, int64_t most, int32_t *ids)
 {
     char word[64];
@@ -85,7 +87,7 @@ void vectors_show_nearest(const vocabulary *v, int64_t width, const float *table
 
 /* ---- analogies ------------------------------------------------------------------------------ */
 
-/* Families of pairs that are alike. Words that a text does not have are left out. */
+/* These are families of pairs that are alike. Words that a text does not have are left out. */
 static const char *const families[][2] = {
     { "man boy father brother uncle king prince actor husband son lord he his him",
       "woman girl mother sister aunt queen princess actress wife daughter lady she her her" },
@@ -118,7 +120,7 @@ static family find_family(const vocabulary *v, const char *const *lists)
     return f;
 }
 
-/* What stands to pair[j][0] as pair[i][1] to pair[i][0]. */
+/* Gives the word that stands to pair[j][0] as pair[i][1] stands to pair[i][0]. */
 static int32_t solve(const vocabulary *v, int64_t width, const float *unit, const family *f,
                      int64_t i, int64_t j)
 {
@@ -129,7 +131,8 @@ static int32_t solve(const vocabulary *v, int64_t width, const float *unit, cons
         to[k] = unit[b * width + k] - unit[a * width + k] + unit[c * width + k];
     taken[a] = taken[b] = taken[c] = 1;
     const int32_t answer = nearest(v->n, width, unit, to, taken);
-    free(taken), free(to);
+    free(taken);
+    free(to);
     return answer;
 }
 

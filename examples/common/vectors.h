@@ -4,12 +4,12 @@
 
 #include "words.h"
 
-/* The words nearest by cosine to each of some words (NULL: a choice), line by line. table
+/* Prints the words nearest by cosine to each of some words (NULL: a choice), line by line. table
  * [v->n][width]. */
 void vectors_show_nearest(const vocabulary *v, int64_t width, const float *table, const char *near);
 
-/* Analogies a : b = c : ? from pairs that are alike: the word nearest to b - a + c, other than
- * these three. Prints some, and how many of all are right. */
+/* Solves analogies a : b = c : ? from pairs that are alike, by the word nearest to b - a + c other
+ * than these three. Prints some, and how many of all are right. */
 void vectors_show_analogies(const vocabulary *v, int64_t width, const float *table);
 
 /* Writes "words width", then a line for each word. Without a path nothing happens. */

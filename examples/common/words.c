@@ -13,8 +13,8 @@ enum { LONGEST = 40 };
 
 /* ---- from characters to words --------------------------------------------------------------- */
 
-/* The next word at or after *at, in lower case; "." at the end of a sentence. 0 at the end of the
- * text. */
+/* Gives the next word at or after *at, in lower case; "." at the end of a sentence, 0 at the end of
+ * the text. */
 static int next_word(const text *t, int64_t *at, char *word)
 {
     int64_t length = 0;
@@ -47,7 +47,7 @@ static int by_spelling(const void *a, const void *b)
     return strcmp(((const entry *)a)->word, ((const entry *)b)->word);
 }
 
-/* The most frequent first; of equals the first in the alphabet. */
+/* Orders words by frequency, the most frequent first, and equals by the alphabet. */
 static int by_count(const void *a, const void *b)
 {
     const entry *x = a, *y = b;
@@ -60,7 +60,7 @@ static char *copy_of(const char *word)
     return memcpy(NEW(char, (int64_t)size), word, size);
 }
 
-/* All words of a text, one entry each time they come. */
+/* Collects all words of a text, one entry each time a word comes. */
 static entry *all_words(const text *t, int64_t *n)
 {
     char word[LONGEST + 1];

@@ -11,8 +11,8 @@ typedef struct {
     int64_t *count; /* [n] */
 } vocabulary;
 
-/* The words of a text: letters and apostrophes, in lower case; those that come at least so often.
- */
+/* The words of a text: letters and apostrophes, in lower case; those that come at least so
+ * often. */
 vocabulary words_of(const text *t, int64_t least);
 void words_release(vocabulary *v);
 

@@ -23,10 +23,12 @@ template <class Call> void check_throws(recur_status code, const char *words, Ca
         call();
     } catch (const recur::error &e) {
         if (e.code() == code && std::strstr(e.what(), words)) return;
-        std::fprintf(stderr, "%s: %s; expected %s with \"%s\"\n", e.name(), e.what(), recur_status_name(code), words);
+        std::fprintf(stderr, "%s: %s; expected %s with \"%s\"\n", e.name(), e.what(),
+                     recur_status_name(code), words);
         std::exit(1);
     }
-    std::fprintf(stderr, "nothing was thrown; expected %s with \"%s\"\n", recur_status_name(code), words);
+    std::fprintf(stderr, "nothing was thrown; expected %s with \"%s\"\n", recur_status_name(code),
+                 words);
     std::exit(1);
 }
 

@@ -1,4 +1,5 @@
-/* classify.cpp - trains a small classifier of strings, runs it as a stream, saves it and takes up training again.
+/* classify.cpp - trains a small classifier of strings, runs it as a stream, saves it and takes up
+ * training again.
  *
  * Strings of 4 to 9 symbols 0 to 3; the class is whether the first symbol is above 1. */
 #include "check.hpp"
@@ -16,11 +17,14 @@ strings draw(uint64_t seed)
 {
     strings s;
     std::vector<int64_t> lengths;
-    for (uint64_t b = 0; b < batch; b++) lengths.push_back(4 + static_cast<int64_t>(recur::random(seed, b) % 6));
+    for (uint64_t b = 0; b < batch; b++)
+        lengths.push_back(4 + static_cast<int64_t>(recur::random(seed, b) % 6));
     s.packed.reset(lengths);
     s.ids.resize(static_cast<size_t>(s.packed.rows()));
-    for (size_t i = 0; i < s.ids.size(); i++) s.ids[i] = static_cast<int32_t>(recur::random(seed, 100 + i) % symbols);
-    for (int64_t b = 0; b < batch; b++) s.labels.push_back(s.ids[static_cast<size_t>(s.packed.row(b, 0))] > 1);
+    for (size_t i = 0; i < s.ids.size(); i++)
+        s.ids[i] = static_cast<int32_t>(recur::random(seed, 100 + i) % symbols);
+    for (int64_t b = 0; b < batch; b++)
+        s.labels.push_back(s.ids[static_cast<size_t>(s.packed.row(b, 0))] > 1);
     return s;
 }
 
@@ -77,7 +81,9 @@ void stream(const recur::layer &net)
     recur::state s(frozen);
     std::vector<float> h(hidden);
     for (int32_t id : ids) frozen.step(recur::span<const int32_t>(&id, 1), s, h);
-    for (size_t j = 0; j < hidden; j++) CHECK(std::abs(static_cast<double>(h[j]) - static_cast<double>(all[4 * hidden + j])) < 1e-5);
+    for (size_t j = 0; j < hidden; j++)
+        CHECK(std::abs(static_cast<double>(h[j]) - static_cast<double>(all[4 * hidden + j])) <
+              1e-5);
     CHECK(frozen.count() == rnn.count());
     check_throws(RECUR_E_UNSUPPORTED, "snapshot", [&] { rnn.snapshot().param("weight_ih_l0"); });
 }

@@ -1,4 +1,5 @@
-/* handles.cpp - moving handles, errors, sizes of arrays, and the calls that classify.cpp does not need. */
+/* handles.cpp - moving handles, errors, sizes of arrays, and the calls that classify.cpp does not
+ * need. */
 #include "check.hpp"
 
 #include <array>
@@ -9,8 +10,10 @@ using floats = std::vector<float>;
 
 void handles()
 {
-    static_assert(!std::is_copy_constructible_v<recur::layer> && std::is_nothrow_move_constructible_v<recur::layer>);
-    static_assert(!std::is_copy_assignable_v<recur::tape> && std::is_nothrow_move_assignable_v<recur::tape>);
+    static_assert(!std::is_copy_constructible_v<recur::layer> &&
+                  std::is_nothrow_move_constructible_v<recur::layer>);
+    static_assert(!std::is_copy_assignable_v<recur::tape> &&
+                  std::is_nothrow_move_assignable_v<recur::tape>);
     recur::layer a = recur::linear(2, 3), b = recur::linear(1, 1);
     recur_layer *raw = a.get();
     b = std::move(a);
@@ -28,7 +31,8 @@ void handles()
         recur::context ctx(o);
         CHECK(std::strcmp(ctx.isa(), "ref") == 0);
         int64_t offset = 0;
-        auto net = recur::group({{"a", recur::rnn(2, 2, {}, ctx)}, {"b", recur::embedding(5, 3, ctx)}}, ctx);
+        auto net = recur::group(
+            {{"a", recur::rnn(2, 2, {}, ctx)}, {"b", recur::embedding(5, 3, ctx)}}, ctx);
         auto b5 = net.child("b", &offset);
         CHECK(offset == 12);
         return b5;
@@ -42,7 +46,9 @@ void handles()
 void errors()
 {
     check_throws(RECUR_E_ARGUMENT, "0", [] { recur::lstm(0, 4); });
-    check_throws(RECUR_E_SHAPE, "4", [] { recur::sequential({{"a", recur::linear(2, 3)}, {"b", recur::linear(4, 2)}}); });
+    check_throws(RECUR_E_SHAPE, "4", [] {
+        recur::sequential({{"a", recur::linear(2, 3)}, {"b", recur::linear(4, 2)}});
+    });
     check_throws(RECUR_E_NOT_FOUND, "nowhere", [] { recur::file("/nowhere/at/all"); });
     check_throws(RECUR_E_ARGUMENT, "-1", [] { recur::packed({2, -1}); });
     check_throws(RECUR_E_ARGUMENT, "17", [] { recur::tape(17); });
@@ -66,8 +72,12 @@ void sizes()
     net.forward(p, x, y);
     CHECK(floats(y.begin(), y.end()) == net.run(p, floats(x, x + 12)));
     check_throws(RECUR_E_SHAPE, "x has 11 elements; 12", [&] { net.run(p, floats(11)); });
-    check_throws(RECUR_E_SHAPE, "y has 0 elements; 18", [&] { floats none_at_all; net.forward(p, x, none_at_all); });
-    check_throws(RECUR_E_SHAPE, "ids has 5 elements; 6", [&] { net.run(p, std::vector<int32_t>(5)); });
+    check_throws(RECUR_E_SHAPE, "y has 0 elements; 18", [&] {
+        floats none_at_all;
+        net.forward(p, x, none_at_all);
+    });
+    check_throws(RECUR_E_SHAPE, "ids has 5 elements; 6",
+                 [&] { net.run(p, std::vector<int32_t>(5)); });
 
     recur::tape t(RECUR_TAPE_RECORD_NO_DROPOUT);
     t.set_seed(4);
@@ -79,20 +89,25 @@ void sizes()
     net.forward(p, x, recur::none, t);
     CHECK(t.records() == 1);
     floats dx(12), grads(9);
-    check_throws(RECUR_E_SHAPE, "dparams has 8", [&] { floats few(8); net.backward(p, x, y, few, t, dx); });
+    check_throws(RECUR_E_SHAPE, "dparams has 8", [&] {
+        floats few(8);
+        net.backward(p, x, y, few, t, dx);
+    });
     net.backward(p, x, y, grads, t, dx);
     check_throws(RECUR_E_ORDER, "", [&] { net.backward(p, x, y, grads, t); });
     t.reset();
 
     // No rows at all: empty arrays are arrays.
     const recur::packed empty({0, 0});
-    CHECK(recur::lstm(2, 3).run(empty, floats()).empty() && empty.batch() == 2 && empty.rows() == 0);
+    CHECK(recur::lstm(2, 3).run(empty, floats()).empty() && empty.batch() == 2 &&
+          empty.rows() == 0);
 }
 
 void layouts()
 {
     recur::packed p({3, 1, 2});
-    CHECK(p.steps() == 3 && p.length(2) == 2 && p.batch_size(1) == 2 && p.row(0, 2) == 5 && p.row(1, 1) == -1);
+    CHECK(p.steps() == 3 && p.length(2) == 2 && p.batch_size(1) == 2 && p.row(0, 2) == 5 &&
+          p.row(1, 1) == -1);
     const std::vector<int16_t> padded = {0, 1, 2, 10, -1, -1, 20, 21, -1};
     std::vector<int16_t> rows(6), back(9, -1), ends(3), firsts(3);
     p.pack(RECUR_LAYOUT_BATCH_FIRST, 1, padded, rows);
@@ -123,10 +138,12 @@ void cells()
     const recur::cell cell(net);
     recur::state h(net), dh(net);
     floats h_t(2), dx_t(2);
-    for (size_t k = 0; k < 3; k++) cell.step(recur::span<const float>(x).subspan(2 * k, 2), h, h_t, t);
+    for (size_t k = 0; k < 3; k++)
+        cell.step(recur::span<const float>(x).subspan(2 * k, 2), h, h_t, t);
     CHECK(h_t[0] == y[4] && h.read() == h_t);
     for (size_t k = 3; k-- > 0;) {
-        cell.step_backward(recur::span<const float>(x).subspan(2 * k, 2), floats{1, 1}, dh, by_hand, t, dx_t);
+        cell.step_backward(recur::span<const float>(x).subspan(2 * k, 2), floats{1, 1}, dh, by_hand,
+                           t, dx_t);
         CHECK(std::abs(dx_t[0] - dx[2 * k]) < 1e-6f);
     }
     for (size_t i = 0; i < 36; i++) CHECK(std::abs(by_hand[i] - grads[i]) < 1e-5f);
@@ -139,7 +156,8 @@ void cells()
     other.write(1, floats{7});
     floats last(1);
     other.read(1, last);
-    CHECK(last[0] == 7 && other.count() == 2 && std::strcmp(other.tensors()[0].name, "h") == 0 && other.batch() == 1);
+    CHECK(last[0] == 7 && other.count() == 2 && std::strcmp(other.tensors()[0].name, "h") == 0 &&
+          other.batch() == 1);
     other.reset();
     CHECK(other.read() == floats(2));
     recur::file f;
@@ -153,8 +171,10 @@ void training()
     recur::loss_options huber;
     huber.kind = RECUR_LOSS_HUBER, huber.delta = 2, huber.flags = RECUR_LOSS_SUM;
     floats dy(2);
-    CHECK(recur::loss(huber).values(1, floats{1, 5}, floats{0, 0}, dy) == 0.5 + 8 && dy == (floats{1, 2}));
-    check_throws(RECUR_E_SHAPE, "3 elements", [&] { recur::loss(huber).values(2, floats(3), floats(3)); });
+    CHECK(recur::loss(huber).values(1, floats{1, 5}, floats{0, 0}, dy) == 0.5 + 8 &&
+          dy == (floats{1, 2}));
+    check_throws(RECUR_E_SHAPE, "3 elements",
+                 [&] { recur::loss(huber).values(2, floats(3), floats(3)); });
     recur::optimizer_options sgd;
     sgd.kind = RECUR_OPTIMIZER_SGD, sgd.rate = 0.5;
     recur::optimizer o(sgd, 2);
@@ -174,15 +194,19 @@ void training()
     CHECK(said.lengths.size() == 2 && said.scores[1] < 0);
     const double cost = ctc.sequences(spoken, 3, y, said.labels, said.lengths, d);
     CHECK(cost > 0 && cost < 1 && d[0] != 0);
-    check_throws(RECUR_E_SHAPE, "labels has 0", [&] { ctc.sequences(spoken, 3, y, std::vector<int32_t>(), said.lengths); });
+    check_throws(RECUR_E_SHAPE, "labels has 0",
+                 [&] { ctc.sequences(spoken, 3, y, std::vector<int32_t>(), said.lengths); });
     recur::loss_options drawn;
     drawn.kind = RECUR_LOSS_NEGATIVE_SAMPLING, drawn.classes = 3, drawn.samples = 2;
     const recur::loss few(drawn);
     const std::vector<int32_t> right = {2, 2};
     floats dh(4), dW(9);
-    CHECK(few.sampled(2, floats(4, 1), right, floats(9), 1, 0, dh, dW) > 0 && dh[0] == 0 && dW[8] == -0.5f);
-    check_throws(RECUR_E_SHAPE, "8 parameters", [&] { few.sampled(2, floats(4), right, floats(8), 1, 0); });
-    check_throws(RECUR_E_SHAPE, "dh has 9", [&] { few.sampled(2, floats(4), right, floats(9), 1, 0, dW); });
+    CHECK(few.sampled(2, floats(4, 1), right, floats(9), 1, 0, dh, dW) > 0 && dh[0] == 0 &&
+          dW[8] == -0.5f);
+    check_throws(RECUR_E_SHAPE, "8 parameters",
+                 [&] { few.sampled(2, floats(4), right, floats(8), 1, 0); });
+    check_throws(RECUR_E_SHAPE, "dh has 9",
+                 [&] { few.sampled(2, floats(4), right, floats(9), 1, 0, dW); });
     recur::schedule falling;
     falling.kind = RECUR_SCHEDULE_STEP, falling.rate = 1, falling.gamma = 0.5, falling.period = 10;
     CHECK(falling.at(9) == 1 && falling.at(20) == 0.25);
@@ -197,11 +221,14 @@ void training()
     CHECK(recur::exact<recur::loss_options>(RECUR_LOSS_HUBER).delta == 1);
     CHECK(recur::exact<recur::context_options>().threads == 1 && recur::exact<recur::sample_options>().top_p == 1);
     check_throws(RECUR_E_ARGUMENT, "99", [] { recur::exact<recur::optimizer_options>(99); });
-    recur::layer chain = recur::sequential({{"drop", recur::dropout(2, 0.5)}, {"act", recur::activation(2, RECUR_ACTIVATION_RELU)}});
+    recur::layer chain = recur::sequential(
+        {{"drop", recur::dropout(2, 0.5)}, {"act", recur::activation(2, RECUR_ACTIVATION_RELU)}});
     CHECK(chain.run(recur::packed({1}), floats{-1, 2}) == (floats{0, 2}));
-    recur::layer around = recur::residual({{"act", recur::activation(2, RECUR_ACTIVATION_RELU)}, {"norm", recur::norm(2, 1)}});
+    recur::layer around = recur::residual(
+        {{"act", recur::activation(2, RECUR_ACTIVATION_RELU)}, {"norm", recur::norm(2, 1)}});
     around.init(1);
-    CHECK(around.describe(1).epsilon == 1 && around.run(recur::packed({1}), floats{3, 3}) == (floats{3, 3}));
+    CHECK(around.describe(1).epsilon == 1 &&
+          around.run(recur::packed({1}), floats{3, 3}) == (floats{3, 3}));
     recur::layer product = recur::merge(2, RECUR_MERGE_MULTIPLY);
     CHECK(product.run(recur::packed({1}), floats{3, 5}) == floats{15});
     check_throws(RECUR_E_SHAPE, "3", [&] { recur::merge(3); });
@@ -209,7 +236,8 @@ void training()
 
 void models()
 {
-    auto net = recur::sequential({{"rnn", recur::lstm(2, 3)}, {"last", recur::last(3)}, {"fc", recur::linear(3, 2)}});
+    auto net = recur::sequential(
+        {{"rnn", recur::lstm(2, 3)}, {"last", recur::last(3)}, {"fc", recur::linear(3, 2)}});
     net.init(1);
     const recur::packed p({2, 1});
     const floats x = {1, 2, 3, 4, 5, 6}, y = net.run(p, x);
@@ -224,10 +252,18 @@ void models()
     recur::put_model(net, whole, "", {p, x});
     const recur::layer opened = recur::open_model(whole.write());
     CHECK(opened.run(p, x) == y && opened.describe().parts == 3);
-    check_throws(RECUR_E_SHAPE, "x has 5", [&] { recur::put_model(net, whole, "c.", {p, floats(5)}); });
-    check_throws(RECUR_E_SHAPE, "ids has 2", [&] { recur::put_model(net, whole, "c.", {p, std::vector<int32_t>(2)}); });
-    check_throws(RECUR_E_SHAPE, "y has 1", [&] { recur::put_model(net, whole, "c.", {p, x, floats(1)}); });
-    check_throws(RECUR_E_NUMERIC, "tolerance", [&] { recur::put_model(net, whole, "c.", {p, x, floats(4)}); });
+    check_throws(RECUR_E_SHAPE, "x has 5", [&] {
+        recur::put_model(net, whole, "c.", {p, floats(5)});
+    });
+    check_throws(RECUR_E_SHAPE, "ids has 2", [&] {
+        recur::put_model(net, whole, "c.", {p, std::vector<int32_t>(2)});
+    });
+    check_throws(RECUR_E_SHAPE, "y has 1", [&] {
+        recur::put_model(net, whole, "c.", {p, x, floats(1)});
+    });
+    check_throws(RECUR_E_NUMERIC, "tolerance", [&] {
+        recur::put_model(net, whole, "c.", {p, x, floats(4)});
+    });
     check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::save_model(net, "/nowhere/at/all"); });
     check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::open_model("/nowhere/at/all"); });
 }

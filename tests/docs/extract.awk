@@ -1,7 +1,8 @@
 # extract.awk - the blocks of a page, as files of a folder. -v page=docs/x.md -v out=FOLDER
 #
-# "```c NAME" is the file NAME; "```c" alone is a piece of the body of page.c, whose pieces go on where the last one ended.
-# sh and python become script.sh and script.py. A block inside an HTML comment counts, and is not seen.
+# "```c NAME" is the file NAME; "```c" alone is a piece of the body of page.c, whose pieces go on
+# where the last one ended. sh and python become script.sh and script.py. A block inside an HTML
+# comment counts, though a reader does not see it.
 BEGIN { body = out "/page.c" }
 
 /^```[a-z]/ {
@@ -11,8 +12,11 @@ BEGIN { body = out "/page.c" }
     if (file ~ /\/src\//) system("mkdir -p " out "/src/cells")
     if (language == "c" && !file) {
         if (!pieces++) {
-            print "#include <recur.h>\n#include <math.h>\n#include <stddef.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>" >body
-            print "#define TRY(call) do { if (call) { puts(recur_last_error()); return 1; } } while (0)\nint main(void)\n{" >body
+            count = split("recur.h math.h stddef.h stdio.h stdlib.h string.h", header, " ")
+            for (i = 1; i <= count; i++) print "#include <" header[i] ">" >body
+            print "#define TRY(call) \\" >body
+            print "    do { if (call) { puts(recur_last_error()); return 1; } } while (0)" >body
+            print "int main(void)\n{" >body
         }
         file = body
     }

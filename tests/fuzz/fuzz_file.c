@@ -1,13 +1,15 @@
 /* fuzz_file.c - libFuzzer on safetensors files: whatever opens must be readable, writable, and the
- * same when opened again; and what opens as a network must be saved as one.
+ * same when it is opened again; and what opens as a network must be saved as one.
  *
- * Not part of `make test`. With clang and its sanitizers, from the root of the project:
+ * It is not part of `make test`. It is built with clang and its sanitizers, from the root of the
+ * project:
  *
  *   make SANITIZE=address,undefined,fuzzer-no-link CC=clang libs
  *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/fuzz_file.c \
- *         build/address-undefined-fuzzer-no-link/lib/librecur.a -lopenblas -ljansson -lm -lpthread
- * -o build/fuzz_file mkdir -p build/corpus && build/fuzz_file -max_len=4096 -max_total_time=300
- * build/corpus tests/golden */
+ *         build/address-undefined-fuzzer-no-link/lib/librecur.a \
+ *         -lopenblas -ljansson -lm -lpthread -o build/fuzz_file
+ *   mkdir -p build/corpus
+ *   build/fuzz_file -max_len=4096 -max_total_time=300 build/corpus tests/golden */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +27,8 @@ static void read_all(recur_file *file, size_t bytes)
     for (int64_t i = 0; i < recur_file_tensor_count(file); i++) {
         recur_tensor t = { .size = sizeof t };
         check(!recur_file_tensor_info(file, i, &t));
-        check(t.count >= 0 &&
-              (uint64_t)t.count <= 2 * bytes); /* no type is smaller than half a byte */
+        /* No type is smaller than half a byte. */
+        check(t.count >= 0 && (uint64_t)t.count <= 2 * bytes);
         float *to = malloc((size_t)t.count * sizeof *to + 1);
         const recur_status status = to ? recur_file_read(file, t.name, to, t.count)
                                        : RECUR_E_MEMORY;

@@ -1,10 +1,11 @@
 /* fuzz_model.c - libFuzzer on structures: the bytes are the text "recur.model" of a file with the
- * parameters of a small chain. What opens must run, and come back the same when saved.
+ * parameters of a small chain. What opens must run, and come back the same when it is saved.
  *
- * Not part of `make test`. Built like fuzz_file.c, and run with
+ * It is not part of `make test`. It is built like fuzz_file.c, and run with
  *
- *   mkdir -p build/corpus_model && build/fuzz_model -max_len=2048 -max_total_time=300
- * -dict=tests/fuzz/model.dict build/corpus_model */
+ *   mkdir -p build/corpus_model
+ *   build/fuzz_model -max_len=2048 -max_total_time=300 -dict=tests/fuzz/model.dict \
+ *                    build/corpus_model */
 #include <stdlib.h>
 #include <string.h>
 

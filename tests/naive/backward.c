@@ -9,8 +9,8 @@
 int naive_is_plain(const naive_recurrent *net)
 {
     return net->kind <= NAIVE_GRU_RESET_BEFORE && !net->P && !net->update_new &&
-           !net->learn_start && net->zoneout_h == 0 && net->zoneout_c == 0 && net->cell_clip == 0 &&
-           net->clip == 0 && !net->gate && !net->activation && !net->output;
+           !net->learn_initial && net->zoneout_h == 0 && net->zoneout_c == 0 &&
+           net->cell_clip == 0 && net->clip == 0 && !net->gate && !net->activation && !net->output;
 }
 
 /* Gradient da of row r of W x + b; of U h + v. */

@@ -14,7 +14,7 @@ typedef struct beginning {
     double b, n;
 } beginning;
 
-/* The one among n that is spelled like this; a new one if there is none. */
+/* Gives the one among n that is spelled like this; a new one if there is none. */
 static beginning *find(beginning *all, int64_t *n, const beginning *like, int32_t added)
 {
     beginning wanted = *like;
@@ -73,6 +73,8 @@ int64_t naive_ctc_beam(int64_t T, int64_t C, int32_t blank, const float *y, int6
     const int64_t length = now[0].length;
     memcpy(labels, now[0].labels, (size_t)length * sizeof *labels);
     *score = log(now[0].b + now[0].n);
-    free(now), free(next), free(p);
+    free(now);
+    free(next);
+    free(p);
     return length;
 }

@@ -1,22 +1,24 @@
 /* cells.c - one step of each recurrence, with every option.
  *
- *   RNN        a = W x + b + U h + v                h' = tanh(a)  or  max(0, a)
- *   RNN_NORM   h' = tanh(N(a))                      N(a) = γ (a - μ)/√(σ² + 1e-5) + β, over units
- *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m,
- *              and where its counter is not 0 h' = h;
- *              the counter goes from 0 to the period of m, and then is 0 again
+ *   RNN        a = W x + b + U h + v                     h' = tanh(a)  or  max(0, a)
+ *   RNN_NORM   h' = tanh(N(a))                           N(a) = γ (a - μ)/√(σ² + 1e-5) + β
+ *              over the units
+ *   CLOCKWORK  as RNN, but unit j of module m sees only units of modules ≥ m, and where its
+ *              counter is not 0 h' = h; the counter goes from 0 to the period of m, and then is 0
+ *              again
  *   INDRNN     h' = max(0, W x + b + u h), unit by unit
  *
- *   LSTM       a = W x + b + U h + v, four blocks   i = σ(ai)  f = σ(af)  g = tanh(ag)  o = σ(ao)
- *              c' = f c + i g                       h' = o tanh(c')
+ *   LSTM       a = W x + b + U h + v, four blocks        i = σ(ai)  f = σ(af)  g = tanh(ag)
+ *                                                        o = σ(ao)
+ *              c' = f c + i g                            h' = o tanh(c')
  *   PEEPHOLE   ai += pi c   af += pf c   ao += po c'
  *   COUPLED    i = 1 - f, three blocks
- *   NORM       ai = Ni(ai) ...                      h' = o tanh(Nc(c'))
+ *   NORM       ai = Ni(ai) ...                           h' = o tanh(Nc(c'))
  *   projected  h' = P (o tanh(c'))
  *
- *   GRU        r = σ(Wr x + br + Ur h + vr)         z = σ(Wz x + bz + Uz h + vz)
- *              after:   m = Un h + vn               n = tanh(Wn x + bn + r m)
- *              before:  m = Un (r h) + vn           n = tanh(Wn x + bn + m)
+ *   GRU        r = σ(Wr x + br + Ur h + vr)              z = σ(Wz x + bz + Uz h + vz)
+ *              after:   m = Un h + vn                    n = tanh(Wn x + bn + r m)
+ *              before:  m = Un (r h) + vn                n = tanh(Wn x + bn + m)
  *              h' = (1 - z) n + z h
  *   NORM       r = σ(Nr(..))   z = σ(Nz(..))   m = Nm(Un h + vn)   n = tanh(Nn(Wn x + bn) + r m)
  *
@@ -112,7 +114,7 @@ static double candidate(const naive_cell *cell, double a)
     return function(cell, cell->net->activation ? cell->net->activation : own, a);
 }
 
-/* Not clipped: c' has a bound of its own. */
+/* This is not clipped: c' has a bound of its own. */
 static double output(const naive_cell *cell, double c)
 {
     naive_recurrent net = *cell->net;
@@ -121,7 +123,7 @@ static double output(const naive_cell *cell, double c)
     return function(&free, net.output ? net.output : NAIVE_TANH, c);
 }
 
-/* a [H] normalised in place by entry e of the parameters. */
+/* Normalises a [H] in place by entry e of the parameters. */
 static void normalise(const naive_cell *cell, int64_t e, double *a)
 {
     const int64_t H = cell->H;
@@ -270,7 +272,7 @@ static void gru_step(const naive_cell *cell, const double *x, const double *h, d
     }
 }
 
-/* What goes into the norms is what is kept in gates of kinds that have them. */
+/* Kinds with norms keep in gates what goes into the norms. */
 static double *sums_of(const naive_cell *cell, const double *x, const double *h)
 {
     const int64_t H = cell->H, G = naive_gates(cell->net->kind);

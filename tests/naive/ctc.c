@@ -5,7 +5,7 @@
 
 #include "naive/losses.h"
 
-/* What a path spells; its length. */
+/* Writes what a path spells, and gives its length. */
 static int64_t spell(const int32_t *path, int64_t T, int32_t blank, int32_t *labels)
 {
     int64_t length = 0;
@@ -55,7 +55,9 @@ int64_t naive_ctc_best_path(int64_t T, int64_t C, int32_t blank, const float *y,
     double most = -1;
     do {
         const double p = path_probability(path, T, C, y);
-        if (p > most) memcpy(best, path, sizeof best), most = p;
+        if (!(p > most)) continue;
+        memcpy(best, path, sizeof best);
+        most = p;
     } while (next_path(path, T, C));
     *score = log(most);
     return spell(best, T, blank, labels);
@@ -70,7 +72,10 @@ int64_t naive_ctc_best_labels(int64_t T, int64_t C, int32_t blank, const float *
     do {
         const int64_t L = spell(path, T, blank, spelled);
         const double p = naive_ctc_probability(T, C, blank, y, spelled, L);
-        if (p > most * (1 + 1e-12)) memcpy(labels, spelled, sizeof spelled), length = L, most = p;
+        if (!(p > most * (1 + 1e-12))) continue;
+        memcpy(labels, spelled, sizeof spelled);
+        length = L;
+        most = p;
     } while (next_path(path, T, C));
     *score = log(most);
     return length;

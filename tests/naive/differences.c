@@ -1,10 +1,10 @@
-/* differences.c - gradients of any kind and option: of loss = sum(y dy) + sum(hn dhn) + sum(cn
- * dcn), by
+/* differences.c - gradients of any kind and option, by differences. The loss is
+ * sum(y dy) + sum(hn dhn) + sum(cn dcn), and
  *
  *     f'(v) ≈ (f(v+e) - f(v-e)) / 2e,      e = 1e-5,
  *
- * in double, so that e² and the rounding, 1e-16/e, both are some 1e-10. Counters of a clockwork
- * have no gradient. */
+ * is computed in double, so that e² and the rounding, 1e-16/e, both are some 1e-10. Counters of a
+ * clockwork have no gradient. */
 #include <stdlib.h>
 #include <string.h>
 

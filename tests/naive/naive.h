@@ -48,12 +48,12 @@ typedef struct naive_recurrent {
     int forward, reverse; /* which directions there are; both: outputs side by side */
     int bias;
     /* options: 0 is none */
-    int64_t P;                    /* projection */
-    int update_new, learn_start;  /* GRU: h' = (1-z) h + z n; start values are parameters */
-    double zoneout_h, zoneout_c;  /* in the mean */
-    double cell_clip, clip;       /* of c'; of what goes into a function */
-    int gate, activation, output; /* functions */
-    int modules, periods[16];     /* clockwork */
+    int64_t P;                     /* projection */
+    int update_new, learn_initial; /* GRU: h' = (1-z) h + z n; initial states are parameters */
+    double zoneout_h, zoneout_c;   /* in the mean */
+    double cell_clip, clip;        /* of c'; of what goes into a function */
+    int gate, activation, output;  /* functions */
+    int modules, periods[16];      /* clockwork */
 } naive_recurrent;
 
 /* ---- one step (cells.c, backward.c) --------------------------------------------------------- */
@@ -61,12 +61,12 @@ typedef struct naive_recurrent {
 typedef struct naive_cell {
     const naive_recurrent *net;
     int64_t I, H, R;
-    const double *W, *U, *b,
-        *v; /* [GH][I], [GH][R], bias_ih [GH], bias_hh [GH]; b and v NULL: no bias */
-    const double *project, *peephole; /* [P][H], [3H] or u [H] of INDRNN; NULL: none */
-    const double *norm, *shift;       /* [EH], [EH]; NULL: none */
-    const double *start_h, *start_c;  /* [R], [H]; NULL: zeros */
-    const double *mask;               /* [R] times h on its way into U h; NULL: 1 */
+    const double *W, *U;                 /* [GH][I], [GH][R] */
+    const double *b, *v;                 /* bias_ih [GH], bias_hh [GH]; NULL: no bias */
+    const double *project, *peephole;    /* [P][H], [3H] or u [H] of INDRNN; NULL */
+    const double *norm, *shift;          /* [EH], [EH]; NULL: none */
+    const double *initial_h, *initial_c; /* [R], [H]; NULL: zeros */
+    const double *mask;                  /* [R] times h on its way into U h; NULL: 1 */
     const double *keep_h, *keep_c; /* [R], [H] zoneout of each unit in this step; NULL: the mean */
     double *closest;               /* see naive_pass */
 } naive_cell;
@@ -78,8 +78,8 @@ typedef struct naive_grads {
 int64_t naive_gates(int kind); /* G */
 int64_t naive_norms(int kind); /* E */
 int naive_has_c(int kind);     /* LSTMs: cell states; clockwork: counters */
-int naive_is_plain(
-    const naive_recurrent *net); /* one of the five with a backward, without options */
+/* Whether it is one of the five kinds with a backward, without options. */
+int naive_is_plain(const naive_recurrent *net);
 
 /* h1 [R], c1 [H] from x [I], h [R], c [H]; gates [4H]: after their functions, or before their
    norms; of a GRU then m. */
@@ -99,9 +99,9 @@ typedef struct naive_pass {
     int64_t B;
     const int64_t *lengths; /* [B] */
     const double *params;   /* [naive_count] */
-    const double *x, *h0,
-        *c0; /* [N][I], [LD][B][R], [LD][B][H]; h0 NULL: all begin with the start values */
-    const double *dy, *dhn, *dcn;     /* [N][DR], [LD][B][R], [LD][B][H]; */
+    const double *x;        /* [N][I] */
+    const double *h0, *c0;  /* [LD][B][R], [LD][B][H]; h0 NULL: the initial state of the net */
+    const double *dy, *dhn, *dcn;     /* [N][DR], [LD][B][R], [LD][B][H] */
     double *y, *hn, *cn;              /* as dy, dhn, dcn */
     double *dx, *dh0, *dc0, *dparams; /* as x, h0, c0, params; dparams is added to */
     /* of every step: gates [LD][N][4H], c [LD][N][H], h [LD][N][R]; by differences dh [LD][N][R];
@@ -117,11 +117,10 @@ typedef struct naive_pass {
 
 int64_t naive_count(const naive_recurrent *net);
 void naive_forward(const naive_recurrent *net, naive_pass *pass);
-void naive_run(const naive_recurrent *net,
-               naive_pass *pass); /* forward and backward of a plain kind */
-void naive_differences(
-    const naive_recurrent *net,
-    naive_pass *pass); /* of any kind, backward by finite differences; d* NULL: not wanted */
+/* Forward and backward of a plain kind. */
+void naive_run(const naive_recurrent *net, naive_pass *pass);
+/* The same of any kind, with a backward by finite differences. A d* that is NULL is not wanted. */
+void naive_differences(const naive_recurrent *net, naive_pass *pass);
 
 /* ---- rows to rows (rows.c) ------------------------------------------------------------------ */
 

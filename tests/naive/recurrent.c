@@ -1,5 +1,5 @@
 /* recurrent.c - a stack of cells over time: layer after layer, direction after direction, sequence
- * by sequence.
+ * after sequence.
  *
  *     x ──▶ layer 0 ──▶ [forward half][reverse half] ──▶ layer 1 ──▶ ... ──▶ y
  *
@@ -11,8 +11,8 @@
 
 #include "naive/naive.h"
 
-/* What one layer and direction leaves of one sequence: states before each of its visits and after
- * the last, gates of each. */
+/* The trace of one layer and direction over one sequence: states before each of its visits and
+ * after the last one, and gates of each. */
 typedef struct trace {
     double *h, *c, *gates; /* [T+1][R], [T+1][H], [T][4H] */
 } trace;
@@ -34,14 +34,14 @@ static int64_t width(const naive_recurrent *net, int64_t k)
     return k ? directions(net) * height(net) : net->I;
 }
 
-/* Parameters of the cell of layer k from *at on; *at goes behind them. params NULL: only counted.
- */
+/* Finds the parameters of the cell of layer k from *at on, and moves *at behind them. params NULL:
+ * it only counts them. */
 static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double *params,
                             int64_t *at)
 {
     const int64_t H = net->H, R = height(net), GH = naive_gates(net->kind) * H,
                   EH = naive_norms(net->kind) * H;
-    const int learn = net->learn_start,
+    const int learn = net->learn_initial,
               learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK,
               alone = net->kind == NAIVE_INDRNN; /* units see themselves only */
     naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
@@ -58,8 +58,8 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
                                                                       : 0 },
                    { &cell.norm, EH },
                    { &cell.shift, EH },
-                   { &cell.start_h, learn ? R : 0 },
-                   { &cell.start_c, learn_c ? H : 0 } };
+                   { &cell.initial_h, learn ? R : 0 },
+                   { &cell.initial_c, learn_c ? H : 0 } };
     for (size_t i = 0; i < sizeof tensor / sizeof *tensor; i++) {
         if (params && tensor[i].count) *tensor[i].where = params + *at;
         *at += tensor[i].count;
@@ -159,12 +159,12 @@ static void begin(const naive_cell *cell, const naive_pass *p, int64_t m, int64_
         copy(t->h, p->h0 + (m * p->B + b) * R, R);
         if (naive_has_c(cell->net->kind)) copy(t->c, p->c0 + (m * p->B + b) * H, H);
     } else {
-        if (cell->start_h) copy(t->h, cell->start_h, R);
-        if (cell->start_c) copy(t->c, cell->start_c, H);
+        if (cell->initial_h) copy(t->h, cell->initial_h, R);
+        if (cell->initial_c) copy(t->c, cell->initial_c, H);
     }
 }
 
-/* Steps in order of time, from those in order of visits. */
+/* Copies steps from the order of visits into the order of time. */
 static void show(double *all, const sequence *q, int64_t m, int64_t size, int reverse,
                  const double *visits)
 {

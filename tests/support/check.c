@@ -29,7 +29,7 @@ void support_ok(recur_status status, const char *call, const char *file, int lin
                  recur_last_error());
 }
 
-/* A sentence that no other call says, so that a stale one is noticed. */
+/* Sets a sentence that no other call says, so that a stale one is noticed. */
 static const char *stale(void)
 {
     static char sentence[256];

@@ -2,7 +2,7 @@
  * instruction set. */
 #include "support/support.h"
 
-/* Before every block one header of a whole cache line, behind it a guard. */
+/* Every block has a header of a whole cache line in front of it, and a guard behind it. */
 typedef struct header {
     size_t bytes;
     uint64_t magic;

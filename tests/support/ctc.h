@@ -16,7 +16,8 @@ typedef struct ctc_batch {
     int64_t *lengths;
 } ctc_batch;
 
-/* Labels that can be spelled: no more than half of the steps, rounded up, whatever repeats. */
+/* Draws labels that can be spelled: they are no more than half of the steps, rounded up, whatever
+ * repeats. */
 ctc_batch ctc_batch_of(recur_context *ctx, int64_t B, int64_t longest, int64_t C, int32_t blank);
 
 /* The rows of one sequence. */

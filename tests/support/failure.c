@@ -75,7 +75,7 @@ void end_world(world *w)
     give_back();
 }
 
-/* What can be seen of all handles, summed up: it must not change in a failure. */
+/* Sums up all that can be seen of all handles, which must not change in a failure. */
 static double sight(world *w)
 {
     double sum = 0, weight = 1;
@@ -99,8 +99,8 @@ static double sight(world *w)
     return sum;
 }
 
-/* The call with allocation number n failing (and all later ones, unless once); false if it made
- * fewer. */
+/* Makes the call while allocation number n fails (and all later ones, unless `once`); false if
+ * there were fewer. */
 static bool fail_nth(const call *c, int64_t n, bool once, const float *want)
 {
     world *w = make_world();

@@ -42,23 +42,19 @@ static const recur_loss_options SAMPLED = {
 world *make_world(void);
 void end_world(world *w);
 
-/* Whether a failure may keep memory for later (buffers that grow). */
+/* A call on the world. keeps: a failure may leave memory for later (buffers that grow). */
 typedef struct call {
     const char *name;
     recur_status (*make)(world *w);
     bool keeps;
 } call;
 
-#define CALL(name)         \
-    {                      \
-#name, name, false \
-    }
-#define GROWS(name)       \
-    {                     \
-#name, name, true \
-    }
+/* clang-format off */
+#define CALL(name) { #name, name, false }
+#define GROWS(name) { #name, name, true }
+/* clang-format on */
 
-/* Every call with each of its allocations failing, alone or with all that follow. */
+/* Makes every call while each of its allocations fails, alone or with all that follow. */
 void every_allocation_of(const call *calls, int64_t count);
 
 /* A call that makes a handle `out`, which must be NULL if it fails. */

@@ -56,7 +56,7 @@ static inline int cell_of(const recur_file *file)
     return 0;
 }
 
-/* h and c one after the other, as a state holds them; NULL if the file has none. */
+/* Reads h and c one after the other, as a state holds them; NULL if the file has none. */
 static inline float *read_state(recur_file *file, const char *h_name, const char *c_name)
 {
     if (!has(file, h_name)) return NULL;
@@ -95,7 +95,7 @@ static inline uint32_t bias_flag(const recur_file *file)
     return number(file, "bias", 1) != 0 ? 0 : RECUR_LAYER_NO_BIAS;
 }
 
-/* Parameters by their names, one by one; what is named prefix + name in the file. */
+/* Reads parameters one by one by their names, which are prefix + name in the file. */
 static inline void check_params(const recur_layer *layer, recur_file *file, const char *prefix,
                                 const float *got, tolerance allowed)
 {

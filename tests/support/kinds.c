@@ -21,9 +21,11 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_RNN_TANH, "rnn, softsign", { .activation = RECUR_ACTIVATION_SOFTSIGN } },
     { RECUR_CELL_RNN_TANH, "rnn, clipped", { .preactivation_clip = 0.5 } },
     { RECUR_CELL_RNN_RELU, "relu, zoneout", { .zoneout_hidden = 0.3 } },
-    { RECUR_CELL_RNN_NORM, "rnn_norm, start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
+    { RECUR_CELL_RNN_NORM,
+      "rnn_norm, initial state",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
     { RECUR_CELL_LSTM, "lstm, projection", { .projection_size = 2 } },
-    { RECUR_CELL_LSTM, "lstm, start", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
+    { RECUR_CELL_LSTM, "lstm, initial state", { .flags = RECUR_LAYER_LEARN_INITIAL_STATE } },
     { RECUR_CELL_LSTM, "lstm, zoneout", { .zoneout_hidden = 0.2, .zoneout_cell = 0.4 } },
     { RECUR_CELL_LSTM, "lstm, clips", { .cell_clip = 0.3, .preactivation_clip = 0.6 } },
     { RECUR_CELL_LSTM,
@@ -56,7 +58,7 @@ const kind_row KINDS[ROWS] = {
       "clockwork, periods",
       { .periods = { 1, 3, 4, 5, 7, 9, 11 }, .preactivation_clip = 0.7 } },
     { RECUR_CELL_CLOCKWORK,
-      "clockwork, start",
+      "clockwork, initial state",
       { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.2 } },
     { RECUR_CELL_INDRNN, "indrnn, tanh", { .activation = RECUR_ACTIVATION_TANH } },
     { RECUR_CELL_INDRNN,
@@ -70,8 +72,8 @@ bool has_kink(int cell) { return cell == RECUR_CELL_RNN_RELU || cell == RECUR_CE
 
 bool has_U(int cell) { return cell != RECUR_CELL_INDRNN; }
 
-/* The modules of a clockwork with H units: as many as divide them, at most 7, of two units or more
- * if that can be. */
+/* Gives the number of modules of a clockwork with H units: as many as divide them, at most 7, of
+ * two units or more if that can be. */
 static int32_t modules_of(int64_t H)
 {
     int32_t modules = 7;
@@ -115,7 +117,7 @@ naive_recurrent textbook_of(const recur_recurrent_options *o)
                             .bias = !(o->flags & RECUR_LAYER_NO_BIAS),
                             .P = o->projection_size,
                             .update_new = (o->flags & RECUR_LAYER_UPDATE_NEW) != 0,
-                            .learn_start = (o->flags & RECUR_LAYER_LEARN_INITIAL_STATE) != 0,
+                            .learn_initial = (o->flags & RECUR_LAYER_LEARN_INITIAL_STATE) != 0,
                             .zoneout_h = o->zoneout_hidden,
                             .zoneout_c = o->zoneout_cell,
                             .cell_clip = (double)(float)o->cell_clip,
@@ -136,7 +138,8 @@ state_shape shape_of(const recur_recurrent_options *o, int64_t B)
     return (state_shape){ .blocks = LD, .width = R, .h = h, .floats = h + c };
 }
 
-/* Numbers, but for the counters of a clockwork, each of which is somewhere on its way round. */
+/* Draws numbers, but for the counters of a clockwork, each of which is somewhere between 0 and its
+ * period. */
 float *random_state(const recur_recurrent_options *o, int64_t B, double scale)
 {
     const state_shape s = shape_of(o, B);

@@ -1,4 +1,4 @@
-/* loop.c - loop.h */
+/* loop.c - a loop written by hand over a cell and a head; see loop.h. */
 #include "support/loop.h"
 
 enum { I = LOOP_I, H = LOOP_H, OUT = LOOP_OUT };
@@ -11,26 +11,34 @@ loop open_loop(recur_context *ctx, int kind, int64_t T, int64_t B, uint32_t flag
                .layer = recurrent(ctx, kind, I, H, 1, RECUR_DIRECTION_FORWARD, flags) };
     dice(11);
     OK(recur_linear_create(ctx, H, OUT, flags, &q.head));
-    randomize(q.layer, 0.6), randomize(q.head, 0.6);
+    randomize(q.layer, 0.6);
+    randomize(q.head, 0.6);
     OK(recur_cell_from_layer(q.layer, &q.cell));
     q.one = layout(ctx, B, NULL, 1);
     OK(recur_tape_create(ctx, &q.tape));
     OK(recur_tape_defer_gradients(q.tape, defers));
     OK(recur_state_create(q.layer, B, &q.state));
     OK(recur_state_create(q.layer, B, &q.dstate));
-    q.P = recur_layer_param_count(q.layer), q.Q = recur_layer_param_count(q.head);
-    q.x = randoms(T * B * I, 1), q.dy = randoms(T * B * OUT, 1);
-    q.h = floats(T * B * H), q.y = floats(T * B * OUT), q.dx = floats(T * B * I);
-    q.grads = zeros(q.P), q.head_grads = zeros(q.Q);
+    q.P = recur_layer_param_count(q.layer);
+    q.Q = recur_layer_param_count(q.head);
+    q.x = randoms(T * B * I, 1);
+    q.dy = randoms(T * B * OUT, 1);
+    q.h = floats(T * B * H);
+    q.y = floats(T * B * OUT);
+    q.dx = floats(T * B * I);
+    q.grads = zeros(q.P);
+    q.head_grads = zeros(q.Q);
     return q;
 }
 
 void close_loop(loop *q)
 {
-    recur_state_release(q->state), recur_state_release(q->dstate);
+    recur_state_release(q->state);
+    recur_state_release(q->dstate);
     recur_packed_release(q->one);
     recur_cell_release(q->cell);
-    recur_layer_release(q->head), recur_layer_release(q->layer);
+    recur_layer_release(q->head);
+    recur_layer_release(q->layer);
     recur_tape_release(q->tape);
 }
 

@@ -1,5 +1,4 @@
-/* loop.h - a loop written by hand: T steps of a cell, and a linear head over h after each of them.
- */
+/* loop.h - a loop written by hand: T steps of a cell, each followed by a linear head over h. */
 #ifndef SUPPORT_LOOP_H
 #define SUPPORT_LOOP_H
 

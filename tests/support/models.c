@@ -48,7 +48,7 @@ recur_layer_info info_of(const recur_layer *layer, int64_t part)
     return info;
 }
 
-/* A state with the values given; NULL for NULL. */
+/* Makes a state with these values; NULL for NULL. */
 static recur_state *state_with(const recur_layer *layer, const recur_packed *packed,
                                const float *values)
 {
@@ -59,7 +59,7 @@ static recur_state *state_with(const recur_layer *layer, const recur_packed *pac
     return state;
 }
 
-/* Its values, copied, and the state given back. */
+/* Copies the values of a state, and releases it. */
 static float *state_values(recur_state *state)
 {
     if (!state) return NULL;

@@ -66,7 +66,7 @@ enum {
     BOTH = RECUR_DIRECTION_BIDIRECTIONAL
 };
 
-/* Ids to classes: two layers both ways, everything that a chain can hold. */
+/* Maps ids to classes, with two bidirectional layers and everything that a chain can hold. */
 static inline recur_layer *tagger(recur_context *ctx)
 {
     const recur_recurrent_options lstm = { .size = sizeof lstm,

@@ -61,14 +61,13 @@ void check_close(const char *what, int64_t count, const float *got, const double
                  tolerance allowed);
 void check_near(const char *what, int64_t count, const float *got, const float *want,
                 tolerance allowed);
-void check_same(const char *what, int64_t count, const float *got,
-                const float *want); /* bit for bit */
+/* Compares bit for bit. */
+void check_same(const char *what, int64_t count, const float *got, const float *want);
 
 /* ---- arrays that live until the end of the test, with guards behind them (arrays.c) --------- */
 
-void *bytes_of(int64_t count,
-               size_t size);  /* filled with 0xFF: a float there is NaN until written */
-float *floats(int64_t count); /* NaN */
+void *bytes_of(int64_t count, size_t size); /* filled with 0xFF, so that a float there is NaN */
+float *floats(int64_t count);               /* NaN */
 float *zeros(int64_t count);
 float *copy_of(int64_t count, const float *from);
 double *doubles(int64_t count); /* zeros */
@@ -92,8 +91,8 @@ typedef struct counter {
     int64_t until_failure; /* so many still succeed; negative: all do */
     bool once;             /* only one fails, then all succeed */
     int64_t refusals;      /* how often it failed */
-    int64_t
-        mistakes; /* frees with another number of bytes, of unknown memory, writes behind the end */
+    int64_t mistakes; /* frees with another number of bytes or of unknown memory, and writes behind
+                         the end */
 } counter;
 
 recur_context *counting_context(counter *c, int isa); /* NULL: the machine lacks it */
@@ -134,14 +133,15 @@ typedef struct state_shape {
     int64_t blocks, width, h, floats; /* L*D; P or H; floats of h; of both */
 } state_shape;
 state_shape shape_of(const recur_recurrent_options *options, int64_t B);
-float *random_state(const recur_recurrent_options *options, int64_t B,
-                    double scale); /* counters are valid */
+/* Counters of a clockwork are valid. */
+float *random_state(const recur_recurrent_options *options, int64_t B, double scale);
 
 /* ---- models and passes (models.c) ----------------------------------------------------------- */
 
 void randomize(recur_layer *layer, double scale); /* parameters uniform in ±scale */
+/* Makes a layer of named parts, and releases the parts. */
 recur_layer *chain(recur_context *ctx, int kind, int64_t count, const char *const *names,
-                   recur_layer **parts); /* releases the parts */
+                   recur_layer **parts);
 recur_packed *layout(recur_context *ctx, int64_t B, const int64_t *lengths, int64_t T);
 
 recur_tensor tensor_of(const recur_layer *layer, const char *name); /* fails if there is none */
@@ -152,8 +152,8 @@ typedef struct run {
     const recur_packed *packed;
     const float *x; /* or */
     const int32_t *ids;
-    const float *s0,
-        *dsn; /* flat initial state, gradient of the final one; NULL: no state object */
+    /* the flat initial state and the gradient of the final one; NULL: no state object */
+    const float *s0, *dsn;
     const float *dy;
     int mode; /* RECUR_TAPE_* */
     uint64_t seed;
@@ -161,18 +161,18 @@ typedef struct run {
     float *dx, *ds0, *dparams; /* out of run_both */
 } run;
 
-void run_forward(const recur_layer *layer, run *r); /* without a tape */
-void run_both(recur_context *ctx, const recur_layer *layer,
-              run *r); /* with one: forward and backward */
+/* Runs forward without a tape. */
+void run_forward(const recur_layer *layer, run *r);
+/* Runs forward and backward with a tape. */
+void run_both(recur_context *ctx, const recur_layer *layer, run *r);
 
 /* ---- files (files.c) ------------------------------------------------------------------------ */
 
 recur_file *new_file(recur_context *ctx);
-recur_file *
-again(recur_context *ctx,
-      recur_file *file); /* written to memory and opened again; the first one is released */
-unsigned char *file_bytes(const char *header, size_t buffer,
-                          size_t *bytes); /* a file of a header and zero bytes behind it */
+/* Writes the file to memory, opens that, and releases the first one. */
+recur_file *again(recur_context *ctx, recur_file *file);
+/* The bytes of a file: a header, and so many zero bytes behind it. */
+unsigned char *file_bytes(const char *header, size_t buffer, size_t *bytes);
 
 /* ---- padded and packed (models.c) ----------------------------------------------------------- */
 

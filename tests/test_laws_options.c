@@ -1,6 +1,6 @@
-/* test_laws_forms.c - laws of one thing in two forms: ids and one-hot rows, cell and layer, part
- * and whole, copy and original, NULL and zeros, any instruction set and any number of threads. For
- * every kind, on every instruction set. */
+/* test_laws_options.c - laws of two ways to ask for the same: ids and one-hot rows, cell and layer,
+ * part and whole, copy and original, NULL and zeros, any instruction set and any number of threads.
+ * They hold for every kind, on every instruction set. */
 #include "support/support.h"
 
 enum { I = 5, H = 7, B = 4 };
@@ -67,7 +67,7 @@ static void everywhere(law *check)
 }
 
 /* backward(2 a + b) = 2 backward(a) + backward(b). */
-static void linear_in_dy(recur_context *ctx, int k)
+static void backward_is_linear(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
     const float *dy2 = randoms(N * q.O, 1), *dsn2 = randoms(q.S, 1);
@@ -85,8 +85,8 @@ static void linear_in_dy(recur_context *ctx, int k)
     done(&q);
 }
 
-/* NULL means zeros: initial state unless it is learned, dy, gradient of the final state; what is
- * not wanted changes nothing else. */
+/* NULL means zeros for the initial state unless it is learned, for dy, and for the gradient of the
+ * final state. An output that is not wanted changes no other. */
 static void null_is_zeros(recur_context *ctx, int k)
 {
     if (KINDS[k].with.flags & RECUR_LAYER_LEARN_INITIAL_STATE) return;
@@ -114,8 +114,8 @@ static void null_is_zeros(recur_context *ctx, int k)
     done(&q);
 }
 
-/* An id is the one-hot row of that index. */
-static void ids_are_rows(recur_context *ctx, int k)
+/* An id gives what the one-hot row of that index gives. */
+static void ids_equal_one_hot_rows(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
     run by_id = { .packed = q.packed,
@@ -136,7 +136,7 @@ static void ids_are_rows(recur_context *ctx, int k)
 
 enum { BY_HAND = 4 }; /* steps */
 
-/* One loop over a cell, there and back, with the parameters as they are, is the layer. */
+/* One loop over a cell, forward and backward, equals one pass of its layer. */
 static void check_cell_loop(recur_context *ctx, recur_layer *layer,
                             const recur_recurrent_options *options, int64_t batch, recur_tape *tape)
 {
@@ -176,9 +176,9 @@ static void check_cell_loop(recur_context *ctx, recur_layer *layer,
     recur_packed_release(packed);
 }
 
-/* What a tape keeps while records wait is gone with the last of them: the next loop sees new
+/* The tape drops its repacked parameters with the last record of a loop: the next loop sees new
  * parameters. */
-static void cells_are_layers(recur_context *ctx, int k)
+static void cell_steps_equal_pass(recur_context *ctx, int k)
 {
     const recur_recurrent_options options = options_of(&KINDS[k], I, H, 1, RECUR_DIRECTION_FORWARD,
                                                        RECUR_LAYER_CELL_NAMES);
@@ -197,9 +197,9 @@ static void cells_are_layers(recur_context *ctx, int k)
     give_back();
 }
 
-/* Rows of a linear layer one by one, there and back, are all of them; with new parameters in the
- * second round. */
-static void rows_are_one_by_one(void **unused)
+/* Rows of a linear layer that are run one by one, forward and backward, equal all rows in one pass.
+ * The second round has new parameters. */
+static void linear_rows_equal_steps(void **unused)
 {
     (void)unused;
     enum { R = 5, IN = 37, OUT = 19 };
@@ -237,8 +237,8 @@ static void rows_are_one_by_one(void **unused)
     }
 }
 
-/* A snapshot is its original at that moment: passes, steps, ids. */
-static void snapshot_is_original(recur_context *ctx, int k)
+/* A snapshot gives what its original gave at that moment, in passes and steps, on rows and ids. */
+static void snapshot_equals_original(recur_context *ctx, int k)
 {
     for (int direction = 0; direction < 3; direction++) {
         subject q = make(ctx, k, direction);
@@ -275,7 +275,7 @@ static void snapshot_is_original(recur_context *ctx, int k)
 }
 
 /* A file gives back what went into it, bit for bit, NaN and infinity too. */
-static void file_is_identity(recur_context *ctx, int k)
+static void file_gives_back_parameters(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
     recur_layer_params(q.layer)[1] = NAN;
@@ -299,8 +299,8 @@ static void file_is_identity(recur_context *ctx, int k)
     done(&q);
 }
 
-/* Running the parts of a whole by hand is running the whole. */
-static void parts_are_whole(recur_context *ctx, int k)
+/* Running the parts of a whole by hand gives what running the whole gives. */
+static void parts_by_hand_equal_whole(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
     recur_layer *parts[2] = { q.layer }, *whole = NULL, *rnn = NULL, *fc = NULL;
@@ -340,7 +340,7 @@ static void parts_are_whole(recur_context *ctx, int k)
 }
 
 /* Any number of threads gives the same bits as one. */
-static void threads_are_one(recur_context *ctx, int k)
+static void threads_change_no_bit(recur_context *ctx, int k)
 {
     static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon" };
     recur_context_options options = { .size = sizeof options };
@@ -370,15 +370,15 @@ static void threads_are_one(recur_context *ctx, int k)
     done(&q);
 }
 
-/* A NaN that goes in is not seen by the derivative itself, only by dW = da x; nor by start values
- * that are not used. */
+/* In these layers a NaN of the input may be missing in some gradients: derivatives of kinks do not
+ * show it, only dW = da x does; and initial states that are not used do not show it. */
 static bool is_blind(const recur_recurrent_options *o)
 {
     return o->flags & RECUR_LAYER_LEARN_INITIAL_STATE || has_kink(o->cell) ||
            o->preactivation_clip > 0 || o->cell_clip > 0 || o->gate_activation;
 }
 
-/* NaN goes on: through the rest of its own sequence, into the gradients, and nowhere else. */
+/* A NaN goes on through the rest of its own sequence and into the gradients, and nowhere else. */
 static void nan_propagates(recur_context *ctx, int k)
 {
     if (KINDS[k].cell == RECUR_CELL_CLOCKWORK) return; /* units that do not update do not see it */
@@ -413,23 +413,29 @@ static void nan_propagates(recur_context *ctx, int k)
         everywhere(name);                 \
     }
 
-LAW(linear_in_dy)
+LAW(backward_is_linear)
 LAW(null_is_zeros)
-LAW(ids_are_rows)
-LAW(cells_are_layers)
-LAW(snapshot_is_original)
-LAW(file_is_identity)
-LAW(parts_are_whole)
-LAW(threads_are_one)
+LAW(ids_equal_one_hot_rows)
+LAW(cell_steps_equal_pass)
+LAW(snapshot_equals_original)
+LAW(file_gives_back_parameters)
+LAW(parts_by_hand_equal_whole)
+LAW(threads_change_no_bit)
 LAW(nan_propagates)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(law_linear_in_dy),     TEST(law_null_is_zeros),        TEST(law_ids_are_rows),
-        TEST(law_cells_are_layers), TEST(law_snapshot_is_original), TEST(law_file_is_identity),
-        TEST(law_parts_are_whole),  TEST(law_threads_are_one),      TEST(law_nan_propagates),
-        TEST(rows_are_one_by_one),
+        TEST(law_backward_is_linear),
+        TEST(law_null_is_zeros),
+        TEST(law_ids_equal_one_hot_rows),
+        TEST(law_cell_steps_equal_pass),
+        TEST(law_snapshot_equals_original),
+        TEST(law_file_gives_back_parameters),
+        TEST(law_parts_by_hand_equal_whole),
+        TEST(law_threads_change_no_bit),
+        TEST(law_nan_propagates),
+        TEST(linear_rows_equal_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
