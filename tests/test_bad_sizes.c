@@ -71,7 +71,7 @@ static void recurrent_options(void **unused)
           "" },
         { "layers", WITH(num_layers, -1), RECUR_E_ARGUMENT, "-1" },
         { "direction", WITH(direction, 3), RECUR_E_ARGUMENT, "3" },
-        { "flags", WITH(flags, 16), RECUR_E_ARGUMENT, "0x10" },
+        { "flags", WITH(flags, 32), RECUR_E_ARGUMENT, "0x20" },
         { "dropout 1", WITH(dropout, 1), RECUR_E_ARGUMENT, "1" },
         { "dropout -0.1", WITH(dropout, -0.1), RECUR_E_ARGUMENT, "-0.1" },
         { "dropout NaN", WITH(dropout, (double)NAN), RECUR_E_ARGUMENT, "nan" },

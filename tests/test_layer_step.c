@@ -429,8 +429,19 @@ static void layers_without_steps_are_refused(void **unused)
 {
     (void)unused;
     recur_context *ctx = reference_context();
+    recur_layer *rnn = NULL;
+    for (int direction = RECUR_DIRECTION_REVERSE; direction <= BOTH; direction++) {
+        rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, direction, 0);
+        check_refused(ctx, rnn, false, "step by step");
+        rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, direction, 0);
+        check_refused(ctx, rnn, true, "step by step");
+        rnn = recurrent(ctx, RECUR_CELL_GRU, I, 4, 1, direction, 0);
+        const int64_t width = direction == BOTH ? 8 : 4;
+        check_refused(ctx, pair(ctx, SEQUENTIAL, "rnn", rnn, "fc", linear(ctx, width, OUT, 0)),
+                      false, "step by step");
+    }
     check_refused(ctx, last(ctx, H, 0), false, "step by step");
-    recur_layer *rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, 0, 0);
+    rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, 0, 0);
     check_refused(ctx, pair(ctx, SEQUENTIAL, "rnn", rnn, "last", last(ctx, H, 0)), false,
                   "step by step");
     check_refused(ctx, pair(ctx, GROUP, "a", linear(ctx, I, H, 0), "b", linear(ctx, H, I, 0)),
@@ -532,6 +543,43 @@ static void state_outlives_its_layer(void **unused)
         }
 }
 
+/* A state may be made for a layer that does not go step by step itself, but has the tensors of one
+ * that does: a group for its part, a bidirectional layer for a forward one of two layers. */
+static void states_of_layers_without_steps_serve_others(void **unused)
+{
+    (void)unused;
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int k = 0; k < PLAIN; k++)
+            for (int way = 0; way < 2; way++) {
+                dice((uint64_t)k);
+                trying("%s, %s, way %d", recur_context_isa(ctx), KINDS[k].name, way);
+                recur_layer *rnn = recurrent_of(ctx, &KINDS[k], I, H, 1, way ? BOTH : 0, 0),
+                            *of = rnn, *runs = NULL;
+                if (way) {
+                    runs = recurrent_of(ctx, &KINDS[k], I, H, 2, 0, 0);
+                } else {
+                    of = pair(ctx, GROUP, "rnn", rnn, "fc", linear(ctx, H, OUT, 0));
+                    OK(recur_layer_child(of, "rnn", &runs, NULL));
+                }
+                randomize(runs, 0.5);
+                recur_state *state = NULL, *own = NULL;
+                OK(recur_state_create(of, 2, &state));
+                OK(recur_state_create(runs, 2, &own));
+                for (int t = 0; t < T; t++) {
+                    const float *x = randoms(2 * I, 1);
+                    float *y = floats(2 * H), *want = floats(2 * H);
+                    OK(recur_layer_step(runs, x, state, y, NULL));
+                    OK(recur_layer_step(runs, x, own, want, NULL));
+                    check_near("y", 2 * H, y, want, OUTPUTS);
+                }
+                recur_state_release(state);
+                recur_state_release(own);
+                recur_layer_release(runs);
+                recur_layer_release(of);
+                give_back();
+            }
+}
+
 /* ---- learned initial states ----------------------------------------------------------------- */
 
 /* A kind that learns its initial state. */
@@ -626,8 +674,8 @@ int main(void)
         TEST(layer_steps_equal_cell_steps),     TEST(layer_and_cell_share_records),
         TEST(evaluating_tape_streams),          TEST(wrong_calls_change_nothing),
         TEST(layers_without_steps_are_refused), TEST(layer_and_snapshot_take_turns),
-        TEST(state_outlives_its_layer),         TEST(steps_begin_with_learned_state),
-        TEST(a_reset_begins_a_sequence),
+        TEST(state_outlives_its_layer),         TEST(states_of_layers_without_steps_serve_others),
+        TEST(steps_begin_with_learned_state),   TEST(a_reset_begins_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,10 +59,12 @@ static void lay_out_tensors(builder *b, const recur_layer *node, const char *pat
     }
 }
 
+/* Every state has memory for one call at least: a layer that it fits may go step by step, though
+ * the one that it was made for does not. */
 static int64_t calls_of(const recur_layer *layer, int64_t batch)
 {
     const recur__step_call at = { .layer = layer, .B = batch };
-    return layer->capabilities & RECUR_CAN_STEP ? recur__plan_calls(&at, NULL) : 0;
+    return layer->capabilities & RECUR_CAN_STEP ? recur__plan_calls(&at, NULL) : 1;
 }
 
 static void lay_out(builder *b, const recur_layer *layer, recur_state *state)
@@ -119,7 +121,7 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     if (made.count) memset(made.values, 0, (size_t)made.count * sizeof *made.values);
     for (int64_t i = 0; i < batch; i++) made.at_initial_state[i] = true;
     made.any_at_initial_state = true;
-    if (made.most_calls) recur__state_plan(&made, layer);
+    if (layer->capabilities & RECUR_CAN_STEP) recur__state_plan(&made, layer);
     *state = made;
     *out = state;
     return RECUR_OK;

@@ -4,17 +4,22 @@
 
 /* ---- streaming ------------------------------------------------------------------------------ */
 
+static recur_status looks_ahead(const recur__request *q)
+{
+    const recur_layer *layer = q->layer;
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "%s: a layer of type %s with %s cannot go step by step: it looks ahead in "
+                       "time, or at whole sequences",
+                       q->what, layer->type, recur__directions[layer->spec.direction].name);
+}
+
 /* Everything is checked; a layer that was not stepped before gets the state's plan. */
 static recur_status stream(const recur__request *q)
 {
     const recur_layer *layer = q->layer;
     recur_state *state = q->state;
     RECUR__CHECK(recur__check_input(q, state->batch));
-    if (!(layer->capabilities & RECUR_CAN_STEP))
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a layer of type %s with %s cannot go step by step: it looks ahead "
-                           "in time, or at whole sequences",
-                           q->what, layer->type, recur__directions[layer->spec.direction].name);
+    if (!(layer->capabilities & RECUR_CAN_STEP)) return looks_ahead(q);
     if (state->plan.layer != layer->serial) {
         RECUR__CHECK(recur__check_state(q, state->batch));
         if (!recur__state_plan(state, layer))
@@ -49,11 +54,7 @@ static recur_status step(recur__request *q)
     one_step one;
     lay_out(&one, q->state->batch);
     q->packed = &one.packed;
-    if (q->layer->capabilities & RECUR_CAN_REDUCE_TIME)
-        return recur__fail(RECUR_E_UNSUPPORTED,
-                           "%s: a layer of type %s cannot go step by step: it gives one row for "
-                           "a whole sequence",
-                           q->what, q->layer->type);
+    if (q->layer->ops->pass && !(q->layer->capabilities & RECUR_CAN_STEP)) return looks_ahead(q);
     return recur__forward(q);
 }
 
