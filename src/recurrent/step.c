@@ -276,8 +276,9 @@ static void recorded_backward(recur__step_call *call)
     if (!call->dx) return;
     const recur__matrix dA_rows = { dA, S }, W = { pack->p.W, in };
     memset(call->dx, 0, (size_t)(B * in) * sizeof *call->dx);
-    recur__gemm_nn(layer->root->ctx, layer->root->kernels, B, in, cell->x_gates * H, dA_rows, W,
-                   call->dx, in);
+    recur__gemm_nn(layer->root->ctx, layer->root->kernels,
+                   (recur__sizes){ B, in, cell->x_gates * H }, dA_rows, W,
+                   (recur__sums){ call->dx, in });
 }
 
 const recur__step_ops recur__recurrent_step = {
