@@ -123,8 +123,8 @@ static void ends(void **unused)
     on_every_set(check_ends);
 }
 
-typedef void product(const recur_context *, const recur__kernels *, int64_t, int64_t, int64_t,
-                     recur__matrix, recur__matrix, float *, int64_t);
+typedef void product(const recur_context *, const recur__kernels *, recur__sizes, recur__matrix,
+                     recur__matrix, recur__sums);
 
 /* The numbers are small integers, so that every order of summing gives the same float. */
 static void check_product(const recur_context *ctx, const recur__kernels *k, product *f, bool at,
@@ -143,7 +143,8 @@ static void check_product(const recur_context *ctx, const recur__kernels *k, pro
             for (int64_t j = 0; j < K; j++)
                 want[r * ldc + c] += (at ? A[j * lda + r] : A[r * lda + j]) *
                                      (bt ? B[c * ldb + j] : B[j * ldb + c]);
-    f(ctx, k, M, n, K, (recur__matrix){ A, lda }, (recur__matrix){ B, ldb }, C, ldc);
+    f(ctx, k, (recur__sizes){ M, n, K }, (recur__matrix){ A, lda }, (recur__matrix){ B, ldb },
+      (recur__sums){ C, ldc });
     assert_memory_equal(C, want, sizeof C);
 }
 
@@ -231,9 +232,12 @@ static void check_norm(const recur_context *ctx, const recur__kernels *k)
         }
         float dw[MOST] = { 0 }, db[MOST] = { 0 };
         recur__moments moments[R];
-        k->layernorm->forward(R, n, 1e-5, in, w, b, out, moments);
-        k->layernorm->backward(R, n, in, moments, w, dy, dx);
-        k->layernorm->gradient(R, n, in, moments, dy, dw, db);
+        const recur__normed_rows rows = {
+            .R = R, .n = n, .epsilon = 1e-5, .x = in, .w = w, .b = b, .moments = moments
+        };
+        k->layernorm->forward(&rows, out);
+        k->layernorm->backward(&rows, dy, dx);
+        k->layernorm->gradient(&rows, dy, dw, db);
         double dw_want[MOST] = { 0 };
         for (int64_t r = 0; r < R; r++) {
             double mean = 0, square = 0, g = 0, gx = 0;

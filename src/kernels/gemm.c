@@ -29,6 +29,11 @@ typedef struct product {
     float *C;
 } product;
 
+INLINE product product_of(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
+{
+    return (product){ sizes.M, sizes.N, sizes.K, A.ld, B.ld, C.ld, A.data, B.data, C.data };
+}
+
 /* Where a tile reads and writes. Number k of row r of A is at a[k * step + r] if transposed, else
  * at a[r * step + k]. */
 typedef struct place {
@@ -48,11 +53,19 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
                   tail = p->tail;
     const float *a = p->a, *b = p->b, *soon = b + SOON * ldb;
     float *c = p->c, *packed = p->packed;
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
-    if (K > LATER)
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    }
+    if (K > LATER) {
         UNROLL for (int r = 0; r < MR; r++)
-            UNROLL for (int v = 0; v < NV; v++) if (v * VW % LINE == 0)
-                __builtin_prefetch(c + r * ldc + v * VW);
+        {
+            UNROLL for (int v = 0; v < NV; v++)
+            {
+                if (v * VW % LINE == 0) __builtin_prefetch(c + r * ldc + v * VW);
+            }
+        }
+    }
     for (int64_t k = 0; k < K; k++, b += ldb, soon += ldb, a += at ? step : 1) {
         vf bk[VECTORS];
         UNROLL for (int v = 0; v < NV; v++)
@@ -224,41 +237,39 @@ INLINE void multiply(bool at, product p, float *packed)
     }
 }
 
-static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
-               int64_t ldb, float *C, int64_t ldc)
+static void nn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
-    multiply(false, (product){ M, N, K, lda, ldb, ldc, A, B, C }, NULL);
+    multiply(false, product_of(sizes, A, B, C), NULL);
 }
 
-static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
-               int64_t ldb, float *C, int64_t ldc)
+static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
     /* 60 KiB, which leaves room on the smallest stacks of threads, 128 KiB. */
     _Alignas(64) float packed[BLOCK * DEPTH];
-    multiply(true, (product){ M, N, K, lda, ldb, ldc, A, B, C }, packed);
+    multiply(true, product_of(sizes, A, B, C), packed);
 }
 
 #else
 
-static void nn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
-               int64_t ldb, float *C, int64_t ldc)
+static void nn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t n = 0; n < N; n++) {
-            double sum = (double)C[m * ldc + n];
-            for (int64_t k = 0; k < K; k++) sum += (double)A[m * lda + k] * (double)B[k * ldb + n];
-            C[m * ldc + n] = (float)sum;
+    for (int64_t m = 0; m < sizes.M; m++)
+        for (int64_t n = 0; n < sizes.N; n++) {
+            double sum = (double)C.data[m * C.ld + n];
+            for (int64_t k = 0; k < sizes.K; k++)
+                sum += (double)A.data[m * A.ld + k] * (double)B.data[k * B.ld + n];
+            C.data[m * C.ld + n] = (float)sum;
         }
 }
 
-static void tn(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
-               int64_t ldb, float *C, int64_t ldc)
+static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t n = 0; n < N; n++) {
-            double sum = (double)C[m * ldc + n];
-            for (int64_t k = 0; k < K; k++) sum += (double)A[k * lda + m] * (double)B[k * ldb + n];
-            C[m * ldc + n] = (float)sum;
+    for (int64_t m = 0; m < sizes.M; m++)
+        for (int64_t n = 0; n < sizes.N; n++) {
+            double sum = (double)C.data[m * C.ld + n];
+            for (int64_t k = 0; k < sizes.K; k++)
+                sum += (double)A.data[k * A.ld + m] * (double)B.data[k * B.ld + n];
+            C.data[m * C.ld + n] = (float)sum;
         }
 }
 

@@ -5,22 +5,20 @@
 
 #if RECUR__SET == RECUR__IS_ref
 
-static void gemv_t(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y)
+static void gemv_t(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
     for (int64_t n = 0; n < N; n++) {
         double sum = b ? (double)b[n] : 0;
-        for (int64_t k = 0; k < K; k++) sum += (double)W[n * ldw + k] * (double)x[k];
+        for (int64_t k = 0; k < K; k++) sum += (double)W.data[n * W.ld + k] * (double)x[k];
         y[n] = (float)sum;
     }
 }
 
-static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y)
+static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y)
 {
     for (int64_t n = 0; n < N; n++) {
         double sum = b ? (double)b[n] : 0;
-        for (int64_t k = 0; k < K; k++) sum += (double)x[k] * (double)W[k * ldw + n];
+        for (int64_t k = 0; k < K; k++) sum += (double)x[k] * (double)W.data[k * W.ld + n];
         y[n] = (float)sum;
     }
 }
@@ -28,121 +26,134 @@ static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const floa
 #else
 
 /* Sum of R products of rows of W with x, the x vector loaded once for all R. */
-INLINE void gemv_t_of(int R, int64_t K, const float *W, int64_t ldw, const float *x, const float *b,
-                      float *y)
+INLINE void gemv_t_of(int R, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
     vf acc[4] = { 0 };
     int64_t k = 0;
     for (; k + VW <= K; k += VW) {
         const vf xv = v_load(x + k);
-        for (int r = 0; r < R; r++) acc[r] += v_load(W + r * ldw + k) * xv;
+        for (int r = 0; r < R; r++) acc[r] += v_load(W.data + r * W.ld + k) * xv;
     }
     if (k < K) {
         const vf xv = v_load_n(x + k, K - k);
-        for (int r = 0; r < R; r++) acc[r] += v_load_n(W + r * ldw + k, K - k) * xv;
+        for (int r = 0; r < R; r++) acc[r] += v_load_n(W.data + r * W.ld + k, K - k) * xv;
     }
     for (int r = 0; r < R; r++) y[r] = (b ? b[r] : 0) + v_sum(acc[r]);
 }
 
-static void gemv_t(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y)
+static void gemv_t(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
     if (N == 1) { /* the head of many streams: without what a loop makes ready */
-        gemv_t_of(1, K, W, ldw, x, b, y);
+        gemv_t_of(1, K, W, x, b, y);
         return;
     }
     int64_t n = 0;
-    for (; n + 4 <= N; n += 4) gemv_t_of(4, K, W + n * ldw, ldw, x, b ? b + n : NULL, y + n);
-    for (; n < N; n++) gemv_t_of(1, K, W + n * ldw, ldw, x, b ? b + n : NULL, y + n);
-}
-
-/* acc[v] += x W for one row of W, whose last vector has `tail` lanes: of half a vector if `half`.
- * The number is in all lanes of x. */
-INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf x, vf *acc, vh *last)
-{
-    for (int v = 0; v < V; v++)
-        acc[v] += x * v_load_part(W + v * VW, half || v < V - 1 ? VW : tail);
-    if (half) *last += h_of(x) * h_load_n(W + V * VW, tail);
+    for (; n + 4 <= N; n += 4, W.data += 4 * W.ld) gemv_t_of(4, K, W, x, b ? b + n : NULL, y + n);
+    for (; n < N; n++, W.data += W.ld) gemv_t_of(1, K, W, x, b ? b + n : NULL, y + n);
 }
 
 /* Vectors of y at once: with 16 registers not more. */
 enum { ROW_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
 
+/* Columns of W, from where W and y begin. */
+typedef struct columns {
+    int64_t K;
+    recur__matrix W;
+    const float *x, *b;
+    float *y;
+} columns;
+
+typedef struct row_sums {
+    vf full[ROW_VECTORS];
+    vh half;
+} row_sums;
+
+/* to += x W for one row of W, whose last vector has `tail` lanes: of half a vector if `half`. The
+ * number is in all lanes of x. */
+INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf x, row_sums *to)
+{
+    for (int v = 0; v < V; v++)
+        to->full[v] += x * v_load_part(W + v * VW, half || v < V - 1 ? VW : tail);
+    if (half) to->half += h_of(x) * h_load_n(W + V * VW, tail);
+}
+
 /* V vectors of y, and half a one, kept in registers while all rows of W go by: even and odd ones
  * apart, so that sums need not wait for each other; with BROADCAST4 their numbers are read four at
  * a time, as loads are what this waits for. */
-INLINE void gemv_n_of(int V, bool half, int64_t tail, int64_t K, const float *W, int64_t ldw,
-                      const float *x, const float *b, float *y)
+INLINE void gemv_n_of(const columns *q, int V, bool half, int64_t tail)
 {
-    vf even[ROW_VECTORS], odd[ROW_VECTORS];
-    vh last = h_of(v_set(0)), odd_last = last;
+    const int64_t K = q->K, ld = q->W.ld;
+    const float *W = q->W.data, *x = q->x;
+    row_sums even, odd;
+    even.half = odd.half = h_of(v_set(0));
     for (int v = 0; v < V; v++) {
-        even[v] = b ? v_load_part(b + v * VW, half || v < V - 1 ? VW : tail) : v_set(0);
-        odd[v] = v_set(0);
+        const int64_t lanes = half || v < V - 1 ? VW : tail;
+        even.full[v] = q->b ? v_load_part(q->b + v * VW, lanes) : v_set(0);
+        odd.full[v] = v_set(0);
     }
-    if (half && b) last = h_load_n(b + V * VW, tail);
+    if (half && q->b) even.half = h_load_n(q->b + V * VW, tail);
     int64_t k = 0;
-    for (; BROADCAST4 && k + 4 <= K; k += 4, W += 4 * ldw) {
+    for (; BROADCAST4 && k + 4 <= K; k += 4, W += 4 * ld) {
         const vf vec4 = v_broadcast4(x + k);
-        add_row(V, half, tail, W, V_SPREAD(vec4, 0), even, &last);
-        add_row(V, half, tail, W + ldw, V_SPREAD(vec4, 1), odd, &odd_last);
-        add_row(V, half, tail, W + 2 * ldw, V_SPREAD(vec4, 2), even, &last);
-        add_row(V, half, tail, W + 3 * ldw, V_SPREAD(vec4, 3), odd, &odd_last);
+        add_row(V, half, tail, W, V_SPREAD(vec4, 0), &even);
+        add_row(V, half, tail, W + ld, V_SPREAD(vec4, 1), &odd);
+        add_row(V, half, tail, W + 2 * ld, V_SPREAD(vec4, 2), &even);
+        add_row(V, half, tail, W + 3 * ld, V_SPREAD(vec4, 3), &odd);
     }
-    for (; k + 2 <= K; k += 2, W += 2 * ldw) {
-        add_row(V, half, tail, W, v_set(x[k]), even, &last);
-        add_row(V, half, tail, W + ldw, v_set(x[k + 1]), odd, &odd_last);
+    for (; k + 2 <= K; k += 2, W += 2 * ld) {
+        add_row(V, half, tail, W, v_set(x[k]), &even);
+        add_row(V, half, tail, W + ld, v_set(x[k + 1]), &odd);
     }
-    if (k < K) add_row(V, half, tail, W, v_set(x[k]), even, &last);
+    if (k < K) add_row(V, half, tail, W, v_set(x[k]), &even);
     for (int v = 0; v < V; v++)
-        v_store_part(y + v * VW, even[v] + odd[v], half || v < V - 1 ? VW : tail);
-    if (half) h_store_n(y + V * VW, last + odd_last, tail);
+        v_store_part(q->y + v * VW, even.full[v] + odd.full[v], half || v < V - 1 ? VW : tail);
+    if (half) h_store_n(q->y + V * VW, even.half + odd.half, tail);
 }
 
-INLINE void block_of_rows(int V, bool half, int64_t tail, int64_t K, const float *W, int64_t ldw,
-                          const float *x, const float *b, float *y)
+INLINE void block_of_rows(const columns *q, int V, bool half, int64_t tail)
 {
     if (half)
-        gemv_n_of(V, HALVES, tail, K, W, ldw, x, b, y);
+        gemv_n_of(q, V, HALVES, tail);
     else
-        gemv_n_of(V, false, tail, K, W, ldw, x, b, y);
+        gemv_n_of(q, V, false, tail);
 }
 
 /* In blocks of nearly equal numbers of vectors; behind the last one may come half a vector. */
-static void gemv_n(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y)
+static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y)
 {
     const int64_t over = N % VW;
     const bool ends_in_half = HALVES && over > 0 && over <= VW / 2;
     int64_t left = N / VW + (over > 0 && !ends_in_half);
-    for (int64_t n = 0, blocks = recur__max(1, (left + ROW_VECTORS - 1) / ROW_VECTORS); blocks > 0;
+    columns q = { .K = K, .W = W, .x = x, .b = b, .y = y };
+    for (int64_t blocks = recur__max(1, (left + ROW_VECTORS - 1) / ROW_VECTORS); blocks > 0;
          blocks--) {
         const int64_t vectors = (left + blocks - 1) / blocks,
                       tail = blocks > 1 || over == 0 ? VW : over;
         const bool half = ends_in_half && blocks == 1;
         switch (vectors) {
         case 0:
-            gemv_n_of(0, HALVES, tail, K, W + n, ldw, x, b, y + n);
+            gemv_n_of(&q, 0, HALVES, tail);
             break;
         case 1:
-            block_of_rows(1, half, tail, K, W + n, ldw, x, b, y + n);
+            block_of_rows(&q, 1, half, tail);
             break;
         case 2:
-            block_of_rows(2, half, tail, K, W + n, ldw, x, b, y + n);
+            block_of_rows(&q, 2, half, tail);
             break;
         case 3:
-            block_of_rows(3, half, tail, K, W + n, ldw, x, b, y + n);
+            block_of_rows(&q, 3, half, tail);
             break;
         case 4:
-            block_of_rows(4, half, tail, K, W + n, ldw, x, b, y + n);
+            block_of_rows(&q, 4, half, tail);
             break;
         default:
-            block_of_rows(ROW_VECTORS, half, tail, K, W + n, ldw, x, b, y + n);
+            block_of_rows(&q, ROW_VECTORS, half, tail);
             break;
         }
-        n += vectors * VW;
         left -= vectors;
-        if (b) b += vectors * VW;
+        q.W.data += vectors * VW;
+        q.y += vectors * VW;
+        if (q.b) q.b += vectors * VW;
     }
 }
 

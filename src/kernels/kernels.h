@@ -5,13 +5,30 @@
 
 #include "base/base.h"
 
-/* Products with one row, and sums, for which a GEMM is the wrong tool. W is row-major [N][K] or
- * [K][N]; b may be y, or NULL: zeros. */
+/* A row-major matrix inside a larger array: element (i, j) is at data[i * ld + j]. */
+typedef struct recur__matrix {
+    const float *data;
+    int64_t ld;
+} recur__matrix;
+
+/* Such a matrix, which a product adds to. */
+typedef struct recur__sums {
+    float *data;
+    int64_t ld;
+} recur__sums;
+
+/* Of a product of many rows: C [M][N] of K summands each. */
+typedef struct recur__sizes {
+    int64_t M, N, K;
+} recur__sizes;
+
+/* Products with one row, and sums, for which a GEMM is the wrong tool. W is [N][K] or [K][N]; b may
+ * be y, or NULL: zeros. */
 typedef struct recur__gemv {
-    void (*gemv_t)(int64_t N, int64_t K, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y); /* y[n] = b[n] + Σk W[n][k] x[k] */
-    void (*gemv_n)(int64_t K, int64_t N, const float *W, int64_t ldw, const float *x,
-                   const float *b, float *y); /* y[n] = b[n] + Σk x[k] W[k][n] */
+    /* y[n] = b[n] + Σk W[n][k] x[k] */
+    void (*gemv_t)(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y);
+    /* y[n] = b[n] + Σk x[k] W[k][n] */
+    void (*gemv_n)(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y);
     void (*ger)(int64_t M, int64_t N, const float *a, const float *b, float *C,
                 int64_t ldc); /* C[m][n] += a[m] b[n]    */
 } recur__gemv;
@@ -26,8 +43,8 @@ typedef struct recur__reduce {
 } recur__reduce;
 
 /* Products of many rows. Where both sides of B or C are at least `blas_from` CBLAS is faster. */
-typedef void recur__gemm_function(int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
-                                  const float *B, int64_t ldb, float *C, int64_t ldc);
+typedef void recur__gemm_function(recur__sizes sizes, recur__matrix A, recur__matrix B,
+                                  recur__sums C);
 typedef struct recur__gemm {
     recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
@@ -57,16 +74,19 @@ typedef struct recur__moments {
 } recur__moments;
 
 /* Layer normalisation of R rows of n numbers: y = w x̂ + b. */
+typedef struct recur__normed_rows {
+    int64_t R, n;
+    double epsilon;
+    const float *x;          /* [R][n] */
+    const float *w, *b;      /* [n]; b NULL: zeros */
+    recur__moments *moments; /* [R]: forward fills them, backward and gradient read them */
+} recur__normed_rows;
+
 typedef struct recur__layernorm {
-    /* b NULL: zeros; moments [R] NULL: not wanted; y NULL: not wanted. */
-    void (*forward)(int64_t R, int64_t n, double epsilon, const float *x, const float *w,
-                    const float *b, float *y, recur__moments *moments);
-    /* dx [R][n] */
-    void (*backward)(int64_t R, int64_t n, const float *x, const recur__moments *moments,
-                     const float *w, const float *dy, float *dx);
+    void (*forward)(const recur__normed_rows *rows, float *y); /* moments or y NULL: not wanted */
+    void (*backward)(const recur__normed_rows *rows, const float *dy, float *dx); /* dx [R][n] */
     /* dw [n] and, unless NULL, db [n] are added to. */
-    void (*gradient)(int64_t R, int64_t n, const float *x, const recur__moments *moments,
-                     const float *dy, float *dw, float *db);
+    void (*gradient)(const recur__normed_rows *rows, const float *dy, float *dw, float *db);
 } recur__layernorm;
 
 /* Costs of n numbers y with targets t, times scale; dy, unless NULL, gets the derivatives, times
@@ -80,8 +100,9 @@ typedef struct recur__loss_kernels {
 /* ---- the loops of training: update rules, clipping, one row of a softmax ----------------------
  */
 
-/* The constants of one step over one range of the vector. */
+/* One step over one range of the vector: how many numbers, and the constants of the rule. */
 typedef struct recur__rule {
+    int64_t n;
     float scale;        /* of the gradients on their way in                                */
     float decay;        /* times the parameter, added to the gradient (L2)                 */
     float shrink;       /* times the parameter, taken from it: rate decay, where decoupled */
@@ -96,9 +117,8 @@ typedef struct recur__rule {
 
 /* p moves against g; a, b, c are the moments that the rule has, in the order of its row in
  * train/optimizer_kinds.c. */
-typedef void recur__update(int64_t n, const recur__rule *rule, float *restrict p,
-                           const float *restrict g, float *restrict a, float *restrict b,
-                           float *restrict c);
+typedef void recur__update(const recur__rule *rule, float *restrict p, const float *restrict g,
+                           float *restrict a, float *restrict b, float *restrict c);
 
 typedef struct recur__optimizer_kernels {
     recur__update *sgd[3];        /* plain, momentum, Nesterov */

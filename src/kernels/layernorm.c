@@ -1,12 +1,13 @@
 /* layernorm.c - layer normalisation, row by row: the equations are in layernorm.h. */
 #include "kernels/layernorm.h"
 
-static void forward(int64_t R, int64_t n, double epsilon, const float *x, const float *w,
-                    const float *b, float *y, recur__moments *moments)
+static void forward(const recur__normed_rows *rows, float *y)
 {
-    for (int64_t r = 0; r < R; r++, x += n) {
-        const recur__moments m = moments_of(n, epsilon, x);
-        if (moments) moments[r] = m;
+    const int64_t n = rows->n;
+    const float *x = rows->x, *w = rows->w, *b = rows->b;
+    for (int64_t r = 0; r < rows->R; r++, x += n) {
+        const recur__moments m = moments_of(n, rows->epsilon, x);
+        if (rows->moments) rows->moments[r] = m;
         if (!y) continue;
         for (int64_t i = 0; i < n; i += VW) {
             const vf wx = v_load_part(w + i, n - i) * normal(v_load_part(x + i, n - i), m);
@@ -16,22 +17,23 @@ static void forward(int64_t R, int64_t n, double epsilon, const float *x, const 
     }
 }
 
-static void backward(int64_t R, int64_t n, const float *x, const recur__moments *moments,
-                     const float *w, const float *dy, float *dx)
+static void backward(const recur__normed_rows *rows, const float *dy, float *dx)
 {
-    for (int64_t r = 0; r < R; r++)
-        row_backward(n, x + r * n, moments[r], w, dy + r * n, dx + r * n);
+    const int64_t n = rows->n;
+    for (int64_t r = 0; r < rows->R; r++)
+        row_backward(n, rows->x + r * n, rows->moments[r], rows->w, dy + r * n, dx + r * n);
 }
 
 #if RECUR__SET == RECUR__IS_ref
 
-static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments,
-                     const float *dy, float *dw, float *db)
+static void gradient(const recur__normed_rows *rows, const float *dy, float *dw, float *db)
 {
+    const int64_t n = rows->n;
     for (int64_t i = 0; i < n; i++) {
         double w_sum = (double)dw[i], b_sum = db ? (double)db[i] : 0;
-        for (int64_t r = 0; r < R; r++) {
-            w_sum += (double)dy[r * n + i] * (double)normal(x[r * n + i], moments[r]);
+        for (int64_t r = 0; r < rows->R; r++) {
+            const float x_hat = normal(rows->x[r * n + i], rows->moments[r]);
+            w_sum += (double)dy[r * n + i] * (double)x_hat;
             b_sum += (double)dy[r * n + i];
         }
         dw[i] = (float)w_sum;
@@ -41,10 +43,11 @@ static void gradient(int64_t R, int64_t n, const float *x, const recur__moments 
 
 #else
 
-static void gradient(int64_t R, int64_t n, const float *x, const recur__moments *moments,
-                     const float *dy, float *dw, float *db)
+static void gradient(const recur__normed_rows *rows, const float *dy, float *dw, float *db)
 {
-    for (int64_t r = 0; r < R; r++) row_gradient(n, x + r * n, moments[r], dy + r * n, dw, db);
+    const int64_t n = rows->n;
+    for (int64_t r = 0; r < rows->R; r++)
+        row_gradient(n, rows->x + r * n, rows->moments[r], dy + r * n, dw, db);
 }
 
 #endif

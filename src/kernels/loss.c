@@ -26,47 +26,51 @@ INLINE double huber_of(double e, double delta, double *d)
     return fabs(e) <= delta ? e * e / 2 : delta * (fabs(e) - delta / 2);
 }
 
-INLINE void add(int n, bool back, double delta, double scale, const float *y, const float *t,
-                float *dy, double *sum, cost *f)
+/* What a cost function was called with. */
+typedef struct targets {
+    int64_t n;
+    double delta, scale;
+    const float *y, *t;
+    float *dy;
+} targets;
+
+/* Numbers [i, i + count), each into a sum of its own */
+INLINE void add(const targets *q, int64_t i, int count, bool back, double *sum, cost *f)
 {
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < count; k++) {
         double d;
-        sum[k] += f((double)y[k] - (double)t[k], delta, &d);
-        if (back) dy[k] = (float)(d * scale);
+        sum[k] += f((double)q->y[i + k] - (double)q->t[i + k], q->delta, &d);
+        if (back) q->dy[i + k] = (float)(d * q->scale);
     }
 }
 
-INLINE double total(bool back, int64_t n, double delta, double scale, const float *y,
-                    const float *t, float *dy, cost *f)
+INLINE double total(const targets *q, bool back, cost *f)
 {
     double sum[VW] = { 0 }, all = 0;
     int64_t i = 0;
-    for (; i + VW <= n; i += VW)
-        add(VW, back, delta, scale, y + i, t + i, back ? dy + i : dy, sum, f);
-    for (; i < n; i++) add(1, back, delta, scale, y + i, t + i, back ? dy + i : dy, sum, f);
+    for (; i + VW <= q->n; i += VW) add(q, i, VW, back, sum, f);
+    for (; i < q->n; i++) add(q, i, 1, back, sum, f);
     for (int k = 0; k < VW; k++) all += sum[k];
-    return all * scale;
+    return all * q->scale;
 }
 
-INLINE double each(int64_t n, double delta, double scale, const float *y, const float *t, float *dy,
-                   cost *f)
+INLINE double each(const targets q, cost *f)
 {
-    return dy ? total(true, n, delta, scale, y, t, dy, f)
-              : total(false, n, delta, scale, y, t, NULL, f);
+    return q.dy ? total(&q, true, f) : total(&q, false, f);
 }
 
 static double mse(int64_t n, double delta, double scale, const float *y, const float *t, float *dy)
 {
-    return each(n, delta, scale, y, t, dy, mse_of);
+    return each((targets){ n, delta, scale, y, t, dy }, mse_of);
 }
 static double l1(int64_t n, double delta, double scale, const float *y, const float *t, float *dy)
 {
-    return each(n, delta, scale, y, t, dy, l1_of);
+    return each((targets){ n, delta, scale, y, t, dy }, l1_of);
 }
 static double huber(int64_t n, double delta, double scale, const float *y, const float *t,
                     float *dy)
 {
-    return each(n, delta, scale, y, t, dy, huber_of);
+    return each((targets){ n, delta, scale, y, t, dy }, huber_of);
 }
 
 const recur__loss_kernels RECUR__PER_ISA(loss) = { .mse = mse, .l1 = l1, .huber = huber };

@@ -23,51 +23,49 @@ INLINE float moved(const recur__rule *k, float p, float direction)
     return k->frozen ? p : to;
 }
 
-static void sgd(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+static void sgd(const recur__rule *rule, float *restrict p, const float *restrict g,
                 float *restrict a, float *restrict b, float *restrict c)
 {
     (void)a;
     (void)b;
     (void)c;
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) p[i] = moved(&k, p[i], gradient(&k, g[i], p[i]));
+    for (int64_t i = 0; i < k.n; i++) p[i] = moved(&k, p[i], gradient(&k, g[i], p[i]));
 }
 
-INLINE void momentum_sgd(bool nesterov, int64_t n, const recur__rule *rule, float *restrict p,
+INLINE void momentum_sgd(bool nesterov, const recur__rule *rule, float *restrict p,
                          const float *restrict g, float *restrict m)
 {
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < k.n; i++) {
         const float d = gradient(&k, g[i], p[i]), mn = k.momentum * m[i] + d;
         m[i] = mn;
         p[i] = moved(&k, p[i], nesterov ? d + k.momentum * mn : mn);
     }
 }
 
-static void sgd_momentum(int64_t n, const recur__rule *rule, float *restrict p,
-                         const float *restrict g, float *restrict a, float *restrict b,
-                         float *restrict c)
+static void sgd_momentum(const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict a, float *restrict b, float *restrict c)
 {
     (void)b;
     (void)c;
-    momentum_sgd(false, n, rule, p, g, a);
+    momentum_sgd(false, rule, p, g, a);
 }
 
-static void sgd_nesterov(int64_t n, const recur__rule *rule, float *restrict p,
-                         const float *restrict g, float *restrict a, float *restrict b,
-                         float *restrict c)
+static void sgd_nesterov(const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict a, float *restrict b, float *restrict c)
 {
     (void)b;
     (void)c;
-    momentum_sgd(true, n, rule, p, g, a);
+    momentum_sgd(true, rule, p, g, a);
 }
 
-static void adam(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+static void adam(const recur__rule *rule, float *restrict p, const float *restrict g,
                  float *restrict m, float *restrict v, float *restrict c)
 {
     (void)c;
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < k.n; i++) {
         const float d = gradient(&k, g[i], p[i]);
         const float mn = k.beta1 * m[i] + k.rest1 * d, vn = k.beta2 * v[i] + k.rest2 * d * d;
         m[i] = mn;
@@ -76,12 +74,11 @@ static void adam(int64_t n, const recur__rule *rule, float *restrict p, const fl
     }
 }
 
-static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p,
-                         const float *restrict g, float *restrict m, float *restrict v,
-                         float *restrict v_max)
+static void adam_amsgrad(const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict m, float *restrict v, float *restrict v_max)
 {
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < k.n; i++) {
         const float d = gradient(&k, g[i], p[i]);
         const float mn = k.beta1 * m[i] + k.rest1 * d, vn = k.beta2 * v[i] + k.rest2 * d * d;
         const float most = v_max[i] > vn ? v_max[i] : vn;
@@ -92,75 +89,94 @@ static void adam_amsgrad(int64_t n, const recur__rule *rule, float *restrict p,
     }
 }
 
-INLINE void any_rmsprop(bool centred, bool momentum, int64_t n, const recur__rule *rule,
-                        float *restrict p, const float *restrict g, float *restrict v,
-                        float *restrict mean, float *restrict m)
+/* What RMSprop divides by, but for epsilon, is the root of this. */
+INLINE float mean_square(const recur__rule *k, float v, float d)
+{
+    return k->beta2 * v + k->rest2 * d * d;
+}
+
+INLINE float variance(float square, float mean)
+{
+    const float difference = square - mean * mean;
+    return 0 > difference ? 0 : difference; /* rounding may take it below zero */
+}
+
+static void rmsprop(const recur__rule *rule, float *restrict p, const float *restrict g,
+                    float *restrict v, float *restrict b, float *restrict c)
+{
+    (void)b;
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = mean_square(&k, v[i], d);
+        v[i] = vn;
+        p[i] = moved(&k, p[i], d / (sqrtf(vn) + k.epsilon));
+    }
+}
+
+static void rmsprop_momentum(const recur__rule *rule, float *restrict p, const float *restrict g,
+                             float *restrict v, float *restrict b, float *restrict m)
+{
+    (void)b;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = mean_square(&k, v[i], d);
+        const float mn = d / (sqrtf(vn) + k.epsilon) + k.momentum * m[i];
+        v[i] = vn;
+        m[i] = mn;
+        p[i] = moved(&k, p[i], mn);
+    }
+}
+
+static void rmsprop_centred(const recur__rule *rule, float *restrict p, const float *restrict g,
+                            float *restrict v, float *restrict mean, float *restrict c)
+{
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = mean_square(&k, v[i], d);
+        const float mn = k.beta2 * mean[i] + k.rest2 * d;
+        v[i] = vn;
+        mean[i] = mn;
+        p[i] = moved(&k, p[i], d / (sqrtf(variance(vn, mn)) + k.epsilon));
+    }
+}
+
+static void rmsprop_centred_momentum(const recur__rule *rule, float *restrict p,
+                                     const float *restrict g, float *restrict v,
+                                     float *restrict mean, float *restrict m)
 {
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
-        const float d = gradient(&k, g[i], p[i]), vn = k.beta2 * v[i] + k.rest2 * d * d;
-        float variance = vn;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]), vn = mean_square(&k, v[i], d);
+        const float mn = k.beta2 * mean[i] + k.rest2 * d;
+        const float direction = d / (sqrtf(variance(vn, mn)) + k.epsilon) + k.momentum * m[i];
         v[i] = vn;
-        if (centred) {
-            const float mn = k.beta2 * mean[i] + k.rest2 * d, difference = vn - mn * mn;
-            mean[i] = mn;
-            variance = 0 > difference ? 0 : difference; /* rounding may take it below zero */
-        }
-        float direction = d / (sqrtf(variance) + k.epsilon);
-        if (momentum) {
-            direction += k.momentum * m[i];
-            m[i] = direction;
-        }
+        mean[i] = mn;
+        m[i] = direction;
         p[i] = moved(&k, p[i], direction);
     }
 }
 
-static void rmsprop(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
-                    float *restrict a, float *restrict b, float *restrict c)
-{
-    any_rmsprop(false, false, n, rule, p, g, a, b, c);
-}
-
-static void rmsprop_momentum(int64_t n, const recur__rule *rule, float *restrict p,
-                             const float *restrict g, float *restrict a, float *restrict b,
-                             float *restrict c)
-{
-    any_rmsprop(false, true, n, rule, p, g, a, b, c);
-}
-
-static void rmsprop_centred(int64_t n, const recur__rule *rule, float *restrict p,
-                            const float *restrict g, float *restrict a, float *restrict b,
-                            float *restrict c)
-{
-    any_rmsprop(true, false, n, rule, p, g, a, b, c);
-}
-
-static void rmsprop_centred_momentum(int64_t n, const recur__rule *rule, float *restrict p,
-                                     const float *restrict g, float *restrict a, float *restrict b,
-                                     float *restrict c)
-{
-    any_rmsprop(true, true, n, rule, p, g, a, b, c);
-}
-
-static void adagrad(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+static void adagrad(const recur__rule *rule, float *restrict p, const float *restrict g,
                     float *restrict sum, float *restrict b, float *restrict c)
 {
     (void)b;
     (void)c;
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < k.n; i++) {
         const float d = gradient(&k, g[i], p[i]), s = sum[i] + d * d;
         sum[i] = s;
         p[i] = moved(&k, p[i], d / (sqrtf(s) + k.epsilon));
     }
 }
 
-static void adadelta(int64_t n, const recur__rule *rule, float *restrict p, const float *restrict g,
+static void adadelta(const recur__rule *rule, float *restrict p, const float *restrict g,
                      float *restrict v, float *restrict u, float *restrict c)
 {
     (void)c;
     const recur__rule k = *rule;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < k.n; i++) {
         const float d = gradient(&k, g[i], p[i]), vn = k.beta2 * v[i] + k.rest2 * d * d;
         const float step = sqrtf(u[i] + k.epsilon) / sqrtf(vn + k.epsilon) * d;
         v[i] = vn;

@@ -67,9 +67,9 @@ static void multiply_row(const recur_layer *layer, const pack *packed, const flo
     const float *W = layer->params, *b = bias_of(layer, layer->params);
     const recur__gemv *gemv = layer->root->kernels->gemv;
     if (packed)
-        gemv->gemv_n(in, out, packed->columns, packed->ld_out, x, b, y);
+        gemv->gemv_n(in, out, (recur__matrix){ packed->columns, packed->ld_out }, x, b, y);
     else
-        gemv->gemv_t(out, in, W, in, x, b, y);
+        gemv->gemv_t(out, in, (recur__matrix){ W, in }, x, b, y);
 }
 
 static void fill_bias(const recur_layer *layer, int64_t R, float *y)
@@ -95,10 +95,10 @@ static void multiply(const recur_layer *layer, const pack *packed, int64_t R, co
     fill_bias(layer, R, y);
     if (packed) {
         const recur__matrix Wt = { packed->columns, packed->ld_out };
-        recur__gemm_nn(ctx, k, R, out, in, X, Wt, y, out);
+        recur__gemm_nn(ctx, k, (recur__sizes){ R, out, in }, X, Wt, (recur__sums){ y, out });
     } else {
         const recur__matrix W = { layer->params, in };
-        recur__gemm_nt(ctx, k, R, out, in, X, W, y, out);
+        recur__gemm_nt(ctx, k, (recur__sizes){ R, out, in }, X, W, (recur__sums){ y, out });
     }
 }
 
@@ -119,11 +119,12 @@ static void input_gradient(const recur_layer *layer, const pack *packed, int64_t
     const recur__matrix W = packed ? (recur__matrix){ packed->rows, packed->ld_in }
                                    : (recur__matrix){ layer->params, in };
     if (R == 1) {
-        k->gemv->gemv_n(out, in, W.data, W.ld, dy, NULL, dx);
+        k->gemv->gemv_n(out, in, W, dy, NULL, dx);
         return;
     }
     memset(dx, 0, (size_t)(R * in) * sizeof *dx);
-    recur__gemm_nn(layer->root->ctx, k, R, in, out, (recur__matrix){ dy, out }, W, dx, in);
+    recur__gemm_nn(layer->root->ctx, k, (recur__sizes){ R, in, out }, (recur__matrix){ dy, out }, W,
+                   (recur__sums){ dx, in });
 }
 
 /* ---- gradients of parameters: rows of dy and x ---------------------------------------------- */
@@ -146,7 +147,8 @@ static void add_gradients(const recur_layer *layer, int64_t R, const float *cons
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     const recur__matrix dY = { row[0], out }, X = { row[1], in };
-    recur__gemm_tn(layer->root->ctx, layer->root->kernels, out, in, R, dY, X, dparams, in);
+    recur__gemm_tn(layer->root->ctx, layer->root->kernels, (recur__sizes){ out, in, R }, dY, X,
+                   (recur__sums){ dparams, in });
     add_bias_gradient(layer, R, row[0], dparams);
 }
 

@@ -1,7 +1,8 @@
-/* norm.c - layer normalisation over the features of a row: y = w x̂ + b, x̂ = (x - mean) / √(variance
- * + epsilon). Ba 2016.
+/* norm.c - layer normalisation over the features of a row; Ba 2016:
  *
- * What is known of each row is kept for backward, whose equations are in kernels/norm.c. */
+ *   x̂ = (x - mean) / √(variance + epsilon)      y = w x̂ + b
+ *
+ * What is known of each row is kept for backward, whose equations are in kernels/layernorm.h. */
 #include <float.h>
 #include <stdio.h>
 
@@ -42,36 +43,50 @@ static void norm_measure(const recur_layer *layer, const recur__shape *shape,
     carve_moments(shape, workspace);
 }
 
-static void normalise(const recur_layer *layer, int64_t R, const float *x, float *y,
-                      recur__moments *moments)
+/* Rows of this layer, whose moments are known or wanted, or NULL. */
+static recur__normed_rows rows_of(const recur_layer *layer, int64_t R, const float *x,
+                                  recur__moments *moments)
 {
-    const recur__layernorm *k = layer->root->kernels->layernorm;
-    const float *w = layer->params, *b = bias_of(layer, layer->params);
-    if (!y && !moments) return;
-    k->forward(R, layer->input_size, layer->spec.epsilon, x, w, b, y, moments);
+    return (recur__normed_rows){
+        .R = R,
+        .n = layer->input_size,
+        .epsilon = layer->spec.epsilon,
+        .x = x,
+        .w = layer->params,
+        .b = bias_of(layer, layer->params),
+        .moments = moments,
+    };
+}
+
+static void normalise(const recur_layer *layer, const recur__normed_rows *rows, float *y)
+{
+    if (y || rows->moments) layer->root->kernels->layernorm->forward(rows, y);
 }
 
 static void norm_forward(const recur_layer *layer, recur__pass *pass)
 {
     recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
-    normalise(layer, recur__shape_rows(&pass->shape), pass->x, pass->y, moments);
+    const int64_t R = recur__shape_rows(&pass->shape);
+    const recur__normed_rows rows = rows_of(layer, R, pass->x, moments);
+    normalise(layer, &rows, pass->y);
 }
 
 static void norm_step(recur__step_call *call)
 {
-    normalise(call->layer, call->B, call->x, call->y, NULL);
+    const recur__normed_rows rows = rows_of(call->layer, call->B, call->x, NULL);
+    normalise(call->layer, &rows, call->y);
 }
 
 static void norm_backward(const recur_layer *layer, recur__pass *pass)
 {
-    const recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
-    if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx)) return;
-    const int64_t R = recur__shape_rows(&pass->shape), n = layer->input_size;
+    recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
+    const int64_t R = recur__shape_rows(&pass->shape);
+    if (recur__no_gradient(layer, R, pass->dy, pass->dx)) return;
     const recur__layernorm *norm = pass->kernels->layernorm;
-    if (pass->dparams)
-        norm->gradient(R, n, pass->x, moments, pass->dy, pass->dparams,
-                       bias_of(layer, pass->dparams));
-    if (pass->dx) norm->backward(R, n, pass->x, moments, layer->params, pass->dy, pass->dx);
+    const recur__normed_rows rows = rows_of(layer, R, pass->x, moments);
+    float *db = pass->dparams ? bias_of(layer, pass->dparams) : NULL;
+    if (pass->dparams) norm->gradient(&rows, pass->dy, pass->dparams, db);
+    if (pass->dx) norm->backward(&rows, pass->dy, pass->dx);
 }
 
 static const recur__parameter_ops parameter_ops = {

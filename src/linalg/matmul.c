@@ -15,96 +15,90 @@ enum { PIECE = 256, LONG_PIECE = 512, CBLAS_PIECE = 1024 };
 
 typedef struct product {
     const recur__kernels *k;
-    int64_t M, N, K, piece;
+    recur__sizes sizes;
     recur__matrix A, B;
-    float *C;
-    int64_t ldc;
+    recur__sums C;
     bool at, bt; /* transposed */
     bool own;
+    int64_t piece;
 } product;
 
 static void call_cblas(const product *p, int64_t M, const float *A, float *C)
 {
     const CBLAS_TRANSPOSE at = p->at ? CblasTrans : CblasNoTrans;
     const CBLAS_TRANSPOSE bt = p->bt ? CblasTrans : CblasNoTrans;
-    cblas_sgemm(CblasRowMajor, at, bt, (int)M, (int)p->N, (int)p->K, 1, A, (int)p->A.ld, p->B.data,
-                (int)p->B.ld, 1, C, (int)p->ldc);
+    cblas_sgemm(CblasRowMajor, at, bt, (int)M, (int)p->sizes.N, (int)p->sizes.K, 1, A, (int)p->A.ld,
+                p->B.data, (int)p->B.ld, 1, C, (int)p->C.ld);
 }
 
 /* Rows [m, m + M) of C */
 static void multiply(const product *p, int64_t m, int64_t M)
 {
     const float *A = p->A.data + (p->at ? m : m * p->A.ld);
-    const float *B = p->B.data;
-    float *C = p->C + m * p->ldc;
+    float *C = p->C.data + m * p->C.ld;
     if (!p->own) {
         call_cblas(p, M, A, C);
     } else if (p->bt) {
         for (int64_t r = 0; r < M; r++) {
-            float *c = C + r * p->ldc;
-            p->k->gemv->gemv_t(p->N, p->K, B, p->B.ld, A + r * p->A.ld, c, c);
+            float *c = C + r * p->C.ld;
+            p->k->gemv->gemv_t(p->sizes.N, p->sizes.K, p->B, A + r * p->A.ld, c, c);
         }
     } else {
         recur__gemm_function *gemm = p->at ? p->k->gemm->tn : p->k->gemm->nn;
-        gemm(M, p->N, p->K, A, p->A.ld, B, p->B.ld, C, p->ldc);
+        gemm((recur__sizes){ M, p->sizes.N, p->sizes.K }, (recur__matrix){ A, p->A.ld }, p->B,
+             (recur__sums){ C, p->C.ld });
     }
 }
 
 static void multiply_piece(void *argument, int64_t i)
 {
     const product *p = argument;
-    multiply(p, i * p->piece, recur__min(p->piece, p->M - i * p->piece));
+    multiply(p, i * p->piece, recur__min(p->piece, p->sizes.M - i * p->piece));
 }
 
 static void multiply_all(const recur_context *ctx, product *p)
 {
     p->piece = PIECE;
-    if (p->at && p->N >= PIECE) p->piece = LONG_PIECE;
+    if (p->at && p->sizes.N >= PIECE) p->piece = LONG_PIECE;
     if (!p->own) p->piece = CBLAS_PIECE;
-    const int64_t pieces = (p->M + p->piece - 1) / p->piece;
-    if ((double)p->M * (double)p->N * (double)p->K >= RECUR__WORTH_WAKING)
+    const int64_t pieces = (p->sizes.M + p->piece - 1) / p->piece;
+    if ((double)p->sizes.M * (double)p->sizes.N * (double)p->sizes.K >= RECUR__WORTH_WAKING)
         recur__parallel(ctx, pieces, multiply_piece, p);
     else
         for (int64_t i = 0; i < pieces; i++) multiply_piece(p, i);
 }
 
-static bool empty(int64_t M, int64_t N, int64_t K) { return M == 0 || N == 0 || K == 0; }
+static bool empty(recur__sizes s) { return s.M == 0 || s.N == 0 || s.K == 0; }
 static bool reference(const recur__kernels *k) { return k->isa == RECUR_ISA_REF; }
 
-void recur__gemm_nt(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C, int64_t ldc)
+void recur__gemm_nt(const recur_context *ctx, const recur__kernels *k, recur__sizes sizes,
+                    recur__matrix A, recur__matrix B, recur__sums C)
 {
-    if (empty(M, N, K)) return;
+    if (empty(sizes)) return;
     product p = { .k = k,
-                  .M = M,
-                  .N = N,
-                  .K = K,
+                  .sizes = sizes,
                   .A = A,
                   .B = B,
                   .C = C,
-                  .ldc = ldc,
                   .bt = true,
-                  .own = M < 4 || reference(k) };
+                  .own = sizes.M < 4 || reference(k) };
     if (p.own)
-        multiply(&p, 0, M);
+        multiply(&p, 0, sizes.M);
     else
         multiply_all(ctx, &p);
 }
 
-void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C, int64_t ldc)
+void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, recur__sizes sizes,
+                    recur__matrix A, recur__matrix B, recur__sums C)
 {
-    if (M == 1) k->gemv->gemv_n(K, N, B.data, B.ld, A.data, C, C);
-    if (M == 1 || empty(M, N, K)) return;
+    if (sizes.M == 1) k->gemv->gemv_n(sizes.K, sizes.N, B, A.data, C.data, C.data);
+    if (sizes.M == 1 || empty(sizes)) return;
     product p = { .k = k,
-                  .M = M,
-                  .N = N,
-                  .K = K,
+                  .sizes = sizes,
                   .A = A,
                   .B = B,
                   .C = C,
-                  .ldc = ldc,
-                  .own = N < k->gemm->blas_from || K < k->gemm->blas_from };
+                  .own = sizes.N < k->gemm->blas_from || sizes.K < k->gemm->blas_from };
     multiply_all(ctx, &p);
 }
 
@@ -115,44 +109,43 @@ enum { FEW = 16, MOST = 4096 };
 static int64_t few_columns(const product *p)
 {
     const int64_t width = p->k->gemm->width;
-    const int64_t over = p->N % width;
+    const int64_t over = p->sizes.N % width;
     int64_t few = over <= width / 4 ? over : 0;
-    if (p->N <= FEW) few = p->N;
-    const bool fits = p->M > few && p->M * few <= MOST;
+    if (p->sizes.N <= FEW) few = p->sizes.N;
+    const bool fits = p->sizes.M > few && p->sizes.M * few <= MOST;
     return p->own && !reference(p->k) && fits ? few : 0;
 }
 
 /* They are computed the other way round, where rows of C fill the vectors: Cᵀ = Bᵀ A. */
 static void transposed_columns(const product *p, int64_t few)
 {
-    float transposed_round[MOST], *C = p->C + p->N - few;
-    memset(transposed_round, 0, (size_t)(p->M * few) * sizeof *transposed_round);
-    p->k->gemm->tn(few, p->M, p->K, p->B.data + p->N - few, p->B.ld, p->A.data, p->A.ld,
-                   transposed_round, p->M);
-    for (int64_t m = 0; m < p->M; m++)
-        for (int64_t n = 0; n < few; n++) C[m * p->ldc + n] += transposed_round[n * p->M + m];
+    const int64_t M = p->sizes.M, N = p->sizes.N - few;
+    const recur__matrix B = { p->B.data + N, p->B.ld };
+    float transposed_round[MOST], *C = p->C.data + N;
+    memset(transposed_round, 0, (size_t)(M * few) * sizeof *transposed_round);
+    p->k->gemm->tn((recur__sizes){ few, M, p->sizes.K }, B, p->A,
+                   (recur__sums){ transposed_round, M });
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t n = 0; n < few; n++) C[m * p->C.ld + n] += transposed_round[n * M + m];
 }
 
-void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C, int64_t ldc)
+void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, recur__sizes sizes,
+                    recur__matrix A, recur__matrix B, recur__sums C)
 {
-    if (empty(M, N, K)) return;
+    if (empty(sizes)) return;
     product p = { .k = k,
-                  .M = M,
-                  .N = N,
-                  .K = K,
+                  .sizes = sizes,
                   .A = A,
                   .B = B,
                   .C = C,
-                  .ldc = ldc,
                   .at = true,
-                  .own = M < k->gemm->blas_from || N < k->gemm->blas_from };
-    if (K == 1) {
-        k->gemv->ger(M, N, A.data, B.data, C, ldc);
+                  .own = sizes.M < k->gemm->blas_from || sizes.N < k->gemm->blas_from };
+    if (sizes.K == 1) {
+        k->gemv->ger(sizes.M, sizes.N, A.data, B.data, C.data, C.ld);
         return;
     }
     const int64_t few = few_columns(&p);
     if (few) transposed_columns(&p, few);
-    p.N -= few;
-    if (p.N) multiply_all(ctx, &p);
+    p.sizes.N -= few;
+    if (p.sizes.N) multiply_all(ctx, &p);
 }

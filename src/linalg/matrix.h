@@ -5,24 +5,15 @@
 
 #include "kernels/kernels.h"
 
-/* A row-major matrix inside a larger array: element (i, j) is at data[i * ld + j]. */
-typedef struct recur__matrix {
-    const float *data;
-    int64_t ld;
-} recur__matrix;
-
 /* All three add to C [M][N]. Large ones are cut into pieces of a fixed size, which the threads of
  * ctx share: the same sums for any number of threads. No size may exceed RECUR__LARGEST; zero is
  * fine. */
-void recur__gemm_nt(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc); /* A [M][K] B [N][K]ᵀ: inputs times weights    */
-void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc); /* A [M][K] B [K][N]: gradients times weights  */
-void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, int64_t M, int64_t N,
-                    int64_t K, recur__matrix A, recur__matrix B, float *C,
-                    int64_t ldc); /* A [K][M]ᵀ B [K][N]: gradients times inputs  */
+typedef void recur__gemm_contract(const recur_context *ctx, const recur__kernels *k,
+                                  recur__sizes sizes, recur__matrix A, recur__matrix B,
+                                  recur__sums C);
+recur__gemm_contract recur__gemm_nt; /* A [M][K] B [N][K]ᵀ: inputs times weights   */
+recur__gemm_contract recur__gemm_nn; /* A [M][K] B [K][N]: gradients times weights */
+recur__gemm_contract recur__gemm_tn; /* A [K][M]ᵀ B [K][N]: gradients times inputs */
 
 /* to[c][r] = from[r][c] for R rows of C numbers */
 void recur__transpose(int64_t R, int64_t C, const float *from, int64_t ld_from, float *to,

@@ -27,8 +27,9 @@ void recur__multiply_input(const recur_layer *layer, const recur__weights *p, in
     const recur__matrix X = { x, p->in };
     for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
         const recur__matrix W = { p->W + r.gate * H * p->in, p->in };
-        recur__gemm_nt(layer->root->ctx, layer->root->kernels, rows, r.gates * H, p->in, X, W,
-                       init + r.block * H, S);
+        recur__gemm_nt(layer->root->ctx, layer->root->kernels,
+                       (recur__sizes){ rows, r.gates * H, p->in }, X, W,
+                       (recur__sums){ init + r.block * H, S });
     }
 }
 
@@ -61,8 +62,9 @@ static void multiply_state(const recur__cell_step *c, const recur__phase *f)
             const int64_t first = modules ? j : 0;
             const float *U = c->pack->p.U + ((f->h_first + i) * H + j) * P + first;
             const recur__matrix s = { step->s + first, step->lds }, Uj = { U, P };
-            recur__gemm_nt(layer->root->ctx, layer->root->kernels, step->rows, size, P - first, s,
-                           Uj, init + recur__h_block(f, i) * H + j, S);
+            recur__gemm_nt(layer->root->ctx, layer->root->kernels,
+                           (recur__sizes){ step->rows, size, P - first }, s, Uj,
+                           (recur__sums){ init + recur__h_block(f, i) * H + j, S });
         }
 }
 
@@ -94,7 +96,8 @@ static void project(const recur__cell_step *c, const float *share, float *y, int
     const int64_t P = step->K, H = step->H;
     const recur__matrix m = { step->u, H }, W_hr = { c->pack->p.project, H };
     for (int64_t r = 0; r < step->rows; r++) memset(y + r * ldy, 0, (size_t)P * sizeof *y);
-    recur__gemm_nt(layer->root->ctx, layer->root->kernels, step->rows, P, H, m, W_hr, y, ldy);
+    recur__gemm_nt(layer->root->ctx, layer->root->kernels, (recur__sizes){ step->rows, P, H }, m,
+                   W_hr, (recur__sums){ y, ldy });
     for (int64_t r = 0; share && r < step->rows; r++)
         for (int64_t j = 0; j < P; j++) {
             const float old = share[r * P + j];
@@ -137,7 +140,8 @@ void recur__multiply_U(const recur_layer *layer, const recur__pack *pack, int64_
     for (int i = 0; i < f->h_gates; i++) {
         const recur__matrix dAi = { dA + recur__h_block(f, i) * H, S };
         const recur__matrix Ui = { U + (f->h_first + i) * H * ld_U, ld_U };
-        recur__gemm_nn(layer->root->ctx, layer->root->kernels, rows, P, H, dAi, Ui, dh, P);
+        recur__gemm_nn(layer->root->ctx, layer->root->kernels, (recur__sizes){ rows, P, H }, dAi,
+                       Ui, (recur__sums){ dh, P });
     }
 }
 
@@ -169,10 +173,13 @@ static void through_projection(recur__cell_step_backward *c)
         dh[e] -= stays[e];
     }
     const recur__matrix dH = { dh, P }, m = { c->u, H }, W_hr = { c->pack->p.project, H };
-    if (c->dproject) recur__gemm_tn(layer->root->ctx, k, P, H, rows, dH, m, c->dproject, H);
+    if (c->dproject)
+        recur__gemm_tn(layer->root->ctx, k, (recur__sizes){ P, H, rows }, dH, m,
+                       (recur__sums){ c->dproject, H });
     memset(c->dm, 0, (size_t)(rows * H) * sizeof *c->dm);
     memset(c->dh_zero, 0, (size_t)(rows * H) * sizeof *c->dh_zero);
-    recur__gemm_nn(layer->root->ctx, k, rows, H, P, dH, W_hr, c->dm, H);
+    recur__gemm_nn(layer->root->ctx, k, (recur__sizes){ rows, H, P }, dH, W_hr,
+                   (recur__sums){ c->dm, H });
     memcpy(dh, stays, (size_t)(rows * P) * sizeof *dh);
     step->zoneout_share[0] = NULL;
     step->dA = NULL;

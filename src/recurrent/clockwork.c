@@ -77,8 +77,11 @@ static void add_weights(const recur__walk *w, const rows *g, bool x, const recur
     const recur__kernels *k = w->pass->kernels;
     const recur__matrix dA = { g->dA, g->size }, X = { g->x, g->in }, h = { g->h, g->visible };
     float *dW = dp->W + g->first * g->in, *dU = dp->U + g->first * w->H + g->first;
-    if (x) recur__gemm_tn(ctx, k, g->size, g->in, g->n, dA, X, dW, g->in);
-    recur__gemm_tn(ctx, k, g->size, g->visible, g->n, dA, h, dU, w->H);
+    if (x)
+        recur__gemm_tn(ctx, k, (recur__sizes){ g->size, g->in, g->n }, dA, X,
+                       (recur__sums){ dW, g->in });
+    recur__gemm_tn(ctx, k, (recur__sizes){ g->size, g->visible, g->n }, dA, h,
+                   (recur__sums){ dU, w->H });
 }
 
 void recur__module_gradients(const recur__walk *w, const recur__weights *p,
@@ -93,7 +96,8 @@ void recur__module_gradients(const recur__walk *w, const recur__weights *p,
         if (dp->W) add_weights(w, &g, of->x != NULL, dp);
         if (!of->dx) continue;
         memset(g.dx, 0, (size_t)(g.n * in) * sizeof *g.dx);
-        recur__gemm_nn(w->pass->ctx, k, g.n, in, g.size, dA, W, g.dx, in);
+        recur__gemm_nn(w->pass->ctx, k, (recur__sizes){ g.n, in, g.size }, dA, W,
+                       (recur__sums){ g.dx, in });
         scatter(w, &g, of->dA, of->dx);
     }
 }

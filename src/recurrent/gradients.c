@@ -15,7 +15,8 @@ void recur__add_dU(const recur_layer *layer, int phase, int64_t rows, const floa
         const int gates = i < f->shared ? f->shared : f->h_gates - f->shared;
         const recur__matrix dAi = { dA + recur__h_block(f, i) * H, S };
         float *dUi = dU + (f->h_first + i) * H * P;
-        recur__gemm_tn(layer->root->ctx, k, gates * H, P, rows, dAi, s, dUi, P);
+        recur__gemm_tn(layer->root->ctx, k, (recur__sizes){ gates * H, P, rows }, dAi, s,
+                       (recur__sums){ dUi, P });
         i += i < f->shared ? f->shared : f->h_gates;
     }
 }
@@ -126,8 +127,12 @@ static void input_gradients(const recur__line_back *a, const float *x, const int
         const recur__matrix W = { p->W + at, in };
         if (a->dp.W && ids) ids_gradient(a, r, ids);
         if (!products) continue;
-        if (a->dp.W && !ids) recur__gemm_tn(w->pass->ctx, k, G, in, w->N, dA, X, a->dp.W + at, in);
-        if (dx) recur__gemm_nn(w->pass->ctx, k, w->N, in, G, dA, W, dx, in);
+        if (a->dp.W && !ids)
+            recur__gemm_tn(w->pass->ctx, k, (recur__sizes){ G, in, w->N }, dA, X,
+                           (recur__sums){ a->dp.W + at, in });
+        if (dx)
+            recur__gemm_nn(w->pass->ctx, k, (recur__sizes){ w->N, in, G }, dA, W,
+                           (recur__sums){ dx, in });
     }
 }
 
@@ -179,7 +184,8 @@ static void add_gradients(const recur_layer *layer, int64_t rows, const float *c
     const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H, G = cell->x_gates * H;
     const recur__weights d = recur__weights_of(layer, dparams, 0, 0);
     const recur__matrix dA = { row[0], S }, x = { row[1], d.in }, h = { row[2], H };
-    recur__gemm_tn(layer->root->ctx, k, G, d.in, rows, dA, x, d.W, d.in);
+    recur__gemm_tn(layer->root->ctx, k, (recur__sizes){ G, d.in, rows }, dA, x,
+                   (recur__sums){ d.W, d.in });
     if (d.U) recur__add_dU(layer, 0, rows, row[0], h, d.U);
     if (!d.b_ih) return;
     for (int i = 0; i < f->h_gates; i++) {

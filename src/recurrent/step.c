@@ -2,13 +2,6 @@
  * the state's plan, and recorded on a tape, for loops written by hand. */
 #include "recurrent/cell_step.h"
 
-bool recur__is_plain(const recur_layer *layer)
-{
-    const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks && !cell->derive &&
-           !cell->needs_gate_blocks && !recur__projects(layer);
-}
-
 /* A tile has all units of a row, so that h may be written over h. */
 static bool has_one_tile(const recur_layer *layer)
 {
@@ -292,8 +285,9 @@ static void recorded_backward(recur__step_call *call)
     if (!call->dx) return;
     const recur__matrix dA_rows = { dA, S }, W = { pack->p.W, in };
     memset(call->dx, 0, (size_t)(B * in) * sizeof *call->dx);
-    recur__gemm_nn(layer->root->ctx, layer->root->kernels, B, in, cell->x_gates * H, dA_rows, W,
-                   call->dx, in);
+    recur__gemm_nn(layer->root->ctx, layer->root->kernels,
+                   (recur__sizes){ B, in, cell->x_gates * H }, dA_rows, W,
+                   (recur__sums){ call->dx, in });
 }
 
 const recur__step_ops recur__recurrent_step = {

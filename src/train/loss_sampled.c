@@ -25,7 +25,7 @@
 static float logit(const recur__sampled *q, const recur__gemv *gemv, int64_t r, int32_t c)
 {
     float y = q->b ? q->b[c] : 0;
-    gemv->gemv_t(1, q->F, q->W + c * q->F, q->F, q->h + r * q->F, &y, &y);
+    gemv->gemv_t(1, q->F, (recur__matrix){ q->W + c * q->F, q->F }, q->h + r * q->F, &y, &y);
     return y;
 }
 
@@ -35,7 +35,8 @@ static void give_gradient(const recur__sampled *q, const recur__gemv *gemv, int6
 {
     const int64_t F = q->F;
     const float g = (float)(dy * q->scale);
-    if (q->dh) gemv->gemv_n(1, F, q->W + c * F, F, &g, q->dh + r * F, q->dh + r * F);
+    if (q->dh)
+        gemv->gemv_n(1, F, (recur__matrix){ q->W + c * F, F }, &g, q->dh + r * F, q->dh + r * F);
     if (q->dW) gemv->ger(1, F, &g, q->h + r * F, q->dW + c * F, F);
     if (q->db) q->db[c] += g;
 }
@@ -122,8 +123,8 @@ static void multiply(const recur__sampled *q, const drawn *s)
 {
     const int64_t R = q->R, F = q->F, n = s->n;
     for (int64_t r = 0; r < R; r++) memcpy(s->y + r * n, s->b, (size_t)n * sizeof *s->y);
-    recur__gemm_nt(q->loss->ctx, s->k, R, n, F, (recur__matrix){ q->h, F },
-                   (recur__matrix){ s->W, F }, s->y, n);
+    recur__gemm_nt(q->loss->ctx, s->k, (recur__sizes){ R, n, F }, (recur__matrix){ q->h, F },
+                   (recur__matrix){ s->W, F }, (recur__sums){ s->y, n });
 }
 
 /* The cost of a row; its logits become their gradients. The label's own is given at once. */
@@ -161,10 +162,12 @@ static void give_gradients(const recur__sampled *q, const drawn *s)
     const int64_t R = q->R, F = q->F, n = s->n;
     const recur__matrix dy = { s->y, n };
     if (q->dh)
-        recur__gemm_nn(q->loss->ctx, s->k, R, F, n, dy, (recur__matrix){ s->W, F }, q->dh, F);
+        recur__gemm_nn(q->loss->ctx, s->k, (recur__sizes){ R, F, n }, dy,
+                       (recur__matrix){ s->W, F }, (recur__sums){ q->dh, F });
     if (q->dW) {
         memset(s->W, 0, (size_t)(n * F) * sizeof *s->W);
-        recur__gemm_tn(q->loss->ctx, s->k, n, F, R, dy, (recur__matrix){ q->h, F }, s->W, F);
+        recur__gemm_tn(q->loss->ctx, s->k, (recur__sizes){ n, F, R }, dy,
+                       (recur__matrix){ q->h, F }, (recur__sums){ s->W, F });
         s->k->reduce->scatter(n, F, s->W, F, s->ids, q->dW);
     }
     if (q->db) {

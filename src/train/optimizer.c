@@ -276,12 +276,13 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
     for (const recur__part *part = optimizer->parts; at < count; at = part++->end) {
         const double rate = o->rate * part->rate_scale, decay = o->weight_decay * part->decay_scale;
         recur__rule rule = common_rule(o, rate, decay, grad_scale);
+        rule.n = part->end - at;
         recur__update *step = optimizer->kind->rule(o, update, rate, decay, optimizer->steps,
                                                     &rule);
         float *m[RECUR__MOMENTS];
         for (int i = 0; i < RECUR__MOMENTS; i++)
             m[i] = optimizer->moment[i] ? optimizer->moment[i] + at : NULL;
-        step(part->end - at, &rule, params + at, grads + at, m[0], m[1], m[2]);
+        step(&rule, params + at, grads + at, m[0], m[1], m[2]);
     }
     return RECUR_OK;
 }
