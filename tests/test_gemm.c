@@ -98,20 +98,20 @@ static float *plain_sums(const product *p)
 static void multiply(const product *p, const recur_context *ctx, bool kernels)
 {
     const recur__kernels *k = recur__kernels_of(ctx);
-    const recur__sizes sizes = { p->M, p->N, p->K };
+    const recur__sizes mnk = { p->M, p->N, p->K };
     const recur__matrix A = { p->A, p->lda }, B = { p->B, p->ldb };
     const recur__sums C = { p->C, p->ldc };
     for (size_t i = 0; i < numbers_of_C(p); i++) p->C[i] = 5;
     if (kernels && p->form == NN)
-        k->gemm->nn(sizes, A, B, C);
+        k->gemm->nn(mnk, A, B, C);
     else if (kernels && p->form == TN)
-        k->gemm->tn(sizes, A, B, C);
+        k->gemm->tn(mnk, A, B, C);
     else if (p->form == NT)
-        recur__gemm_nt(ctx, k, sizes, A, B, C);
+        recur__gemm_nt(ctx, k, mnk, A, B, C);
     else if (p->form == NN)
-        recur__gemm_nn(ctx, k, sizes, A, B, C);
+        recur__gemm_nn(ctx, k, mnk, A, B, C);
     else
-        recur__gemm_tn(ctx, k, sizes, A, B, C);
+        recur__gemm_tn(ctx, k, mnk, A, B, C);
 }
 
 static void check(form f, int64_t M, int64_t N, int64_t K)

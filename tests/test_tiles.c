@@ -158,13 +158,15 @@ static void check_phase(phase_case c)
     static const int64_t rows[] = { 1, 2, 5, MOST_R }, inputs[] = { 0, 4, MOST_IN };
     const recur__cell cell = { .width = c.set->width, .wide = c.set->wide };
     if (c.phase.h_gates) {
-        recur__panel_pack(&cell, &c.phase, c.H, c.H, c.phase.h_gates, U, panel_U);
+        recur__panel_pack(&cell, &c.phase, c.H, c.phase.h_gates, (recur__matrix){ U, c.H },
+                          panel_U);
         recur__panel_pack_backward(&cell, c.H, c.phase.h_gates, U, panel_Ut);
     }
     for (int i = 0; i < 3; i++) {
         c.in = inputs[i];
         if (c.phase.x_gates && c.in)
-            recur__panel_pack(&cell, &c.phase, c.H, c.in, c.phase.x_gates, W, panel_W);
+            recur__panel_pack(&cell, &c.phase, c.H, c.phase.x_gates, (recur__matrix){ W, c.in },
+                              panel_W);
         for (int n = 0; n < 4; n++)
             for (int how = 0; how < 4; how++) {
                 c.R = rows[n], c.has_s = how & 1, c.reversed = how & 2;

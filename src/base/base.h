@@ -114,8 +114,6 @@ recur_context *recur__context_retain(recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
 bool recur__context_checks(const recur_context *ctx); /* RECUR_CONTEXT_CHECK */
-typedef struct recur__pool recur__pool;
-recur__pool *recur__context_pool(const recur_context *ctx); /* NULL: one thread */
 
 /* Whether this build and this machine have an instruction set; the best of those; its name. */
 bool recur__cpu_has(int isa);
@@ -133,8 +131,12 @@ enum { RECUR__WORTH_WAKING = 1 << 22 }; /* multiplications, about 40 µs; less s
 typedef void recur__task(void *job, int64_t index);
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job);
 
-recur__pool *recur__pool_create(const recur_context *ctx, int threads); /* NULL: no memory */
+/* What a context of more than one thread has for it; NULL: no memory. Run takes NULL, too: then all
+ * tasks run on the caller's thread. */
+typedef struct recur__pool recur__pool;
+recur__pool *recur__pool_create(const recur_allocator *allocator, int threads);
 void recur__pool_release(recur__pool *pool);
+void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job);
 
 /* ---- scratch (scratch.c) -------------------------------------------------------------------- */
 

@@ -113,7 +113,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->isa = from.isa;
     ctx->threads = from.threads;
     ctx->checks = o.flags & RECUR_CONTEXT_CHECK;
-    if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(ctx, ctx->threads))) {
+    if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(&ctx->allocator, ctx->threads))) {
         recur_context_release(ctx);
         return recur__no_memory(sizeof(void *) * (size_t)from.threads);
     }
@@ -149,7 +149,11 @@ const char *recur_context_isa(const recur_context *ctx)
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
 bool recur__context_checks(const recur_context *ctx) { return resolve(ctx)->checks; }
-recur__pool *recur__context_pool(const recur_context *ctx) { return resolve(ctx)->pool; }
+
+void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job)
+{
+    recur__pool_run(resolve(ctx)->pool, tasks, task, job);
+}
 
 uint64_t recur__serial(void)
 {

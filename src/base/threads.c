@@ -12,7 +12,7 @@
 #include "base/base.h"
 
 struct recur__pool {
-    const recur_context *ctx;
+    recur_allocator allocator; /* of the context */
     size_t bytes;
     pid_t process;
     pthread_mutex_t busy;  /* held by the caller whose job runs */
@@ -66,13 +66,13 @@ static void start_workers(recur__pool *pool, int workers)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-recur__pool *recur__pool_create(const recur_context *ctx, int threads)
+recur__pool *recur__pool_create(const recur_allocator *allocator, int threads)
 {
     const size_t bytes = sizeof(recur__pool) + (size_t)(threads - 1) * sizeof(pthread_t);
-    recur__pool *pool = recur__alloc(ctx, bytes);
+    recur__pool *pool = allocator->alloc(allocator->user, bytes, 64);
     if (!pool) return NULL;
     memset(pool, 0, bytes);
-    pool->ctx = ctx;
+    pool->allocator = *allocator;
     pool->bytes = bytes;
     pool->process = getpid();
     pthread_mutex_init(&pool->busy, NULL);
@@ -97,12 +97,12 @@ void recur__pool_release(recur__pool *pool)
         pthread_mutex_destroy(&pool->mutex);
         pthread_mutex_destroy(&pool->busy);
     }
-    recur__free(pool->ctx, pool, pool->bytes);
+    const recur_allocator allocator = pool->allocator;
+    allocator.free(allocator.user, pool, pool->bytes);
 }
 
-void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job)
+void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job)
 {
-    recur__pool *pool = recur__context_pool(ctx);
     if (tasks < 2 || !pool || pool->process != getpid() || pthread_mutex_trylock(&pool->busy)) {
         for (int64_t i = 0; i < tasks; i++) task(job, i);
         return;

@@ -103,8 +103,8 @@ typedef struct recur__cell {
      * options, or with those that only the walk knows. */
     bool always_modified;
 
-    /* The step's gate_blocks are there in inference too, and backward has a `room`: for kinds that
-     * look at whole rows after the products. Two phases have gate blocks in any case. */
+    /* The step's gate_blocks are there in inference too, and backward has a `row_scratch`: for
+     * kinds that look at whole rows after the products. Two phases have gate blocks in any case. */
     bool needs_gate_blocks;
 
     /* Blocks of H rows of weight_ih and bias_ih: at least 1. */

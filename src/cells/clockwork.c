@@ -80,13 +80,21 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
     for (int64_t r = 0, end; r < a->rows; r = end) {
         end = alike(a, r, j, n, false);
         for (int64_t i = r; i < end; i++) pass_on(a, i, j, n);
-        r = end, end = alike(a, r, j, n, true);
+        r = end;
+        end = alike(a, r, j, n, true);
         if (r == end) continue;
         b = *a;
-        b.rows = end - r, b.K = a->H - k, b.single_row = a->single_row && b.rows == 1;
-        b.init += a->ids ? 0 : r * a->ld_init, b.ids = a->ids ? a->ids + r : NULL;
-        b.x = a->in ? a->x + r * a->ldx : NULL, b.s = a->s ? a->s + r * a->lds + k : NULL;
-        b.h += r * a->ldh, b.c += r * a->H, b.y += r * a->ldy, b.c_after += r * a->H;
+        b.rows = end - r;
+        b.K = a->H - k;
+        b.single_row = a->single_row && b.rows == 1;
+        b.init += a->ids ? 0 : r * a->ld_init;
+        b.ids = a->ids ? a->ids + r : NULL;
+        b.x = a->in ? a->x + r * a->ldx : NULL;
+        b.s = a->s ? a->s + r * a->lds + k : NULL;
+        b.h += r * a->ldh;
+        b.c += r * a->H;
+        b.y += r * a->ldy;
+        b.c_after += r * a->H;
         b.gate_blocks = a->gate_blocks ? a->gate_blocks + r * a->H : NULL;
         b.zoneout_share[0] = a->zoneout_share[0] ? a->zoneout_share[0] + r * a->H : NULL;
         RECUR__PER_ISA(tiles).forward_units(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL,
@@ -113,11 +121,16 @@ static void backward_modules(const recur__phase *from, const recur__step_backwar
 {
     const int64_t H = a->H, size = H / a->cell_options->modules;
     int64_t first = H, end = 0;
-    for (int64_t k = 0; k < H && a->dA; k += size)
-        for (int64_t r = 0; r < a->rows && end < k + size; r++)
-            if (due(a->c_after + r * H + k, size)) first = least(first, k), end = k + size;
+    for (int64_t k = 0; k < H && a->dA; k += size) {
+        for (int64_t r = 0; r < a->rows && end < k + size; r++) {
+            if (!due(a->c_after + r * H + k, size)) continue;
+            first = least(first, k);
+            end = k + size;
+        }
+    }
     recur__step_backward b = *a;
-    b.first = least(first, end), b.units = end - b.first;
+    b.first = least(first, end);
+    b.units = end - b.first;
     tiles_backward(1, from, &b, finish);
 }
 

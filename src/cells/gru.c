@@ -16,7 +16,9 @@
 INLINE void forward(const recur__cell_options *f, const vf *e, vf *k, vf *s, vf *u)
 {
     const vf r = gate(f, k[0]), z = gate(f, k[1]), n = candidate(f, k[2] + r * k[3]);
-    k[0] = r, k[1] = z, k[2] = n;
+    k[0] = r;
+    k[1] = z;
+    k[2] = n;
     s[0] = n + kept(f, z) * (s[0] - n);
 }
 

@@ -33,7 +33,7 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     const int64_t H = a->H;
     const norm_row w = norm_row_of(GATE_BLOCKS, NORMS, H, a->gate_blocks + r * GATE_BLOCKS * H,
                                    a->extra);
-    float *dh = a->dh + r * H, *dp = a->room;
+    float *dh = a->dh + r * H, *dp = a->row_scratch;
     for (int64_t j = 0; j < H; j += VW) {
         const int64_t left = H - j;
         const vf reset = gate(f, normalised_block(&w, 0, j)),

@@ -16,8 +16,12 @@ INLINE void forward(const recur__cell_options *m, const vf *e, vf *k, vf *s, vf 
 {
     const vf i = gate(m, k[0]), f = gate(m, k[1]), g = candidate(m, k[2]), o = gate(m, k[3]);
     const vf c = bounded_cell(m, f * s[1] + i * g);
-    k[0] = i, k[1] = f, k[2] = g, k[3] = o;
-    s[0] = o * output(m, c), s[1] = c;
+    k[0] = i;
+    k[1] = f;
+    k[2] = g;
+    k[3] = o;
+    s[0] = o * output(m, c);
+    s[1] = c;
 }
 
 INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf *k, vf *d, vf *de,
@@ -31,7 +35,8 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
     k[1] = dc * c * gate_slope(m, f);
     k[2] = dc * i * candidate_slope(m, g);
     k[3] = dh * y * gate_slope(m, o);
-    d[0] = v_set(0), d[1] = dc * f;
+    d[0] = v_set(0);
+    d[1] = dc * f;
 }
 
 #define NAME   lstm

@@ -14,8 +14,11 @@ INLINE void forward(const recur__cell_options *m, const vf *e, vf *k, vf *s, vf 
 {
     const vf f = gate(m, k[0]), g = candidate(m, k[1]), o = gate(m, k[2]);
     const vf c = bounded_cell(m, g + f * (s[1] - g));
-    k[0] = f, k[1] = g, k[2] = o;
-    s[0] = o * output(m, c), s[1] = c;
+    k[0] = f;
+    k[1] = g;
+    k[2] = o;
+    s[0] = o * output(m, c);
+    s[1] = c;
 }
 
 INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf *k, vf *d, vf *de,
@@ -28,7 +31,8 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
     k[0] = dc * (c - g) * gate_slope(m, f);
     k[1] = dc * (1.0f - f) * candidate_slope(m, g);
     k[2] = dh * y * gate_slope(m, o);
-    d[0] = v_set(0), d[1] = dc * f;
+    d[0] = v_set(0);
+    d[1] = dc * f;
 }
 
 #define NAME   lstm_coupled

@@ -75,7 +75,8 @@ static void backward_row(const recur__step_backward *a, int64_t r)
     const norm_row w = norm_row_of(GATE_BLOCKS, NORMS, H, a->gate_blocks + r * GATE_BLOCKS * H,
                                    a->extra);
     const float *c = a->c + r * H;
-    float *dc = a->dc + r * H, *dp = a->room, *to_c = dp + GATE_BLOCKS * H, *after = to_c + H;
+    float *dc = a->dc + r * H, *dp = a->row_scratch, *to_c = dp + GATE_BLOCKS * H,
+          *after = to_c + H;
     vf raw;
     for (int64_t j = 0; j < H; j += VW)
         put(after + j, 0,

@@ -18,8 +18,12 @@ INLINE void forward(const recur__cell_options *m, const vf *e, vf *k, vf *s, vf 
     const vf i = gate(m, k[0] + e[0] * s[1]), f = gate(m, k[1] + e[1] * s[1]),
              g = candidate(m, k[2]);
     const vf c = bounded_cell(m, f * s[1] + i * g), o = gate(m, k[3] + e[2] * c);
-    k[0] = i, k[1] = f, k[2] = g, k[3] = o;
-    s[0] = o * output(m, c), s[1] = c;
+    k[0] = i;
+    k[1] = f;
+    k[2] = g;
+    k[3] = o;
+    s[0] = o * output(m, c);
+    s[1] = c;
 }
 
 INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf *k, vf *d, vf *de,
@@ -34,8 +38,11 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
     k[0] = dc * g * gate_slope(m, i);
     k[1] = dc * c * gate_slope(m, f);
     k[2] = dc * i * candidate_slope(m, g);
-    de[0] = k[0] * c, de[1] = k[1] * c, de[2] = k[3] * c_after;
-    d[0] = v_set(0), d[1] = dc * f + k[0] * a->e[0] + k[1] * a->e[1];
+    de[0] = k[0] * c;
+    de[1] = k[1] * c;
+    de[2] = k[3] * c_after;
+    d[0] = v_set(0);
+    d[1] = dc * f + k[0] * a->e[0] + k[1] * a->e[1];
 }
 
 #define NAME   lstm_peephole

@@ -57,6 +57,13 @@ INLINE void add_to(float *to, vf v, int64_t n)
         to[n == NARROW ? i % 4 : i] += lanes[i];
 }
 
+/* A vector of units of a row, or of units of rows: n lanes from unit j of row r on, and the sums
+ * of their products. */
+typedef struct units {
+    const float *sums;
+    int64_t r, j, n;
+} units;
+
 /* ---- forward -------------------------------------------------------------------------------- */
 
 /* share of a, the rest of b; shares of 0 and 1 are exact */
@@ -65,21 +72,24 @@ INLINE vf blend(vf share, vf a, vf b) { return share * a + (1.0f - share) * b; }
 /* Zoneout: a share of the old state stays. */
 INLINE void zone_out(const recur__step *a, int states, int64_t at, int64_t n, const vf *old, vf *s)
 {
-    UNROLL for (int i = 0; i < states; i++) if (a->zoneout_share[i])
-        s[i] = blend(fetch(a->zoneout_share[i] + at, a->H, n), old[i], s[i]);
+    UNROLL for (int i = 0; i < states; i++)
+    {
+        if (a->zoneout_share[i])
+            s[i] = blend(fetch(a->zoneout_share[i] + at, a->H, n), old[i], s[i]);
+    }
 }
 
 INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell_options *f,
-                         forward_part *part, const float *sums, int64_t r, int64_t j, int64_t n)
+                         forward_part *part, const units q)
 {
-    const int64_t H = a->H, SH = sh.gate_blocks * H;
+    const int64_t H = a->H, SH = sh.gate_blocks * H, r = q.r, j = q.j, n = q.n;
     float *row = a->gate_blocks ? a->gate_blocks + r * SH + j : NULL;
     vf k[MOST_GATE_BLOCKS], s[RECUR__STATES], old[RECUR__STATES], e[MOST_EXTRAS], u = v_set(0);
     UNROLL for (int i = 0; i < sh.gate_blocks; i++)
     {
         const int sum = i - sh.phase.first_block;
         if (sum >= 0 && sum < sh.phase.accumulators)
-            k[i] = v_load(sums + sum * VW);
+            k[i] = v_load(q.sums + sum * VW);
         else if (sh.two && sh.last) /* as the first phase left it */
             k[i] = fetch(row + i * H, SH, n);
         else
@@ -90,7 +100,9 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell
     if (sh.states > 1) old[1] = s[1] = fetch(a->c + r * H + j, H, n);
     part(f, e, k, s, &u);
     if (f && sh.last) zone_out(a, sh.states, r * H + j, n, old, s);
-    if (row) UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);
+    if (row) {
+        UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);
+    }
     if (sh.two && !sh.last) put(a->u + r * H + j, H, u, n);
     if (!sh.last) return;
     put(a->y + r * a->ldy + j, a->ldy, s[0], n);
@@ -102,18 +114,18 @@ INLINE void finish_forward(const shape sh, const recur__step *a, const recur__ce
 {
     if (a->single_row && a->H - t->unit >= VW &&
         t->vectors == 1) { /* no loop, so nothing is made ready for its other rounds */
-        finish_units(sh, a, f, part, t->number[0], 0, t->unit, VW);
+        finish_units(sh, a, f, part, (units){ t->number[0], 0, t->unit, VW });
         return;
     }
     for (int r = 0; VW > 4 && t->narrow && r < t->rows; r++)
-        finish_units(sh, a, f, part, t->number[r], t->row + r * NARROW_ROWS, 0, NARROW);
+        finish_units(sh, a, f, part, (units){ t->number[r], t->row + r * NARROW_ROWS, 0, NARROW });
     for (int r = 0; !t->narrow && r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW)
-                finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
+                finish_units(sh, a, f, part, (units){ &t->number[r][v * VW], t->row + r, j, VW });
             else
-                finish_units(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
+                finish_units(sh, a, f, part, (units){ &t->number[r][v * VW], t->row + r, j, left });
         }
 }
 
@@ -130,14 +142,13 @@ INLINE void unmask(const shape sh, vf mask, vf *in, vf *h)
 }
 
 INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
-                                  const recur__cell_options *f, backward_part *part,
-                                  const float *came, int64_t r, int64_t j, int64_t n)
+                                  const recur__cell_options *f, backward_part *part, const units q)
 {
-    const int64_t H = a->H, SH = sh.gate_blocks * H, at = r * H + j;
+    const int64_t H = a->H, SH = sh.gate_blocks * H, r = q.r, j = q.j, n = q.n, at = r * H + j;
     float *row = a->gate_blocks + r * SH + j;
     vf k[MOST_GATE_BLOCKS], d[RECUR__STATES], stays[RECUR__STATES], de[MOST_EXTRAS];
     backward_inputs b = { .c_after = v_set(0) };
-    vf in = v_load(came);
+    vf in = v_load(q.sums);
     const bool masked = f && a->mask;
     const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
     UNROLL for (int i = 0; i < sh.gate_blocks; i++) k[i] = fetch(row + i * H, SH, n);
@@ -156,37 +167,44 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
         d[1] = fetch(a->dc + at, H, n);
     }
     const bool zones_out = f && sh.last && (a->zoneout_share[0] || a->zoneout_share[1]);
-    if (zones_out) UNROLL for (int i = 0; i < sh.states; i++)
+    if (zones_out) {
+        UNROLL for (int i = 0; i < sh.states; i++)
         {
-            stays[i] = a->zoneout_share[i] ? fetch(a->zoneout_share[i] + at, H, n) * d[i]
-                                           : v_set(0);
+            stays[i] = v_set(0);
+            if (a->zoneout_share[i]) stays[i] = fetch(a->zoneout_share[i] + at, H, n) * d[i];
             d[i] -= stays[i];
         }
+    }
     const vf before = d[0];
     if (masked && !sh.last) d[0] = v_set(0);
     UNROLL for (int i = 0; i < sh.extra; i++) de[i] = v_set(0);
     part(f, &b, k, d, de, &in);
     if (masked && !sh.last) d[0] = before + d[0] * mask;
-    if (zones_out) UNROLL for (int i = 0; i < sh.states; i++) d[i] += stays[i];
+    if (zones_out) {
+        UNROLL for (int i = 0; i < sh.states; i++) d[i] += stays[i];
+    }
     UNROLL for (int i = 0; i < sh.gate_blocks; i++) put(row + i * H, SH, k[i], n);
     put(a->dh + at, H, d[0], n);
     if (sh.states > 1) put(a->dc + at, H, d[1], n);
-    UNROLL for (int i = 0; i < sh.extra; i++) if (a->d_extra)
-        add_to(a->d_extra + i * H + j, de[i], n);
+    if (!a->d_extra) return;
+    UNROLL for (int i = 0; i < sh.extra; i++) add_to(a->d_extra + i * H + j, de[i], n);
 }
 
 INLINE void finish_backward(const shape sh, const recur__step_backward *a,
                             const recur__cell_options *f, backward_part *part, const tile *t)
 {
     for (int r = 0; VW > 4 && t->narrow && r < t->rows; r++)
-        finish_units_backward(sh, a, f, part, t->number[r], t->row + r * NARROW_ROWS, 0, NARROW);
+        finish_units_backward(sh, a, f, part,
+                              (units){ t->number[r], t->row + r * NARROW_ROWS, 0, NARROW });
     for (int r = 0; !t->narrow && r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
             if (left >= VW)
-                finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, VW);
+                finish_units_backward(sh, a, f, part,
+                                      (units){ &t->number[r][v * VW], t->row + r, j, VW });
             else
-                finish_units_backward(sh, a, f, part, &t->number[r][v * VW], t->row + r, j, left);
+                finish_units_backward(sh, a, f, part,
+                                      (units){ &t->number[r][v * VW], t->row + r, j, left });
         }
 }
 

@@ -30,10 +30,10 @@ static void backward_row(const recur__step_backward *a, int64_t r)
         const int64_t n = H - j;
         const vf h = candidate(a->cell_options, normalised(&s, j)), d = v_load_part(dh + j, n);
         const vf stays = zoneout_share_at(a->zoneout_share[0], r * H + j, n) * d;
-        put(a->room + j, 0, (d - stays) * candidate_slope(a->cell_options, h), n);
+        put(a->row_scratch + j, 0, (d - stays) * candidate_slope(a->cell_options, h), n);
         put(dh + j, 0, stays, n);
     }
-    norm_backward(&s, a->room, k, d_extra, d_extra ? d_extra + H : NULL);
+    norm_backward(&s, a->row_scratch, k, d_extra, d_extra ? d_extra + H : NULL);
 }
 
 #define NAME  rnn_norm

@@ -54,7 +54,8 @@ static int isa_for(const recur_context *ctx, int64_t H, bool streams)
 #ifdef RECUR__HAS_avx2
     if (isa == RECUR_ISA_AVX512 && H <= 8 && (H != 4 || streams)) return RECUR_ISA_AVX2;
 #endif
-    (void)H, (void)streams;
+    (void)H;
+    (void)streams;
     return isa;
 }
 

@@ -22,11 +22,11 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
     for (int i = 0; i < rank; i++) {
         char *to = words.text + used;
         const size_t room = sizeof words.text - used;
-        const int n = room < 2 * LONGEST
-                          ? snprintf(to, room, "...")
-                          : snprintf(to, room, i ? ",%lld" : "%lld", (long long)shape[i]);
-        used += (size_t)n;
-        if (room < 2 * LONGEST) break;
+        if (room < 2 * LONGEST) {
+            used += (size_t)snprintf(to, room, "...");
+            break;
+        }
+        used += (size_t)snprintf(to, room, "%s%lld", i ? "," : "", (long long)shape[i]);
     }
     memcpy(words.text + used, "]", 2);
     return words;

@@ -17,7 +17,8 @@ static bool embedding_tensor(const recur_layer *layer, int64_t index, char *name
 
 static recur__initial embedding_initial(const recur_layer *layer, const char *tensor)
 {
-    (void)layer, (void)tensor;
+    (void)layer;
+    (void)tensor;
     return (recur__initial){ RECUR__INITIAL_NORMAL, 1 };
 }
 

@@ -35,14 +35,15 @@ static void merge_backward(const recur_layer *layer, recur__pass *pass)
         return;
     const int64_t R = recur__shape_rows(&pass->shape), F = layer->output_size;
     const float *x = pass->x, *dy = pass->dy, w = (float)weight(layer);
+    const bool multiplies = layer->spec.variant == RECUR_MERGE_MULTIPLY;
     float *dx = pass->dx;
     for (int64_t r = 0; r < R; r++, x += 2 * F, dx += 2 * F, dy += F) {
         const float *a = x, *b = x + F;
         float *da = dx, *db = dx + F;
-        if (layer->spec.variant == RECUR_MERGE_MULTIPLY)
-            for (int64_t j = 0; j < F; j++) da[j] = dy[j] * b[j], db[j] = dy[j] * a[j];
-        else
-            for (int64_t j = 0; j < F; j++) da[j] = db[j] = w * dy[j];
+        for (int64_t j = 0; j < F; j++) {
+            da[j] = multiplies ? dy[j] * b[j] : w * dy[j];
+            db[j] = multiplies ? dy[j] * a[j] : w * dy[j];
+        }
     }
 }
 

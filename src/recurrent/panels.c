@@ -1,7 +1,6 @@
 /* panels.c - packing: for forward a transpose (units become the fastest index), for backward a copy
  * of column groups. */
 #include "recurrent/panels.h"
-#include "linalg/matrix.h"
 
 int64_t recur__panel_size(const recur__cell *cell, int64_t H, int64_t K, int gates)
 {
@@ -19,9 +18,10 @@ static void transpose(int64_t n, int64_t VW, int64_t K, const float *from, float
         memset(to + k * stride + n, 0, (size_t)(VW - n) * sizeof *to);
 }
 
-void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K,
-                       int gates, const float *M, float *to)
+void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int gates,
+                       recur__matrix M, float *to)
 {
+    const int64_t K = M.ld;
     const int64_t most = phase->accumulators > 1 ? 1 : cell->wide;
     for (int64_t j = 0; j < H;) {
         const int64_t VW = most > 1 ? cell->width : recur__lanes(cell->width, H, j);
@@ -30,7 +30,7 @@ void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64
         for (int64_t v = 0; v < vectors; v++)
             for (int64_t g = 0; g < gates; g++) {
                 const int64_t unit = j + v * VW;
-                transpose(recur__min(VW, H - unit), VW, K, M + (g * H + unit) * K,
+                transpose(recur__min(VW, H - unit), VW, K, M.data + (g * H + unit) * K,
                           to + (v * gates + g) * VW, stride);
             }
         to += K * stride;

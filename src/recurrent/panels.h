@@ -10,6 +10,7 @@
 #define RECUR__PANELS_H
 
 #include "cells/cell.h"
+#include "linalg/matrix.h"
 
 typedef struct recur__panels {
     float *W[RECUR__PHASES], *U[RECUR__PHASES]; /* forward; W is NULL if the input comes as a table
@@ -20,9 +21,9 @@ typedef struct recur__panels {
 /* Floats of the panels of K columns of one phase's W (of = x gates) or U, and of its U backward. */
 int64_t recur__panel_size(const recur__cell *cell, int64_t H, int64_t K, int gates);
 
-/* gates blocks M [gates*H][K] into forward panels, and U [gates*H][H] into backward ones. */
-void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int64_t K,
-                       int gates, const float *M, float *to);
+/* gates blocks M [gates*H][M.ld] into forward panels, and U [gates*H][H] into backward ones. */
+void recur__panel_pack(const recur__cell *cell, const recur__phase *phase, int64_t H, int gates,
+                       recur__matrix M, float *to);
 void recur__panel_pack_backward(const recur__cell *cell, int64_t H, int gates, const float *U,
                                 float *to);
 

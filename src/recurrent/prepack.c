@@ -56,9 +56,10 @@ static void fill_panels(const recur_layer *layer, bool x, recur__pack *pack)
     const int64_t H = layer->spec.hidden_size, P = recur__output_width(layer);
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
-        const float *W = p->W + f->x_first * H * p->in, *U = p->U + f->h_first * H * P;
-        if (x && f->x_gates) recur__panel_pack(cell, f, H, p->in, f->x_gates, W, pack->panels.W[i]);
-        if (f->h_gates) recur__panel_pack(cell, f, H, P, f->h_gates, U, pack->panels.U[i]);
+        const recur__matrix W = { p->W + f->x_first * H * p->in, p->in };
+        const recur__matrix U = { p->U + f->h_first * H * P, P };
+        if (x && f->x_gates) recur__panel_pack(cell, f, H, f->x_gates, W, pack->panels.W[i]);
+        if (f->h_gates) recur__panel_pack(cell, f, H, f->h_gates, U, pack->panels.U[i]);
     }
 }
 

@@ -269,7 +269,12 @@ void recur__multiply_input(const recur_layer *layer, const recur__weights *p, in
                            const float *x, float *init);
 
 /* One phase, no options: its step is a call of the tiles and nothing else. */
-bool recur__is_plain(const recur_layer *layer);
+static inline bool recur__is_plain(const recur_layer *layer)
+{
+    const recur__cell *cell = layer->spec.cell;
+    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks && !cell->derive &&
+           !cell->needs_gate_blocks && !recur__projects(layer);
+}
 
 /* Its recorded single steps have a short way. */
 static inline bool recur__has_single_steps(const recur_layer *layer)

@@ -2,13 +2,6 @@
  * the state's plan, and recorded on a tape, for loops written by hand. */
 #include "recurrent/cell_step.h"
 
-bool recur__is_plain(const recur_layer *layer)
-{
-    const recur__cell *cell = layer->spec.cell;
-    return cell->phases == 1 && !layer->spec.modified && !cell->extra[0].blocks && !cell->derive &&
-           !cell->needs_gate_blocks && !recur__projects(layer);
-}
-
 /* A tile has all units of a row, so that h may be written over h. */
 static bool has_one_tile(const recur_layer *layer)
 {

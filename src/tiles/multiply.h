@@ -88,8 +88,10 @@ INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p
 {
     const int A = p.accumulators, V = A * NV;
     SUM acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
-        acc[r][v] = LOAD(&t->number[r][v * VW]);
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&t->number[r][v * VW]);
+    }
     const bool large = single_row && VW > 1 && a->in >= LARGE_INPUT && a->U;
     if (large) NAME(products_reversed)(p, NV, a, W, U, acc);
     if (a->in && !large) NAME(multiply)
@@ -97,8 +99,10 @@ INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p
     if (a->U && !large) NAME(multiply)
     (single_row, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
      a->lds, a->K, U);
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
-        STORE(&t->number[r][v * VW], acc[r][v]);
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < V; v++) STORE(&t->number[r][v * VW], acc[r][v]);
+    }
 }
 
 #undef LANES

@@ -99,7 +99,7 @@ typedef struct recur__step_backward {
     /* [rows][H] gradient of h after the step: out; NULL: not wanted */
     float *dh_total;
     /* [(S+2)*H] of a cell that needs_gate_blocks */
-    float *room;
+    float *row_scratch;
     /* [rows][S*H], panels: dA U comes in as dh, in phase 0 of two as du. dA NULL: nothing comes. */
     const float *dA, *Ut;
     /* Units of each gate in dA that count. Those before and behind are zero. */

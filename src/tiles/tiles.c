@@ -1,9 +1,9 @@
 /* tiles.c - the tiles in which the products of all kinds run.
  *
- * A tile is MR rows × V vectors of accumulators in registers: the slots of VW units, or NV vectors
- * of units where there is one slot. Products fill it, then it goes through a small buffer to the
- * cell's equations: tile.h. Everything is inlined with the numbers of rows and slots known. The
- * reference set has tiles of one number, summed in double. */
+ * A tile is MR rows × V vectors of accumulators in registers: the gate blocks of VW units, or NV
+ * vectors of units where a phase has one gate block. Products fill it, then it goes through a small
+ * buffer to the cell's equations: tile.h. Everything is inlined with the numbers of rows and gate
+ * blocks known. The reference set has tiles of one number, summed in double. */
 #include "tiles/tiles.h"
 
 enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with U */
@@ -80,12 +80,17 @@ INLINE void multiply_narrow(int MR, int V, int shared, int shift, va acc[MOST_RO
         {
             const vf narrow = fetch(a + r * NARROW_ROWS * lda + k, lda, NARROW);
             x[0][r] = V_SPREAD(narrow, 0), x[1][r] = V_SPREAD(narrow, 1),
-            x[2][r] = V_SPREAD(narrow, 2), x[3][r] = V_SPREAD(narrow, 3);
+            x[2][r] = V_SPREAD(narrow, 2);
+            x[3][r] = V_SPREAD(narrow, 3);
         }
-        UNROLL for (int i = 0; i < 4; i++) UNROLL for (int v = 0; v < V; v++)
+        UNROLL for (int i = 0; i < 4; i++)
         {
-            const vf w = v_broadcast4(panel + (i * V + v) * VW);
-            UNROLL for (int r = 0; r < MR; r++) acc[r][v < shared ? v : v + shift] += x[i][r] * w;
+            UNROLL for (int v = 0; v < V; v++)
+            {
+                const vf w = v_broadcast4(panel + (i * V + v) * VW);
+                const int to = v < shared ? v : v + shift;
+                UNROLL for (int r = 0; r < MR; r++) acc[r][to] += x[i][r] * w;
+            }
         }
     }
 }
@@ -141,7 +146,11 @@ INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p,
         half_products(single_row, MR, NV, p, a, W, U, r0, &t);
     else
         products(single_row, MR, NV, p, a, W, U, r0, &t);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.narrow = false;
+    t.row = r0;
+    t.unit = j;
+    t.rows = MR;
+    t.vectors = NV;
+    t.narrow = false;
     finish(a, &t);
 }
 
@@ -152,20 +161,29 @@ INLINE void forward_narrow(int MR, const recur__phase p, const recur__step *a,
     const int V = p.accumulators;
     tile t;
     va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
+    UNROLL for (int r = 0; r < MR; r++)
     {
         const int64_t row = r0 + r * NARROW_ROWS;
-        const float *init = a->init + (p.first_block + v) * 4;
-        acc[r][v] = a->ids ? look_up_narrow(init, a->ids + row, a->ld_init)
-                           : load_narrow(init + row * a->ld_init, a->ld_init);
+        UNROLL for (int v = 0; v < V; v++)
+        {
+            const float *init = a->init + (p.first_block + v) * 4;
+            acc[r][v] = a->ids ? look_up_narrow(init, a->ids + row, a->ld_init)
+                               : load_narrow(init + row * a->ld_init, a->ld_init);
+        }
     }
     if (a->in) multiply_narrow(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
     if (a->U)
         multiply_narrow(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds,
                         a->K, U);
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < V; v++)
-        v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.narrow = true;
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    }
+    t.row = r0;
+    t.unit = 0;
+    t.rows = MR;
+    t.vectors = 1;
+    t.narrow = true;
     finish(a, &t);
 }
 
@@ -319,7 +337,9 @@ static void forward_any_tile(const recur__phase *p, const recur__step *a, forwar
         c.panel = a->W + j * a->in * c.gates + v * c.gates * lanes;
         multiply_any(&c, a->x + r * a->ldx, a->in, acc);
     }
-    c.gates = p->h_gates, c.shared = p->shared, c.shift = A - p->h_gates;
+    c.gates = p->h_gates;
+    c.shared = p->shared;
+    c.shift = A - p->h_gates;
     c.stride = vectors * c.gates * lanes;
     if (a->U && c.gates) {
         c.panel = a->U + j * a->K * c.gates + v * c.gates * lanes;
@@ -371,7 +391,10 @@ INLINE void backward_tile(int MR, int NV, int gate_blocks, const recur__phase *f
     const int64_t H = a->H, lda = gate_blocks * H;
     tile t;
     va acc[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+    }
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW, at = r0 * H + j;
         call_for(MR, n, a->gate_blocks + r0 * lda + j, lda, gate_blocks, H);
@@ -383,9 +406,15 @@ INLINE void backward_tile(int MR, int NV, int gate_blocks, const recur__phase *f
         multiply(a->single_row, MR, NV, NV, 0, acc,
                  a->dA + r0 * lda + recur__h_block(from, i) * H + a->first, lda, a->units,
                  Ut + (i * H + a->first) * NV * VW);
-    UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++)
-        v_store(&t.number[r][v * VW], (vf)acc[r][v]);
-    t.row = r0, t.unit = j, t.rows = MR, t.vectors = NV, t.narrow = false;
+    UNROLL for (int r = 0; r < MR; r++)
+    {
+        UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+    }
+    t.row = r0;
+    t.unit = j;
+    t.rows = MR;
+    t.vectors = NV;
+    t.narrow = false;
     finish(a, &t);
 }
 
@@ -400,7 +429,11 @@ INLINE void backward_narrow(int MR, int gate_blocks, const recur__phase *from,
         multiply_narrow(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_block(from, i) * 4, lda, 4,
                         a->Ut + i * 4 * VW);
     UNROLL for (int r = 0; r < MR; r++) v_store(t.number[r], (vf)acc[r][0]);
-    t.row = r0, t.unit = 0, t.rows = MR, t.vectors = 1, t.narrow = true;
+    t.row = r0;
+    t.unit = 0;
+    t.rows = MR;
+    t.vectors = 1;
+    t.narrow = true;
     finish(a, &t);
 }
 

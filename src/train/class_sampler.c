@@ -33,7 +33,7 @@ recur_status recur__draws_fill(recur_loss *loss, const float *counts, double pow
         while (loss->cdf[c] * (double)V < (double)j) c++;
         loss->guide[j] = (int32_t)c;
     }
-    for (int64_t c = 0; c < V && loss->kind->sampled == recur__sampled_softmax; c++)
+    for (int64_t c = 0; c < V && loss->kind->draws_every_class; c++)
         if (!(recur__draw_probability(loss, c) > 0))
             return recur__fail(RECUR_E_ARGUMENT,
                                "recur_loss_create: class %lld of %lld is never drawn (its count is "

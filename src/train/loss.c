@@ -14,7 +14,8 @@ static const recur__loss_kind kinds[] = {
     { .kind = RECUR_LOSS_CTC, .name = "ctc", .sequences = true },
     { .kind = RECUR_LOSS_SAMPLED_SOFTMAX,
       .name = "sampled softmax",
-      .sampled = recur__sampled_softmax },
+      .sampled = recur__sampled_softmax,
+      .draws_every_class = true },
     { .kind = RECUR_LOSS_NEGATIVE_SAMPLING,
       .name = "negative sampling",
       .sampled = recur__negative_sampling },
@@ -226,16 +227,6 @@ void recur_loss_release(recur_loss *loss)
     recur_context *ctx = loss->ctx;
     recur__free(ctx, loss, loss->bytes);
     recur_context_release(ctx);
-}
-
-void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes)
-{
-    return tape ? recur__tape_scratch(tape, bytes) : recur__alloc(loss->ctx, bytes);
-}
-
-void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes)
-{
-    if (!tape) recur__free(loss->ctx, memory, bytes);
 }
 
 /* The functions that compute a kind. */

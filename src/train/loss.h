@@ -33,7 +33,8 @@ typedef struct recur__loss_kind {
     recur__class_loss *classes;
     recur__value_loss *values;
     recur__sampled_loss *sampled;
-    bool sequences; /* in ctc.c */
+    bool sequences;         /* in ctc.c */
+    bool draws_every_class; /* a class that is never drawn has no probability as a label */
     bool smoothing, delta, class_weight, positive_weight;
 } recur__loss_kind;
 
@@ -53,8 +54,16 @@ struct recur_loss {
 
 /* Memory for one call, from a tape or, without one, from the loss's allocator; NULL if there is
  * none. */
-void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes);
-void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory, size_t bytes);
+static inline void *recur__loss_borrow(const recur_loss *loss, recur_tape *tape, size_t bytes)
+{
+    return tape ? recur__tape_scratch(tape, bytes) : recur__alloc(loss->ctx, bytes);
+}
+
+static inline void recur__loss_return(const recur_loss *loss, recur_tape *tape, void *memory,
+                                      size_t bytes)
+{
+    if (!tape) recur__free(loss->ctx, memory, bytes);
+}
 
 /* Fills cdf and guide; fails if a class can never be drawn that must be. */
 recur_status recur__draws_fill(recur_loss *loss, const float *counts, double power);

@@ -38,17 +38,24 @@ static double spread(const recur_loss *loss, int64_t classes, const float *y, fl
     return each * sum;
 }
 
+/* What is known of a row: its label, Σ exp(y - max), the label's exp(y - max), and Q = Σ q. */
+typedef struct softmax_row {
+    int32_t label;
+    double sum, e_label, Q;
+} softmax_row;
+
 /* dy holds exp(y - max) and becomes scale * (Q p - q). */
-static void row_gradient(const recur_loss *loss, int64_t classes, int32_t label, double e_label,
-                         double sum, double Q, double scale, const recur__optimizer_kernels *update,
-                         float *dy)
+static void row_gradient(const recur_loss *loss, const softmax_row *row, double scale,
+                         int64_t classes, float *dy)
 {
-    update->scale(classes, (float)(scale * Q / sum), dy);
-    const double each = loss->smoothing / (double)classes, w = weight_of(loss, label);
+    const recur__optimizer_kernels *update = recur__kernels_of(loss->ctx)->optimizer;
+    update->scale(classes, (float)(scale * row->Q / row->sum), dy);
+    const double each = loss->smoothing / (double)classes, w = weight_of(loss, row->label);
     const double q = (1 - loss->smoothing) * w + each * w;
     if (loss->smoothing > 0)
         for (int64_t c = 0; c < classes; c++) dy[c] -= (float)(scale * each * weight_of(loss, c));
-    dy[label] = (float)(scale * (Q * (e_label / sum) - q)); /* p near 1: in double */
+    dy[row->label] = (float)(scale *
+                             (row->Q * (row->e_label / row->sum) - q)); /* p near 1: in double */
 }
 
 double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
@@ -70,7 +77,8 @@ double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classe
         double q = 0, others = 0;
         if (loss->smoothing > 0) others = spread(loss, classes, y, max, &q);
         value += (own + q) * log(sum) - own * below - others;
-        if (dy) row_gradient(loss, classes, label, exp(below), sum, own + q, scale, update, dy);
+        const softmax_row row = { label, sum, exp(below), own + q };
+        if (dy) row_gradient(loss, &row, scale, classes, dy);
     }
     return value * scale;
 }
