@@ -113,8 +113,16 @@ typedef struct recur__slice {
 /* Into how many slices a pass of so many multiplications falls: one per thread, if it is worth
  * waking them. */
 int64_t recur__slices(const recur__walk *w, int64_t width);
-/* Slice i of n: places with about the same number of rows. */
-recur__slice recur__slice_of(const recur_packed *packed, int64_t i, int64_t n);
+/* Runs a line's whole time loop in so many slices: no thread waits for another between steps. */
+typedef void recur__time_loop(const void *line, const recur__slice *slice);
+void recur__run_slices(const recur__walk *w, int64_t slices, recur__time_loop *run,
+                       const void *line);
+
+/* The places that are in both. */
+static inline recur__slice recur__common_places(recur__slice a, recur__slice b)
+{
+    return (recur__slice){ recur__max(a.from, b.from), recur__min(a.to, b.to) };
+}
 
 /* Where state tensor s of one line lies in values (or gradients) of the whole. */
 static inline float *recur__state_at(const recur__walk *w, float *values, int64_t s, int64_t line)
@@ -209,6 +217,9 @@ static inline int recur__first_phase_back(const recur__walk *w)
 
 void recur__carve_masks(const recur__walk *w, const recur__shape *shape,
                         recur__workspace *workspace, recur__masks *out);
+/* x [N][D*P] after the dropout between layers l - 1 and l, in `to`; x where there is none (l = 0,
+ * or to is NULL). */
+const float *recur__drop_between(const recur__walk *w, int64_t l, const float *x, float *to);
 /* The mask of recurrent dropout of one line. */
 void recur__fill_recurrent_mask(const recur__walk *w, int64_t line, const recur__masks *masks);
 /* Zoneout of rows [rows.from, rows.to) of a step that begins at packed row `start`. */
