@@ -25,22 +25,7 @@ static void activation_backward(const recur_layer *layer, recur__pass *pass)
                                                                          pass->dx);
 }
 
-static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = activation_forward,
-    .backward = activation_backward,
-};
-
-static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
-    .forward = activation_step,
-};
-
-static const recur__layer_ops activation_ops = {
-    .kind = RECUR_KIND_ACTIVATION,
-    .pass = &pass_ops,
-    .step = &step_ops,
-};
+RECUR__LEAF_OPS(RECUR_KIND_ACTIVATION, activation, NULL)
 
 recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
                                      recur_layer **out)

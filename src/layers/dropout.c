@@ -29,22 +29,7 @@ static void dropout_step(recur__step_call *call)
     if (call->y) memcpy(call->y, call->x, (size_t)n * sizeof *call->y);
 }
 
-static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = dropout_forward,
-    .backward = dropout_backward,
-};
-
-static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
-    .forward = dropout_step,
-};
-
-static const recur__layer_ops dropout_ops = {
-    .kind = RECUR_KIND_DROPOUT,
-    .pass = &pass_ops,
-    .step = &step_ops,
-};
+RECUR__LEAF_OPS(RECUR_KIND_DROPOUT, dropout, NULL)
 
 recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
                                   recur_layer **out)

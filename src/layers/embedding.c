@@ -51,23 +51,7 @@ static const recur__parameter_ops parameter_ops = {
     .initial = embedding_initial,
 };
 
-static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = embedding_forward,
-    .backward = embedding_backward,
-};
-
-static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
-    .forward = embedding_step,
-};
-
-static const recur__layer_ops embedding_ops = {
-    .kind = RECUR_KIND_EMBEDDING,
-    .parameters = &parameter_ops,
-    .pass = &pass_ops,
-    .step = &step_ops,
-};
+RECUR__LEAF_OPS(RECUR_KIND_EMBEDDING, embedding, &parameter_ops)
 
 recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
                                     uint32_t flags, recur_layer **out)

@@ -47,22 +47,7 @@ static void merge_backward(const recur_layer *layer, recur__pass *pass)
     }
 }
 
-static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = merge_forward,
-    .backward = merge_backward,
-};
-
-static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
-    .forward = merge_step,
-};
-
-static const recur__layer_ops merge_ops = {
-    .kind = RECUR_KIND_MERGE,
-    .pass = &pass_ops,
-    .step = &step_ops,
-};
+RECUR__LEAF_OPS(RECUR_KIND_MERGE, merge, NULL)
 
 recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way,
                                 recur_layer **out)

@@ -59,14 +59,15 @@ static recur__cell_step_backward step_of(const recur__line_back *a, int64_t at, 
 static void run_rows(const recur__line_back *a, const recur__slice *slice, const rows *r)
 {
     const recur__walk *w = a->w;
-    const int64_t from = recur__max(r->of.from, slice->from), to = recur__min(r->of.to, slice->to);
-    if (from >= to) return;
+    const recur__slice own = recur__common_places(r->of, *slice);
+    const int64_t from = own.from;
+    if (from >= own.to) return;
     const int64_t H = w->H, P = w->P, ldy = w->D * P, *starts = w->packed->starts;
     const int64_t at = starts[r->t] + from;
     const int64_t earlier = a->reverse ? r->t + 1 : r->t - 1;
     const int64_t later = a->reverse ? r->t - 1 : r->t + 1;
     const int64_t before = r->continued ? starts[earlier] + from : from;
-    recur__cell_step_backward c = step_of(a, at, from, to - from);
+    recur__cell_step_backward c = step_of(a, at, from, own.to - from);
     recur__step_backward *step = &c.step;
     if (r->followed) c.after = a->gate_blocks + (starts[later] + from) * w->S;
     step->single_row = r->of.to - r->of.from == 1;
@@ -78,10 +79,7 @@ static void run_rows(const recur__line_back *a, const recur__slice *slice, const
         step->c_after = a->c + at * H;
         step->dc = a->dstate[1] + from * H;
     }
-    if (w->cell_options) {
-        const recur__slice own = { from, to };
-        recur__fill_zoneout(w, a->index, starts[r->t], own, &a->scratch->masks);
-    }
+    if (w->cell_options) recur__fill_zoneout(w, a->index, starts[r->t], own, &a->scratch->masks);
     for (int64_t row = 0; a->dc && row < step->rows; row++) {
         const float *dc = a->dc + (at + row) * a->ld_dy;
         w->pass->kernels->elementwise->add(H, dc, step->dc + row * H);
@@ -91,8 +89,9 @@ static void run_rows(const recur__line_back *a, const recur__slice *slice, const
 
 /* Against the order of forward. Rows differ in whether a step follows them (dA U comes back) and
  * whether one precedes them. */
-static void run_steps(const recur__line_back *a, const recur__slice *slice)
+static void run_steps(const void *line, const recur__slice *slice)
 {
+    const recur__line_back *a = line;
     const recur_packed *packed = a->w->packed;
     const int64_t T = packed->longest;
     for (int64_t i = T - 1; i >= 0; i--) {
@@ -110,18 +109,6 @@ static void run_steps(const recur__line_back *a, const recur__slice *slice)
         };
         for (int k = 0; k < 4; k++) run_rows(a, slice, &kinds[k]);
     }
-}
-
-typedef struct time_job {
-    const recur__line_back *a;
-    int64_t slices;
-} time_job;
-
-static void run_slice(void *argument, int64_t i)
-{
-    const time_job *job = argument;
-    const recur__slice slice = recur__slice_of(job->a->w->packed, i, job->slices);
-    run_steps(job->a, &slice);
 }
 
 /* ---- states --------------------------------------------------------------------------------- */
@@ -207,8 +194,7 @@ static void run_time(const recur__line_back *a)
     const bool derives = cell->derive_backward && a->d_extra;
     if (derives) memset(a->d_extra, 0, (size_t)(cell->derived * w->H) * sizeof *a->d_extra);
     /* What rows add to gradients, they add in one order. */
-    time_job job = { a, a->d_extra ? 1 : recur__slices(w, w->H) };
-    recur__parallel(recur__layer_context(w->layer), job.slices, run_slice, &job);
+    recur__run_slices(w, a->d_extra ? 1 : recur__slices(w, w->H), run_steps, a);
     if (derives)
         cell->derive_backward(&w->layer->spec.cell_options, w->H, a->pack.p.extra, a->d_extra,
                               a->dp.extra);
@@ -259,7 +245,6 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
         run_without_rows(&w, &scratch);
         return;
     }
-    const recur__elementwise *k = pass->kernels->elementwise;
     const int64_t NDP = w.N * w.D * w.P;
     const float *dy = pass->dy;
     for (int64_t l = w.L - 1; l >= 0; l--) {
@@ -269,11 +254,7 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
         const float *y = given ? pass->y : w.history.y + l * NDP;
         const float *x = l == 0 ? pass->x : w.history.y + (l - 1) * NDP;
         float *dx = l == 0 ? pass->dx : scratch.dy[l % 2];
-        const uint64_t key = recur_random(pass->key, (uint64_t)l);
-        if (l > 0 && scratch.x) {
-            k->dropout(NDP, layer->spec.dropout, key, x, scratch.x);
-            x = scratch.x;
-        }
+        x = recur__drop_between(&w, l, x, scratch.x);
         for (int64_t d = 0; d < w.D; d++) {
             recur__line_back a = line_of(&w, &scratch, l, d, y);
             const int64_t width = joins ? w.P + w.H : w.P;
@@ -282,7 +263,7 @@ void recur__recurrent_backward(const recur_layer *layer, recur__pass *pass)
             a.dc = joins ? recur__rows_from(a.dy, 1, w.P) : NULL;
             run_line(&a, x, l == 0 ? pass->ids : NULL, dx);
         }
-        if (l > 0 && scratch.x) k->dropout(NDP, layer->spec.dropout, key, dx, dx);
+        if (scratch.x) recur__drop_between(&w, l, dx, dx);
         dy = dx;
     }
 }

@@ -110,12 +110,13 @@ static void run_rows(const line *a, const recur__slice *slice, const rows *r)
 {
     const recur__walk *w = a->w;
     const recur__masks *masks = &a->scratch->masks;
-    const int64_t from = recur__max(r->of.from, slice->from), to = recur__min(r->of.to, slice->to);
-    if (from >= to) return;
+    const recur__slice own = recur__common_places(r->of, *slice);
+    const int64_t from = own.from;
+    if (from >= own.to) return;
     recur__cell_step c = { .layer = w->layer, .pack = &a->pack, .zero_state = r->zero_state };
     recur__step *step = &c.step;
     *step = step_of(a, r->t, from);
-    step->rows = to - from;
+    step->rows = own.to - from;
     step->single_row = r->of.to - r->of.from == 1;
     step->units_reversed = r->t & 1;
     step->h = step->s = r->h + from * r->ldh;
@@ -123,10 +124,7 @@ static void run_rows(const line *a, const recur__slice *slice, const rows *r)
     step->c = r->c ? r->c + from * w->H : NULL;
     step->y = r->y + from * r->ldy;
     step->ldy = r->ldy;
-    if (w->cell_options) {
-        const recur__slice own = { from, to };
-        recur__fill_zoneout(w, a->index, w->packed->starts[r->t], own, masks);
-    }
+    if (w->cell_options) recur__fill_zoneout(w, a->index, w->packed->starts[r->t], own, masks);
     if (masks->recurrent) {
         c.mask = masks->recurrent + from * w->P;
         c.masked_h = masks->masked_h + from * w->P;
@@ -173,8 +171,9 @@ static void run_step(const line *a, const recur__slice *slice, int64_t t)
     run_rows(a, slice, &r);
 }
 
-static void run_steps(const line *a, const recur__slice *slice)
+static void run_steps(const void *argument, const recur__slice *slice)
 {
+    const line *a = argument;
     const recur__walk *w = a->w;
     const recur_packed *packed = w->packed;
     const int64_t T = packed->longest, P = w->P, ldy = a->y ? w->D * P : P;
@@ -188,19 +187,6 @@ static void run_steps(const line *a, const recur__slice *slice)
              r++)
             memcpy(a->scratch->final_h + r * P, y + r * ldy, (size_t)P * sizeof *y);
     }
-}
-
-/* The whole time loop of one slice of the batch: no thread waits for another between steps. */
-typedef struct time_job {
-    const line *a;
-    int64_t slices;
-} time_job;
-
-static void run_slice(void *argument, int64_t i)
-{
-    const time_job *job = argument;
-    const recur__slice slice = recur__slice_of(job->a->w->packed, i, job->slices);
-    run_steps(job->a, &slice);
 }
 
 /* ---- one line ------------------------------------------------------------------------------- */
@@ -279,8 +265,7 @@ static void run_line(const recur__walk *w, const recur__forward_scratch *scratch
     load_states(&a);
     recur__fill_recurrent_mask(w, index, &scratch->masks);
     prepare_input(&a, x, ids);
-    time_job job = { &a, recur__slices(w, w->H + (a.x ? a.pack.p.in : 0)) };
-    recur__parallel(recur__layer_context(w->layer), job.slices, run_slice, &job);
+    recur__run_slices(w, recur__slices(w, w->H + (a.x ? a.pack.p.in : 0)), run_steps, &a);
     store_states(&a);
     const recur__trace_view view = {
         .l = l, .d = d, .gate_blocks = a.gate_blocks, .c = a.c, .h = a.y
@@ -311,16 +296,11 @@ void recur__recurrent_forward(const recur_layer *layer, recur__pass *pass)
     const int64_t NDP = w.N * w.D * w.P;
     const bool record = pass->shape.record, joins = recur__outputs_cell(layer);
     const bool own_top = joins || (record && !pass->shape.y_stays);
-    const recur__elementwise *k = pass->kernels->elementwise;
     const float *x = pass->x;
     for (int64_t l = 0; l < w.L; l++) {
         const bool top = l == w.L - 1;
         float *y = top && !own_top ? pass->y : w.history.y + (record ? l : l % 2) * NDP;
-        if (l > 0 && scratch.x) {
-            const uint64_t key = recur_random(pass->key, (uint64_t)l);
-            k->dropout(NDP, layer->spec.dropout, key, x, scratch.x);
-            x = scratch.x;
-        }
+        x = recur__drop_between(&w, l, x, scratch.x);
         for (int64_t d = 0; d < w.D; d++) run_line(&w, &scratch, l, d, x, y);
         if (top && joins && pass->y) join_cells(&w, y, pass->y);
         if (top && own_top && !joins && pass->y) memcpy(pass->y, y, (size_t)NDP * sizeof(float));

@@ -34,6 +34,15 @@ static void draw(const recur__walk *w, double p, uint64_t key, int64_t n, float 
     if (p < 1) w->pass->kernels->elementwise->dropout(n, p, key, mask, mask);
 }
 
+const float *recur__drop_between(const recur__walk *w, int64_t l, const float *x, float *to)
+{
+    if (l == 0 || !to) return x;
+    const uint64_t key = recur_random(w->pass->key, (uint64_t)l);
+    const int64_t NDP = w->N * w->D * w->P;
+    w->pass->kernels->elementwise->dropout(NDP, w->layer->spec.dropout, key, x, to);
+    return to;
+}
+
 void recur__fill_recurrent_mask(const recur__walk *w, int64_t line, const recur__masks *masks)
 {
     if (!masks->recurrent) return;

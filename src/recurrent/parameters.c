@@ -4,23 +4,6 @@
 
 #include "recurrent/recurrent.h"
 
-int64_t recur__direction_count(const recur_layer *layer)
-{
-    return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-}
-
-int64_t recur__output_width(const recur_layer *layer)
-{
-    const int64_t P = layer->spec.options.projection_size;
-    return P ? P : layer->spec.hidden_size;
-}
-
-int64_t recur__state_width(const recur_layer *layer, int64_t s)
-{
-    const bool output = layer->spec.cell->state[s].width == RECUR__WIDTH_OUTPUT;
-    return output ? recur__output_width(layer) : layer->spec.hidden_size;
-}
-
 /* ---- parameters ----------------------------------------------------------------------------- */
 
 /* The tensors of one layer and direction, in their order. Those of 0 rows are not there. */

@@ -23,9 +23,24 @@ extern const recur__parameter_ops recur__recurrent_parameters;
 extern const recur__state_ops recur__recurrent_states;
 
 recur__weights recur__weights_of(const recur_layer *layer, float *params, int64_t l, int64_t d);
-int64_t recur__direction_count(const recur_layer *layer);
-int64_t recur__output_width(const recur_layer *layer); /* P: numbers in a row of h */
-int64_t recur__state_width(const recur_layer *layer, int64_t s);
+
+static inline int64_t recur__direction_count(const recur_layer *layer)
+{
+    return layer->spec.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+}
+
+/* P: numbers in a row of h */
+static inline int64_t recur__output_width(const recur_layer *layer)
+{
+    const int64_t P = layer->spec.options.projection_size;
+    return P ? P : layer->spec.hidden_size;
+}
+
+static inline int64_t recur__state_width(const recur_layer *layer, int64_t s)
+{
+    const bool output = layer->spec.cell->state[s].width == RECUR__WIDTH_OUTPUT;
+    return output ? recur__output_width(layer) : layer->spec.hidden_size;
+}
 
 static inline bool recur__projects(const recur_layer *layer)
 {
@@ -119,8 +134,16 @@ typedef struct recur__slice {
 /* Into how many slices a pass of so many multiplications falls: one per thread, if it is worth
  * waking them. */
 int64_t recur__slices(const recur__walk *w, int64_t width);
-/* Slice i of n: places with about the same number of rows. */
-recur__slice recur__slice_of(const recur_packed *packed, int64_t i, int64_t n);
+/* Runs a line's whole time loop in so many slices: no thread waits for another between steps. */
+typedef void recur__time_loop(const void *line, const recur__slice *slice);
+void recur__run_slices(const recur__walk *w, int64_t slices, recur__time_loop *run,
+                       const void *line);
+
+/* The places that are in both. */
+static inline recur__slice recur__common_places(recur__slice a, recur__slice b)
+{
+    return (recur__slice){ recur__max(a.from, b.from), recur__min(a.to, b.to) };
+}
 
 /* Where state tensor s of one line lies in values (or gradients) of the whole. */
 static inline float *recur__state_at(const recur__walk *w, float *values, int64_t s, int64_t line)
@@ -215,6 +238,9 @@ static inline int recur__first_phase_back(const recur__walk *w)
 
 void recur__carve_masks(const recur__walk *w, const recur__shape *shape,
                         recur__workspace *workspace, recur__masks *out);
+/* x [N][D*P] after the dropout between layers l - 1 and l, in `to`; x where there is none (l = 0,
+ * or to is NULL). */
+const float *recur__drop_between(const recur__walk *w, int64_t l, const float *x, float *to);
 /* The mask of recurrent dropout of one line. */
 void recur__fill_recurrent_mask(const recur__walk *w, int64_t line, const recur__masks *masks);
 /* Zoneout of rows [rows.from, rows.to) of a step that begins at packed row `start`. */

@@ -52,9 +52,27 @@ static int64_t boundary(const recur_packed *packed, int64_t i, int64_t n)
     return place;
 }
 
-recur__slice recur__slice_of(const recur_packed *packed, int64_t i, int64_t n)
+typedef struct time_job {
+    const recur_packed *packed;
+    int64_t slices;
+    recur__time_loop *run;
+    const void *line;
+} time_job;
+
+/* Slice i: places with about the same number of rows as the others. */
+static void run_slice(void *argument, int64_t i)
 {
-    return (recur__slice){ boundary(packed, i, n), boundary(packed, i + 1, n) };
+    const time_job *job = argument;
+    const recur__slice slice = { boundary(job->packed, i, job->slices),
+                                 boundary(job->packed, i + 1, job->slices) };
+    job->run(job->line, &slice);
+}
+
+void recur__run_slices(const recur__walk *w, int64_t slices, recur__time_loop *run,
+                       const void *line)
+{
+    time_job job = { w->packed, slices, run, line };
+    recur__parallel(recur__layer_context(w->layer), slices, run_slice, &job);
 }
 
 /* ---- states between the caller's order and places ------------------------------------------- */
