@@ -206,7 +206,7 @@ static void run_line(recur__line_back *a, const float *x, const int32_t *ids, fl
     const recur__pass *pass = w->pass;
     recur__fill_pack(w->layer, false, &a->pack);
     load_gradients(a);
-    recur__fill_recurrent_mask(w, a->index, &a->scratch->masks);
+    if (a->scratch->masks.recurrent) recur__fill_recurrent_mask(w, a->index, &a->scratch->masks);
     run_time(a);
     if (pass->dstate || pass->at_initial_state) through_initial_state(a);
     store_gradients(a);
@@ -221,7 +221,7 @@ static void run_line(recur__line_back *a, const float *x, const int32_t *ids, fl
         .dh = a->scratch->dh_total,
         .norm = a->scratch->norm,
     };
-    recur__trace(w, RECUR_TRACE_BACKWARD, &view);
+    if (w->pass->tracer.function) recur__trace(w, RECUR_TRACE_BACKWARD, &view);
 }
 
 /* Without rows the gradients of states pass through unchanged. */

@@ -263,14 +263,14 @@ static void run_line(const recur__walk *w, const recur__forward_scratch *scratch
     prepare_pack(&a, l, d);
     a.zero_state = !w->pass->state && !a.pack.p.initial[0];
     load_states(&a);
-    recur__fill_recurrent_mask(w, index, &scratch->masks);
+    if (scratch->masks.recurrent) recur__fill_recurrent_mask(w, index, &scratch->masks);
     prepare_input(&a, x, ids);
     recur__run_slices(w, recur__slices(w, w->H + (a.x ? a.pack.p.in : 0)), run_steps, &a);
     store_states(&a);
     const recur__trace_view view = {
         .l = l, .d = d, .gate_blocks = a.gate_blocks, .c = a.c, .h = a.y
     };
-    recur__trace(w, RECUR_TRACE_FORWARD, &view);
+    if (w->pass->tracer.function) recur__trace(w, RECUR_TRACE_FORWARD, &view);
 }
 
 /* Rows of [h][c] for each direction, from y [N][D*P] and c of the top layer. */

@@ -45,7 +45,6 @@ const float *recur__drop_between(const recur__walk *w, int64_t l, const float *x
 
 void recur__fill_recurrent_mask(const recur__walk *w, int64_t line, const recur__masks *masks)
 {
-    if (!masks->recurrent) return;
     const uint64_t key = recur_random(w->pass->key, (uint64_t)(RECURRENT + line));
     for (int64_t p = 0; p < w->B; p++) {
         const int64_t b = w->packed->in_order ? p : w->packed->order[p];

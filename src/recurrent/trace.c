@@ -19,7 +19,7 @@ static void lengths(const recur__walk *w, const float *dh, double *norm)
 void recur__trace(const recur__walk *w, int32_t event, const recur__trace_view *view)
 {
     const recur__tracer *tracer = &w->pass->tracer;
-    if (!tracer->function || !view->gate_blocks) return;
+    if (!view->gate_blocks) return;
     if (view->dh) lengths(w, view->dh, view->norm);
     const recur_trace trace = {
         .size = sizeof trace,
