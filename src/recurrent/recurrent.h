@@ -126,7 +126,8 @@ typedef struct recur__walk {
 
 recur__walk recur__walk_begin(const recur_layer *layer, recur__pass *pass);
 
-/* The places that one thread works on, through all steps. */
+/* Places from..to - 1 of a batch: those that one thread works on, through all steps, or rows of one
+ * step, which stand by place. */
 typedef struct recur__slice {
     int64_t from, to;
 } recur__slice;

@@ -47,7 +47,7 @@ static inline int64_t recur__lanes(int64_t width, int64_t H, int64_t j)
 typedef struct recur__step {
     /* K: numbers in a row of s */
     int64_t rows, H, K;
-    /* The step has one row in all, not one in this thread's share. Then sums may have another
+    /* The step has one row in all, not one in this thread's slice. Then sums may have another
      * order. */
     bool single_row;
     /* The last units come first. Every other step does so: the panels used last are still in the
