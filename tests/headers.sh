@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-headers=${*:-base.h status.h context.h random.h packed.h loss.h optimizer.h file.h model.h}
+headers=${*:-base.h status.h context.h random.h packed.h recurrent.h loss.h optimizer.h file.h model.h}
 root=$PWD cc=${CC:-cc} build=${BUILD:-build} lib=lib
 [ -z "${SANITIZE:-}" ] || lib=$build/lib
 scratch=$(mktemp -d)

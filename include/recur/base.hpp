@@ -24,6 +24,7 @@ template <class C> struct options : C {
 };
 using context_options = options<recur_context_options>;
 using recurrent_options = options<recur_recurrent_options>;
+using clockwork_options = options<recur_clockwork_options>;
 using loss_options = options<recur_loss_options>;
 using optimizer_options = options<recur_optimizer_options>;
 using sample_options = options<recur_sample_options>;
@@ -86,6 +87,10 @@ inline void check(recur_status status)
 
 inline recur_status fill_in(recur_context_options &o) { return recur_context_options_init(&o, sizeof o); }
 inline recur_status fill_in(recur_sample_options &o) { return recur_sample_options_init(&o, sizeof o); }
+inline recur_status fill_in(recur_recurrent_options &o, int32_t cell)
+{
+    return recur_recurrent_options_init(&o, sizeof o, cell);
+}
 inline recur_status fill_in(recur_loss_options &o, int32_t kind) { return recur_loss_options_init(&o, sizeof o, kind); }
 inline recur_status fill_in(recur_optimizer_options &o, int32_t kind)
 {

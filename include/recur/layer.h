@@ -258,9 +258,10 @@ typedef struct recur_layer_info {
     int32_t gate_activation;   /**< as there                                                      */
     int32_t activation;        /**< as there                                                      */
     int32_t output_activation; /**< as there                                                      */
-    int32_t modules;           /**< as there                                                      */
-    int32_t periods[RECUR_MOST_MODULES]; /**< as there                                            */
+    int32_t reserved;          /**< 0                                                             */
     double epsilon;      /**< norm: what is added to the variance; else 0                         */
+    const recur_clockwork_options *clockwork; /**< clockwork: its modules; NULL for other kinds   */
+    const void *reserved_pointer; /**< NULL                                                       */
 } recur_layer_info;
 
 /** What a layer is (part = -1), or one of its parts (0 to parts-1).
