@@ -59,8 +59,16 @@ enum { MOST_PERIODS = 7 };
 /* Modules and periods of a clockwork, wherever the options have them. */
 static void set_clockwork(recur_recurrent_options *o, int32_t modules, const int32_t *periods)
 {
+#ifdef HAS_recur_clockwork_options
+    static recur_clockwork_options clockwork;
+    clockwork = (recur_clockwork_options){ .size = sizeof clockwork, .modules = modules };
+    o->clockwork = &clockwork;
+    int32_t *to = clockwork.periods;
+#else
     o->modules = modules;
-    for (int32_t m = 0; m < modules && m < MOST_PERIODS; m++) o->periods[m] = periods[m];
+    int32_t *to = o->periods;
+#endif
+    for (int32_t m = 0; m < modules && m < MOST_PERIODS; m++) to[m] = periods[m];
 }
 
 /* ---- failing --------------------------------------------------------------------------------- */

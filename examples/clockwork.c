@@ -96,14 +96,16 @@ static recur_layer *make_net(int k, uint64_t seed)
     recur_layer *part[2];
     const char *const names[] = { "rnn", "fc" };
     const int64_t H = hidden(kinds[k].cell);
+    const recur_clockwork_options clockwork = { .size = sizeof clockwork,
+                                                .modules = (int32_t)set.modules };
     const recur_recurrent_options rnn = { .size = sizeof rnn,
                                           .cell = kinds[k].cell,
                                           .input_size = 1,
                                           .hidden_size = H,
                                           .flags = RECUR_LAYER_LEARN_INITIAL_STATE,
-                                          .modules = kinds[k].cell == RECUR_CELL_CLOCKWORK
-                                                         ? (int32_t)set.modules
-                                                         : 0 };
+                                          .clockwork = kinds[k].cell == RECUR_CELL_CLOCKWORK
+                                                           ? &clockwork
+                                                           : NULL };
     TRY(recur_recurrent_create(NULL, &rnn, &part[0]));
     TRY(recur_linear_create(NULL, H, 1, 0, &part[1]));
     recur_layer *net = chain(RECUR_COMPOSE_SEQUENTIAL, 2, names, part);

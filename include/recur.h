@@ -25,17 +25,39 @@
  *     L layers, D directions (1 or 2), G gates. Counts are int64_t, bytes size_t.
  *   - A fallible function returns recur_status: RECUR_OK (0), or a negative code and a sentence in
  *     recur_last_error(). On failure outputs are unspecified, but handles are as before the call.
+ *     recur/status.h says of each code what to do about it. MEMORY, without more words: the
+ *     allocator gave nothing; free something or ask for less, and call again.
  *   - Out-parameters come last; a create function sets its own to NULL on failure.
  *   - The caller's arrays are borrowed for the call only, need no alignment and must not overlap
  *     unless a function says so.
  *   - A context argument may be NULL: the default context. An array of no elements may be NULL.
  *   - release(NULL) does nothing. Handles may be released in any order.
  *   - An options struct starts with its size; zero in any other member means the default:
- *     C: recur_x_options o = { .size = sizeof o };   C++: recur_x_options o = {}; o.size = sizeof o;
+ *     C:   recur_x_options o = { .size = sizeof o };
+ *     C++: recur_x_options o = {}; o.size = sizeof o;
  *     After recur_x_options_init(&o, sizeof o) the defaults are written out, and a zero is a zero.
  *   - TRY(call) in examples stands for your own check of a status: whatever a program does then.
  *   - "Threads: free" means: may run on any number of threads at once, as long as nobody writes to
  *     what the call reads. "one at a time" names the handle that must not be shared.
+ *
+ * Example: an LSTM over two sequences of three and two steps, written packed: the rows of step 0,
+ * then those of step 1, and so on.
+ *
+ *     const recur_recurrent_options options = { .size = sizeof options,
+ *                                               .cell = RECUR_CELL_LSTM,
+ *                                               .input_size = 1,
+ *                                               .hidden_size = 4 };
+ *     const int64_t lengths[] = { 3, 2 };
+ *     const float x[5 * 1] = { 10, 20, 11, 21, 12 };
+ *     float y[5 * 4];
+ *     recur_layer *lstm;
+ *     recur_packed *packed;
+ *     TRY(recur_recurrent_create(NULL, &options, &lstm));
+ *     TRY(recur_layer_init(lstm, NULL, RECUR_INIT_DEFAULT, 0, 1));
+ *     TRY(recur_packed_create(NULL, 2, lengths, 0, &packed));
+ *     TRY(recur_layer_forward(lstm, packed, x, NULL, y, NULL));
+ *     recur_packed_release(packed);
+ *     recur_layer_release(lstm);
  */
 #ifndef RECUR_H
 #define RECUR_H

@@ -1,6 +1,6 @@
 #!/bin/sh
-# headers.sh [HEADER ...] - the comments of public headers: every argument has its @param, no line is
-# longer than 100 columns, and the examples at the top compile without a warning and run.
+# headers.sh [HEADER ...] - the comments of public headers: every argument has its @param, no line
+# is longer than 100 columns, and the examples at the top compile without a warning and run.
 #
 # HEADER: names below include/recur. Without one, those that are listed here.
 #
@@ -10,7 +10,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-headers=${*:-base.h status.h context.h random.h packed.h loss.h optimizer.h file.h model.h}
+all='../recur.h base.h status.h context.h random.h packed.h recurrent.h layer.h cell.h state.h tape.h
+     memory.h loss.h optimizer.h file.h model.h'
+headers=${*:-$all}
 root=$PWD cc=${CC:-cc} build=${BUILD:-build} lib=lib
 [ -z "${SANITIZE:-}" ] || lib=$build/lib
 scratch=$(mktemp -d)

@@ -130,6 +130,10 @@ static recur_status init_optimizer(void *to, size_t size)
 {
     return recur_optimizer_options_init(to, size, RECUR_OPTIMIZER_ADAM);
 }
+static recur_status init_recurrent(void *to, size_t size)
+{
+    return recur_recurrent_options_init(to, size, RECUR_CELL_LSTM);
+}
 static recur_status init_schedule(void *to, size_t size)
 {
     return recur_schedule_init(to, size, RECUR_SCHEDULE_EXPONENTIAL);
@@ -149,6 +153,7 @@ static const struct {
     { "sample", init_sample, sizeof(recur_sample_options) },
     { "loss", init_loss, sizeof(recur_loss_options) },
     { "optimizer", init_optimizer, sizeof(recur_optimizer_options) },
+    { "recurrent", init_recurrent, sizeof(recur_recurrent_options) },
     { "schedule", init_schedule, sizeof(recur_schedule) },
     { "plateau", init_plateau, sizeof(recur_plateau) },
     { "model sample", init_model_sample, sizeof(recur_model_sample) },
@@ -240,6 +245,58 @@ static void zeros_that_are_meant(void **unused)
     OK(recur_plateau_step(&plateau, 2));
     assert_true(plateau.rate == 0 && plateau.factor == 0 && plateau.patience == 0);
     assert_true(plateau.size == (sizeof plateau | RECUR_SIZE_EXACT));
+}
+
+/* Options that were filled in make the layer that zeros make, and say the same of it. */
+static void recurrent_options_are_filled_in(void **unused)
+{
+    (void)unused;
+    for (int k = 0; k < PLAIN; k++) {
+        trying("%s", KINDS[k].name);
+        const recur_recurrent_options zeros = options_of(&KINDS[k], 3, 4, 0, 0, 0);
+        recur_recurrent_options filled;
+        OK(recur_recurrent_options_init(&filled, sizeof filled, KINDS[k].cell));
+        assert_int_equal(filled.cell, KINDS[k].cell);
+        assert_int_equal(filled.num_layers, 1);
+        filled.input_size = 3;
+        filled.hidden_size = 4;
+        filled.clockwork = zeros.clockwork;
+        recur_layer *a = NULL, *b = NULL;
+        OK(recur_recurrent_create(NULL, &zeros, &a));
+        OK(recur_recurrent_create(NULL, &filled, &b));
+        const recur_layer_info of_a = info_of(a, -1);
+        recur_layer_info of_b = info_of(b, -1);
+        if (of_a.clockwork)
+            assert_memory_equal(of_a.clockwork, of_b.clockwork, sizeof *of_a.clockwork);
+        of_b.name = of_a.name;
+        of_b.clockwork = of_a.clockwork;
+        assert_memory_equal(&of_a, &of_b, sizeof of_a);
+        recur_layer_release(a);
+        recur_layer_release(b);
+        filled.num_layers = 0;
+        FAILS(RECUR_E_ARGUMENT, recur_recurrent_create(NULL, &filled, &a), "num_layers 0");
+        recur_cell *cell = NULL;
+        FAILS(RECUR_E_ARGUMENT, recur_cell_create(NULL, &filled, &cell), "num_layers 0");
+    }
+    recur_recurrent_options lstm;
+    recur_layer *layer = NULL;
+    OK(recur_recurrent_options_init(&lstm, sizeof lstm, RECUR_CELL_LSTM));
+    assert_int_equal(lstm.gate_activation, RECUR_ACTIVATION_SIGMOID);
+    assert_int_equal(lstm.activation, RECUR_ACTIVATION_TANH);
+    assert_int_equal(lstm.output_activation, RECUR_ACTIVATION_TANH);
+    lstm.input_size = lstm.hidden_size = 2;
+    lstm.activation = RECUR_ACTIVATION_SOFTSIGN;
+    OK(recur_recurrent_create(NULL, &lstm, &layer));
+    assert_int_equal(info_of(layer, -1).activation, RECUR_ACTIVATION_SOFTSIGN);
+    recur_layer_release(layer);
+    lstm.output_activation = 0;
+    FAILS(RECUR_E_ARGUMENT, recur_recurrent_create(NULL, &lstm, &layer),
+          "output_activation 0 RECUR_ACTIVATION_TANH");
+    OK(recur_recurrent_options_init(&lstm, sizeof lstm, RECUR_CELL_RNN_RELU));
+    assert_int_equal(lstm.gate_activation, 0);
+    assert_int_equal(lstm.activation, RECUR_ACTIVATION_RELU);
+    FAILS(RECUR_E_ARGUMENT, recur_recurrent_options_init(&lstm, sizeof lstm, 0),
+          "0 rnn_tanh indrnn");
 }
 
 /* An older caller's shorter description is filled as far as it goes. */
@@ -384,6 +441,7 @@ int main(void)
                                         TEST(shorter_means_default),
                                         TEST(inits_write_size_bytes),
                                         TEST(zeros_that_are_meant),
+                                        TEST(recurrent_options_are_filled_in),
                                         TEST(shorter_descriptions),
                                         TEST(filled_in),
                                         TEST(contexts),

@@ -8,11 +8,12 @@ static void completeness(void **unused)
     (void)unused;
     int kinds = 0;
     for (int cell = 1; cell < 100; cell++) {
+        const bool clocks = cell == RECUR_CELL_CLOCKWORK;
         const recur_recurrent_options options = { .size = sizeof options,
                                                   .cell = cell,
                                                   .input_size = 1,
                                                   .hidden_size = 1,
-                                                  .modules = cell == RECUR_CELL_CLOCKWORK };
+                                                  .clockwork = clocks ? clockwork(1, NULL) : NULL };
         recur_layer *layer = NULL;
         if (recur_recurrent_create(NULL, &options, &layer)) continue;
         bool listed = false;

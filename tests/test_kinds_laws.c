@@ -202,7 +202,7 @@ static void zoneout_of_one(recur_context *ctx)
 /* One module that updates at every step is a plain RNN. */
 static void one_clock(recur_context *ctx)
 {
-    const kind_row one = { RECUR_CELL_CLOCKWORK, "one clock", { .modules = 1 } };
+    const kind_row one = { RECUR_CELL_CLOCKWORK, "one clock", { .clockwork = clockwork(1, NULL) } };
     recur_layer *a = made(ctx, plain(RECUR_CELL_RNN_TANH), RECUR_DIRECTION_BIDIRECTIONAL),
                 *b = made(ctx, &one, RECUR_DIRECTION_BIDIRECTIONAL);
     recur_packed *packed = layout(ctx, B, LENGTHS, 0);
@@ -222,9 +222,10 @@ static void one_clock(recur_context *ctx)
 static void modules_keep_time(recur_context *ctx)
 {
     enum { M = 3, SIZE = H / M, T = 13 };
-    static const kind_row clocks = { RECUR_CELL_CLOCKWORK,
-                                     "clocks",
-                                     { .modules = M, .periods = { 1, 3, 5 } } };
+    static const recur_clockwork_options modules = { .size = sizeof modules,
+                                                     .modules = M,
+                                                     .periods = { 1, 3, 5 } };
+    static const kind_row clocks = { RECUR_CELL_CLOCKWORK, "clocks", { .clockwork = &modules } };
     recur_layer *layer = recurrent_of(ctx, &clocks, I, H, 1, RECUR_DIRECTION_FORWARD, 0);
     randomize(layer, 0.6);
     recur_packed *packed = layout(ctx, 1, NULL, T);
@@ -233,7 +234,7 @@ static void modules_keep_time(recur_context *ctx)
     run_both(ctx, layer, &r);
     for (int64_t t = 1; t < T; t++)
         for (int64_t j = 0; j < H; j++) {
-            const bool updates = t % clocks.with.periods[j / SIZE] == 0;
+            const bool updates = t % modules.periods[j / SIZE] == 0;
             if (updates != (memcmp(&r.y[t * H + j], &r.y[(t - 1) * H + j], sizeof(float)) != 0))
                 fail_msg("unit %d at step %d", (int)j, (int)t);
         }

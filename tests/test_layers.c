@@ -254,9 +254,8 @@ static recur_layer *made_like(const recur_layer_info *i)
                                   .gate_activation = i->gate_activation,
                                   .activation = i->activation,
                                   .output_activation = i->output_activation,
-                                  .modules = i->modules };
+                                  .clockwork = i->clockwork };
     recur_layer *layer = NULL;
-    memcpy(o.periods, i->periods, sizeof o.periods);
     OK(recur_recurrent_create(NULL, &o, &layer));
     return layer;
 }
@@ -280,11 +279,14 @@ static void rebuilt(void **unused)
         assert_string_equal(again.type, i.type);
         again.name = i.name;
         again.type = i.type;
+        assert_int_equal(again.clockwork != NULL, KINDS[k].cell == RECUR_CELL_CLOCKWORK);
+        if (i.clockwork) assert_memory_equal(again.clockwork, i.clockwork, sizeof *i.clockwork);
+        again.clockwork = i.clockwork;
         assert_memory_equal(&again, &i, sizeof i);
         assert_int_equal(i.flags, o.flags);
         assert_int_equal(i.projection_size, o.projection_size);
         assert_memory_equal(&i.recurrent_dropout, &o.recurrent_dropout, 5 * sizeof(double));
-        assert_int_equal(i.modules, o.modules);
+        if (o.clockwork) assert_int_equal(i.clockwork->modules, o.clockwork->modules);
         assert_int_equal(recur_layer_param_count(one), recur_layer_param_count(two));
         for (int64_t t = 0; t < recur_layer_tensor_count(one); t++) {
             recur_tensor a = { .size = sizeof a }, b = { .size = sizeof b };

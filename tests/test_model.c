@@ -15,7 +15,10 @@ static void check_same_layer(const recur_layer *a, const recur_layer *b)
     recur_layer_info x = info_of(a, -1), y = info_of(b, -1);
     assert_string_equal(x.name, y.name);
     assert_string_equal(x.type, y.type);
+    assert_int_equal(x.clockwork == NULL, y.clockwork == NULL);
+    if (x.clockwork) assert_memory_equal(x.clockwork, y.clockwork, sizeof *x.clockwork);
     x.name = y.name = x.type = y.type = NULL;
+    x.clockwork = y.clockwork = NULL;
     assert_memory_equal(&x, &y, sizeof x);
     for (int64_t i = 0; i < x.parts; i++) {
         recur_layer *p = NULL, *q = NULL;
@@ -165,8 +168,9 @@ static void every_member_is_written(void **state)
     };
     for (int i = 0; i < COUNT(reals); i++) *reals[i] = 0.1 + i / 3.0;
     full.epsilon = 1e-5;
-    full.modules = 16;
-    for (int i = 0; i < RECUR_MOST_MODULES; i++) full.periods[i] = 1 << i;
+    recur_clockwork_options clocks = { .size = sizeof clocks, .modules = 16 };
+    for (int i = 0; i < RECUR_MOST_MODULES; i++) clocks.periods[i] = 1 << i;
+    full.clockwork = &clocks;
     for (int f = 0; f <= RECUR_ACTIVATION_IDENTITY; f++) {
         full.gate_activation = f;
         full.activation = RECUR_ACTIVATION_IDENTITY - f;
@@ -174,9 +178,13 @@ static void every_member_is_written(void **state)
         json_t *object = NULL;
         OK(recur__structure_put(&full, false, &object));
         recur_layer_info back;
+        recur_clockwork_options clocks_back;
         memset(&back, 0, sizeof back);
-        OK(recur__structure_take("", object, &back));
+        OK(recur__structure_take("", object, &back, &clocks_back));
+        assert_ptr_equal(back.clockwork, &clocks_back);
+        assert_memory_equal(&clocks, &clocks_back, sizeof clocks);
         back.type = full.type;
+        back.clockwork = full.clockwork;
         assert_memory_equal(&full, &back, sizeof full);
         OK(recur__structure_check("", object, &full));
         json_decref(object);
@@ -190,8 +198,9 @@ static void every_member_is_written(void **state)
     assert_int_equal(options.direction, full.direction);
     assert_memory_equal(&options.dropout, reals[0], sizeof(double));
     assert_memory_equal(&options.recurrent_dropout, reals[1],
-                        sizeof(recur_recurrent_options) -
+                        offsetof(recur_recurrent_options, clockwork) -
                             offsetof(recur_recurrent_options, recurrent_dropout));
+    assert_ptr_equal(options.clockwork, &clocks);
     full.flags |= 1u << 31;
     json_t *object = NULL;
     FAILS(RECUR_E_UNSUPPORTED, recur__structure_put(&full, false, &object), "0x80000000 lstm");

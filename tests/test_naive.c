@@ -43,6 +43,16 @@ static kind_row draw_kind(int cell)
     return k;
 }
 
+/* The same modules with periods of their own. */
+static const recur_clockwork_options *other_periods(const recur_clockwork_options *of)
+{
+    int32_t periods[RECUR_MOST_MODULES] = { 0 };
+    if (!of) return NULL;
+    for (int32_t m = 0, period = 1; m < of->modules; m++, period += 1 + (int32_t)below(2))
+        periods[m] = period;
+    return clockwork(of->modules, periods);
+}
+
 /* Makes configuration number n: kinds and directions take turns, everything else is drawn. */
 static configuration draw(const char *isa, int n, bool with_options)
 {
@@ -53,9 +63,7 @@ static configuration draw(const char *isa, int n, bool with_options)
                            1 + below(3), n / PLAIN % 3, below(4) ? 0 : RECUR_LAYER_NO_BIAS);
     if (kind.with.zoneout_cell > 0 && q.options.hidden_size > 1 && often())
         q.options.projection_size = 1 + below(q.options.hidden_size - 1);
-    if (often())
-        for (int m = 0, period = 1; m < q.options.modules; m++, period += 1 + (int)below(2))
-            q.options.periods[m] = period;
+    if (often()) q.options.clockwork = other_periods(q.options.clockwork);
     q.net = textbook_of(&q.options);
     q.shape = shape_of(&q.options, q.B);
     q.O = q.shape.width * (q.net.forward + q.net.reverse);

@@ -43,6 +43,7 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
     const recur_context_options co = { .size = sizeof co,
                                        .threads = threads,
                                        .allocator = allocator };
+    const recur_clockwork_options clockwork = { .size = sizeof clockwork, .modules = 5 };
     const recur_recurrent_options ro = { .size = sizeof ro,
                                          .cell = cell,
                                          .input_size = I,
@@ -50,9 +51,10 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
                                          .num_layers = L,
                                          .direction = RECUR_DIRECTION_BIDIRECTIONAL,
                                          .dropout = 0.25,
-                                         .recurrent_dropout = has_U(cell) ? 0.25 : 0,
+                                         .recurrent_dropout = cell == RECUR_CELL_INDRNN ? 0 : 0.25,
                                          .zoneout_hidden = 0.125,
-                                         .modules = cell == RECUR_CELL_CLOCKWORK ? 5 : 0 };
+                                         .clockwork = cell == RECUR_CELL_CLOCKWORK ? &clockwork
+                                                                                   : NULL };
     int64_t lengths[B];
     for (int64_t b = 0; b < B; b++) lengths[b] = (int64_t)(recur_random(7, (uint64_t)b) % (T + 1));
     lengths[B / 2] = T;

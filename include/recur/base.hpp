@@ -1,4 +1,5 @@
-/* recur/base.hpp - errors, options, spans, owning handles, context. Included by recur.hpp; never alone. */
+/* recur/base.hpp - errors, options, spans, owning handles, context. Included by recur.hpp; never
+ * alone. */
 #ifndef RECUR_BASE_HPP
 #define RECUR_BASE_HPP
 #ifndef RECUR_HPP
@@ -10,7 +11,9 @@ namespace recur {
 /** A failure: what() is its sentence. */
 class error : public std::runtime_error {
 public:
-    error(recur_status code, const std::string &sentence) : std::runtime_error(sentence), code_(code) {}
+    error(recur_status code, const std::string &sentence)
+        : std::runtime_error(sentence), code_(code)
+    {}
     recur_status code() const noexcept { return code_; }
     const char *name() const noexcept { return recur_status_name(code_); } /**< "RECUR_E_SHAPE" */
 
@@ -24,6 +27,7 @@ template <class C> struct options : C {
 };
 using context_options = options<recur_context_options>;
 using recurrent_options = options<recur_recurrent_options>;
+using clockwork_options = options<recur_clockwork_options>;
 using loss_options = options<recur_loss_options>;
 using optimizer_options = options<recur_optimizer_options>;
 using sample_options = options<recur_sample_options>;
@@ -35,10 +39,12 @@ inline constexpr none_type none{};
 /** Somebody else's array. An empty array is not the same as none. */
 template <class T> class span {
     template <class U> using fits = std::enable_if_t<std::is_convertible_v<U (*)[], T (*)[]>>;
-    template <class A> using element = std::remove_pointer_t<decltype(std::data(std::declval<A &>()))>;
+    template <class A>
+    using element = std::remove_pointer_t<decltype(std::data(std::declval<A &>()))>;
     template <class A> struct is_span : std::false_type {};
     template <class U> struct is_span<span<U>> : std::true_type {};
-    template <class A> using other = std::enable_if_t<!is_span<std::remove_cv_t<std::remove_reference_t<A>>>::value>;
+    template <class A>
+    using other = std::enable_if_t<!is_span<std::remove_cv_t<std::remove_reference_t<A>>>::value>;
 
 public:
     using value_type = std::remove_const_t<T>;
@@ -46,7 +52,9 @@ public:
     constexpr span() = default;
     constexpr span(none_type) {}
     constexpr span(T *data, size_t size) : data_(data), size_(size) {}
-    template <class U, class = fits<U>> constexpr span(span<U> array) : data_(array.data()), size_(array.size()) {}
+    template <class U, class = fits<U>>
+    constexpr span(span<U> array) : data_(array.data()), size_(array.size())
+    {}
     template <class A, class = other<A>, class = fits<element<A>>>
     constexpr span(A &&array) : data_(std::data(array)), size_(std::size(array))
     {
@@ -57,7 +65,10 @@ public:
     constexpr T &operator[](size_t i) const { return data_[i]; }
     constexpr T *begin() const { return data_; }
     constexpr T *end() const { return data_ + size_; }
-    constexpr span subspan(size_t offset, size_t count) const { return span(data_ + offset, count); }
+    constexpr span subspan(size_t offset, size_t count) const
+    {
+        return span(data_ + offset, count);
+    }
 
 private:
     static inline value_type nothing{};
@@ -84,14 +95,30 @@ inline void check(recur_status status)
     if (status != RECUR_OK) throw error(status, recur_last_error());
 }
 
-inline recur_status fill_in(recur_context_options &o) { return recur_context_options_init(&o, sizeof o); }
-inline recur_status fill_in(recur_sample_options &o) { return recur_sample_options_init(&o, sizeof o); }
-inline recur_status fill_in(recur_loss_options &o, int32_t kind) { return recur_loss_options_init(&o, sizeof o, kind); }
+inline recur_status fill_in(recur_context_options &o)
+{
+    return recur_context_options_init(&o, sizeof o);
+}
+inline recur_status fill_in(recur_sample_options &o)
+{
+    return recur_sample_options_init(&o, sizeof o);
+}
+inline recur_status fill_in(recur_recurrent_options &o, int32_t cell)
+{
+    return recur_recurrent_options_init(&o, sizeof o, cell);
+}
+inline recur_status fill_in(recur_loss_options &o, int32_t kind)
+{
+    return recur_loss_options_init(&o, sizeof o, kind);
+}
 inline recur_status fill_in(recur_optimizer_options &o, int32_t kind)
 {
     return recur_optimizer_options_init(&o, sizeof o, kind);
 }
-inline recur_status fill_in(recur_schedule &s, int32_t kind) { return recur_schedule_init(&s, sizeof s, kind); }
+inline recur_status fill_in(recur_schedule &s, int32_t kind)
+{
+    return recur_schedule_init(&s, sizeof s, kind);
+}
 inline recur_status fill_in(recur_plateau &p) { return recur_plateau_init(&p, sizeof p); }
 inline recur_status fill_in(recur_model_sample &s) { return recur_model_sample_init(&s, sizeof s); }
 
@@ -99,8 +126,8 @@ inline recur_status fill_in(recur_model_sample &s) { return recur_model_sample_i
 template <class T> T *exactly(int64_t count, span<T> array, const char *name)
 {
     if (array.size() != static_cast<size_t>(count))
-        throw error(RECUR_E_SHAPE, std::string(name) + " has " + std::to_string(array.size()) + " elements; " +
-                                       std::to_string(count) + " are needed");
+        throw error(RECUR_E_SHAPE, std::string(name) + " has " + std::to_string(array.size()) +
+                                       " elements; " + std::to_string(count) + " are needed");
     return array.data();
 }
 
@@ -115,8 +142,8 @@ template <class T> int64_t rows_of(span<T> array, int64_t width, const char *nam
 {
     const auto size = static_cast<int64_t>(array.size());
     if (width < 1 || size % width)
-        throw error(RECUR_E_SHAPE, std::string(name) + " has " + std::to_string(size) + " elements, which are no rows of " +
-                                       std::to_string(width));
+        throw error(RECUR_E_SHAPE, std::string(name) + " has " + std::to_string(size) +
+                                       " elements, which are no rows of " + std::to_string(width));
     return size / width;
 }
 
@@ -124,7 +151,8 @@ inline size_t number(int64_t count) { return static_cast<size_t>(count); }
 
 /** Asks for every tensor of a layer, state or file. */
 template <class C>
-std::vector<recur_tensor> tensors(const C *object, int64_t count, recur_status (*ask)(const C *, int64_t, recur_tensor *))
+std::vector<recur_tensor> tensors(const C *object, int64_t count,
+                                  recur_status (*ask)(const C *, int64_t, recur_tensor *))
 {
     std::vector<recur_tensor> all(number(count), options<recur_tensor>());
     for (int64_t i = 0; i < count; i++) check(ask(object, i, &all[number(i)]));
@@ -144,7 +172,8 @@ public:
 
 } // namespace detail
 
-/** Options with their defaults written out: a zero that is put there is a zero, and asks for no default.
+/** Options with their defaults written out: a zero that is put there is a zero, and asks for no
+ * default.
  *
  *     auto adam = recur::exact<recur::optimizer_options>(RECUR_OPTIMIZER_ADAM);
  *     adam.beta1 = 0; */

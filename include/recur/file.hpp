@@ -12,9 +12,14 @@ class file : public detail::handle<recur_file, recur_file_release> {
 public:
     explicit file(in_context ctx = none) : handle(make(nullptr, 0, ctx)) {}
     explicit file(const std::string &path, in_context ctx = none) : handle(make(path, ctx)) {}
-    explicit file(span<const unsigned char> data, in_context ctx = none) : handle(make(data.data(), data.size(), ctx)) {}
+    explicit file(span<const unsigned char> data, in_context ctx = none)
+        : handle(make(data.data(), data.size(), ctx))
+    {}
 
-    void write(const std::string &path) const { detail::check(recur_file_write(get(), path.c_str())); }
+    void write(const std::string &path) const
+    {
+        detail::check(recur_file_write(get(), path.c_str()));
+    }
     std::vector<unsigned char> write() const
     {
         size_t bytes = 0;
@@ -26,7 +31,8 @@ public:
 
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_file>(get(), recur_file_tensor_count(get()), recur_file_tensor_info);
+        return detail::tensors<recur_file>(get(), recur_file_tensor_count(get()),
+                                           recur_file_tensor_info);
     }
     recur_tensor find(const char *name) const
     {
@@ -46,7 +52,8 @@ public:
     void add(const char *name, std::initializer_list<int64_t> shape, span<const float> values)
     {
         if (shape.size() > 4)
-            throw error(RECUR_E_ARGUMENT, "a tensor of " + std::to_string(shape.size()) + " dimensions; 4 are the most");
+            throw error(RECUR_E_ARGUMENT, "a tensor of " + std::to_string(shape.size()) +
+                                              " dimensions; 4 are the most");
         options<recur_tensor> info;
         int64_t count = 1;
         for (int64_t n : shape) count *= info.dim[info.rank++] = n;
@@ -60,11 +67,15 @@ public:
         const char *found = recur_file_metadata(get(), key);
         return found ? std::optional<std::string>(found) : std::nullopt;
     }
-    void set_text(const char *key, const std::string &value) { detail::check(recur_file_set_metadata(get(), key, value.c_str())); }
+    void set_text(const char *key, const std::string &value)
+    {
+        detail::check(recur_file_set_metadata(get(), key, value.c_str()));
+    }
     std::vector<std::string> text_keys() const
     {
         std::vector<std::string> keys;
-        for (int64_t i = 0; i < recur_file_metadata_count(get()); i++) keys.emplace_back(recur_file_metadata_key(get(), i));
+        for (int64_t i = 0; i < recur_file_metadata_count(get()); i++)
+            keys.emplace_back(recur_file_metadata_key(get(), i));
         return keys;
     }
     /** Throws if a tensor was neither loaded nor read. */
@@ -85,12 +96,30 @@ private:
     }
 };
 
-inline void layer::load(file &from, const char *prefix) { detail::check(recur_file_get_layer(from.get(), prefix, get())); }
-inline void layer::save(file &to, const char *prefix) const { detail::check(recur_file_put_layer(to.get(), prefix, get())); }
-inline void state::load(file &from, const char *prefix) { detail::check(recur_file_get_state(from.get(), prefix, get())); }
-inline void state::save(file &to, const char *prefix) const { detail::check(recur_file_put_state(to.get(), prefix, get())); }
-inline void optimizer::load(file &from, const char *prefix) { detail::check(recur_file_get_optimizer(from.get(), prefix, get())); }
-inline void optimizer::save(file &to, const char *prefix) const { detail::check(recur_file_put_optimizer(to.get(), prefix, get())); }
+inline void layer::load(file &from, const char *prefix)
+{
+    detail::check(recur_file_get_layer(from.get(), prefix, get()));
+}
+inline void layer::save(file &to, const char *prefix) const
+{
+    detail::check(recur_file_put_layer(to.get(), prefix, get()));
+}
+inline void state::load(file &from, const char *prefix)
+{
+    detail::check(recur_file_get_state(from.get(), prefix, get()));
+}
+inline void state::save(file &to, const char *prefix) const
+{
+    detail::check(recur_file_put_state(to.get(), prefix, get()));
+}
+inline void optimizer::load(file &from, const char *prefix)
+{
+    detail::check(recur_file_get_optimizer(from.get(), prefix, get()));
+}
+inline void optimizer::save(file &to, const char *prefix) const
+{
+    detail::check(recur_file_put_optimizer(to.get(), prefix, get()));
+}
 
 } // namespace recur
 

@@ -2,8 +2,38 @@
  *
  *     x [N][I] or ids [N] ──▶ layer ──▶ y [rows][O]        rows: N, or B behind a `last`
  *
- * A layer is constant in every pass, forward and backward: gradients go to the caller's flat vector,
- * history to the tape, hidden state to a state object. So any number of threads may run one layer. */
+ * A layer is constant in every pass, forward and backward: gradients go to the caller's flat
+ * vector, history to the tape, hidden state to a state object. So any number of threads may run one
+ * layer.
+ *
+ * What records, what streams: recur_layer_forward and recur_layer_step do the same arithmetic, over
+ * a whole layout and over one step of each sequence. With a tape in mode TRAIN or RECORD_NO_DROPOUT
+ * either is recorded for one backward. Without a tape, or with one in mode EVALUATE, either is
+ * inference, without dropout; steps are then called streaming.
+ *
+ * Example: a classifier of whole sequences, run over two of them.
+ *
+ *     const recur_recurrent_options options = { .size = sizeof options,
+ *                                               .cell = RECUR_CELL_GRU,
+ *                                               .input_size = 3,
+ *                                               .hidden_size = 8 };
+ *     const char *const names[] = { "rnn", "last", "fc" };
+ *     const int64_t lengths[] = { 2, 1 };
+ *     const float x[3 * 3] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+ *     float y[2 * 2];
+ *     recur_layer *part[3], *net;
+ *     recur_packed *packed;
+ *     TRY(recur_recurrent_create(NULL, &options, &part[0]));
+ *     TRY(recur_last_create(NULL, 8, RECUR_DIRECTION_FORWARD, &part[1]));
+ *     TRY(recur_linear_create(NULL, 8, 2, 0, &part[2]));
+ *     TRY(recur_compose_create(NULL, RECUR_COMPOSE_SEQUENTIAL, 3, names, part, &net));
+ *     for (int i = 0; i < 3; i++) recur_layer_release(part[i]);
+ *     TRY(recur_layer_init(net, NULL, RECUR_INIT_DEFAULT, 0, 1));
+ *     TRY(recur_packed_create(NULL, 2, lengths, 0, &packed));
+ *     TRY(recur_layer_forward(net, packed, x, NULL, y, NULL));
+ *     recur_packed_release(packed);
+ *     recur_layer_release(net);
+ */
 #ifndef RECUR_LAYER_H
 #define RECUR_LAYER_H
 #ifndef RECUR_H
@@ -17,11 +47,12 @@ extern "C" {
 
 /** Flags at creation. */
 enum {
-    RECUR_LAYER_NO_BIAS = 1,   /**< no bias vectors                                             */
-    RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0   */
-    RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the old one */
-    RECUR_LAYER_LEARN_INITIAL_STATE = 8, /**< recurrent: initial states are parameters, not zeros          */
-    RECUR_LAYER_OUTPUT_CELL = 16 /**< LSTM kinds: a row of y is [h][c] for each direction, not [h]   */
+    RECUR_LAYER_NO_BIAS = 1,    /**< no bias vectors                                              */
+    RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0    */
+    RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the
+                                     old one                                                      */
+    RECUR_LAYER_LEARN_INITIAL_STATE = 8, /**< recurrent: initial states are parameters, not zeros */
+    RECUR_LAYER_OUTPUT_CELL = 16 /**< LSTM kinds: a row of y is [h][c] for each direction         */
 };
 
 /** Functions of recur_activation_create and of recurrent layers. */
@@ -29,154 +60,210 @@ enum {
     RECUR_ACTIVATION_TANH = 1,
     RECUR_ACTIVATION_SIGMOID = 2,
     RECUR_ACTIVATION_RELU = 3,
-    RECUR_ACTIVATION_HARD_SIGMOID = 4, /**< 0.2 x + 0.5 between 0 and 1: ONNX, Keras 2 */
-    RECUR_ACTIVATION_SOFTSIGN = 5,     /**< x / (1 + |x|) */
+    RECUR_ACTIVATION_HARD_SIGMOID = 4, /**< 0.2 x + 0.5 between 0 and 1: ONNX, Keras 2            */
+    RECUR_ACTIVATION_SOFTSIGN = 5,     /**< x / (1 + |x|)                                         */
     RECUR_ACTIVATION_IDENTITY = 6
 };
 
-/** y = W x + b for every row. Parameters: weight [out_features][in_features], bias [out_features].
+/** Makes a linear layer: y = W x + b for every row. Parameters: weight [out_features][in_features],
+ * bias [out_features].
  *
  * Shapes:  x [R][in_features] or ids [R] below in_features (the column of W), y [R][out_features].
  * Memory:  one allocation.
  * Errors:  ARGUMENT: sizes < 1, unknown flags. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param in_features numbers in a row of x.
+ * @param out_features numbers in a row of y.
  * @param flags RECUR_LAYER_NO_BIAS or 0.
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,
-                                           uint32_t flags, recur_layer **out);
+RECUR_NODISCARD recur_status recur_linear_create(recur_context *ctx, int64_t in_features,
+                                                 int64_t out_features, uint32_t flags,
+                                                 recur_layer **out);
 
-/** A vector for each symbol. Parameter: weight [symbols][width].
+/** Makes an embedding: a vector for each symbol. Parameter: weight [symbols][width].
  *
  * Shapes:  ids [R] below symbols (rows of floats are not accepted), y [R][width].
  * Memory:  one allocation.
  * Errors:  ARGUMENT: sizes < 1, flags not 0. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param symbols how many there are.
+ * @param width numbers in a vector.
+ * @param flags 0.
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t width,
-                                              uint32_t flags, recur_layer **out);
+RECUR_NODISCARD recur_status recur_embedding_create(recur_context *ctx, int64_t symbols,
+                                                    int64_t width, uint32_t flags,
+                                                    recur_layer **out);
 
-/** One row per sequence, in the caller's order: what the whole sequence has been seen by. FORWARD takes its last step,
- * REVERSE its first; BIDIRECTIONAL takes the first half of the features from the last step, the second half from
- * the first. A sequence of length 0 gives a row of zeros.
+/** Makes a layer that gives one row per sequence, in the caller's order: the output of the step at
+ * which the network has read all of it. FORWARD takes the last step, REVERSE the first;
+ * BIDIRECTIONAL takes the first half of the features from the last step, the second half from the
+ * first. A sequence of length 0 gives a row of zeros.
  *
  * Shapes:  x [N][features], y [B][features].
  * Memory:  one allocation.
- * Errors:  ARGUMENT: features < 1, unknown direction. SHAPE: BIDIRECTIONAL with an odd number of features. MEMORY.
+ * Errors:  ARGUMENT: features < 1, unknown direction. SHAPE: BIDIRECTIONAL with an odd number of
+ *          features. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
+ * @param direction RECUR_DIRECTION_*, that of the recurrent layer before it.
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_last_create(recur_context *ctx, int64_t features, int32_t direction,
-                                         recur_layer **out);
+RECUR_NODISCARD recur_status recur_last_create(recur_context *ctx, int64_t features,
+                                               int32_t direction, recur_layer **out);
 
-/** Zeroes each number with the given probability and divides the others by 1 - probability, when the tape's mode is
- * RECUR_TAPE_TRAIN; passes on everything otherwise.
+/** Makes a dropout layer. When the tape's mode is RECUR_TAPE_TRAIN it zeroes each number with the
+ * given probability and divides the others by 1 - probability; otherwise it passes on everything.
  *
  * Shapes:  x [R][features], y [R][features].
  * Memory:  one allocation. Masks are recomputed from the tape's seed, never stored.
  * Errors:  ARGUMENT: features < 1, probability outside [0,1). MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
+ * @param probability [0,1).
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_dropout_create(recur_context *ctx, int64_t features, double probability,
-                                            recur_layer **out);
+RECUR_NODISCARD recur_status recur_dropout_create(recur_context *ctx, int64_t features,
+                                                  double probability, recur_layer **out);
 
-/** y = function(x), number by number.
+/** Makes an activation: y = function(x), number by number.
  *
  * Shapes:  x [R][features], y [R][features].
  * Memory:  one allocation.
  * Errors:  ARGUMENT: features < 1, unknown function. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
+ * @param function RECUR_ACTIVATION_*.
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
-                                               recur_layer **out);
+RECUR_NODISCARD recur_status recur_activation_create(recur_context *ctx, int64_t features,
+                                                     int32_t function, recur_layer **out);
 
-/** Layer normalisation: each row is shifted and scaled to mean 0 and variance 1, then y = weight x + bias, number by number; Ba 2016.
- * Parameters: weight [features], bias [features]; RECUR_INIT_DEFAULT gives 1 and 0.
+/** Makes a layer normalisation: each row is shifted and scaled to mean 0 and variance 1, then
+ * y = weight x + bias, number by number; Ba 2016. Parameters: weight [features], bias [features];
+ * RECUR_INIT_DEFAULT gives 1 and 0.
  *
  * Shapes:  x [R][features], y [R][features].
  * Memory:  one allocation. A recorded pass keeps three floats of each row.
- * Errors:  ARGUMENT: features < 1, epsilon neither 0 nor a normal float above 0, unknown flags. MEMORY.
+ * Errors:  ARGUMENT: features < 1, epsilon neither 0 nor a normal float above 0, unknown flags.
+ *          MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
  * @param epsilon added to the variance; 0 = 1e-5.
  * @param flags RECUR_LAYER_NO_BIAS or 0.
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
-                                         recur_layer **out);
+RECUR_NODISCARD recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon,
+                                               uint32_t flags, recur_layer **out);
 
 /** Ways of recur_merge_create. */
 enum {
-    RECUR_MERGE_SUM = 1,     /**< a + b                                                                 */
-    RECUR_MERGE_MEAN = 2,    /**< (a + b) / 2                                                           */
-    RECUR_MERGE_MULTIPLY = 3 /**< a b                                                                   */
+    RECUR_MERGE_SUM = 1,     /**< a + b                                                           */
+    RECUR_MERGE_MEAN = 2,    /**< (a + b) / 2                                                     */
+    RECUR_MERGE_MULTIPLY = 3 /**< a b                                                             */
 };
 
-/** Joins the two halves [a][b] of each row, number by number: behind a bidirectional layer, what both directions say of a step.
+/** Makes a layer that joins the two halves [a][b] of each row, number by number: behind a
+ * bidirectional layer these are the outputs of both directions at a step.
  *
  * Shapes:  x [R][features], y [R][features / 2].
  * Memory:  one allocation.
  * Errors:  ARGUMENT: features < 1, unknown way. SHAPE: an odd number of features. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row of x.
  * @param way RECUR_MERGE_*
+ * @param out the layer.
  */
-RECUR_NODISCARD recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way, recur_layer **out);
+RECUR_NODISCARD recur_status recur_merge_create(recur_context *ctx, int64_t features, int32_t way,
+                                                recur_layer **out);
 
 /** Ways to compose layers. */
 enum {
-    RECUR_COMPOSE_SEQUENTIAL = 1, /**< each part takes the rows of the one before                       */
-    RECUR_COMPOSE_GROUP = 2,      /**< parts that the caller runs himself, through recur_layer_child:
-                                       one flat vector, one optimizer, one file for all                 */
-    RECUR_COMPOSE_RESIDUAL = 3    /**< a chain whose input is added to its output: y = x + chain(x); He 2015, Wu 2016 */
+    RECUR_COMPOSE_SEQUENTIAL = 1, /**< each part takes the rows of the one before                 */
+    RECUR_COMPOSE_GROUP = 2,      /**< parts that the caller runs himself, through
+                                       recur_layer_child: one flat vector, one optimizer, one file
+                                       for all                                                    */
+    RECUR_COMPOSE_RESIDUAL = 3    /**< a chain whose input is added to its output:
+                                       y = x + chain(x); He 2015, Wu 2016                         */
 };
 
-/** A layer of named parts. The parts are copied, values included, into one flat vector; release the originals when you
- * like. Parameters are named "part.name": "rnn.weight_ih_l0", "fc.weight".
+/** Makes a layer of named parts. The parts are copied, values included, into one flat vector;
+ * release the originals when you like. Parameters are named "part.name": "rnn.weight_ih_l0",
+ * "fc.weight".
  *
- * Shapes:  SEQUENTIAL: part i+1 takes as many features as part i gives; what looks through time stands before a `last`.
- *          RESIDUAL: the same, of rows, without a `last`, and the last part gives as many features as the first takes.
+ * Shapes:  SEQUENTIAL: part i+1 takes as many features as part i gives; what looks through time
+ *          stands before a `last`. RESIDUAL: the same, of rows, without a `last`, and the last part
+ *          gives as many features as the first takes.
  * Memory:  one allocation.
- * Errors:  ARGUMENT: NULL, no parts, a name that is empty, has a dot or is used twice, unknown kind. SHAPE: parts that do not fit
- *          each other. UNSUPPORTED: a snapshot as part; in a chain, a group, or ids in the middle; in a residual, ids. MEMORY.
+ * Errors:  ARGUMENT: NULL, no parts, a name that is empty, has a dot or is used twice, unknown
+ *          kind. SHAPE: parts that do not fit each other; the sentence names both. UNSUPPORTED: a
+ *          snapshot as part: compose first, then make a snapshot of the whole; in a chain, a group,
+ *          or ids in the middle; in a residual, ids. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param kind RECUR_COMPOSE_*.
+ * @param count number of parts.
+ * @param names [count], copied.
+ * @param parts [count], in order.
+ * @param out the layer.
  */
 RECUR_NODISCARD recur_status recur_compose_create(recur_context *ctx, int32_t kind, int64_t count,
-                                            const char *const *names, recur_layer *const *parts,
-                                            recur_layer **out);
+                                                  const char *const *names,
+                                                  recur_layer *const *parts, recur_layer **out);
 
-/** The part called name ("rnn", "decoder.rnn"): another handle on the same parameters, which start at *offset of the
- * flat vector of `layer`: its gradients go to grads + *offset.
+/** A part by its name: another handle on the same parameters, which start at *offset of the flat
+ * vector of `layer`. So its gradients go to grads + *offset.
  *
  * Shapes:  -
  * Memory:  allocates nothing. The part keeps the whole alive; release it like any layer.
- * Errors:  ARGUMENT: NULL. MISSING: no such part.
+ * Errors:  ARGUMENT: NULL. MISSING: no such part; recur_layer_describe tells the names.
  * Threads: free.
  * Since:   0.1
+ * @param layer the whole.
+ * @param name "rnn"; of a part's part "decoder.rnn".
+ * @param out the part.
  * @param offset NULL: not wanted.
  */
-RECUR_NODISCARD recur_status recur_layer_child(const recur_layer *layer, const char *name, recur_layer **out,
-                                         int64_t *offset);
+RECUR_NODISCARD recur_status recur_layer_child(const recur_layer *layer, const char *name,
+                                               recur_layer **out, int64_t *offset);
 
 /** Number formats of recur_layer_snapshot. */
 enum { RECUR_PRECISION_FLOAT32 = 0 };
 
-/** An immutable copy laid out for running on this machine, for any number of streams and threads. Later changes of the
- * original do not reach it. It has no parameters to read or write, and no pass on it can be recorded.
+/** Makes an immutable copy laid out for running on this machine, for any number of streams and
+ * threads. Later changes of the original do not reach it. It has no parameters to read or write,
+ * and no pass on it can be recorded. States made for the original fit it, and are as fast.
  *
  * Shapes:  takes and gives what `layer` does.
  * Memory:  one allocation.
  * Errors:  ARGUMENT: NULL, unknown precision. MEMORY.
- * Threads: free.
+ * Threads: free, while nobody writes the parameters.
  * Since:   0.1
+ * @param layer the layer, or a part.
+ * @param precision RECUR_PRECISION_FLOAT32.
+ * @param out the snapshot.
  */
-RECUR_NODISCARD recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out);
+RECUR_NODISCARD recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision,
+                                                  recur_layer **out);
 
-/** A copy that can be trained on: the same structure and values, with a flat vector of its own. Of a
- * part: a layer of its own.
+/** Makes a copy that can be trained on: the same structure and values, with a flat vector of its
+ * own. Of a part: a layer of its own.
  *
  * Shapes:  takes and gives what `layer` does.
  * Memory:  one allocation.
@@ -206,6 +293,7 @@ RECUR_API recur_layer *recur_layer_retain(recur_layer *layer);
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param layer the handle is gone afterwards.
  */
 RECUR_API void recur_layer_release(recur_layer *layer);
 
@@ -226,53 +314,61 @@ enum {
 
 /** What a layer can do: bits of recur_layer_info.capabilities. */
 enum {
-    RECUR_CAN_TAKE_ROWS = 1,         /**< takes rows of floats                                        */
-    RECUR_CAN_TAKE_IDS = 2,          /**< takes ids                                                   */
-    RECUR_CAN_STEP = 4,         /**< recur_layer_step runs it                                    */
-    RECUR_CAN_RECORD = 8,       /**< can be trained: not a snapshot                              */
-    RECUR_CAN_REDUCE_TIME = 16 /**< gives B rows, in the caller's order, not N                  */
+    RECUR_CAN_TAKE_ROWS = 1,   /**< takes rows of floats                                          */
+    RECUR_CAN_TAKE_IDS = 2,    /**< takes ids                                                     */
+    RECUR_CAN_STEP = 4,        /**< recur_layer_step runs it                                      */
+    RECUR_CAN_RECORD = 8,      /**< can be trained: not a snapshot                                */
+    RECUR_CAN_REDUCE_TIME = 16 /**< gives B rows, in the caller's order, not N                    */
 };
 
 /** Everything needed to draw, convert or rebuild a layer. Filled in by recur_layer_describe. */
 typedef struct recur_layer_info {
-    uint32_t size;       /**< in: sizeof(recur_layer_info)                                        */
-    int32_t kind;        /**< RECUR_KIND_*                                                        */
-    int64_t input_size;  /**< floats of an input row, or number of symbols; 0 for a group         */
-    int64_t output_size; /**< floats of an output row; 0 for a group                              */
-    int64_t hidden_size; /**< recurrent: H; else 0                                                */
-    int64_t num_layers;  /**< recurrent: L; else 0                                                */
-    int64_t parts;       /**< composed: number of parts; else 0                                   */
-    int64_t offset;      /**< of its first parameter in the flat vector of the layer asked        */
-    double dropout;      /**< recurrent, dropout: the probability                                 */
-    int32_t variant;     /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*, RECUR_COMPOSE_*; else 0 */
-    int32_t direction;   /**< RECUR_DIRECTION_*                                                   */
-    uint32_t flags;      /**< RECUR_LAYER_*                                                       */
-    uint32_t capabilities;  /**< RECUR_CAN_*                                                        */
-    const char *name;    /**< of this part in its whole; "" otherwise                             */
-    const char *type;    /**< "lstm", "linear", "sequential" …: for messages and files            */
-    int64_t projection_size;   /**< recurrent, as all that follows up to periods: see recur_recurrent_options */
+    uint32_t size;             /**< in: sizeof(recur_layer_info)                                  */
+    int32_t kind;              /**< RECUR_KIND_*                                                  */
+    int64_t input_size;        /**< floats of an input row, or number of symbols; 0 for a group   */
+    int64_t output_size;       /**< floats of an output row; 0 for a group                        */
+    int64_t hidden_size;       /**< recurrent: H; else 0                                          */
+    int64_t num_layers;        /**< recurrent: L; else 0                                          */
+    int64_t parts;             /**< composed: number of parts; else 0                             */
+    int64_t offset;            /**< of its first parameter in the flat vector of the layer asked  */
+    double dropout;            /**< recurrent, dropout: the probability                           */
+    int32_t variant;           /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*,
+                                    RECUR_COMPOSE_*; else 0                                       */
+    int32_t direction;         /**< RECUR_DIRECTION_*                                             */
+    uint32_t flags;            /**< RECUR_LAYER_*                                                 */
+    uint32_t capabilities;     /**< RECUR_CAN_*                                                   */
+    const char *name;          /**< of this part in its whole; "" otherwise                       */
+    const char *type;          /**< "lstm", "linear", "sequential" ...: for messages and files    */
+    int64_t projection_size;   /**< recurrent, as all that follows up to output_activation: see
+                                    recur_recurrent_options                                       */
     double recurrent_dropout;  /**< as there                                                      */
     double zoneout_hidden;     /**< as there                                                      */
     double zoneout_cell;       /**< as there                                                      */
     double cell_clip;          /**< as there                                                      */
     double preactivation_clip; /**< as there                                                      */
-    int32_t gate_activation;   /**< as there                                                      */
-    int32_t activation;        /**< as there                                                      */
-    int32_t output_activation; /**< as there                                                      */
-    int32_t modules;           /**< as there                                                      */
-    int32_t periods[RECUR_MOST_MODULES]; /**< as there                                            */
-    double epsilon;      /**< norm: what is added to the variance; else 0                         */
+    int32_t gate_activation;   /**< as there; 0: the kind's own                                   */
+    int32_t activation;        /**< as there; 0: the kind's own                                   */
+    int32_t output_activation; /**< as there; 0: the kind's own                                   */
+    int32_t reserved;          /**< 0                                                             */
+    double epsilon;            /**< norm: what is added to the variance; else 0                   */
+    const recur_clockwork_options *clockwork; /**< clockwork: its modules and all their periods;
+                                                   NULL for other kinds                           */
+    const void *reserved_pointer;             /**< NULL                                           */
 } recur_layer_info;
 
-/** What a layer is (part = -1), or one of its parts (0 to parts-1).
+/** What a layer is, or one of its parts.
  *
  * Shapes:  -
- * Memory:  the strings live as long as the layer.
+ * Memory:  the strings, and the options of a clockwork, live as long as the layer.
  * Errors:  ARGUMENT: NULL, no such part, out->size too small: at least all up to type is wanted.
  * Threads: free.
  * Since:   0.1
+ * @param layer the layer.
+ * @param part -1: the layer itself; else 0 to parts - 1.
+ * @param out is filled in; set its size before.
  */
-RECUR_NODISCARD recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_layer_info *out);
+RECUR_NODISCARD recur_status recur_layer_describe(const recur_layer *layer, int64_t part,
+                                                  recur_layer_info *out);
 
 /** Rows of y for a layout: N, or B if a `last` is inside. 0 for NULL.
  *
@@ -281,6 +377,8 @@ RECUR_NODISCARD recur_status recur_layer_describe(const recur_layer *layer, int6
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param layer the layer.
+ * @param packed the layout.
  */
 RECUR_API int64_t recur_layer_rows(const recur_layer *layer, const recur_packed *packed);
 
@@ -293,17 +391,20 @@ RECUR_API int64_t recur_layer_rows(const recur_layer *layer, const recur_packed 
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param layer the layer.
  */
 RECUR_API int64_t recur_layer_param_count(const recur_layer *layer);
 
-/** The flat vector of parameters, to read and write. While somebody writes to it nobody may run the layer, and while
- * a tape holds a record of the layer nobody may write to it.
+/** The flat vector of parameters, to read and write. While somebody writes to it nobody may run the
+ * layer, and while a tape holds a record of the layer nobody may write to it; a context with
+ * RECUR_CONTEXT_CHECK finds writes of the second kind.
  *
  * Shapes:  [recur_layer_param_count].
  * Memory:  belongs to the layer and never moves; 64-byte aligned for a layer that is nobody's part.
  * Errors:  NULL for NULL, for a snapshot, and where there are no parameters.
  * Threads: free; who writes is the caller's to arrange.
  * Since:   0.1
+ * @param layer the layer, or a part.
  */
 RECUR_API float *recur_layer_params(recur_layer *layer);
 
@@ -314,117 +415,183 @@ RECUR_API float *recur_layer_params(recur_layer *layer);
  * Errors:  cannot fail.
  * Threads: free.
  * Since:   0.1
+ * @param layer the layer.
  */
 RECUR_API int64_t recur_layer_tensor_count(const recur_layer *layer);
 
-/** One named tensor of the flat vector: name, shape, offset.
+/** One named tensor of the flat vector: name, shape, offset. Tensors follow each other without
+ * holes.
  *
- * Shapes:  index 0 to recur_layer_tensor_count-1; tensors follow each other without holes.
+ * Shapes:  -
  * Memory:  the name lives as long as the layer.
  * Errors:  ARGUMENT: NULL, no such index, out->size too small.
  * Threads: free.
  * Since:   0.1
+ * @param layer the layer.
+ * @param index 0 to recur_layer_tensor_count - 1.
+ * @param out is filled in; set its size before.
  */
-RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, int64_t index, recur_tensor *out);
+RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, int64_t index,
+                                                     recur_tensor *out);
 
-/** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are filled gate by gate. */
+/** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are
+ * filled gate by gate. */
 enum {
-    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding N(0,1), norm 1 and 0; value unused.
-                                    Recurrent, beyond PyTorch: norm_weight 1; norm_bias, h0 and c0 0                */
-    RECUR_INIT_CONSTANT = 1,   /**< value                                                                  */
-    RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                                       */
-    RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                           */
-    RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010. Matrices only */
-    RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe 2014. Matrices only */
-    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only */
-    RECUR_INIT_FORGET_BIAS = 7 /**< biases b_ih, b_hh = value, 0 of the gate that keeps the state: LSTM's f (Gers 2000), GRU's z */
+    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding
+                                    N(0,1), norm 1 and 0; value unused. Recurrent, beyond PyTorch:
+                                    norm_weight 1; norm_bias, h0 and c0 0                         */
+    RECUR_INIT_CONSTANT = 1,   /**< value                                                         */
+    RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                              */
+    RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                  */
+    RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010.
+                                    Matrices only                                                 */
+    RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe
+                                    2014. Matrices only                                           */
+    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only        */
+    RECUR_INIT_FORGET_BIAS = 7 /**< b_ih = value and b_hh = 0 of the gate that keeps the state:
+                                    LSTM's f (Gers 2000), GRU's z                                 */
 };
 
-/** Fills parameters with start values, which depend only on scheme, value, seed and the tensor's place in the layer.
+/** Fills parameters with start values, which depend only on scheme, value, seed and the tensor's
+ * place in the layer.
  *
  * Shapes:  -
  * Memory:  ORTHOGONAL takes scratch from the allocator; the others allocate nothing.
- * Errors:  ARGUMENT: NULL, unknown scheme, value not finite, negative bound or deviation. MISSING: match fits no tensor's
- *          name. UNSUPPORTED: a snapshot; a scheme that fills none of the matched tensors. MEMORY.
+ * Errors:  ARGUMENT: NULL, unknown scheme, value not finite, negative bound or deviation. MISSING:
+ *          match fits no tensor's name; recur_layer_tensor_info tells the names. UNSUPPORTED: a
+ *          snapshot: fill the layer, then make a new snapshot; a scheme that fills none of the
+ *          matched tensors. MEMORY.
  * Threads: one at a time on a layer.
  * Since:   0.1
- * @param match only tensors whose whole name fits this pattern, in which * stands for any characters and ? for one: "rnn.*" is
- *        all of the part called rnn, "*weight_hh*" every recurrent matrix, "fc.bias" that one; NULL: all. Matched tensors which the scheme
- *        cannot fill (a vector under ORTHOGONAL) are left alone, as long as it fills some.
+ * @param layer the layer, or a part.
+ * @param match only tensors whose whole name fits this pattern, in which * stands for any
+ *        characters and ? for one: "rnn.*" is all of the part called rnn, "*weight_hh*" every
+ *        recurrent matrix, "fc.bias" that one; NULL: all. Matched tensors which the scheme cannot
+ *        fill (a vector under ORTHOGONAL) are left alone, as long as it fills some.
+ * @param scheme RECUR_INIT_*.
+ * @param value as the scheme says.
+ * @param seed as in recur_random; equal seeds give equal parameters.
  */
-RECUR_NODISCARD recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme, double value,
-                                        uint64_t seed);
+RECUR_NODISCARD recur_status recur_layer_init(recur_layer *layer, const char *match, int32_t scheme,
+                                              double value, uint64_t seed);
 
 /* ---- passes --------------------------------------------------------------------------------- */
 
-/** Runs a layer over a batch. With a tape in mode TRAIN or RECORD_NO_DROPOUT the pass is recorded for one backward.
+/** Runs a layer over a batch. With a tape in mode TRAIN or RECORD_NO_DROPOUT the pass is recorded
+ * for one backward.
  *
- * Shapes:  x [N][input_size], y [recur_layer_rows][output_size]. A part behind a `last` is run with a layout of its own.
- * Memory:  without a tape, scratch comes from the allocator; with one, nothing is allocated after warm-up or
- *          recur_tape_reserve. The tape keeps no pointer of the caller's.
- * Errors:  ARGUMENT: NULL. SHAPE: the state's batch or tensors do not fit. UNSUPPORTED: the layer takes ids only, is a group, or is a
- *          snapshot and would be recorded. MEMORY. A failed pass leaves state and tape as they were.
+ * Over a snapshot, with a state and without a tape, small blocks of equally long sequences run step
+ * by step, as recur_layer_step would: a stream may hand over one step or several at a time.
+ *
+ * Shapes:  x [N][input_size], y [recur_layer_rows][output_size]. A part behind a `last` is run with
+ *          a layout of its own.
+ * Memory:  without a tape, scratch comes from the allocator; with one, nothing is allocated after
+ *          warm-up or recur_tape_reserve. The tape keeps no pointer of the caller's.
+ * Errors:  ARGUMENT: NULL. SHAPE: the state's batch or tensors do not fit: make one for this layer
+ *          and batch. UNSUPPORTED: the layer takes ids only: use recur_layer_forward_ids; it is a
+ *          group: run its parts; it is a snapshot and would be recorded: record the layer that it
+ *          was made of, or set the tape to RECUR_TAPE_EVALUATE. MEMORY. A failed pass leaves state
+ *          and tape as they were.
  * Threads: free in layer and packed; state and tape one at a time.
  * Since:   0.1
- * @param state NULL: the initial state (zeros), final state not wanted. Else read at the start, replaced at the end.
+ * @param layer the layer, or a part.
+ * @param packed the layout of x.
+ * @param x the input, in packed order.
+ * @param state NULL: the initial state, final state not wanted. Else read at the start, replaced at
+ *        the end.
  * @param y NULL: only the state (or the record) is wanted.
  * @param tape NULL: inference.
  */
-RECUR_NODISCARD recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed, const float *x,
-                                           recur_state *state, float *y, recur_tape *tape);
+RECUR_NODISCARD recur_status recur_layer_forward(const recur_layer *layer,
+                                                 const recur_packed *packed, const float *x,
+                                                 recur_state *state, float *y, recur_tape *tape);
 
-/** The same for symbols. For a recurrent or linear layer an id stands for the one-hot vector of that index (a row is looked
- * up; nothing is multiplied by zero), for an embedding for its row.
+/** The same for symbols. For a recurrent or linear layer an id stands for the one-hot vector of
+ * that index (a row is looked up; nothing is multiplied by zero), for an embedding for its row.
  *
  * Shapes:  ids [N], each 0 to input_size-1; y as recur_layer_forward.
  * Memory:  as recur_layer_forward.
- * Errors:  as recur_layer_forward; ARGUMENT: an id out of range. UNSUPPORTED: the layer takes rows only.
+ * Errors:  as recur_layer_forward; ARGUMENT: an id out of range. UNSUPPORTED: the layer takes rows
+ *          only: use recur_layer_forward.
  * Threads: as recur_layer_forward.
  * Since:   0.1
+ * @param layer as recur_layer_forward.
+ * @param packed the layout of ids.
+ * @param ids the input, in packed order.
+ * @param state as recur_layer_forward.
+ * @param y as recur_layer_forward.
+ * @param tape as recur_layer_forward.
  */
-RECUR_NODISCARD recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packed *packed,
-                                               const int32_t *ids, recur_state *state, float *y,
-                                               recur_tape *tape);
+RECUR_NODISCARD recur_status recur_layer_forward_ids(const recur_layer *layer,
+                                                     const recur_packed *packed, const int32_t *ids,
+                                                     recur_state *state, float *y,
+                                                     recur_tape *tape);
 
-/** Plays back the newest record of the tape, which must be of this layer and this layout, and removes it.
+/** Plays back the newest record of the tape, which must be of this layer and this layout, and
+ * removes it.
  *
- * Shapes:  x [N][input_size] as in forward; dy [rows][output_size], NULL: zeros; dx [N][input_size] is overwritten, NULL: not wanted;
- *          dparams [recur_layer_param_count] is added to, NULL: not wanted.
+ * Shapes:  x [N][input_size] as in forward; dy [rows][output_size]; dx [N][input_size] is
+ *          overwritten; dparams [recur_layer_param_count] is added to.
  * Memory:  scratch from the tape: nothing is allocated after warm-up or recur_tape_reserve.
- * Errors:  ARGUMENT: NULL. ORDER: no record, or the newest is of another layer, another layout, or was made with ids. SHAPE: dstate does
- *          not fit. MEMORY. On failure the record stays and gradients are as they were.
+ * Errors:  ARGUMENT: NULL. ORDER: no record, or the newest is of another layer or layout, or was
+ *          made with ids: call the backwards in the opposite order of the forwards; with
+ *          RECUR_CONTEXT_CHECK, parameters that were changed since the forward: update them after
+ *          the last backward; with recur_tape_defer_gradients, other dparams than those that rows
+ *          wait for. SHAPE: dstate does not fit. MEMORY. On failure the record stays and gradients
+ *          are as they were.
  * Threads: free in layer and packed; dstate and tape one at a time.
  * Since:   0.1
- * @param dstate in: gradient of the final state; out: gradient of the initial state. NULL: zeros, not wanted.
+ * @param layer the layer of the record.
+ * @param packed the layout of the record.
+ * @param x as in forward.
+ * @param dy the gradient of y; NULL: zeros.
+ * @param dstate in: the gradient of the final state; out: of the initial state. NULL: zeros, not
+ *        wanted.
+ * @param dx the gradient of x; NULL: not wanted.
+ * @param dparams the gradients of the parameters; NULL: not wanted.
+ * @param tape the tape that recorded the pass.
  */
-RECUR_NODISCARD recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *packed, const float *x,
-                                            const float *dy, recur_state *dstate, float *dx, float *dparams,
-                                            recur_tape *tape);
+RECUR_NODISCARD recur_status recur_layer_backward(const recur_layer *layer,
+                                                  const recur_packed *packed, const float *x,
+                                                  const float *dy, recur_state *dstate, float *dx,
+                                                  float *dparams, recur_tape *tape);
 
 /** The same for a record made by recur_layer_forward_ids.
  *
  * Shapes:  as recur_layer_backward, with ids [N]; ids have no gradient.
  * Memory:  as recur_layer_backward.
- * Errors:  as recur_layer_backward; ARGUMENT: an id out of range. ORDER: the record was made with rows.
+ * Errors:  as recur_layer_backward; ARGUMENT: an id out of range. ORDER: the record was made with
+ *          rows.
  * Threads: as recur_layer_backward.
  * Since:   0.1
+ * @param layer as recur_layer_backward.
+ * @param packed as recur_layer_backward.
+ * @param ids as in forward.
+ * @param dy as recur_layer_backward.
+ * @param dstate as recur_layer_backward.
+ * @param dparams as recur_layer_backward.
+ * @param tape as recur_layer_backward.
  */
-RECUR_NODISCARD recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_packed *packed,
-                                                const int32_t *ids, const float *dy, recur_state *dstate,
-                                                float *dparams, recur_tape *tape);
+RECUR_NODISCARD recur_status recur_layer_backward_ids(const recur_layer *layer,
+                                                      const recur_packed *packed,
+                                                      const int32_t *ids, const float *dy,
+                                                      recur_state *dstate, float *dparams,
+                                                      recur_tape *tape);
 
 /** One step of every sequence of a state. Without a tape, or with one in mode EVALUATE, this is
- * streaming: y and the new state, without dropout; fastest on a snapshot. With a tape that records,
- * the step is one step of a loop written by hand, to be played back by recur_layer_step_backward.
+ * streaming: y and the new state, without dropout; fastest on a snapshot, with a state that was
+ * made for it or for the layer that it is a snapshot of. With a tape that records, the step is one
+ * step of a loop written by hand, to be played back by recur_layer_step_backward.
  *
  * Shapes:  x [B][input_size], y [B][output_size], B the state's batch.
  * Memory:  streaming never allocates, locks or calls the system: its scratch lies in the state. A
  *          recorded step allocates nothing after warm-up or recur_tape_reserve.
  * Errors:  ARGUMENT: layer, x or state is NULL. SHAPE: the state does not fit, or its scratch, made
  *          for another layer, is too small: make the state for this layer. UNSUPPORTED: the layer
- *          looks ahead in time (reverse, bidirectional), gives one row for a sequence (a `last`),
- *          is a group, takes ids only, or is a snapshot and would be recorded. MEMORY. A failed
- *          step leaves state and tape as they were.
+ *          looks ahead in time (reverse, bidirectional) or gives one row for a sequence (a `last`):
+ *          use recur_layer_forward; it is a group: step its parts; it takes ids only: use
+ *          recur_layer_step_ids; it is a snapshot and would be recorded: record the layer that it
+ *          was made of. MEMORY. A failed step leaves state and tape as they were.
  * Threads: free in layer; state and tape one at a time.
  * Since:   0.1
  * @param layer the layer.

@@ -1,4 +1,5 @@
-/* recur/layer.hpp - anything that maps rows to rows, and how layers are made. Included by recur.hpp; never alone. */
+/* recur/layer.hpp - anything that maps rows to rows, and how layers are made. Included by
+ * recur.hpp; never alone. */
 #ifndef RECUR_LAYER_HPP
 #define RECUR_LAYER_HPP
 #ifndef RECUR_HPP
@@ -63,10 +64,14 @@ public:
 
     int64_t count() const noexcept { return recur_layer_param_count(get()); }
     span<float> params() { return slice(0, count()); }
-    span<const float> params() const { return span<const float>(recur_layer_params(get()), detail::number(count())); }
+    span<const float> params() const
+    {
+        return span<const float>(recur_layer_params(get()), detail::number(count()));
+    }
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_layer>(get(), recur_layer_tensor_count(get()), recur_layer_tensor_info);
+        return detail::tensors<recur_layer>(get(), recur_layer_tensor_count(get()),
+                                            recur_layer_tensor_info);
     }
     /** One tensor of the parameters, by its name. */
     span<float> param(const std::string &name)
@@ -86,21 +91,26 @@ public:
     inline void save(file &to, const char *prefix = nullptr) const;
 
     /** Runs the layer over a batch, of rows or of ids. */
-    inline void forward(const packed &p, span<const float> x, span<float> y, maybe<tape> t = none, maybe<state> s = none) const;
-    inline void forward(const packed &p, span<const int32_t> ids, span<float> y, maybe<tape> t = none,
+    inline void forward(const packed &p, span<const float> x, span<float> y, maybe<tape> t = none,
                         maybe<state> s = none) const;
+    inline void forward(const packed &p, span<const int32_t> ids, span<float> y,
+                        maybe<tape> t = none, maybe<state> s = none) const;
     /** The same without a tape, into a new array. */
-    template <class Input> std::vector<float> run(const packed &p, const Input &x, maybe<state> s = none) const;
+    template <class Input>
+    std::vector<float> run(const packed &p, const Input &x, maybe<state> s = none) const;
 
     /** Plays back the newest record: dparams is added to, dx and ds are overwritten. */
-    inline void backward(const packed &p, span<const float> x, span<const float> dy, span<float> dparams, tape &t,
-                         span<float> dx = none, maybe<state> ds = none) const;
-    inline void backward(const packed &p, span<const int32_t> ids, span<const float> dy, span<float> dparams, tape &t,
+    inline void backward(const packed &p, span<const float> x, span<const float> dy,
+                         span<float> dparams, tape &t, span<float> dx = none,
                          maybe<state> ds = none) const;
+    inline void backward(const packed &p, span<const int32_t> ids, span<const float> dy,
+                         span<float> dparams, tape &t, maybe<state> ds = none) const;
 
     /** One step of every sequence of a state: streaming, or recorded on a tape. */
-    inline void step(span<const float> x, state &s, span<float> y = none, maybe<tape> t = none) const;
-    inline void step(span<const int32_t> ids, state &s, span<float> y = none, maybe<tape> t = none) const;
+    inline void step(span<const float> x, state &s, span<float> y = none,
+                     maybe<tape> t = none) const;
+    inline void step(span<const int32_t> ids, state &s, span<float> y = none,
+                     maybe<tape> t = none) const;
     /** Plays back the newest recorded step. */
     inline void step_backward(span<const float> x, span<const float> dy, state &ds,
                               span<float> dparams, tape &t, span<float> dx = none) const;
@@ -111,7 +121,8 @@ private:
     span<float> slice(int64_t offset, int64_t n)
     {
         float *all = recur_layer_params(get());
-        if (!all && n) throw error(RECUR_E_UNSUPPORTED, "a snapshot has no parameters to read or write");
+        if (!all && n)
+            throw error(RECUR_E_UNSUPPORTED, "a snapshot has no parameters to read or write");
         return all ? span<float>(all + offset, detail::number(n)) : span<float>();
     }
     int64_t input_size_ = 0, output_size_ = 0;
@@ -121,7 +132,8 @@ namespace detail {
 
 /** Calls a create function, whose last parameter is where the layer goes. */
 template <class... Parameters, class... Arguments>
-layer make_layer(recur_status (*create)(recur_context *, Parameters...), in_context ctx, Arguments... arguments)
+layer make_layer(recur_status (*create)(recur_context *, Parameters...), in_context ctx,
+                 Arguments... arguments)
 {
     recur_layer *out;
     check(create(ctx.get(), arguments..., &out));
@@ -135,24 +147,29 @@ inline layer recurrent(const recur_recurrent_options &o, in_context ctx = none)
 {
     return detail::make_layer(recur_recurrent_create, ctx, &o);
 }
-inline layer recurrent(int32_t cell, int64_t input_size, int64_t hidden_size, recur_recurrent_options o, in_context ctx = none)
+inline layer recurrent(int32_t cell, int64_t input_size, int64_t hidden_size,
+                       recur_recurrent_options o, in_context ctx = none)
 {
     o.cell = cell, o.input_size = input_size, o.hidden_size = hidden_size;
     return recurrent(o, ctx);
 }
-inline layer rnn(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+inline layer rnn(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {},
+                 in_context ctx = none)
 {
     return recurrent(RECUR_CELL_RNN_TANH, input_size, hidden_size, o, ctx);
 }
-inline layer lstm(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+inline layer lstm(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {},
+                  in_context ctx = none)
 {
     return recurrent(RECUR_CELL_LSTM, input_size, hidden_size, o, ctx);
 }
-inline layer gru(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {}, in_context ctx = none)
+inline layer gru(int64_t input_size, int64_t hidden_size, const recurrent_options &o = {},
+                 in_context ctx = none)
 {
     return recurrent(RECUR_CELL_GRU, input_size, hidden_size, o, ctx);
 }
-inline layer linear(int64_t in_features, int64_t out_features, uint32_t flags = 0, in_context ctx = none)
+inline layer linear(int64_t in_features, int64_t out_features, uint32_t flags = 0,
+                    in_context ctx = none)
 {
     return detail::make_layer(recur_linear_create, ctx, in_features, out_features, flags);
 }
@@ -160,7 +177,8 @@ inline layer embedding(int64_t symbols, int64_t width, in_context ctx = none)
 {
     return detail::make_layer(recur_embedding_create, ctx, symbols, width, 0u);
 }
-inline layer last(int64_t features, int32_t direction = RECUR_DIRECTION_FORWARD, in_context ctx = none)
+inline layer last(int64_t features, int32_t direction = RECUR_DIRECTION_FORWARD,
+                  in_context ctx = none)
 {
     return detail::make_layer(recur_last_create, ctx, features, direction);
 }
@@ -196,7 +214,8 @@ inline layer compose(int32_t kind, span<const part> parts, in_context ctx = none
     std::vector<const char *> names;
     std::vector<recur_layer *> handles;
     for (const part &p : parts) names.push_back(p.name), handles.push_back(p.handle);
-    return detail::make_layer(recur_compose_create, ctx, kind, static_cast<int64_t>(names.size()), names.data(), handles.data());
+    return detail::make_layer(recur_compose_create, ctx, kind, static_cast<int64_t>(names.size()),
+                              names.data(), handles.data());
 }
 inline layer sequential(std::initializer_list<part> parts, in_context ctx = none)
 {
@@ -206,7 +225,10 @@ inline layer residual(std::initializer_list<part> parts, in_context ctx = none)
 {
     return compose(RECUR_COMPOSE_RESIDUAL, parts, ctx);
 }
-inline layer group(std::initializer_list<part> parts, in_context ctx = none) { return compose(RECUR_COMPOSE_GROUP, parts, ctx); }
+inline layer group(std::initializer_list<part> parts, in_context ctx = none)
+{
+    return compose(RECUR_COMPOSE_GROUP, parts, ctx);
+}
 
 } // namespace recur
 

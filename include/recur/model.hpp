@@ -1,4 +1,5 @@
-/* recur/model.hpp - whole networks as files, structure included. Included by recur.hpp; never alone. */
+/* recur/model.hpp - whole networks as files, structure included. Included by recur.hpp; never
+ * alone. */
 #ifndef RECUR_MODEL_HPP
 #define RECUR_MODEL_HPP
 #ifndef RECUR_HPP
@@ -7,15 +8,19 @@
 
 namespace recur {
 
-/** Inputs that travel with a model, and the outputs that must come out of them (none: those of now). */
+/** Inputs that travel with a model, and the outputs that must come out of them (none: those of
+ * now). */
 class model_sample {
 public:
     model_sample(none_type) {}
-    model_sample(const packed &p, span<const float> x, span<const float> y = none, double tolerance = 0) : model_sample(p, y, tolerance)
+    model_sample(const packed &p, span<const float> x, span<const float> y = none,
+                 double tolerance = 0)
+        : model_sample(p, y, tolerance)
     {
         c.x = x.data(), given_ = x.size();
     }
-    model_sample(const packed &p, span<const int32_t> ids, span<const float> y = none, double tolerance = 0)
+    model_sample(const packed &p, span<const int32_t> ids, span<const float> y = none,
+                 double tolerance = 0)
         : model_sample(p, y, tolerance)
     {
         c.ids = ids.data(), given_ = ids.size();
@@ -27,7 +32,8 @@ public:
         if (!packed_) return nullptr;
         const int64_t wanted = packed_->rows() * (c.ids ? 1 : net.input_size());
         if (given_ != detail::number(wanted))
-            throw error(RECUR_E_SHAPE, std::string(c.ids ? "ids has " : "x has ") + std::to_string(given_) + " elements; " +
+            throw error(RECUR_E_SHAPE, std::string(c.ids ? "ids has " : "x has ") +
+                                           std::to_string(given_) + " elements; " +
                                            std::to_string(wanted) + " are needed");
         detail::wanted(net.rows(*packed_) * net.output_size(), y_, "y");
         return &c;
@@ -49,7 +55,8 @@ inline void save_model(const layer &net, const std::string &path, const model_sa
     detail::check(recur_model_save(net.get(), path.c_str(), sample.of(net)));
 }
 /** Adds a model to a file, beside others. */
-inline void put_model(const layer &net, file &to, const char *prefix = nullptr, const model_sample &sample = none)
+inline void put_model(const layer &net, file &to, const char *prefix = nullptr,
+                      const model_sample &sample = none)
 {
     detail::check(recur_file_put_model(to.get(), prefix, net.get(), sample.of(net)));
 }

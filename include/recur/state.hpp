@@ -1,4 +1,5 @@
-/* recur/state.hpp - hidden state between calls, tapes, and the passes that take them. Included by recur.hpp; never alone. */
+/* recur/state.hpp - hidden state between calls, tapes, and the passes that take them. Included by
+ * recur.hpp; never alone. */
 #ifndef RECUR_STATE_HPP
 #define RECUR_STATE_HPP
 #ifndef RECUR_HPP
@@ -16,7 +17,8 @@ public:
     int64_t count() const noexcept { return recur_state_count(get()); }
     std::vector<recur_tensor> tensors() const
     {
-        return detail::tensors<recur_state>(get(), recur_state_tensor_count(get()), recur_state_tensor_info);
+        return detail::tensors<recur_state>(get(), recur_state_tensor_count(get()),
+                                            recur_state_tensor_info);
     }
     void reset(int64_t sequence = -1) { detail::check(recur_state_reset(get(), sequence)); }
     void copy(const state &from) { detail::check(recur_state_copy(get(), from.get())); }
@@ -40,7 +42,8 @@ public:
     }
     void write(int64_t offset, span<const float> from)
     {
-        detail::check(recur_state_write(get(), offset, static_cast<int64_t>(from.size()), from.data()));
+        detail::check(
+            recur_state_write(get(), offset, static_cast<int64_t>(from.size()), from.data()));
     }
     inline void load(file &from, const char *prefix = nullptr);
     inline void save(file &to, const char *prefix = nullptr) const;
@@ -57,7 +60,10 @@ private:
 /** What backward needs from forward, and scratch memory. */
 class tape : public detail::handle<recur_tape, recur_tape_release> {
 public:
-    explicit tape(int32_t mode = RECUR_TAPE_TRAIN, in_context ctx = none) : handle(make(ctx)) { set_mode(mode); }
+    explicit tape(int32_t mode = RECUR_TAPE_TRAIN, in_context ctx = none) : handle(make(ctx))
+    {
+        set_mode(mode);
+    }
 
     void set_mode(int32_t mode) { detail::check(recur_tape_set_mode(get(), mode)); }
     void set_seed(uint64_t seed) { detail::check(recur_tape_set_seed(get(), seed)); }
@@ -74,8 +80,12 @@ public:
         float *grads = detail::exactly(l.count(), dparams, "dparams");
         detail::check(recur_tape_add_gradients(get(), l.get(), grads));
     }
-    /** The function sees every recurrent part of recorded passes, and must not throw; NULL: no trace. */
-    void trace(recur_trace_function *function, void *user = nullptr) { detail::check(recur_tape_trace(get(), function, user)); }
+    /** The function sees every recurrent part of recorded passes, and must not throw; NULL: no
+     * trace. */
+    void trace(recur_trace_function *function, void *user = nullptr)
+    {
+        detail::check(recur_tape_trace(get(), function, user));
+    }
     int64_t records() const noexcept { return recur_tape_records(get()); }
     size_t bytes() const noexcept { return recur_tape_bytes(get()); }
 
@@ -88,40 +98,45 @@ private:
     }
 };
 
-/* ---- passes ------------------------------------------------------------------------------------- */
+/* ---- passes -------------------------------------------------------------------------------------
+ */
 
-inline void layer::forward(const packed &p, span<const float> x, span<float> y, maybe<tape> t, maybe<state> s) const
+inline void layer::forward(const packed &p, span<const float> x, span<float> y, maybe<tape> t,
+                           maybe<state> s) const
 {
     const float *in = detail::exactly(p.rows() * input_size_, x, "x");
     float *out = detail::wanted(rows(p) * output_size_, y, "y");
     detail::check(recur_layer_forward(get(), p.get(), in, s.get(), out, t.get()));
 }
 
-inline void layer::forward(const packed &p, span<const int32_t> ids, span<float> y, maybe<tape> t, maybe<state> s) const
+inline void layer::forward(const packed &p, span<const int32_t> ids, span<float> y, maybe<tape> t,
+                           maybe<state> s) const
 {
     const int32_t *in = detail::exactly(p.rows(), ids, "ids");
     float *out = detail::wanted(rows(p) * output_size_, y, "y");
     detail::check(recur_layer_forward_ids(get(), p.get(), in, s.get(), out, t.get()));
 }
 
-template <class Input> std::vector<float> layer::run(const packed &p, const Input &x, maybe<state> s) const
+template <class Input>
+std::vector<float> layer::run(const packed &p, const Input &x, maybe<state> s) const
 {
     std::vector<float> y(detail::number(rows(p) * output_size_));
     forward(p, x, y, none, s);
     return y;
 }
 
-inline void layer::backward(const packed &p, span<const float> x, span<const float> dy, span<float> dparams, tape &t,
-                            span<float> dx, maybe<state> ds) const
+inline void layer::backward(const packed &p, span<const float> x, span<const float> dy,
+                            span<float> dparams, tape &t, span<float> dx, maybe<state> ds) const
 {
     const float *in = detail::exactly(p.rows() * input_size_, x, "x");
     const float *dout = detail::wanted(rows(p) * output_size_, dy, "dy");
-    float *din = detail::wanted(p.rows() * input_size_, dx, "dx"), *grads = detail::wanted(count(), dparams, "dparams");
+    float *din = detail::wanted(p.rows() * input_size_, dx, "dx"),
+          *grads = detail::wanted(count(), dparams, "dparams");
     detail::check(recur_layer_backward(get(), p.get(), in, dout, ds.get(), din, grads, t.get()));
 }
 
-inline void layer::backward(const packed &p, span<const int32_t> ids, span<const float> dy, span<float> dparams, tape &t,
-                            maybe<state> ds) const
+inline void layer::backward(const packed &p, span<const int32_t> ids, span<const float> dy,
+                            span<float> dparams, tape &t, maybe<state> ds) const
 {
     const int32_t *in = detail::exactly(p.rows(), ids, "ids");
     const float *dout = detail::wanted(rows(p) * output_size_, dy, "dy");
@@ -166,29 +181,35 @@ inline void layer::step_backward(span<const int32_t> ids, span<const float> dy, 
 class cell : public detail::handle<recur_cell, recur_cell_release> {
 public:
     explicit cell(const layer &l)
-        : handle(make(l)), input_size_(l.input_size()), hidden_size_(l.output_size()), count_(l.count())
-    {
-    }
+        : handle(make(l)),
+          input_size_(l.input_size()),
+          hidden_size_(l.output_size()),
+          count_(l.count())
+    {}
 
     void step(span<const float> x, state &s, span<float> y = none, maybe<tape> t = none) const
     {
         const float *in = detail::exactly(s.batch() * input_size_, x, "x");
-        detail::check(recur_cell_step(get(), in, s.get(), detail::wanted(s.batch() * hidden_size_, y, "y"), t.get()));
+        detail::check(recur_cell_step(get(), in, s.get(),
+                                      detail::wanted(s.batch() * hidden_size_, y, "y"), t.get()));
     }
     void step(span<const int32_t> ids, state &s, span<float> y = none, maybe<tape> t = none) const
     {
         const int32_t *in = detail::exactly(s.batch(), ids, "ids");
-        detail::check(recur_cell_step_ids(get(), in, s.get(), detail::wanted(s.batch() * hidden_size_, y, "y"), t.get()));
+        detail::check(recur_cell_step_ids(
+            get(), in, s.get(), detail::wanted(s.batch() * hidden_size_, y, "y"), t.get()));
     }
-    void step_backward(span<const float> x, span<const float> dy, state &ds, span<float> dparams, tape &t,
-                       span<float> dx = none) const
+    void step_backward(span<const float> x, span<const float> dy, state &ds, span<float> dparams,
+                       tape &t, span<float> dx = none) const
     {
         const float *in = detail::exactly(ds.batch() * input_size_, x, "x");
         const float *dout = detail::wanted(ds.batch() * hidden_size_, dy, "dy");
-        float *din = detail::wanted(ds.batch() * input_size_, dx, "dx"), *grads = detail::wanted(count_, dparams, "dparams");
+        float *din = detail::wanted(ds.batch() * input_size_, dx, "dx"),
+              *grads = detail::wanted(count_, dparams, "dparams");
         detail::check(recur_cell_step_backward(get(), in, dout, ds.get(), din, grads, t.get()));
     }
-    void step_backward(span<const int32_t> ids, span<const float> dy, state &ds, span<float> dparams, tape &t) const
+    void step_backward(span<const int32_t> ids, span<const float> dy, state &ds,
+                       span<float> dparams, tape &t) const
     {
         const int32_t *in = detail::exactly(ds.batch(), ids, "ids");
         const float *dout = detail::wanted(ds.batch() * hidden_size_, dy, "dy");

@@ -1,10 +1,32 @@
-/* recur/tape.h - what backward needs from forward, and scratch memory. Included by recur.h; never alone.
+/* recur/tape.h - what backward needs from forward, and scratch memory. Included by recur.h; never
+ * alone.
  *
- * Records are a stack: each recorded forward pushes one, each backward pops the newest. So T steps forward and T steps
- * backward by hand work, and so does a layer that is used twice. The memory stays with the tape for the next pass.
+ * Records are a stack: each recorded forward pushes one, each backward pops the newest. So T steps
+ * forward and T steps backward by hand work, and so does a layer that is used twice. The memory
+ * stays with the tape for the next pass.
  *
- * Parameters must stay the same while records of their layer wait: backward needs those that forward had, and from the second waiting
- * record of single steps on, or the first one that was reserved, the tape has laid them out anew, once, for as long as one of them waits. */
+ * Do not change a layer's parameters between a forward and its backward. Backward reads them again,
+ * and for single steps the tape may hold a repacked copy that would go stale. A context with
+ * RECUR_CONTEXT_CHECK finds this mistake: the backward fails with RECUR_E_ORDER.
+ *
+ * Example: one training pass of a linear layer over three rows.
+ *
+ *     const float x[3 * 2] = { 1, 2, 3, 4, 5, 6 };
+ *     const float dy[3 * 1] = { 1, 1, 1 };
+ *     float y[3], dparams[3] = { 0 };
+ *     recur_layer *fc;
+ *     recur_packed *rows;
+ *     recur_tape *tape;
+ *     TRY(recur_linear_create(NULL, 2, 1, 0, &fc));
+ *     TRY(recur_packed_create(NULL, 3, NULL, 1, &rows));
+ *     TRY(recur_tape_create(NULL, &tape));
+ *     TRY(recur_tape_reserve(tape, fc, rows, 1));
+ *     TRY(recur_layer_forward(fc, rows, x, NULL, y, tape));
+ *     TRY(recur_layer_backward(fc, rows, x, dy, NULL, NULL, dparams, tape));
+ *     recur_tape_release(tape);
+ *     recur_packed_release(rows);
+ *     recur_layer_release(fc);
+ */
 #ifndef RECUR_TAPE_H
 #define RECUR_TAPE_H
 #ifndef RECUR_H
@@ -14,20 +36,23 @@
 extern "C" {
 #endif
 
-/** What passes with a tape do. */
+/** What passes and steps with a tape do. Without a tape they do what EVALUATE does. */
 enum {
-    RECUR_TAPE_TRAIN = 0,    /**< record, with dropout                                          */
-    RECUR_TAPE_EVALUATE = 1, /**< neither: the tape is scratch memory only                      */
-    RECUR_TAPE_RECORD_NO_DROPOUT = 2 /**< record, without dropout: gradients of the model as it is used */
+    RECUR_TAPE_TRAIN = 0,            /**< record, with dropout                                    */
+    RECUR_TAPE_EVALUATE = 1,         /**< neither: the tape is scratch memory only                */
+    RECUR_TAPE_RECORD_NO_DROPOUT = 2 /**< record, without dropout: gradients of the model as it is
+                                          used                                                    */
 };
 
-/** An empty tape in mode RECUR_TAPE_TRAIN with seed 0.
+/** Makes an empty tape in mode RECUR_TAPE_TRAIN with seed 0.
  *
  * Shapes:  -
  * Memory:  one allocation; grows with the passes it serves.
  * Errors:  ARGUMENT: NULL. MEMORY.
  * Threads: free.
  * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param out the tape.
  */
 RECUR_NODISCARD recur_status recur_tape_create(recur_context *ctx, recur_tape **out);
 
@@ -38,6 +63,7 @@ RECUR_NODISCARD recur_status recur_tape_create(recur_context *ctx, recur_tape **
  * Errors:  cannot fail.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape is gone afterwards.
  */
 RECUR_API void recur_tape_release(recur_tape *tape);
 
@@ -48,39 +74,52 @@ RECUR_API void recur_tape_release(recur_tape *tape);
  * Errors:  ARGUMENT: NULL, unknown mode.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
  * @param mode RECUR_TAPE_*
  */
 RECUR_NODISCARD recur_status recur_tape_set_mode(recur_tape *tape, int32_t mode);
 
-/** Dropout masks depend only on this seed and on the number of passes recorded since this call.
+/** Sets the seed of dropout. Masks depend only on it and on the number of passes recorded since
+ * this call.
  *
  * Shapes:  -
  * Memory:  allocates nothing.
  * Errors:  ARGUMENT: NULL.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
+ * @param seed any number.
  */
 RECUR_NODISCARD recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed);
 
-/** Makes room for `passes` more recorded passes of this layer and layout, forward and backward, so that they, and passes
- * with no more sequences, steps and rows, allocate nothing. Adds up over calls; 0 passes: evaluation only.
+/** Makes room for `passes` more recorded passes of this layer and layout, forward and backward, so
+ * that they, and passes with no more sequences, steps and rows, allocate nothing. Adds up over
+ * calls.
  *
  * Shapes:  -
- * Memory:  allocates what is missing.
- * Errors:  ARGUMENT: NULL, passes < 0. UNSUPPORTED: a group; passes > 0 of a snapshot. MEMORY: the tape is as before.
+ * Memory:  allocates what is missing; recur_layer_memory says how much that is.
+ * Errors:  ARGUMENT: NULL, passes < 0. UNSUPPORTED: a group: reserve for each part that you run;
+ *          passes > 0 of a snapshot: give 0. MEMORY: the tape is as before; take fewer passes or a
+ *          smaller batch.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
+ * @param layer the layer that will be run.
+ * @param packed the largest layout; for a loop of single steps one with one step.
+ * @param passes records that wait at the same time; 0: evaluation only.
  */
-RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer, const recur_packed *packed,
-                                          int64_t passes);
+RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer,
+                                                const recur_packed *packed, int64_t passes);
 
-/** Forgets all records and reservations, keeps the memory, mode and seed. Gradients that wait (recur_tape_defer_gradients) are lost.
+/** Removes all records and reservations; keeps the memory, mode and seed. For a loop that stops
+ * after some forward passes. Gradients that wait (recur_tape_defer_gradients) are lost.
  *
  * Shapes:  -
  * Memory:  frees nothing.
  * Errors:  ARGUMENT: NULL.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
  */
 RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
 
@@ -122,47 +161,55 @@ RECUR_NODISCARD recur_status recur_tape_add_gradients(recur_tape *tape, const re
 
 /** When a trace is given. */
 enum {
-    RECUR_TRACE_FORWARD = 1, /**< after a recorded forward: gates, c and h of every step     */
-    RECUR_TRACE_BACKWARD = 2 /**< after its backward: gates hold gradients, dh is there too  */
+    RECUR_TRACE_FORWARD = 1, /**< after a recorded forward: gates, c and h of every step          */
+    RECUR_TRACE_BACKWARD = 2 /**< after its backward: gates hold gradients, dh is there too       */
 };
 
-/** What one layer and direction of a recurrent part did in all steps of a recorded pass. Rows are packed rows: recur_packed_row says
- * where a step of a sequence lies. */
+/** What one layer and direction of a recurrent part did in all steps of a recorded pass. Rows are
+ * packed rows: recur_packed_row says where a step of a sequence lies. */
 typedef struct recur_trace {
-    uint32_t size;              /**< sizeof(recur_trace)                                          */
-    int32_t event;              /**< RECUR_TRACE_*                                                */
-    int32_t layer;              /**< of the stack, from 0                                         */
-    int32_t reverse;            /**< 1: the walk from each sequence's last step to its first      */
-    int64_t rows;               /**< N                                                            */
-    int64_t steps;              /**< T, of the longest sequence                                   */
-    int64_t hidden_size;        /**< H                                                            */
-    int64_t gates;              /**< blocks of H numbers in a row of `gates`: docs/math.md        */
-    int64_t h_stride;           /**< floats from one row of h to the next                         */
-    const char *part;           /**< its name in the layer that was run: "rnn"; "" if it is that layer itself */
-    const float *gate;          /**< [N][gates][H] FORWARD: gates after their activations, of normalised kinds before their norms;
-                                     BACKWARD: the gradients of what went into activations and norms */
-    const float *c;             /**< [N][H] cell states; NULL for kinds without                   */
-    const float *h;             /**< [N][H, or P] hidden states, h_stride floats apart             */
-    const float *dh;            /**< BACKWARD: [N][H, or P] gradient of the loss by h of every step; else NULL */
-    const double *norm;         /**< BACKWARD: [T] length of that gradient over all sequences, step by step; else NULL */
-    const recur_packed *packed; /**< the layout                                                   */
+    uint32_t size;       /**< sizeof(recur_trace)                                                 */
+    int32_t event;       /**< RECUR_TRACE_*                                                       */
+    int32_t layer;       /**< of the stack, from 0                                                */
+    int32_t reverse;     /**< 1: the walk from each sequence's last step to its first             */
+    int64_t rows;        /**< N                                                                   */
+    int64_t steps;       /**< T, of the longest sequence                                          */
+    int64_t hidden_size; /**< H                                                                   */
+    int64_t gates;       /**< blocks of H numbers in a row of `gate`: docs/math.md                */
+    int64_t h_stride;    /**< floats from one row of h to the next                                */
+    const char *part;    /**< its name in the layer that was run: "rnn"; "" if it is that layer
+                              itself                                                              */
+    const float *gate;   /**< [N][gates][H] FORWARD: gates after their activations, of normalised
+                              kinds before their norms; BACKWARD: the gradients of what went into
+                              activations and norms                                               */
+    const float *c;      /**< [N][H] cell states; NULL for kinds without                          */
+    const float *h;      /**< [N][H, or P] hidden states, h_stride floats apart                   */
+    const float *dh;     /**< BACKWARD: [N][H, or P] gradient of the loss by h of every step; else
+                              NULL                                                                */
+    const double *norm;  /**< BACKWARD: [T] length of that gradient over all sequences, step by
+                              step; else NULL                                                     */
+    const recur_packed *packed;   /**< the layout                                                 */
     const recur_layer *recurrent; /**< the part                                                   */
 } recur_trace;
 
 /** Is called by passes of a tape that has it: see recur_tape_trace. */
 typedef void recur_trace_function(const recur_trace *trace, void *user);
 
-/** Lets a function see every recurrent part of recorded passes: once for each layer and direction after forward, and again after backward.
- * What it computes stays the same, bit for bit. It must not use this tape, nor keep pointers.
+/** Gives a function every recurrent part of recorded passes: once for each layer and direction
+ * after forward, and again after backward. What the passes compute stays the same, bit for bit.
  *
  * Shapes:  as recur_trace says.
  * Memory:  backward takes N H floats and T doubles of scratch more.
  * Errors:  ARGUMENT: tape NULL.
  * Threads: one at a time; the function is called in the thread of the pass.
  * Since:   0.1
- * @param function NULL: no trace, which is free.
+ * @param tape the tape.
+ * @param function must not use this tape, nor keep pointers; copy what you want to keep. NULL: no
+ *        trace, which costs nothing.
+ * @param user is handed to the function.
  */
-RECUR_NODISCARD recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user);
+RECUR_NODISCARD recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function,
+                                              void *user);
 
 /** Number of records that wait for their backward. 0 for NULL.
  *
@@ -171,6 +218,7 @@ RECUR_NODISCARD recur_status recur_tape_trace(recur_tape *tape, recur_trace_func
  * Errors:  cannot fail.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
  */
 RECUR_API int64_t recur_tape_records(const recur_tape *tape);
 
@@ -181,6 +229,7 @@ RECUR_API int64_t recur_tape_records(const recur_tape *tape);
  * Errors:  cannot fail.
  * Threads: one at a time.
  * Since:   0.1
+ * @param tape the tape.
  */
 RECUR_API size_t recur_tape_bytes(const recur_tape *tape);
 

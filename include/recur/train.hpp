@@ -18,7 +18,9 @@ struct decoded {
 class loss : public detail::handle<recur_loss, recur_loss_release> {
 public:
     explicit loss(const recur_loss_options &o, in_context ctx = none) : handle(make(o, ctx)) {}
-    explicit loss(int32_t kind, uint32_t flags = 0, in_context ctx = none) : handle(make(kind, flags, ctx)) {}
+    explicit loss(int32_t kind, uint32_t flags = 0, in_context ctx = none)
+        : handle(make(kind, flags, ctx))
+    {}
 
     /** The value; dy is overwritten with its gradient. */
     double classes(span<const float> y, span<const int32_t> labels, span<float> dy = none) const
@@ -31,7 +33,8 @@ public:
         detail::check(recur_loss_classes(get(), rows, width, in, labels.data(), &value, out));
         return value;
     }
-    double values(int64_t features, span<const float> y, span<const float> target, span<float> dy = none) const
+    double values(int64_t features, span<const float> y, span<const float> target,
+                  span<float> dy = none) const
     {
         const int64_t rows = detail::rows_of(y, features, "y");
         const float *wanted = detail::exactly(rows * features, target, "target");
@@ -41,9 +44,11 @@ public:
         return value;
     }
 
-    /** CTC: y are packed rows; labels the sequences one after the other, lengths how many labels each has. */
-    double sequences(const packed &p, int64_t classes, span<const float> y, span<const int32_t> labels, span<const int64_t> lengths,
-                     span<float> dy = none, maybe<tape> t = none) const
+    /** CTC: y are packed rows; labels the sequences one after the other, lengths how many labels
+     * each has. */
+    double sequences(const packed &p, int64_t classes, span<const float> y,
+                     span<const int32_t> labels, span<const int64_t> lengths, span<float> dy = none,
+                     maybe<tape> t = none) const
     {
         int64_t count = 0;
         for (int64_t length : lengths) count += length;
@@ -56,29 +61,35 @@ public:
         return value;
     }
     /** CTC: the likely label sequences, by the likeliest path (width 0) or a beam search. */
-    decoded decode(const packed &p, int64_t classes, span<const float> y, int64_t width = 0, maybe<tape> t = none) const
+    decoded decode(const packed &p, int64_t classes, span<const float> y, int64_t width = 0,
+                   maybe<tape> t = none) const
     {
         const size_t batch = detail::number(p.batch());
-        decoded d{std::vector<int32_t>(detail::number(p.rows())), std::vector<int64_t>(batch), std::vector<double>(batch)};
+        decoded d{ std::vector<int32_t>(detail::number(p.rows())), std::vector<int64_t>(batch),
+                   std::vector<double>(batch) };
         const float *in = detail::exactly(p.rows() * classes, y, "y");
-        detail::check(recur_ctc_decode(get(), p.get(), classes, in, width, d.labels.data(), d.lengths.data(),
-                                        d.scores.data(), t.get()));
+        detail::check(recur_ctc_decode(get(), p.get(), classes, in, width, d.labels.data(),
+                                       d.lengths.data(), d.scores.data(), t.get()));
         int64_t count = 0;
         for (int64_t length : d.lengths) count += length;
         d.labels.resize(detail::number(count));
         return d;
     }
 
-    /** Sampled kinds: h are the rows below an output layer with these parameters; dh is overwritten, dparams accumulates. */
-    double sampled(int64_t features, span<const float> h, span<const int32_t> labels, span<const float> params, uint64_t seed,
-                   uint64_t counter, span<float> dh = none, span<float> dparams = none, maybe<tape> t = none) const
+    /** Sampled kinds: h are the rows below an output layer with these parameters; dh is
+     * overwritten, dparams accumulates. */
+    double sampled(int64_t features, span<const float> h, span<const int32_t> labels,
+                   span<const float> params, uint64_t seed, uint64_t counter, span<float> dh = none,
+                   span<float> dparams = none, maybe<tape> t = none) const
     {
-        const auto rows = static_cast<int64_t>(labels.size()), count = static_cast<int64_t>(params.size());
+        const auto rows = static_cast<int64_t>(labels.size()),
+                   count = static_cast<int64_t>(params.size());
         const float *in = detail::exactly(rows * features, h, "h");
-        float *out = detail::wanted(rows * features, dh, "dh"), *grads = detail::wanted(count, dparams, "dparams");
+        float *out = detail::wanted(rows * features, dh, "dh"),
+              *grads = detail::wanted(count, dparams, "dparams");
         double value = 0;
-        detail::check(recur_loss_sampled(get(), rows, features, in, labels.data(), params.data(), count, seed, counter, &value, out,
-                                         grads, t.get()));
+        detail::check(recur_loss_sampled(get(), rows, features, in, labels.data(), params.data(),
+                                         count, seed, counter, &value, out, grads, t.get()));
         return value;
     }
 
@@ -100,9 +111,13 @@ private:
 /** Update rule with its moments. */
 class optimizer : public detail::handle<recur_optimizer, recur_optimizer_release> {
 public:
-    optimizer(const recur_optimizer_options &o, int64_t count, in_context ctx = none) : handle(make(o, count, ctx)) {}
+    optimizer(const recur_optimizer_options &o, int64_t count, in_context ctx = none)
+        : handle(make(o, count, ctx))
+    {}
     /** rate 0: the kind's own. */
-    optimizer(int32_t kind, double rate, int64_t count, in_context ctx = none) : handle(make(kind, rate, count, ctx)) {}
+    optimizer(int32_t kind, double rate, int64_t count, in_context ctx = none)
+        : handle(make(kind, rate, count, ctx))
+    {}
 
     void step(span<float> params, span<const float> grads, double grad_scale = 1)
     {
@@ -169,14 +184,17 @@ struct plateau : options<recur_plateau> {
 };
 
 /** Draws one id per row of logits. */
-inline void sample(int64_t classes, span<const float> logits, span<int32_t> ids, uint64_t seed, uint64_t counter = 0,
-                   const sample_options &o = {})
+inline void sample(int64_t classes, span<const float> logits, span<int32_t> ids, uint64_t seed,
+                   uint64_t counter = 0, const sample_options &o = {})
 {
     const auto rows = static_cast<int64_t>(ids.size());
     const float *in = detail::exactly(rows * classes, logits, "logits");
     detail::check(recur_sample(&o, rows, classes, in, seed, counter, ids.data()));
 }
-inline uint64_t random(uint64_t seed, uint64_t counter) noexcept { return recur_random(seed, counter); }
+inline uint64_t random(uint64_t seed, uint64_t counter) noexcept
+{
+    return recur_random(seed, counter);
+}
 inline uint32_t version() noexcept { return recur_version(); }
 
 } // namespace recur

@@ -62,10 +62,9 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .gate_activation = o->gate_activation,
         .activation = o->activation,
         .output_activation = o->output_activation,
-        .modules = o->modules,
         .epsilon = node->spec.epsilon,
+        .clockwork = node->spec.clockwork.modules ? &node->spec.clockwork : NULL,
     };
-    memcpy(info.periods, o->periods, sizeof info.periods);
     return recur__give("recur_layer_info", &info, out, sizeof info,
                        offsetof(recur_layer_info, projection_size));
 }

@@ -18,13 +18,14 @@
 typedef struct recur__spec {
     int32_t variant, direction;
     uint32_t flags;
-    int64_t hidden_size, num_layers;  /* recurrent */
-    double dropout;                   /* probability */
-    double epsilon;                   /* norm */
-    const recur__cell *cell;          /* recurrent, like all that follows */
-    recur_recurrent_options options;  /* as they were given */
-    recur__cell_options cell_options; /* what they change in the equations; */
-    bool modified;                    /* if they do */
+    int64_t hidden_size, num_layers;   /* recurrent */
+    double dropout;                    /* probability */
+    double epsilon;                    /* norm */
+    const recur__cell *cell;           /* recurrent, like all that follows */
+    recur_recurrent_options options;   /* as they were given, without pointers */
+    recur_clockwork_options clockwork; /* of that kind; else zeros */
+    recur__cell_options cell_options;  /* what they change in the equations; */
+    bool modified;                     /* if they do */
 } recur__spec;
 
 struct recur_layer {

@@ -23,8 +23,10 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out);
 
 /* The members of an object. One that is not known, or of another form, is an error; "type", "name"
- * and "parts" are the caller's. where: "rnn.fc", for messages. */
-recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info);
+ * and "parts" are the caller's. where: "rnn.fc", for messages. What the object says of a clockwork
+ * goes to `clockwork`, to which info points then. */
+recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
+                                   recur_clockwork_options *clockwork);
 
 /* Whether a layer that was made says of itself what the object says of it. */
 recur_status recur__structure_check(const char *where, json_t *object,

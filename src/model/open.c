@@ -111,7 +111,8 @@ static recur_status make(builder *b, const char *where, int depth, json_t *objec
     RECUR__CHECK(recur__structure_text(where, object, "type", &type));
     RECUR__CHECK(recur__model_type_of(where, type, &m));
     recur_layer_info info = { .variant = m.variant };
-    RECUR__CHECK(recur__structure_take(where, object, &info));
+    recur_clockwork_options clockwork;
+    RECUR__CHECK(recur__structure_take(where, object, &info, &clockwork));
     if (!m.make) return make_composed(b, where, depth, &m, object, out);
     if (!json_object_get(object, "parts")) return make_leaf(b, where, &m, &info, out);
     return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" of type %.40s has parts", where, type);

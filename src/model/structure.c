@@ -15,6 +15,7 @@ typedef struct member {
     const struct form *form;
     size_t at, option; /* offsets in recur_layer_info and, unless 0, recur_recurrent_options */
     uint32_t flag;
+    bool of_clockwork; /* `at` is an offset in recur_clockwork_options */
 } member;
 
 typedef struct form {
@@ -113,18 +114,23 @@ static const form flags = { "true or false", 0, NULL, NULL };
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-#define INFO(name, form)                                     \
-    {                                                        \
-#name, &form, offsetof(recur_layer_info, name), 0, 0 \
+#define INFO(name, form)                                            \
+    {                                                               \
+#name, &form, offsetof(recur_layer_info, name), 0, 0, false \
     }
-#define BOTH(name, form)                                                                           \
-    {                                                                                              \
-#name, &form, offsetof(recur_layer_info, name), offsetof(recur_recurrent_options, name), 0 \
+#define CLOCKWORK(name, form)                                             \
+    {                                                                     \
+#name, &form, offsetof(recur_clockwork_options, name), 0, 0, true \
+    }
+#define BOTH(name, form)                                                                         \
+    {                                                                                            \
+#name, &form, offsetof(recur_layer_info, name), offsetof(recur_recurrent_options, name), \
+            0, false                                                                             \
     }
 #define FLAG(name, bit)                                                                            \
     {                                                                                              \
         name, &flags, offsetof(recur_layer_info, flags), offsetof(recur_recurrent_options, flags), \
-            bit                                                                                    \
+            bit, false                                                                             \
     }
 
 static const member members[] = {
@@ -148,29 +154,34 @@ static const member members[] = {
     BOTH(gate_activation, function),
     BOTH(activation, function),
     BOTH(output_activation, function),
-    BOTH(modules, integers),
-    BOTH(periods, periods),
+    CLOCKWORK(modules, integers),
+    CLOCKWORK(periods, periods),
     INFO(epsilon, reals),
 };
 enum { MEMBERS = sizeof members / sizeof *members };
 
 /* Not here: kind, variant and type, which are "type"; parts and name, which are the tree's; offset
  * and capabilities, which follow. */
-_Static_assert(sizeof(recur_layer_info) == offsetof(recur_layer_info, epsilon) + sizeof(double),
+_Static_assert(sizeof(recur_layer_info) ==
+                   offsetof(recur_layer_info, reserved_pointer) + sizeof(void *),
                "a new member of recur_layer_info needs a row in this table");
 
 static bool is_flag(const member *m) { return m->form == &flags; }
-static void *in(const member *m, recur_layer_info *info) { return (unsigned char *)info + m->at; }
+
+/* Where a member lies. A layer that is no clockwork has zeros for a clockwork's. */
 static const void *in_const(const member *m, const recur_layer_info *info)
 {
-    return (const unsigned char *)info + m->at;
+    static const recur_clockwork_options none;
+    const void *from = info;
+    if (m->of_clockwork) from = info->clockwork ? info->clockwork : &none;
+    return (const unsigned char *)from + m->at;
 }
 
 static bool is_default(const member *m, const recur_layer_info *info)
 {
-    static const unsigned char zeros[sizeof(int32_t[RECUR_MOST_MODULES])];
+    static const recur_layer_info none;
     return is_flag(m) ? !(info->flags & m->flag)
-                      : memcmp(in_const(m, info), zeros, m->form->bytes) == 0;
+                      : memcmp(in_const(m, info), in_const(m, &none), m->form->bytes) == 0;
 }
 
 static json_t *value_of(const member *m, const recur_layer_info *info)
@@ -218,9 +229,11 @@ static const member *find(const char *name)
     return NULL;
 }
 
-static bool take(const member *m, json_t *value, recur_layer_info *info)
+static bool take(const member *m, json_t *value, recur_layer_info *info,
+                 recur_clockwork_options *clockwork)
 {
-    if (!is_flag(m)) return m->form->take(value, in(m, info));
+    unsigned char *to = m->of_clockwork ? (unsigned char *)clockwork : (unsigned char *)info;
+    if (!is_flag(m)) return m->form->take(value, to + m->at);
     if (json_is_true(value)) info->flags |= m->flag;
     return json_is_boolean(value);
 }
@@ -230,8 +243,11 @@ static bool is_of_the_tree(const char *name)
     return strcmp(name, "type") == 0 || strcmp(name, "name") == 0 || strcmp(name, "parts") == 0;
 }
 
-recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info)
+recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
+                                   recur_clockwork_options *clockwork)
 {
+    const recur_clockwork_options none = { .size = sizeof none };
+    *clockwork = none;
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
         const char *name = json_object_iter_key(at);
         const member *m = find(name);
@@ -240,10 +256,11 @@ recur_status recur__structure_take(const char *where, json_t *object, recur_laye
             return recur__fail(RECUR_E_UNSUPPORTED,
                                "layer \"%.150s\": this version does not know what %.80s means",
                                where, name);
-        if (!take(m, json_object_iter_value(at), info))
+        if (!take(m, json_object_iter_value(at), info, clockwork))
             return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not %s", where, name,
                                m->form->words);
     }
+    if (memcmp(clockwork, &none, sizeof none)) info->clockwork = clockwork;
     return RECUR_OK;
 }
 
@@ -280,7 +297,8 @@ static bool agree(const member *m, const recur_layer_info *a, const recur_layer_
 recur_status recur__structure_check(const char *where, json_t *object, const recur_layer_info *made)
 {
     recur_layer_info told = { 0 };
-    RECUR__CHECK(recur__structure_take(where, object, &told));
+    recur_clockwork_options clockwork;
+    RECUR__CHECK(recur__structure_take(where, object, &told, &clockwork));
     for (int i = 0; i < MEMBERS; i++) {
         const member *m = &members[i];
         const json_t *value = json_object_get(object, m->name);
@@ -299,7 +317,9 @@ recur_status recur__structure_check(const char *where, json_t *object, const rec
 
 recur_recurrent_options recur__structure_options(const recur_layer_info *info)
 {
-    recur_recurrent_options options = { .size = sizeof options, .cell = info->variant };
+    recur_recurrent_options options = { .size = sizeof options,
+                                        .cell = info->variant,
+                                        .clockwork = info->clockwork };
     for (int i = 0; i < MEMBERS; i++)
         if (members[i].option)
             memcpy((unsigned char *)&options + members[i].option, in_const(&members[i], info),

@@ -51,6 +51,11 @@ static recur_status check_words(const recur_recurrent_options *o)
     if (o->direction < RECUR_DIRECTION_FORWARD || o->direction > RECUR_DIRECTION_BIDIRECTIONAL)
         return RECUR__NO_CONSTANT("recur_recurrent_options", "direction", o->direction,
                                   recur__directions);
+    if (o->reserved || o->reserved_pointer)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_recurrent_options: reserved is %d, reserved_pointer %s: leave "
+                           "them 0 and NULL",
+                           (int)o->reserved, o->reserved_pointer ? "set" : "NULL");
     if (o->flags & ~flags)
         return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: flags %#x are unknown",
                            (unsigned)o->flags);
@@ -107,7 +112,7 @@ static recur_status check_kind(const recur_recurrent_options *o, const recur__ce
         { o->output_activation, RECUR__OPTION_OUTPUT_ACTIVATION, "output_activation" },
         { o->gate_activation, RECUR__OPTION_GATE_ACTIVATION, "gate_activation" },
         { o->flags & RECUR_LAYER_UPDATE_NEW, RECUR__OPTION_UPDATE_NEW, "RECUR_LAYER_UPDATE_NEW" },
-        { o->modules, RECUR__OPTION_MODULES, "modules" },
+        { o->clockwork != NULL, RECUR__OPTION_MODULES, "clockwork" },
         { o->flags & RECUR_LAYER_OUTPUT_CELL, RECUR__OPTION_CELL_CLIP, "RECUR_LAYER_OUTPUT_CELL" },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
@@ -117,22 +122,38 @@ static recur_status check_kind(const recur_recurrent_options *o, const recur__ce
     return RECUR_OK;
 }
 
-static recur_status check_modules(const recur_recurrent_options *o)
+static recur_status check_modules(const recur_clockwork_options *clockwork, int64_t H)
 {
-    if (o->modules < 1 || o->modules > RECUR_MOST_MODULES)
+    if (clockwork->modules < 1 || clockwork->modules > RECUR_MOST_MODULES)
         return recur__fail(RECUR_E_ARGUMENT, "a clockwork RNN of %d modules: there are 1 to %d",
-                           (int)o->modules, RECUR_MOST_MODULES);
-    if (o->hidden_size % o->modules)
+                           (int)clockwork->modules, RECUR_MOST_MODULES);
+    if (H % clockwork->modules)
         return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld does not fall into %d modules",
-                           (long long)o->hidden_size, (int)o->modules);
+                           (long long)H, (int)clockwork->modules);
     enum { LONGEST = 1 << 24 }; /* floats count so far */
-    for (int i = 0; i < o->modules; i++)
-        if (o->periods[i] < 1 || o->periods[i] > LONGEST ||
-            (i > 0 && o->periods[i] < o->periods[i - 1]))
+    const int32_t *period = clockwork->periods;
+    for (int i = 0; i < clockwork->modules; i++)
+        if (period[i] < 1 || period[i] > LONGEST || (i > 0 && period[i] < period[i - 1]))
             return recur__fail(RECUR_E_ARGUMENT,
                                "period %d is %d: periods lie between 1 and %d and rise", i,
-                               (int)o->periods[i], LONGEST);
+                               (int)period[i], LONGEST);
     return RECUR_OK;
+}
+
+/* The options of a clockwork's own, with its periods filled in. */
+static recur_status take_clockwork(const recur_recurrent_options *o, recur_clockwork_options *out)
+{
+    if (!o->clockwork)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "a clockwork RNN has modules: set recur_recurrent_options.clockwork to "
+                           "a recur_clockwork_options that says how many");
+    RECUR__CHECK(recur__take("recur_clockwork_options", o->clockwork, out, sizeof *out));
+    bool given = recur__is_exact(o->clockwork);
+    for (int i = 0; i < RECUR_MOST_MODULES; i++) given |= out->periods[i] != 0;
+    for (int i = 0; !given && i < recur__min(out->modules, RECUR_MOST_MODULES); i++)
+        out->periods[i] = 1 << i;
+    out->size = sizeof *out;
+    return check_modules(out, o->hidden_size);
 }
 
 static recur_status no_cell(int32_t kind)
@@ -149,26 +170,70 @@ static recur_status no_cell(int32_t kind)
                               count);
 }
 
+/* ---- defaults ------------------------------------------------------------------------------- */
+
+static recur_recurrent_options defaults_of(const recur__cell *cell)
+{
+    const bool gates = cell->options & RECUR__OPTION_GATE_ACTIVATION,
+               one = cell->options & RECUR__OPTION_ACTIVATION,
+               output = cell->options & RECUR__OPTION_OUTPUT_ACTIVATION;
+    return (recur_recurrent_options){
+        .cell = cell->kind,
+        .num_layers = 1,
+        .gate_activation = gates ? RECUR_ACTIVATION_SIGMOID : 0,
+        .activation = one ? cell->activation : 0,
+        .output_activation = output ? RECUR_ACTIVATION_TANH : 0,
+    };
+}
+
+recur_status recur_recurrent_options_init(recur_recurrent_options *options, size_t size,
+                                          int32_t cell)
+{
+    RECUR__NOT_NULL(options);
+    const recur__cell *kind = recur__cell_of(NULL, cell, INT64_MAX, false);
+    if (!kind) return no_cell(cell);
+    const recur_recurrent_options o = defaults_of(kind);
+    return recur__set_out(__func__, &o, sizeof o, options, size);
+}
+
+/* A function is the kind's own, which counts as not given, or another; 0 stands for none. */
+static recur_status take_function(const char *member, int32_t own, int32_t *function)
+{
+    if (own && !*function)
+        return RECUR__NO_CONSTANT("recur_recurrent_options", member, *function, recur__activations);
+    if (*function == own) *function = 0;
+    return RECUR_OK;
+}
+
+/* Options of recur_recurrent_options_init, in which a zero asks for no default. */
+static recur_status take_exact(recur_recurrent_options *o, const recur__cell *cell)
+{
+    const recur_recurrent_options own = defaults_of(cell);
+    RECUR__CHECK(take_function("gate_activation", own.gate_activation, &o->gate_activation));
+    RECUR__CHECK(take_function("activation", own.activation, &o->activation));
+    return take_function("output_activation", own.output_activation, &o->output_activation);
+}
+
 /* Fills in what 0 means, and refuses what cannot be. */
-static recur_status check(recur_recurrent_options *o, const recur__cell *cell)
+static recur_status check(recur_recurrent_options *o, bool exact, const recur__cell *cell,
+                          recur_clockwork_options *clockwork)
 {
     if (!cell) return no_cell(o->cell);
-    if (o->num_layers == 0) o->num_layers = 1;
+    if (exact) RECUR__CHECK(take_exact(o, cell));
+    if (o->num_layers == 0 && !exact) o->num_layers = 1;
     RECUR__CHECK(check_sizes(o, cell));
     RECUR__CHECK(check_words(o));
     RECUR__CHECK(check_numbers(o));
     RECUR__CHECK(check_kind(o, cell));
-    if (!(cell->options & RECUR__OPTION_MODULES)) return RECUR_OK;
-    bool given = false;
-    for (int i = 0; i < RECUR_MOST_MODULES; i++) given |= o->periods[i] != 0;
-    for (int i = 0; !given && i < recur__min(o->modules, RECUR_MOST_MODULES); i++)
-        o->periods[i] = 1 << i;
-    return check_modules(o);
+    if (cell->options & RECUR__OPTION_MODULES) RECUR__CHECK(take_clockwork(o, clockwork));
+    o->clockwork = NULL;
+    return RECUR_OK;
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
 
 static recur__cell_options cell_options_of(const recur_recurrent_options *o,
+                                           const recur_clockwork_options *clockwork,
                                            const recur__cell *cell)
 {
     recur__cell_options f = {
@@ -179,9 +244,9 @@ static recur__cell_options cell_options_of(const recur_recurrent_options *o,
         .c_differs = o->cell_clip > 0 || o->zoneout_cell > 0,
         .preactivation_clip = (float)o->preactivation_clip,
         .cell_clip = (float)o->cell_clip,
-        .modules = o->modules,
+        .modules = clockwork->modules,
     };
-    memcpy(f.period, o->periods, sizeof f.period);
+    memcpy(f.period, clockwork->periods, sizeof f.period);
     return f;
 }
 
@@ -209,9 +274,10 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
     *out = NULL;
     RECUR__NOT_NULL(options);
     recur_recurrent_options o;
+    recur_clockwork_options clockwork = { 0 };
     RECUR__CHECK(recur__take("recur_recurrent_options", options, &o, sizeof o));
     const recur__cell *cell = recur__cell_of(ctx, o.cell, INT64_MAX, false);
-    RECUR__CHECK(check(&o, cell));
+    RECUR__CHECK(check(&o, recur__is_exact(options), cell, &clockwork));
     const int64_t P = o.projection_size ? o.projection_size : o.hidden_size,
                   D = o.direction == RECUR_DIRECTION_BIDIRECTIONAL ? 2 : 1,
                   C = o.flags & RECUR_LAYER_OUTPUT_CELL ? o.hidden_size : 0;
@@ -226,7 +292,8 @@ recur_status recur_recurrent_create(recur_context *ctx, const recur_recurrent_op
                   .dropout = o.dropout,
                   .cell = cell,
                   .options = o,
-                  .cell_options = cell_options_of(&o, cell),
+                  .clockwork = clockwork,
+                  .cell_options = cell_options_of(&o, &clockwork, cell),
                   .modified = is_modified(&o, cell) },
         .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_TAKE_IDS | RECUR_CAN_RECORD |
                         (o.direction == RECUR_DIRECTION_FORWARD ? RECUR_CAN_STEP : 0u),

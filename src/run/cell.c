@@ -41,7 +41,7 @@ recur_status recur_cell_create(recur_context *ctx, const recur_recurrent_options
                            "a cell is one forward layer without dropout, not %lld with %s and "
                            "dropout %g",
                            (long long)o.num_layers, recur__directions[o.direction].name, o.dropout);
-    o.size = sizeof o;
+    o.size = (uint32_t)sizeof o | (o.size & (uint32_t)RECUR_SIZE_EXACT);
     o.flags |= RECUR_LAYER_CELL_NAMES;
     RECUR__CHECK(recur_recurrent_create(ctx, &o, &layer));
     const recur_status status = recur_cell_from_layer(layer, out);

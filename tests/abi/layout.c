@@ -42,6 +42,11 @@ static void structs(void)
     MEMBER(recur_sample_options, top_p);
     MEMBER(recur_sample_options, temperature);
 
+    STRUCT(recur_clockwork_options);
+    MEMBER(recur_clockwork_options, size);
+    MEMBER(recur_clockwork_options, modules);
+    MEMBER(recur_clockwork_options, periods);
+
     STRUCT(recur_recurrent_options);
     MEMBER(recur_recurrent_options, size);
     MEMBER(recur_recurrent_options, cell);
@@ -60,8 +65,9 @@ static void structs(void)
     MEMBER(recur_recurrent_options, gate_activation);
     MEMBER(recur_recurrent_options, activation);
     MEMBER(recur_recurrent_options, output_activation);
-    MEMBER(recur_recurrent_options, modules);
-    MEMBER(recur_recurrent_options, periods);
+    MEMBER(recur_recurrent_options, reserved);
+    MEMBER(recur_recurrent_options, clockwork);
+    MEMBER(recur_recurrent_options, reserved_pointer);
 
     STRUCT(recur_layer_info);
     MEMBER(recur_layer_info, size);
@@ -88,9 +94,10 @@ static void structs(void)
     MEMBER(recur_layer_info, gate_activation);
     MEMBER(recur_layer_info, activation);
     MEMBER(recur_layer_info, output_activation);
-    MEMBER(recur_layer_info, modules);
-    MEMBER(recur_layer_info, periods);
+    MEMBER(recur_layer_info, reserved);
     MEMBER(recur_layer_info, epsilon);
+    MEMBER(recur_layer_info, clockwork);
+    MEMBER(recur_layer_info, reserved_pointer);
 
     STRUCT(recur_trace);
     MEMBER(recur_trace, size);

@@ -4,6 +4,10 @@
 #define SOFT \
     .gate_activation = RECUR_ACTIVATION_HARD_SIGMOID, .activation = RECUR_ACTIVATION_SOFTSIGN
 
+/* Periods that are no powers of two; options_of says how many modules there are. */
+static const recur_clockwork_options uneven = { .size = sizeof uneven,
+                                                .periods = { 1, 3, 4, 5, 7, 9, 11 } };
+
 const kind_row KINDS[ROWS] = {
     { RECUR_CELL_RNN_TANH, "rnn_tanh", { 0 } },
     { RECUR_CELL_RNN_RELU, "rnn_relu", { 0 } },
@@ -56,7 +60,7 @@ const kind_row KINDS[ROWS] = {
       { .flags = RECUR_LAYER_UPDATE_NEW, .zoneout_hidden = 0.1 } },
     { RECUR_CELL_CLOCKWORK,
       "clockwork, periods",
-      { .periods = { 1, 3, 4, 5, 7, 9, 11 }, .preactivation_clip = 0.7 } },
+      { .clockwork = &uneven, .preactivation_clip = 0.7 } },
     { RECUR_CELL_CLOCKWORK,
       "clockwork, initial state",
       { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.2 } },
@@ -81,6 +85,20 @@ static int32_t modules_of(int64_t H)
     return modules > 1 || H > 7 ? modules : (int32_t)H;
 }
 
+const recur_clockwork_options *clockwork(int32_t modules, const int32_t *periods)
+{
+    enum { MOST = 512 };
+    static recur_clockwork_options all[MOST];
+    static int count = 0;
+    recur_clockwork_options one = { .size = sizeof one, .modules = modules };
+    for (int m = 0; periods && m < modules; m++) one.periods[m] = periods[m];
+    for (int i = 0; i < count; i++)
+        if (memcmp(&all[i], &one, sizeof one) == 0) return &all[i];
+    assert_true(count < MOST);
+    all[count] = one;
+    return &all[count++];
+}
+
 recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L,
                                    int direction, uint32_t flags)
 {
@@ -92,8 +110,8 @@ recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, i
     o.num_layers = L;
     o.direction = direction;
     o.flags |= flags;
-    if (kind->cell == RECUR_CELL_CLOCKWORK && !o.modules) o.modules = modules_of(H);
-    for (int m = o.modules; m < RECUR_MOST_MODULES; m++) o.periods[m] = 0;
+    if (kind->cell == RECUR_CELL_CLOCKWORK && !(o.clockwork && o.clockwork->modules))
+        o.clockwork = clockwork(modules_of(H), o.clockwork ? o.clockwork->periods : NULL);
     return o;
 }
 
@@ -124,9 +142,10 @@ naive_recurrent textbook_of(const recur_recurrent_options *o)
                             .clip = (double)(float)o->preactivation_clip,
                             .gate = o->gate_activation,
                             .activation = o->activation,
-                            .output = o->output_activation,
-                            .modules = o->modules };
-    for (int m = 0; m < RECUR_MOST_MODULES; m++) net.periods[m] = o->periods[m];
+                            .output = o->output_activation };
+    if (!o->clockwork) return net;
+    net.modules = o->clockwork->modules;
+    for (int m = 0; m < RECUR_MOST_MODULES; m++) net.periods[m] = o->clockwork->periods[m];
     return net;
 }
 
@@ -146,9 +165,10 @@ float *random_state(const recur_recurrent_options *o, int64_t B, double scale)
     const int64_t H = o->hidden_size;
     float *state = randoms(s.floats, scale);
     if (o->cell != RECUR_CELL_CLOCKWORK) return state;
+    const recur_clockwork_options *clocks = o->clockwork;
     for (int64_t i = 0; s.h + i < s.floats; i++) {
-        const int64_t own = i % H / (H / o->modules);
-        state[s.h + i] = (float)below(o->periods[0] ? o->periods[own] : 1 << own);
+        const int64_t own = i % H / (H / clocks->modules);
+        state[s.h + i] = (float)below(clocks->periods[0] ? clocks->periods[own] : 1 << own);
     }
     return state;
 }

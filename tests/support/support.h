@@ -119,6 +119,10 @@ extern const kind_row KINDS[ROWS];
 bool has_kink(int cell); /* h' = max(0, ...) */
 bool has_U(int cell);    /* so it may have recurrent dropout */
 
+/* Options of a clockwork, which last as long as the program. periods: [modules]; NULL: the default.
+ */
+const recur_clockwork_options *clockwork(int32_t modules, const int32_t *periods);
+
 /* A clockwork gets as many modules as divide H. */
 recur_recurrent_options options_of(const kind_row *kind, int64_t I, int64_t H, int64_t L,
                                    int direction, uint32_t flags);

@@ -58,7 +58,7 @@ class Struct(ctypes.Structure):
             return self._array(name, value, *NUMBERS[ctype])
         if ctype[6:-2] in CLASSES:
             return self._handle(name, value, CLASSES[ctype[6:-2]])
-        if ctype == "const recur_allocator *" and isinstance(value, STRUCTS["recur_allocator"]):
+        if ctype[6:-2] in STRUCTS and isinstance(value, STRUCTS[ctype[6:-2]]):
             self._arrays[name] = value
             return ctypes.pointer(value)
         return value
@@ -90,8 +90,8 @@ def _field(ctype, name, length):
         return INTEGERS[ctype] * length
     if ctype in INTEGERS:
         return INTEGERS[ctype]
-    if ctype == "const recur_allocator *":
-        return ctypes.POINTER(STRUCTS["recur_allocator"])
+    if ctype[6:-2] in STRUCTS:  # one that stands before this one in the headers
+        return ctypes.POINTER(STRUCTS[ctype[6:-2]])
     simple = {
         "double": ctypes.c_double,
         "const char *": ctypes.c_char_p,

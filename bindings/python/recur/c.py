@@ -63,12 +63,14 @@ def _out_kind(ctype, name):
 
 
 def _plain(struct):
-    """A struct that the library filled in, as a namespace: its texts are copies that live on their own."""
+    """A struct that the library filled in, as a namespace: its texts, and structs that it points to, are copies that live on their own."""
     members = {}
     for name, (ctype, length) in struct._ctypes.items():
         value = getattr(struct, name)
         if ctype == "const char *":
             value = value.decode(errors="replace") if value is not None else None
+        elif ctype[6:-2] in STRUCTS:
+            value = _plain(value.contents) if value else None
         members[name] = tuple(value) if length else value
     members.pop("size")
     return types.SimpleNamespace(**members)

@@ -22,8 +22,9 @@ class Cell(Module):
     def __init__(self, kind, input_size, hidden_size, bias, context):
         self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
         self.bias = bool(bias)
-        options = c.recur_recurrent_options(
-            cell=kind,
+        options = c.exact(
+            "recur_recurrent_options",
+            kind,
             input_size=input_size,
             hidden_size=hidden_size,
             flags=c.RECUR_LAYER_CELL_NAMES | (0 if bias else c.RECUR_LAYER_NO_BIAS),

@@ -1,5 +1,6 @@
 """RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so are those of the keywords that
-PyTorch has; the others are the members of recur_recurrent_options in C: zoneout_hidden, cell_clip, gate_activation ..."""
+PyTorch has; the others are the members of recur_recurrent_options and recur_clockwork_options in C: zoneout_hidden, cell_clip,
+gate_activation, periods ..."""
 
 import numpy as np
 
@@ -15,34 +16,40 @@ FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LE
          "output_cell": c.RECUR_LAYER_OUTPUT_CELL}
 OPTIONS = (
     "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
-    "activation", "output_activation", "modules", "periods",
+    "activation", "output_activation",
 )  # fmt: skip
+CLOCKWORK = ("modules", "periods")
 
 
 def checked_options(given) -> dict:
     """Options by keyword as members of recur_recurrent_options; functions go by their names."""
-    options, flags = {}, 0
+    options, clockwork, flags = {}, {}, 0
     for name, value in given.items():
         if name in FLAGS:
             flags |= FLAGS[name] if value else 0
+        elif name in CLOCKWORK:
+            clockwork.update({} if value is None else {name: value})
         elif name not in OPTIONS:
-            raise TypeError(f"there is no option {name}: there are {', '.join((*OPTIONS, *FLAGS))}")
+            raise TypeError(f"there is no option {name}: there are {', '.join((*OPTIONS, *CLOCKWORK, *FLAGS))}")
         elif name.endswith("activation") and value is not None:
             if value not in FUNCTIONS:
                 raise ValueError(f"{name} is {value!r}: it is one of {', '.join(FUNCTIONS)}")
             options[name] = FUNCTIONS[value]
         elif value is not None:
             options[name] = value
+    if clockwork:
+        options["clockwork"] = c.recur_clockwork_options(**clockwork)
     return {**options, "flags": flags}
 
 
 def told_options(info) -> dict:
     """The way back: the options of a layer, by keyword."""
     names = {number: name for name, number in FUNCTIONS.items()}
-    told = {name: getattr(info, name) for name in OPTIONS if name != "periods" and getattr(info, name)}
+    told = {name: getattr(info, name) for name in OPTIONS if getattr(info, name)}
     told = {name: names[value] if name.endswith("activation") else value for name, value in told.items()}
-    if info.modules:
-        told["periods"] = info.periods[: info.modules]
+    if info.clockwork:
+        modules = info.clockwork.modules
+        told.update(modules=modules, periods=info.clockwork.periods[:modules])
     return {**told, **{name: True for name, flag in FLAGS.items() if info.flags & flag}}
 
 
@@ -61,8 +68,9 @@ class Recurrent(Module):
         self.bias, self.dropout = bool(bias), dropout
         options = checked_options(options)
         options["flags"] |= 0 if bias else c.RECUR_LAYER_NO_BIAS
-        options = c.recur_recurrent_options(
-            cell=cell,
+        options = c.exact(
+            "recur_recurrent_options",
+            cell,
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,

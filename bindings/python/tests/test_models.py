@@ -155,3 +155,21 @@ def test_options_come_back(rng, tmp_path):
         recur.LSTM(3, 4, gate_activation="softmax")
     with pytest.raises(recur.UnsupportedError, match="cell_clip"):
         recur.GRU(3, 4, cell_clip=1.0)
+
+
+def test_a_clockwork_says_its_modules(rng):
+    options = c.recur_recurrent_options(
+        cell=c.RECUR_CELL_CLOCKWORK,
+        input_size=3,
+        hidden_size=4,
+        clockwork=c.recur_clockwork_options(modules=2, periods=[1, 3]),
+    )
+    layer = c.recur_recurrent_create(None, options)
+    info = c.recur_layer_describe(layer, -1)
+    del layer, options
+    assert info.clockwork.modules == 2 and info.clockwork.periods[:3] == (1, 3, 0)
+    assert c.recur_layer_describe(c.recur_linear_create(None, 3, 2, 0), -1).clockwork is None
+    with pytest.raises(recur.Error, match="recur_clockwork_options"):
+        c.recur_recurrent_create(None, c.recur_recurrent_options(cell=c.RECUR_CELL_CLOCKWORK, input_size=3, hidden_size=4))
+    with pytest.raises(recur.Error, match="clockwork is not for"):
+        recur.LSTM(3, 4, modules=2, periods=[1, 2])
