@@ -5,8 +5,9 @@
 
 Each root needs its own build/bench/recur-bench (`make build/bench/recur-bench`). A round runs every
 workload of one build, then of the other; the builds take turns in being the first. A workload's
-figure is the median (and the minimum) over all rounds of the time of a call, in thread CPU time.
-Prints new / old for each workload, and the geometric mean. Leave the machine alone meanwhile."""
+times are thread CPU times of a call. Prints new / old for each workload: the median over rounds of
+the ratio within a round, whose two runs were neighbours in time, and the ratio of the minima of all
+rounds; then their geometric means. Leave the machine alone meanwhile."""
 
 import argparse
 import json
@@ -29,17 +30,22 @@ def run(root, workload, options):
 
 def names(root, wanted):
     out = subprocess.run(
-        [os.path.join(root, "build/bench/recur-bench"), "--list"], check=True, capture_output=True, text=True
+        [os.path.join(root, "build/bench/recur-bench"), "--list"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     known = [line.split()[0] for line in out.splitlines() if line.startswith("w")]
     return [name for name in known if not wanted or any(name.startswith(w) for w in wanted)]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("old")
     parser.add_argument("new")
-    parser.add_argument("workload", nargs="*")
+    parser.add_argument("workload", nargs="*", default=[])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=0.05, help="of one workload in one round")
     parser.add_argument("--repetitions", type=int, default=2, help="calls of a workload at least")
@@ -60,13 +66,17 @@ def main():
         old, new = figures[name]
         row = {}
         for key in logs:
-            pick = statistics.median if key == "median" else min
-            row[key] = pick(f[KEYS[key]] for f in new) / pick(f[KEYS[key]] for f in old)
+            pairs = list(zip((f[KEYS[key]] for f in old), (f[KEYS[key]] for f in new)))
+            if key == "median":
+                row[key] = statistics.median(after / before for before, after in pairs)
+            else:
+                row[key] = min(after for _, after in pairs) / min(before for before, _ in pairs)
             logs[key].append(math.log(row[key]))
         times = [statistics.median(f["cpu"] for f in part) * 1e6 for part in (old, new)]
         allocated = max(f.get("bytes_per_call", 0) for f in new)
         print(
-            f"{name:<20} {times[0]:9.3f} us {times[1]:9.3f} us {row['median']:8.3f} {row['minimum']:8.3f}"
+            f"{name:<20} {times[0]:9.3f} us {times[1]:9.3f} us"
+            f" {row['median']:8.3f} {row['minimum']:8.3f}"
             f"  {allocated:g}"
         )
     means = [math.exp(statistics.mean(logs[key])) for key in ("median", "minimum")]

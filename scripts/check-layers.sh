@@ -94,4 +94,5 @@ if [ -s "$found" ]; then
     cat "$found"
     exit 1
 fi
-echo "layers: $(find "$src" -name '*.[ch]' -o -name '*.inc' | wc -l | tr -d ' ') files keep to their rooms"
+count=$(find "$src" -name '*.[ch]' -o -name '*.inc' | wc -l | tr -d ' ')
+echo "layers: $count files keep to their rooms"

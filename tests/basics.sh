@@ -73,7 +73,7 @@ run 05_loop_by_hand
 check "the loss of the loop falls" falls 1000
 check "it knows pi by heart" [ "$(awk 'END { print $NF }' "$tmp/out")" = 3.141592653589793 ]
 
-# ---- form -----------------------------------------------------------------------------------------
+# ---- form ----------------------------------------------------------------------------------------
 
 only_recur() { ! grep '#include "' "$1" && ! grep '#include <recur/' "$1"; }
 : >"$tmp/out"

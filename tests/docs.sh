@@ -89,18 +89,28 @@ run_cmake() {
     }
 }
 
-# A copy of the library with the page's files in it, the constant and the line that the page tells to add, for all instruction
-# sets. What is compiled already is copied too: one more constant changes nothing in it, so the header keeps its time.
+# A copy of the library with the page's files in it, the constant and the line that the page tells
+# to add, for all instruction sets. What is compiled already is copied too: one more constant
+# changes nothing in it, so the header keeps its time.
 run_source() {
-    new=src/cells/$1.c constant=RECUR_CELL_$(echo "$1" | tr '[:lower:]' '[:upper:]') header=include/recur/recurrent.h
-    (cd "$root" && tar -cf - Makefile include lib/librecur.map scripts src build/obj build/flags build/objects build/have-*) | tar -xf -
+    new=src/cells/$1.c
+    constant=RECUR_CELL_$(echo "$1" | tr '[:lower:]' '[:upper:]')
+    header=include/recur/recurrent.h
+    sources="Makefile include lib/librecur.map scripts src"
+    # shellcheck disable=SC2086
+    (cd "$root" && tar -cf - $sources build/obj build/flags build/objects build/have-*) | tar -xf -
     sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = 1000, RECUR_CELL_RNN_TANH = 1,|" $header
     touch -r "$root/$header" $header
-    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' src/cells/list.h
-    grep -q "$constant" $header && grep -q "X($1, set)" src/cells/list.h || fail "$1 did not get into the tables"
+    list=src/cells/list.h
+    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' $list
+    grep -q "$constant" $header && grep -q "X($1, set)" $list ||
+        fail "$1 did not get into the tables"
     [ -f "$new" ] || fail "there is no $new"
     werror=$(grep -q -e -Werror build/flags && echo 1) || werror=
-    "$make" -s -j2 libs WERROR="$werror" >make.log 2>&1 || { cat make.log && fail "the library with $1 in it"; }
+    if ! "$make" -s -j2 libs WERROR="$werror" >make.log 2>&1; then
+        cat make.log
+        fail "the library with $1 in it"
+    fi
     ! grep "warning:" make.log || fail "$new has warnings"
     use="-Iinclude -Llib" LD_LIBRARY_PATH=lib
 }

@@ -10,8 +10,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-all='../recur.h base.h status.h context.h random.h packed.h recurrent.h layer.h cell.h state.h tape.h
-     memory.h loss.h optimizer.h file.h model.h'
+all="../recur.h base.h status.h context.h random.h packed.h recurrent.h layer.h cell.h state.h
+     tape.h memory.h loss.h optimizer.h file.h model.h"
 headers=${*:-$all}
 root=$PWD cc=${CC:-cc} build=${BUILD:-build} lib=lib
 [ -z "${SANITIZE:-}" ] || lib=$build/lib
@@ -39,7 +39,8 @@ for header in $headers; do
             }
         }
         END { exit bad }' header="$header" "include/recur/$header" || failed=1
-    LC_ALL=C.UTF-8 grep -nE '^.{101}' "include/recur/$header" | sed "s|^|include/recur/$header:|; s|$| (over 100 columns)|" \
+    LC_ALL=C.UTF-8 grep -nE '^.{101}' "include/recur/$header" |
+        sed "s|^|include/recur/$header:|; s|$| (over 100 columns)|" \
         >"$scratch/long"
     cat "$scratch/long"
     [ ! -s "$scratch/long" ] || failed=1
@@ -64,7 +65,8 @@ for header in $headers; do
         continue
     fi
     if ! (cd "$scratch" &&
-        $cc -std=c99 -Wall -Wextra -Wconversion -Werror ${SANITIZE:+-fsanitize=$SANITIZE} -I"$root/include" example.c -o example \
+        $cc -std=c99 -Wall -Wextra -Wconversion -Werror ${SANITIZE:+-fsanitize=$SANITIZE} \
+            -I"$root/include" example.c -o example \
             -L"$root/$lib" -lrecur -Wl,-rpath,"$root/$lib" && ./example >said 2>&1); then
         echo "include/recur/$header: its example does not compile, or fails:"
         cat "$scratch/example.c"
@@ -74,4 +76,5 @@ for header in $headers; do
 done
 
 [ $failed = 0 ] || exit 1
-echo "headers: $(echo "$headers" | wc -w | tr -d ' ') with an example, a @param for every argument, and 100 columns"
+count=$(echo "$headers" | wc -w | tr -d ' ')
+echo "headers: $count with an example, a @param for every argument, and 100 columns"

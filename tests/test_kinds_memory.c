@@ -76,7 +76,8 @@ static void every_allocation_fails(void **unused)
     static life want, got;
     for (int k = 0; k < COUNT(KINDS); k++) {
         kind_row kind = KINDS[k];
-        kind.with.dropout = 0.25, kind.with.recurrent_dropout = has_U(kind.cell) ? 0.25 : 0;
+        kind.with.dropout = 0.25;
+        kind.with.recurrent_dropout = has_U(kind.cell) ? 0.25 : 0;
         const int direction = k % 2 ? RECUR_DIRECTION_BIDIRECTIONAL : RECUR_DIRECTION_FORWARD;
         const recur_recurrent_options options = options_of(&kind, I, H, 2, direction, 0);
         assert_int_equal(live_with(&options, -1, &want), RECUR_OK);

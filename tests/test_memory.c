@@ -11,7 +11,8 @@ static recur_layer *model(recur_context *ctx, const kind_row *kind)
 {
     recur_recurrent_options options = options_of(kind, 5, 7, 2, RECUR_DIRECTION_BIDIRECTIONAL, 0);
     const int64_t wide = 2 * shape_of(&options, 1).width;
-    options.dropout = 0.2, options.recurrent_dropout = has_U(kind->cell) ? 0.2 : 0;
+    options.dropout = 0.2;
+    options.recurrent_dropout = has_U(kind->cell) ? 0.2 : 0;
     recur_layer *parts[5] = { NULL };
     OK(recur_embedding_create(ctx, SYMBOLS, 5, 0, &parts[0]));
     OK(recur_recurrent_create(ctx, &options, &parts[1]));

@@ -123,7 +123,8 @@ static void a_trace_changes_nothing(void **unused)
                 kind_row kind = KINDS[k];
                 dice((uint64_t)k);
                 trying("%s %s mode %d", recur_context_isa(ctx), kind.name, mode);
-                kind.with.dropout = 0.3, kind.with.recurrent_dropout = has_U(kind.cell) ? 0.3 : 0;
+                kind.with.dropout = 0.3;
+                kind.with.recurrent_dropout = has_U(kind.cell) ? 0.3 : 0;
                 subject q = make(ctx, &kind, k % 3);
                 album a = { .width = q.shape.width };
                 int64_t count;

@@ -25,6 +25,8 @@
 #define RECUR_VERSION_MAJOR 0
 #define RECUR_VERSION_MINOR 1
 #define RECUR_VERSION_PATCH 0
+
+/** The three in one number, to be compared. */
 #define RECUR_VERSION (RECUR_VERSION_MAJOR << 16 | RECUR_VERSION_MINOR << 8 | RECUR_VERSION_PATCH)
 
 /** @def RECUR_API
@@ -32,10 +34,10 @@
 /** @def RECUR_NODISCARD
  * Marks an exported function whose status must not be ignored. */
 #if defined(__GNUC__)
-#define RECUR_API extern __attribute__((visibility("default")))
+#define RECUR_API       extern __attribute__((visibility("default")))
 #define RECUR_NODISCARD extern __attribute__((visibility("default"), warn_unused_result))
 #else
-#define RECUR_API extern
+#define RECUR_API       extern
 #define RECUR_NODISCARD extern
 #endif
 

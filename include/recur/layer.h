@@ -437,14 +437,14 @@ RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, i
 /** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are
  * filled gate by gate. */
 enum {
-    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding
-                                    N(0,1), norm 1 and 0; value unused. Recurrent, beyond PyTorch:
-                                    norm_weight 1; norm_bias, h0 and c0 0                         */
-    RECUR_INIT_CONSTANT = 1,   /**< value                                                         */
-    RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                              */
-    RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                                  */
-    RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010.
-                                    Matrices only                                                 */
+    RECUR_INIT_DEFAULT = 0,  /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding
+                                  N(0,1), norm 1 and 0; value unused. Recurrent, beyond PyTorch:
+                                  norm_weight 1; norm_bias, h0 and c0 0                         */
+    RECUR_INIT_CONSTANT = 1, /**< value                                                         */
+    RECUR_INIT_UNIFORM = 2,  /**< U(-value, value)                                              */
+    RECUR_INIT_NORMAL = 3,   /**< N(0, value²)                                                  */
+    RECUR_INIT_XAVIER = 4,   /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010.
+                                  Matrices only                                                 */
     RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe
                                     2014. Matrices only                                           */
     RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only        */
@@ -639,8 +639,7 @@ RECUR_NODISCARD recur_status recur_layer_step_ids(const recur_layer *layer, cons
  */
 RECUR_NODISCARD recur_status recur_layer_step_backward(const recur_layer *layer, const float *x,
                                                        const float *dy, recur_state *dstate,
-                                                       float *dx, float *dparams,
-                                                       recur_tape *tape);
+                                                       float *dx, float *dparams, recur_tape *tape);
 
 /** The same for a step made by recur_layer_step_ids.
  *

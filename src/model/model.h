@@ -1,8 +1,9 @@
 /* model.h - whole networks in files, inside.
  *
- *     layer ──▶ recur_layer_info ──▶ JSON      structure.c: one table of members, both ways
- *           └─▶ parts ──▶ ...                  save.c, open.c: the tree; types.c: what makes a
- * layer sample ──▶ tensors, run again            sample.c */
+ *     layer ──▶ recur_layer_info ──▶ JSON    structure.c: one table of members, both ways
+ *           └─▶ parts ──▶ ...                save.c, open.c: the tree
+ *                                            types.c: what makes a layer of an info
+ *     sample ──▶ tensors, run again          sample.c */
 #ifndef RECUR__MODEL_H
 #define RECUR__MODEL_H
 

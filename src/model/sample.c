@@ -47,7 +47,7 @@ static void lay_out(recur__carver *carver, sample *s)
     s->want = recur__carve(carver, y, sizeof *s->want);
 }
 
-/* Floats that a row or a sequence takes in all parts, about: a hidden unit has up to four slots,
+/* Floats that a row or a sequence takes in all parts, about: a hidden unit has up to four gates,
  * and states. */
 static recur_status widths(const recur_layer *layer, int64_t *sum)
 {

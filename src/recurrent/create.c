@@ -31,8 +31,8 @@ static recur_status check_sizes(const recur_recurrent_options *o, const recur__c
     if (o->num_layers < 1 || o->num_layers > MOST_LAYERS)
         return recur__fail(RECUR_E_ARGUMENT, "num_layers is %lld: it must lie between 1 and %d",
                            (long long)o->num_layers, MOST_LAYERS);
-    const int64_t widest = recur__max(cell->gate_blocks,
-                                      2); /* of a row of slots, and of both directions */
+    /* Of a row of gate blocks, and of both directions. */
+    const int64_t widest = recur__max(cell->gate_blocks, 2);
     if (o->hidden_size > RECUR__LARGEST / widest)
         return recur__fail(RECUR_E_ARGUMENT, "hidden_size %lld times %lld is above %d",
                            (long long)o->hidden_size, (long long)widest, RECUR__LARGEST);

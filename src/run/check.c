@@ -61,16 +61,15 @@ recur_status recur__check_state(const recur__request *q, int64_t batch)
 static recur_status other_layout(const recur__request *q, const recur__record *record)
 {
     const recur_packed *p = q->packed;
-    if (record->batch != p->batch || record->rows != p->rows)
+    if (record->batch != p->batch)
         return recur__fail(RECUR_E_ORDER,
                            "%s: the newest record is of another layout: its forward had %lld "
-                           "sequences and %lld rows, this layout has %lld and %lld",
-                           q->what, (long long)record->batch, (long long)record->rows,
-                           (long long)p->batch, (long long)p->rows);
+                           "sequences, this layout has %lld",
+                           q->what, (long long)record->batch, (long long)p->batch);
     return recur__fail(RECUR_E_ORDER,
-                       "%s: the newest record is of another layout with %lld sequences and %lld "
-                       "rows as well, or this one was reset since; give the layout that forward "
-                       "had, as it was then",
+                       "%s: the newest record is of another layout than this one with %lld "
+                       "sequences and %lld rows, or this one was reset since; give the layout that "
+                       "forward had, as it was then",
                        q->what, (long long)p->batch, (long long)p->rows);
 }
 

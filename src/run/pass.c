@@ -97,8 +97,7 @@ static void describe_record(const recur__request *q, const recur__shape *shape,
 {
     record->layer = q->layer->serial;
     record->layout = q->packed->serial;
-    record->batch = q->packed->batch;
-    record->rows = q->packed->rows;
+    record->batch = (int32_t)q->packed->batch;
     record->ids = shape->ids;
     record->dropout = shape->dropout;
     record->began_at_zero = !q->state && !q->layer->learned_states;

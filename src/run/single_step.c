@@ -48,7 +48,7 @@ bool recur__single_step(const recur__request *q, uint64_t layout, int64_t batch)
     if (!record) return false;
     record->layer = layer->serial;
     record->layout = layout;
-    record->batch = record->rows = batch;
+    record->batch = (int32_t)batch;
     record->prepack = prepack;
     record->single_step = true;
     recur__prepack_filled(prepack, layer);

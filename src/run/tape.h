@@ -58,10 +58,11 @@ enum {
 
 /* ---- tapes ---------------------------------------------------------------------------------- */
 
+/* A header of one cache line: a loop by hand goes through many small records. */
 typedef struct recur__record {
     struct recur__record *older;
     uint64_t layer, layout; /* serial numbers */
-    int64_t batch, rows;
+    int32_t batch;
     bool ids, dropout, began_at_zero;
     bool single_step; /* a plan's call made it */
     uint64_t key;
@@ -70,6 +71,7 @@ typedef struct recur__record {
     size_t bytes;            /* this header and reserve */
     _Alignas(64) unsigned char reserve[];
 } recur__record;
+_Static_assert(sizeof(recur__record) == 64, "one cache line");
 
 typedef struct recur__block {
     struct recur__block *older, *newer;
@@ -204,7 +206,8 @@ void recur__add_gradients(const recur_tape *tape, recur__prepack *prepack,
 /* Rows that wait are added when the layer's last record is about to be popped. */
 void recur__settle_gradients(recur__prepack *prepack, const recur_layer *layer, float *dparams);
 
-/* ---- single.c: recorded steps that are ready ------------------------------------------------ */
+/* ---- single_step.c: recorded steps that are ready
+ * ------------------------------------------------ */
 
 /* False, and nothing done, unless a plan is ready for such a step. */
 bool recur__single_step(const recur__request *q, uint64_t layout, int64_t batch);

@@ -7,8 +7,7 @@
 
 /* Phases with tiles of their own. All others run too, but slowly: accumulators, gates of W, gates
  * of U, and how many of these are shared. */
-#define RECUR__KNOWN_PHASES(F) \
-    F(1, 1, 1, 1) F(2, 2, 2, 2) F(3, 3, 3, 3) F(4, 4, 4, 4) F(4, 3, 3, 2)
+#define RECUR__KNOWN_PHASES(F) F(1, 1, 1, 1) F(2, 2, 2, 2) F(3, 3, 3, 3) F(4, 4, 4, 4) F(4, 3, 3, 2)
 enum { KNOWN_PHASES = 5 };
 
 /* Whether a phase runs by the line (A, X, H, S). Without gates of U a step has no U, so what the
@@ -20,7 +19,7 @@ enum { KNOWN_PHASES = 5 };
 INLINE int known_phase(const recur__phase p)
 {
     int i = 0;
-#define IS(A, X, U, S)                                                                         \
+#define IS(A, X, U, S)                                                                        \
     if (RECUR__RUNS_BY(p.accumulators, p.x_gates, p.h_gates, p.shared, A, X, U, S)) return i; \
     i++;
     RECUR__KNOWN_PHASES(IS)

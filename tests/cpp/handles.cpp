@@ -219,8 +219,10 @@ void training()
     CHECK(at_once.step(3) == 1 && at_once.step(3) == 0);
     CHECK(recur::exact<recur::optimizer_options>(RECUR_OPTIMIZER_ADAM).beta1 == 0.9);
     CHECK(recur::exact<recur::loss_options>(RECUR_LOSS_HUBER).delta == 1);
-    CHECK(recur::exact<recur::recurrent_options>(RECUR_CELL_GRU).gate_activation == RECUR_ACTIVATION_SIGMOID);
-    CHECK(recur::exact<recur::context_options>().threads == 1 && recur::exact<recur::sample_options>().top_p == 1);
+    CHECK(recur::exact<recur::recurrent_options>(RECUR_CELL_GRU).gate_activation ==
+          RECUR_ACTIVATION_SIGMOID);
+    CHECK(recur::exact<recur::context_options>().threads == 1);
+    CHECK(recur::exact<recur::sample_options>().top_p == 1);
     check_throws(RECUR_E_ARGUMENT, "99", [] { recur::exact<recur::optimizer_options>(99); });
     recur::layer chain = recur::sequential(
         {{"drop", recur::dropout(2, 0.5)}, {"act", recur::activation(2, RECUR_ACTIVATION_RELU)}});
