@@ -113,8 +113,9 @@ WANTED    := $(if $(TEST),$(TEST) test_$(TEST) check-$(TEST),%)
 TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
-# *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c.
-BENCH_SOURCES := $(filter-out bench/%_bench.c bench/twin.c,$(wildcard bench/*.c))
+# *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c;
+# blocks.c is built by hand, as its comment says.
+BENCH_SOURCES := $(filter-out bench/%_bench.c bench/twin.c bench/blocks.c,$(wildcard bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
 # ---- building ------------------------------------------------------------------------------------
