@@ -131,7 +131,8 @@ RECUR_NODISCARD recur_status recur_recurrent_options_init(recur_recurrent_option
  * the next is due.
  *
  * Shapes:  x [N][I] or ids [N] below I, y [N][D*P], states h [L*D][B][P] and, for LSTM kinds and
- *          clockwork, c [L*D][B][H].
+ *          clockwork, c [L*D][B][H]. With RECUR_LAYER_OUTPUT_CELL y is [N][D*(P+H)]: a row holds
+ *          h and then c of each direction of the top layer.
  * Memory:  one allocation.
  * Errors:  ARGUMENT: NULL, unknown cell, direction, flags or activation, sizes < 1, a value outside
  *          the range given beside the member, a clockwork without recur_clockwork_options, whose
