@@ -102,8 +102,9 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
     }
 }
 
-static void forward_modules(const recur__step *a, forward_finish *finish)
+static void run_forward(const recur__phase *phase, const recur__step *a, forward_finish *finish)
 {
+    (void)phase;
     const int64_t H = a->H;
     const float *W = a->W, *U = a->U;
     for (int64_t j = 0, vectors; j < H; j += vectors * VW) {
@@ -116,8 +117,8 @@ static void forward_modules(const recur__step *a, forward_finish *finish)
 
 /* Gradients come back to unit j from its module and faster ones; of these, from those that were
  * updated in the step after: their clocks stand at 0 after this one. */
-static void backward_modules(const recur__phase *from, const recur__step_backward *a,
-                             backward_finish *finish)
+static void run_backward(int gate_blocks, const recur__phase *from, const recur__step_backward *a,
+                         backward_finish *finish)
 {
     const int64_t H = a->H, size = H / a->cell_options->modules;
     int64_t first = H, end = 0;
@@ -131,17 +132,14 @@ static void backward_modules(const recur__phase *from, const recur__step_backwar
     recur__step_backward b = *a;
     b.first = least(first, end);
     b.units = end - b.first;
-    tiles_backward(1, from, &b, finish);
+    tiles_backward(gate_blocks, from, &b, finish);
 }
 
 #define NAME         clockwork
-#define STATES       2
 #define SECOND_STATE "c", RECUR__WIDTH_HIDDEN, .begins_with_zeros = true
 #define EXTRA        1
 #define PHASE        (1, 1, 1, 1)
-#define ALWAYS_MODIFIED
-#define RUN_FORWARD(phase, step, finish)              forward_modules(step, finish)
-#define RUN_BACKWARD(gate_blocks, from, step, finish) backward_modules(from, step, finish)
+#define RUNS_TILES
 #define ROW                                                                              \
     .kind = RECUR_CELL_CLOCKWORK, .options = RECUR__RNN_OPTIONS | RECUR__OPTION_MODULES, \
     .activation = RECUR_ACTIVATION_TANH, .forget_gate = -1, .derived = EXTRA, .derive = periods

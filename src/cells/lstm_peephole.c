@@ -49,8 +49,7 @@ INLINE void backward(const recur__cell_options *m, const backward_inputs *a, vf 
 #define STATES 2
 #define EXTRA  3
 #define PHASE  (4, 4, 4, 4)
-#define ROW                                                           \
-    .kind = RECUR_CELL_LSTM_PEEPHOLE, .options = RECUR__LSTM_OPTIONS, \
-    .activation = RECUR_ACTIVATION_TANH, .forget_gate = 1,            \
-    .extra = { { "weight_peephole", .blocks = EXTRA } }
+#define ROW                                                                             \
+    .kind = RECUR_CELL_LSTM_PEEPHOLE, .options = RECUR__LSTM_OPTIONS, .forget_gate = 1, \
+    .activation = RECUR_ACTIVATION_TANH, .extra = { { "weight_peephole", .blocks = EXTRA } }
 #include "cells/gated.inc"

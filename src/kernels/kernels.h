@@ -112,7 +112,7 @@ typedef struct recur__rule {
     float beta2, rest2; /* β2, 1 - β2; also RMSprop's alpha and Adadelta's rho             */
     float root;         /* Adam: 1 / √(1 - β2^t)                                           */
     float epsilon;      /* of the denominator                                              */
-    bool frozen;        /* the moments follow the gradients, the parameters stay           */
+    uint32_t frozen;    /* all bits: the moments follow the gradients, the parameters stay; or 0 */
 } recur__rule;
 
 /* p moves against g; a, b, c are the moments that the rule has, in the order of its row in

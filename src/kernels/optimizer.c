@@ -17,10 +17,21 @@ INLINE float gradient(const recur__rule *k, float g, float p)
     return k->scale * g + k->decay * p;
 }
 
+/* `to`, or p to the bit where it is frozen. This is chosen by bits and not by ?:, of
+ * which the compiler would make two loops for each rule. */
+INLINE float unless_frozen(const recur__rule *k, float p, float to)
+{
+    uint32_t old_bits, new_bits;
+    memcpy(&old_bits, &p, sizeof p);
+    memcpy(&new_bits, &to, sizeof to);
+    new_bits = (old_bits & k->frozen) | (new_bits & ~k->frozen);
+    memcpy(&to, &new_bits, sizeof to);
+    return to;
+}
+
 INLINE float moved(const recur__rule *k, float p, float direction)
 {
-    const float to = p - (k->rate * direction + k->shrink * p);
-    return k->frozen ? p : to;
+    return unless_frozen(k, p, p - (k->rate * direction + k->shrink * p));
 }
 
 static void sgd(const recur__rule *rule, float *restrict p, const float *restrict g,

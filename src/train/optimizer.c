@@ -250,7 +250,7 @@ static recur__rule common_rule(const recur_optimizer_options *o, double rate, do
                           .beta2 = (float)o->beta2,
                           .rest2 = (float)(1 - o->beta2),
                           .epsilon = fmaxf((float)o->epsilon, FLT_MIN),
-                          .frozen = rate == 0 };
+                          .frozen = rate == 0 ? UINT32_MAX : 0 };
 }
 
 recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
