@@ -127,7 +127,8 @@ RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
  * recurrent layer of one layer in one direction without options, or of a linear layer; by
  * recur_layer_step_backward, recur_cell_step_backward, or recur_layer_backward over a layout of one
  * step) puts its rows by, and the products of up to 128 rows are added to dparams at once. That is
- * faster where a step has few sequences. Sums differ in their rounding.
+ * faster where a step has few sequences. Sums differ in their rounding. Steps of ids never wait:
+ * each of their backwards adds its own gradients.
  *
  * Rows that wait are added to the dparams of a later backward of the same layer: when 128 of them
  * wait, and when the layer's last record is played back. So a loop that plays back all of its steps
@@ -141,7 +142,8 @@ RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
  * Threads: one at a time.
  * Since:   0.1
  * @param tape the tape.
- * @param on 1: they may wait; 0: every backward adds its own, as a new tape does.
+ * @param on 1: they may wait; 0: every backward adds its own, as a new tape does. Rows that wait
+ *        already go on waiting after 0, and are added as said above.
  */
 RECUR_NODISCARD recur_status recur_tape_defer_gradients(recur_tape *tape, int32_t on);
 
