@@ -92,7 +92,7 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_child(group, "a", NULL, NULL), "NULL");
     REFUSED(recur_layer_snapshot(NULL, 0, &layer), "NULL");
     REFUSED(recur_layer_snapshot(rnn, 0, NULL), "NULL");
-    REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1");
+    REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1 RECUR_PRECISION_FLOAT32");
     REFUSED(recur_layer_describe(NULL, -1, &info), "NULL");
     REFUSED(recur_layer_describe(rnn, -1, NULL), "NULL");
     REFUSED(recur_layer_tensor_info(NULL, 0, &t), "NULL");
@@ -236,7 +236,7 @@ static void meaningful_but_not_here(void **unused)
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_forward_ids(snapshot, packed, ids, NULL, y, tape), "");
     FAILS(RECUR_E_UNSUPPORTED, recur_tape_reserve(tape, snapshot, packed, 1), "1");
     recur_cell *none = cell;
-    FAILS(RECUR_E_UNSUPPORTED, recur_cell_from_layer(both, &none), "");
+    FAILS(RECUR_E_UNSUPPORTED, recur_cell_from_layer(both, &none), "recur_layer_forward");
     FAILS(RECUR_E_UNSUPPORTED, recur_cell_from_layer(last, &none), "");
     REFUSED(recur_cell_from_layer(NULL, &none), "NULL");
     assert_null(none);
@@ -269,6 +269,76 @@ static void memory_of_nothing(void **unused)
     assert_int_equal(newer.later[0] + newer.later[1], 0);
 }
 
+/* An array of no elements may be NULL. */
+static void empty_arrays(void **unused)
+{
+    (void)unused;
+    recur_layer *learned = NULL, *tanh = NULL;
+    const recur_recurrent_options options = { .size = sizeof options,
+                                              .cell = RECUR_CELL_GRU,
+                                              .input_size = I,
+                                              .hidden_size = H,
+                                              .flags = RECUR_LAYER_LEARN_INITIAL_STATE };
+    recur_state *begins = NULL;
+    float first[B * H], second[B * H];
+    OK(recur_state_read(state, 0, 0, NULL));
+    OK(recur_recurrent_create(NULL, &options, &learned));
+    OK(recur_layer_init(learned, NULL, RECUR_INIT_UNIFORM, 0.5, 1));
+    OK(recur_state_create(learned, B, &begins));
+    OK(recur_layer_step(learned, x, begins, first, NULL));
+    OK(recur_state_reset(begins, -1));
+    OK(recur_state_write(begins, 0, 0, NULL));
+    OK(recur_layer_step(learned, x, begins, second, NULL));
+    check_same("writing nothing changes nothing", B * H, second, first);
+    OK(recur_activation_create(NULL, I, RECUR_ACTIVATION_TANH, &tanh));
+    OK(recur_tape_add_gradients(tape, tanh, NULL));
+    recur_state_release(begins);
+    recur_layer_release(learned);
+    recur_layer_release(tanh);
+}
+
+/* The same of rows and labels. */
+static void losses_of_no_rows(void **unused)
+{
+    (void)unused;
+    recur_packed *nothing = layout(NULL, 0, NULL, 0), *silent = layout(NULL, B, NULL, 0);
+    const int64_t no_labels[B] = { 0 };
+    int64_t lengths[B] = { 1, 1 };
+    OK(recur_sample(NULL, 0, 3, NULL, 0, 0, NULL));
+    for (int32_t kind = RECUR_LOSS_CROSS_ENTROPY; kind <= RECUR_LOSS_MSE; kind++) {
+        if (kind > RECUR_LOSS_NEGATIVE_SAMPLING && kind < RECUR_LOSS_MSE) continue;
+        const bool sampled = kind == RECUR_LOSS_SAMPLED_SOFTMAX ||
+                             kind == RECUR_LOSS_NEGATIVE_SAMPLING;
+        const recur_loss_options o = {
+            .size = sizeof o, .kind = kind, .classes = sampled ? 2 : 0, .samples = sampled ? 2 : 0
+        };
+        recur_loss *loss = NULL;
+        double value = 1;
+        trying("loss %d", (int)kind);
+        OK(recur_loss_create(NULL, &o, &loss));
+        if (kind == RECUR_LOSS_CTC) {
+            OK(recur_ctc_loss(loss, nothing, 2, NULL, NULL, NULL, &value, NULL, NULL));
+            assert_true(value == 0);
+            OK(recur_ctc_loss(loss, silent, 2, NULL, NULL, no_labels, &value, NULL, NULL));
+            FAILS(RECUR_E_ARGUMENT,
+                  recur_ctc_loss(loss, silent, 2, NULL, NULL, lengths, &value, NULL, NULL),
+                  "labels NULL 1");
+            OK(recur_ctc_decode(loss, nothing, 2, NULL, 2, NULL, NULL, NULL, NULL));
+            OK(recur_ctc_decode(loss, silent, 2, NULL, 2, NULL, lengths, NULL, NULL));
+            assert_int_equal(lengths[0] + lengths[1], 0);
+        } else if (kind == RECUR_LOSS_MSE)
+            OK(recur_loss_values(loss, 0, 2, NULL, NULL, &value, NULL));
+        else if (sampled)
+            OK(recur_loss_sampled(loss, 0, 2, NULL, NULL, x, 4, 0, 0, &value, NULL, NULL, NULL));
+        else
+            OK(recur_loss_classes(loss, 0, 2, NULL, NULL, &value, NULL));
+        assert_true(value == 0);
+        recur_loss_release(loss);
+    }
+    recur_packed_release(nothing);
+    recur_packed_release(silent);
+}
+
 static void backward_out_of_order(void **unused)
 {
     (void)unused;
@@ -281,10 +351,12 @@ static void backward_out_of_order(void **unused)
     OK(recur_layer_backward(both, packed, x, y, NULL, NULL, grads, tape));
     /* A pass of a layer is not a step of its cell. */
     OK(recur_layer_forward(rnn, packed, x, NULL, y, tape));
-    FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape), "");
+    FAILS(RECUR_E_ORDER, recur_cell_step_backward(cell, x, y, state, NULL, grads, tape),
+          "no step 2 recur_layer_backward");
     OK(recur_tape_reset(tape));
     OK(recur_cell_step(cell, x, state, y, tape));
-    FAILS(RECUR_E_ORDER, recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape), "");
+    FAILS(RECUR_E_ORDER, recur_layer_backward(rnn, packed, x, y, NULL, NULL, grads, tape),
+          "a step of 2 recur_layer_step_backward");
     OK(recur_cell_step_backward(cell, x, y, state, NULL, grads, tape));
 }
 
@@ -311,6 +383,8 @@ int main(void)
         BAD(states_that_do_not_fit),
         BAD(meaningful_but_not_here),
         BAD(memory_of_nothing),
+        BAD(empty_arrays),
+        BAD(losses_of_no_rows),
         BAD(backward_out_of_order),
         BAD(still_works),
     };

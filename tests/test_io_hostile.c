@@ -184,6 +184,7 @@ static void other_formats(void **state)
         { FILE_OF("Once upon a time\n"), "text" },
         { FILE_OF("\343\201\202\343\201\202\343\201\202\n"), "text" },
         { FILE_OF("<html>"), "text" },
+        { FILE_OF("abc"), "text" },
     };
     char path[] = "/tmp/recur-test-XXXXXX";
     const int fd = mkstemp(path);

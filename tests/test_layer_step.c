@@ -432,18 +432,22 @@ static void layers_without_steps_are_refused(void **unused)
     recur_layer *rnn = NULL;
     for (int direction = RECUR_DIRECTION_REVERSE; direction <= BOTH; direction++) {
         rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, direction, 0);
-        check_refused(ctx, rnn, false, "step by step");
+        const bool both = direction == BOTH;
+        const char *words = both ? "gru ahead BIDIRECTIONAL recur_layer_forward"
+                                 : "gru end REVERSE";
+        check_refused(ctx, rnn, false, words);
         rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, direction, 0);
-        check_refused(ctx, rnn, true, "step by step");
+        check_refused(ctx, rnn, true, words);
         rnn = recurrent(ctx, RECUR_CELL_GRU, I, 4, 1, direction, 0);
-        const int64_t width = direction == BOTH ? 8 : 4;
-        check_refused(ctx, pair(ctx, SEQUENTIAL, "rnn", rnn, "fc", linear(ctx, width, OUT, 0)),
-                      false, "step by step");
+        words = both ? "sequential \"rnn\" BIDIRECTIONAL" : "sequential \"rnn\" REVERSE";
+        check_refused(ctx,
+                      pair(ctx, SEQUENTIAL, "rnn", rnn, "fc", linear(ctx, both ? 8 : 4, OUT, 0)),
+                      false, words);
     }
-    check_refused(ctx, last(ctx, H, 0), false, "step by step");
+    check_refused(ctx, last(ctx, H, 0), false, "whole sequence");
     rnn = recurrent(ctx, RECUR_CELL_GRU, I, H, 1, 0, 0);
-    check_refused(ctx, pair(ctx, SEQUENTIAL, "rnn", rnn, "last", last(ctx, H, 0)), false,
-                  "step by step");
+    check_refused(ctx, pair(ctx, SEQUENTIAL, "rnn", rnn, "end", last(ctx, H, 0)), false,
+                  "sequential \"end\" whole sequence");
     check_refused(ctx, pair(ctx, GROUP, "a", linear(ctx, I, H, 0), "b", linear(ctx, H, I, 0)),
                   false, "group");
     check_refused(ctx, embedding(ctx, I, H), false, "rows");

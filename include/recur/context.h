@@ -49,10 +49,11 @@ enum {
 
 /** Options of a context. */
 typedef struct recur_context_options {
-    uint32_t size;   /**< sizeof(recur_context_options)                                          */
-    int32_t isa;     /**< RECUR_ISA_*; 0: the best of this machine                               */
-    int32_t threads; /**< that a pass may use, its caller's included, at most 1024; 0 = 1        */
-    uint32_t flags;  /**< RECUR_CONTEXT_*                                                        */
+    uint32_t size;                    /**< sizeof(recur_context_options)                          */
+    int32_t isa;                      /**< RECUR_ISA_*; 0: the best of this machine               */
+    int32_t threads;                  /**< that a pass may use, its caller's included, at most
+                                           1024; 0 = 1                                            */
+    uint32_t flags;                   /**< RECUR_CONTEXT_*                                        */
     const recur_allocator *allocator; /**< copied; NULL: the C library's                          */
     const void *reserved;             /**< NULL                                                   */
 } recur_context_options;

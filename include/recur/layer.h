@@ -47,12 +47,13 @@ extern "C" {
 
 /** Flags at creation. */
 enum {
-    RECUR_LAYER_NO_BIAS = 1,    /**< no bias vectors                                              */
-    RECUR_LAYER_CELL_NAMES = 2, /**< recurrent, one layer forward: weight_ih, not weight_ih_l0    */
-    RECUR_LAYER_UPDATE_NEW = 4, /**< GRU kinds: z weighs the new state, h' = (1-z) h + z n, not the
-                                     old one                                                      */
+    RECUR_LAYER_NO_BIAS = 1,             /**< no bias vectors                                     */
+    RECUR_LAYER_CELL_NAMES = 2,          /**< recurrent, one layer forward: weight_ih, not
+                                              weight_ih_l0                                        */
+    RECUR_LAYER_UPDATE_NEW = 4,          /**< GRU kinds: z weighs the new state, h' = (1-z) h + z
+                                              n, not the old one                                  */
     RECUR_LAYER_LEARN_INITIAL_STATE = 8, /**< recurrent: initial states are parameters, not zeros */
-    RECUR_LAYER_OUTPUT_CELL = 16 /**< LSTM kinds: a row of y is [h][c] for each direction         */
+    RECUR_LAYER_OUTPUT_CELL = 16         /**< LSTM kinds: a row of y is [h][c] for each direction */
 };
 
 /** Functions of recur_activation_create and of recurrent layers. */
@@ -351,9 +352,9 @@ typedef struct recur_layer_info {
     int32_t output_activation; /**< as there; 0: the kind's own                                   */
     int32_t reserved;          /**< 0                                                             */
     double epsilon;            /**< norm: what is added to the variance; else 0                   */
-    const recur_clockwork_options *clockwork; /**< clockwork: its modules and all their periods;
-                                                   NULL for other kinds                           */
-    const void *reserved_pointer;             /**< NULL                                           */
+    /** clockwork: its modules and all their periods; NULL for other kinds */
+    const recur_clockwork_options *clockwork;
+    const void *reserved_pointer; /**< NULL                                                       */
 } recur_layer_info;
 
 /** What a layer is, or one of its parts.
@@ -437,19 +438,20 @@ RECUR_NODISCARD recur_status recur_layer_tensor_info(const recur_layer *layer, i
 /** Initialisation schemes. weight_ih, weight_hh, bias_ih and bias_hh of a recurrent layer are
  * filled gate by gate. */
 enum {
-    RECUR_INIT_DEFAULT = 0,  /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in), embedding
-                                  N(0,1), norm 1 and 0; value unused. Recurrent, beyond PyTorch:
-                                  norm_weight 1; norm_bias, h0 and c0 0                         */
-    RECUR_INIT_CONSTANT = 1, /**< value                                                         */
-    RECUR_INIT_UNIFORM = 2,  /**< U(-value, value)                                              */
-    RECUR_INIT_NORMAL = 3,   /**< N(0, value²)                                                  */
-    RECUR_INIT_XAVIER = 4,   /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot 2010.
-                                  Matrices only                                                 */
-    RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1; Saxe
-                                    2014. Matrices only                                           */
-    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only        */
-    RECUR_INIT_FORGET_BIAS = 7 /**< b_ih = value and b_hh = 0 of the gate that keeps the state:
-                                    LSTM's f (Gers 2000), GRU's z                                 */
+    RECUR_INIT_DEFAULT = 0,    /**< PyTorch's: recurrent U(±1/√H), linear U(±1/√in),
+                                    embedding N(0,1), norm 1 and 0; value unused.
+                                    Recurrent, beyond PyTorch: norm_weight 1; norm_bias, h0
+                                    and c0 0                                                */
+    RECUR_INIT_CONSTANT = 1,   /**< value                                                   */
+    RECUR_INIT_UNIFORM = 2,    /**< U(-value, value)                                        */
+    RECUR_INIT_NORMAL = 3,     /**< N(0, value²)                                            */
+    RECUR_INIT_XAVIER = 4,     /**< U(±gain·√(6/(in+out))); gain = value, 0 = 1; Glorot
+                                    2010. Matrices only                                     */
+    RECUR_INIT_ORTHOGONAL = 5, /**< orthonormal rows or columns times gain = value, 0 = 1;
+                                    Saxe 2014. Matrices only                                */
+    RECUR_INIT_IDENTITY = 6,   /**< value (0 = 1) on the diagonal; Le 2015. weight_hh only  */
+    RECUR_INIT_FORGET_BIAS = 7 /**< b_ih = value and b_hh = 0 of the gate that keeps the
+                                    state: LSTM's f (Gers 2000), GRU's z                    */
 };
 
 /** Fills parameters with start values, which depend only on scheme, value, seed and the tensor's

@@ -29,17 +29,21 @@ extern "C" {
 
 /** Kinds of loss; definitions are PyTorch's. */
 enum {
-    RECUR_LOSS_CROSS_ENTROPY = 1, /**< labels: -log softmax(y)[label], y are logits               */
-    RECUR_LOSS_NLL = 2,           /**< labels: -y[label], y are log probabilities                 */
-    RECUR_LOSS_CTC = 3,           /**< label sequences without times, y are logits; Graves 2006   */
-    /** many classes: cross-entropy over the label and some drawn classes; Jean 2015 */
-    RECUR_LOSS_SAMPLED_SOFTMAX = 4,
-    /** many classes: the label from drawn classes, each by its sigmoid; Mikolov 2013 */
-    RECUR_LOSS_NEGATIVE_SAMPLING = 5,
-    RECUR_LOSS_MSE = 16,   /**< values: (y - t)²                                              */
-    RECUR_LOSS_L1 = 17,    /**< values: |y - t|; the gradient is 0 where they are equal       */
-    RECUR_LOSS_HUBER = 18, /**< values: e²/2 for |e| ≤ delta, else delta (|e| - delta/2)      */
-    RECUR_LOSS_BCE_LOGITS = 19 /**< values: binary cross-entropy of sigmoid(y) with t in [0,1]    */
+    RECUR_LOSS_CROSS_ENTROPY = 1,     /**< labels: -log softmax(y)[label], y are logits        */
+    RECUR_LOSS_NLL = 2,               /**< labels: -y[label], y are log probabilities          */
+    RECUR_LOSS_CTC = 3,               /**< label sequences without times, y are logits; Graves
+                                           2006                                                */
+    RECUR_LOSS_SAMPLED_SOFTMAX = 4,   /**< many classes: cross-entropy over the label and some
+                                           drawn classes; Jean 2015                            */
+    RECUR_LOSS_NEGATIVE_SAMPLING = 5, /**< many classes: the label from drawn classes, each by
+                                           its sigmoid; Mikolov 2013                           */
+    RECUR_LOSS_MSE = 16,              /**< values: (y - t)²                                    */
+    RECUR_LOSS_L1 = 17,               /**< values: |y - t|; the gradient is 0 where they are
+                                           equal                                               */
+    RECUR_LOSS_HUBER = 18,            /**< values: e²/2 for |e| ≤ delta, else delta (|e| -
+                                           delta/2)                                            */
+    RECUR_LOSS_BCE_LOGITS = 19        /**< values: binary cross-entropy of sigmoid(y) with t
+                                           in [0,1]                                            */
 };
 
 /** Flags of a loss. */
@@ -53,25 +57,26 @@ enum {
 
 /** Options of a loss. */
 typedef struct recur_loss_options {
-    uint32_t size;             /**< sizeof(recur_loss_options)                                 */
-    int32_t kind;              /**< RECUR_LOSS_*, required                                     */
-    uint32_t flags;            /**< RECUR_LOSS_SUM ...                                         */
-    int32_t ignore_index;      /**< with RECUR_LOSS_IGNORE_INDEX                               */
-    double smoothing;          /**< cross-entropy: label smoothing, [0,1); Szegedy 2016        */
-    double delta;              /**< Huber: > 0; 0 = 1                                          */
-    int64_t classes;           /**< length of the vectors here; 0 without them. Sampled kinds:
-                                    required                                                   */
-    const float *class_weight; /**< labels: [classes], ≥ 0, copied; NULL = ones                */
-    const float *positive_weight; /**< BCE: [classes], ≥ 0, weight of t = 1, copied; NULL = ones  */
-    int32_t blank;       /**< CTC: the class that stands for no label, ≥ 0               */
-    int32_t reserved;    /**< 0                                                          */
-    int64_t samples;     /**< sampled kinds: classes drawn, ≥ 1, required                */
-    double power;        /**< sampled kinds: a class is drawn by counts^power, [0,1];
-                              0 = 0.75                                                   */
-    const float *counts; /**< sampled kinds: [classes], ≥ 0, how often each occurs, copied;
-                              NULL = log-uniform, for classes by falling frequency: class c
-                              by log((c+2)/(c+1))                                        */
-    const void *reserved_pointer; /**< NULL                                                       */
+    uint32_t size;                /**< sizeof(recur_loss_options)                               */
+    int32_t kind;                 /**< RECUR_LOSS_*, required                                   */
+    uint32_t flags;               /**< RECUR_LOSS_SUM ...                                       */
+    int32_t ignore_index;         /**< with RECUR_LOSS_IGNORE_INDEX                             */
+    double smoothing;             /**< cross-entropy: label smoothing, [0,1); Szegedy 2016      */
+    double delta;                 /**< Huber: > 0; 0 = 1                                        */
+    int64_t classes;              /**< length of the vectors here; 0 without them. Sampled
+                                       kinds: required                                          */
+    const float *class_weight;    /**< labels: [classes], ≥ 0, copied; NULL = ones              */
+    const float *positive_weight; /**< BCE: [classes], ≥ 0, weight of t = 1, copied; NULL =
+                                       ones                                                     */
+    int32_t blank;                /**< CTC: the class that stands for no label, ≥ 0             */
+    int32_t reserved;             /**< 0                                                        */
+    int64_t samples;              /**< sampled kinds: classes drawn, ≥ 1, required              */
+    double power;                 /**< sampled kinds: a class is drawn by counts^power, [0,1];
+                                       0 = 0.75                                                 */
+    const float *counts;          /**< sampled kinds: [classes], ≥ 0, how often each occurs,
+                                       copied; NULL = log-uniform, for classes by falling
+                                       frequency: class c by log((c+2)/(c+1))                   */
+    const void *reserved_pointer; /**< NULL                                                     */
 } recur_loss_options;
 
 /** Fills in the defaults of a kind: delta 1 (Huber), power 0.75 (sampled kinds), nothing else.

@@ -25,14 +25,14 @@ extern "C" {
 /** Inputs and the outputs that belong to them. They travel with the model; whoever opens it runs
  * them first, and gets an error instead of a model that would compute something else. */
 typedef struct recur_model_sample {
-    uint32_t size;    /**< sizeof(recur_model_sample)                                   */
-    uint32_t flags;   /**< 0                                                            */
-    double tolerance; /**< outputs y' and y may differ by this · max(1, |y|); 0 = 1e-4  */
-    const recur_packed *packed; /**< the layout, required                                         */
-    const float *x;             /**< [N][input_size], or                                          */
-    const int32_t *ids;         /**< [N]: one of the two                                          */
-    const float *y;             /**< [recur_layer_rows][output_size], as from elsewhere; NULL: what
-                                     the layer gives now                                          */
+    uint32_t size;              /**< sizeof(recur_model_sample)                                  */
+    uint32_t flags;             /**< 0                                                           */
+    double tolerance;           /**< outputs y' and y may differ by this · max(1, |y|); 0 = 1e-4 */
+    const recur_packed *packed; /**< the layout, required                                        */
+    const float *x;             /**< [N][input_size], or                                         */
+    const int32_t *ids;         /**< [N]: one of the two                                         */
+    const float *y;             /**< [recur_layer_rows][output_size], as from elsewhere; NULL:
+                                     what the layer gives now                                    */
 } recur_model_sample;
 
 /** Fills in the defaults: a tolerance of 1e-4.

@@ -49,16 +49,16 @@ enum {
 
 /** Options of an optimizer. */
 typedef struct recur_optimizer_options {
-    uint32_t size;   /**< sizeof(recur_optimizer_options)                                     */
-    int32_t kind;    /**< RECUR_OPTIMIZER_*, required                                         */
-    double rate;     /**< learning rate, ≥ 0; 0 = the kind's default                          */
-    double momentum; /**< SGD, RMSprop: [0,1); 0 = none                                       */
-    double beta1;    /**< Adam, AdamW: [0,1); 0 = 0.9                                         */
-    double beta2;    /**< Adam's beta2, RMSprop's alpha, Adadelta's rho: [0,1); 0 = the kind's
-                          default                                                             */
-    double epsilon;  /**< ≥ 0; 0 = the kind's default                                         */
-    double weight_decay; /**< ≥ 0; 0 = none, for AdamW too                                        */
-    uint64_t flags;      /**< RECUR_OPTIMIZER_NESTEROV ...                                        */
+    uint32_t size;       /**< sizeof(recur_optimizer_options)                                   */
+    int32_t kind;        /**< RECUR_OPTIMIZER_*, required                                       */
+    double rate;         /**< learning rate, ≥ 0; 0 = the kind's default                        */
+    double momentum;     /**< SGD, RMSprop: [0,1); 0 = none                                     */
+    double beta1;        /**< Adam, AdamW: [0,1); 0 = 0.9                                       */
+    double beta2;        /**< Adam's beta2, RMSprop's alpha, Adadelta's rho: [0,1); 0 = the
+                              kind's default                                                    */
+    double epsilon;      /**< ≥ 0; 0 = the kind's default                                       */
+    double weight_decay; /**< ≥ 0; 0 = none, for AdamW too                                      */
+    uint64_t flags;      /**< RECUR_OPTIMIZER_NESTEROV ...                                      */
 } recur_optimizer_options;
 
 /** Fills in the defaults of a kind: rate, beta1, beta2 and epsilon, as far as it has them.
@@ -204,24 +204,24 @@ RECUR_NODISCARD recur_status recur_clip_value(float *grads, int64_t count, doubl
 
 /** Learning rates as a function of the step; t = step - warm_up. */
 enum {
-    RECUR_SCHEDULE_CONSTANT = 0, /**< rate                                                     */
-    RECUR_SCHEDULE_STEP = 1,     /**< rate · gamma^floor(t/period)                             */
-    RECUR_SCHEDULE_EXPONENTIAL = 2, /**< rate · gamma^(t/period)                                  */
-    RECUR_SCHEDULE_COSINE = 3       /**< half a wave down to final_rate; Loshchilov 2017          */
+    RECUR_SCHEDULE_CONSTANT = 0,    /**< rate                                                    */
+    RECUR_SCHEDULE_STEP = 1,        /**< rate · gamma^floor(t/period)                            */
+    RECUR_SCHEDULE_EXPONENTIAL = 2, /**< rate · gamma^(t/period)                                 */
+    RECUR_SCHEDULE_COSINE = 3       /**< half a wave down to final_rate; Loshchilov 2017         */
 };
 
 /** A schedule. It has no state: the rate of a step is computed from the step, so a run that resumes
  * needs nothing saved. */
 typedef struct recur_schedule {
-    uint32_t size; /**< sizeof(recur_schedule)                                                */
-    int32_t kind;  /**< RECUR_SCHEDULE_*                                                      */
-    double rate;   /**< at the start, or after warm-up; ≥ 0                                   */
-    double final_rate; /**< cosine: at the end; ≥ 0                                               */
-    double gamma;    /**< step: ≥ 0, 0 = 0.1; exponential: > 0, required                        */
-    int64_t period;  /**< step: steps between falls, required; exponential: of one fall, 0 = 1;
-                          cosine: number of all steps, those of warm_up too, required           */
-    int64_t warm_up; /**< steps of linear rise before: rate/warm_up, 2·rate/warm_up ...;
-                          0 = none                                                              */
+    uint32_t size;     /**< sizeof(recur_schedule)                                              */
+    int32_t kind;      /**< RECUR_SCHEDULE_*                                                    */
+    double rate;       /**< at the start, or after warm-up; ≥ 0                                 */
+    double final_rate; /**< cosine: at the end; ≥ 0                                             */
+    double gamma;      /**< step: ≥ 0, 0 = 0.1; exponential: > 0, required                      */
+    int64_t period;    /**< step: steps between falls, required; exponential: of one fall, 0 =
+                            1; cosine: number of all steps, those of warm_up too, required      */
+    int64_t warm_up;   /**< steps of linear rise before: rate/warm_up, 2·rate/warm_up ...; 0 =
+                            none                                                                */
 } recur_schedule;
 
 /** Fills in the defaults of a kind: gamma 0.1 (step), period 1 (exponential), nothing else.
@@ -261,19 +261,19 @@ enum {
  * PyTorch's ReduceLROnPlateau. All it knows is in here, for the caller to see and to save. Set
  * rate, and leave the last four members 0. */
 typedef struct recur_plateau {
-    uint32_t size;    /**< sizeof(recur_plateau)                                              */
-    uint32_t flags;   /**< RECUR_PLATEAU_*                                                    */
-    double rate;      /**< in: the rate at the start; out: the rate now                       */
-    double factor;    /**< of a fall, [0,1); 0 = 0.1                                          */
-    double threshold; /**< what counts as better, ≥ 0; 0 = 1e-4                               */
-    double min_rate;  /**< no fall goes below                                                 */
-    double epsilon;   /**< a smaller fall is none, ≥ 0; 0 = 1e-8                              */
-    int64_t patience; /**< values that may be no better before a fall, ≥ 0; 0 = 10            */
-    int64_t cooldown; /**< values after a fall that do not count                              */
-    double best;      /**< state: the best value                                              */
-    int64_t improvements; /**< state: how often a value was better than all before                */
-    int64_t bad;          /**< state: values since then, or since the last fall                   */
-    int64_t cooling;      /**< state: values that still do not count                              */
+    uint32_t size;        /**< sizeof(recur_plateau)                                            */
+    uint32_t flags;       /**< RECUR_PLATEAU_*                                                  */
+    double rate;          /**< in: the rate at the start; out: the rate now                     */
+    double factor;        /**< of a fall, [0,1); 0 = 0.1                                        */
+    double threshold;     /**< what counts as better, ≥ 0; 0 = 1e-4                             */
+    double min_rate;      /**< no fall goes below                                               */
+    double epsilon;       /**< a smaller fall is none, ≥ 0; 0 = 1e-8                            */
+    int64_t patience;     /**< values that may be no better before a fall, ≥ 0; 0 = 10          */
+    int64_t cooldown;     /**< values after a fall that do not count                            */
+    double best;          /**< state: the best value                                            */
+    int64_t improvements; /**< state: how often a value was better than all before              */
+    int64_t bad;          /**< state: values since then, or since the last fall                 */
+    int64_t cooling;      /**< state: values that still do not count                            */
 } recur_plateau;
 
 /** Fills in the defaults: factor 0.1, threshold 1e-4, epsilon 1e-8, patience 10. The rate is 0: set

@@ -35,7 +35,7 @@ RECUR_API uint64_t recur_random(uint64_t seed, uint64_t counter);
 /** How to draw from logits. Filters apply in this order: temperature, top_k, top_p. */
 typedef struct recur_sample_options {
     uint32_t size;      /**< sizeof(recur_sample_options)                                         */
-    int32_t top_k;      /**< keep the k most likely; 0 = all; 1 = greedy, without random numbers */
+    int32_t top_k;      /**< keep the k most likely; 0 = all; 1 = greedy, without random numbers  */
     double top_p;       /**< then the fewest whose probabilities sum to it or more, (0,1]; 0 = 1  */
     double temperature; /**< divides the logits first, > 0; 0 = 1                                 */
 } recur_sample_options;

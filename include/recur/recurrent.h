@@ -61,10 +61,11 @@ enum { RECUR_MOST_MODULES = 16 };
 
 /** What a clockwork RNN needs to know beside the options of all kinds. */
 typedef struct recur_clockwork_options {
-    uint32_t size;   /**< sizeof(recur_clockwork_options)                                         */
-    int32_t modules; /**< number of modules, of H / modules units each; required                  */
+    uint32_t size;                       /**< sizeof(recur_clockwork_options)                     */
+    int32_t modules;                     /**< number of modules, of H / modules units each;
+                                              required                                            */
     int32_t periods[RECUR_MOST_MODULES]; /**< steps between updates of each module, 1 to 2^24,
-                          rising; all 0 = 1, 2, 4, 8 ...                                          */
+                                              rising; all 0 = 1, 2, 4, 8 ...                      */
 } recur_clockwork_options;
 
 /** Options of recur_recurrent_create. */
@@ -93,8 +94,9 @@ typedef struct recur_recurrent_options {
                                     kind's own                                                    */
     int32_t output_activation; /**< of c' on its way into h, in LSTM kinds; 0 = tanh              */
     int32_t reserved;          /**< 0                                                             */
-    const recur_clockwork_options *clockwork; /**< clockwork: required, copied; other kinds: NULL */
-    const void *reserved_pointer;             /**< NULL                                           */
+    /** clockwork: required, copied; other kinds: NULL */
+    const recur_clockwork_options *clockwork;
+    const void *reserved_pointer; /**< NULL                                                       */
 } recur_recurrent_options;
 
 /** Fills in the defaults of a kind: num_layers 1 and the kind's own functions, nothing else. They

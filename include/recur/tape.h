@@ -170,26 +170,26 @@ enum {
 /** What one layer and direction of a recurrent part did in all steps of a recorded pass. Rows are
  * packed rows: recur_packed_row says where a step of a sequence lies. */
 typedef struct recur_trace {
-    uint32_t size;       /**< sizeof(recur_trace)                                                 */
-    int32_t event;       /**< RECUR_TRACE_*                                                       */
-    int32_t layer;       /**< of the stack, from 0                                                */
-    int32_t reverse;     /**< 1: the walk from each sequence's last step to its first             */
-    int64_t rows;        /**< N                                                                   */
-    int64_t steps;       /**< T, of the longest sequence                                          */
-    int64_t hidden_size; /**< H                                                                   */
-    int64_t gates;       /**< blocks of H numbers in a row of `gate`: docs/math.md                */
-    int64_t h_stride;    /**< floats from one row of h to the next                                */
-    const char *part;    /**< its name in the layer that was run: "rnn"; "" if it is that layer
-                              itself                                                              */
-    const float *gate;   /**< [N][gates][H] FORWARD: gates after their activations, of normalised
-                              kinds before their norms; BACKWARD: the gradients of what went into
-                              activations and norms                                               */
-    const float *c;      /**< [N][H] cell states; NULL for kinds without                          */
-    const float *h;      /**< [N][H, or P] hidden states, h_stride floats apart                   */
-    const float *dh;     /**< BACKWARD: [N][H, or P] gradient of the loss by h of every step; else
-                              NULL                                                                */
-    const double *norm;  /**< BACKWARD: [T] length of that gradient over all sequences, step by
-                              step; else NULL                                                     */
+    uint32_t size;                /**< sizeof(recur_trace)                                        */
+    int32_t event;                /**< RECUR_TRACE_*                                              */
+    int32_t layer;                /**< of the stack, from 0                                       */
+    int32_t reverse;              /**< 1: the walk from each sequence's last step to its first    */
+    int64_t rows;                 /**< N                                                          */
+    int64_t steps;                /**< T, of the longest sequence                                 */
+    int64_t hidden_size;          /**< H                                                          */
+    int64_t gates;                /**< blocks of H numbers in a row of `gate`: docs/math.md       */
+    int64_t h_stride;             /**< floats from one row of h to the next                       */
+    const char *part;             /**< its name in the layer that was run: "rnn"; "" if it is
+                                       that layer itself                                          */
+    const float *gate;            /**< [N][gates][H] FORWARD: gates after their activations, of
+                                       normalised kinds before their norms; BACKWARD: the
+                                       gradients of what went into activations and norms          */
+    const float *c;               /**< [N][H] cell states; NULL for kinds without                 */
+    const float *h;               /**< [N][H, or P] hidden states, h_stride floats apart          */
+    const float *dh;              /**< BACKWARD: [N][H, or P] gradient of the loss by h of every
+                                       step; else NULL                                            */
+    const double *norm;           /**< BACKWARD: [T] length of that gradient over all sequences,
+                                       step by step; else NULL                                    */
     const recur_packed *packed;   /**< the layout                                                 */
     const recur_layer *recurrent; /**< the part                                                   */
 } recur_trace;

@@ -223,8 +223,8 @@ recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, r
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(layer);
+    static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32) };
     if (precision != RECUR_PRECISION_FLOAT32)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_layer_snapshot: precision %d is unknown",
-                           (int)precision);
+        return RECUR__NO_CONSTANT(__func__, "precision", precision, precisions);
     return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
 }

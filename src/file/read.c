@@ -200,7 +200,7 @@ static const char *seems(const unsigned char *bytes, size_t count)
  * looked for only where they are not: a header of 640 bytes begins as a pickle does. */
 static bool may_be_header(const recur_file *file, uint64_t n)
 {
-    if (n == 0 || n > RECUR__FILE_HEADER) return false;
+    if (file->bytes < LENGTH || n == 0 || n > RECUR__FILE_HEADER) return false;
     return file->bytes <= LENGTH || file->contents[LENGTH] == '{';
 }
 

@@ -14,8 +14,9 @@ recur_status recur_cell_from_layer(recur_layer *layer, recur_cell **out)
     if (layer->ops->kind != RECUR_KIND_RECURRENT || spec->num_layers != 1 ||
         spec->direction != RECUR_DIRECTION_FORWARD)
         return recur__fail(RECUR_E_UNSUPPORTED,
-                           "a cell is one forward recurrent layer, not %lld of type %s with %s",
-                           (long long)spec->num_layers, layer->type,
+                           "a cell is one forward recurrent layer, not %lld of type %s with %s; "
+                           "use recur_layer_step, or recur_layer_forward if it looks ahead",
+                           (long long)recur__max(spec->num_layers, 1), layer->type,
                            recur__directions[spec->direction].name);
     recur_cell *cell = recur__alloc(recur__layer_context(layer), sizeof *cell);
     if (!cell) return recur__no_memory(sizeof *cell);
@@ -39,8 +40,9 @@ recur_status recur_cell_create(recur_context *ctx, const recur_recurrent_options
     if (o.num_layers > 1 || o.direction != RECUR_DIRECTION_FORWARD || o.dropout != 0)
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "a cell is one forward layer without dropout, not %lld with %s and "
-                           "dropout %g",
-                           (long long)o.num_layers, recur__directions[o.direction].name, o.dropout);
+                           "dropout %g; make a layer with recur_recurrent_create",
+                           (long long)recur__max(o.num_layers, 1),
+                           recur__directions[o.direction].name, o.dropout);
     o.size = (uint32_t)sizeof o | (o.size & (uint32_t)RECUR_SIZE_EXACT);
     o.flags |= RECUR_LAYER_CELL_NAMES;
     RECUR__CHECK(recur_recurrent_create(ctx, &o, &layer));

@@ -61,6 +61,16 @@ recur_status recur__check_state(const recur__request *q, int64_t batch)
 static recur_status other_layout(const recur__request *q, const recur__record *record)
 {
     const recur_packed *p = q->packed;
+    if (!record->layout)
+        return recur__fail(RECUR_E_ORDER,
+                           "%s: the newest record is a step of %lld sequences; play it back with "
+                           "recur_layer_step_backward",
+                           q->what, (long long)record->batch);
+    if (!p->serial)
+        return recur__fail(RECUR_E_ORDER,
+                           "%s: the newest record is no step, but a pass over a layout of %lld "
+                           "sequences; play it back with recur_layer_backward",
+                           q->what, (long long)record->batch);
     if (record->batch != p->batch)
         return recur__fail(RECUR_E_ORDER,
                            "%s: the newest record is of another layout: its forward had %lld "

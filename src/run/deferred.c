@@ -51,7 +51,7 @@ recur_status recur_tape_add_gradients(recur_tape *tape, const recur_layer *layer
 {
     RECUR__NOT_NULL(tape);
     RECUR__NOT_NULL(layer);
-    RECUR__NOT_NULL(dparams);
-    add_tree(tape, layer, dparams);
+    if (layer->count) RECUR__NOT_NULL(dparams);
+    if (layer->count) add_tree(tape, layer, dparams);
     return RECUR_OK;
 }

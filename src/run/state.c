@@ -241,7 +241,7 @@ static recur_status check_range(const recur_state *state, int64_t offset, int64_
 recur_status recur_state_read(const recur_state *state, int64_t offset, int64_t count, float *to)
 {
     RECUR__NOT_NULL(state);
-    RECUR__NOT_NULL(to);
+    if (count) RECUR__NOT_NULL(to);
     RECUR__CHECK(check_range(state, offset, count));
     if (count) memcpy(to, state->values + offset, (size_t)count * sizeof *to);
     return RECUR_OK;
@@ -250,9 +250,10 @@ recur_status recur_state_read(const recur_state *state, int64_t offset, int64_t 
 recur_status recur_state_write(recur_state *state, int64_t offset, int64_t count, const float *from)
 {
     RECUR__NOT_NULL(state);
-    RECUR__NOT_NULL(from);
+    if (count) RECUR__NOT_NULL(from);
     RECUR__CHECK(check_range(state, offset, count));
-    if (count) memcpy(state->values + offset, from, (size_t)count * sizeof *from);
+    if (count == 0) return RECUR_OK;
+    memcpy(state->values + offset, from, (size_t)count * sizeof *from);
     recur__state_leave(state, NULL);
     return RECUR_OK;
 }

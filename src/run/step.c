@@ -4,13 +4,34 @@
 
 /* ---- streaming ------------------------------------------------------------------------------ */
 
-static recur_status looks_ahead(const recur__request *q)
+/* The node on account of which a layer cannot go step by step: itself, or a part of it. */
+static const recur_layer *find_culprit(const recur_layer *node)
 {
-    const recur_layer *layer = q->layer;
+    for (int64_t i = 0; i < node->parts; i++)
+        if (!(node->part[i]->capabilities & RECUR_CAN_STEP)) return find_culprit(node->part[i]);
+    return node;
+}
+
+static const char *why_no_steps(const recur_layer *node)
+{
+    if (node->ops->kind != RECUR_KIND_RECURRENT) return "gives one row for a whole sequence";
+    return node->spec.direction == RECUR_DIRECTION_REVERSE
+               ? "begins at the end of a sequence (RECUR_DIRECTION_REVERSE)"
+               : "looks ahead in time (RECUR_DIRECTION_BIDIRECTIONAL)";
+}
+
+static recur_status no_steps(const recur__request *q)
+{
+    const recur_layer *culprit = find_culprit(q->layer);
+    if (culprit == q->layer)
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "%s: a layer of type %s cannot go step by step: it %s; use "
+                           "recur_layer_forward",
+                           q->what, culprit->type, why_no_steps(culprit));
     return recur__fail(RECUR_E_UNSUPPORTED,
-                       "%s: a layer of type %s with %s cannot go step by step: it looks ahead in "
-                       "time, or at whole sequences",
-                       q->what, layer->type, recur__directions[layer->spec.direction].name);
+                       "%s: a layer of type %s cannot go step by step: its part \"%s\" %s; use "
+                       "recur_layer_forward",
+                       q->what, q->layer->type, culprit->name, why_no_steps(culprit));
 }
 
 /* Everything is checked; a layer that was not stepped before gets the state's plan. */
@@ -19,7 +40,7 @@ static recur_status stream(const recur__request *q)
     const recur_layer *layer = q->layer;
     recur_state *state = q->state;
     RECUR__CHECK(recur__check_input(q, state->batch));
-    if (!(layer->capabilities & RECUR_CAN_STEP)) return looks_ahead(q);
+    if (!(layer->capabilities & RECUR_CAN_STEP)) return no_steps(q);
     if (state->plan.layer != layer->serial) {
         RECUR__CHECK(recur__check_state(q, state->batch));
         if (!recur__state_plan(state, layer))
@@ -54,7 +75,7 @@ static recur_status step(recur__request *q)
     one_step one;
     lay_out(&one, q->state->batch);
     q->packed = &one.packed;
-    if (q->layer->ops->pass && !(q->layer->capabilities & RECUR_CAN_STEP)) return looks_ahead(q);
+    if (q->layer->ops->pass && !(q->layer->capabilities & RECUR_CAN_STEP)) return no_steps(q);
     return recur__forward(q);
 }
 

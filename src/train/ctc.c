@@ -174,6 +174,10 @@ static recur_status check_labels(const recur_loss *loss, int64_t batch, int64_t 
         if (lengths[b] < 0 || lengths[b] > RECUR__LARGEST)
             return recur__fail(RECUR_E_ARGUMENT, "recur_ctc_loss: sequence %lld has %lld labels",
                                (long long)b, (long long)lengths[b]);
+        if (lengths[b] && !labels)
+            return recur__fail(RECUR_E_ARGUMENT,
+                               "recur_ctc_loss: labels is NULL, but sequence %lld has %lld labels",
+                               (long long)b, (long long)lengths[b]);
         for (int64_t i = 0; i < lengths[b]; i++, at++)
             if (labels[at] < 0 || labels[at] >= classes || labels[at] == loss->blank)
                 return recur__fail(RECUR_E_ARGUMENT,
@@ -208,9 +212,8 @@ recur_status recur_ctc_loss(const recur_loss *loss, const recur_packed *packed, 
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(packed);
-    RECUR__NOT_NULL(y);
-    RECUR__NOT_NULL(labels);
-    RECUR__NOT_NULL(label_lengths);
+    if (recur_packed_rows(packed)) RECUR__NOT_NULL(y);
+    if (recur_packed_batch(packed)) RECUR__NOT_NULL(label_lengths);
     RECUR__CHECK(recur__ctc_check(__func__, loss, packed, classes));
     RECUR__CHECK(check_labels(loss, recur_packed_batch(packed), classes, labels, label_lengths));
     sequence q = {

@@ -208,9 +208,11 @@ recur_status recur_ctc_decode(const recur_loss *loss, const recur_packed *packed
 {
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(packed);
-    RECUR__NOT_NULL(y);
-    RECUR__NOT_NULL(labels);
-    RECUR__NOT_NULL(label_lengths);
+    if (recur_packed_rows(packed)) {
+        RECUR__NOT_NULL(y);
+        RECUR__NOT_NULL(labels);
+    }
+    if (recur_packed_batch(packed)) RECUR__NOT_NULL(label_lengths);
     RECUR__CHECK(recur__ctc_check(__func__, loss, packed, classes));
     if (width < 0 || width > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "recur_ctc_decode: width is %lld", (long long)width);

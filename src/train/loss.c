@@ -278,8 +278,8 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
                                 const float *y, const int32_t *labels, double *value, float *dy)
 {
     RECUR__NOT_NULL(loss);
-    RECUR__NOT_NULL(y);
-    RECUR__NOT_NULL(labels);
+    if (rows) RECUR__NOT_NULL(y);
+    if (rows) RECUR__NOT_NULL(labels);
     if (!loss->kind->classes) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, classes));
     if (classes == 0)
@@ -295,8 +295,8 @@ recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t fea
                                const float *y, const float *target, double *value, float *dy)
 {
     RECUR__NOT_NULL(loss);
-    RECUR__NOT_NULL(y);
-    RECUR__NOT_NULL(target);
+    if (rows) RECUR__NOT_NULL(y);
+    if (rows) RECUR__NOT_NULL(target);
     if (!loss->kind->values) return recur__loss_not_for(__func__, loss);
     RECUR__CHECK(check_shape(__func__, loss, rows, features));
     const double result = loss->kind->values(loss, rows, features, y, target, dy);
@@ -329,8 +329,8 @@ recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t fe
                                 float *dh, float *dparams, recur_tape *tape)
 {
     RECUR__NOT_NULL(loss);
-    RECUR__NOT_NULL(h);
-    RECUR__NOT_NULL(labels);
+    if (rows) RECUR__NOT_NULL(h);
+    if (rows) RECUR__NOT_NULL(labels);
     RECUR__NOT_NULL(params);
     RECUR__CHECK(check_sampled(loss, rows, features, labels, count));
     const int64_t weights = loss->classes * features;

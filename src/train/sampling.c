@@ -175,8 +175,8 @@ static recur_status check(const recur_sample_options *o, int64_t rows, int64_t c
 recur_status recur_sample(const recur_sample_options *options, int64_t rows, int64_t classes,
                           const float *logits, uint64_t seed, uint64_t counter, int32_t *ids)
 {
-    RECUR__NOT_NULL(logits);
-    RECUR__NOT_NULL(ids);
+    if (rows) RECUR__NOT_NULL(logits);
+    if (rows) RECUR__NOT_NULL(ids);
     recur_sample_options o;
     RECUR__CHECK(recur__take("recur_sample_options", options, &o, sizeof o));
     if (!recur__is_exact(options)) fill_in(&o);
