@@ -27,12 +27,14 @@ model:     base kernels packed core layers recurrent run train file
 
 # what may not be there; where it may (a file, a folder, or -); why
 environment='the environment is read in one place'
+cpu='the CPU is asked in one place'
 memory='memory goes through recur__alloc and recur__free'
 rules="
 getenv|secure_getenv|environ                         base/context.c  $environment
 malloc|posix_memalign|aligned_alloc|free             base/context.c  $memory
 calloc|realloc|reallocarray|strdup|strndup|asprintf  -               $memory
-__builtin_cpu_supports|__builtin_cpu_init|getauxval  base/cpu.c      the CPU is asked in one place
+__builtin_cpu_supports|__builtin_cpu_init|getauxval  base/cpu.c      $cpu
+sysconf|sysctl|sysctlbyname                          base/cpu.c      $cpu
 printf|fprintf|vprintf|vfprintf|dprintf              -               a library does not print
 puts|fputs|putchar|perror|stdout|stderr              -               a library does not print
 exit|_exit|_Exit|quick_exit|abort|assert|raise       -               errors are values

@@ -37,12 +37,9 @@ static float *numbers(int64_t n, uint64_t seed)
     return v;
 }
 
-static pass make(int32_t cell, int threads, const recur_allocator *allocator)
+static pass make_with(int32_t cell, const recur_context_options *co)
 {
     pass p = { 0 };
-    const recur_context_options co = { .size = sizeof co,
-                                       .threads = threads,
-                                       .allocator = allocator };
     const recur_clockwork_options clockwork = { .size = sizeof clockwork, .modules = 5 };
     const recur_recurrent_options ro = { .size = sizeof ro,
                                          .cell = cell,
@@ -58,7 +55,7 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
     int64_t lengths[B];
     for (int64_t b = 0; b < B; b++) lengths[b] = (int64_t)(recur_random(7, (uint64_t)b) % (T + 1));
     lengths[B / 2] = T;
-    OK(recur_context_create(&co, &p.ctx));
+    OK(recur_context_create(co, &p.ctx));
     OK(recur_recurrent_create(p.ctx, &ro, &p.net));
     OK(recur_layer_init(p.net, NULL, RECUR_INIT_DEFAULT, 0, 1));
     OK(recur_packed_create(p.ctx, B, lengths, T, &p.packed));
@@ -76,6 +73,14 @@ static pass make(int32_t cell, int threads, const recur_allocator *allocator)
         for (int64_t i = recur_state_count(p.state) / 2; i < recur_state_count(p.state); i++)
             p.h[i] = 0;
     return p;
+}
+
+static pass make(int32_t cell, int threads, const recur_allocator *allocator)
+{
+    const recur_context_options co = { .size = sizeof co,
+                                       .threads = threads,
+                                       .allocator = allocator };
+    return make_with(cell, &co);
 }
 
 static void run(pass *p)
@@ -134,6 +139,27 @@ static void any_number_of_threads(void **unused)
         }
         end(&one);
     }
+}
+
+/* Whether the next weights are fetched while others are multiplied depends on the cache. */
+static void any_size_of_cache(void **unused)
+{
+    (void)unused;
+    for (int32_t isa = RECUR_ISA_REF; isa <= RECUR_ISA_NEON; isa++)
+        for (int32_t cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_INDRNN; cell++) {
+            recur_context_options co = { .size = sizeof co, .isa = isa, .cache_bytes = INT64_MAX };
+            recur_context *ctx;
+            if (recur_context_create(&co, &ctx)) continue; /* this machine has no such set */
+            recur_context_release(ctx);
+            pass all = make_with(cell, &co);
+            co.cache_bytes = 1;
+            pass nothing = make_with(cell, &co);
+            run(&all);
+            run(&nothing);
+            same(&all, &nothing);
+            end(&nothing);
+            end(&all);
+        }
 }
 
 static void *run_often(void *p)
@@ -232,9 +258,8 @@ static void no_memory_for_the_pool(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_number_of_threads),
-        cmocka_unit_test(beside_the_hosts_threads),
-        cmocka_unit_test(after_a_fork),
+        cmocka_unit_test(any_number_of_threads),    cmocka_unit_test(any_size_of_cache),
+        cmocka_unit_test(beside_the_hosts_threads), cmocka_unit_test(after_a_fork),
         cmocka_unit_test(no_memory_for_the_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,8 @@ typedef struct recur_context_options {
     uint32_t flags;                   /**< RECUR_CONTEXT_*                                        */
     const recur_allocator *allocator; /**< copied; NULL: the C library's                          */
     const void *reserved;             /**< NULL                                                   */
+    int64_t cache_bytes; /**< second cache of a core, which the order of memory accesses follows but
+                              no result; 0: as the system says, or 512 KiB                        */
 } recur_context_options;
 
 /** Fills in the defaults: the best instruction set, one thread, the C library's allocator.

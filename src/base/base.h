@@ -113,12 +113,16 @@ static inline int64_t recur__times(int64_t a, int64_t b)
 recur_context *recur__context_retain(recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
-bool recur__context_checks(const recur_context *ctx); /* RECUR_CONTEXT_CHECK */
+bool recur__context_checks(const recur_context *ctx);   /* RECUR_CONTEXT_CHECK */
+int64_t recur__context_cache(const recur_context *ctx); /* bytes of a core's second cache */
 
 /* Whether this build and this machine have an instruction set; the best of those; its name. */
 bool recur__cpu_has(int isa);
 int recur__cpu_best(void);
 const char *recur__isa_name(int isa);
+
+/* Bytes of the second cache of a core: as the system says, or what is usual. */
+int64_t recur__cpu_second_cache(void);
 
 /* A number that no layer or layout of this process had before. */
 uint64_t recur__serial(void);

@@ -15,6 +15,7 @@ struct recur_context {
     recur_allocator allocator;
     int isa, threads;
     bool checks;       /* RECUR_CONTEXT_CHECK */
+    int64_t cache;     /* bytes of a core's second one */
     recur__pool *pool; /* NULL with one thread */
 };
 
@@ -52,6 +53,7 @@ static void make_default(void)
     the.context.allocator = (recur_allocator){ libc_alloc, libc_free, NULL };
     the.context.isa = isa_wanted();
     the.context.threads = 1;
+    the.context.cache = recur__cpu_second_cache();
 }
 
 static const recur_context *resolve(const recur_context *ctx)
@@ -81,6 +83,11 @@ static recur_status check_options(const recur_context_options *o)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_context_create: threads is %d; it must be in 0 to %d",
                            (int)o->threads, MOST_THREADS);
+    if (o->cache_bytes < 0)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_create: cache_bytes is %lld; give the bytes of the "
+                           "second cache, or 0 for what the system says",
+                           (long long)o->cache_bytes);
     if (o->flags & ~(uint32_t)RECUR_CONTEXT_CHECK || o->reserved)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_context_create: flags is %u, reserved %s; RECUR_CONTEXT_CHECK is "
@@ -113,6 +120,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->isa = from.isa;
     ctx->threads = from.threads;
     ctx->checks = o.flags & RECUR_CONTEXT_CHECK;
+    ctx->cache = o.cache_bytes ? o.cache_bytes : recur__cpu_second_cache();
     if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(&ctx->allocator, ctx->threads))) {
         recur_context_release(ctx);
         return recur__no_memory(sizeof(void *) * (size_t)from.threads);
@@ -148,6 +156,7 @@ const char *recur_context_isa(const recur_context *ctx)
 }
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
+int64_t recur__context_cache(const recur_context *ctx) { return resolve(ctx)->cache; }
 bool recur__context_checks(const recur_context *ctx) { return resolve(ctx)->checks; }
 
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job)

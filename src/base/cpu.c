@@ -1,5 +1,7 @@
 /* cpu.c - which instruction sets this build has and this machine can run. One table, one row per
  * set. The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
+#include <unistd.h>
+
 #include "base/base.h"
 
 static bool always(void) { return true; }
@@ -57,4 +59,14 @@ const char *recur__isa_name(int isa)
 {
     static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon" };
     return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_NEON ? names[isa] : "unknown";
+}
+
+int64_t recur__cpu_second_cache(void)
+{
+    enum { USUAL = 512 * 1024 };
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (bytes > 0) return bytes;
+#endif
+    return USUAL;
 }

@@ -1,6 +1,12 @@
 /* cell_step.c - one step of some rows of one line, forward and backward: cell_step.h. */
 #include "recurrent/cell_step.h"
 
+bool recur__outgrows_cache(const recur_layer *layer, int64_t K)
+{
+    const int64_t H = layer->spec.hidden_size, floats = layer->spec.cell->h_gates * H * K;
+    return floats > recur__context_cache(layer->root->ctx) / 2 / (int64_t)sizeof(float);
+}
+
 recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pack)
 {
     const int64_t H = layer->spec.hidden_size, P = recur__output_width(layer);
@@ -9,6 +15,7 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
         .K = P,
         .cell_options = layer->spec.modified ? &layer->spec.cell_options : NULL,
         .extra = pack->derived ? pack->derived : pack->p.extra,
+        .fetches = recur__outgrows_cache(layer, pack->p.in + P),
         .init = pack->bias,
         .ldx = pack->p.in,
         .in = pack->p.in,

@@ -5,6 +5,9 @@
 
 #include "recurrent/recurrent.h"
 
+/* Whether the weights of K columns of a line take more than half of the second cache. */
+bool recur__outgrows_cache(const recur_layer *layer, int64_t K);
+
 /* What a step of this line has in common with all others: sizes, parameters, options. Row places,
  * the number of rows and the state are the caller's to fill in. */
 recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pack);

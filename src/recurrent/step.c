@@ -252,6 +252,7 @@ static bool plan_recorded(recur__step_call *call, const recur__shape *shape, voi
         .rows = call->B,
         .single_row = call->B == 1,
         .H = w.H,
+        .fetches = recur__outgrows_cache(layer, w.H),
         .units = w.H,
         .ldh = w.H,
         .lddy = w.H,

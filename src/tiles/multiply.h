@@ -34,8 +34,9 @@ INLINE void NAME(multiply_single)(int V, int shared, int shift, SUM acc[ACCUMULA
  * with BROADCAST4 its numbers are read four at a time, as it waits for nothing but loads. */
 INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift,
                            SUM acc[MOST_ROWS][ACCUMULATORS], const float *a, int64_t lda, int64_t K,
-                           const float *panel)
+                           weights m)
 {
+    const float *panel = m.at;
     int64_t k = 0;
     if (MR == 1 && VW > 1 && single_row && K > 3) {
         SUM odd[MOST_ROWS][ACCUMULATORS];
@@ -57,51 +58,55 @@ INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift
         UNROLL for (int v = 0; v < V; v++)
             acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
     }
-    for (; k < K; k++, panel += V * LANES)
-        NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
+    while (k < K) {
+        const int64_t end = least(k + AHEAD, K);
+        for (int64_t i = 0; i < m.lines; i++, m.next += LINE) __builtin_prefetch(m.next, 0, 2);
+        for (; k < end; k++, panel += V * LANES)
+            NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
+    }
 }
 
 /* A row alone, both of whose panels are large: sums of their own for W x and U s, so that in turned
  * steps U may come first, which the step before has read last. */
-INLINE void NAME(products_reversed)(const recur__phase p, int NV, const recur__step *a,
-                                    const float *W, const float *U,
+INLINE void NAME(products_reversed)(const recur__phase p, int NV, const group g,
                                     SUM acc[MOST_ROWS][ACCUMULATORS])
 {
+    const recur__step *a = g.step;
     const int V = p.accumulators * NV;
     SUM of_U[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int v = 0; v < V; v++) of_U[0][v] = SPREAD_ONE(0);
     for (int i = 0; i < 2; i++) {
         if (i == a->units_reversed)
-            NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, W);
+            NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, g.W);
         else
             NAME(multiply)
         (true, 1, p.h_gates * NV, p.shared * NV, (p.accumulators - p.h_gates) * NV, of_U, a->s,
-         a->lds, a->K, U);
+         a->lds, a->K, g.U);
     }
     UNROLL for (int v = 0; v < V; v++) acc[0][v] += of_U[0][v];
 }
 
 /* number += W x + U s for MR rows from r0 on */
-INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p,
-                           const recur__step *a, const float *W, const float *U, int64_t r0,
-                           tile *t)
+INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p, const group g,
+                           int64_t r0, tile_row *number)
 {
+    const recur__step *a = g.step;
     const int A = p.accumulators, V = A * NV;
     SUM acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++)
     {
-        UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&t->number[r][v * VW]);
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&number[r][v * VW]);
     }
     const bool large = single_row && VW > 1 && a->in >= LARGE_INPUT && a->U;
-    if (large) NAME(products_reversed)(p, NV, a, W, U, acc);
+    if (large) NAME(products_reversed)(p, NV, g, acc);
     if (a->in && !large) NAME(multiply)
-    (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, g.W);
     if (a->U && !large) NAME(multiply)
     (single_row, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
-     a->lds, a->K, U);
+     a->lds, a->K, g.U);
     UNROLL for (int r = 0; r < MR; r++)
     {
-        UNROLL for (int v = 0; v < V; v++) STORE(&t->number[r][v * VW], acc[r][v]);
+        UNROLL for (int v = 0; v < V; v++) STORE(&number[r][v * VW], acc[r][v]);
     }
 }
 

@@ -53,6 +53,9 @@ typedef struct recur__step {
     /* The last units come first. Every other step does so: the panels used last are still in the
      * cache. */
     bool units_reversed;
+    /* The panels are too large for the second cache: while one is multiplied, the next is fetched.
+     */
+    bool fetches;
     /* NULL: plain */
     const recur__cell_options *cell_options;
     /* [E][H] parameters of the kind's own, or what it derives from them */
@@ -86,7 +89,7 @@ typedef struct recur__step {
 /* The rows of one step, backward. */
 typedef struct recur__step_backward {
     int64_t rows, H;
-    bool single_row, units_reversed;
+    bool single_row, units_reversed, fetches;
     /* NULL: plain */
     const recur__cell_options *cell_options;
     /* [E][H] */

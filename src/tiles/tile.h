@@ -27,18 +27,36 @@ typedef double va;
 typedef vf va;
 #endif
 
-/* A tile after its products: rows of ACCUMULATORS vectors. */
+/* Rows whose products are finished before the equations look at them. The equations of many rows
+ * overlap, and the rows stay in the first cache. */
+enum { BLOCK_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : RECUR__SET == RECUR__IS_avx512 ? 48 : 96 };
+
+/* Sums of products of a row: accumulators, or vectors of units. */
+typedef float tile_row[ACCUMULATORS * VW];
+
+/* Rows after their products. */
 typedef struct tile {
-    float number[MOST_ROWS][ACCUMULATORS * VW];
+    tile_row *number;  /* [rows] */
     int64_t row, unit; /* where it lies */
     int rows, vectors; /* of units */
     bool narrow;       /* a row of numbers is NARROW_ROWS rows of 4 units: narrow.h */
 } tile;
 
+/* The weights of one group of units, and what is fetched into the second cache while a tile is
+ * multiplied by them: a share of the weights that come next, so many `lines` of LINE numbers with
+ * every AHEAD rows of these. */
+enum { AHEAD = 16, LINE = 16 };
+typedef struct weights {
+    const float *at; /* [K][columns] */
+    const float *next;
+    int64_t lines;
+} weights;
+
 /* What becomes of a tile: functions of their own, or compilers keep their constants in the
  * registers of the products. */
 #define APART static __attribute__((noinline, unused))
 typedef void forward_finish(const recur__step *a, const tile *t);
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 typedef void backward_finish(const recur__step_backward *a, const tile *t);
 
 /* The first n lanes of a vector; or, with n = NARROW, rows of 4 units, `stride` floats apart. */
@@ -54,6 +72,5 @@ INLINE void put(float *p, int64_t stride, vf v, int64_t n)
     else
         v_store_part(p, v, n == NARROW ? VW : n);
 }
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #endif

@@ -8,6 +8,13 @@
 
 enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with U */
 
+/* One group of units of a step: those from j on, and their panels. */
+typedef struct group {
+    const recur__step *step;
+    weights W, U;
+    int64_t j;
+} group;
+
 #define LANES         VW
 #define SUM           va
 #define LOAD          v_load
@@ -58,15 +65,16 @@ INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float
     *half += odd_half;
 }
 
-INLINE void products_and_half(int V, const recur__step *a, const float *W, const float *U, tile *t)
+INLINE void products_and_half(int V, const group g, tile_row *number)
 {
+    const recur__step *a = g.step;
     va acc[ACCUMULATORS];
-    vh half = h_load(&t->number[0][V * VW]);
-    UNROLL for (int v = 0; v < V; v++) acc[v] = v_load(&t->number[0][v * VW]);
-    if (a->in) multiply_and_half(V, acc, &half, a->x, a->in, W);
-    if (a->U) multiply_and_half(V, acc, &half, a->s, a->K, U);
-    UNROLL for (int v = 0; v < V; v++) v_store(&t->number[0][v * VW], (vf)acc[v]);
-    memcpy(&t->number[0][V * VW], &half, sizeof half);
+    vh half = h_load(&number[0][V * VW]);
+    UNROLL for (int v = 0; v < V; v++) acc[v] = v_load(&number[0][v * VW]);
+    if (a->in) multiply_and_half(V, acc, &half, a->x, a->in, g.W.at);
+    if (a->U) multiply_and_half(V, acc, &half, a->s, a->K, g.U.at);
+    UNROLL for (int v = 0; v < V; v++) v_store(&number[0][v * VW], (vf)acc[v]);
+    memcpy(&number[0][V * VW], &half, sizeof half);
 }
 
 /* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple
@@ -113,22 +121,34 @@ INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int block
                 __builtin_prefetch(from + r * ld + b * apart + i, 1, 2);
 }
 
+/* So many lines of the panel that comes next for every AHEAD rows of this one, if `tiles` tiles
+ * share them. */
+INLINE int64_t lines_of(int columns, int64_t tiles)
+{
+    return (columns * (AHEAD / LINE) + tiles - 1) / tiles;
+}
+
+/* What the next tile fetches. */
+INLINE void fetch_on(weights *p, int64_t K)
+{
+    p->next += (K + AHEAD - 1) / AHEAD * p->lines * LINE;
+}
+
 /* ---- forward -------------------------------------------------------------------------------- */
 
-/* MR rows from r0 on, NV vectors of units from j on. */
-INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p,
-                         const recur__step *a, forward_finish *finish, const float *W,
-                         const float *U, int64_t r0, int64_t j)
+/* The sums of MR rows from r0 on, of NV vectors of units. */
+INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p, const group g,
+                         int64_t r0, tile_row *number)
 {
+    const recur__step *a = g.step;
     const int A = p.accumulators, V = A * NV;
-    const int64_t H = a->H, left = H - j;
-    tile t;
+    const int64_t H = a->H, j = g.j, left = H - j;
     for (int r = 0; r < MR; r++) {
         const float *init = a->init + (a->ids ? a->ids[r0 + r] : r0 + r) * a->ld_init +
                             p.first_block * H + j;
         UNROLL for (int v = 0; v < V; v++)
-            v_store(&t.number[r][v * VW], A > 1 ? v_load_part(init + v * H, left)
-                                                : v_load_part(init + v * VW, left - v * VW));
+            v_store(&number[r][v * VW], A > 1 ? v_load_part(init + v * H, left)
+                                              : v_load_part(init + v * VW, left - v * VW));
     }
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW;
@@ -141,25 +161,20 @@ INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p,
     }
     const int64_t last = left - (NV - 1) * VW;
     if (HALVES && single_row && A == 1 && NV > 1 && last <= VW / 2)
-        products_and_half(NV - 1, a, W, U, &t);
+        products_and_half(NV - 1, g, number);
     else if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW)
-        half_products(single_row, MR, NV, p, a, W, U, r0, &t);
+        half_products(single_row, MR, NV, p, g, r0, number);
     else
-        products(single_row, MR, NV, p, a, W, U, r0, &t);
-    t.row = r0;
-    t.unit = j;
-    t.rows = MR;
-    t.vectors = NV;
-    t.narrow = false;
-    finish(a, &t);
+        products(single_row, MR, NV, p, g, r0, number);
 }
 
 /* Of 4 units, MR vectors of rows from r0 on. */
-INLINE void forward_narrow(int MR, const recur__phase p, const recur__step *a,
-                           forward_finish *finish, const float *W, const float *U, int64_t r0)
+INLINE void forward_narrow(int MR, const recur__phase p, const group g, forward_finish *finish,
+                           int64_t r0)
 {
+    const recur__step *a = g.step;
     const int V = p.accumulators;
-    tile t;
+    tile_row number[MOST_ROWS];
     va acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++)
     {
@@ -171,71 +186,87 @@ INLINE void forward_narrow(int MR, const recur__phase p, const recur__step *a,
                                : load_narrow(init + row * a->ld_init, a->ld_init);
         }
     }
-    if (a->in) multiply_narrow(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, W);
+    if (a->in) multiply_narrow(MR, p.x_gates, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, g.W.at);
     if (a->U)
         multiply_narrow(MR, p.h_gates, p.shared, V - p.h_gates, acc, a->s + r0 * a->lds, a->lds,
-                        a->K, U);
+                        a->K, g.U.at);
     UNROLL for (int r = 0; r < MR; r++)
     {
-        UNROLL for (int v = 0; v < V; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+        UNROLL for (int v = 0; v < V; v++) v_store(&number[r][v * VW], (vf)acc[r][v]);
     }
-    t.row = r0;
-    t.unit = 0;
-    t.rows = MR;
-    t.vectors = 1;
-    t.narrow = true;
+    const tile t = { .number = number, .row = r0, .rows = MR, .vectors = 1, .narrow = true };
     finish(a, &t);
 }
 
 enum { NARROW_AT_ONCE = VW > 8 ? 4 : 2 }; /* vectors of rows in a tile */
 
 /* Of 4 units as many rows as fill vectors; returns the first one left. */
-INLINE int64_t forward_all_narrow(const recur__phase p, const recur__step *a,
-                                  forward_finish *finish, const float *W, const float *U)
+INLINE int64_t forward_all_narrow(const recur__phase p, const group g, forward_finish *finish)
 {
+    const recur__step *a = g.step;
     int64_t r = 0;
     if (VW <= 4 || a->H != 4 || a->in % 4 || a->K % 4) return 0;
     for (; r + NARROW_AT_ONCE * NARROW_ROWS <= a->rows; r += NARROW_AT_ONCE * NARROW_ROWS)
-        forward_narrow(NARROW_AT_ONCE, p, a, finish, W, U, r);
-    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS) forward_narrow(1, p, a, finish, W, U, r);
+        forward_narrow(NARROW_AT_ONCE, p, g, finish, r);
+    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS) forward_narrow(1, p, g, finish, r);
     return r;
 }
 
-/* All rows of one group of units, in blocks of nearly equal size. */
-INLINE void forward_group(int NV, const recur__phase p, const recur__step *a,
-                          forward_finish *finish, const float *W, const float *U, int64_t j)
+/* Rows of a tile in forward. */
+INLINE int forward_rows(int NV, const recur__phase p)
 {
-    const int most = rows_at_most((p.x_gates > p.h_gates ? p.x_gates : p.h_gates) * NV);
-    for (int64_t r = NV == 1 ? forward_all_narrow(p, a, finish, W, U) : 0, rows; r < a->rows;
-         r += rows) {
-        rows = block_of(a->rows - r, most);
+    return rows_at_most((p.x_gates > p.h_gates ? p.x_gates : p.h_gates) * NV);
+}
+
+/* The sums of n rows from r0 on, in tiles of nearly equal size. */
+INLINE void forward_block(int NV, const recur__phase p, group *g, int64_t r0, int64_t n,
+                          tile_row *number)
+{
+    const int most = forward_rows(NV, p);
+    for (int64_t r = r0, rows; r < r0 + n; r += rows, number += rows) {
+        rows = block_of(r0 + n - r, most);
         switch (rows) {
         case 1:
-            forward_tile(false, 1, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 1, NV, p, *g, r, number);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            forward_tile(false, 2, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 2, NV, p, *g, r, number);
             break;
         case 3:
-            forward_tile(false, 3, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 3, NV, p, *g, r, number);
             break;
         case 4:
-            if (most >= 4) forward_tile(false, 4, NV, p, a, finish, W, U, r, j);
+            if (most >= 4) forward_tile(false, 4, NV, p, *g, r, number);
             break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
         case 5:
-            forward_tile(false, 5, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 5, NV, p, *g, r, number);
             break;
         case 6:
-            forward_tile(false, 6, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 6, NV, p, *g, r, number);
             break;
         default:
-            forward_tile(false, 7, NV, p, a, finish, W, U, r, j);
+            forward_tile(false, 7, NV, p, *g, r, number);
             break;
 #endif
 #endif
         }
+        fetch_on(&g->W, g->step->in);
+        fetch_on(&g->U, g->step->K);
+    }
+}
+
+/* All rows: products of a block of them, then its equations. */
+INLINE void forward_rows_of(int NV, const recur__phase p, group g, forward_finish *finish)
+{
+    const int64_t rows = g.step->rows;
+    tile_row number[BLOCK_ROWS];
+    for (int64_t r = NV == 1 ? forward_all_narrow(p, g, finish) : 0, n; r < rows; r += n) {
+        n = block_of(rows - r, BLOCK_ROWS);
+        forward_block(NV, p, &g, r, n, number);
+        const tile t = { .number = number, .row = r, .unit = g.j, .rows = (int)n, .vectors = NV };
+        finish(g.step, &t);
     }
 }
 
@@ -248,38 +279,60 @@ INLINE int64_t first_unit(int64_t i, int64_t groups, bool units_reversed, int wi
 }
 
 /* A step of one row in all, of which a stream has nothing else, goes the shortest way. */
-INLINE void group_forward(bool single_row, int NV, const recur__phase p, const recur__step *a,
-                          forward_finish *finish, const float *W, const float *U, int64_t j)
+INLINE void forward_group(bool single_row, int NV, const recur__phase p, const group g,
+                          forward_finish *finish)
 {
-    if (single_row)
-        forward_tile(true, 1, NV, p, a, finish, W, U, 0, j);
-    else
-        forward_group(NV, p, a, finish, W, U, j);
+    if (single_row) {
+        tile_row number[1];
+        forward_tile(true, 1, NV, p, g, 0, number);
+        const tile t = { .number = number, .unit = g.j, .rows = 1, .vectors = NV };
+        finish(g.step, &t);
+    } else {
+        forward_rows_of(NV, p, g, finish);
+    }
 }
 
-INLINE void units_forward(bool single_row, int64_t vectors, const recur__phase p,
-                          const recur__step *a, forward_finish *finish, const float *W,
-                          const float *U, int64_t j)
+INLINE void forward_vectors(bool single_row, int64_t vectors, const recur__phase p, const group g,
+                            forward_finish *finish)
 {
     if (p.accumulators > 1 || VW == 1)
-        group_forward(single_row, 1, p, a, finish, W, U, j);
+        forward_group(single_row, 1, p, g, finish);
     else
         switch (vectors) {
         case 1:
-            group_forward(single_row, 1, p, a, finish, W, U, j);
+            forward_group(single_row, 1, p, g, finish);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            group_forward(single_row, 2, p, a, finish, W, U, j);
+            forward_group(single_row, 2, p, g, finish);
             break;
         case 3:
-            group_forward(single_row, 3, p, a, finish, W, U, j);
+            forward_group(single_row, 3, p, g, finish);
             break;
         default:
-            group_forward(single_row, 4, p, a, finish, W, U, j);
+            forward_group(single_row, 4, p, g, finish);
             break;
 #endif
         }
+}
+
+/* The panel of the group after this one, where all panels together are too large for the second
+ * cache. The last group has none: the next step begins with it. */
+INLINE void fetch_after(const recur__phase p, int wide, group *g)
+{
+    const recur__step *a = g->step;
+    const int64_t units = wide * VW, to = a->units_reversed ? -units : units, after = g->j + to;
+    const int most = forward_rows(p.accumulators > 1 ? 1 : wide, p);
+    const int64_t tiles = (a->rows + most - 1) / most;
+    if (!a->fetches || after < 0 || after >= a->H) return;
+    if (g->W.at) {
+        g->W.next = g->W.at + to * a->in * p.x_gates;
+        g->W.lines = lines_of(p.x_gates * (int)units, tiles);
+    }
+    if (g->U.at) {
+        g->U.next = g->U.at + to * a->K * p.h_gates;
+        g->U.lines = lines_of(p.h_gates * (int)units, tiles);
+    }
 }
 
 INLINE void forward_groups(bool single_row, const recur__phase p, const recur__step *a,
@@ -289,9 +342,11 @@ INLINE void forward_groups(bool single_row, const recur__phase p, const recur__s
     const int64_t H = a->H, groups = groups_of(H, wide);
     for (int64_t i = 0; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->units_reversed, wide);
-        units_forward(single_row, least(wide, (H - j + VW - 1) / VW), p, a, finish,
-                      a->in ? a->W + j * a->in * p.x_gates : NULL,
-                      a->U ? a->U + j * a->K * p.h_gates : NULL, j);
+        group g = { .step = a, .j = j };
+        if (a->in) g.W.at = a->W + j * a->in * p.x_gates;
+        if (a->U) g.U.at = a->U + j * a->K * p.h_gates;
+        if (!single_row) fetch_after(p, wide, &g);
+        forward_vectors(single_row, least(wide, (H - j + VW - 1) / VW), p, g, finish);
     }
 }
 
@@ -328,7 +383,8 @@ static void forward_any_tile(const recur__phase *p, const recur__step *a, forwar
     const int64_t H = a->H, unit = j + v * VW, lanes = A > 1 ? recur__lanes(VW, H, j) : VW,
                   vectors = A > 1 ? 1 : least(WIDE, (H - j + VW - 1) / VW);
     const float *init = a->init + (a->ids ? a->ids[r] : r) * a->ld_init + p->first_block * H + unit;
-    tile t = { .row = r, .unit = unit, .rows = 1, .vectors = 1 };
+    tile_row number[1];
+    const tile t = { .number = number, .row = r, .unit = unit, .rows = 1, .vectors = 1 };
     va acc[ACCUMULATORS];
     for (int i = 0; i < A; i++) acc[i] = v_load_part(init + i * H, H - unit);
     gate_columns c = { .gates = p->x_gates, .shared = A, .lanes = lanes };
@@ -345,7 +401,7 @@ static void forward_any_tile(const recur__phase *p, const recur__step *a, forwar
         c.panel = a->U + j * a->K * c.gates + v * c.gates * lanes;
         multiply_any(&c, a->s + r * a->lds, a->K, acc);
     }
-    for (int i = 0; i < A; i++) v_store(&t.number[0][i * VW], (vf)acc[i]);
+    for (int i = 0; i < A; i++) v_store(&number[0][i * VW], (vf)acc[i]);
     finish(a, &t);
 }
 
@@ -379,17 +435,26 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
                           const float *W, const float *U, int64_t j)
 {
     const recur__phase p = { .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 };
-    units_forward(false, vectors, p, a, finish, W, U, j);
+    const group g = { .step = a, .W.at = W, .U.at = U, .j = j };
+    forward_vectors(false, vectors, p, g, finish);
 }
 
 /* ---- backward ------------------------------------------------------------------------------- */
 
-INLINE void backward_tile(int MR, int NV, int gate_blocks, const recur__phase *from,
-                          const recur__step_backward *a, backward_finish *finish, const float *Ut,
-                          int64_t r0, int64_t j)
+/* One group of units of a step: those from j on, and what comes back to them. */
+typedef struct group_backward {
+    const recur__step_backward *step;
+    const recur__phase *from;
+    int gate_blocks; /* in a row of dA */
+    weights Ut;
+    int64_t j;
+} group_backward;
+
+INLINE void backward_tile(int MR, int NV, const group_backward g, int64_t r0, tile_row *number)
 {
-    const int64_t H = a->H, lda = gate_blocks * H;
-    tile t;
+    const recur__step_backward *a = g.step;
+    const int64_t H = a->H, j = g.j, lda = g.gate_blocks * H;
+    weights Ut = g.Ut;
     va acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++)
     {
@@ -397,93 +462,105 @@ INLINE void backward_tile(int MR, int NV, int gate_blocks, const recur__phase *f
     }
     if (MR > 1 && VW > 1) {
         const int64_t n = NV * VW, at = r0 * H + j;
-        call_for(MR, n, a->gate_blocks + r0 * lda + j, lda, gate_blocks, H);
+        call_for(MR, n, a->gate_blocks + r0 * lda + j, lda, g.gate_blocks, H);
         call_for(MR, n, a->c ? a->c + at : NULL, H, 1, 0);
         call_for(MR, n, a->c_after ? a->c_after + at : NULL, H, 1, 0);
         call_for(MR, n, a->dy ? a->dy + r0 * a->lddy + j : NULL, a->lddy, 1, 0);
     }
-    for (int i = 0; a->dA && i < from->h_gates; i++)
+    for (int i = 0; a->dA && i < g.from->h_gates; i++, fetch_on(&Ut, a->units)) {
+        Ut.at = g.Ut.at + (i * H + a->first) * NV * VW;
         multiply(a->single_row, MR, NV, NV, 0, acc,
-                 a->dA + r0 * lda + recur__h_block(from, i) * H + a->first, lda, a->units,
-                 Ut + (i * H + a->first) * NV * VW);
+                 a->dA + r0 * lda + recur__h_block(g.from, i) * H + a->first, lda, a->units, Ut);
+    }
     UNROLL for (int r = 0; r < MR; r++)
     {
-        UNROLL for (int v = 0; v < NV; v++) v_store(&t.number[r][v * VW], (vf)acc[r][v]);
+        UNROLL for (int v = 0; v < NV; v++) v_store(&number[r][v * VW], (vf)acc[r][v]);
     }
-    t.row = r0;
-    t.unit = j;
-    t.rows = MR;
-    t.vectors = NV;
-    t.narrow = false;
-    finish(a, &t);
 }
 
-INLINE void backward_narrow(int MR, int gate_blocks, const recur__phase *from,
-                            const recur__step_backward *a, backward_finish *finish, int64_t r0)
+INLINE void backward_narrow(int MR, const group_backward g, backward_finish *finish, int64_t r0)
 {
-    const int64_t lda = gate_blocks * 4;
-    tile t;
+    const recur__step_backward *a = g.step;
+    const int64_t lda = g.gate_blocks * 4;
+    tile_row number[MOST_ROWS];
     va acc[MOST_ROWS][ACCUMULATORS];
     UNROLL for (int r = 0; r < MR; r++) acc[r][0] = v_set(0);
-    for (int i = 0; a->dA && i < from->h_gates; i++)
-        multiply_narrow(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_block(from, i) * 4, lda, 4,
+    for (int i = 0; a->dA && i < g.from->h_gates; i++)
+        multiply_narrow(MR, 1, 1, 0, acc, a->dA + r0 * lda + recur__h_block(g.from, i) * 4, lda, 4,
                         a->Ut + i * 4 * VW);
-    UNROLL for (int r = 0; r < MR; r++) v_store(t.number[r], (vf)acc[r][0]);
-    t.row = r0;
-    t.unit = 0;
-    t.rows = MR;
-    t.vectors = 1;
-    t.narrow = true;
+    UNROLL for (int r = 0; r < MR; r++) v_store(number[r], (vf)acc[r][0]);
+    const tile t = { .number = number, .row = r0, .rows = MR, .vectors = 1, .narrow = true };
     finish(a, &t);
 }
 
-INLINE int64_t backward_all_narrow(int gate_blocks, const recur__phase *from,
-                                   const recur__step_backward *a, backward_finish *finish)
+INLINE int64_t backward_all_narrow(const group_backward g, backward_finish *finish)
 {
+    const recur__step_backward *a = g.step;
     int64_t r = 0;
     if (VW <= 4 || a->H != 4 || a->units != 4) return 0;
     for (; r + NARROW_AT_ONCE * NARROW_ROWS <= a->rows; r += NARROW_AT_ONCE * NARROW_ROWS)
-        backward_narrow(NARROW_AT_ONCE, gate_blocks, from, a, finish, r);
-    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS)
-        backward_narrow(1, gate_blocks, from, a, finish, r);
+        backward_narrow(NARROW_AT_ONCE, g, finish, r);
+    for (; r + NARROW_ROWS <= a->rows; r += NARROW_ROWS) backward_narrow(1, g, finish, r);
     return r;
 }
 
-INLINE void backward_group(int NV, int gate_blocks, const recur__phase *from,
-                           const recur__step_backward *a, backward_finish *finish, const float *Ut,
-                           int64_t j)
+INLINE void backward_block(int NV, group_backward *g, int64_t r0, int64_t n, tile_row *number)
 {
-    for (int64_t r = NV == 1 ? backward_all_narrow(gate_blocks, from, a, finish) : 0, rows;
-         r < a->rows; r += rows) {
-        rows = block_of(a->rows - r, rows_at_most(NV));
+    const int most = rows_at_most(NV);
+    for (int64_t r = r0, rows; r < r0 + n; r += rows, number += rows) {
+        rows = block_of(r0 + n - r, most);
         switch (rows) {
         case 1:
-            backward_tile(1, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(1, NV, *g, r, number);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            backward_tile(2, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(2, NV, *g, r, number);
             break;
         case 3:
-            backward_tile(3, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(3, NV, *g, r, number);
             break;
         case 4:
-            if (rows_at_most(NV) >= 4) backward_tile(4, NV, gate_blocks, from, a, finish, Ut, r, j);
+            if (most >= 4) backward_tile(4, NV, *g, r, number);
             break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
         case 5:
-            backward_tile(5, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(5, NV, *g, r, number);
             break;
         case 6:
-            backward_tile(6, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(6, NV, *g, r, number);
             break;
         default:
-            backward_tile(7, NV, gate_blocks, from, a, finish, Ut, r, j);
+            backward_tile(7, NV, *g, r, number);
             break;
 #endif
 #endif
         }
+        for (int i = 0; i < g->from->h_gates; i++) fetch_on(&g->Ut, g->step->units);
     }
+}
+
+INLINE void backward_group(int NV, group_backward g, backward_finish *finish)
+{
+    const int64_t rows = g.step->rows;
+    tile_row number[BLOCK_ROWS];
+    for (int64_t r = NV == 1 ? backward_all_narrow(g, finish) : 0, n; r < rows; r += n) {
+        n = block_of(rows - r, BLOCK_ROWS);
+        backward_block(NV, &g, r, n, number);
+        const tile t = { .number = number, .row = r, .unit = g.j, .rows = (int)n, .vectors = NV };
+        finish(g.step, &t);
+    }
+}
+
+/* As fetch_after, in backward. */
+INLINE void fetch_after_backward(group_backward *g)
+{
+    const recur__step_backward *a = g->step;
+    const int64_t units = WIDE * VW, to = a->units_reversed ? -units : units, after = g->j + to;
+    const int most = rows_at_most(WIDE);
+    if (!a->fetches || !g->Ut.at || a->single_row || after < 0 || after >= a->H) return;
+    g->Ut.next = g->Ut.at + to * g->from->h_gates * a->H;
+    g->Ut.lines = lines_of((int)units, (a->rows + most - 1) / most);
 }
 
 /* from: the phase whose gradients come back here: the next one, or the first one of the step after.
@@ -494,20 +571,22 @@ static void backward(int gate_blocks, const recur__phase *from, const recur__ste
     const int64_t H = a->H, groups = groups_of(H, WIDE);
     for (int64_t i = 0; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->units_reversed, WIDE);
-        const float *Ut = a->dA ? a->Ut + j * from->h_gates * H : NULL;
+        group_backward g = { .step = a, .from = from, .gate_blocks = gate_blocks, .j = j };
+        if (a->dA) g.Ut.at = a->Ut + j * from->h_gates * H;
+        fetch_after_backward(&g);
         switch (least(WIDE, (H - j + VW - 1) / VW)) {
         case 1:
-            backward_group(1, gate_blocks, from, a, finish, Ut, j);
+            backward_group(1, g, finish);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            backward_group(2, gate_blocks, from, a, finish, Ut, j);
+            backward_group(2, g, finish);
             break;
         case 3:
-            backward_group(3, gate_blocks, from, a, finish, Ut, j);
+            backward_group(3, g, finish);
             break;
         default:
-            backward_group(4, gate_blocks, from, a, finish, Ut, j);
+            backward_group(4, g, finish);
             break;
 #endif
         }

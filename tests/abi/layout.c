@@ -35,6 +35,7 @@ static void structs(void)
     MEMBER(recur_context_options, flags);
     MEMBER(recur_context_options, allocator);
     MEMBER(recur_context_options, reserved);
+    MEMBER(recur_context_options, cache_bytes);
 
     STRUCT(recur_sample_options);
     MEMBER(recur_sample_options, size);
