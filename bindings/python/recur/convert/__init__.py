@@ -16,22 +16,25 @@ def to_torch(module):
     return pytorch.to_torch(module)
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
+def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):
     """Writes a module as an ONNX model, and gives the model. The batch and the number of steps stay open.
 
     states: the initial state is an input (h0, c0), else zeros. lengths: the number of steps of each sequence is an input.
     """
     from . import onnx_export
 
-    return onnx_export.to_onnx(module, path, states=states, lengths=lengths, opset=opset)
+    more = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
+    return onnx_export.to_onnx(module, path, **more)
 
 
-def from_onnx(model, constants=None):
-    """A recur module from an ONNX file or model: RNN, LSTM and GRU nodes, with Gemm, MatMul and activations around them.
-    constants: arrays for graph inputs that are weights."""
+def from_onnx(model, constants=None, *, outputs=None, verify=True):
+    """A recur module from an ONNX file or model.
+
+    Every node that an output depends on has to be explained by the module, or the model is refused.
+    """
     from . import onnx_import
 
-    return onnx_import.from_onnx(model, constants)
+    return onnx_import.from_onnx(model, constants, outputs, verify)
 
 
 def from_keras(weights, config, *, logits=False):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import c
 from ..recurrent import GRU, LSTM, RNN, told_options
 
 # Our blocks (PyTorch's: i f g o, r z n) as places in the other's order.
@@ -9,6 +10,15 @@ ONNX = {"RNN": [0], "LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2]}  # i o f c; z r h
 KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
+
+def refuse_snapshot(module, converter) -> None:
+    """A snapshot has no parameters to be written; nor have its parts."""
+    info = module.__dict__.get("_info")
+    if info is not None and info.capabilities and not info.capabilities & c.RECUR_CAN_RECORD:
+        raise NotImplementedError(
+            f"{converter}: this {type(module).__name__} is a snapshot, which has no parameters. "
+            "Convert the module that it was made of"
+        )
 
 
 def refuse_options(layer, but=()) -> None:

@@ -6,7 +6,7 @@ from .. import layers
 from .._arrays import size
 from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
-from .gates import ONNX, inverse, kind_of, refuse_options, reorder, suffixes
+from .gates import ONNX, inverse, kind_of, refuse_options, refuse_snapshot, reorder, suffixes
 
 DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidirectional"}
 
@@ -166,17 +166,19 @@ def first(layer):
     return first(layer.children()[0]) if isinstance(layer, Sequential) else layer
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
+def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):
     import onnx
 
     module._open()
+    refuse_snapshot(module, "to_onnx")
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
     graph.opset = opset
     graph.timed, graph.batch_first = module.over_time, module.batch_first
     axes = ["batch", "steps"] if graph.batch_first else ["steps", "batch"]
     axes = axes if module.over_time else ["rows"]
-    by_id = isinstance(first(module), layers.Embedding)
+    start = first(module)
+    by_id = isinstance(start, layers.Embedding)
     graph.inputs.append(("x", np.int64 if by_id else np.float32, axes if by_id else [*axes, module._info.input_size]))
     if lengths:
         graph.inputs.append(("lengths", np.int32, ["batch"]))
@@ -189,6 +191,10 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
     shape = axes if graph.timed or not module.over_time else ["batch"]
     graph.outputs.insert(0, ("y", [*shape, module._info.output_size]))
     model = assemble(graph, opset)
+    if verify:
+        from . import onnx_check
+
+        onnx_check.check_writing(onnx, module, model, start.num_embeddings if by_id else 0)
     if path is not None:
         onnx.save(model, path)
     return model
