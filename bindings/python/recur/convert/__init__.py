@@ -1,19 +1,18 @@
 """Models of other frameworks. Their packages are needed only when one of these is called."""
 
 
-def from_torch(module):
-    """A recur module with the weights of a torch one: RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh,
-    Sigmoid, Softsign, Identity, Dropout, and Sequential of these."""
+def from_torch(module, *, verify=True):
+    """A recur module with the weights of a torch one."""
     from . import pytorch
 
-    return pytorch.from_torch(module)
+    return pytorch.from_torch(module, verify)
 
 
-def to_torch(module):
+def to_torch(module, *, verify=True):
     """A torch module with the weights of a recur one."""
     from . import pytorch
 
-    return pytorch.to_torch(module)
+    return pytorch.to_torch(module, verify)
 
 
 def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):

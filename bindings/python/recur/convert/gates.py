@@ -11,14 +11,21 @@ KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
 
-def refuse_snapshot(module, converter) -> None:
-    """A snapshot has no parameters to be written; nor have its parts."""
+def check_module(module, converter) -> None:
+    """Refuses what cannot be written as a whole: a snapshot, and classes that are not recur's own."""
     info = module.__dict__.get("_info")
     if info is not None and info.capabilities and not info.capabilities & c.RECUR_CAN_RECORD:
         raise NotImplementedError(
             f"{converter}: this {type(module).__name__} is a snapshot, which has no parameters. "
             "Convert the module that it was made of"
         )
+    if type(module).__module__.partition(".")[0] != __name__.partition(".")[0]:
+        raise NotImplementedError(
+            f"{converter}: {type(module).__name__} is a class of your own, which may compute "
+            "something else than the class it is made from. Convert the modules that it uses"
+        )
+    for part in module.children():
+        check_module(part, converter)
 
 
 def refuse_options(layer, but=()) -> None:

@@ -6,7 +6,7 @@ from .. import layers
 from .._arrays import size
 from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
-from .gates import ONNX, inverse, kind_of, refuse_options, refuse_snapshot, reorder, suffixes
+from .gates import ONNX, check_module, inverse, kind_of, refuse_options, reorder, suffixes
 
 DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidirectional"}
 
@@ -170,7 +170,7 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=
     import onnx
 
     module._open()
-    refuse_snapshot(module, "to_onnx")
+    check_module(module, "to_onnx")
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
     graph.opset = opset
