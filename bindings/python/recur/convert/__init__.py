@@ -36,9 +36,8 @@ def from_onnx(model, constants=None, *, outputs=None, verify=True):
     return onnx_import.from_onnx(model, constants, outputs, verify)
 
 
-def from_keras(weights, config, *, logits=False):
-    """A recur module from Keras' arrays (get_weights()) and configuration (serialize: class_name, config).
-    logits: leave out a final softmax."""
+def from_keras(weights, config, *, logits=False, verify=True):
+    """A recur module from Keras' arrays (get_weights()) and configuration (serialize)."""
     from . import keras
 
-    return keras.from_keras(weights, config, logits=logits)
+    return keras.from_keras(weights, config, logits=logits, verify=verify)
