@@ -1,4 +1,5 @@
-"""from_keras gives the numbers of Keras' equations, or refuses: a fault each. Keras is not needed."""
+"""from_keras gives the numbers of Keras' equations, or refuses: a fault each. Keras is not
+needed."""
 
 import sys
 
@@ -16,7 +17,9 @@ def refused(weights, config, words, **more):
 
 
 def both(forward, backward=None, **more):
-    inner = {"layer": forward} if backward is None else {"layer": forward, "backward_layer": backward}
+    inner = (
+        {"layer": forward} if backward is None else {"layer": forward, "backward_layer": backward}
+    )
     return {"class_name": "Bidirectional", "config": {"merge_mode": "concat", **inner, **more}}
 
 
@@ -60,11 +63,15 @@ def test_options_that_change_numbers(rng):
         ({"peephole": True}, "peephole=True is not known"),
         ({"inner_activation": "sigmoid"}, "inner_activation"),
         ({"dtype": "float16"}, "float16"),
-        ({"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}, "mixed_float16"),
+        (
+            {"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}},
+            "mixed_float16",
+        ),
         ({"activation": {"class_name": "Own", "config": {}}}, "activation"),
     ):
         refused(w, layer("LSTM", **more), words)
-    harmless = {"dtype": "float32", "kernel_initializer": {"class_name": "Zeros"}, "kernel_regularizer": None,
+    harmless = {"dtype": "float32", "kernel_initializer": {"class_name": "Zeros"},
+    "kernel_regularizer": None,
                 "unroll": True, "implementation": 2, "trainable": False, "unknown": None,
                 "time_major": False}  # fmt: skip
     net = recur.from_keras(w, layer("LSTM", return_sequences=True, **harmless), verify=False)
@@ -78,7 +85,11 @@ def test_masks(rng):
     table = numbers(rng, 5, 3)
     refused([table], {"class_name": "Embedding", "config": {"mask_zero": True}}, "mask_zero")
     refused([], {"class_name": "Masking", "config": {"mask_value": 0.0}}, "Masking")
-    refused([table], {"class_name": "Embedding", "config": {"input_dim": 3, "output_dim": 5}}, "array has shape")
+    refused(
+        [table],
+        {"class_name": "Embedding", "config": {"input_dim": 3, "output_dim": 5}},
+        "array has shape",
+    )
 
 
 def chain(*inner):
@@ -90,7 +101,12 @@ def test_softmax_in_the_middle(rng):
     soft = {"class_name": "Dense", "config": {"units": 4, "activation": "softmax"}}
     plain = {"class_name": "Dense", "config": {"units": 2}}
     refused([*first, *second], chain(soft, plain), "at the end", logits=True)
-    refused(first, chain(soft, {"class_name": "Dropout", "config": {"rate": 0.5}}), "at the end", logits=True)
+    refused(
+        first,
+        chain(soft, {"class_name": "Dropout", "config": {"rate": 0.5}}),
+        "at the end",
+        logits=True,
+    )
     end = {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}}
     refused([*first, *second], chain(plain | {"config": {"units": 4}}, end), "at the end")
     x = numbers(rng, 6, 3)
@@ -111,7 +127,10 @@ def test_wrappers(rng):
 
 def test_dropout_and_activations_come_first(rng):
     w, x = weights_of(rng, 4, lambda u: (4 * u,)), numbers(rng, 2, 5, 3)
-    first = [{"class_name": "Dropout", "config": {"rate": 0.3}}, {"class_name": "Activation", "config": {"activation": "relu"}}]
+    first = [
+        {"class_name": "Dropout", "config": {"rate": 0.3}},
+        {"class_name": "Activation", "config": {"activation": "relu"}},
+    ]
     net = recur.from_keras(w, chain(*first, layer("LSTM")), verify=False)
     np.testing.assert_allclose(net(x), over_time(lstm, np.maximum(x, 0), w)[:, -1], atol=2e-6)
 

@@ -38,7 +38,9 @@ def graph(nodes, outputs, arrays, inputs=(("x", ["T", "B", I]),), kind=FLOAT):
 def run(model, **inputs):
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return session.run(None, inputs)
 
 
@@ -90,6 +92,8 @@ def test_states_of_two_layers_side_by_side_are_refused(rng):
 
 def test_final_states_alone_are_refused(rng):
     refused(stack_of_two(rng, [], "hn", 3), "final states alone")
+    alone = graph([recurrent("GRU", "x W R", "y h")], [("h", 3)], weights(rng))
+    refused(alone, "final states alone")
 
 
 def test_state_outputs_beside_y(rng):
@@ -102,7 +106,12 @@ def test_state_outputs_beside_y(rng):
 
 
 def two_nodes(rng, tail, out, rank, **more):
-    arrays = {**weights(rng, 4, ending="f"), **weights(rng, 4, ending="r"), "zero": zero, "one": one}
+    arrays = {
+        **weights(rng, 4, ending="f"),
+        **weights(rng, 4, ending="r"),
+        "zero": zero,
+        "one": one,
+    }
     nodes = [
         recurrent("LSTM", "x Wf Rf", "yf hf"),
         recurrent("LSTM", "x Wr Rr", "yr hr", direction="reverse"),
@@ -144,7 +153,11 @@ def test_axes_of_the_output(rng):
     wrong_way.append(node("Squeeze", "y one", "z"))
     model = graph(wrong_way, [("z", 3)], {**weights(rng), "one": one})
     refused(model, "last transpose or reshape")
-    back = [*wrong_way[:-1], node("Squeeze", "y one", "s"), node("Transpose", "s", "z", perm=[1, 0, 2])]
+    back = [
+        *wrong_way[:-1],
+        node("Squeeze", "y one", "s"),
+        node("Transpose", "s", "z", perm=[1, 0, 2]),
+    ]
     same_as_model(graph(back, [("z", 3)], {**weights(rng), "one": one}), x)
 
 
@@ -168,7 +181,10 @@ def test_casts(rng):
     refused(graph(cut + rest, [("z", 3)], arrays), "INT32")
     half = [node("Cast", "x", "i", to=onnx.TensorProto.FLOAT16), cut[1]]
     refused(graph(half + rest, [("z", 3)], arrays), "FLOAT16")
-    same_as_model(graph([node("Cast", "x", "c", to=FLOAT), *rest], [("z", 3)], arrays), 3 * numbers(rng, 4, 2, I))
+    same_as_model(
+        graph([node("Cast", "x", "c", to=FLOAT), *rest], [("z", 3)], arrays),
+        3 * numbers(rng, 4, 2, I),
+    )
 
 
 def test_weights_that_nodes_compute(rng):
@@ -189,9 +205,16 @@ def test_random_numbers_are_refused(rng):
 
 
 def test_bias_by_row_is_refused(rng):
-    """An array of shape [T][1] is no bias, even where it has as many numbers as there are features."""
+    """An array of shape [T][1] is no bias, even where it has as many numbers as there are
+    features."""
     tail = [node("MatMul", "s V", "t"), node("Add", "t b", "z")]
-    for shape, right in (((H,), True), ((1, 1, H), True), ((1,), True), ((H, 1), False), ((H, 1, 1), False)):
+    for shape, right in (
+        ((H,), True),
+        ((1, 1, H), True),
+        ((1,), True),
+        ((H, 1), False),
+        ((H, 1, 1), False),
+    ):
         model = gru_and(rng, tail, [("z", 3)], {"V": numbers(rng, H, H), "b": numbers(rng, *shape)})
         if right:
             same_as_model(model, numbers(rng, H, H, I))
@@ -202,7 +225,9 @@ def test_bias_by_row_is_refused(rng):
 def test_attributes_are_all_accounted_for(rng):
     model = gru_and(rng, [node("HardSigmoid", "s", "z", alpha=1 / 6)], [("z", 3)])
     refused(model, "0.166667 x")
-    same_as_model(gru_and(rng, [node("HardSigmoid", "s", "z")], [("z", 3)]), 3 * numbers(rng, 5, 2, I))
+    same_as_model(
+        gru_and(rng, [node("HardSigmoid", "s", "z")], [("z", 3)]), 3 * numbers(rng, 5, 2, I)
+    )
     model = gru_and(rng, [node("Dropout", "s", "z")], [("z", 3)])
     model.graph.node[-1].attribute.append(h.make_attribute("unheard_of", 1))
     refused(model, "unheard_of")
@@ -218,7 +243,9 @@ def test_inputs_are_all_accounted_for(rng):
     more = (("x", ["T", "B", I]), ("h", [1, "B", H]))
     refused(gru_and(rng, [], [("s", 3)], inputs=more), "no output depends on the input 'h'")
     nodes = [recurrent("LSTM", "x W R - - c c", "y"), node("Squeeze", "y one", "z")]
-    model = graph(nodes, [("z", 3)], {**weights(rng, 4), "one": one}, inputs=(more[0], ("c", [1, "B", H])))
+    model = graph(
+        nodes, [("z", 3)], {**weights(rng, 4), "one": one}, inputs=(more[0], ("c", [1, "B", H]))
+    )
     refused(model, "initial state")
     with pytest.raises(ValueError, match="no input 'w'"):
         recur.from_onnx(gru_and(rng, [], [("s", 3)]), {"w": one})
@@ -238,24 +265,40 @@ def test_initial_states_in_another_order_are_refused(rng):
 
     x, start = numbers(rng, 5, 2, I), numbers(rng, 2, 2, H)
     right = model("a", "b")
-    np.testing.assert_allclose(recur.from_onnx(right)(x, start)[0], run(right, x=x, h0=start)[0], atol=1e-6)
+    np.testing.assert_allclose(
+        recur.from_onnx(right)(x, start)[0], run(right, x=x, h0=start)[0], atol=1e-6
+    )
     refused(model("b", "a"), "whole input in order")
     refused(model("a", "a"), "initial state|whole input")
 
 
 def test_halves_of_rows(rng):
-    ends = {"zero": zero, "half": np.array([2], np.int64), "all": np.array([H], np.int64), "axis": np.array([2], np.int64)}
+    ends = {
+        "zero": zero,
+        "half": np.array([2], np.int64),
+        "all": np.array([H], np.int64),
+        "axis": np.array([2], np.int64),
+    }
     first, second = node("Slice", "s zero half axis", "a"), node("Slice", "s half all axis", "b")
     x = numbers(rng, 5, 2, I)
     for op in ("Add", "Mul", "Mean"):
         same_as_model(gru_and(rng, [first, second, node(op, "a b", "z")], [("z", 3)], ends), x)
-    refused(gru_and(rng, [first, node("Relu", "a", "z")], [("z", 3)], ends), "features 0 to 1 alone")
-    refused(gru_and(rng, [first, node("Add", "a a", "z")], [("z", 3)], ends), "features 0 to 1 alone")
+    refused(
+        gru_and(rng, [first, node("Relu", "a", "z")], [("z", 3)], ends), "features 0 to 1 alone"
+    )
+    refused(
+        gru_and(rng, [first, node("Add", "a a", "z")], [("z", 3)], ends), "features 0 to 1 alone"
+    )
     refused(gru_and(rng, [node("Mul", "s s", "z")], [("z", 3)]), "halves")
 
 
 def test_residuals(rng):
-    tail = [node("MatMul", "s V", "t"), node("Tanh", "t", "u"), node("Add", "s u", "v"), node("Relu", "v", "z")]
+    tail = [
+        node("MatMul", "s V", "t"),
+        node("Tanh", "t", "u"),
+        node("Add", "s u", "v"),
+        node("Relu", "v", "z"),
+    ]
     same_as_model(gru_and(rng, tail, [("z", 3)], {"V": numbers(rng, H, H)}), numbers(rng, 5, 2, I))
     tail = [node("MatMul", "s V", "t"), node("MatMul", "s U", "u"), node("Add", "t u", "z")]
     arrays = {"V": numbers(rng, H, H), "U": numbers(rng, H, H)}
@@ -269,8 +312,14 @@ def test_a_step_of_y(rng):
     index = {"i": np.array(2, np.int64)}
     refused(gru_and(rng, [node("Gather", "s i", "z", axis=0)], [("z", 2)], index), "step 2")
     index = {"i": np.array(-1, np.int64)}
-    refused(gru_and(rng, [node("Gather", "s i", "z", axis=1)], [("z", 2)], index), "take|batch|steps")
-    nodes = [recurrent("GRU", "x W R - n", "y h"), node("Squeeze", "y one", "s"), node("Gather", "s i", "z", axis=0)]
+    refused(
+        gru_and(rng, [node("Gather", "s i", "z", axis=1)], [("z", 2)], index), "take|batch|steps"
+    )
+    nodes = [
+        recurrent("GRU", "x W R - n", "y h"),
+        node("Squeeze", "y one", "s"),
+        node("Gather", "s i", "z", axis=0),
+    ]
     model = graph(nodes, [("z", 2)], {**weights(rng), "one": one, **index})
     model.graph.input.append(h.make_tensor_value_info("n", onnx.TensorProto.INT32, ["B"]))
     refused(model, "padding")
@@ -288,18 +337,35 @@ def test_the_check_finds_a_difference(rng, monkeypatch):
 
 
 OWN = {
-    "embedding": lambda: recur.Sequential(recur.Embedding(9, I), recur.GRU(I, H, batch_first=True), recur.Linear(H, 2)),
-    "tags": lambda: recur.Sequential(
-        recur.Embedding(9, I), recur.LSTM(I, H, 2, bidirectional=True, batch_first=True), recur.Last(), recur.Linear(2 * H, 2)
+    "embedding": lambda: recur.Sequential(
+        recur.Embedding(9, I), recur.GRU(I, H, batch_first=True), recur.Linear(H, 2)
     ),
-    "norm": lambda: recur.Sequential(recur.LayerNorm(I, bias=False), recur.GRU(I, H), recur.LayerNorm(H, 0.1)),
+    "tags": lambda: recur.Sequential(
+        recur.Embedding(9, I),
+        recur.LSTM(I, H, 2, bidirectional=True, batch_first=True),
+        recur.Last(),
+        recur.Linear(2 * H, 2),
+    ),
+    "norm": lambda: recur.Sequential(
+        recur.LayerNorm(I, bias=False), recur.GRU(I, H), recur.LayerNorm(H, 0.1)
+    ),
     "sum": lambda: recur.Sequential(recur.GRU(I, H, bidirectional=True), recur.Merge("sum")),
-    "mean": lambda: recur.Sequential(recur.GRU(I, H, bidirectional=True, batch_first=True), recur.Merge("mean"), recur.Tanh()),
-    "product": lambda: recur.Sequential(recur.LSTM(I, H, bidirectional=True), recur.Last(), recur.Merge("multiply")),
+    "mean": lambda: recur.Sequential(
+        recur.GRU(I, H, bidirectional=True, batch_first=True), recur.Merge("mean"), recur.Tanh()
+    ),
+    "product": lambda: recur.Sequential(
+        recur.LSTM(I, H, bidirectional=True), recur.Last(), recur.Merge("multiply")
+    ),
     "residual": lambda: recur.Sequential(recur.Residual(recur.GRU(I, I)), recur.Linear(I, 2)),
-    "nested": lambda: recur.Residual(recur.Residual(recur.LayerNorm(I), recur.GRU(I, I), recur.Softsign()), recur.Linear(I, I)),
-    "activations": lambda: recur.Sequential(recur.ReLU(features=I), recur.GRU(I, H), recur.HardSigmoid(), recur.Softsign()),
-    "two layers": lambda: recur.Sequential(recur.GRU(I, H), recur.GRU(H, H), recur.Last(), recur.Linear(H, 1)),
+    "nested": lambda: recur.Residual(
+        recur.Residual(recur.LayerNorm(I), recur.GRU(I, I), recur.Softsign()), recur.Linear(I, I)
+    ),
+    "activations": lambda: recur.Sequential(
+        recur.ReLU(features=I), recur.GRU(I, H), recur.HardSigmoid(), recur.Softsign()
+    ),
+    "two layers": lambda: recur.Sequential(
+        recur.GRU(I, H), recur.GRU(H, H), recur.Last(), recur.Linear(H, 1)
+    ),
 }
 
 

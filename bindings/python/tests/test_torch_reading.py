@@ -86,7 +86,11 @@ def test_subclasses(rng):
 
 
 def test_hooks_and_parametrizations():
-    for register in ("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"):
+    for register in (
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+    ):
         module = nn.Sequential(nn.Linear(3, 2))
         getattr(module[0], register)(lambda *args: None)
         refused(module, "the Linear '0' has hooks")
@@ -105,7 +109,10 @@ def test_sequentials_that_begin_with_an_activation(rng):
     for theirs in (
         nn.Sequential(nn.ReLU(), nn.Linear(3, 4)),
         nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Tanh(), nn.Dropout(0.1), nn.Linear(4, 2))),
-        nn.Sequential(nn.Sequential(nn.Identity()), nn.Sequential(nn.Sigmoid(), nn.Sequential(nn.LayerNorm(3)))),
+        nn.Sequential(
+            nn.Sequential(nn.Identity()),
+            nn.Sequential(nn.Sigmoid(), nn.Sequential(nn.LayerNorm(3))),
+        ),
         nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Softsign())),
     ):
         ours = recur.from_torch(theirs.eval())
@@ -155,7 +162,9 @@ def test_own_modules_of_torch_come_back(rng):
         collections.OrderedDict(
             rnn=recur.GRU(3, 4, batch_first=True, bidirectional=True),
             merge=recur.Merge("mean"),
-            around=recur.Residual(recur.LayerNorm(4), recur.LSTM(4, 4, batch_first=True), recur.Softsign()),
+            around=recur.Residual(
+                recur.LayerNorm(4), recur.LSTM(4, 4, batch_first=True), recur.Softsign()
+            ),
             last=recur.Last(direction="forward"),
             fc=recur.Linear(4, 2),
         )

@@ -12,7 +12,8 @@ KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
 
 def check_module(module, converter) -> None:
-    """Refuses what cannot be written as a whole: a snapshot, and classes that are not recur's own."""
+    """Refuses what cannot be written as a whole: a snapshot, and classes that are not recur's
+    own."""
     info = module.__dict__.get("_info")
     if info is not None and info.capabilities and not info.capabilities & c.RECUR_CAN_RECORD:
         raise NotImplementedError(
@@ -29,7 +30,8 @@ def check_module(module, converter) -> None:
 
 
 def refuse_options(layer, but=()) -> None:
-    """A recurrent layer or cell that computes something else than its kind says would be written as another network."""
+    """A recurrent layer or cell that computes something else than its kind says would be written as
+    another network."""
     found = [name for name in told_options(layer._info) if name not in but]
     if found:
         raise NotImplementedError(f"{', '.join(found)} of a {layer._info.type} is out of reach")

@@ -88,11 +88,15 @@ class Layer:
             dtype = (dtype.get("config") or {}).get("name")
         if self.name != "InputLayer":
             floats = (None, "float32", "float64")
-            self.refuse_unless(dtype in floats, f"dtype {dtype!r} is out of reach: it is float32 here")
+            self.refuse_unless(
+                dtype in floats, f"dtype {dtype!r} is out of reach: it is float32 here"
+            )
         left = [k for k in sorted(self.unread - IGNORED) if not k.endswith(ENDINGS)]
         for key in left:
             value = self.config[key]
-            self.refuse_unless(value is None, f"{key}={value!r} is not known, and may change numbers")
+            self.refuse_unless(
+                value is None, f"{key}={value!r} is not known, and may change numbers"
+            )
 
 
 # By the names that both have. hard_sigmoid is not among them: Keras 2 has 0.2 x + 0.5, Keras 3
@@ -111,13 +115,16 @@ def function(layer, key, default):
 
 
 def functions(layer, kind) -> dict:
-    """Activations that are not the kind's own. An LSTM's `activation` is that of the candidate and of
-    the cell state."""
+    """Activations that are not the kind's own. An LSTM's `activation` is that of the candidate and
+    of the cell state."""
     activation = function(layer, "activation", "tanh")
     if kind == "RNN":
         own = {"tanh": {}, "relu": {"nonlinearity": "relu"}}
         return own.get(activation, {"activation": activation})
-    found = {"activation": activation, "gate_activation": function(layer, "recurrent_activation", "sigmoid")}
+    found = {
+        "activation": activation,
+        "gate_activation": function(layer, "recurrent_activation", "sigmoid"),
+    }
     found["output_activation"] = activation if kind == "LSTM" else "tanh"
     own = {"activation": "tanh", "output_activation": "tanh", "gate_activation": "sigmoid"}
     return {option: name for option, name in found.items() if name != own[option]}
@@ -190,10 +197,16 @@ def both_ways(layer, weights) -> list:
     layer.refuse_unless(known, f"merge_mode {mode!r} is out of reach")
     forward, told = Layer(layer.read("layer")), layer.read("backward_layer")
     right = forward.name in NAMES
-    layer.refuse_unless(right, f"{forward.name} inside: only SimpleRNN, LSTM and GRU are understood")
+    layer.refuse_unless(
+        right, f"{forward.name} inside: only SimpleRNN, LSTM and GRU are understood"
+    )
     there = Direction(forward, weights)
     layer.refuse_unless(not there.backwards, "go_backwards is out of reach")
-    backward = Layer(told) if told is not None else Layer({"class_name": forward.name, "config": forward.config})
+    backward = (
+        Layer(told)
+        if told is not None
+        else Layer({"class_name": forward.name, "config": forward.config})
+    )
     layer.refuse_unless(backward.name == forward.name, f"its backward_layer is a {backward.name}")
     back = Direction(backward, weights)
     turned = told is None or back.backwards
@@ -213,7 +226,9 @@ def both_ways(layer, weights) -> list:
 
 def normalised(layer, weights) -> list:
     center, axis = layer.read("center", True), layer.read("axis", -1)
-    layer.refuse_unless(axis in (-1, [-1]), f"axis {axis!r} is out of reach: the last one is normalised")
+    layer.refuse_unless(
+        axis in (-1, [-1]), f"axis {axis!r} is out of reach: the last one is normalised"
+    )
     own = layer.read("scale", True) and not layer.read("rms_scaling")
     layer.refuse_unless(own, "it needs a scale of its own, and a mean")
     gamma, *beta = weights.take(2 if center else 1, layer.name)
@@ -279,7 +294,11 @@ def parts_by_name(layer, weights, logits) -> list:
     name = layer.name
     if name in NAMES:
         return one_way(layer, weights)
-    with_weights = {"Bidirectional": both_ways, "Embedding": embedding, "LayerNormalization": normalised}
+    with_weights = {
+        "Bidirectional": both_ways,
+        "Embedding": embedding,
+        "LayerNormalization": normalised,
+    }
     if name in with_weights:
         return with_weights[name](layer, weights)
     at_the_end = {"Sequential": sequential, "TimeDistributed": by_row, "Dense": dense}
@@ -290,7 +309,9 @@ def parts_by_name(layer, weights, logits) -> list:
     if name == "Activation":
         return activation(layer, layer.read("activation"), logits)
     if name == "Softmax":
-        layer.refuse_unless(layer.read("axis", -1) == -1, "another axis than the last is out of reach")
+        layer.refuse_unless(
+            layer.read("axis", -1) == -1, "another axis than the last is out of reach"
+        )
         return activation(layer, "softmax", logits)
     layer.refuse_unless(name == "InputLayer", "this layer is out of reach")
     layer.off("sparse", "ragged")
@@ -331,7 +352,7 @@ def bind_first(parts):
             width = None
 
 
-# ---- the check ---------------------------------------------------------------------------------------
+# ---- the check ----------------------------------------------------------------------------------
 
 
 def in_keras(keras, config):
@@ -391,7 +412,9 @@ def check(module, config, arrays) -> None:
 
 def ends_in_softmax(spec) -> bool:
     config = spec.get("config") or {}
-    inner = config.get("layers") or ([config["layer"]] if spec["class_name"] == "TimeDistributed" else [])
+    inner = config.get("layers") or (
+        [config["layer"]] if spec["class_name"] == "TimeDistributed" else []
+    )
     if inner:
         return ends_in_softmax(inner[-1])
     return spec["class_name"] == "Softmax" or config.get("activation") == "softmax"

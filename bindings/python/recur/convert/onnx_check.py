@@ -101,7 +101,9 @@ class Sample:
         return found
 
     def wants_states(self) -> bool:
-        return bool(self.made.initial) or any(n not in ("y", "Y") for n in self.made.outputs.values())
+        return bool(self.made.initial) or any(
+            n not in ("y", "Y") for n in self.made.outputs.values()
+        )
 
     def theirs(self, what, value):
         """An output of the graph in the module's axes."""
@@ -160,7 +162,11 @@ def check_writing(onnx, module, model, by_id) -> None:
         lead = (steps * batch,)
         if module.over_time:
             lead = (batch, steps) if module.batch_first else (steps, batch)
-        x = rng.integers(0, by_id, lead) if by_id else _verify.numbers(rng, *lead, view._info.input_size)
+        x = (
+            rng.integers(0, by_id, lead)
+            if by_id
+            else _verify.numbers(rng, *lead, view._info.input_size)
+        )
         given, ours = {"x": x}, x
         if lengths:
             given["lengths"] = rng.integers(1, steps + 1, batch).astype(np.int32)

@@ -1,9 +1,9 @@
 """Reading ONNX: a graph becomes a recur module, or is refused.
 
 The reader goes through the nodes from the inputs on and keeps, for every value, what its axes are
-and which chain of parts gives its features (`onnx_values`, `onnx_nodes`). At the end the outputs say
-which chain the module is. Every node that an output depends on has to be explained by that module,
-with all its attributes and inputs; so do all inputs and outputs of the graph.
+and which chain of parts gives its features (`onnx_values`, `onnx_nodes`). At the end the outputs
+say which chain the module is. Every node that an output depends on has to be explained by that
+module, with all its attributes and inputs; so do all inputs and outputs of the graph.
 """
 
 import numpy as np
@@ -93,8 +93,8 @@ class Reader:
         read_elsewhere = any(name in n.input for n in self.graph.node)
         if not (self.dropped and read_elsewhere):
             refuse_model(
-                f"no output depends on the input {name!r}. Was it lost when the model was exported? "
-                "Export the model again, or without this input"
+                f"no output depends on the input {name!r}. Was it lost when the model was "
+                "exported? Export the model again, or without this input"
             )
 
     def is_lengths(self, name) -> bool:
@@ -144,8 +144,8 @@ class Reader:
         if info.type.tensor_type.elem_type != types.FLOAT:
             kind = types.DataType.Name(info.type.tensor_type.elem_type)
             refuse_model(
-                f"the input {info.name!r} is {kind}: rows are FLOAT (float32) here, and ids INT64 or "
-                "INT32. Convert the model to float32 first"
+                f"the input {info.name!r} is {kind}: rows are FLOAT (float32) here, and ids INT64 "
+                "or INT32. Convert the model to float32 first"
             )
 
     def input_rows(self, info) -> Tensor:
@@ -230,8 +230,10 @@ class Reader:
         fits = fits and (a.direction, b.direction) == ("forward", "reverse") and a.alike(b)
         fits = fits and slots[0].what == slots[1].what and not a.initial and not b.initial
         fits = fits and a.weights[0].shape == b.weights[0].shape
-        if not fits or len(a.before) != len(b.before) or any(
-            p is not q for p, q in zip(a.before, b.before)
+        if (
+            not fits
+            or len(a.before) != len(b.before)
+            or any(p is not q for p, q in zip(a.before, b.before))
         ):
             named = " and ".join(self.told(s) for s in slots)
             node.refuse(f"it joins {named}, which are not the two directions of one layer")
@@ -248,7 +250,7 @@ class Reader:
         place = self.layers.index(slot.owner)
         return f"{slot.what} of {slot.owner.kind} {place}, direction {slot.index}"
 
-    # ---- the module --------------------------------------------------------------------------------
+    # ---- the module ------------------------------------------------------------------------------
 
     def assemble(self):
         alone = len(self.nodes) == 1 and self.nodes[0].op_type in KINDS
@@ -278,8 +280,9 @@ class Reader:
                 f"outputs=[{next(iter(rows))!r}]"
             )
         refuse_model(
-            f"the model gives final states alone ({', '.join(repr(n) for n in states)}), and a module "
-            "gives y. Export y too, or pick the last layer's state, h_n[-1], which is read as Last"
+            f"the model gives final states alone ({', '.join(repr(n) for n in states)}), and a "
+            "module gives y. Export y too, or pick the state of a layer, h_n[-1], which is read as "
+            "Last"
         )
 
     def order(self, name, chain, lead) -> bool:
@@ -289,15 +292,22 @@ class Reader:
         reduced = any(part.reduces for part in chain)
         timed = self.steps is not None
         single = timed and self.batch is not None and self.batch not in given
-        if timed and not single and sorted(map(id, given)) != sorted(map(id, (self.steps, self.batch))):
-            refuse_model(f"the input has axes {given}: steps and batch are understood, in any order")
+        if (
+            timed
+            and not single
+            and sorted(map(id, given)) != sorted(map(id, (self.steps, self.batch)))
+        ):
+            refuse_model(
+                f"the input has axes {given}: steps and batch are understood, in any order"
+            )
         if single and (given != [self.steps] or self.batch.size != 1):
             refuse_model(f"the input has axes {given}, the recurrent nodes add {self.batch}")
         wanted = [a for a in given if not (reduced and a is self.steps)]
         if found != wanted or any(len(g) > 1 for g in lead) or len(lead) != len(wanted):
             refuse_model(
-                f"the output {name!r} has axes {spelled(lead)} in front of the features, and a module "
-                f"whose input has {given} gives {wanted}. Leave out the last transpose or reshape"
+                f"the output {name!r} has axes {spelled(lead)} in front of the features, and a "
+                f"module whose input has {given} gives {wanted}. Leave out the last transpose "
+                "or reshape"
             )
         return timed and not single and given[0] is self.batch
 
@@ -318,6 +328,8 @@ class Reader:
             refuse_model(f"the input has axes {self.lead}")
         names = {name: what for name, what in zip(node.output, ("Y", "Y_h", "Y_c")) if name}
         names = {name: names[name] for name in self.outputs}
+        if "Y" not in names.values():
+            self.refuse_outputs({}, names)
         return self.finish((*layer.before, layer), layout, names, {})
 
     def finish(self, chain, batch_first, names, states):
@@ -421,5 +433,3 @@ def from_onnx(model, constants=None, outputs=None, verify=True) -> Module:
 
         onnx_check.check_reading(made, constants)
     return module
-
-

@@ -33,7 +33,8 @@ DRAWN += ("Multinomial",)
 
 
 def refuse(node, why):
-    where = f" {node.name!r}" if node.name else f" of {node.output[0]!r}" if node.output else ""
+    made = next(filter(None, node.output), "")
+    where = f" {node.name!r}" if node.name else f" of {made!r}"
     raise NotImplementedError(f"ONNX {node.op_type} node{where}: {why}")
 
 
@@ -155,7 +156,7 @@ class Node:
                 self.refuse(f"its output {name!r} is not understood")
 
 
-# ---- nodes that move numbers ---------------------------------------------------------------------
+# ---- nodes that move numbers --------------------------------------------------------------------
 
 
 def identity(node):
@@ -308,11 +309,10 @@ def constant_of_shape(node):
 
 def cut(node, x, at, start, end):
     """Tensor x with [start, end) of axis `at`, which has a known size."""
-    group = [a for a in x.groups[at] if a.size != 1] or list(x.groups[at])
     total = size_of(x.groups[at])
     if (start, end) == (0, total):
         return x
-    if x.slots is not None and group == [x.stacked]:
+    if x.slots is not None and x.groups[at] == (x.stacked,):
         stacked = Axis("D", end - start)
         groups = [*x.groups[:at], (stacked,), *x.groups[at + 1 :]]
         return x.on(groups, slots=x.slots[start:end], stacked=stacked)
@@ -428,9 +428,7 @@ def gather(node):
         return
     x = node.tensor(0)
     at = node.axis(axis, len(x.groups))
-    if x.slots is not None and [a for a in x.groups[at] if a.size != 1] in ([x.stacked], []):
-        if index.ndim > 1 or x.stacked not in x.groups[at]:
-            node.refuse(f"a gather of axis {at} of {spelled(x.groups)} is out of reach")
+    if x.slots is not None and x.groups[at] == (x.stacked,) and index.ndim < 2:
         slots = [x.slots[int(i)] for i in np.ravel(index)]
         stacked = Axis("D", len(slots)) if index.ndim else None
         middle = [(stacked,)] if index.ndim else []
@@ -457,7 +455,7 @@ def embedding(node, axis):
     node.made((parts.Plain(make),), x.groups, weight.shape[1])
 
 
-# ---- sizes -----------------------------------------------------------------------------------------
+# ---- sizes --------------------------------------------------------------------------------------
 
 
 def concat(node):
@@ -485,7 +483,9 @@ def joined_tensors(node, axis, values):
         node.refuse("only final states, and both directions of a layer, can be joined")
     widths = {v.features.size for v in values}
     whole = at == rank - 1 and all(v.lead() is not None for v in values)
-    others = [[g for i, g in enumerate(v.groups) if i != at and v.features not in g] for v in values]
+    others = [
+        [g for i, g in enumerate(v.groups) if i != at and v.features not in g] for v in values
+    ]
     if len(widths) != 1 or any(o != others[0] for o in others):
         node.refuse(f"it joins axes {' and '.join(spelled(v.groups) for v in values)}")
     slots = [s for v in values for s in v.slots]
@@ -568,7 +568,7 @@ def where(node):
     node.gives(Dims(picked))
 
 
-# ---- nodes that compute ----------------------------------------------------------------------------
+# ---- nodes that compute -------------------------------------------------------------------------
 
 
 def activation(node):
@@ -724,7 +724,7 @@ def mean(node):
         node.refuse("only the mean of two halves of rows is understood")
 
 
-# ---- RNN, LSTM, GRU --------------------------------------------------------------------------------
+# ---- RNN, LSTM, GRU -----------------------------------------------------------------------------
 
 
 def recurrent(node):
@@ -786,8 +786,8 @@ def lengths_of(node):
     value = node.value(4)
     if not isinstance(value, Lengths):
         node.refuse(
-            "constant lengths are out of reach: leave sequence_lens an input of the model, and pass "
-            "packed sequences to the module"
+            "constant lengths are out of reach: leave sequence_lens an input of the model, and "
+            "pass packed sequences to the module"
         )
     return value.name
 

@@ -115,7 +115,13 @@ class Layer:
     def alike(self, other) -> bool:
         """Whether the other one computes the same function of other weights of the same size."""
         mine = (self.kind, self.width, self.weights[2] is None, self.arguments, self.lengths)
-        return mine == (other.kind, other.width, other.weights[2] is None, other.arguments, other.lengths)
+        return mine == (
+            other.kind,
+            other.width,
+            other.weights[2] is None,
+            other.arguments,
+            other.lengths,
+        )
 
 
 def joined(forward, reverse):

@@ -1,14 +1,16 @@
 """What an ONNX reader knows of a value: which numbers it holds, and what each of its axes means.
 
-An axis of a tensor is a tuple of atoms (`Axis`): a reshape that joins steps and batch gives one axis
-of two atoms, and one that takes them apart again finds them there. A tuple without atoms has size 1.
+An axis of a tensor is a tuple of atoms (`Axis`): a reshape that joins steps and batch gives one
+axis of two atoms, and one that takes them apart again finds them there. A tuple without atoms has
+size 1.
 """
 
 import numpy as np
 
 
 class Axis:
-    """An atom: steps, sequences, directions, features. size is None where the model leaves it open."""
+    """An atom: steps, sequences, directions, features. size is None where the model leaves it
+    open."""
 
     def __init__(self, name, size=None):
         self.name, self.size = name, size
@@ -73,7 +75,8 @@ class Dims:
 
 
 class Filled:
-    """One number everywhere, in a shape that is known when the model runs: zeros as initial state."""
+    """One number everywhere, in a shape that is known when the model runs: zeros as initial
+    state."""
 
     def __init__(self, value):
         self.value = float(value)
@@ -135,7 +138,8 @@ class Tensor:
         return self.features is None
 
     def lead(self):
-        """The axes in front of the features, or None if the features are not the last axis alone."""
+        """The axes in front of the features, or None if the features are not the last axis
+        alone."""
         wanted = [a for a in (self.stacked, self.features) if a is not None]
         last = [a for a in self.groups[-1] if a.size != 1] if self.groups else None
         if last != [a for a in wanted if a.size != 1]:

@@ -1,5 +1,5 @@
-"""From and to torch.nn. librecur's parameters have PyTorch's names, shapes and gate orders, so weights
-are copied. What a torch module does beside its class's own forward is refused."""
+"""From and to torch.nn. librecur's parameters have PyTorch's names, shapes and gate orders, so
+weights are copied. What a torch module does beside its class's own forward is refused."""
 
 import collections
 import copy
@@ -18,12 +18,7 @@ KNOWN = (
 )
 HARMLESS = {"__init__", "__init_subclass__", "__annotate__", "__annotate_func__", "__repr__"}
 HARMLESS |= {"extra_repr", "reset_parameters"}
-HOOKS = (
-    "_forward_pre_hooks",
-    "_forward_hooks",
-    "_backward_pre_hooks",
-    "_backward_hooks",
-)
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 def refuse(why):
@@ -34,7 +29,7 @@ def no_counterpart(name):
     return NotImplementedError(f"{name} has no counterpart here; {KNOWN}")
 
 
-# ---- from torch --------------------------------------------------------------------------------------
+# ---- from torch ---------------------------------------------------------------------------------
 
 
 def from_torch(module, verify=True) -> Module:
@@ -72,8 +67,8 @@ def check_parts(module):
         for hooks in HOOKS:
             if getattr(part, hooks, None):
                 refuse(
-                    f"{where(name, part)} has hooks in {hooks}, which can change its numbers: remove "
-                    "them first (for weight_norm and prune there are remove functions)"
+                    f"{where(name, part)} has hooks in {hooks}, which can change its numbers: "
+                    "remove them first (for weight_norm and prune there are remove functions)"
                 )
         drops = getattr(part, "p", 0) or getattr(part, "dropout", 0)
         if drops and part.training != module.training:
@@ -123,14 +118,15 @@ def class_of(module, kinds):
     own = [name for name in own if name not in HARMLESS and callable(getattr(found, name, None))]
     if own:
         refuse(
-            f"{type(module).__name__} has its own {', '.join(own)} in place of {found.__name__}'s, so "
-            "it may compute something else. Convert the parts that it uses"
+            f"{type(module).__name__} has its own {', '.join(own)} in place of {found.__name__}'s, "
+            "so it may compute something else. Convert the parts that it uses"
         )
     return found
 
 
 def recur_of(module, width):
-    """The recur module, without the weights. width: how many features come in, where it is known."""
+    """The recur module, without the weights. width: how many features come in, where it is
+    known."""
     from torch import nn
 
     from . import torch_modules as more
@@ -142,7 +138,9 @@ def recur_of(module, width):
     if class_of(module, (nn.RNN, nn.LSTM, nn.GRU)):
         return recurrent_of(module)
     if class_of(module, (nn.RNNCell,)):
-        return cells.RNNCell(module.input_size, module.hidden_size, module.bias, module.nonlinearity)
+        return cells.RNNCell(
+            module.input_size, module.hidden_size, module.bias, module.nonlinearity
+        )
     found = class_of(module, (nn.LSTMCell, nn.GRUCell))
     if found:
         return getattr(cells, found.__name__)(module.input_size, module.hidden_size, module.bias)
@@ -235,7 +233,7 @@ def first_width(module):
     return getattr(module, "input_size", getattr(module, "in_features", shape[-1]))
 
 
-# ---- to torch ----------------------------------------------------------------------------------------
+# ---- to torch -----------------------------------------------------------------------------------
 
 
 def to_torch(module, verify=True):
@@ -291,7 +289,9 @@ def torch_recurrent(module):
     if not hasattr(nn, name):
         raise no_counterpart(name)
     if getattr(module, "direction", "") == "reverse" or not getattr(module, "reset_after", True):
-        raise NotImplementedError("torch has no reverse-only layer, and no GRU with reset_after=False")
+        raise NotImplementedError(
+            "torch has no reverse-only layer, and no GRU with reset_after=False"
+        )
     more = {"nonlinearity": module.nonlinearity} if hasattr(module, "nonlinearity") else {}
     if isinstance(module, cells.Cell):
         return getattr(nn, name)(module.input_size, module.hidden_size, module.bias, **more)
@@ -300,7 +300,7 @@ def torch_recurrent(module):
     return getattr(nn, name)(**stacked(module), **more)
 
 
-# ---- the check ---------------------------------------------------------------------------------------
+# ---- the check ----------------------------------------------------------------------------------
 
 
 def first_of(module):

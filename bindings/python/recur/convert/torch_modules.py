@@ -1,4 +1,5 @@
-"""What recur has and torch.nn has not, as torch modules. to_torch makes them, from_torch knows them."""
+"""What recur has and torch.nn has not, as torch modules. to_torch makes them, from_torch knows
+them."""
 
 import torch
 from torch import nn
