@@ -28,4 +28,4 @@ def test_drawn_models(family):
     spec.loader.exec_module(tool)
     right, refused, wrong, _ = tool.count(family, COUNTS[family], seed=1)
     assert wrong == [] and (right or family == "dynamo")
-    print(f"{family}: right {right}, refused {refused.total()}")
+    print(f"{family}: right {right}, refused {sum(refused.values())}")

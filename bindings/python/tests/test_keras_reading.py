@@ -108,7 +108,7 @@ def test_softmax_in_the_middle(rng):
         logits=True,
     )
     end = {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}}
-    refused([*first, *second], chain(plain | {"config": {"units": 4}}, end), "at the end")
+    refused([*first, *second], chain({**plain, "config": {"units": 4}}, end), "at the end")
     x = numbers(rng, 6, 3)
     wanted = (x @ first[0] + first[1]) @ second[0] + second[1]
     hidden = {"class_name": "Dense", "config": {"units": 4}}
@@ -121,7 +121,7 @@ def test_softmax_in_the_middle(rng):
 def test_wrappers(rng):
     w = weights_of(rng, 4, lambda u: (4 * u,))
     refused(w, {"class_name": "TimeDistributed", "config": {"layer": layer("LSTM")}}, "LSTM inside")
-    graph = layer("LSTM") | {"inbound_nodes": [[["x", 0, 0, {}]]]}
+    graph = {**layer("LSTM"), "inbound_nodes": [[["x", 0, 0, {}]]]}
     refused(w, graph, "graphs of layers")
 
 

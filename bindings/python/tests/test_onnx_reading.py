@@ -239,6 +239,12 @@ def test_attributes_are_all_accounted_for(rng):
     refused(model, "eval mode")
 
 
+def test_old_opsets_are_refused(rng):
+    model = gru_and(rng, [], [("s", 3)])
+    model.opset_import[0].version = 6
+    refused(model, "opset 6")
+
+
 def test_inputs_are_all_accounted_for(rng):
     more = (("x", ["T", "B", I]), ("h", [1, "B", H]))
     refused(gru_and(rng, [], [("s", 3)], inputs=more), "no output depends on the input 'h'")

@@ -6,10 +6,16 @@ run through both sides, where the other framework is at hand; what differs is a 
 is not returned. `verify=False` leaves this check out.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..module import Module
 from ._verify import ConversionError
 
 
-def from_torch(module, *, verify=True):
+def from_torch(module: Any, *, verify: bool = True) -> Module:
     """A recur module with the weights of a torch one, in the same mode.
 
     It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid,
@@ -29,7 +35,7 @@ def from_torch(module, *, verify=True):
     return pytorch.from_torch(module, verify)
 
 
-def to_torch(module, *, verify=True):
+def to_torch(module: Module, *, verify: bool = True) -> Any:
     """A torch module with the weights of a recur one, in the same mode.
 
     Sequential, Residual, Merge and Last become classes of recur.convert.torch_modules, the others
@@ -44,7 +50,15 @@ def to_torch(module, *, verify=True):
     return pytorch.to_torch(module, verify)
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):
+def to_onnx(
+    module: Module,
+    path: Any = None,
+    *,
+    states: bool = False,
+    lengths: bool = False,
+    opset: int = 17,
+    verify: bool = True,
+) -> Any:
     """Writes a module as an ONNX model, and gives the model. The batch and the number of steps stay
     open.
 
@@ -61,7 +75,13 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=
     return onnx_export.to_onnx(module, path, **more)
 
 
-def from_onnx(model, constants=None, *, outputs=None, verify=True):
+def from_onnx(
+    model: Any,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    outputs: Sequence[str] | str | None = None,
+    verify: bool = True,
+) -> Module:
     """A recur module from an ONNX file or model.
 
     The graph is followed from its inputs to all its outputs. Every node that an output depends on,
@@ -85,7 +105,9 @@ def from_onnx(model, constants=None, *, outputs=None, verify=True):
     return onnx_import.from_onnx(model, constants, outputs, verify)
 
 
-def from_keras(weights, config, *, logits=False, verify=True):
+def from_keras(
+    weights: Sequence[Any], config: Mapping[str, Any], *, logits: bool = False, verify: bool = True
+) -> Module:
     """A recur module, in eval mode, from Keras' arrays and configuration.
 
     weights: the arrays of get_weights(). config: a dict with class_name and config, as

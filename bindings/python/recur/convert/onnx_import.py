@@ -14,6 +14,7 @@ from .onnx_nodes import DRAWN, OPERATORS, Node, refuse
 from .onnx_parts import Around, Last, Layer, joined, module_of
 from .onnx_values import Axis, Constant, Lengths, Slot, Tensor, spelled
 
+OLDEST = 7  # of the opsets: before it, Add had axes of its own, and Dropout dropped
 PIECES = ("Slice", "Split", "Unsqueeze", "Gather", "Squeeze", "Identity", "Cast")
 
 
@@ -164,6 +165,12 @@ class Reader:
     # ---- nodes -----------------------------------------------------------------------------------
 
     def read(self):
+        old = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
+        if any(version < OLDEST for version in old):
+            refuse_model(
+                f"the model has opset {old[0]}, and operators had other meanings before {OLDEST}: "
+                "convert it with onnx.version_converter first"
+            )
         if self.graph.sparse_initializer:
             refuse_model("sparse initializers are out of reach: make them dense")
         self.start()

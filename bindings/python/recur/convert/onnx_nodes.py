@@ -66,6 +66,8 @@ class Node:
     def value(self, i):
         """What is known of input i."""
         self.unread_inputs.discard(i)
+        if not self.has(i):
+            self.refuse(f"it has no input {i}, or an attribute in its place")
         name = self.proto.input[i]
         if name not in self.reader.values:
             self.refuse(f"its input {name!r} is not made by any node or input before it")
