@@ -1,5 +1,7 @@
 """from_onnx gives the numbers of the model, or refuses it. Graphs by hand, a fault each."""
 
+import sys
+
 import numpy as np
 import pytest
 from conftest import numbers
@@ -340,6 +342,29 @@ def test_the_check_finds_a_difference(rng, monkeypatch):
     with pytest.raises(_verify.ConversionError, match="differs.*by up to 0"):
         recur.from_onnx(model)
     assert recur.from_onnx(model, verify=False).hidden_size == H
+
+
+def test_the_check_without_onnxruntime(rng, monkeypatch):
+    """The evaluator of the onnx package does it."""
+    from recur.convert import _verify, onnx_parts
+
+    model = gru_and(rng, [node("Relu", "s", "z")], [("z", 3)])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    net = recur.from_onnx(model)
+    recur.to_onnx(net)
+    monkeypatch.setitem(onnx_parts.ONNX, "GRU", [0, 1, 2])
+    with pytest.raises(_verify.ConversionError, match="differs"):
+        recur.from_onnx(model)
+
+
+def test_the_check_of_what_is_written(monkeypatch):
+    from recur.convert import _verify, onnx_export
+
+    net = recur.GRU(I, H).eval()
+    monkeypatch.setitem(onnx_export.ONNX, "GRU", [0, 1, 2])
+    with pytest.raises(_verify.ConversionError, match="to_onnx: y .* differs"):
+        recur.to_onnx(net)
+    recur.to_onnx(net, verify=False)
 
 
 OWN = {

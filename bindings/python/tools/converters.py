@@ -637,7 +637,8 @@ def main():
         seconds = time.perf_counter() - start
         print(
             f"{name}: {many} models, right {right}, refused {sum(refused.values())}, "
-            f"wrong {len(wrong)}, not made by the framework {sum(skipped.values())} ({seconds:.0f} s)"
+            f"wrong {len(wrong)}, not made by the framework {sum(skipped.values())}; "
+            f"{seconds:.0f} s"
         )
         for why, times in [*refused.most_common(), *skipped.most_common()]:
             print(f"  {times:4d}  {why}")
