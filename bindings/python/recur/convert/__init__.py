@@ -1,42 +1,130 @@
-"""Models of other frameworks. Their packages are needed only when one of these is called."""
+"""Models of other frameworks. Their packages are needed only when one of these is called.
+
+A converter gives a module that computes what the other model computes, or it raises: what it cannot
+read for certain is a NotImplementedError that names the node, module or entry. Then drawn samples
+run through both sides, where the other framework is at hand; what differs is a ConversionError and
+is not returned. `verify=False` leaves this check out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..module import Module
+from ._verify import ConversionError
 
 
-def from_torch(module):
-    """A recur module with the weights of a torch one: RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh,
-    Sigmoid, Softsign, Identity, Dropout, and Sequential of these."""
+def from_torch(module: Any, *, verify: bool = True) -> Module:
+    """A recur module with the weights of a torch one, in the same mode.
+
+    It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid,
+    Softsign, Identity, Dropout, Sequential of these, and what to_torch makes. Parameters of
+    float64, float16 and bfloat16 become float32.
+
+    Refused (NotImplementedError): other modules, subclasses that override a method, hooks,
+    parametrizations, parameters that stand twice, parts whose mode differs from the whole's, and in
+    training mode frozen parameters. In a chain that torch cannot run, because a recurrent layer
+    gives (y, state) to the next part, convert the parts and put them into a recur.Sequential.
+
+        net = recur.from_torch(torch.nn.LSTM(8, 4))
+        y, (hn, cn) = net(x)                            # x [T][B][8], float32
+    """
     from . import pytorch
 
-    return pytorch.from_torch(module)
+    return pytorch.from_torch(module, verify)
 
 
-def to_torch(module):
-    """A torch module with the weights of a recur one."""
+def to_torch(module: Module, *, verify: bool = True) -> Any:
+    """A torch module with the weights of a recur one, in the same mode.
+
+    Sequential, Residual, Merge and Last become classes of recur.convert.torch_modules, the others
+    torch's own. Refused (NotImplementedError): a snapshot, which has no parameters, options and
+    kinds that torch has not (a reverse layer, reset_after=False, HardSigmoid), and subclasses of
+    your own.
+
+        theirs = recur.to_torch(recur.Sequential(recur.LSTM(8, 4), recur.Last()))
+    """
     from . import pytorch
 
-    return pytorch.to_torch(module)
+    return pytorch.to_torch(module, verify)
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
-    """Writes a module as an ONNX model, and gives the model. The batch and the number of steps stay open.
+def to_onnx(
+    module: Module,
+    path: Any = None,
+    *,
+    states: bool = False,
+    lengths: bool = False,
+    opset: int = 17,
+    verify: bool = True,
+) -> Any:
+    """Writes a module as an ONNX model, and gives the model. The batch and the number of steps stay
+    open.
 
-    states: the initial state is an input (h0, c0), else zeros. lengths: the number of steps of each sequence is an input.
+    states: the initial state is an input (h0, c0), else zeros. lengths: the number of steps of each
+    sequence is an input. Inputs are x (rows float32, or ids int64), outputs y and the final states.
+    The check runs ONNX Runtime, or the evaluator of the onnx package. Refused
+    (NotImplementedError): a snapshot, cells, options that ONNX has not.
+
+        model = recur.to_onnx(net, "net.onnx", lengths=True)
     """
     from . import onnx_export
 
-    return onnx_export.to_onnx(module, path, states=states, lengths=lengths, opset=opset)
+    more = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
+    return onnx_export.to_onnx(module, path, **more)
 
 
-def from_onnx(model, constants=None):
-    """A recur module from an ONNX file or model: RNN, LSTM and GRU nodes, with Gemm, MatMul and activations around them.
-    constants: arrays for graph inputs that are weights."""
+def from_onnx(
+    model: Any,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    outputs: Sequence[str] | str | None = None,
+    verify: bool = True,
+) -> Module:
+    """A recur module from an ONNX file or model.
+
+    The graph is followed from its inputs to all its outputs. Every node that an output depends on,
+    with all its attributes and inputs, has to be explained by the module, and so do the inputs and
+    outputs of the graph, else NotImplementedError names what is not. Understood are RNN, LSTM and
+    GRU (one node or stacks, both directions in one node or two), MatMul, Gemm, LayerNormalization,
+    embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, residual additions, sums,
+    means and products of both directions, the last or first step, final states, and what moves
+    axes.
+
+    One output is the module's y, with the axes of the input; others may be the whole final state
+    (h_n, c_n) of its layers. constants: arrays for graph inputs that are weights. outputs: names of
+    the outputs to keep, where the graph has several. A graph that is one recurrent node stands for
+    the layer: y is then [T][B][D*H], and not [T][D][B][H]. An initial state that is an input is the
+    module's state argument, or its State; lengths that are an input are those of packed sequences.
+
+        net = recur.from_onnx("tagger.onnx", outputs=["logits"])
+    """
     from . import onnx_import
 
-    return onnx_import.from_onnx(model, constants)
+    return onnx_import.from_onnx(model, constants, outputs, verify)
 
 
-def from_keras(weights, config, *, logits=False):
-    """A recur module from Keras' arrays (get_weights()) and configuration (serialize: class_name, config).
-    logits: leave out a final softmax."""
+def from_keras(
+    weights: Sequence[Any], config: Mapping[str, Any], *, logits: bool = False, verify: bool = True
+) -> Module:
+    """A recur module, in eval mode, from Keras' arrays and configuration.
+
+    weights: the arrays of get_weights(). config: a dict with class_name and config, as
+    keras.layers.serialize gives it, of a SimpleRNN, LSTM, GRU, Bidirectional, Dense, Embedding,
+    LayerNormalization, Dropout, Activation, TimeDistributed of what works row by row, or a
+    Sequential of these. logits: leave out a softmax at the end of the model. Input is batch first.
+
+    Every entry of the configuration is asked for or concerns training only (initializers,
+    regularizers, constraints, dropout of the input); another one is refused (NotImplementedError),
+    and so are masks, stateful, time_major and layers of your own. The check runs if the program has
+    imported keras: importing it here would choose its backend.
+
+        net = recur.from_keras(model.get_weights(), keras.layers.serialize(model), logits=True)
+    """
     from . import keras
 
-    return keras.from_keras(weights, config, logits=logits)
+    return keras.from_keras(weights, config, logits=logits, verify=verify)
+
+
+__all__ = ["ConversionError", "from_keras", "from_onnx", "from_torch", "to_onnx", "to_torch"]

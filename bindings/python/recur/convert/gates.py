@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import c
 from ..recurrent import GRU, LSTM, RNN, told_options
 
 # Our blocks (PyTorch's: i f g o, r z n) as places in the other's order.
@@ -10,9 +11,27 @@ KERAS = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # i f c o; z r h
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
 
+def check_module(module, converter) -> None:
+    """Refuses what cannot be written as a whole: a snapshot, and classes that are not recur's
+    own."""
+    info = module.__dict__.get("_info")
+    if info is not None and info.capabilities and not info.capabilities & c.RECUR_CAN_RECORD:
+        raise NotImplementedError(
+            f"{converter}: this {type(module).__name__} is a snapshot, which has no parameters. "
+            "Convert the module that it was made of"
+        )
+    if type(module).__module__.partition(".")[0] != __name__.partition(".")[0]:
+        raise NotImplementedError(
+            f"{converter}: {type(module).__name__} is a class of your own, which may compute "
+            "something else than the class it is made from. Convert the modules that it uses"
+        )
+    for part in module.children():
+        check_module(part, converter)
+
 
 def refuse_options(layer, but=()) -> None:
-    """A recurrent layer or cell that computes something else than its kind says would be written as another network."""
+    """A recurrent layer or cell that computes something else than its kind says would be written as
+    another network."""
     found = [name for name in told_options(layer._info) if name not in but]
     if found:
         raise NotImplementedError(f"{', '.join(found)} of a {layer._info.type} is out of reach")

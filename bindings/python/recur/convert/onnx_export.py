@@ -6,7 +6,7 @@ from .. import layers
 from .._arrays import size
 from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
-from .gates import ONNX, inverse, kind_of, refuse_options, reorder, suffixes
+from .gates import ONNX, check_module, inverse, kind_of, refuse_options, reorder, suffixes
 
 DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidirectional"}
 
@@ -20,7 +20,10 @@ class Graph:
         self.states = states
         self.lengths = "lengths" if lengths else ""
         self.timed = self.batch_first = False
-        self.x, self.finals = "x", None  # finals: Y_h [D][B][H] of the layer that gave x, if it is one
+        self.x, self.finals = (
+            "x",
+            None,
+        )  # finals: Y_h [D][B][H] of the layer that gave x, if it is one
         self.count = 0
 
     def name(self, what):
@@ -28,8 +31,12 @@ class Graph:
         return f"{what}_{self.count}"
 
     def add(self, op, inputs, outputs=1, **attributes):
-        names = [self.name(op.lower()) for _ in range(outputs)] if isinstance(outputs, int) else outputs
-        self.nodes.append(self.helper.make_node(op, inputs, names, name=self.name(op), **attributes))
+        names = (
+            [self.name(op.lower()) for _ in range(outputs)] if isinstance(outputs, int) else outputs
+        )
+        self.nodes.append(
+            self.helper.make_node(op, inputs, names, name=self.name(op), **attributes)
+        )
         return names[0] if len(names) == 1 else names
 
     def weight(self, what, array):
@@ -49,7 +56,9 @@ def node_weights(layer, k) -> list:
     R = np.stack([reorder(p["weight_hh" + s], order) for s in ends])
     if not layer.bias:
         return [W, R]
-    B = np.stack([np.concatenate([reorder(p[b + s], order) for b in ("bias_ih", "bias_hh")]) for s in ends])
+    B = np.stack(
+        [np.concatenate([reorder(p[b + s], order) for b in ("bias_ih", "bias_hh")]) for s in ends]
+    )
     return [W, R, B]
 
 
@@ -67,7 +76,9 @@ def recurrent(graph, layer, prefix):
     if kind == "GRU":
         attributes["linear_before_reset"] = int(layer.reset_after)
     if kind == "RNN":
-        attributes["activations"] = [layer.nonlinearity.capitalize()] * (2 if layer.bidirectional else 1)
+        attributes["activations"] = [layer.nonlinearity.capitalize()] * (
+            2 if layer.bidirectional else 1
+        )
     finals = []
     for k in range(layer.num_layers):
         names = [graph.weight(n, w) for n, w in zip("WRB", node_weights(layer, k))] + [""]
@@ -90,13 +101,16 @@ def recurrent(graph, layer, prefix):
 
 
 def last(graph, layer):
-    """Y_h right behind a recurrent layer of the same direction; else the last step, or the first."""
+    """Y_h right behind a recurrent layer of the same direction; else the last or the first step."""
     direction = layer.direction or "forward"
     if graph.finals and direction == graph.direction:
         y = graph.add("Transpose", [graph.finals], perm=[1, 0, 2])
         graph.x = graph.add("Reshape", [y, graph.integers(0, -1)])
     elif graph.lengths or direction == "bidirectional":
-        raise NotImplementedError(f"Last({direction!r}) cannot be written to ONNX here: put it right behind the recurrent layer")
+        raise NotImplementedError(
+            f"Last({direction!r}) cannot be written to ONNX here: put it right behind the "
+            "recurrent layer"
+        )
     else:
         step = graph.weight("step", np.array(-1 if direction == "forward" else 0, np.int64))
         graph.x = graph.add("Gather", [graph.x, step], axis=0)
@@ -110,7 +124,9 @@ def linear(graph, layer):
         if layer.bias_used:
             graph.x = graph.add("Add", [graph.x, graph.weight("bias", p["bias"])])
     else:
-        inputs = [graph.x, graph.weight("weight", p["weight"])] + ([graph.weight("bias", p["bias"])] if layer.bias_used else [])
+        inputs = [graph.x, graph.weight("weight", p["weight"])] + (
+            [graph.weight("bias", p["bias"])] if layer.bias_used else []
+        )
         graph.x = graph.add("Gemm", inputs, transB=1)
 
 
@@ -149,7 +165,9 @@ def write(graph, layer, prefix=""):
     elif isinstance(layer, layers.Embedding):
         graph.x = graph.add("Gather", [graph.weight("weight", layer.params["weight"]), graph.x])
     elif isinstance(layer, layers.Activation):
-        graph.x = graph.add({"ReLU": "Relu"}.get(type(layer).__name__, type(layer).__name__), [graph.x])
+        graph.x = graph.add(
+            {"ReLU": "Relu"}.get(type(layer).__name__, type(layer).__name__), [graph.x]
+        )
     elif not isinstance(layer, layers.Dropout):
         raise NotImplementedError(f"{type(layer).__name__} cannot be written to ONNX")
     if not isinstance(layer, (layers.Dropout, Sequential)):
@@ -166,18 +184,26 @@ def first(layer):
     return first(layer.children()[0]) if isinstance(layer, Sequential) else layer
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
+def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):
     import onnx
 
     module._open()
+    check_module(module, "to_onnx")
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
     graph.opset = opset
     graph.timed, graph.batch_first = module.over_time, module.batch_first
     axes = ["batch", "steps"] if graph.batch_first else ["steps", "batch"]
     axes = axes if module.over_time else ["rows"]
-    by_id = isinstance(first(module), layers.Embedding)
-    graph.inputs.append(("x", np.int64 if by_id else np.float32, axes if by_id else [*axes, module._info.input_size]))
+    start = first(module)
+    by_id = isinstance(start, layers.Embedding)
+    graph.inputs.append(
+        (
+            "x",
+            np.int64 if by_id else np.float32,
+            axes if by_id else [*axes, module._info.input_size],
+        )
+    )
     if lengths:
         graph.inputs.append(("lengths", np.int32, ["batch"]))
     if graph.timed and graph.batch_first:
@@ -189,6 +215,10 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
     shape = axes if graph.timed or not module.over_time else ["batch"]
     graph.outputs.insert(0, ("y", [*shape, module._info.output_size]))
     model = assemble(graph, opset)
+    if verify:
+        from . import onnx_check
+
+        onnx_check.check_writing(onnx, module, model, start.num_embeddings if by_id else 0)
     if path is not None:
         onnx.save(model, path)
     return model
@@ -196,9 +226,17 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17):
 
 def assemble(graph, opset):
     h, np_type = graph.helper, graph.helper.np_dtype_to_tensor_dtype
-    inputs = [h.make_tensor_value_info(name, np_type(np.dtype(t)), shape) for name, t, shape in graph.inputs]
-    outputs = [h.make_tensor_value_info(name, np_type(np.dtype(np.float32)), shape) for name, shape in graph.outputs]
+    inputs = [
+        h.make_tensor_value_info(name, np_type(np.dtype(t)), shape)
+        for name, t, shape in graph.inputs
+    ]
+    outputs = [
+        h.make_tensor_value_info(name, np_type(np.dtype(np.float32)), shape)
+        for name, shape in graph.outputs
+    ]
     made = h.make_graph(graph.nodes, "recur", inputs, outputs, graph.weights)
-    model = h.make_model(made, producer_name="librecur", opset_imports=[h.make_opsetid("", opset)], ir_version=8)
+    model = h.make_model(
+        made, producer_name="librecur", opset_imports=[h.make_opsetid("", opset)], ir_version=8
+    )
     graph.onnx.checker.check_model(model)
     return model

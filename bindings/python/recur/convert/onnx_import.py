@@ -1,367 +1,442 @@
-"""Reading ONNX: a chain of RNN, LSTM and GRU nodes, linear ones and activations becomes a recur module.
+"""Reading ONNX: a graph becomes a recur module, or is refused.
 
-Every value on the way from the graph's input is followed with the names of its axes: T steps, B batch, D directions,
-F features; so Transpose, Squeeze and Reshape, which exporters put between the layers, are understood by what they do.
+The reader goes through the nodes from the inputs on and keeps, for every value, what its axes are
+and which chain of parts gives its features (`onnx_values`, `onnx_nodes`). At the end the outputs
+say which chain the module is. Every node that an output depends on has to be explained by that
+module, with all its attributes and inputs; so do all inputs and outputs of the graph.
 """
 
 import numpy as np
 
-from .. import layers
-from ..compose import Sequential
 from ..module import Module
-from .gates import KINDS, ONNX, reorder
+from .gates import KINDS
+from .onnx_nodes import DRAWN, OPERATORS, Node, refuse
+from .onnx_parts import Around, Last, Layer, joined, module_of
+from .onnx_values import Axis, Constant, Lengths, Slot, Tensor, spelled
 
-PLAIN = {"RNN": {"Tanh": "tanh", "Relu": "relu"}, "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
-ACTIVATIONS = {"Relu": layers.ReLU, "Tanh": layers.Tanh, "Sigmoid": layers.Sigmoid}
-SKIPPED = ("Identity", "Dropout", "Cast")
-
-
-class Value:
-    """A value of the graph that depends on its input: the parts that made it, and its axes. `final` marks Y_h and Y_c."""
-
-    def __init__(self, parts, axes, final=False):
-        self.parts, self.axes, self.final = parts, axes, final
-
-    def on(self, axes):
-        return Value(self.parts, axes, self.final)
+OLDEST = 7  # of the opsets: before it, Add had axes of its own, and Dropout dropped
+PIECES = ("Slice", "Split", "Unsqueeze", "Gather", "Squeeze", "Identity", "Cast")
 
 
-def refuse(node, why):
-    where = f" {node.name!r}" if node.name else ""
-    raise NotImplementedError(f"ONNX {node.op_type} node{where}: {why}")
+def refuse_model(why):
+    raise NotImplementedError(f"from_onnx: {why}")
 
 
 class Reader:
-    def __init__(self, onnx, graph, constants):
-        self.onnx, self.graph = onnx, graph
+    def __init__(self, onnx, model, constants, outputs):
+        self.onnx, self.model, self.graph = onnx, model, model.graph
         to_array = onnx.numpy_helper.to_array
-        self.known = {t.name: to_array(t) for t in graph.initializer}
-        self.known.update({k: np.asarray(v) for k, v in (constants or {}).items()})
-        self.values, self.batch_first, self.by_id = {}, False, False
+        given = {k: np.asarray(v) for k, v in (constants or {}).items()}
+        arrays = {t.name: to_array(t) for t in self.graph.initializer}
+        self.check_names(given, arrays)
+        self.values = {k: Constant(v) for k, v in {**arrays, **given}.items()}
+        self.free = {i.name: i for i in self.graph.input if i.name not in self.values}
+        self.dropped = outputs is not None
+        self.outputs = self.chosen(outputs)
+        self.users: dict = {}
+        self.needed = self.find_needed()
+        self.steps = self.batch = self.main = None
+        self.symbols = 0  # of an embedding
+        self.layers, self.pairs = [], {}
 
-    def attributes(self, node):
-        get = self.onnx.helper.get_attribute_value
-        values = {a.name: get(a) for a in node.attribute}
-        return {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
+    def check_names(self, given, arrays):
+        known = {i.name for i in self.graph.input} | set(arrays)
+        for name in given:
+            if name not in known:
+                raise ValueError(f"constants: the model has no input {name!r}")
 
-    def constant(self, node, index, needed=True):
-        name = node.input[index] if index < len(node.input) else ""
-        if not name:
-            return None
-        if name not in self.known and needed:
-            refuse(node, f"its input {name!r} must be a constant; pass it with constants={{{name!r}: array}}")
-        return self.known.get(name)
+    def chosen(self, outputs) -> list:
+        names = [o.name for o in self.graph.output]
+        if outputs is None:
+            return names
+        outputs = [outputs] if isinstance(outputs, str) else list(outputs)
+        for name in outputs:
+            if name not in names:
+                raise ValueError(f"the model has no output {name!r}: it has {', '.join(names)}")
+        return outputs
 
-    # ---- the input -----------------------------------------------------------------------------------
+    def find_needed(self) -> set:
+        """Values that the outputs depend on."""
+        needed = set(self.outputs)
+        for node in reversed(self.graph.node):
+            if needed.intersection(node.output):
+                needed.update(i for i in node.input if i)
+        self.nodes = [n for n in self.graph.node if needed.intersection(n.output)]
+        for node in self.nodes:
+            for place, name in enumerate(node.input):
+                self.users.setdefault(name, []).append((node, place))
+        return needed
+
+    # ---- inputs of the graph -------------------------------------------------------------------
 
     def start(self):
-        free = [i for i in self.graph.input if i.name not in self.known]
-        users = {name: n for n in reversed(self.graph.node) for name in n.input[:2]}
-        free = [i for i in free if i.name in users]
-        main = [i for i in free if not self.is_state(i.name)]
-        if len(main) != 1:
-            names = ", ".join(i.name for i in main) or "none"
-            raise NotImplementedError(f"the model must have one input beside initial states and lengths; it has {names}")
-        info = main[0]
+        """Gives every input its role: rows (or ids), initial state, or lengths."""
+        rows = []
+        for name, info in self.free.items():
+            if name not in self.users and name not in self.outputs:
+                self.refuse_unused(name)
+            elif self.is_lengths(name):
+                self.values[name] = Lengths(name)
+            elif self.is_state(name):
+                self.values[name] = self.state_input(info)
+            else:
+                rows.append(info)
+        if len(rows) != 1:
+            names = ", ".join(repr(i.name) for i in rows) or "none"
+            refuse_model(
+                "the model must have one input beside initial states and lengths; it has "
+                f"{names}. Pass arrays for inputs that are weights: constants={{name: array}}"
+            )
+        self.main = rows[0]
+        self.values[self.main.name] = self.input_rows(self.main)
+
+    def refuse_unused(self, name):
+        read_elsewhere = any(name in n.input for n in self.graph.node)
+        if not (self.dropped and read_elsewhere):
+            refuse_model(
+                f"no output depends on the input {name!r}. Was it lost when the model was "
+                "exported? Export the model again, or without this input"
+            )
+
+    def is_lengths(self, name) -> bool:
+        used = self.users.get(name, [])
+        plain = {"Cast", "Identity"}
+        return bool(used) and all(
+            n.op_type in KINDS and place == 4 or n.op_type in plain and self.is_lengths(n.output[0])
+            for n, place in used
+        )
+
+    def is_state(self, name) -> bool:
+        """Whether a value is read only as an initial state, maybe cut in pieces first."""
+        used = self.users.get(name, [])
+        return bool(used) and all(
+            n.op_type in KINDS and place in (5, 6)
+            or n.op_type in PIECES and place == 0
+            and all(self.is_state(o) for o in n.output if o in self.needed)
+            for n, place in used
+        )  # fmt: skip
+
+    def dims(self, info) -> list:
+        """Sizes of an input: ints, or None where the model leaves one open."""
         tensor = info.type.tensor_type
-        rank = len(tensor.shape.dim)
-        self.by_id = tensor.elem_type in (self.onnx.TensorProto.INT32, self.onnx.TensorProto.INT64)
-        self.values[info.name] = Value([], self.input_axes(info.name, rank + self.by_id))
+        if not info.type.HasField("tensor_type") or not tensor.HasField("shape"):
+            refuse_model(f"the input {info.name!r} has no shape: the number of its axes is needed")
+        return [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
 
-    def is_state(self, name):
-        """Whether a value is read only as initial state or lengths, maybe cut in pieces first."""
-        for node in self.graph.node:
-            for place, used in enumerate(node.input):
-                if used == name and not (node.op_type in KINDS and place >= 4):
-                    if (
-                        node.op_type not in ("Slice", "Split", "Unsqueeze", "Gather", "Squeeze")
-                        or place > 0
-                        or not all(self.is_state(out) for out in node.output)
-                    ):
-                        return False
-        return True
+    def state_input(self, info) -> Tensor:
+        dims = self.dims(info)
+        self.check_float(info)
+        if len(dims) != 3:
+            refuse_model(f"the initial state {info.name!r} has {len(dims)} dimensions, not 3")
+        count = dims[0]
+        if count is None:
+            nodes = [n for n, place in self.users[info.name] if place in (5, 6)]
+            if len(nodes) != 1:
+                refuse_model(f"the initial state {info.name!r} has an open number of layers")
+            given = [a.s for a in nodes[0].attribute if a.name == "direction"]
+            count = 2 if given == [b"bidirectional"] else 1
+        stacked, batch, features = Axis("D", count), Axis("B", dims[1]), Axis("F", dims[2])
+        slots = [Slot(info.name, "initial", i) for i in range(count)]
+        groups = [(stacked,), (batch,), (features,)]
+        return Tensor(groups, features, slots=slots, stacked=stacked)
 
-    def input_axes(self, name, rank):
-        """[T][B][F] unless the way to the first recurrent node swaps the first two axes."""
-        recurrent = any(n.op_type in KINDS for n in self.graph.node)
-        if rank == 2 and not recurrent:
-            return "BF"
-        if rank != 3:
-            raise NotImplementedError(f"the input {name!r} has {rank} dimensions: steps, batch and features are understood")
-        for node in self.graph.node:
-            if node.op_type == "Transpose" and list(self.attributes(node).get("perm", []))[:2] == [1, 0]:
-                self.batch_first = True
-                return "BTF"
-            if node.op_type in KINDS:
-                self.batch_first = bool(self.attributes(node).get("layout", 0))
-                return "BTF" if self.batch_first else "TBF"
-        return "TBF"
+    def check_float(self, info):
+        types = self.onnx.TensorProto
+        if info.type.tensor_type.elem_type != types.FLOAT:
+            kind = types.DataType.Name(info.type.tensor_type.elem_type)
+            refuse_model(
+                f"the input {info.name!r} is {kind}: rows are FLOAT (float32) here, and ids INT64 "
+                "or INT32. Convert the model to float32 first"
+            )
 
-    # ---- nodes ---------------------------------------------------------------------------------------
+    def input_rows(self, info) -> Tensor:
+        types, dims = self.onnx.TensorProto, self.dims(info)
+        if info.type.tensor_type.elem_type in (types.INT32, types.INT64):
+            axes = [Axis(f"axis {i}", n) for i, n in enumerate(dims)]
+            self.lead = axes
+            return Tensor([(a,) for a in axes], None)
+        self.check_float(info)
+        if not dims:
+            refuse_model(f"the input {info.name!r} is a single number")
+        *lead, features = [Axis(f"axis {i}", n) for i, n in enumerate(dims)]
+        features.name, self.lead = "F", lead
+        return Tensor([*((a,) for a in lead), (features,)], features)
+
+    # ---- nodes -----------------------------------------------------------------------------------
 
     def read(self):
+        old = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
+        if any(version < OLDEST for version in old):
+            refuse_model(
+                f"the model has opset {old[0]}, and operators had other meanings before {OLDEST}: "
+                "convert it with onnx.version_converter first"
+            )
+        if self.graph.sparse_initializer:
+            refuse_model("sparse initializers are out of reach: make them dense")
         self.start()
-        for node in self.graph.node:
-            if node.op_type == "Constant":
-                self.known[node.output[0]] = self.constant_node(node)
-                continue
-            x = self.values.get(node.input[0]) if node.input else None
-            if node.op_type == "Gather" and x is None and node.input[1] in self.values:
-                self.embedding(node)
-            elif x is not None or any(i in self.values for i in node.input):
-                self.node(node, x)
-            elif all(i in self.known for i in node.input if i):
-                self.fold(node)
-        wanted = [self.values[o.name] for o in self.graph.output if o.name in self.values]
-        return self.assemble(wanted)
+        for proto in self.nodes:
+            if proto.domain not in ("", "ai.onnx"):
+                refuse(proto, f"operators of {proto.domain} are out of reach")
+            if any(a.HasField("g") or a.graphs for a in proto.attribute):
+                refuse(proto, "graphs inside of a node are out of reach")
+            if all(isinstance(self.values.get(i), Constant) for i in proto.input if i):
+                self.fold(proto)
+            elif proto.op_type not in OPERATORS:
+                refuse(proto, "this operator is out of reach")
+            else:
+                node = Node(self, proto)
+                OPERATORS[proto.op_type](node)
+                node.finish()
+        return self.assemble()
 
-    def constant_node(self, node):
-        attributes = self.attributes(node)
-        if "value" in attributes:
-            return self.onnx.numpy_helper.to_array(attributes["value"])
-        return np.array(next(iter(attributes.values())))
-
-    def fold(self, node):
+    def fold(self, proto):
         """A node of constants: what exporters leave of weights."""
         from onnx.reference import ReferenceEvaluator
 
-        names = [i for i in node.input if i]
-        graph = self.onnx.helper.make_graph(
-            [node], "fold", [], [self.onnx.helper.make_empty_tensor_value_info(o) for o in node.output],
-            [self.onnx.numpy_helper.from_array(self.known[n], n) for n in dict.fromkeys(names)],
-        )  # fmt: skip
-        model = self.onnx.helper.make_model(graph, opset_imports=list(self.opsets))
-        self.known.update(zip(node.output, ReferenceEvaluator(model).run(None, {})))
+        if proto.op_type in DRAWN:
+            refuse(proto, "it draws random numbers")
+        helper, numpy_helper = self.onnx.helper, self.onnx.numpy_helper
+        names = dict.fromkeys(i for i in proto.input if i)
+        weights = [numpy_helper.from_array(self.values[n].array, n) for n in names]
+        outputs = [o for o in proto.output if o]
+        infos = [helper.make_empty_tensor_value_info(o) for o in outputs]
+        graph = helper.make_graph([proto], "fold", [], infos, weights)
+        model = helper.make_model(graph, opset_imports=list(self.model.opset_import))
+        found = ReferenceEvaluator(model).run(None, {})
+        self.values.update({o: Constant(v) for o, v in zip(outputs, found)})
 
-    def node(self, node, x):
-        method = getattr(self, node.op_type.lower(), None) if node.op_type in READ else None
-        if node.op_type in KINDS:
-            self.recurrent(node, x)
-        elif node.op_type in ACTIVATIONS:
-            self.values[node.output[0]] = Value([*x.parts, ACTIVATIONS[node.op_type]()], x.axes, x.final)
-        elif node.op_type in SKIPPED:
-            self.values[node.output[0]] = x
-        elif method and (x is not None or node.op_type == "Concat" or node.op_type == "Add"):
-            method(node, x)
-        elif node.op_type != "Shape":
-            refuse(node, "this operator is out of reach")
+    def steps_are(self, node, steps, others):
+        """Settles which axis is the steps. Raises when it was another one before."""
+        if self.steps is None:
+            others = [a for a in others if a.size != 1] or others
+            if len(others) > 1:
+                node.refuse(f"it has several axes beside the steps: {others}")
+            self.steps, self.batch = steps, others[0] if others else None
+        elif steps is not self.steps:
+            node.refuse(f"it takes {steps} for the steps; for other nodes {self.steps} is it")
 
-    def transpose(self, node, x):
-        perm = self.attributes(node).get("perm") or range(len(x.axes))[::-1]
-        self.values[node.output[0]] = x.on("".join(x.axes[i] for i in perm))
+    def time_axes(self, node, lead) -> tuple:
+        """(atom of the steps, atom of the batch) of a recurrent node's input."""
+        atoms = []
+        for group, name, known in zip(lead, "TB", (self.steps, self.batch)):
+            real = [a for a in group if a.size != 1] or list(group[:1])
+            if not real:  # an axis that an Unsqueeze made
+                real = [known if known is not None and known.size == 1 else Axis(name, 1)]
+            if len(real) > 1:
+                node.refuse(f"its input has axes {spelled(lead)}")
+            atoms.append(real[0])
+        self.steps_are(node, atoms[0], [atoms[1]])
+        if self.batch is not atoms[1]:
+            node.refuse(f"it takes {atoms[1]} for the batch; for other nodes {self.batch} is it")
+        return tuple(atoms)
 
-    def squeeze(self, node, x):
-        axes = self.attributes(node).get("axes")
-        axes = self.constant(node, 1) if axes is None else axes
-        where = [i % len(x.axes) for i in axes] if axes is not None else [x.axes.index("D")] if "D" in x.axes else []
-        if [x.axes[i] for i in where] != ["D"] or self.directions(x) != 1:
-            refuse(node, "only the axis of directions can be squeezed, where there is one direction")
-        self.values[node.output[0]] = x.on(x.axes.replace("D", ""))
+    def join(self, node, slots) -> Layer:
+        """The bidirectional layer that two nodes make together."""
+        a, b = (s.owner for s in slots)
+        fits = isinstance(a, Layer) and isinstance(b, Layer)
+        fits = fits and (a.direction, b.direction) == ("forward", "reverse") and a.alike(b)
+        fits = fits and slots[0].what == slots[1].what and not a.initial and not b.initial
+        fits = fits and a.weights[0].shape == b.weights[0].shape
+        if (
+            not fits
+            or len(a.before) != len(b.before)
+            or any(p is not q for p, q in zip(a.before, b.before))
+        ):
+            named = " and ".join(self.told(s) for s in slots)
+            node.refuse(f"it joins {named}, which are not the two directions of one layer")
+        if (a, b) not in self.pairs:
+            self.pairs[a, b] = joined(a, b)
+        return self.pairs[a, b]
 
-    def reshape(self, node, x):
-        shape = [int(n) for n in self.constant(node, 1)]
-        axes = x.axes.replace("DF", "F")
-        if len(shape) != len(axes) or shape[-1] not in (-1, self.width(x)):
-            refuse(node, f"a reshape of axes {x.axes} to {shape} is out of reach")
-        self.values[node.output[0]] = x.on(axes)
+    def told(self, slot) -> str:
+        """A slot for a message."""
+        if isinstance(slot.owner, str):
+            return f"row {slot.index} of {slot.owner!r}"
+        if slot.owner not in self.layers:
+            return f"{slot.what} of a {slot.owner.kind}, direction {slot.index}"
+        place = self.layers.index(slot.owner)
+        return f"{slot.what} of {slot.owner.kind} {place}, direction {slot.index}"
 
-    def flatten(self, node, x):
-        if x.axes not in ("BF", "BDF"):
-            refuse(node, f"a flatten of axes {x.axes} is out of reach")
-        self.values[node.output[0]] = x.on("BF")
+    # ---- the module ------------------------------------------------------------------------------
 
-    def slice(self, node, x):
-        """Only the whole of an axis, or the last step."""
-        starts, ends, axes = (self.constant(node, i) for i in (1, 2, 3))
-        if len(starts) == 1 and axes is not None and x.axes[int(axes[0])] == "T" and starts[0] == -1 and ends[0] > 2**30:
-            refuse(node, "a slice of the last step keeps its axis; use a Gather, or Y_h")
-        refuse(node, "slices are out of reach")
+    def assemble(self):
+        alone = len(self.nodes) == 1 and self.nodes[0].op_type in KINDS
+        if alone:
+            return self.assemble_node()
+        states, rows = {}, {}
+        for name in self.outputs:
+            value = self.values.get(name)
+            if not isinstance(value, Tensor) or value.is_ids:
+                refuse_model(f"the output {name!r} does not depend on the input: drop it")
+            (states if is_final(value) else rows)[name] = value
+        if len(rows) != 1:
+            self.refuse_outputs(rows, states)
+        (name, value), = rows.items()  # fmt: skip
+        chain, lead, _ = Output(self, name).plain(value)
+        if not chain:
+            refuse_model(f"the output {name!r} is the input")
+        batch_first = self.order(name, chain, lead)
+        self.check_lengths(chain)
+        return self.finish(chain, batch_first, {name: "y"}, states)
 
-    def gather(self, node, x):
-        """One step of all: the last, or the first."""
-        axis = self.attributes(node).get("axis", 0) % len(x.axes)
-        index = self.constant(node, 1)
-        direction = {-1: "forward", 0: "reverse"}.get(int(index)) if index is not None and index.ndim == 0 else None
-        if x.final and x.axes[axis] == "D" and index is not None and index.ndim == 0 and self.directions(x) == 1:
-            self.values[node.output[0]] = x.on(x.axes.replace("D", ""))
-        elif x.axes[axis] == "T" and direction and not x.final:
-            parts = [*x.parts, layers.Last(direction=direction, batch_first=self.batch_first)]
-            self.values[node.output[0]] = Value(parts, x.axes.replace("T", ""))
+    def refuse_outputs(self, rows, states):
+        if rows:
+            named = ", ".join(repr(n) for n in rows)
+            refuse_model(
+                f"a module gives one output, and the model has {named}. Choose one of them: "
+                f"outputs=[{next(iter(rows))!r}]"
+            )
+        refuse_model(
+            f"the model gives final states alone ({', '.join(repr(n) for n in states)}), and a "
+            "module gives y. Export y too, or pick the state of a layer, h_n[-1], which is read as "
+            "Last"
+        )
+
+    def order(self, name, chain, lead) -> bool:
+        """Whether batch comes first; refuses an output whose axes are not the module's."""
+        found = [a for g in lead for a in g]
+        given = list(self.lead)
+        reduced = any(part.reduces for part in chain)
+        timed = self.steps is not None
+        single = timed and self.batch is not None and self.batch not in given
+        if (
+            timed
+            and not single
+            and sorted(map(id, given)) != sorted(map(id, (self.steps, self.batch)))
+        ):
+            refuse_model(
+                f"the input has axes {given}: steps and batch are understood, in any order"
+            )
+        if single and (given != [self.steps] or self.batch.size != 1):
+            refuse_model(f"the input has axes {given}, the recurrent nodes add {self.batch}")
+        wanted = [a for a in given if not (reduced and a is self.steps)]
+        if found != wanted or any(len(g) > 1 for g in lead) or len(lead) != len(wanted):
+            refuse_model(
+                f"the output {name!r} has axes {spelled(lead)} in front of the features, and a "
+                f"module whose input has {given} gives {wanted}. Leave out the last transpose "
+                "or reshape"
+            )
+        return timed and not single and given[0] is self.batch
+
+    def check_lengths(self, chain):
+        flat = list(flattened(chain))
+        if len({part.lengths for part in flat if isinstance(part, Layer)}) > 1:
+            refuse_model("some recurrent nodes take lengths and others do not, or other ones")
+        timed = any(isinstance(part, Layer) and part.lengths for part in flat)
+        if timed and any(isinstance(part, Last) and part.by_step for part in flat):
+            refuse_model("a step of y is picked, which is padding in sequences that are shorter")
+
+    def assemble_node(self):
+        """A graph of one recurrent node stands for the layer itself: its outputs Y, Y_h and Y_c are
+        the layer's y and state, which have recur's axes."""
+        node, layer = self.nodes[0], self.layers[0]
+        layout = any(a.name == "layout" and a.i for a in node.attribute)
+        if self.lead != ([self.batch, self.steps] if layout else [self.steps, self.batch]):
+            refuse_model(f"the input has axes {self.lead}")
+        names = {name: what for name, what in zip(node.output, ("Y", "Y_h", "Y_c")) if name}
+        names = {name: names[name] for name in self.outputs}
+        if "Y" not in names.values():
+            self.refuse_outputs({}, names)
+        return self.finish((*layer.before, layer), layout, names, {})
+
+    def finish(self, chain, batch_first, names, states):
+        """The module, with what is known of its inputs and outputs for the check."""
+        wanted = {name: [s.key() for s in value.slots] for name, value in states.items()}
+        apart = separated(wanted.values())
+        module, stacks = module_of(chain, batch_first, apart)
+        names = dict(names)
+        for name, slots in wanted.items():
+            names[name] = self.state_of(name, slots, stacks)
+        return Model(self, module, batch_first, names, self.initial_states(stacks))
+
+    def state_of(self, name, slots, stacks) -> str:
+        """The name in a State of the rows that are an output of the graph."""
+        for prefix, stack in stacks.items():
+            for what in stack.nodes[0].states:
+                if stack.slots(what) == slots:
+                    return prefix + what
+        refuse_model(
+            f"the output {name!r} is made of final states that are not those of one layer of the "
+            "module. Choose the other outputs: outputs=[...]"
+        )
+
+    def initial_states(self, stacks) -> dict:
+        """{graph input: name in a State}; every initial state has to come whole from one input."""
+        found: dict = {}
+        for prefix, stack in stacks.items():
+            for what in stack.nodes[0].states:
+                slots = stack.initial(what)
+                if not slots:
+                    continue
+                owner = slots[0].owner
+                whole = list(self.values[owner].slots)
+                if slots != whole or owner in found:
+                    refuse_model(
+                        f"the initial state {what} of {prefix or 'the layer '}is made of rows of "
+                        f"{sorted({s.owner for s in slots})} that are not one whole input in order"
+                    )
+                found[owner] = prefix + what
+        for name, value in self.values.items():
+            if name in self.free and isinstance(value, Tensor) and name != self.main.name:
+                if name not in found:
+                    refuse_model(f"the initial state {name!r} belongs to no layer of the module")
+        return found
+
+
+class Output(Node):
+    """An output of the graph, which reads a value as a node does."""
+
+    def __init__(self, reader, name):
+        super().__init__(reader, reader.onnx.helper.make_node("Identity", [name], [name]))
+
+    def refuse(self, why):
+        refuse_model(f"the output {self.proto.output[0]!r}: {why}")
+
+
+def is_final(value) -> bool:
+    """Whether a value is final states as PyTorch gives them: [layers and directions][B][H]."""
+    if value.slots is None or value.window is not None or value.stacked is None:
+        return False
+    stacked_first = len(value.groups) == 3 and value.groups[0] == (value.stacked,)
+    final = all(s.what in "hc" for s in value.slots)
+    return final and stacked_first and value.groups[2] == (value.features,)
+
+
+def flattened(chain):
+    for part in chain:
+        if isinstance(part, Around):
+            yield from flattened(part.parts)
         else:
-            refuse(node, f"a gather of axis {x.axes[axis]} is out of reach")
-
-    def embedding(self, node):
-        x, weight = self.values[node.input[1]], self.constant(node, 0)
-        if self.attributes(node).get("axis", 0) != 0 or weight.ndim != 2 or x.parts or not self.by_id:
-            refuse(node, "only the rows of a matrix, picked by the model's input, are understood")
-        part = layers.Embedding(*weight.shape)
-        part.load_state_dict({"weight": weight})
-        self.values[node.output[0]] = Value([part], x.axes)
-
-    # ---- linear --------------------------------------------------------------------------------------
-
-    def linear(self, node, x, weight, bias):
-        if x.axes[-1] != "F" or "D" in x.axes:
-            refuse(node, f"its input has axes {x.axes}: features must come last")
-        part = layers.Linear(weight.shape[1], weight.shape[0], bias is not None)
-        state = {"weight": weight} if bias is None else {"weight": weight, "bias": np.broadcast_to(bias, weight.shape[:1])}
-        part.load_state_dict(state)
-        self.values[node.output[0]] = Value([*x.parts, part], x.axes, x.final)
-
-    def matmul(self, node, x):
-        weight = self.constant(node, 1)
-        if weight.ndim != 2:
-            refuse(node, f"its weight has {weight.ndim} dimensions")
-        self.linear(node, x, weight.T, None)
-
-    def gemm(self, node, x):
-        a = self.attributes(node)
-        if a.get("transA"):
-            refuse(node, "transA is out of reach")
-        weight, bias = self.constant(node, 1), self.constant(node, 2)
-        weight = (weight if a.get("transB") else weight.T) * np.float32(a.get("alpha", 1))
-        self.linear(node, x, weight, bias if bias is None else bias.reshape(-1) * np.float32(a.get("beta", 1)))
-
-    def add(self, node, x):
-        """The bias behind a MatMul."""
-        place = 1 if x is not None else 0
-        x = x if x is not None else self.values[node.input[1]]
-        bias, before = self.constant(node, place), x.parts[-1] if x.parts else None
-        if not isinstance(before, layers.Linear) or before.bias_used or bias.size not in (1, before.out_features):
-            refuse(node, "only the bias of a linear layer can be added")
-        self.linear(node, Value(x.parts[:-1], x.axes, x.final), before.params["weight"], bias.reshape(-1))
-
-    def concat(self, node, x):
-        """Final states of all layers: the newest stands for them."""
-        found = [self.values[i] for i in node.input if i in self.values]
-        if not all(v.final for v in found) or len(found) != len(node.input):
-            refuse(node, "only final states can be joined")
-        self.values[node.output[0]] = max(found, key=lambda v: len(v.parts))
-
-    # ---- recurrent -----------------------------------------------------------------------------------
-
-    def recurrent(self, node, x):
-        a = self.attributes(node)
-        layout = a.get("layout", 0)
-        if x is None or x.axes != ("BTF" if layout else "TBF") or x.final:
-            refuse(node, f"its input has axes {x.axes if x else 'none'}: {'BTF' if layout else 'TBF'} is needed")
-        self.check(node, a)
-        W, R, B = (self.constant(node, i) for i in (1, 2, 3))
-        direction = a.get("direction", "forward")
-        more = {"direction": direction, "bias": B is not None, "batch_first": self.batch_first}
-        if node.op_type == "GRU":
-            more["reset_after"] = bool(a.get("linear_before_reset", 0))
-        if node.op_type == "RNN":
-            more["nonlinearity"] = PLAIN["RNN"][(a.get("activations") or [b"Tanh"])[0].decode()]
-        part = KINDS[node.op_type](W.shape[2], R.shape[2], **more)
-        order = ONNX[node.op_type]
-        state = {}
-        for d, end in enumerate(["_l0", "_l0_reverse"][: len(W)]):
-            state["weight_ih" + end], state["weight_hh" + end] = reorder(W[d], order), reorder(R[d], order)
-            if B is not None:
-                state["bias_ih" + end], state["bias_hh" + end] = (reorder(b, order) for b in np.split(B[d], 2))
-        part.load_state_dict(state)
-        parts = [*x.parts, part]
-        axes = ("BTDF", "BDF") if layout else ("TDBF", "DBF")
-        for name, axis, final in zip(node.output, axes, (False, True)):  # what reads Y_c is not understood
-            if name:
-                self.values[name] = Value(parts, axis, final)
-
-    def check(self, node, a):
-        if len(node.input) > 7 and node.input[7]:
-            refuse(node, "peepholes (P) are out of reach")
-        for name in ("clip", "input_forget"):
-            if a.get(name):
-                refuse(node, f"{name} is out of reach")
-        given = [v.decode() for v in a.get("activations", [])]
-        allowed, D = PLAIN[node.op_type], 2 if a.get("direction") == "bidirectional" else 1
-        if node.op_type == "RNN":
-            fits = all(g in allowed for g in given) and len(set(given)) <= 1
-        else:
-            fits = given in ([], allowed * D)
-        if not fits or a.get("activation_alpha") or a.get("activation_beta"):
-            refuse(node, f"activations {given} are out of reach")
-        if self.constant(node, 4, needed=False) is not None:
-            refuse(node, "constant lengths are out of reach: use packed sequences")
-        for name in node.input[5:7]:
-            if name and not self.plain_state(name):
-                refuse(node, "an initial state that is neither zero nor an input of the model is out of reach")
-
-    def plain_state(self, name) -> bool:
-        """Zeros, or a piece of a graph input, which the caller passes to the module as its state."""
-        if name in self.known:
-            return not np.any(self.known[name])
-        maker = next((n for n in self.graph.node if name in n.output), None)
-        if maker is None:
-            return True
-        if maker.op_type == "ConstantOfShape":
-            value = self.attributes(maker).get("value")
-            return value is None or not np.any(self.onnx.numpy_helper.to_array(value))
-        pieces = ("Expand", "Slice", "Split", "Unsqueeze", "Squeeze", "Gather", "Identity", "Reshape", "Cast")
-        return maker.op_type in pieces and self.plain_state(maker.input[0])
-
-    # ---- the module ----------------------------------------------------------------------------------
-
-    def source(self, x):
-        return next((p for p in reversed(x.parts) if hasattr(p, "num_layers")), None)
-
-    def directions(self, x):
-        part = self.source(x)
-        return 2 if part is not None and part.bidirectional else 1
-
-    def width(self, x):
-        for part in reversed(x.parts):
-            if getattr(part, "_layer", None) is not None and part._info.output_size:
-                return part._info.output_size
-        return 0
-
-    def assemble(self, wanted):
-        """The longest chain among the outputs; a final state behind it stands for `Last`."""
-        if not wanted:
-            raise NotImplementedError("no output of the model depends on its input through layers that are understood")
-        value = max(wanted, key=lambda v: (len(v.parts), not v.final))
-        parts = list(value.parts)
-        at = max((i for i, p in enumerate(parts) if hasattr(p, "num_layers")), default=None)
-        if value.final and at is not None and len(parts) > 1:
-            parts.insert(at + 1, layers.Last(direction=parts[at].direction, batch_first=self.batch_first))
-        parts = merge(parts)
-        return parts[0] if len(parts) == 1 else Sequential(*parts)
+            yield part
 
 
-READ = ("Transpose", "Squeeze", "Reshape", "Flatten", "Slice", "Gather", "MatMul", "Gemm", "Add", "Concat")
+def separated(outputs) -> set:
+    """Pairs of nodes whose final states go to different outputs, so they stay layers apart."""
+    groups = [list(dict.fromkeys(slot[0] for slot in slots)) for slots in outputs]
+    pairs = set()
+    for one in groups:
+        for other in groups:
+            pairs.update((a, b) for a in one for b in other if a not in other or b not in one)
+    return pairs
 
 
-def alike(a, b) -> bool:
-    """Whether b can be the next layer of the stack a."""
-    same = ("hidden_size", "direction", "bias", "reset_after", "nonlinearity")
-    return type(a) is type(b) and all(getattr(a, n, None) == getattr(b, n, None) for n in same)
+class Model:
+    """A module that was read, and how the graph's inputs and outputs correspond to it."""
+
+    def __init__(self, reader, module, batch_first, outputs, initial):
+        self.reader, self.module, self.batch_first = reader, module, batch_first
+        self.outputs, self.initial = outputs, initial
 
 
-def merge(parts) -> list:
-    """Recurrent layers of one kind that follow each other become one of several layers, as PyTorch writes them."""
-    merged: list[list] = []
-    for part in parts:
-        if merged and hasattr(part, "num_layers") and hasattr(merged[-1][0], "num_layers") and alike(merged[-1][0], part):
-            merged[-1].append(part)
-        else:
-            merged.append([part])
-    return [stack(group) if len(group) > 1 else group[0] for group in merged]
-
-
-def stack(group) -> Module:
-    a = group[0]
-    more = {n: getattr(a, n) for n in ("reset_after", "nonlinearity") if hasattr(a, n)}
-    whole = type(a)(a.input_size, a.hidden_size, len(group), bias=a.bias, batch_first=a.batch_first, direction=a.direction, **more)
-    state = {name.replace("_l0", f"_l{k}"): v for k, part in enumerate(group) for name, v in part.params.items()}
-    whole.load_state_dict(state)
-    return whole
-
-
-def from_onnx(model, constants=None) -> Module:
+def from_onnx(model, constants=None, outputs=None, verify=True) -> Module:
     import onnx
 
     if not isinstance(model, onnx.ModelProto):
         model = onnx.load(model)
-    reader = Reader(onnx, model.graph, constants)
-    reader.opsets = model.opset_import
-    return reader.read().eval()
+    made = Reader(onnx, model, constants, outputs).read()
+    module = made.module.eval()
+    if verify:
+        from . import onnx_check
+
+        onnx_check.check_reading(made, constants)
+    return module

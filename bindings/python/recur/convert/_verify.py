@@ -1,0 +1,68 @@
+"""The check behind every converter: a drawn sample goes through both sides.
+
+A converter hands over two functions and a list of samples. What differs is not returned.
+"""
+
+import numpy as np
+
+from .. import c
+
+SIZES = ((5, 3), (1, 2), (7, 1))  # steps and batch of the samples
+RELATIVE = 1e-4  # of the largest number of an output: far above rounding, far below a wrong gate
+SMALLEST = 1e-6
+
+Pairs = list  # of (name of the output, ours, theirs)
+
+
+class ConversionError(RuntimeError):
+    """A converted model gives other numbers than the model it was made from."""
+
+
+def random() -> np.random.Generator:
+    """The generator of samples: the same for every call, and nobody else's."""
+    return np.random.default_rng(20240229)
+
+
+def numbers(rng, *shape) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def evaluating(module):
+    """The same module in eval mode, beside the user's, whose mode stays what it is."""
+    view = object.__new__(type(module))
+    view.__dict__.update(module.__dict__)
+    view.__dict__.update(_mode=c.RECUR_TAPE_EVALUATE, _scratch=[])
+    return view
+
+
+def difference(ours, theirs) -> float:
+    """The largest difference; infinite where shapes or NaNs do not agree."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape != theirs.shape:
+        return np.inf
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(np.where(same, 0, ours.astype(np.float64) - theirs))
+    return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
+
+
+def check(converter: str, other: str, samples, run) -> None:
+    """Runs the samples through both sides. run(sample) gives Pairs."""
+    for sample in samples:
+        for name, ours, theirs in run(sample):
+            ours, theirs = np.asarray(ours), np.asarray(theirs)
+            if ours.shape != theirs.shape:
+                raise ConversionError(
+                    f"{converter}: {name} of the converted module has shape {ours.shape}, that of "
+                    f"{other} has {theirs.shape}; nothing is returned. verify=False leaves this "
+                    "check out"
+                )
+            finite = np.abs(theirs[np.isfinite(theirs)])
+            allowed = RELATIVE * float(finite.max(initial=0)) + SMALLEST
+            apart = difference(ours, theirs)
+            if apart > allowed:
+                raise ConversionError(
+                    f"{converter}: {name} of the converted module differs from that of {other} by "
+                    f"up to {apart:.3g} ({allowed:.1g} is allowed); nothing is returned. Please "
+                    "report the model; verify=False leaves this check out"
+                )

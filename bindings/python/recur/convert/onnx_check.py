@@ -1,0 +1,189 @@
+"""The check of ONNX models: by ONNX Runtime, or by the onnx package's own evaluator."""
+
+import numpy as np
+
+from .. import packed
+from . import _verify
+
+
+class Runner:
+    """Runs a model, or says by `works` that nothing here can."""
+
+    def __init__(self, onnx, model):
+        self.run = self.with_runtime(model) or self.with_reference(onnx, model)
+
+    @property
+    def works(self) -> bool:
+        return self.run is not None
+
+    @staticmethod
+    def with_runtime(model):
+        try:
+            import onnxruntime
+        except ImportError:
+            return None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            data, cpu = model.SerializeToString(), ["CPUExecutionProvider"]
+            session = onnxruntime.InferenceSession(data, options, providers=cpu)
+        except Exception:  # noqa: BLE001: a model that it does not know, or that is too large for it
+            return None
+        return lambda names, given: session.run(names, given)
+
+    @staticmethod
+    def with_reference(onnx, model):
+        """The evaluator of the onnx package, which knows neither lengths nor, in older versions,
+        reverse layers."""
+        for node in model.graph.node:
+            lengths = node.op_type in ("RNN", "LSTM", "GRU") and any(node.input[4:5])
+            reverse = any(a.name == "direction" and a.s != b"forward" for a in node.attribute)
+            if lengths or reverse:
+                return None
+        try:
+            evaluator = onnx.reference.ReferenceEvaluator(model)
+        except Exception:  # noqa: BLE001: an operator that it does not know
+            return None
+        return lambda names, given: evaluator.run(names, given)
+
+
+class Sample:
+    """Arrays for the inputs of one run, in the axes of the graph."""
+
+    def __init__(self, made, rng, steps, batch):
+        reader = made.reader
+        self.made, self.lengths = made, None
+        sizes = {reader.steps: steps, reader.batch: batch}
+        lead = [a.size or sizes.get(a, batch) for a in reader.lead]
+        self.batch = lead[reader.lead.index(reader.batch)] if reader.batch in reader.lead else 1
+        if reader.symbols:
+            self.x = rng.integers(0, reader.symbols, lead)
+        else:
+            width = reader.values[reader.main.name].features.size or made.module._info.input_size
+            self.x = _verify.numbers(rng, *lead, width)
+        types = {i.name: i.type.tensor_type.elem_type for i in reader.graph.input}
+        as_type = reader.onnx.helper.tensor_dtype_to_np_dtype
+        self.given = {reader.main.name: self.x.astype(as_type(types[reader.main.name]))}
+        self.states = {}
+        if made.initial:
+            self.draw_states(rng)
+        names = {layer.lengths for layer in reader.layers if layer.lengths}
+        for name in names:
+            steps = lead[reader.lead.index(reader.steps)]
+            self.lengths = rng.integers(1, steps + 1, self.batch)
+            self.lengths[0] = steps
+            self.given[name] = self.lengths.astype(as_type(types[name]))
+
+    def draw_states(self, rng):
+        shapes = {name: value.shape for name, value in self.made.module.state(self.batch).items()}
+        for graph_name, name in self.made.initial.items():
+            self.states[name] = self.given[graph_name] = _verify.numbers(rng, *shapes[name])
+
+    def ours(self) -> dict:
+        """{name in a State, or y: array}, as the graph has it."""
+        module, x = _verify.evaluating(self.made.module), self.x
+        if self.lengths is not None:
+            first = self.made.batch_first
+            x = packed.pack_padded_sequence(x, self.lengths, first, enforce_sorted=False)
+        found = {}
+        if self.wants_states():
+            state = module.state(self.batch)
+            for name, value in self.states.items():
+                state[name] = value
+            y, state = module(x, state)
+            found.update(state.items())
+        else:
+            y = module(x)
+            y = y[0] if isinstance(y, tuple) else y
+        if packed.is_packed(y):
+            y = packed.pad_packed_sequence(y, self.made.batch_first)[0]
+        found["y"] = np.asarray(y)
+        return found
+
+    def wants_states(self) -> bool:
+        return bool(self.made.initial) or any(
+            n not in ("y", "Y") for n in self.made.outputs.values()
+        )
+
+    def theirs(self, what, value):
+        """An output of the graph in the module's axes."""
+        if what == "Y":
+            if not self.made.batch_first:
+                value = value.swapaxes(1, 2)
+            value = value.reshape(*value.shape[:2], -1)
+        elif what in ("Y_h", "Y_c") and self.made.batch_first:
+            value = value.swapaxes(0, 1)
+        if what in ("y", "Y") and self.lengths is not None and value.ndim == 3:
+            steps = np.arange(value.shape[1 if self.made.batch_first else 0])
+            inside = steps[:, None] < self.lengths
+            value = value * (inside.T if self.made.batch_first else inside)[..., None]
+        return value
+
+
+NAMES = {"Y": "y", "Y_h": "h", "Y_c": "c"}
+
+
+def check_reading(made, constants) -> None:
+    reader = made.reader
+    runner = Runner(reader.onnx, reader.model)
+    if not runner.works:
+        return
+    weights = {i.name for i in reader.graph.input}
+    weights = {k: np.asarray(v) for k, v in (constants or {}).items() if k in weights}
+    rng = _verify.random()
+    samples = [Sample(made, rng, steps, batch) for steps, batch in _verify.SIZES]
+
+    def run(sample):
+        try:
+            theirs = runner.run(list(made.outputs), {**sample.given, **weights})
+        except Exception:  # noqa: BLE001: a model that takes sizes of its own only
+            return []
+        ours = sample.ours()
+        return [
+            (f"output {name!r}", ours[NAMES.get(what, what)], sample.theirs(what, value))
+            for (name, what), value in zip(made.outputs.items(), theirs)
+        ]
+
+    _verify.check("from_onnx", "the ONNX model", samples, run)
+
+
+def check_writing(onnx, module, model, by_id) -> None:
+    """The model that to_onnx wrote, beside the module."""
+    runner = Runner(onnx, model)
+    if not runner.works:
+        return
+    rng, view = _verify.random(), _verify.evaluating(module)
+    names = [o.name for o in model.graph.output]
+    lengths = any(i.name == "lengths" for i in model.graph.input)
+    starts = [i.name for i in model.graph.input if i.name not in ("x", "lengths")]
+
+    def run(sizes):
+        steps, batch = sizes
+        lead = (steps * batch,)
+        if module.over_time:
+            lead = (batch, steps) if module.batch_first else (steps, batch)
+        x = (
+            rng.integers(0, by_id, lead)
+            if by_id
+            else _verify.numbers(rng, *lead, view._info.input_size)
+        )
+        given, ours = {"x": x}, x
+        if lengths:
+            given["lengths"] = rng.integers(1, steps + 1, batch).astype(np.int32)
+            given["lengths"][0] = steps
+            more = {"enforce_sorted": False}
+            ours = packed.pack_padded_sequence(x, given["lengths"], module.batch_first, **more)
+        state = view.state(batch) if module.over_time and names[1:] else None
+        if starts:
+            for start, name in zip(starts, state):
+                state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
+        y = view(ours) if state is None else view(ours, state)[0]
+        found = dict(zip(names, runner.run(names, given)))
+        pairs = [(end, state[name], found[end]) for end, name in zip(names[1:], state or ())]
+        if packed.is_packed(y):
+            y = packed.pad_packed_sequence(y, module.batch_first)[0]
+            mask = np.arange(steps)[:, None] < given["lengths"]
+            found["y"] = found["y"] * (mask.T if module.batch_first else mask)[..., None]
+        return [("y", y, found["y"]), *pairs]
+
+    _verify.check("to_onnx", "the module", _verify.SIZES, run)

@@ -1,0 +1,197 @@
+"""What an ONNX graph becomes: a chain of parts, which are then made into recur modules."""
+
+import numpy as np
+
+from .. import layers
+from ..compose import Residual, Sequential
+from .gates import KINDS, ONNX, reorder
+
+DIRECTION_COUNT = {"forward": 1, "reverse": 1, "bidirectional": 2}
+
+
+class Plain:
+    """A part without anything to find out: `make` gives the module."""
+
+    reduces = over_time = False
+
+    def __init__(self, make):
+        self.make_alone = make
+
+    def make(self, batch_first):
+        return self.make_alone()
+
+
+class Linear(Plain):
+    def __init__(self, weight, bias):
+        self.weight, self.bias = np.asarray(weight, np.float32), bias
+
+    def make(self, batch_first):
+        part = layers.Linear(self.weight.shape[1], self.weight.shape[0], self.bias is not None)
+        arrays = {"weight": self.weight}
+        if self.bias is not None:
+            arrays["bias"] = np.broadcast_to(self.bias, self.weight.shape[:1]).astype(np.float32)
+        part.load_state_dict(arrays)
+        return part
+
+
+class Merge(Plain):
+    def __init__(self, way, width):
+        self.way, self.width = way, width
+
+    def make(self, batch_first):
+        return layers.Merge(self.way, features=self.width)
+
+
+class Last(Plain):
+    """by_step: it was read from a step of y, and not from a final state."""
+
+    reduces = over_time = True
+
+    def __init__(self, direction, width, by_step):
+        self.direction, self.width, self.by_step = direction, width, by_step
+
+    def make(self, batch_first):
+        more = {"batch_first": batch_first, "features": self.width}
+        return layers.Last(direction=self.direction, **more)
+
+
+class Around:
+    """A chain whose input is added to its output."""
+
+    reduces = False
+
+    def __init__(self, parts):
+        self.parts = tuple(parts)
+        self.over_time = any(p.over_time for p in parts)
+
+
+class Layer:
+    """One RNN, LSTM or GRU node; `arguments` are those of the recur layer."""
+
+    reduces = False
+    over_time = True
+
+    def __init__(self, kind, direction, weights, arguments):
+        self.kind, self.direction, self.arguments = kind, direction, arguments
+        self.weights = weights  # W, R and B in ONNX's order; B may be None
+        self.before, self.lengths, self.initial = (), None, {}
+        self.own_last = None
+
+    @property
+    def directions(self) -> int:
+        return DIRECTION_COUNT[self.direction]
+
+    @property
+    def states(self) -> tuple:
+        return KINDS[self.kind].states
+
+    @property
+    def width(self) -> int:
+        return self.weights[1].shape[2]
+
+    def last(self) -> Last:
+        """The part that stands for its final states: one, however often they are read."""
+        if self.own_last is None:
+            self.own_last = Last(self.direction, self.width * self.directions, False)
+        return self.own_last
+
+    def owners(self) -> dict:
+        """The graph inputs that give the initial state."""
+        return {what: slots[0].owner for what, slots in self.initial.items()}
+
+    def parameters(self, k) -> dict:
+        """Arrays by the names of layer k."""
+        W, R, B = self.weights
+        order, found = ONNX[self.kind], {}
+        for d, end in enumerate([f"_l{k}", f"_l{k}_reverse"][: self.directions]):
+            found["weight_ih" + end] = reorder(W[d], order)
+            found["weight_hh" + end] = reorder(R[d], order)
+            if B is not None:
+                bias_ih, bias_hh = np.split(B[d], 2)
+                found["bias_ih" + end] = reorder(bias_ih, order)
+                found["bias_hh" + end] = reorder(bias_hh, order)
+        return found
+
+    def alike(self, other) -> bool:
+        """Whether the other one computes the same function of other weights of the same size."""
+        mine = (self.kind, self.width, self.weights[2] is None, self.arguments, self.lengths)
+        return mine == (
+            other.kind,
+            other.width,
+            other.weights[2] is None,
+            other.arguments,
+            other.lengths,
+        )
+
+
+def joined(forward, reverse):
+    """A bidirectional node in place of two that read the same rows."""
+    pairs = zip(forward.weights, reverse.weights)
+    weights = [None if a is None else np.concatenate([a, b]) for a, b in pairs]
+    both = Layer(forward.kind, "bidirectional", weights, forward.arguments)
+    both.before, both.lengths = forward.before, forward.lengths
+    return both
+
+
+class Stack:
+    """Nodes that follow each other and become one recur layer of num_layers."""
+
+    def __init__(self, layer):
+        self.nodes = [layer]
+        self.module = None
+
+    def slots(self, what) -> list:
+        return [(node, what, d) for node in self.nodes for d in range(node.directions)]
+
+    def initial(self, what) -> list:
+        """The rows of initial state in the order of the layer, or [] for zeros."""
+        return [slot for node in self.nodes for slot in node.initial.get(what, [])]
+
+    def takes(self, layer, apart) -> bool:
+        """Whether the node can be the next layer of the stack. apart: pairs that stay apart."""
+        a = self.nodes[-1]
+        if a.direction != layer.direction or not a.alike(layer) or (a, layer) in apart:
+            return False
+        return a.owners() == layer.owners()
+
+    def make(self, batch_first):
+        first = self.nodes[0]
+        sizes = (first.weights[0].shape[2], first.width, len(self.nodes))
+        more = {"direction": first.direction, "bias": first.weights[2] is not None}
+        kind = KINDS[first.kind]
+        self.module = kind(*sizes, batch_first=batch_first, **more, **dict(first.arguments))
+        arrays = {}
+        for k, node in enumerate(self.nodes):
+            arrays.update(node.parameters(k))
+        self.module.load_state_dict(arrays)
+        return self.module
+
+
+def build(parts, batch_first, apart, path="") -> tuple:
+    """(modules, {prefix of the names of a state: Stack})."""
+    grouped = []
+    for part in parts:
+        if isinstance(part, Layer) and grouped and isinstance(grouped[-1], Stack):
+            if grouped[-1].takes(part, apart):
+                grouped[-1].nodes.append(part)
+                continue
+        grouped.append(Stack(part) if isinstance(part, Layer) else part)
+    modules, stacks = [], {}
+    for i, part in enumerate(grouped):
+        if isinstance(part, Around):
+            inner, found = build(part.parts, batch_first, apart, f"{path}{i}.")
+            modules.append(Residual(*inner))
+            stacks.update(found)
+            continue
+        modules.append(part.make(batch_first))
+        if isinstance(part, Stack):
+            stacks[f"{path}{i}."] = part
+    return modules, stacks
+
+
+def module_of(parts, batch_first, apart) -> tuple:
+    modules, stacks = build(parts, batch_first, apart)
+    if len(modules) > 1:
+        return Sequential(*modules), stacks
+    shortened = {name.partition(".")[2]: stack for name, stack in stacks.items()}
+    return modules[0], shortened
