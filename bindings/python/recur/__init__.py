@@ -59,7 +59,7 @@ from .losses import (
 )
 from .models import open_model, put_model, save_model
 from .module import Module
-from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
+from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
 from .packed import (
     Layout,
     PackedSequence,
