@@ -72,7 +72,20 @@ from .packed import (
 )
 from .recurrent import GRU, LSTM, RNN
 from .sampling import random, sample
-from .schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, StepLR
+from .schedules import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 
