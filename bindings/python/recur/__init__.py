@@ -47,15 +47,19 @@ from .layers import (
     Tanh,
 )
 from .losses import (
+    BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    CTCDecoder,
     CTCLoss,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
     MSELoss,
     NegativeSamplingLoss,
     NLLLoss,
     SampledSoftmaxLoss,
+    SmoothL1Loss,
 )
 from .models import open_model, put_model, save_model
 from .module import Module
