@@ -13,7 +13,7 @@
 Everything is NumPy. `recur.c` has every function of the C library.
 """
 
-from . import c
+from . import c, nn
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Group, Residual, Sequential

@@ -439,7 +439,7 @@ class CTCLoss(Loss):
         layout = Layout(np.atleast_1d(ids(input_lengths, "input_lengths")), y.shape[0])
         if layout.batch != y.shape[1] or lengths.shape != (layout.batch,):
             raise ValueError(f"y has {y.shape[1]} sequences, input_lengths {layout.batch}, target_lengths {lengths.shape}")
-        labels = self._joined(targets[None] if alone and targets.ndim == 1 else targets, lengths)
+        labels = self._joined(targets, lengths)
         rows = layout.pack(TIME_FIRST, y)
         grad = np.empty_like(rows)
         value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, labels, lengths, grad, None)
