@@ -1,4 +1,5 @@
-"""Which module an array of parameters belongs to: optimizers and clipping take `net.parameters()` as well as `net`."""
+"""Which module an array of parameters belongs to: optimizers and clipping take `net.parameters()`
+as well as `net`."""
 
 import weakref
 
@@ -25,11 +26,17 @@ def owner_of(array, name) -> tuple:
                 offset, rest = divmod(address_of(array) - address_of(flat), flat.itemsize)
                 if rest == 0 and 0 <= offset and offset + array.size <= flat.size:
                     return module, offset
-    raise TypeError(f"{name} must be a parameter of a module (net.parameters() has them), not {describe(array)}")
+    raise TypeError(
+        f"{name} must be a parameter of a module (net.parameters() has them), not {describe(array)}"
+    )
 
 
 def describe(value) -> str:
-    return f"an array of shape {value.shape} of its own" if isinstance(value, np.ndarray) else type(value).__name__
+    return (
+        f"an array of shape {value.shape} of its own"
+        if isinstance(value, np.ndarray)
+        else type(value).__name__
+    )
 
 
 class Piece:
@@ -62,16 +69,22 @@ def arrays_of(params) -> list:
     if isinstance(params, np.ndarray):
         return [params]
     if not hasattr(params, "__iter__") or isinstance(params, (str, dict)):
-        raise TypeError(f"a module or its parameters are needed (Adam(net), Adam(net.parameters())), not {type(params).__name__}")
+        raise TypeError(
+            "a module or its parameters are needed (Adam(net), Adam(net.parameters())), not "
+            f"{type(params).__name__}"
+        )
     arrays = []
     for one in params:
-        one = one[1] if isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) else one
+        one = (
+            one[1] if isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) else one
+        )
         arrays += arrays_of(one) if is_module(one) else [one]
     return arrays
 
 
 def pieces_of(arrays) -> list:
-    """The pieces that parameters make, each with the parameters in it: [(Piece, [(index, first number in it)])]."""
+    """The pieces that parameters make, each with the parameters in it: [(Piece, [(index, first
+    number in it)])]."""
     pieces = []
     for index, array in enumerate(arrays):
         module, offset = owner_of(array, f"parameter {index}")

@@ -1,8 +1,9 @@
-"""Update rules and clipping over the parameters of modules; names, orders and defaults are PyTorch's.
+"""Update rules and clipping over the parameters of modules; names, orders and defaults are
+PyTorch's.
 
-    adam = Adam(net, lr=0.01)                       # or net.parameters()
-    sgd = SGD([{"params": net.rnn}, {"params": net.fc, "lr": 0.1}], lr=0.01, momentum=0.9)
-    sgd.param_groups[1]["lr"] /= 2
+adam = Adam(net, lr=0.01)                       # or net.parameters()
+sgd = SGD([{"params": net.rnn}, {"params": net.fc, "lr": 0.1}], lr=0.01, momentum=0.9)
+sgd.param_groups[1]["lr"] /= 2
 """
 
 import numpy as np
@@ -46,12 +47,15 @@ def check_hints(kind, hints) -> None:
         if name in REFUSED and not value or name in HINTS:
             continue
         if name in REFUSED:
-            raise NotImplementedError(f"{kind}: {name}=True is for PyTorch's graphs, which are not there: leave it out")
+            raise NotImplementedError(
+                f"{kind}: {name}=True is for PyTorch's graphs, which are not there: leave it out"
+            )
         raise TypeError(f"{kind} has no option {name!r}")
 
 
 class ParamGroup(dict):
-    """The options of some parameters by PyTorch's names. What is written takes effect at the next step."""
+    """The options of some parameters by PyTorch's names. What is written takes effect at the next
+    step."""
 
     def _bind(self, optimizer):
         object.__setattr__(self, "_optimizer", optimizer)
@@ -63,7 +67,9 @@ class ParamGroup(dict):
     def update(self, *given, **more):
         new = dict(*given, **more)
         if "params" in new and new["params"] is not self.get("params"):
-            raise ValueError("the parameters of a group are fixed: make a new optimizer, or use add_param_group")
+            raise ValueError(
+                "the parameters of a group are fixed: make a new optimizer, or use add_param_group"
+            )
         self._optimizer._change(self, {**self, **new})
         dict.update(self, new)
 
@@ -73,7 +79,9 @@ class ParamGroup(dict):
         return self[name]
 
     def __delitem__(self, name):
-        raise TypeError(f"{name!r} cannot be taken out of a group of parameters: write another value")
+        raise TypeError(
+            f"{name!r} cannot be taken out of a group of parameters: write another value"
+        )
 
     def pop(self, name, *default):
         del self[name]
@@ -85,10 +93,9 @@ class ParamGroup(dict):
 class Optimizer:
     """step() moves parameters against their gradients.
 
-    `params` is a module, its parameters (net.parameters(), or some of them), or a list of groups: dicts with "params" and
-    options that differ from the others. `param_groups[0]["lr"]`, and every other option there, may be read and written
-    between steps; `lr` is short for it.
-    """
+    `params` is a module, its parameters (net.parameters(), or some of them), or a list of groups:
+    dicts with "params" and options that differ from the others. `param_groups[0]["lr"]`, and every
+    other option there, may be read and written between steps; `lr` is short for it."""
 
     kind = 0
 
@@ -98,7 +105,11 @@ class Optimizer:
         vars(self).update(defaults=options, param_groups=[], _pieces=[])
         if isinstance(params, dict):
             params = [params]
-        groups = params if isinstance(params, (list, tuple)) and params and isinstance(params[0], dict) else [{"params": params}]
+        groups = (
+            params
+            if isinstance(params, (list, tuple)) and params and isinstance(params[0], dict)
+            else [{"params": params}]
+        )
         for group in groups:
             self.add_param_group(group)
 
@@ -110,7 +121,10 @@ class Optimizer:
         group = {**self.defaults, **param_group, "params": arrays}
         unknown = set(group) - set(self.defaults) - {"params", "initial_lr", *HINTS, *REFUSED}
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}: it has {', '.join(self.defaults)}")
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}: it has "
+                f"{', '.join(self.defaults)}"
+            )
         pieces = pieces_of(arrays)
         if not arrays and is_module(param_group["params"]):
             param_group["params"]._open()
@@ -119,8 +133,14 @@ class Optimizer:
         options = self._c_options(group)
         for piece, members in pieces:
             for module, offset, count in taken:
-                if module is piece.module and offset < piece.offset + piece.count and piece.offset < offset + count:
-                    raise ValueError("a parameter is in two groups, or twice in one: each may be there once")
+                if (
+                    module is piece.module
+                    and offset < piece.offset + piece.count
+                    and piece.offset < offset + count
+                ):
+                    raise ValueError(
+                        "a parameter is in two groups, or twice in one: each may be there once"
+                    )
             taken.append((piece.module, piece.offset, piece.count))
             piece.handle = c.recur_optimizer_create(None, options, piece.count)
             made.append(piece)
@@ -140,7 +160,10 @@ class Optimizer:
             if name == "betas":
                 if not isinstance(value, (tuple, list)) or len(value) != 2:
                     raise TypeError(f"betas must be two numbers, not {value!r}")
-                members["beta1"], members["beta2"] = self._number(value[0], "betas[0]"), self._number(value[1], "betas[1]")
+                members["beta1"], members["beta2"] = (
+                    self._number(value[0], "betas[0]"),
+                    self._number(value[1], "betas[1]"),
+                )
             elif name in FLAGS:
                 flags |= FLAGS[name] if value else 0
             elif name != "maximize":
@@ -169,12 +192,17 @@ class Optimizer:
     @lr.setter
     def lr(self, rate):
         if len(self.param_groups) > 1:
-            raise AttributeError(f"there are {len(self.param_groups)} groups: write param_groups[i]['lr']")
+            raise AttributeError(
+                f"there are {len(self.param_groups)} groups: write param_groups[i]['lr']"
+            )
         self.param_groups[0]["lr"] = rate
 
     def __setattr__(self, name, value):
         if name != "lr" and name in (*self.defaults, "defaults", "param_groups"):
-            raise AttributeError(f"{type(self).__name__}.{name} cannot be written: optimizer.param_groups[0][{name!r}] can")
+            raise AttributeError(
+                f"{type(self).__name__}.{name} cannot be written: "
+                f"optimizer.param_groups[0][{name!r}] can"
+            )
         super().__setattr__(name, value)
 
     @property
@@ -184,7 +212,8 @@ class Optimizer:
         return modules[0] if len(modules) == 1 else None
 
     def scale(self, match, lr=1.0, weight_decay=1.0) -> None:
-        """Own multiples of learning rate and weight decay for the tensors whose name contains match; lr=0 freezes them."""
+        """Own multiples of learning rate and weight decay for the tensors whose name contains
+        match; lr=0 freezes them."""
         found, names = [], []
         for piece, _, _ in self._pieces:
             for name, offset, count, _ in piece.module._tensors:
@@ -193,7 +222,9 @@ class Optimizer:
                     if match in name:
                         found.append((piece, offset - piece.offset, count))
         if not found:
-            raise ValueError(f"no parameter's name contains {match!r}: there are {', '.join(names)}")
+            raise ValueError(
+                f"no parameter's name contains {match!r}: there are {', '.join(names)}"
+            )
         for piece, offset, count in found:
             c.recur_optimizer_scale_range(piece.handle, offset, count, lr, weight_decay)
 
@@ -204,8 +235,8 @@ class Optimizer:
             piece.grads[:] = 0
 
     def step(self, closure=None, grad_scale=1.0):
-        """One update. Passes that still wait for their backward are dropped: it would be wrong after the update. A closure
-        is called first, as PyTorch does, and its result comes back."""
+        """One update. Passes that still wait for their backward are dropped: it would be wrong
+        after the update. A closure is called first, as PyTorch does, and its result comes back."""
         if closure is not None and not callable(closure):
             closure, grad_scale = None, closure
         result = closure() if closure is not None else None
@@ -233,7 +264,8 @@ class Optimizer:
         return starts
 
     def state_dict(self) -> dict:
-        """PyTorch's form: {"state": {number: {"step", "exp_avg", ...}}, "param_groups": [...]}, with copies of the moments."""
+        """PyTorch's form: {"state": {number: {"step", "exp_avg", ...}}, "param_groups": [...]},
+        with copies of the moments."""
         starts, state = self._numbers(), {}
         for piece, group, members in self._pieces:
             file, names, steps = _moments(piece.handle)
@@ -242,8 +274,14 @@ class Optimizer:
             for index, first in members:
                 shape = group["params"][index].shape
                 count = int(np.prod(shape, dtype=np.int64))
-                moments = {ours: values[first : first + count].reshape(shape).copy() for ours, values in file.items()}
-                state[starts[id(group)] + index] = {"step": steps, **{names[ours]: m for ours, m in moments.items()}}
+                moments = {
+                    ours: values[first : first + count].reshape(shape).copy()
+                    for ours, values in file.items()
+                }
+                state[starts[id(group)] + index] = {
+                    "step": steps,
+                    **{names[ours]: m for ours, m in moments.items()},
+                }
         groups = []
         for group in self.param_groups:
             first = starts[id(group)]
@@ -251,19 +289,25 @@ class Optimizer:
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict) -> None:
-        """What state_dict() gave, or PyTorch's of the same parameters: all of it, or an error and nothing."""
+        """What state_dict() gave, or PyTorch's of the same parameters: all of it, or an error and
+        nothing."""
         groups, state, starts = state_dict["param_groups"], state_dict["state"], self._numbers()
         theirs = [len(group["params"]) for group in groups]
         if theirs != [len(group["params"]) for group in self.param_groups]:
             ours = [len(group["params"]) for group in self.param_groups]
-            raise ValueError(f"the state is of groups of {theirs} parameters, the optimizer has groups of {ours}")
+            raise ValueError(
+                f"the state is of groups of {theirs} parameters, the optimizer has groups of {ours}"
+            )
         options = []
         for own, group in zip(self.param_groups, groups):
             known = {name: group[name] for name in (*self.defaults, "initial_lr") if name in group}
             self._c_options({**own, **known})
             options.append(known)
         order = [number for group in groups for number in group["params"]]
-        files = [(piece.handle, self._file_of(piece, group, members, state, order, starts)) for piece, group, members in self._pieces]
+        files = [
+            (piece.handle, self._file_of(piece, group, members, state, order, starts))
+            for piece, group, members in self._pieces
+        ]
         for own, known in zip(self.param_groups, options):
             own.update(known)
         for handle, file in files:
@@ -283,12 +327,18 @@ class Optimizer:
             for ours, values in moments.items():
                 value = given.get(names[ours]) if given else None
                 if given and value is None:
-                    raise ValueError(f"the state of parameter {number} has no {names[ours]}, which {type(self).__name__} needs")
+                    raise ValueError(
+                        f"the state of parameter {number} has no {names[ours]}, which "
+                        f"{type(self).__name__} needs"
+                    )
                 if value is not None:
                     part = floats(value, names[ours], shape)
                     values[first : first + part.size] = part.ravel()
         if len(steps) > 1:
-            raise ValueError(f"neighbouring parameters have made {sorted(steps)} steps: here all of a group make the same")
+            raise ValueError(
+                f"neighbouring parameters have made {sorted(steps)} steps: here all of a group "
+                "make the same"
+            )
         return _file_with(piece.handle, moments, steps.pop())
 
     def __repr__(self):
@@ -298,7 +348,8 @@ class Optimizer:
 
 
 def _moments(handle) -> tuple:
-    """(moments by the library's names, PyTorch's names, steps made) of an optimizer of the library."""
+    """(moments by the library's names, PyTorch's names, steps made) of an optimizer of the
+    library."""
     file = c.recur_file_open_memory(settings.handle_of(None), None, 0)
     c.recur_file_put_optimizer(file, "", handle)
     kind, steps = c.recur_file_metadata(file, "kind"), int(c.recur_file_metadata(file, "step"))
@@ -324,7 +375,8 @@ def _file_with(handle, moments, steps):
 
 
 class SGD(Optimizer):
-    """g = grad + weight_decay p; p -= lr g, or with momentum m = momentum m + (1 - dampening) g; p -= lr m.
+    """p -= lr g, where g is grad + weight_decay p, or with momentum
+    m = momentum m + (1 - dampening) g and p -= lr m.
 
     >>> import recur
     >>> recur.SGD(recur.Linear(2, 1), lr=0.1, momentum=0.9)
@@ -333,8 +385,24 @@ class SGD(Optimizer):
 
     kind = c.RECUR_OPTIMIZER_SGD
 
-    def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, *, maximize=False, **hints):
-        options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0.0,
+        dampening=0.0,
+        weight_decay=0.0,
+        nesterov=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
+        options = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+        }
         super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize}, hints)
 
     def _c_options(self, group):
@@ -363,10 +431,25 @@ class Adam(AdamLike):
 
     kind = c.RECUR_OPTIMIZER_ADAM
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, *, maximize=False, **hints):
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0.0,
+        amsgrad=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
         if hints.pop("decoupled_weight_decay", False):
-            raise ValueError("Adam with decoupled_weight_decay is AdamW: write AdamW(params, weight_decay=...)")
-        super().__init__(params, lr, betas, eps, weight_decay, {"amsgrad": amsgrad, "maximize": maximize}, hints)
+            raise ValueError(
+                "Adam with decoupled_weight_decay is AdamW: write AdamW(params, weight_decay=...)"
+            )
+        super().__init__(
+            params, lr, betas, eps, weight_decay, {"amsgrad": amsgrad, "maximize": maximize}, hints
+        )
 
 
 class AdamW(AdamLike):
@@ -374,8 +457,21 @@ class AdamW(AdamLike):
 
     kind = c.RECUR_OPTIMIZER_ADAMW
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False, **hints):
-        super().__init__(params, lr, betas, eps, weight_decay, {"amsgrad": amsgrad, "maximize": maximize}, hints)
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-2,
+        amsgrad=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
+        super().__init__(
+            params, lr, betas, eps, weight_decay, {"amsgrad": amsgrad, "maximize": maximize}, hints
+        )
 
 
 class RAdam(AdamLike):
@@ -383,8 +479,18 @@ class RAdam(AdamLike):
 
     kind = c.RECUR_OPTIMIZER_RADAM
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False, *,
-                 maximize=False, **hints):  # fmt: skip
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0.0,
+        decoupled_weight_decay=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
         more = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
         super().__init__(params, lr, betas, eps, weight_decay, more, hints)
 
@@ -394,9 +500,24 @@ class NAdam(AdamLike):
 
     kind = c.RECUR_OPTIMIZER_NADAM
 
-    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3,
-                 decoupled_weight_decay=False, *, maximize=False, **hints):  # fmt: skip
-        more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
+    def __init__(
+        self,
+        params,
+        lr=2e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0.0,
+        momentum_decay=4e-3,
+        decoupled_weight_decay=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
+        more = {
+            "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+        }
         super().__init__(params, lr, betas, eps, weight_decay, more, hints)
 
 
@@ -405,9 +526,26 @@ class RMSprop(Optimizer):
 
     kind = c.RECUR_OPTIMIZER_RMSPROP
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False, *, maximize=False,
-                 **hints):  # fmt: skip
-        options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        alpha=0.99,
+        eps=1e-8,
+        weight_decay=0.0,
+        momentum=0.0,
+        centered=False,
+        *,
+        maximize=False,
+        **hints,
+    ):
+        options = {
+            "lr": lr,
+            "alpha": alpha,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+        }
         super().__init__(params, {**options, "centered": centered, "maximize": maximize}, hints)
 
 
@@ -416,10 +554,24 @@ class Adagrad(Optimizer):
 
     kind = c.RECUR_OPTIMIZER_ADAGRAD
 
-    def __init__(self, params, lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10, *,
-                 maximize=False, **hints):  # fmt: skip
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        lr_decay=0.0,
+        weight_decay=0.0,
+        initial_accumulator_value=0.0,
+        eps=1e-10,
+        *,
+        maximize=False,
+        **hints,
+    ):
         options = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay}
-        more = {"initial_accumulator_value": initial_accumulator_value, "eps": eps, "maximize": maximize}
+        more = {
+            "initial_accumulator_value": initial_accumulator_value,
+            "eps": eps,
+            "maximize": maximize,
+        }
         super().__init__(params, {**options, **more}, hints)
 
 
@@ -428,7 +580,9 @@ class Adadelta(Optimizer):
 
     kind = c.RECUR_OPTIMIZER_ADADELTA
 
-    def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, *, maximize=False, **hints):
+    def __init__(
+        self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, *, maximize=False, **hints
+    ):
         options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**options, "maximize": maximize}, hints)
 
@@ -464,7 +618,8 @@ def _norm(pieces, norm_type) -> float:
 
 
 def grad_norm(parameters, norm_type=2.0) -> float:
-    """The norm of the gradients of a module, or of parameters, as one vector: norm_type is 2, 1, inf or any other number.
+    """The norm of the gradients of a module, or of parameters, as one vector: norm_type is 2, 1,
+    inf or any other number.
 
     >>> import recur
     >>> net = recur.Linear(4, 1, bias=False)
@@ -475,8 +630,11 @@ def grad_norm(parameters, norm_type=2.0) -> float:
     return _norm(_gradients(parameters), norm_type)
 
 
-def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None) -> float:
-    """Scales the gradients of a module, or of parameters, so that their norm is at most max_norm; gives the norm before.
+def clip_grad_norm_(
+    parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None
+) -> float:
+    """Scales the gradients of a module, or of parameters, so that their norm is at most max_norm;
+    gives the norm before.
 
     A norm that is not finite leaves gradients alone, or with error_if_nonfinite is an error.
     """
@@ -484,7 +642,10 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     if not check_number(max_norm, "max_norm") >= 0:
         raise ValueError(f"max_norm is {max_norm}: it must be at least 0")
     if max_norm == 0:
-        raise ValueError("max_norm is 0: nothing would be left; zero_grad() empties gradients, grad_norm() measures them")
+        raise ValueError(
+            "max_norm is 0: nothing would be left; zero_grad() empties gradients, grad_norm() "
+            "measures them"
+        )
     if len(pieces) == 1 and norm_type in (2, np.inf, "inf"):
         run = c.recur_clip_norm if norm_type == 2 else c.recur_clip_norm_inf
         norm = run(pieces[0], pieces[0].size, 0 if error_if_nonfinite else max_norm)
@@ -492,7 +653,9 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         norm = _norm(pieces, norm_type)
     if error_if_nonfinite:
         if not np.isfinite(norm):
-            raise RuntimeError(f"the norm of the gradients is {norm}: they are left alone (error_if_nonfinite)")
+            raise RuntimeError(
+                f"the norm of the gradients is {norm}: they are left alone (error_if_nonfinite)"
+            )
         return clip_grad_norm_(parameters, max_norm, norm_type)
     scale = max_norm / (norm + 1e-6)
     if not (len(pieces) == 1 and norm_type in (2, np.inf, "inf")) and scale < 1:

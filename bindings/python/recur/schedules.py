@@ -28,17 +28,20 @@ def optimizer_of(optimizer) -> Optimizer:
 def positive(value, name, zero=True) -> float:
     number = check_number(value, name)
     if not (0 <= number < math.inf) or (number == 0 and not zero):
-        raise ValueError(f"{name} is {value}: it must be {'at least' if zero else 'above'} 0 and finite")
+        raise ValueError(
+            f"{name} is {value}: it must be {'at least' if zero else 'above'} 0 and finite"
+        )
     return number
 
 
 class Schedule:
-    """The rate of a group is a function of `last_epoch`, the number of steps made, and of the group's initial_lr.
+    """The rate of a group is a function of `last_epoch`, the number of steps made, and of the
+    group's initial_lr.
 
-    A rate that something else has changed since the last step, by hand or by a second schedule, goes on from there as
-    PyTorch's does: it is multiplied by what the schedule would have multiplied its own with. `last_epoch=k` goes on behind
-    epoch k. Options that are written later, such as gamma, take effect at the next step.
-    """
+    A rate that something else has changed since the last step, by hand or by a second schedule,
+    goes on from there as PyTorch's does: it is multiplied by what the schedule would have
+    multiplied its own with. `last_epoch=k` goes on behind epoch k. Options that are written later,
+    such as gamma, take effect at the next step."""
 
     absolute = False  # whether the rate is set whatever it was before
 
@@ -76,7 +79,10 @@ class Schedule:
         for i, group in enumerate(self.optimizer.param_groups[: len(self.base_lrs)]):
             rate = self._rate(self.last_epoch, i)
             if not self.absolute:
-                old, floor = self.base_lrs[i] if before is None else self._rate(before, i), self._floor(i)
+                old, floor = (
+                    self.base_lrs[i] if before is None else self._rate(before, i),
+                    self._floor(i),
+                )
                 if group["lr"] != old:
                     factor = (rate - floor) / (old - floor) if old != floor else 1.0
                     rate = floor + (group["lr"] - floor) * factor
@@ -104,12 +110,16 @@ class Schedule:
         """What state_dict() gave; the optimizer gets the rates of then."""
         missing = set(self.state_dict()) - set(state_dict)
         if missing:
-            raise ValueError(f"the state of a {type(self).__name__} has {', '.join(sorted(missing))}, this one has not")
+            raise ValueError(
+                f"the state of a {type(self).__name__} has {', '.join(sorted(missing))}, this one "
+                "has not"
+            )
         vars(self).update({name: state_dict[name] for name in self.state_dict()})
         self._set(self._last_lr)
 
     def __repr__(self):
-        return f"{type(self).__name__}(last_epoch={self.last_epoch}, rates {', '.join(f'{rate:g}' for rate in self._last_lr)})"
+        rates = ", ".join(f"{rate:g}" for rate in self._last_lr)
+        return f"{type(self).__name__}(last_epoch={self.last_epoch}, rates {rates})"
 
 
 def library_rate(kind, step, rate, **options) -> float:
@@ -147,14 +157,25 @@ class ExponentialLR(Schedule):
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, step, group):
-        return library_rate(c.RECUR_SCHEDULE_EXPONENTIAL, step, self.base_lrs[group], gamma=self.gamma, warm_up=self.warm_up)
+        return library_rate(
+            c.RECUR_SCHEDULE_EXPONENTIAL,
+            step,
+            self.base_lrs[group],
+            gamma=self.gamma,
+            warm_up=self.warm_up,
+        )
 
 
 class CosineAnnealingLR(Schedule):
-    """Half a wave down to eta_min at step T_max, warm-up among the steps; behind it up again, and down, as PyTorch's."""
+    """Half a wave down to eta_min at step T_max, warm-up among the steps; behind it up again, and
+    down, as PyTorch's."""
 
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1, *, warm_up=0):
-        self.T_max, self.eta_min, self.warm_up = size(T_max, "T_max"), positive(eta_min, "eta_min"), warm_up
+        self.T_max, self.eta_min, self.warm_up = (
+            size(T_max, "T_max"),
+            positive(eta_min, "eta_min"),
+            warm_up,
+        )
         super().__init__(optimizer, last_epoch)
 
     def _floor(self, group):
@@ -203,16 +224,26 @@ class LinearLR(Schedule):
     [0.25]
     """
 
-    def __init__(self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
-        if not 0 < check_number(start_factor, "start_factor") <= 1 or not 0 <= check_number(end_factor, "end_factor") <= 1:
-            raise ValueError(f"start_factor is {start_factor}, end_factor {end_factor}: they must lie above 0 and up to 1")
+    def __init__(
+        self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
+    ):
+        if (
+            not 0 < check_number(start_factor, "start_factor") <= 1
+            or not 0 <= check_number(end_factor, "end_factor") <= 1
+        ):
+            raise ValueError(
+                f"start_factor is {start_factor}, end_factor {end_factor}: they must lie above 0 "
+                "and up to 1"
+            )
         self.start_factor, self.end_factor = start_factor, end_factor
         self.total_iters = size(total_iters, "total_iters")
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, step, group):
         part = min(step, self.total_iters) / self.total_iters
-        return self.base_lrs[group] * (self.start_factor + (self.end_factor - self.start_factor) * part)
+        return self.base_lrs[group] * (
+            self.start_factor + (self.end_factor - self.start_factor) * part
+        )
 
 
 class PolynomialLR(Schedule):
@@ -223,19 +254,27 @@ class PolynomialLR(Schedule):
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, step, group):
-        return self.base_lrs[group] * (1 - min(step, self.total_iters) / self.total_iters) ** self.power
+        return (
+            self.base_lrs[group]
+            * (1 - min(step, self.total_iters) / self.total_iters) ** self.power
+        )
 
 
 class LambdaLR(Schedule):
-    """The initial rate times a function of the step: one function, or one for each group. state_dict() leaves them out."""
+    """The initial rate times a function of the step: one function, or one for each group.
+    state_dict() leaves them out."""
 
     absolute = True
 
     def __init__(self, optimizer, lr_lambda, last_epoch=-1):
         groups = len(optimizer_of(optimizer).param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
+        self.lr_lambdas = (
+            list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
+        )
         if len(self.lr_lambdas) != groups or not all(map(callable, self.lr_lambdas)):
-            raise ValueError(f"lr_lambda must be a function or a list of {groups} functions, one for each group")
+            raise ValueError(
+                f"lr_lambda must be a function or a list of {groups} functions, one for each group"
+            )
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, step, group):
@@ -243,13 +282,17 @@ class LambdaLR(Schedule):
 
 
 class CosineAnnealingWarmRestarts(Schedule):
-    """Half a wave down in T_0 steps, then from the top again, each time T_mult times as long; Loshchilov and Hutter 2017.
-    step(epoch) takes parts of epochs too."""
+    """Half a wave down in T_0 steps, then from the top again, each time T_mult times as long;
+    Loshchilov and Hutter 2017. step(epoch) takes parts of epochs too."""
 
     absolute = True
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
-        self.T_0, self.T_mult, self.eta_min = size(T_0, "T_0"), size(T_mult, "T_mult"), positive(eta_min, "eta_min")
+        self.T_0, self.T_mult, self.eta_min = (
+            size(T_0, "T_0"),
+            size(T_mult, "T_mult"),
+            positive(eta_min, "eta_min"),
+        )
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, step, group):
@@ -259,7 +302,10 @@ class CosineAnnealingWarmRestarts(Schedule):
         while step >= length:
             step -= length
             length *= self.T_mult
-        return self.eta_min + (self.base_lrs[group] - self.eta_min) * (1 + math.cos(math.pi * step / length)) / 2
+        return (
+            self.eta_min
+            + (self.base_lrs[group] - self.eta_min) * (1 + math.cos(math.pi * step / length)) / 2
+        )
 
     def step(self, epoch=None) -> None:
         if epoch is None:
@@ -271,13 +317,28 @@ class CosineAnnealingWarmRestarts(Schedule):
 
 
 class OneCycleLR(Schedule):
-    """Up to max_lr, and far down; momentum (or beta1) the other way. One step for each batch; Smith 2018."""
+    """Up to max_lr, and far down; momentum (or beta1) the other way. One step for each batch; Smith
+    2018."""
 
     absolute = True
 
-    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
-                 cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4,
-                 three_phase=False, last_epoch=-1):  # fmt: skip
+    def __init__(
+        self,
+        optimizer,
+        max_lr,
+        total_steps=None,
+        epochs=None,
+        steps_per_epoch=None,
+        pct_start=0.3,
+        anneal_strategy="cos",
+        cycle_momentum=True,
+        base_momentum=0.85,
+        max_momentum=0.95,
+        div_factor=25.0,
+        final_div_factor=1e4,
+        three_phase=False,
+        last_epoch=-1,
+    ):
         groups = optimizer_of(optimizer).param_groups
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
@@ -290,16 +351,25 @@ class OneCycleLR(Schedule):
         self.total_steps, self.anneal_strategy = size(total_steps, "total_steps"), anneal_strategy
         self.cycle_momentum = bool(cycle_momentum)
         up = pct_start * self.total_steps
-        ends = [up - 1, 2 * up - 2, self.total_steps - 1] if three_phase else [up - 1, self.total_steps - 1]
+        ends = (
+            [up - 1, 2 * up - 2, self.total_steps - 1]
+            if three_phase
+            else [up - 1, self.total_steps - 1]
+        )
         stops = ["initial", "max", "initial", "min"] if three_phase else ["initial", "max", "min"]
         self._phases = [(end, start, stop) for end, start, stop in zip(ends, stops, stops[1:])]
-        self._ends = [self._ends_of(rate, div_factor, final_div_factor) for rate in self._each(max_lr, "max_lr", groups)]
+        self._ends = [
+            self._ends_of(rate, div_factor, final_div_factor)
+            for rate in self._each(max_lr, "max_lr", groups)
+        ]
         for group, rates in zip(groups, self._ends):
             if last_epoch == -1:
                 group["initial_lr"] = rates["initial"]
         if self.cycle_momentum:
             if not any(name in optimizer.defaults for name in ("momentum", "betas")):
-                raise ValueError(f"{type(optimizer).__name__} has no momentum to cycle: cycle_momentum=False")
+                raise ValueError(
+                    f"{type(optimizer).__name__} has no momentum to cycle: cycle_momentum=False"
+                )
             low = self._each(base_momentum, "base_momentum", groups)
             high = self._each(max_momentum, "max_momentum", groups)
             self._momenta = [{"initial": h, "max": b, "min": h} for b, h in zip(low, high)]
@@ -315,12 +385,18 @@ class OneCycleLR(Schedule):
     @staticmethod
     def _ends_of(rate, div_factor, final_div_factor):
         initial = rate / positive(div_factor, "div_factor", zero=False)
-        return {"initial": initial, "max": rate, "min": initial / positive(final_div_factor, "final_div_factor", zero=False)}
+        return {
+            "initial": initial,
+            "max": rate,
+            "min": initial / positive(final_div_factor, "final_div_factor", zero=False),
+        }
 
     def _between(self, ends, step):
         """Where the cycle is between its ends."""
         if step > self.total_steps:
-            raise ValueError(f"step {step} of a cycle of {self.total_steps}: it is over, make a new one")
+            raise ValueError(
+                f"step {step} of a cycle of {self.total_steps}: it is over, make a new one"
+            )
         begin = 0
         for end, start, stop in self._phases:
             if step <= end or end == self._phases[-1][0]:
@@ -358,13 +434,21 @@ class SequentialLR:
 
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         if last_epoch != -1:
-            raise NotImplementedError("SequentialLR: last_epoch is not there; load_state_dict goes on where a run stopped")
+            raise NotImplementedError(
+                "SequentialLR: last_epoch is not there; load_state_dict goes on where a run stopped"
+            )
         self.optimizer, self._schedulers = optimizer_of(optimizer), list(schedulers)
         if len(milestones) != len(self._schedulers) - 1 or not self._schedulers:
-            raise ValueError(f"{len(self._schedulers)} schedules need {max(len(self._schedulers) - 1, 0)} milestones, not {len(milestones)}")
+            raise ValueError(
+                f"{len(self._schedulers)} schedules need {max(len(self._schedulers) - 1, 0)} "
+                f"milestones, not {len(milestones)}"
+            )
         for one in self._schedulers:
             if one.optimizer is not optimizer or not hasattr(one, "last_epoch"):
-                raise ValueError(f"{type(one).__name__} must be a schedule of the same optimizer (ReduceLROnPlateau cannot be a part)")
+                raise ValueError(
+                    f"{type(one).__name__} must be a schedule of the same optimizer "
+                    "(ReduceLROnPlateau cannot be a part)"
+                )
         self.milestones, self.last_epoch = [size(step, "milestones") for step in milestones], 0
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"]
@@ -395,34 +479,64 @@ class SequentialLR:
     def load_state_dict(self, state_dict) -> None:
         parts = state_dict["_schedulers"]
         if len(parts) != len(self._schedulers):
-            raise ValueError(f"the state has {len(parts)} schedules, this one {len(self._schedulers)}")
+            raise ValueError(
+                f"the state has {len(parts)} schedules, this one {len(self._schedulers)}"
+            )
         for one, state in zip(self._schedulers, parts):
             one.load_state_dict(state)
-        vars(self).update({name: value for name, value in state_dict.items() if name != "_schedulers"})
+        vars(self).update(
+            {name: value for name, value in state_dict.items() if name != "_schedulers"}
+        )
         for group, rate in zip(self.optimizer.param_groups, self._last_lr):
             group["lr"] = rate
 
 
 class ReduceLROnPlateau:
-    """Falls by factor when step(value) has seen no better value for more than `patience` times. min_lr may have a number for
-    each group."""
+    """Falls by factor when step(value) has seen no better value for more than `patience` times.
+    min_lr may have a number for each group."""
 
-    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0.0,
-                 eps=1e-8):  # fmt: skip
+    def __init__(
+        self,
+        optimizer,
+        mode="min",
+        factor=0.1,
+        patience=10,
+        threshold=1e-4,
+        threshold_mode="rel",
+        cooldown=0,
+        min_lr=0.0,
+        eps=1e-8,
+    ):
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"mode is 'min' or 'max', threshold_mode 'rel' or 'abs', not {mode!r}, {threshold_mode!r}")
+            raise ValueError(
+                f"mode is 'min' or 'max', threshold_mode 'rel' or 'abs', not {mode!r}, "
+                f"{threshold_mode!r}"
+            )
         flags = c.RECUR_PLATEAU_MAXIMUM if mode == "max" else 0
         flags |= c.RECUR_PLATEAU_ABSOLUTE if threshold_mode == "abs" else 0
         groups = optimizer_of(optimizer).param_groups
         least = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * len(groups)
         if len(least) != len(groups):
             raise ValueError(f"min_lr has {len(least)} numbers, there are {len(groups)} groups")
-        options = {"flags": flags, "factor": factor, "threshold": threshold, "epsilon": eps, "patience": patience, "cooldown": cooldown}
-        plateaus = [c.exact("recur_plateau", rate=g["lr"], min_rate=low, **options) for g, low in zip(groups, least)]
+        options = {
+            "flags": flags,
+            "factor": factor,
+            "threshold": threshold,
+            "epsilon": eps,
+            "patience": patience,
+            "cooldown": cooldown,
+        }
+        plateaus = [
+            c.exact("recur_plateau", rate=g["lr"], min_rate=low, **options)
+            for g, low in zip(groups, least)
+        ]
         vars(self).update(optimizer=optimizer, _plateaus=plateaus)
 
     def __setattr__(self, name, value):
-        raise AttributeError(f"ReduceLROnPlateau.{name} cannot be written: make a new one, and give it the state_dict() of this one")
+        raise AttributeError(
+            f"ReduceLROnPlateau.{name} cannot be written: make a new one, and give it the "
+            "state_dict() of this one"
+        )
 
     def step(self, metrics) -> None:
         for plateau, group in zip(self._plateaus, self.optimizer.param_groups):
@@ -434,13 +548,18 @@ class ReduceLROnPlateau:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict:
-        state = {name: getattr(self._plateaus[0], name) for name in ("rate", "best", "improvements", "bad", "cooling")}
+        state = {
+            name: getattr(self._plateaus[0], name)
+            for name in ("rate", "best", "improvements", "bad", "cooling")
+        }
         return {**state, "rates": self.get_last_lr()}
 
     def load_state_dict(self, state_dict) -> None:
         rates = state_dict.get("rates", [state_dict["rate"]])
         for plateau, group, rate in zip(self._plateaus, self.optimizer.param_groups, rates):
             for name in ("best", "improvements", "bad", "cooling"):
-                key = "seen" if name == "improvements" and name not in state_dict else name  # its name in 0.1
+                key = (
+                    "seen" if name == "improvements" and name not in state_dict else name
+                )  # its name in 0.1
                 setattr(plateau, name, state_dict[key])
             plateau.rate = group["lr"] = rate

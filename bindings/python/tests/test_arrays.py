@@ -1,4 +1,5 @@
-"""What comes in: other floating-point types, lists, tensors, batches of no sequences; seeds; files; recur.c."""
+"""What comes in: other floating-point types, lists, tensors, batches of no sequences; seeds; files;
+recur.c."""
 
 import os
 import subprocess
@@ -96,7 +97,10 @@ def test_large_rows():
 
 def test_names_with_sample(tmp_path):
     path = tmp_path / "a.safetensors"
-    tensors = {"my_recur.sample.w": np.ones(2, np.float32), "recur.sample.x": np.ones(1, np.float32)}
+    tensors = {
+        "my_recur.sample.w": np.ones(2, np.float32),
+        "recur.sample.x": np.ones(1, np.float32),
+    }
     recur.save(tensors, path)
     assert sorted(recur.load(path)) == sorted(tensors)
     net = recur.Linear(2, 1)
@@ -108,7 +112,9 @@ def test_decode_by_hand():
     loss = recur.c.recur_loss_create(None, recur.c.recur_loss_options(kind=recur.c.RECUR_LOSS_CTC))
     layout = recur.Layout([4, 2])
     logits = np.full((6, 3), -9, np.float32)
-    logits[[0, 1, 2, 3, 4, 5], [1, 2, 0, 0, 2, 2]] = 9  # in packed order: steps of both sequences side by side
+    logits[[0, 1, 2, 3, 4, 5], [1, 2, 0, 0, 2, 2]] = (
+        9  # in packed order: steps of both sequences side by side
+    )
     labels = np.zeros(6, np.int32)
     lengths, scores = recur.c.recur_ctc_decode(loss, layout.handle, 3, logits, 0, labels, None)
     assert lengths.tolist() == [2, 1] and labels[:3].tolist() == [1, 2, 2]
@@ -117,7 +123,12 @@ def test_decode_by_hand():
 
 def test_out_parameters_are_all_known():
     """Numbers that C writes for each sequence come back as arrays; single numbers as numbers."""
-    found = {(name, arg) for name, (_, args) in recur.c._api.FUNCTIONS.items() for ctype, arg in args if ctype in ("double *", "int64_t *")}
+    found = {
+        (name, arg)
+        for name, (_, args) in recur.c._api.FUNCTIONS.items()
+        for ctype, arg in args
+        if ctype in ("double *", "int64_t *")
+    }
     arrays = {(name, arg) for name, arg in found if arg in recur.c.ARRAYS_OUT}
     assert arrays == {("recur_ctc_decode", "label_lengths"), ("recur_ctc_decode", "scores")}
     assert {arg for _, arg in found - arrays} == {"value", "offset"}
@@ -128,5 +139,8 @@ def test_seed_of_the_system():
     draw = "import recur; {}; print(recur.Linear(3, 2).flat.tolist())"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     seeds = ("0", "0", "recur.manual_seed(3)", "recur.manual_seed(3)")
-    runs = [subprocess.check_output([sys.executable, "-c", draw.format(seed)], env=env) for seed in seeds]
+    runs = [
+        subprocess.check_output([sys.executable, "-c", draw.format(seed)], env=env)
+        for seed in seeds
+    ]
     assert runs[0] != runs[1] and runs[2] == runs[3]

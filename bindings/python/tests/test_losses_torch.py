@@ -1,4 +1,5 @@
-"""Losses on values, classes and label sequences, against PyTorch in double, and by laws without it."""
+"""Losses on values, classes and label sequences, against PyTorch in double, and by laws without
+it."""
 
 import itertools
 import math
@@ -30,8 +31,16 @@ def arguments(rng, name, more, shape):
     if name.startswith("BCE"):
         t = rng.random(shape).astype(np.float32)
     if name == "KLDivLoss":
-        t = np.log(rng.random(shape) + 0.01).astype(np.float32) if more.get("log_target") else rng.random(shape).astype(np.float32)
-    return y, t, {k: np.abs(numbers(rng, shape[-1])) if "weight" in k else v for k, v in more.items()}
+        t = (
+            np.log(rng.random(shape) + 0.01).astype(np.float32)
+            if more.get("log_target")
+            else rng.random(shape).astype(np.float32)
+        )
+    return (
+        y,
+        t,
+        {k: np.abs(numbers(rng, shape[-1])) if "weight" in k else v for k, v in more.items()},
+    )
 
 
 def check(torch, ours, theirs, y, *rest, axis=None):
@@ -45,7 +54,10 @@ def check(torch, ours, theirs, y, *rest, axis=None):
 
 
 def tensors(torch, more):
-    return {k: torch.tensor(v, dtype=torch.float64) if isinstance(v, np.ndarray) else v for k, v in more.items()}
+    return {
+        k: torch.tensor(v, dtype=torch.float64) if isinstance(v, np.ndarray) else v
+        for k, v in more.items()
+    }
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 3, 5), (5,)])
@@ -62,7 +74,8 @@ def test_values_as_torch(rng, name, more, shape):
 
 @pytest.mark.parametrize("name, more", VALUE_CASES)
 def test_values_by_laws(rng, name, more):
-    """The sum is that of the costs, the mean that over their number, and gradients are those of finite differences."""
+    """The sum is that of the costs, the mean that over their number, and gradients are those of
+    finite differences."""
     y, t, options = arguments(rng, name, more, (4, 5))
     if name == "BCELoss":
         y = np.clip(y, 0.1, 0.9)
@@ -78,7 +91,9 @@ def test_values_by_laws(rng, name, more):
     np.testing.assert_allclose(each[1][smooth], slope[smooth], rtol=2e-2, atol=2e-2)
 
 
-CLASSES = list(itertools.product(REDUCTIONS, (0.0, 0.2), (False, True), ("labels", "soft"), ((6,), (3, 4), ())))
+CLASSES = list(
+    itertools.product(REDUCTIONS, (0.0, 0.2), (False, True), ("labels", "soft"), ((6,), (3, 4), ()))
+)
 
 
 @pytest.mark.parametrize("reduction, smoothing, weighted, target, lead", CLASSES)
@@ -99,12 +114,15 @@ def test_classes_as_torch(rng, reduction, smoothing, weighted, target, lead):
     ours = recur.CrossEntropyLoss(**given, **more, class_dim=-1)(y, t)
     theirs = torch.nn.CrossEntropyLoss(**tensors(torch, given), **more)
     back = lambda z: z.movedim(-1, 1) if len(lead) == 2 else z  # noqa: E731
-    check(torch, ours, lambda z, u: theirs(back(z), back(u) if target == "soft" else u), y, of_torch)
+    check(
+        torch, ours, lambda z, u: theirs(back(z), back(u) if target == "soft" else u), y, of_torch
+    )
 
 
 @pytest.mark.parametrize("kind", ("CrossEntropyLoss", "NLLLoss"))
 def test_second_dimension(rng, kind):
-    """PyTorch's place of the classes, where the shapes tell; where they do not, a word is asked for."""
+    """PyTorch's place of the classes, where the shapes tell; where they do not, a word is asked
+    for."""
     torch = pytest.importorskip("torch")
     y, t = numbers(rng, 3, 5, 4), rng.integers(0, 5, (3, 4))
     for reduction in REDUCTIONS:
@@ -116,8 +134,14 @@ def test_second_dimension(rng, kind):
         loss(square, u)
     second = getattr(recur, kind)(class_dim=1)(square, u)[0]
     last = getattr(recur, kind)(class_dim=-1)(square, u)[0]
-    assert math.isclose(second, float(getattr(torch.nn, kind)()(torch.tensor(square), torch.tensor(u))), rel_tol=1e-5)
-    loss(np.ascontiguousarray(np.moveaxis(y, 1, -1)), t)  # what was clear once holds for what is not
+    assert math.isclose(
+        second,
+        float(getattr(torch.nn, kind)()(torch.tensor(square), torch.tensor(u))),
+        rel_tol=1e-5,
+    )
+    loss(
+        np.ascontiguousarray(np.moveaxis(y, 1, -1)), t
+    )  # what was clear once holds for what is not
     assert loss(square, u)[0] == last != second
     with pytest.raises(ValueError, match="target must have shape"):
         loss(y, t[:, :2])
@@ -134,9 +158,23 @@ def test_sequences_as_torch(rng, reduction, zero_infinity):
     theirs = torch.nn.CTCLoss(**more)
     for form in (padded, joined, joined.tolist(), torch.tensor(padded)):
         ours = recur.CTCLoss(**more)(y, form, lengths, torch.tensor(targets))
-        check(torch, ours, lambda z: theirs(z.log_softmax(-1), torch.tensor(padded), tuple(lengths), tuple(targets)), y)
+        check(
+            torch,
+            ours,
+            lambda z: theirs(
+                z.log_softmax(-1), torch.tensor(padded), tuple(lengths), tuple(targets)
+            ),
+            y,
+        )
     ours = recur.CTCLoss(**more)(y[:, 0], padded[0, :3], 9, 3)
-    check(torch, ours, lambda z: theirs(z.log_softmax(-1), torch.tensor(padded[0, :3]), torch.tensor(9), torch.tensor(3)), y[:, 0])
+    check(
+        torch,
+        ours,
+        lambda z: theirs(
+            z.log_softmax(-1), torch.tensor(padded[0, :3]), torch.tensor(9), torch.tensor(3)
+        ),
+        y[:, 0],
+    )
 
 
 def test_targets_of_sequences(rng):
@@ -148,7 +186,8 @@ def test_targets_of_sequences(rng):
 
 
 def test_decoder(rng):
-    """Greedy: the likeliest path, merged. A wide beam finds the labels with the least loss of all."""
+    """Greedy: the likeliest path, merged. A wide beam finds the labels with the least loss of
+    all."""
     y, lengths = numbers(rng, 4, 3, 3), [4, 3, 0]
     found, scores = recur.CTCDecoder()(y, lengths)
     for b, n in enumerate(lengths):
@@ -160,7 +199,9 @@ def test_decoder(rng):
     loss = recur.CTCLoss(reduction="sum", zero_infinity=False)
     for b, n in enumerate(lengths[:2]):
         costs = [loss(y[:, b], labels, n, len(labels))[0] for labels in every]
-        assert found[b].tolist() == every[int(np.argmin(costs))] and math.isclose(scores[b], -min(costs), rel_tol=1e-5)
+        assert found[b].tolist() == every[int(np.argmin(costs))] and math.isclose(
+            scores[b], -min(costs), rel_tol=1e-5
+        )
     labels, score = recur.CTCDecoder(beam_width=64)(y[:, 0])
     assert labels.tolist() == found[0].tolist() and score == scores[0]
 

@@ -17,12 +17,31 @@ KINDS = {
         {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
         {"momentum": 0.5, "nesterov": True, "maximize": True},
     ],
-    "Adam": [{}, {"amsgrad": True, "betas": (0.5, 0.9), "weight_decay": 0.1}, {"maximize": True, "weight_decay": 0.1}],
+    "Adam": [
+        {},
+        {"amsgrad": True, "betas": (0.5, 0.9), "weight_decay": 0.1},
+        {"maximize": True, "weight_decay": 0.1},
+    ],
     "AdamW": [{}, {"amsgrad": True, "eps": 1e-3}],
-    "RAdam": [{}, {"betas": (0.8, 0.9), "weight_decay": 0.1}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
-    "NAdam": [{}, {"momentum_decay": 0.1, "weight_decay": 0.1}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
-    "RMSprop": [{}, {"momentum": 0.5, "centered": True, "weight_decay": 0.1, "alpha": 0.9}, {"maximize": True}],
-    "Adagrad": [{}, {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1, "eps": 1e-3}],
+    "RAdam": [
+        {},
+        {"betas": (0.8, 0.9), "weight_decay": 0.1},
+        {"decoupled_weight_decay": True, "weight_decay": 0.1},
+    ],
+    "NAdam": [
+        {},
+        {"momentum_decay": 0.1, "weight_decay": 0.1},
+        {"decoupled_weight_decay": True, "weight_decay": 0.1},
+    ],
+    "RMSprop": [
+        {},
+        {"momentum": 0.5, "centered": True, "weight_decay": 0.1, "alpha": 0.9},
+        {"maximize": True},
+    ],
+    "Adagrad": [
+        {},
+        {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1, "eps": 1e-3},
+    ],
     "Adadelta": [{}, {"rho": 0.5, "weight_decay": 0.1}],
 }
 CASES = [(name, more) for name, all_more in KINDS.items() for more in all_more]
@@ -53,7 +72,10 @@ def same(ours, theirs):
 def test_as_torch(rng, name, more):
     torch = pytest.importorskip("torch")
     ours, theirs = twins(torch)
-    a, b = getattr(recur, name)(ours.parameters(), lr=0.01, **more), getattr(torch.optim, name)(theirs.parameters(), lr=0.01, **more)
+    a, b = (
+        getattr(recur, name)(ours.parameters(), lr=0.01, **more),
+        getattr(torch.optim, name)(theirs.parameters(), lr=0.01, **more),
+    )
     for step in range(20):
         if step == 10:
             a.param_groups[0]["lr"] = b.param_groups[0]["lr"] = 0.03
@@ -103,8 +125,14 @@ def test_state_of_torch(rng, name, more):
 def test_groups(rng):
     torch = pytest.importorskip("torch")
     one, two = twins(torch), twins(torch, (2, 4))
-    groups = [[{"params": one[i].parameters()}, {"params": [two[i].weight], "lr": 0.5, "momentum": 0.2}] for i in (0, 1)]
-    a, b = recur.SGD(groups[0], lr=0.1, momentum=0.9), torch.optim.SGD(groups[1], lr=0.1, momentum=0.9)
+    groups = [
+        [{"params": one[i].parameters()}, {"params": [two[i].weight], "lr": 0.5, "momentum": 0.2}]
+        for i in (0, 1)
+    ]
+    a, b = (
+        recur.SGD(groups[0], lr=0.1, momentum=0.9),
+        torch.optim.SGD(groups[1], lr=0.1, momentum=0.9),
+    )
     for optimizer, i in ((a, 0), (b, 1)):
         optimizer.add_param_group({"params": two[i].bias, "weight_decay": 0.3})
     for _ in range(6):
@@ -118,7 +146,9 @@ def test_groups(rng):
     a.zero_grad()
     assert not one[0].flat_grad.any() and not two[0].flat_grad.any()
     state = a.state_dict()
-    assert [group["params"] for group in state["param_groups"]] == [[0, 1], [2], [3]] and sorted(state["state"]) == [0, 1, 2, 3]
+    assert [group["params"] for group in state["param_groups"]] == [[0, 1], [2], [3]] and sorted(
+        state["state"]
+    ) == [0, 1, 2, 3]
 
 
 def test_parts_of_a_net(rng, tmp_path):
@@ -143,7 +173,10 @@ def test_parts_of_a_net(rng, tmp_path):
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda net: recur.Adam([np.zeros(3, np.float32)]), "parameter 0 must be a parameter of a module"),
+        (
+            lambda net: recur.Adam([np.zeros(3, np.float32)]),
+            "parameter 0 must be a parameter of a module",
+        ),
         (lambda net: recur.Adam(5), "net.parameters"),
         (lambda net: recur.Adam([{"params": net}, {"params": net.weight}]), "in two groups"),
         (lambda net: recur.Adam([{"params": net, "momentum": 0.9}]), "no option momentum"),
@@ -152,12 +185,17 @@ def test_parts_of_a_net(rng, tmp_path):
         (lambda net: setattr(recur.Adam(net), "betas", (0.5, 0.5)), "param_groups"),
         (lambda net: recur.Adam(net).param_groups[0].update(betas=(2, 0.5)), "beta1 is 2"),
         (lambda net: recur.SGD(net).param_groups[0].update(momentum=0.5), "make a new"),
-        (lambda net: recur.Adam(net).load_state_dict(recur.Adam([net.weight]).state_dict()), r"groups of \[1\]"),
+        (
+            lambda net: recur.Adam(net).load_state_dict(recur.Adam([net.weight]).state_dict()),
+            r"groups of \[1\]",
+        ),
         (lambda net: recur.Adam(net, decoupled_weight_decay=True), "AdamW"),
     ],
 )
 def test_refused(call, words):
-    with pytest.raises((ValueError, TypeError, AttributeError, NotImplementedError, recur.Error), match=words):
+    with pytest.raises(
+        (ValueError, TypeError, AttributeError, NotImplementedError, recur.Error), match=words
+    ):
         call(recur.Linear(3, 2))
 
 
@@ -191,14 +229,23 @@ def test_norms_as_torch(rng, order):
 def test_norms(rng):
     net = recur.Linear(4, 1, bias=False)
     net.flat_grad[:] = [1, 2, 3, 4]
-    for order, want in ((1, 10), (3, 100 ** (1 / 3)), (0, 4), (-math.inf, 1), (math.inf, 4), (2, 30**0.5)):
+    for order, want in (
+        (1, 10),
+        (3, 100 ** (1 / 3)),
+        (0, 4),
+        (-math.inf, 1),
+        (math.inf, 4),
+        (2, 30**0.5),
+    ):
         assert math.isclose(recur.grad_norm(net, order), want, rel_tol=1e-6)
     for order in ("nonsense", math.nan, None):
         with pytest.raises((ValueError, TypeError)):
             recur.grad_norm(net, order)
     other = recur.Linear(2, 1, bias=False)
     other.flat_grad[:] = [6, 8]
-    assert math.isclose(recur.grad_norm([*net.parameters(), *other.parameters()]), 130**0.5, rel_tol=1e-6)
+    assert math.isclose(
+        recur.grad_norm([*net.parameters(), *other.parameters()]), 130**0.5, rel_tol=1e-6
+    )
     net.flat_grad[0] = math.nan
     with pytest.raises(RuntimeError, match="nan"):
         recur.clip_grad_norm_(net, 1, error_if_nonfinite=True)

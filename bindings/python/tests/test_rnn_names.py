@@ -22,14 +22,21 @@ def test_as_torch(case):
     arrays = sequences_of(rng)
     given = [torch.tensor(a) for a in arrays]
     batch_first, total = bool(rng.integers(2)), int(rng.integers(7, 9))
-    padded, wanted = (f.pad_sequence(x, batch_first, 0.5) for f, x in ((rnn, arrays), (theirs, given)))
+    padded, wanted = (
+        f.pad_sequence(x, batch_first, 0.5) for f, x in ((rnn, arrays), (theirs, given))
+    )
     np.testing.assert_array_equal(padded, wanted.numpy())
     lengths = [len(a) for a in arrays]
     packs = [
-        (rnn.pack_sequence(arrays, enforce_sorted=False), theirs.pack_sequence(given, enforce_sorted=False)),
+        (
+            rnn.pack_sequence(arrays, enforce_sorted=False),
+            theirs.pack_sequence(given, enforce_sorted=False),
+        ),
         (
             rnn.pack_padded_sequence(padded, lengths, batch_first, enforce_sorted=False),
-            theirs.pack_padded_sequence(wanted, torch.tensor(lengths), batch_first, enforce_sorted=False),
+            theirs.pack_padded_sequence(
+                wanted, torch.tensor(lengths), batch_first, enforce_sorted=False
+            ),
         ),
     ]
     for ours, want in packs:
@@ -38,9 +45,15 @@ def test_as_torch(case):
         wanted_back, wanted_sizes = theirs.pad_packed_sequence(want, batch_first, 0.5, total)
         np.testing.assert_array_equal(back, wanted_back.numpy())
         np.testing.assert_array_equal(sizes, wanted_sizes.numpy())
-        np.testing.assert_array_equal(ours.sorted_indices[ours.unsorted_indices], np.arange(len(arrays)))
-        built = rnn.PackedSequence(want.data, want.batch_sizes, want.sorted_indices, want.unsorted_indices)
-        np.testing.assert_array_equal(rnn.pad_packed_sequence(built, batch_first, 0.5, total)[0], back)
+        np.testing.assert_array_equal(
+            ours.sorted_indices[ours.unsorted_indices], np.arange(len(arrays))
+        )
+        built = rnn.PackedSequence(
+            want.data, want.batch_sizes, want.sorted_indices, want.unsorted_indices
+        )
+        np.testing.assert_array_equal(
+            rnn.pad_packed_sequence(built, batch_first, 0.5, total)[0], back
+        )
         for a, b in zip(rnn.unpack_sequence(ours), arrays):
             np.testing.assert_array_equal(a, b)
     for a, b in zip(rnn.unpad_sequence(padded, lengths, batch_first), arrays):
@@ -48,5 +61,7 @@ def test_as_torch(case):
 
 
 def test_names():
-    assert all(hasattr(nn, name) for name in nn.__all__) and all(hasattr(rnn, name) for name in rnn.__all__)
+    assert all(hasattr(nn, name) for name in nn.__all__) and all(
+        hasattr(rnn, name) for name in rnn.__all__
+    )
     assert nn.utils.clip_grad_norm_(nn.Linear(2, 1).parameters(), 1.0) == 0.0

@@ -23,7 +23,16 @@ NAMES = [
     ("CosineAnnealingWarmRestarts", {"T_0": 7}),
     ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
     ("OneCycleLR", {"max_lr": 0.3, "total_steps": 100}),
-    ("OneCycleLR", {"max_lr": [0.3, 0.2], "epochs": 10, "steps_per_epoch": 11, "three_phase": True, "anneal_strategy": "linear"}),
+    (
+        "OneCycleLR",
+        {
+            "max_lr": [0.3, 0.2],
+            "epochs": 10,
+            "steps_per_epoch": 11,
+            "three_phase": True,
+            "anneal_strategy": "linear",
+        },
+    ),
 ]
 STEPS = 99
 
@@ -56,7 +65,10 @@ def test_as_torch(name, more):
     b = getattr(torch.optim.lr_scheduler, name)(theirs, **more)
     for step in range(STEPS):
         agree(ours, theirs)
-        assert a.get_last_lr() == [group["lr"] for group in ours.param_groups] and a.last_epoch == b.last_epoch == step
+        assert (
+            a.get_last_lr() == [group["lr"] for group in ours.param_groups]
+            and a.last_epoch == b.last_epoch == step
+        )
         a.step()
         theirs.step(), b.step()
     agree(ours, theirs)
@@ -80,8 +92,10 @@ def test_rates_changed_by_hand(name, more):
 def test_two_at_once():
     torch = pytest.importorskip("torch")
     ours, theirs = two_groups(), theirs_of(torch)
-    made = [[kind.LinearLR(o, 0.1, total_iters=10), kind.ExponentialLR(o, 0.9)]
-            for kind, o in ((recur, ours), (torch.optim.lr_scheduler, theirs))]  # fmt: skip
+    made = [
+        [kind.LinearLR(o, 0.1, total_iters=10), kind.ExponentialLR(o, 0.9)]
+        for kind, o in ((recur, ours), (torch.optim.lr_scheduler, theirs))
+    ]
     for _ in range(20):
         agree(ours, theirs)
         theirs.step()
@@ -105,7 +119,9 @@ def test_sequential_as_torch(parts):
     a = recur.SequentialLR(ours, parts(recur, ours), [5])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        b = torch.optim.lr_scheduler.SequentialLR(theirs, list(parts(torch.optim.lr_scheduler, theirs)), [5])
+        b = torch.optim.lr_scheduler.SequentialLR(
+            theirs, list(parts(torch.optim.lr_scheduler, theirs)), [5]
+        )
         for _ in range(30):
             agree(ours, theirs)
             assert a.get_last_lr() == pytest.approx(b.get_last_lr(), rel=1e-9, abs=1e-15)
@@ -123,7 +139,9 @@ def test_resumed(name, more):
     b.load_state_dict(a.state_dict())
     if name != "OneCycleLR":
         d = getattr(recur, name)(third, **more, last_epoch=a.last_epoch - 1)
-        assert d.last_epoch == a.last_epoch and d.get_last_lr() == pytest.approx(a.get_last_lr(), rel=1e-12)
+        assert d.last_epoch == a.last_epoch and d.get_last_lr() == pytest.approx(
+            a.get_last_lr(), rel=1e-12
+        )
     for _ in range(5):
         assert b.get_last_lr() == a.get_last_lr() == [group["lr"] for group in again.param_groups]
         a.step()
@@ -152,7 +170,12 @@ def test_closed_forms():
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"mode": "max", "threshold_mode": "abs", "threshold": 0.0}, {"patience": 0, "cooldown": 2, "min_lr": 1e-3}]
+    "more",
+    [
+        {},
+        {"mode": "max", "threshold_mode": "abs", "threshold": 0.0},
+        {"patience": 0, "cooldown": 2, "min_lr": 1e-3},
+    ],
 )
 def test_plateau_as_torch(rng, more):
     torch = pytest.importorskip("torch")
@@ -196,7 +219,10 @@ def test_warm_up():
         lambda: recur.OneCycleLR(adam(), 0.1),
         lambda: recur.OneCycleLR(recur.Adagrad(recur.Linear(1, 1)), 0.1, 10),
         lambda: recur.OneCycleLR(recur.SGD(recur.Linear(1, 1)), 0.1, 10),
-        lambda: [recur.OneCycleLR(adam(), 0.1, 3).step() for _ in range(1)] and [one.step() for one in [recur.OneCycleLR(adam(), 0.1, 1)] * 9],
+        lambda: (
+            [recur.OneCycleLR(adam(), 0.1, 3).step() for _ in range(1)]
+            and [one.step() for one in [recur.OneCycleLR(adam(), 0.1, 1)] * 9]
+        ),
         lambda: recur.SequentialLR(adam(), [], []),
         lambda: recur.StepLR(adam(), 3).load_state_dict({}),
         lambda: recur.StepLR(None, 3),
