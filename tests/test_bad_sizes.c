@@ -213,8 +213,13 @@ static void sizes_of_layers(void **unused)
     REFUSED(recur_norm_create(NULL, 4, 0, 2, &layer), "2");
     REFUSED(recur_merge_create(NULL, 4, 0, &layer), "0");
     REFUSED(recur_merge_create(NULL, 4, 4, &layer), "4");
-    recur_state *none = state;
-    REFUSED(recur_state_create(rnn, 0, &none), "0");
+    recur_state *none = NULL;
+    OK(recur_state_create(rnn, 0, &none));
+    FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, none, y, NULL), "batch 0");
+    REFUSED(recur_state_gather(state, none, (const int64_t[9]){ 0 }), "sequence 0");
+    recur_state_release(none);
+    none = state;
+    REFUSED(recur_state_create(rnn, -1, &none), "-1");
     REFUSED(recur_state_create(rnn, -7, &none), "-7");
     REFUSED(recur_state_create(rnn, INT64_MAX, &none), "");
     REFUSED(recur_state_create(NULL, 1, &none), "NULL");

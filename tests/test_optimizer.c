@@ -49,6 +49,19 @@ static const spec SPECS[] = {
       RULE(RECUR_OPTIMIZER_RMSPROP, .rate = 0.01, .momentum = 0.8, .epsilon = 1e-4,
            .flags = RECUR_OPTIMIZER_CENTRED) },
     { "adagrad", "sum", RULE(RECUR_OPTIMIZER_ADAGRAD, .rate = 0.1, .weight_decay = 0.1) },
+    { "sgd dampened", "momentum",
+      RULE(RECUR_OPTIMIZER_SGD, .rate = 0.1, .momentum = 0.8, .dampening = 0.3) },
+    { "adagrad slower", "sum",
+      RULE(RECUR_OPTIMIZER_ADAGRAD, .rate = 0.1, .rate_decay = 0.2, .accumulator = 0.5) },
+    { "radam", "m v",
+      RULE(RECUR_OPTIMIZER_RADAM, .rate = 0.02, .beta2 = 0.9, .weight_decay = 0.1) },
+    { "radam decoupled", "m v",
+      RULE(RECUR_OPTIMIZER_RADAM, .rate = 0.02, .beta2 = 0.8, .weight_decay = 0.1,
+           .flags = RECUR_OPTIMIZER_DECOUPLED) },
+    { "nadam", "m v", RULE(RECUR_OPTIMIZER_NADAM, .rate = 0.02, .weight_decay = 0.1) },
+    { "nadam decoupled", "m v",
+      RULE(RECUR_OPTIMIZER_NADAM, .rate = 0.02, .beta2 = 0.9, .weight_decay = 0.1,
+           .momentum_decay = 0.2, .flags = RECUR_OPTIMIZER_DECOUPLED) },
     { "adadelta", "v delta", RULE(RECUR_OPTIMIZER_ADADELTA, .rate = 0.9, .weight_decay = 0.1) },
 };
 
@@ -56,19 +69,22 @@ static const spec SPECS[] = {
 static recur_optimizer_options explicit_options(recur_optimizer_options o)
 {
     static const struct {
-        double rate, beta1, beta2, epsilon;
+        double rate, beta1, beta2, epsilon, momentum_decay;
     } defaults[] = { { 0 },
                      { 0.001, 0, 0, 0 },
                      { 0.001, 0.9, 0.999, 1e-8 },
                      { 0.001, 0.9, 0.999, 1e-8 },
                      { 0.01, 0, 0.99, 1e-8 },
                      { 0.01, 0, 0, 1e-10 },
-                     { 1, 0, 0.9, 1e-6 } };
+                     { 1, 0, 0.9, 1e-6 },
+                     { 0.001, 0.9, 0.999, 1e-8 },
+                     { 0.002, 0.9, 0.999, 1e-8, 0.004 } };
     if (o.size & RECUR_SIZE_EXACT) return o;
     if (o.rate == 0) o.rate = defaults[o.kind].rate;
     if (o.beta1 == 0) o.beta1 = defaults[o.kind].beta1;
     if (o.beta2 == 0) o.beta2 = defaults[o.kind].beta2;
     if (o.epsilon == 0) o.epsilon = defaults[o.kind].epsilon;
+    if (o.momentum_decay == 0) o.momentum_decay = defaults[o.kind].momentum_decay;
     return o;
 }
 
@@ -88,6 +104,35 @@ static void move_adam(const recur_optimizer_options *o, scalar *s, double g, dou
     s->p -= rate * m_hat / (sqrt(v_hat) + o->epsilon);
 }
 
+/* Liu 2020, algorithm 2, with epsilon where PyTorch has it. */
+static void move_radam(const recur_optimizer_options *o, scalar *s, double g, double rate)
+{
+    s->m = o->beta1 * s->m + (1 - o->beta1) * g;
+    s->v = o->beta2 * s->v + (1 - o->beta2) * g * g;
+    const double m_hat = s->m / (1 - pow(o->beta1, s->t)), fall = pow(o->beta2, s->t);
+    const double most = 2 / (1 - o->beta2) - 1, length = most - 2 * s->t * fall / (1 - fall);
+    if (length <= 5) {
+        s->p -= rate * m_hat;
+        return;
+    }
+    const double r = sqrt((length - 4) / (most - 4) * ((length - 2) / (most - 2)) * most / length);
+    s->p -= rate * m_hat * r * sqrt(1 - fall) / (sqrt(s->v) + o->epsilon);
+}
+
+/* Dozat 2016, with the momenta of PyTorch; w is 1 - their product. */
+static void move_nadam(const recur_optimizer_options *o, scalar *s, double g, double rate)
+{
+    const double now = o->beta1 * (1 - 0.5 * pow(0.96, s->t * o->momentum_decay));
+    const double then = o->beta1 * (1 - 0.5 * pow(0.96, (s->t + 1) * o->momentum_decay));
+    const double product = (1 - s->w) * now;
+    s->w = 1 - product;
+    s->m = o->beta1 * s->m + (1 - o->beta1) * g;
+    s->v = o->beta2 * s->v + (1 - o->beta2) * g * g;
+    const double divisor = sqrt(s->v / (1 - pow(o->beta2, s->t))) + o->epsilon;
+    s->p -= rate * (1 - now) / (1 - product) * g / divisor;
+    s->p -= rate * then / (1 - product * then) * s->m / divisor;
+}
+
 static void move_rmsprop(const recur_optimizer_options *o, scalar *s, double g, double rate)
 {
     s->v = o->beta2 * s->v + (1 - o->beta2) * g * g;
@@ -100,7 +145,7 @@ static void move_rmsprop(const recur_optimizer_options *o, scalar *s, double g, 
 static void move(const recur_optimizer_options *o, scalar *s, double g, double rate, double decay)
 {
     s->t++;
-    if (o->kind == RECUR_OPTIMIZER_ADAMW) {
+    if (o->kind == RECUR_OPTIMIZER_ADAMW || o->flags & RECUR_OPTIMIZER_DECOUPLED) {
         s->p *= 1 - rate * decay;
     } else {
         g += decay * s->p;
@@ -108,7 +153,7 @@ static void move(const recur_optimizer_options *o, scalar *s, double g, double r
     double step;
     switch (o->kind) {
     case RECUR_OPTIMIZER_SGD:
-        s->m = o->momentum * s->m + g;
+        s->m = o->momentum * s->m + (s->t > 1 ? 1 - o->dampening : 1) * g;
         s->p -= rate * (o->flags & RECUR_OPTIMIZER_NESTEROV ? g + o->momentum * s->m : s->m);
         break;
     case RECUR_OPTIMIZER_ADAM:
@@ -118,9 +163,15 @@ static void move(const recur_optimizer_options *o, scalar *s, double g, double r
     case RECUR_OPTIMIZER_RMSPROP:
         move_rmsprop(o, s, g, rate);
         break;
+    case RECUR_OPTIMIZER_RADAM:
+        move_radam(o, s, g, rate);
+        break;
+    case RECUR_OPTIMIZER_NADAM:
+        move_nadam(o, s, g, rate);
+        break;
     case RECUR_OPTIMIZER_ADAGRAD:
-        s->v += g * g;
-        s->p -= rate * g / (sqrt(s->v) + o->epsilon);
+        s->v += g * g + (s->t == 1 ? o->accumulator : 0);
+        s->p -= rate / (1 + (s->t - 1) * o->rate_decay) * g / (sqrt(s->v) + o->epsilon);
         break;
     default:
         s->v = o->beta2 * s->v + (1 - o->beta2) * g * g;
@@ -205,13 +256,42 @@ static void test_ranges(void **state)
         }
 }
 
+/* Options set between two steps hold from there on, as a rule that changes does; the moments stay.
+ */
+static void test_set_options(void **state)
+{
+    (void)state;
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int64_t i = 0; i < COUNT(SPECS); i++) {
+            trying("%s, %s", recur_context_isa(ctx), SPECS[i].name);
+            dice((uint64_t)i);
+            recur_optimizer_options o = explicit_options(SPECS[i].options);
+            recur_optimizer *optimizer = optimizer_of(ctx, SPECS[i].options, 1);
+            scalar s = { .p = 0.5 };
+            float p = 0.5f;
+            for (int step = 0; step < 12; step++) {
+                const float g = *randoms(1, 1);
+                move(&o, &s, (double)g, o.rate, o.weight_decay);
+                OK(recur_optimizer_step(optimizer, &p, &g, 1, 1));
+                check_close("param", 1, &p, &s.p, STEPS);
+                o.size = sizeof o | RECUR_SIZE_EXACT;
+                o.rate *= 0.9;
+                o.momentum *= 0.9;
+                o.weight_decay *= 0.8;
+                o.beta1 *= 0.95;
+                OK(recur_optimizer_set_options(optimizer, &o));
+            }
+            recur_optimizer_release(optimizer);
+        }
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
     dice(4);
     float *from = randoms(31, 1);
     const float *g = randoms(31, 1);
-    for (int32_t kind = RECUR_OPTIMIZER_SGD; kind <= RECUR_OPTIMIZER_ADADELTA; kind++) {
+    for (int32_t kind = RECUR_OPTIMIZER_SGD; kind <= RECUR_OPTIMIZER_NADAM; kind++) {
         trying("kind %d", (int)kind);
         const recur_optimizer_options o = RULE(kind, .rate = 0);
         recur_optimizer *a = optimizer_of(NULL, o, 31),
@@ -322,7 +402,9 @@ static void test_view(void **state)
                     from.flags == SPECS[i].options.flags);
         char names[64] = "";
         for (int m = 0; m < from.moments; m++) {
-            check_same("a new moment", 33, to.data[m], zeros(33));
+            float *begin = zeros(33);
+            for (int j = 0; j < 33; j++) begin[j] = (float)SPECS[i].options.accumulator;
+            check_same("a new moment", 33, to.data[m], begin);
             memcpy(to.data[m], from.data[m], 33 * sizeof(float));
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", m ? " " : "",
                      from.name[m]);
@@ -370,14 +452,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_textbook),
-        TEST(test_ranges),
-        TEST(test_defaults),
-        TEST(test_frozen),
-        TEST(test_nan_reaches_params),
-        TEST(test_small_denominators),
-        TEST(test_view),
-        TEST(test_memory),
+        TEST(test_textbook),           TEST(test_ranges), TEST(test_set_options),
+        TEST(test_defaults),           TEST(test_frozen), TEST(test_nan_reaches_params),
+        TEST(test_small_denominators), TEST(test_view),   TEST(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

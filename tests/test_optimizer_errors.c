@@ -30,7 +30,7 @@ static void test_create_errors(void **state)
 #define CREATE_FAILS(words, kind_, ...) \
     create_fails(words, (recur_optimizer_options)RULE(RECUR_OPTIMIZER_##kind_, __VA_ARGS__))
     create_fails("kind 0", (recur_optimizer_options)RULE(0, .rate = 1));
-    create_fails("kind 7", (recur_optimizer_options)RULE(7, .rate = 1));
+    create_fails("kind 9", (recur_optimizer_options)RULE(9, .rate = 1));
     CREATE_FAILS("rate -1", SGD, .rate = -1);
     CREATE_FAILS("rate nan", SGD, .rate = NOT_A_NUMBER);
     CREATE_FAILS("rate inf", SGD, .rate = (double)INFINITY);
@@ -55,6 +55,16 @@ static void test_create_errors(void **state)
     CREATE_FAILS("0x2 rmsprop 4", RMSPROP, .flags = RECUR_OPTIMIZER_AMSGRAD);
     CREATE_FAILS("0x4 adamw 3", ADAMW, .flags = RECUR_OPTIMIZER_CENTRED);
     CREATE_FAILS("momentum 0", SGD, .flags = RECUR_OPTIMIZER_NESTEROV);
+    CREATE_FAILS("0x10 adamw 3", ADAMW, .flags = RECUR_OPTIMIZER_DECOUPLED);
+    CREATE_FAILS("dampening 0.5 momentum 0", SGD, .dampening = 0.5);
+    CREATE_FAILS("dampening 0.5", SGD, .dampening = 0.5, .momentum = 0.5,
+                 .flags = RECUR_OPTIMIZER_NESTEROV);
+    CREATE_FAILS("dampening 1.5", SGD, .dampening = 1.5, .momentum = 0.5);
+    CREATE_FAILS("adam 2 dampening 0.5", ADAM, .dampening = 0.5);
+    CREATE_FAILS("rate_decay -1", ADAGRAD, .rate_decay = -1);
+    CREATE_FAILS("accumulator -1", ADAGRAD, .accumulator = -1);
+    CREATE_FAILS("sgd 1 accumulator 1", SGD, .accumulator = 1);
+    CREATE_FAILS("radam 7 momentum_decay 1", RADAM, .momentum_decay = 1);
     FAILS(RECUR_E_MEMORY, recur_optimizer_create(NULL, &fine_adam, INT64_MAX, &optimizer),
           "overflows");
 }
@@ -95,8 +105,30 @@ static void test_call_errors(void **state)
     recur_optimizer_release(NULL);
 }
 
+static void test_set_options_errors(void **state)
+{
+    (void)state;
+    const recur_optimizer_options made = RULE(RECUR_OPTIMIZER_SGD, .rate = 1, .momentum = 0.5);
+    recur_optimizer *sgd;
+    OK(recur_optimizer_create(NULL, &made, 3, &sgd));
+#define SET_FAILS(words, ...)                                                 \
+    do {                                                                      \
+        const recur_optimizer_options o = RULE(__VA_ARGS__);                  \
+        FAILS(RECUR_E_ARGUMENT, recur_optimizer_set_options(sgd, &o), words); \
+    } while (0)
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_set_options(NULL, &made), "optimizer");
+    FAILS(RECUR_E_ARGUMENT, recur_optimizer_set_options(sgd, NULL), "options");
+    SET_FAILS("rate -1", RECUR_OPTIMIZER_SGD, .rate = -1, .momentum = 0.5);
+    SET_FAILS("kind 1 2", RECUR_OPTIMIZER_ADAM, .rate = 1);
+    SET_FAILS("flags 0x1", RECUR_OPTIMIZER_SGD, .momentum = 0.5, .flags = RECUR_OPTIMIZER_NESTEROV);
+    SET_FAILS("momentum 0 0.5", RECUR_OPTIMIZER_SGD, .rate = 2);
+    assert_true(recur_optimizer_rate(sgd) == 1);
+    recur_optimizer_release(sgd);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(test_create_errors), TEST(test_call_errors) };
+    const struct CMUnitTest tests[] = { TEST(test_create_errors), TEST(test_call_errors),
+                                        TEST(test_set_options_errors) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

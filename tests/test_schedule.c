@@ -238,12 +238,24 @@ static void test_plateaus_refused(void **state)
     check_plateau_refused(p, "size");
 }
 
+/* Counters that are full stay full: a run of any length goes on. */
+static void test_full_counters(void **state)
+{
+    (void)state;
+    recur_plateau p = PLATEAU(.patience = INT64_MAX, .improvements = INT64_MAX, .bad = INT64_MAX);
+    p.best = 1;
+    OK(recur_plateau_step(&p, 2));
+    assert_true(p.bad == INT64_MAX && p.improvements == INT64_MAX);
+    OK(recur_plateau_step(&p, 0.5));
+    assert_true(p.bad == 0 && p.improvements == INT64_MAX && p.best == 0.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_as_pytorch),      TEST(test_warm_up),  TEST(test_laws),
-        TEST(test_refused),         TEST(test_plateaus), TEST(test_defaults),
-        TEST(test_plateaus_refused)
+        TEST(test_as_pytorch),       TEST(test_warm_up),      TEST(test_laws),
+        TEST(test_refused),          TEST(test_plateaus),     TEST(test_defaults),
+        TEST(test_plateaus_refused), TEST(test_full_counters)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,39 +29,53 @@ extern "C" {
 
 /** Update rules; definitions and defaults are PyTorch's. */
 enum {
-    RECUR_OPTIMIZER_SGD = 1,     /**< rate 0.001; momentum, NESTEROV                              */
+    RECUR_OPTIMIZER_SGD = 1,     /**< rate 0.001; momentum, NESTEROV, dampening                   */
     RECUR_OPTIMIZER_ADAM = 2,    /**< rate 0.001, beta1 0.9, beta2 0.999, epsilon 1e-8; AMSGRAD;
                                       Kingma 2015                                                 */
     RECUR_OPTIMIZER_ADAMW = 3,   /**< the same with weight decay beside the gradient; Loshchilov
                                       2019                                                        */
     RECUR_OPTIMIZER_RMSPROP = 4, /**< rate 0.01, beta2 (alpha) 0.99, epsilon 1e-8; momentum,
                                       CENTRED                                                     */
-    RECUR_OPTIMIZER_ADAGRAD = 5, /**< rate 0.01, epsilon 1e-10; Duchi 2011                        */
-    RECUR_OPTIMIZER_ADADELTA = 6 /**< rate 1, beta2 (rho) 0.9, epsilon 1e-6; Zeiler 2012          */
+    RECUR_OPTIMIZER_ADAGRAD = 5, /**< rate 0.01, epsilon 1e-10; rate_decay, accumulator; Duchi
+                                      2011                                                        */
+    RECUR_OPTIMIZER_ADADELTA = 6, /**< rate 1, beta2 (rho) 0.9, epsilon 1e-6; Zeiler 2012         */
+    RECUR_OPTIMIZER_RADAM = 7, /**< as Adam, rectified; DECOUPLED; Liu 2020                     */
+    RECUR_OPTIMIZER_NADAM = 8  /**< rate 0.002, momentum_decay 0.004, else as Adam; DECOUPLED;
+                                    Dozat 2016                                                  */
 };
 
 /** Flags of an optimizer. */
 enum {
     RECUR_OPTIMIZER_NESTEROV = 1, /**< SGD with momentum                                          */
     RECUR_OPTIMIZER_AMSGRAD = 2,  /**< Adam, AdamW; Reddi 2018                                    */
-    RECUR_OPTIMIZER_CENTRED = 4   /**< RMSprop; Graves 2013                                       */
+    RECUR_OPTIMIZER_CENTRED = 4,  /**< RMSprop; Graves 2013                                       */
+    /* 8 is in files of old */
+    RECUR_OPTIMIZER_DECOUPLED = 16 /**< RAdam, NAdam: weight decay beside the gradient, as AdamW  */
 };
 
 /** Options of an optimizer. */
 typedef struct recur_optimizer_options {
-    uint32_t size;       /**< sizeof(recur_optimizer_options)                                   */
-    int32_t kind;        /**< RECUR_OPTIMIZER_*, required                                       */
-    double rate;         /**< learning rate, ≥ 0; 0 = the kind's default                        */
-    double momentum;     /**< SGD, RMSprop: [0,1); 0 = none                                     */
-    double beta1;        /**< Adam, AdamW: [0,1); 0 = 0.9                                       */
-    double beta2;        /**< Adam's beta2, RMSprop's alpha, Adadelta's rho: [0,1); 0 = the
-                              kind's default                                                    */
-    double epsilon;      /**< ≥ 0; 0 = the kind's default                                       */
-    double weight_decay; /**< ≥ 0; 0 = none, for AdamW too                                      */
-    uint64_t flags;      /**< RECUR_OPTIMIZER_NESTEROV ...                                      */
+    uint32_t size;         /**< sizeof(recur_optimizer_options)                                 */
+    int32_t kind;          /**< RECUR_OPTIMIZER_*, required                                     */
+    double rate;           /**< learning rate, ≥ 0; 0 = the kind's default                      */
+    double momentum;       /**< SGD, RMSprop: [0,1); 0 = none                                   */
+    double beta1;          /**< Adam and its kin: [0,1); 0 = 0.9                                */
+    double beta2;          /**< Adam's beta2, RMSprop's alpha, Adadelta's rho: [0,1); 0 = the
+                                kind's default                                                  */
+    double epsilon;        /**< ≥ 0; 0 = the kind's default                                     */
+    double weight_decay;   /**< ≥ 0; 0 = none, for AdamW too                                    */
+    uint64_t flags;        /**< RECUR_OPTIMIZER_NESTEROV ...                                    */
+    double dampening;      /**< SGD with momentum, without NESTEROV: [0,1], the part of a
+                                gradient that does not enter the momentum, after the first;
+                                0 = none                                                        */
+    double rate_decay;     /**< Adagrad: ≥ 0; the rate of step t is
+                                rate/(1 + (t-1) rate_decay)                                     */
+    double accumulator;    /**< Adagrad: ≥ 0, where its sums of squares begin                   */
+    double momentum_decay; /**< NAdam: ≥ 0; 0 = 0.004                                           */
 } recur_optimizer_options;
 
-/** Fills in the defaults of a kind: rate, beta1, beta2 and epsilon, as far as it has them.
+/** Fills in the defaults of a kind: rate, beta1, beta2, epsilon and momentum_decay, as far as it
+ * has them.
  *
  * Shapes:  -
  * Memory:  allocates nothing.
@@ -125,6 +139,21 @@ RECUR_API double recur_optimizer_rate(const recur_optimizer *optimizer);
  * @param rate ≥ 0; with 0 no parameter moves.
  */
 RECUR_NODISCARD recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate);
+
+/** Sets the numbers of the steps that follow: rate, momentum, betas and so on. Moments, the number
+ * of steps made and ranges stay.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, what recur_optimizer_create refuses, another kind or other flags, a
+ *          momentum where there was none or none where there was one, another accumulator.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param optimizer the optimizer; as it was if the call fails.
+ * @param options are copied.
+ */
+RECUR_NODISCARD recur_status recur_optimizer_set_options(recur_optimizer *optimizer,
+                                                         const recur_optimizer_options *options);
 
 /** Multiplies rate and weight decay for a range of the vector, such as a recur_tensor's offset and
  * count. Where ranges overlap, the later call holds.
@@ -271,7 +300,8 @@ typedef struct recur_plateau {
     int64_t patience;     /**< values that may be no better before a fall, ≥ 0; 0 = 10          */
     int64_t cooldown;     /**< values after a fall that do not count                            */
     double best;          /**< state: the best value                                            */
-    int64_t improvements; /**< state: how often a value was better than all before              */
+    int64_t improvements; /**< state: how often a value was better than all before; a counter
+                               that is full (INT64_MAX) stays so                                */
     int64_t bad;          /**< state: values since then, or since the last fall                 */
     int64_t cooling;      /**< state: values that still do not count                            */
 } recur_plateau;

@@ -43,11 +43,11 @@ extern "C" {
  *
  * Shapes:  -
  * Memory:  one allocation; keeps the layer alive.
- * Errors:  ARGUMENT: NULL, batch < 1 or above 2^31-1. MEMORY.
+ * Errors:  ARGUMENT: NULL, batch negative or above 2^31-1. MEMORY.
  * Threads: free.
  * Since:   0.1
  * @param layer the layer that will be run or stepped, or the one of which its snapshot was made.
- * @param batch number of sequences, B.
+ * @param batch number of sequences, B; 0 for a batch of none.
  * @param out the state.
  */
 RECUR_NODISCARD recur_status recur_state_create(const recur_layer *layer, int64_t batch,

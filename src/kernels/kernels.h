@@ -108,9 +108,10 @@ typedef struct recur__rule {
     float shrink;       /* times the parameter, taken from it: rate decay, where decoupled */
     float rate;         /* step size, Adam's first bias correction included                */
     float momentum;     /* of the step before                                              */
+    float share;        /* of the gradient: in a dampened momentum, in NAdam's direction   */
     float beta1, rest1; /* β1, 1 - β1                                                      */
     float beta2, rest2; /* β2, 1 - β2; also RMSprop's alpha and Adadelta's rho             */
-    float root;         /* Adam: 1 / √(1 - β2^t)                                           */
+    float root;         /* Adam: 1 / √(1 - β2^t); RAdam: 1                                 */
     float epsilon;      /* of the denominator                                              */
     uint32_t frozen;    /* all bits: the moments follow the gradients, the parameters stay; or 0 */
 } recur__rule;
@@ -121,8 +122,10 @@ typedef void recur__update(const recur__rule *rule, float *restrict p, const flo
                            float *restrict a, float *restrict b, float *restrict c);
 
 typedef struct recur__optimizer_kernels {
-    recur__update *sgd[3];        /* plain, momentum, Nesterov */
-    recur__update *adam[2];       /* [amsgrad]                 */
+    recur__update *sgd[4];    /* plain, momentum, Nesterov, dampened */
+    recur__update *adam[2];   /* [amsgrad]                 */
+    recur__update *adam_mean; /* by the mean gradient alone, as RAdam begins */
+    recur__update *nadam;
     recur__update *rmsprop[2][2]; /* [centred][momentum]       */
     recur__update *adagrad, *adadelta;
 

@@ -100,6 +100,46 @@ static void adam_amsgrad(const recur__rule *rule, float *restrict p, const float
     }
 }
 
+static void sgd_dampened(const recur__rule *rule, float *restrict p, const float *restrict g,
+                         float *restrict m, float *restrict b, float *restrict c)
+{
+    (void)b;
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float mn = k.momentum * m[i] + k.share * gradient(&k, g[i], p[i]);
+        m[i] = mn;
+        p[i] = moved(&k, p[i], mn);
+    }
+}
+
+static void adam_mean(const recur__rule *rule, float *restrict p, const float *restrict g,
+                      float *restrict m, float *restrict v, float *restrict c)
+{
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]), mn = k.beta1 * m[i] + k.rest1 * d;
+        m[i] = mn;
+        v[i] = k.beta2 * v[i] + k.rest2 * d * d;
+        p[i] = moved(&k, p[i], mn);
+    }
+}
+
+static void nadam(const recur__rule *rule, float *restrict p, const float *restrict g,
+                  float *restrict m, float *restrict v, float *restrict c)
+{
+    (void)c;
+    const recur__rule k = *rule;
+    for (int64_t i = 0; i < k.n; i++) {
+        const float d = gradient(&k, g[i], p[i]);
+        const float mn = k.beta1 * m[i] + k.rest1 * d, vn = k.beta2 * v[i] + k.rest2 * d * d;
+        m[i] = mn;
+        v[i] = vn;
+        p[i] = moved(&k, p[i], (k.share * d + k.momentum * mn) / (sqrtf(vn) * k.root + k.epsilon));
+    }
+}
+
 /* What RMSprop divides by, but for epsilon, is the root of this. */
 INLINE float mean_square(const recur__rule *k, float v, float d)
 {
@@ -287,8 +327,10 @@ static double exps(int64_t n, float max, const float *x, float *e)
 }
 
 const recur__optimizer_kernels RECUR__PER_ISA(optimizer) = {
-    .sgd = { sgd, sgd_momentum, sgd_nesterov },
+    .sgd = { sgd, sgd_momentum, sgd_nesterov, sgd_dampened },
     .adam = { adam, adam_amsgrad },
+    .adam_mean = adam_mean,
+    .nadam = nadam,
     .rmsprop = { { rmsprop, rmsprop_momentum }, { rmsprop_centred, rmsprop_centred_momentum } },
     .adagrad = adagrad,
     .adadelta = adadelta,

@@ -53,7 +53,7 @@ recur_status recur__check_state(const recur__request *q, int64_t batch)
     return recur__fail(RECUR_E_SHAPE,
                        "%s: the state has %lld tensors of %lld floats for a sequence, the layer "
                        "has %lld of %lld; make the state for this layer",
-                       q->what, (long long)state->tensors, (long long)(state->count / state->batch),
+                       q->what, (long long)state->tensors, (long long)recur__state_floats(state),
                        (long long)layer->states, (long long)layer->state_floats);
 }
 

@@ -87,6 +87,8 @@ static inline void recur__state_leave(recur_state *state, const recur_packed *pa
 bool recur__state_fits(const recur_state *state, const recur_layer *layer);
 /* What a state for so many sequences takes. SIZE_MAX: too much. */
 size_t recur__state_bytes(const recur_layer *layer, int64_t batch);
+/* The numbers of one sequence, which a state without sequences has too. */
+int64_t recur__state_floats(const recur_state *state);
 
 /* Floats of scratch that a streaming step of this layer takes; below 0: too many. */
 int64_t recur__step_scratch(const recur_layer *layer, int64_t B);

@@ -103,8 +103,8 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(layer);
-    if (batch < 1 || batch > RECUR__LARGEST)
-        return recur__fail(RECUR_E_ARGUMENT, "a state for batch %lld: it must lie between 1 and %d",
+    if (batch < 0 || batch > RECUR__LARGEST)
+        return recur__fail(RECUR_E_ARGUMENT, "a state for batch %lld: it must lie between 0 and %d",
                            (long long)batch, RECUR__LARGEST);
     recur_context *ctx = recur__layer_context(layer);
     const size_t bytes = recur__state_bytes(layer, batch);
@@ -200,6 +200,14 @@ recur_status recur_state_copy(recur_state *to, const recur_state *from)
     return RECUR_OK;
 }
 
+int64_t recur__state_floats(const recur_state *state)
+{
+    int64_t floats = 0;
+    for (int64_t i = 0; i < state->tensors; i++)
+        floats += state->tensor[i].dim[0] * state->tensor[i].dim[2];
+    return floats;
+}
+
 recur_status recur_state_gather(recur_state *to, const recur_state *from, const int64_t *sequences)
 {
     RECUR__NOT_NULL(to);
@@ -218,8 +226,8 @@ recur_status recur_state_gather(recur_state *to, const recur_state *from, const 
         return recur__fail(RECUR_E_SHAPE,
                            "recur_state_gather: from has %lld tensors of %lld floats for a "
                            "sequence, to has %lld of %lld",
-                           (long long)from->tensors, (long long)(from->count / from->batch),
-                           (long long)to->tensors, (long long)(to->count / to->batch));
+                           (long long)from->tensors, (long long)recur__state_floats(from),
+                           (long long)to->tensors, (long long)recur__state_floats(to));
     for (int64_t b = 0; b < to->batch; b++)
         if (sequences[b] < 0 || sequences[b] >= from->batch)
             return recur__fail(RECUR_E_ARGUMENT,

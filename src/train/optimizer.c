@@ -10,45 +10,61 @@
 /* ---- options -------------------------------------------------------------------------------- */
 
 /* An option that must be in [0, below), and 0 if the kind does not have it. */
-static recur_status check_number(const recur__optimizer_kind *kind, const char *option, bool has,
-                                 double value, double below)
+static recur_status check_number(const char *function, const recur__optimizer_kind *kind,
+                                 const char *option, bool has, double value, double below)
 {
     if (!has && value != 0)
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_create: the kind %s (%d) has no %s, which is %g",
-                           kind->name, (int)kind->kind, option, value);
+        return recur__fail(RECUR_E_ARGUMENT, "%s: the kind %s (%d) has no %s, which is %g",
+                           function, kind->name, (int)kind->kind, option, value);
     if (!(value >= 0 && value < below))
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_optimizer_create: %s is %g; it must be in [0,%g)", option, value,
-                           below);
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %s is %g; it must be in [0,%g)", function, option,
+                           value, below);
     return RECUR_OK;
 }
 
-static recur_status check_flags(const recur__optimizer_kind *kind, const recur_optimizer_options *o)
+static recur_status check_flags(const char *function, const recur__optimizer_kind *kind,
+                                const recur_optimizer_options *o)
 {
     if (o->flags & ~kind->flags)
-        return recur__fail(
-            RECUR_E_ARGUMENT,
-            "recur_optimizer_create: flags %#llx has a bit that the kind %s (%d) does not have",
-            (unsigned long long)o->flags, kind->name, (int)kind->kind);
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: flags %#llx has a bit that the kind %s (%d) does not have",
+                           function, (unsigned long long)o->flags, kind->name, (int)kind->kind);
     if (o->flags & RECUR_OPTIMIZER_NESTEROV && o->momentum == 0)
-        return recur__fail(
-            RECUR_E_ARGUMENT,
-            "recur_optimizer_create: RECUR_OPTIMIZER_NESTEROV needs momentum, which is 0");
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: RECUR_OPTIMIZER_NESTEROV needs momentum, which is 0", function);
+    if (o->dampening != 0 && (o->momentum == 0 || o->flags & RECUR_OPTIMIZER_NESTEROV))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: dampening is %g; it needs momentum, which is %g, without "
+                           "RECUR_OPTIMIZER_NESTEROV",
+                           function, o->dampening, o->momentum);
     return RECUR_OK;
 }
 
-static recur_status check_options(const recur__optimizer_kind *kind,
+static recur_status check_options(const char *function, const recur__optimizer_kind *kind,
                                   const recur_optimizer_options *o)
 {
-    if (!kind) return recur__optimizer_no_kind("recur_optimizer_create", o->kind);
-    RECUR__CHECK(check_number(kind, "rate", true, o->rate, INFINITY));
-    RECUR__CHECK(check_number(kind, "momentum", kind->momentum, o->momentum, 1));
-    RECUR__CHECK(check_number(kind, "beta1", kind->beta1 > 0, o->beta1, 1));
-    RECUR__CHECK(check_number(kind, "beta2", kind->beta2 > 0, o->beta2, 1));
-    RECUR__CHECK(check_number(kind, "epsilon", kind->epsilon > 0, o->epsilon, INFINITY));
-    RECUR__CHECK(check_number(kind, "weight_decay", true, o->weight_decay, INFINITY));
-    return check_flags(kind, o);
+    if (!kind) return recur__optimizer_no_kind(function, o->kind);
+    const double above_1 = nextafter(1, 2);
+    const struct {
+        const char *option;
+        bool has;
+        double value, below;
+    } numbers[] = {
+        { "rate", true, o->rate, INFINITY },
+        { "momentum", kind->momentum, o->momentum, 1 },
+        { "beta1", kind->beta1 > 0, o->beta1, 1 },
+        { "beta2", kind->beta2 > 0, o->beta2, 1 },
+        { "epsilon", kind->epsilon > 0, o->epsilon, INFINITY },
+        { "weight_decay", true, o->weight_decay, INFINITY },
+        { "dampening", kind->dampening, o->dampening, above_1 },
+        { "rate_decay", kind->rate_decay, o->rate_decay, INFINITY },
+        { "accumulator", kind->accumulator, o->accumulator, INFINITY },
+        { "momentum_decay", kind->momentum_decay > 0, o->momentum_decay, INFINITY },
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        RECUR__CHECK(check_number(function, kind, numbers[i].option, numbers[i].has,
+                                  numbers[i].value, numbers[i].below));
+    return check_flags(function, kind, o);
 }
 
 static void fill_in(const recur__optimizer_kind *kind, recur_optimizer_options *o)
@@ -57,6 +73,7 @@ static void fill_in(const recur__optimizer_kind *kind, recur_optimizer_options *
     if (o->beta1 == 0) o->beta1 = kind->beta1;
     if (o->beta2 == 0) o->beta2 = kind->beta2;
     if (o->epsilon == 0) o->epsilon = kind->epsilon;
+    if (o->momentum_decay == 0) o->momentum_decay = kind->momentum_decay;
 }
 
 recur_status recur_optimizer_options_init(recur_optimizer_options *options, size_t size,
@@ -102,6 +119,7 @@ static recur_optimizer *lay_out(recur__carver *carver, const recur__optimizer_ki
                                     .options = *o,
                                     .count = count,
                                     .whole = { .end = count, .rate_scale = 1, .decay_scale = 1 },
+                                    .product = 1,
                                     .part_count = 1 };
     optimizer->parts = &optimizer->whole;
     memcpy(optimizer->moment, moment, sizeof moment);
@@ -117,7 +135,7 @@ recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_op
     recur_optimizer_options o;
     RECUR__CHECK(recur__take("recur_optimizer_options", options, &o, sizeof o));
     const recur__optimizer_kind *kind = recur__optimizer_kind_of(o.kind);
-    RECUR__CHECK(check_options(kind, &o));
+    RECUR__CHECK(check_options(__func__, kind, &o));
     if (!recur__is_exact(options)) fill_in(kind, &o);
     if (count < 0)
         return recur__fail(RECUR_E_ARGUMENT, "recur_optimizer_create: count is %lld",
@@ -133,7 +151,8 @@ recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_op
     optimizer->ctx = recur__context_retain(ctx);
     optimizer->bytes = bytes;
     for (int i = 0; i < RECUR__MOMENTS; i++)
-        if (optimizer->moment[i]) memset(optimizer->moment[i], 0, (size_t)count * sizeof(float));
+        for (int64_t j = 0; optimizer->moment[i] && j < count; j++)
+            optimizer->moment[i][j] = (float)o.accumulator;
     *out = optimizer;
     return RECUR_OK;
 }
@@ -176,6 +195,40 @@ recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate)
                            "recur_optimizer_set_rate: rate is %g; it must be at least 0 and finite",
                            rate);
     optimizer->options.rate = rate;
+    return RECUR_OK;
+}
+
+/* What fixes the moments: it cannot change once there are some. */
+static recur_status check_change(const recur_optimizer_options *was,
+                                 const recur_optimizer_options *o)
+{
+    if (o->kind != was->kind || o->flags != was->flags)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_optimizer_set_options: kind %d with flags %#llx cannot become "
+                           "kind %d with flags %#llx; make a new optimizer",
+                           (int)was->kind, (unsigned long long)was->flags, (int)o->kind,
+                           (unsigned long long)o->flags);
+    if ((o->momentum > 0) != (was->momentum > 0) || o->accumulator != was->accumulator)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_optimizer_set_options: momentum %g, accumulator %g were %g and "
+                           "%g: the first stays 0 or above 0, the second as it is; make a new "
+                           "optimizer",
+                           o->momentum, o->accumulator, was->momentum, was->accumulator);
+    return RECUR_OK;
+}
+
+recur_status recur_optimizer_set_options(recur_optimizer *optimizer,
+                                         const recur_optimizer_options *options)
+{
+    RECUR__NOT_NULL(optimizer);
+    RECUR__NOT_NULL(options);
+    recur_optimizer_options o;
+    RECUR__CHECK(recur__take("recur_optimizer_options", options, &o, sizeof o));
+    const recur__optimizer_kind *kind = recur__optimizer_kind_of(o.kind);
+    RECUR__CHECK(check_options(__func__, kind, &o));
+    if (!recur__is_exact(options)) fill_in(kind, &o);
+    RECUR__CHECK(check_change(&optimizer->options, &o));
+    optimizer->options = o;
     return RECUR_OK;
 }
 
@@ -253,6 +306,22 @@ static recur__rule common_rule(const recur_optimizer_options *o, double rate, do
                           .frozen = rate == 0 ? UINT32_MAX : 0 };
 }
 
+/* NAdam's product of momenta until now: one factor more, or all again after steps were read from a
+ * file. */
+static double product_of(recur_optimizer *optimizer)
+{
+    if (optimizer->options.momentum_decay == 0 && optimizer->kind->momentum_decay == 0) return 0;
+    if (optimizer->product_steps >= optimizer->steps) {
+        optimizer->product = 1;
+        optimizer->product_steps = 0;
+    }
+    while (optimizer->product_steps < optimizer->steps && optimizer->product > 0)
+        optimizer->product *= recur__nadam_momentum(&optimizer->options,
+                                                    ++optimizer->product_steps);
+    optimizer->product_steps = optimizer->steps;
+    return optimizer->product;
+}
+
 recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
                                   int64_t count, double grad_scale)
 {
@@ -272,13 +341,14 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
     const recur_optimizer_options *o = &optimizer->options;
     const recur__optimizer_kernels *update = recur__kernels_of(optimizer->ctx)->optimizer;
     if (optimizer->steps < UINT64_MAX) optimizer->steps++;
+    const double product = product_of(optimizer);
     int64_t at = 0;
     for (const recur__part *part = optimizer->parts; at < count; at = part++->end) {
         const double rate = o->rate * part->rate_scale, decay = o->weight_decay * part->decay_scale;
         recur__rule rule = common_rule(o, rate, decay, grad_scale);
         rule.n = part->end - at;
-        recur__update *step = optimizer->kind->rule(o, update, rate, decay, optimizer->steps,
-                                                    &rule);
+        const recur__part_step call = { o, rate, decay, product, optimizer->steps };
+        recur__update *step = optimizer->kind->rule(update, &call, &rule);
         float *m[RECUR__MOMENTS];
         for (int i = 0; i < RECUR__MOMENTS; i++)
             m[i] = optimizer->moment[i] ? optimizer->moment[i] + at : NULL;

@@ -199,14 +199,20 @@ static void lower_rate(recur_plateau *p)
     if (p->rate - lower > p->epsilon) p->rate = lower;
 }
 
+/* A counter that is full stays so. */
+static void count_up(int64_t *counter)
+{
+    if (*counter < INT64_MAX) (*counter)++;
+}
+
 static void take_into_account(recur_plateau *p, double value)
 {
     if (improves(p, value)) {
         p->best = value;
-        p->improvements++;
+        count_up(&p->improvements);
         p->bad = 0;
     } else {
-        p->bad++;
+        count_up(&p->bad);
     }
     if (p->cooling > 0) {
         p->cooling--;

@@ -160,6 +160,10 @@ static void structs(void)
     MEMBER(recur_optimizer_options, epsilon);
     MEMBER(recur_optimizer_options, weight_decay);
     MEMBER(recur_optimizer_options, flags);
+    MEMBER(recur_optimizer_options, dampening);
+    MEMBER(recur_optimizer_options, rate_decay);
+    MEMBER(recur_optimizer_options, accumulator);
+    MEMBER(recur_optimizer_options, momentum_decay);
 
     STRUCT(recur_schedule);
     MEMBER(recur_schedule, size);
@@ -311,9 +315,12 @@ static void values(void)
     VALUE(RECUR_OPTIMIZER_RMSPROP);
     VALUE(RECUR_OPTIMIZER_ADAGRAD);
     VALUE(RECUR_OPTIMIZER_ADADELTA);
+    VALUE(RECUR_OPTIMIZER_RADAM);
+    VALUE(RECUR_OPTIMIZER_NADAM);
     VALUE(RECUR_OPTIMIZER_NESTEROV);
     VALUE(RECUR_OPTIMIZER_AMSGRAD);
     VALUE(RECUR_OPTIMIZER_CENTRED);
+    VALUE(RECUR_OPTIMIZER_DECOUPLED);
     VALUE(RECUR_SCHEDULE_CONSTANT);
     VALUE(RECUR_SCHEDULE_STEP);
     VALUE(RECUR_SCHEDULE_EXPONENTIAL);

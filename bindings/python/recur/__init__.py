@@ -13,7 +13,7 @@
 Everything is NumPy. `recur.c` has every function of the C library.
 """
 
-from . import c
+from . import c, nn
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Group, Residual, Sequential
@@ -47,19 +47,23 @@ from .layers import (
     Tanh,
 )
 from .losses import (
+    BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    CTCDecoder,
     CTCLoss,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
     MSELoss,
     NegativeSamplingLoss,
     NLLLoss,
     SampledSoftmaxLoss,
+    SmoothL1Loss,
 )
 from .models import open_model, put_model, save_model
 from .module import Module
-from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
+from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
 from .packed import (
     Layout,
     PackedSequence,
@@ -72,7 +76,20 @@ from .packed import (
 )
 from .recurrent import GRU, LSTM, RNN
 from .sampling import random, sample
-from .schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, StepLR
+from .schedules import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 

@@ -1,9 +1,12 @@
 """Arrays of the user's on their way in: what is accepted, and in which words it is refused."""
 
+import warnings
+
 import numpy as np
 
 F32 = np.dtype(np.float32)
 INT32 = np.iinfo(np.int32)
+_told: set = set()  # types of which a warning has said that they lose precision
 
 
 def to_numpy(value, name="x") -> np.ndarray:
@@ -11,7 +14,8 @@ def to_numpy(value, name="x") -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -22,10 +26,31 @@ def floats(value, name, shape=None) -> np.ndarray:
     """float32, contiguous; -1 in shape stands for any size."""
     array = to_numpy(value, name)
     if array.dtype != F32:
-        raise TypeError(f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)")
+        array = as_float32(array, name, isinstance(value, (list, tuple, int, float)))
     if shape is not None:
         check_shape(array, name, shape)
     return np.ascontiguousarray(array) if array.ndim else array
+
+
+def as_float32(array, name, listed=False) -> np.ndarray:
+    """float16, bfloat16, float64 and wider, and numbers in lists become float32. Arrays that lose digits are told of once; a
+    number that float32 cannot hold is an error. Integers in arrays stay ids."""
+    kind = array.dtype.kind
+    small = array.dtype.name == "bfloat16" or (kind == "f" and array.dtype.itemsize <= F32.itemsize)
+    if not small and kind != "f" and not (listed and kind in "iu"):
+        raise TypeError(f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)")
+    with np.errstate(over="ignore"):
+        result = array.astype(F32)
+    if not small and (np.isinf(result) & np.isfinite(array)).any():
+        raise ValueError(f"{name} holds {np.abs(array[np.isfinite(array)]).max():g}, which is more than float32 can hold")
+    if not small and not listed and array.dtype not in _told:
+        _told.add(array.dtype)
+        warnings.warn(
+            f"{name} is {array.dtype} and is rounded to float32, in which everything is computed; "
+            "x.astype(numpy.float32) says that this is meant (there is no second warning)",
+            stacklevel=3,
+        )
+    return result
 
 
 def check_shape(array, name, shape) -> None:
@@ -37,6 +62,8 @@ def check_shape(array, name, shape) -> None:
 def ids(value, name) -> np.ndarray:
     """Integers of any type as int32: a copy, which no other thread can change after it has been checked."""
     array = to_numpy(value, name)
+    if not array.size and isinstance(value, (list, tuple)):
+        array = array.astype(np.int32)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
     if array.size and (int(array.min()) < INT32.min or int(array.max()) > INT32.max):
@@ -45,10 +72,12 @@ def ids(value, name) -> np.ndarray:
 
 
 def rows_or_ids(value, name="x") -> tuple:
-    """(array, whether it holds ids): integers are ids, float32 are rows."""
+    """(array, whether it holds ids): integers are ids, floats are rows."""
     array = to_numpy(value, name)
     if array.dtype.kind in "iu":
         return ids(array, name), True
+    if array.dtype != F32:
+        array = as_float32(array, name, isinstance(value, (list, tuple)))
     return floats(array, name), False
 
 

@@ -91,7 +91,7 @@ def rules(ask) -> dict:
         return {"h": h, "labels": a["rows"], "params": a["count"], "dh": h, "dparams": a["count"]}
 
     def ctc(a):
-        packed, lengths = a["packed"], a["label_lengths"]
+        packed, lengths = a["packed"], a.get("label_lengths")
         if packed is None:
             return {}
         n, B = ask.rows_in(packed), ask.batch(packed)

@@ -27,6 +27,7 @@ from ._structs import STRUCTS
 from .errors import raise_status
 
 SCALARS_OUT = {"double *": ctypes.c_double, "int64_t *": ctypes.c_int64, "size_t *": ctypes.c_size_t}
+ARRAYS_OUT = {"label_lengths": np.int64, "scores": np.float64}  # out-parameters with a number for each sequence
 RESULTS = {**INTEGERS, "void": None, "double": ctypes.c_double, "const char *": ctypes.c_char_p}
 _kept: list = []  # allocators: what they made may outlive every handle that Python has
 
@@ -59,7 +60,9 @@ def _out_kind(ctype, name):
         return "handle"
     if ctype[:-2] in STRUCTS and name == "out":
         return "struct"
-    return "scalar" if ctype in SCALARS_OUT else None
+    if ctype in SCALARS_OUT:
+        return "array" if name in ARRAYS_OUT else "scalar"
+    return None
 
 
 def _plain(struct):
@@ -86,6 +89,8 @@ def _finish_out(out, ctype, kind, keep):
     if kind == "handle":
         name = ctype[:-3]
         return make(name, out.value, RAW[f"{name}_release"], keep)
+    if kind == "array":
+        return out
     return _plain(out) if kind == "struct" else out.value
 
 
@@ -145,11 +150,13 @@ class Function:
             return self._call(checked, passed)
 
     def _call(self, checked, passed):
-        if self.size_rule:
-            self._check_sizes(checked)
+        sizes = self._check_sizes(checked) if self.size_rule else {}
         outs, arguments = [], []
         for ctype, name, kind in self.plan:
-            if kind:
+            if kind == "array":
+                outs.append((np.zeros(sizes.get(name, 0), ARRAYS_OUT[name]), ctype, kind))
+                arguments.append(outs[-1][0].ctypes.data)
+            elif kind:
                 outs.append((_new_out(ctype, kind), ctype, kind))
                 arguments.append(ctypes.byref(outs[-1][0]))
             else:
@@ -163,7 +170,8 @@ class Function:
         return result.decode(errors="replace") if isinstance(result, bytes) else result
 
     def _check_sizes(self, checked):
-        for name, needed in self.size_rule(checked).items():
+        sizes = self.size_rule(checked)
+        for name, needed in sizes.items():
             value = checked.get(name)
             if value is None:
                 continue
@@ -173,6 +181,7 @@ class Function:
                 unit = "bytes" if in_bytes else "numbers"
                 shape = f" (shape {value.shape})" if isinstance(value, np.ndarray) else ""
                 raise ValueError(f"{self.__name__}: {name} needs {needed} {unit}, and has {room}{shape}")
+        return sizes
 
 
 def _numbers_in(value):

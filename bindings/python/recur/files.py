@@ -58,7 +58,8 @@ class File:
             if thing.flat.size or not thing._able(c.RECUR_CAN_RECORD):
                 c.recur_file_put_layer(self._handle, prefix, thing._open())
         elif isinstance(thing, Optimizer):
-            c.recur_file_put_optimizer(self._handle, prefix, thing._handle)
+            for own, handle in thing._handles(prefix):
+                c.recur_file_put_optimizer(self._handle, own, handle)
         elif isinstance(thing, State):
             c.recur_file_put_state(self._handle, prefix, thing._handle)
         else:
@@ -70,7 +71,8 @@ class File:
             c.recur_file_get_layer(self._handle, prefix, thing._open())
             thing.forget()
         elif isinstance(thing, Optimizer):
-            c.recur_file_get_optimizer(self._handle, prefix, thing._handle)
+            for own, handle in thing._handles(prefix):
+                c.recur_file_get_optimizer(self._handle, own, handle)
         elif isinstance(thing, State):
             c.recur_file_get_state(self._handle, prefix, thing._handle)
         else:
@@ -109,7 +111,8 @@ def load(path, into=None) -> dict:
     `into`: all tensors by name, for load_state_dict (those of a model's sample are left out)."""
     file = File(path)
     if into is None:
-        return {name: file[name] for name in file.keys() if "recur.sample." not in name}
+        samples = tuple(key[: -len("model")] + "sample." for key in file.texts if key.endswith("recur.model"))
+        return {name: file[name] for name in file.keys() if not name.startswith(samples)}
     if isinstance(into, dict):
         for name, thing in into.items():
             file.load(thing, f"{name}.")

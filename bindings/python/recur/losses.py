@@ -1,30 +1,69 @@
-"""Losses: loss, grad = criterion(y, target). Definitions are PyTorch's; classes are y's last dimension."""
+"""Losses: loss, grad = criterion(y, target). Definitions are PyTorch's.
 
+Classes are y's last dimension; where y has three or more, PyTorch's second one is taken too, and
+refused only where the shapes fit both (class_dim=1 or -1 says which). With reduction="none" the
+values are an array, and grad is the gradient of their sum: multiply both by weights of your own.
+"""
+
+import inspect
 import threading
 
 import numpy as np
 
 from . import c, settings
-from ._arrays import floats, ids, to_numpy
+from ._arrays import floats, ids, size, to_numpy
 from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
 
-REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
+REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM, "none": c.RECUR_LOSS_SUM}
 
 
 class Loss:
-    """y and target are arrays, or packed sequences of one layout; grad has the form of y."""
+    """y and target are arrays, or packed sequences of one layout; grad has the form of y. What a
+    loss was made with can be read, and not written: make a new one."""
 
-    def _create(self, kind, reduction, **options):
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction is {reduction!r}: it is 'mean' or 'sum'")
-        flags = options.pop("flags", 0) | REDUCTIONS[reduction]
-        self.reduction = reduction
-        self._handle = c.recur_loss_create(None, c.recur_loss_options(kind=kind, flags=flags, **options))
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        if "__init__" in vars(cls):
+            names = [
+                name
+                for name in inspect.signature(cls.__init__).parameters
+                if name not in ("self", "seed")
+            ]
+            cls._fixed = (
+                (*getattr(cls, "_fixed", ()), *names)
+                if cls.__module__ == __name__
+                else getattr(cls, "_fixed", ())
+            )
+
+    def _create(self, kind, reduction, told=None, **options):
+        """Keeps what can be read later (`told`), and makes the loss of the library, if kind is
+        one."""
+        if reduction not in self.reductions:
+            raise ValueError(
+                f"reduction is {reduction!r}: it is {', '.join(map(repr, self.reductions))}"
+            )
+        vars(self).update(told or {}, reduction=reduction)
+        flags = options.pop("flags", 0) | REDUCTIONS.get(reduction, c.RECUR_LOSS_SUM)
+        if kind:
+            options = c.recur_loss_options(kind=kind, flags=flags, **options)
+            vars(self).update(_handle=c.recur_loss_create(None, options))
+
+    reductions = tuple(REDUCTIONS)
+
+    def __setattr__(self, name, value):
+        if name in getattr(type(self), "_fixed", ()):
+            raise AttributeError(
+                f"{type(self).__name__}.{name} cannot be written: make a new "
+                f"{type(self).__name__}({name}=...)"
+            )
+        super().__setattr__(name, value)
 
     def __call__(self, y, target, *more):
         if not is_packed(y):
-            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more)
+            return self._run(
+                floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more
+            )
         y = as_packed(y)
         if is_packed(target):
             target = as_packed(target)
@@ -34,20 +73,98 @@ class Loss:
         value, grad = self._run(floats(y.data, "y"), target, *more)
         return value, PackedSequence.of(grad, y.layout)
 
+    def _reduced(self, costs, slopes, count=None):
+        """(value, grad) of costs in double and their derivatives; the mean divides by count."""
+        if self.reduction == "none":
+            return costs.astype(np.float32), slopes.astype(np.float32)
+        divisor = 1 if self.reduction == "sum" else costs.size if count is None else count
+        if not divisor:
+            return 0.0, np.zeros(slopes.shape, np.float32)
+        return float(costs.sum() / divisor), (slopes / divisor).astype(np.float32)
+
     def __repr__(self):
         return f"{type(self).__name__}(reduction={self.reduction!r})"
 
 
+# ---- labels --------------------------------------------------------------------------------------
+
+
 class LabelLoss(Loss):
-    def _run(self, y, target):
+    """Classes by number, or where the loss has them by probability."""
+
+    probabilities = False
+    _class_dim = _seen = None
+
+    def _classes_last(self, y, target):
+        """(y, target, where the classes were): with classes as the last dimension."""
         if not y.ndim:
             raise ValueError("y must have a dimension of classes")
-        labels = ids(target, "target")
+        target = to_numpy(target, "target")
+        soft = self.probabilities and target.dtype.kind not in "iu" and target.size > 0
+        at = self._place(y.shape, target.shape, soft)
+        if at == -1:
+            return y, target, at
+        y = np.ascontiguousarray(np.moveaxis(y, at, -1))
+        return y, np.moveaxis(target, at, -1) if soft else target, at
+
+    def _place(self, shape, given, soft):
+        if len(shape) < 3:
+            return -1
+        if self._class_dim is not None:
+            return self._class_dim
+        last, second = shape[:-1] == given, shape[:1] + shape[2:] == given
+        if soft:
+            last = second = shape == given
+        if last and second:
+            if self._seen is None:
+                raise ValueError(
+                    f"y of shape {shape} and target of shape {given} do not tell which dimension "
+                    "holds the classes: "
+                    f"{type(self).__name__}(class_dim=-1) takes the last, class_dim=1 PyTorch's"
+                )
+            return self._seen
+        if last or second:
+            vars(self)["_seen"] = -1 if last else 1
+        return 1 if second else -1
+
+    def _run(self, y, target):
+        y, target, at = self._classes_last(y, target)
+        if self.probabilities and target.dtype.kind not in "iu" and target.size:
+            value, grad = self._soft(y, floats(target, "target", y.shape))
+        else:
+            value, grad = self._labelled(y, target)
+        return value, grad if at == -1 else np.ascontiguousarray(np.moveaxis(grad, -1, at))
+
+    def _labelled(self, y, target):
+        labels = ids(
+            target if target.size or target.dtype.kind in "iu" else target.astype(np.int32),
+            "target",
+        )
         if labels.shape != y.shape[:-1]:
-            raise ValueError(f"target must have shape {y.shape[:-1]}, not {labels.shape} (y is {y.shape}, classes last)")
+            raise ValueError(
+                f"target must have shape {y.shape[:-1]}, not {labels.shape} (y is {y.shape}, "
+                "classes last)"
+            )
         grad = np.empty_like(y)
         value = c.recur_loss_classes(self._handle, labels.size, y.shape[-1], y, labels, grad)
-        return value, grad
+        return (value if self.reduction != "none" else self._each(y, labels)), grad
+
+    def _each(self, y, labels):
+        """The cost of every label."""
+        logs = self._logs(y.astype(np.float64))
+        counts = (labels >= 0) & (labels != self.ignore_index)
+        weight = np.ones(y.shape[-1]) if self.weight is None else self.weight.astype(np.float64)
+        own = np.where(counts, labels, 0)[..., None]
+        costs = -np.take_along_axis(logs, own, -1)[..., 0] * weight[own[..., 0]]
+        smoothing = getattr(self, "label_smoothing", 0.0)
+        if smoothing:
+            costs = (1 - smoothing) * costs - smoothing / y.shape[-1] * (logs * weight).sum(-1)
+        return np.where(counts, costs, 0).astype(np.float32)
+
+
+def log_softmax(y):
+    shifted = y - y.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def ignoring(index) -> dict:
@@ -62,33 +179,124 @@ def weights(weight, name) -> dict:
     return {name: weight, "classes": len(weight)}
 
 
-class CrossEntropyLoss(LabelLoss):
-    """-log softmax(y)[target]; negative labels count for nothing."""
+def kept(weight, name):
+    """A copy that nobody can write."""
+    if weight is None:
+        return None
+    weight = np.array(floats(weight, name))
+    weight.flags.writeable = False
+    return weight
 
-    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+
+def class_dimension(value):
+    if value is not None and value not in (-1, 1):
+        raise ValueError(
+            f"class_dim is {value!r}: it is -1 for the last dimension, 1 for the second, or None"
+        )
+    return value
+
+
+class CrossEntropyLoss(LabelLoss):
+    """-log softmax(y)[target]; negative labels count for nothing. A float target of y's shape holds
+    probabilities.
+
+    >>> import numpy, recur
+    >>> y = numpy.zeros((2, 4), numpy.float32)
+    >>> value, grad = recur.CrossEntropyLoss()(y, [0, 3])
+    >>> round(value, 4), grad.shape
+    (1.3863, (2, 4))
+    """
+
+    probabilities = True
+    _logs = staticmethod(log_softmax)
+
+    def __init__(
+        self,
+        weight=None,
+        *,
+        ignore_index=-100,
+        reduction="mean",
+        label_smoothing=0.0,
+        class_dim=None,
+    ):
+        told = {
+            "weight": kept(weight, "weight"),
+            "ignore_index": ignore_index,
+            "label_smoothing": label_smoothing,
+        }
         self._create(
             c.RECUR_LOSS_CROSS_ENTROPY,
             reduction,
+            {**told, "class_dim": class_dim, "_class_dim": class_dimension(class_dim)},
             smoothing=label_smoothing,
             **ignoring(ignore_index),
             **weights(weight, "class_weight"),
         )
 
+    def _soft(self, y, target):
+        """Probabilities as targets: q = w ((1 - s) t + s/C), cost -sum(q log p), slope p sum(q) -
+        q."""
+        wide = target.astype(np.float64)
+        q = (1 - self.label_smoothing) * wide + self.label_smoothing / y.shape[-1]
+        if self.weight is not None:
+            if self.weight.shape != y.shape[-1:]:
+                raise ValueError(f"there are {self.weight.size} weights and {y.shape[-1]} classes")
+            q = q * self.weight
+        logs = log_softmax(y.astype(np.float64))
+        costs = -(q * logs).sum(-1)
+        return self._reduced(costs, np.exp(logs) * q.sum(-1, keepdims=True) - q)
+
 
 class NLLLoss(LabelLoss):
     """-y[target] of log probabilities."""
 
-    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean"):
-        self._create(c.RECUR_LOSS_NLL, reduction, **ignoring(ignore_index), **weights(weight, "class_weight"))
+    _logs = staticmethod(lambda y: y)
+
+    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean", class_dim=None):
+        told = {"weight": kept(weight, "weight"), "ignore_index": ignore_index}
+        told.update(class_dim=class_dim, _class_dim=class_dimension(class_dim))
+        self._create(
+            c.RECUR_LOSS_NLL,
+            reduction,
+            told,
+            **ignoring(ignore_index),
+            **weights(weight, "class_weight"),
+        )
+
+
+# ---- values --------------------------------------------------------------------------------------
 
 
 class ValueLoss(Loss):
+    """Every number has its own cost: `_each(y, t)` gives costs and derivatives in double."""
+
+    weight = None
+
     def _run(self, y, target):
         target = floats(target, "target", y.shape)
+        if self.reduction == "none" or self.weight is not None or "_handle" not in vars(self):
+            self._check(y, target)
+            costs, slopes = self._each(y.astype(np.float64), target.astype(np.float64))
+            if self.weight is not None:
+                wide = np.broadcast_to(self.weight, y.shape)
+                costs, slopes = costs * wide, slopes * wide
+            return self._reduced(costs, slopes)
         width = y.shape[-1] if y.ndim else 1
         grad = np.empty_like(y)
-        value = c.recur_loss_values(self._handle, y.size // width if width else 0, width, y, target, grad)
+        value = c.recur_loss_values(
+            self._handle, y.size // width if width else 0, width, y, target, grad
+        )
         return value, grad
+
+    def _check(self, y, target):
+        """Refuses numbers that the loss is not for."""
+
+
+def huber(error, delta):
+    size = np.abs(error)
+    return np.where(size <= delta, error * error / 2, delta * (size - delta / 2)), np.clip(
+        error, -delta, delta
+    )
 
 
 class MSELoss(ValueLoss):
@@ -97,12 +305,18 @@ class MSELoss(ValueLoss):
     def __init__(self, *, reduction="mean"):
         self._create(c.RECUR_LOSS_MSE, reduction)
 
+    def _each(self, y, t):
+        return (y - t) ** 2, 2 * (y - t)
+
 
 class L1Loss(ValueLoss):
     """|y - target|"""
 
     def __init__(self, *, reduction="mean"):
         self._create(c.RECUR_LOSS_L1, reduction)
+
+    def _each(self, y, t):
+        return np.abs(y - t), np.sign(y - t)
 
 
 class HuberLoss(ValueLoss):
@@ -111,14 +325,96 @@ class HuberLoss(ValueLoss):
     def __init__(self, reduction="mean", delta=1.0):
         if delta == 0:
             raise ValueError("delta is 0: it must be positive")
-        self._create(c.RECUR_LOSS_HUBER, reduction, delta=delta)
+        self._create(c.RECUR_LOSS_HUBER, reduction, {"delta": delta}, delta=delta)
+
+    def _each(self, y, t):
+        return huber(y - t, self.delta)
+
+
+class SmoothL1Loss(ValueLoss):
+    """e^2/(2 beta) below beta, then |e| - beta/2: HuberLoss over beta. With beta=0 it is L1Loss."""
+
+    def __init__(self, *, reduction="mean", beta=1.0):
+        if not 0 <= beta < np.inf:
+            raise ValueError(f"beta is {beta}: it must be at least 0 and finite")
+        self._create(0, reduction, {"beta": beta})
+
+    def _each(self, y, t):
+        if self.beta == 0:
+            return np.abs(y - t), np.sign(y - t)
+        costs, slopes = huber(y - t, self.beta)
+        return costs / self.beta, slopes / self.beta
 
 
 class BCEWithLogitsLoss(ValueLoss):
-    """Binary cross-entropy of sigmoid(y) with target in [0, 1]."""
+    """Binary cross-entropy of sigmoid(y) with target in [0, 1]. weight is for each number,
+    pos_weight for each class."""
 
-    def __init__(self, *, reduction="mean", pos_weight=None):
-        self._create(c.RECUR_LOSS_BCE_LOGITS, reduction, **weights(pos_weight, "positive_weight"))
+    def __init__(self, weight=None, *, reduction="mean", pos_weight=None):
+        told = {"weight": kept(weight, "weight"), "pos_weight": kept(pos_weight, "pos_weight")}
+        self._create(
+            c.RECUR_LOSS_BCE_LOGITS, reduction, told, **weights(pos_weight, "positive_weight")
+        )
+
+    def _each(self, y, t):
+        balance = (
+            1.0 if self.pos_weight is None else 1 + (self.pos_weight.astype(np.float64) - 1) * t
+        )
+        e = np.exp(-np.abs(y))
+        of_minus = np.where(y >= 0, e / (1 + e), 1 / (1 + e))
+        return (1 - t) * y + balance * (np.log1p(e) + np.maximum(-y, 0)), 1 - t - balance * of_minus
+
+
+class BCELoss(ValueLoss):
+    """Binary cross-entropy of probabilities y with target in [0, 1]; logarithms are at least -100,
+    as PyTorch's. BCEWithLogitsLoss of the numbers before the sigmoid has more digits."""
+
+    def __init__(self, weight=None, *, reduction="mean"):
+        self._create(0, reduction, {"weight": kept(weight, "weight")})
+
+    def _check(self, y, target):
+        if y.size and not (np.isnan(y) | ((y >= 0) & (y <= 1))).all():
+            raise ValueError(
+                f"y goes from {y.min():g} to {y.max():g}: BCELoss takes probabilities, "
+                "BCEWithLogitsLoss any numbers"
+            )
+
+    def _each(self, y, t):
+        with np.errstate(divide="ignore"):
+            yes, no = np.maximum(np.log(y), -100), np.maximum(np.log1p(-y), -100)
+        return -(t * yes + (1 - t) * no), (y - t) / np.maximum(y * (1 - y), 1e-12)
+
+
+class KLDivLoss(ValueLoss):
+    """target (log target - y) of log probabilities y; with log_target the target is a logarithm
+    too. reduction="batchmean" divides the sum by y's first dimension, which makes it the divergence
+    of the mean row.
+
+    >>> import numpy, recur
+    >>> y = numpy.log(numpy.full((1, 2), 0.5, numpy.float32))
+    >>> round(recur.KLDivLoss(reduction="batchmean")(y, numpy.array([[1, 0]], numpy.float32))[0], 4)
+    0.6931
+    """
+
+    reductions = (*REDUCTIONS, "batchmean")
+
+    def __init__(self, *, reduction="mean", log_target=False):
+        self._create(0, reduction, {"log_target": bool(log_target)})
+
+    def _each(self, y, t):
+        if self.log_target:
+            return np.exp(t) * (t - y), -np.exp(t)
+        return np.where(
+            t > 0, t * np.log(np.where(t > 0, t, 1)), np.where(t < 0, np.nan, 0)
+        ) - t * y, -t
+
+    def _reduced(self, costs, slopes, count=None):
+        return super()._reduced(
+            costs, slopes, len(costs) if self.reduction == "batchmean" and costs.ndim else None
+        )
+
+
+# ---- very many classes ---------------------------------------------------------------------------
 
 
 def amounts(counts, shape) -> np.ndarray:
@@ -130,19 +426,49 @@ def amounts(counts, shape) -> np.ndarray:
 class SampledLoss(Loss):
     """For output layers of very many classes: loss, grad = criterion(h, target, layer).
 
-    h are the rows below the layer (a Linear, or an Embedding whose vectors are the weights), grad is theirs; the layer's
-    own gradients are added to layer.grads. Only the rows of targets and of drawn classes are computed. A class is drawn by
-    counts**power, or log-uniform without counts, for classes by falling frequency. Numbers of the same seed and counter are
-    the same for ever; the counter goes on with every call. Evaluate with CrossEntropyLoss of layer(h).
+    h are the rows below the layer (a Linear, or an Embedding whose vectors are the weights), grad
+    is theirs; the layer's own gradients are added to layer.grads. Only the rows of targets and of
+    drawn classes are computed. A class is drawn by counts**power, or log-uniform without counts,
+    for classes by falling frequency. Numbers of the same seed and counter are the same for ever;
+    the counter goes on with every call. Evaluate with CrossEntropyLoss of layer(h).
     """
 
-    def __init__(self, classes, samples, counts=None, *, power=None, ignore_index=-100, reduction="mean", seed=None):
+    reductions = ("mean", "sum")
+
+    def __init__(
+        self,
+        classes,
+        samples,
+        counts=None,
+        *,
+        power=None,
+        ignore_index=-100,
+        reduction="mean",
+        seed=None,
+    ):
         if power is not None and counts is None:
             raise ValueError("power is for counts: there are none")
         if power == 0:
-            raise ValueError("power is 0: it must be positive (equal counts draw all classes alike)")
+            raise ValueError(
+                "power is 0: it must be positive (equal counts draw all classes alike)"
+            )
         drawn = {} if counts is None else {"counts": amounts(counts, (classes,))}
-        self._create(self.kind, reduction, classes=classes, samples=samples, power=power or 0, **drawn, **ignoring(ignore_index))
+        told = {
+            "classes": classes,
+            "samples": samples,
+            "power": power,
+            "ignore_index": ignore_index,
+        }
+        self._create(
+            self.kind,
+            reduction,
+            told,
+            classes=classes,
+            samples=samples,
+            power=power or 0,
+            **drawn,
+            **ignoring(ignore_index),
+        )
         self.seed, self.counter = settings.next_seed() if seed is None else seed, 0
         self._samples, self._lock = samples, threading.Lock()
 
@@ -153,10 +479,16 @@ class SampledLoss(Loss):
             raise ValueError("h must have a dimension of features")
         labels = ids(target, "target")
         if labels.shape != h.shape[:-1]:
-            raise ValueError(f"target must have shape {h.shape[:-1]}, not {labels.shape} (h is {h.shape}, features last)")
+            raise ValueError(
+                f"target must have shape {h.shape[:-1]}, not {labels.shape} (h is {h.shape}, "
+                "features last)"
+            )
         layer._open()
         if layer.params["weight"].shape[1] != h.shape[-1]:
-            raise ValueError(f"h has {h.shape[-1]} features, the vectors of the layer {layer.params['weight'].shape[1]}")
+            raise ValueError(
+                f"h has {h.shape[-1]} features, the vectors of the layer "
+                f"{layer.params['weight'].shape[1]}"
+            )
         with self._lock:
             counter = self.counter
             self.counter += self._samples * (labels.size if self.each_row else 1)
@@ -175,33 +507,133 @@ class SampledSoftmaxLoss(SampledLoss):
 
 
 class NegativeSamplingLoss(SampledLoss):
-    """-log sigmoid of the target's logit, and of minus those of classes that are drawn for each row."""
+    """-log sigmoid of the target's logit, and of minus those of classes that are drawn for each
+    row."""
 
     kind, each_row = c.RECUR_LOSS_NEGATIVE_SAMPLING, True
 
 
-class CTCLoss(Loss):
-    """Label sequences without times: loss, grad = criterion(logits [T][B][C], targets, input_lengths, target_lengths).
+# ---- label sequences -----------------------------------------------------------------------------
 
-    targets are [B][S], padded, or joined. Log probabilities serve as logits too: they are their own log softmax.
-    """
+
+class CTCLoss(Loss):
+    """Label sequences without times: loss, grad = criterion(logits [T][B][C], targets,
+    input_lengths, target_lengths).
+
+    targets are [B][S], padded, or joined. Log probabilities serve as logits too: they are their own
+    log softmax. A single sequence is [T][C], with targets [S] and lengths that are numbers.
+    CTCDecoder reads the labels out again."""
 
     def __init__(self, blank=0, *, reduction="mean", zero_infinity=False):
         flags = c.RECUR_LOSS_ZERO_INFINITY if zero_infinity else 0
-        self._create(c.RECUR_LOSS_CTC, reduction, flags=flags, blank=blank)
+        told = {"blank": blank, "zero_infinity": bool(zero_infinity)}
+        self._create(c.RECUR_LOSS_CTC, reduction, told, flags=flags, blank=blank)
 
     def __call__(self, y, targets, input_lengths, target_lengths):
-        y, lengths = floats(y, "y"), ids(target_lengths, "target_lengths").astype(np.int64)
-        if y.ndim != 3:
-            raise ValueError(f"y must have shape [T][B][classes], not {y.shape}")
-        layout, targets = Layout(input_lengths, y.shape[0]), ids(targets, "targets")
+        y, alone = one_or_more(floats(y, "y"))
+        targets = ids(targets, "targets")
+        lengths = np.atleast_1d(ids(target_lengths, "target_lengths")).astype(np.int64)
+        layout = Layout(np.atleast_1d(ids(input_lengths, "input_lengths")), y.shape[0])
         if layout.batch != y.shape[1] or lengths.shape != (layout.batch,):
-            raise ValueError(f"y has {y.shape[1]} sequences, input_lengths {layout.batch}, target_lengths {lengths.shape}")
-        if targets.ndim == 2:
-            if len(targets) != layout.batch or lengths.max(initial=0) > targets.shape[1]:
-                raise ValueError(f"targets of shape {targets.shape} do not hold {layout.batch} sequences of lengths {lengths}")
-            targets = np.concatenate([row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()])
+            raise ValueError(
+                f"y has {y.shape[1]} sequences, input_lengths {layout.batch}, target_lengths "
+                f"{lengths.shape}"
+            )
+        labels = self._joined(targets, lengths)
         rows = layout.pack(TIME_FIRST, y)
         grad = np.empty_like(rows)
-        value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
-        return value, layout.unpack(TIME_FIRST, grad)
+        value = c.recur_ctc_loss(
+            self._handle, layout.handle, y.shape[2], rows, labels, lengths, grad, None
+        )
+        if self.reduction == "none":
+            value = self._of_each(y, layout.lengths, labels, lengths)
+            value = value[0] if alone else value
+        grad = layout.unpack(TIME_FIRST, grad)
+        return value, grad[:, 0] if alone else grad
+
+    @staticmethod
+    def _joined(targets, lengths):
+        if targets.ndim == 2:
+            if len(targets) != len(lengths) or lengths.max(initial=0) > targets.shape[1]:
+                raise ValueError(
+                    f"targets of shape {targets.shape} do not hold {len(lengths)} sequences of "
+                    f"lengths {lengths}"
+                )
+            return np.concatenate(
+                [row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()]
+            )
+        if targets.ndim != 1 or targets.size != lengths.sum():
+            raise ValueError(
+                f"targets of shape {targets.shape} must be joined, all {lengths.sum()} of "
+                "target_lengths one after the other, "
+                f"or padded, of shape ({len(lengths)}, any)"
+            )
+        return targets
+
+    def _of_each(self, y, steps, labels, lengths):
+        """The cost of every sequence."""
+        values, ends = np.empty(len(lengths), np.float32), np.cumsum(lengths)
+        for b, end in enumerate(ends):
+            own = np.ascontiguousarray(y[: steps[b], b])
+            layout = Layout([steps[b]])
+            of = labels[end - lengths[b] : end]
+            values[b] = c.recur_ctc_loss(
+                self._handle, layout.handle, y.shape[2], own, of, lengths[b : b + 1], None, None
+            )
+        return values
+
+
+def one_or_more(y) -> tuple:
+    """(y of shape [T][B][C], whether it was a single sequence)."""
+    if y.ndim not in (2, 3):
+        raise ValueError(
+            "y must have shape [T][B][classes], or [T][classes] of a single sequence, not "
+            f"{y.shape}"
+        )
+    return (y[:, None], True) if y.ndim == 2 else (y, False)
+
+
+class CTCDecoder:
+    """What a network that was trained with CTCLoss says: labels, scores = decoder(logits [T][B][C],
+    input_lengths).
+
+    labels is a list of arrays, one for each sequence, scores their log probabilities. Without
+    beam_width the likeliest class of every step is spelled (greedy); with it the likeliest labels
+    are searched, by so many beginnings at once (Hannun 2014).
+
+    >>> import numpy, recur
+    >>> y = numpy.zeros((3, 1, 3), numpy.float32)
+    >>> y[[0, 1, 2], 0, [2, 2, 1]] = 9
+    >>> recur.CTCDecoder()(y)[0][0].tolist()
+    [2, 1]
+    """
+
+    def __init__(self, blank=0, beam_width=None):
+        width = 0 if beam_width is None else size(beam_width, "beam_width")
+        handle = c.recur_loss_create(None, c.recur_loss_options(kind=c.RECUR_LOSS_CTC, blank=blank))
+        vars(self).update(blank=blank, beam_width=beam_width, _width=width, _handle=handle)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"CTCDecoder.{name} cannot be written: make a new one")
+
+    def __call__(self, y, input_lengths=None):
+        y, alone = one_or_more(floats(y, "y"))
+        lengths = (
+            np.full(y.shape[1], y.shape[0])
+            if input_lengths is None
+            else np.atleast_1d(ids(input_lengths, "input_lengths"))
+        )
+        layout = Layout(lengths, y.shape[0])
+        if layout.batch != y.shape[1]:
+            raise ValueError(f"y has {y.shape[1]} sequences, input_lengths {layout.batch}")
+        labels = np.empty(layout.rows, np.int32)
+        rows = layout.pack(TIME_FIRST, y)
+        counts, scores = c.recur_ctc_decode(
+            self._handle, layout.handle, y.shape[2], rows, self._width, labels, None
+        )
+        ends = np.cumsum(counts)
+        found = [labels[end - n : end].copy() for end, n in zip(ends, counts)]
+        return (found[0], float(scores[0])) if alone else (found, scores)
+
+    def __repr__(self):
+        return f"CTCDecoder(blank={self.blank}, beam_width={self.beam_width})"

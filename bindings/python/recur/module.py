@@ -8,6 +8,7 @@ import numpy as np
 from . import _api, c, settings
 from ._arrays import floats, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
+from ._parameters import remember
 from .errors import OrderError
 from .packed import Layout, is_packed
 from .state import State
@@ -51,6 +52,7 @@ class Module:
         infos = [c.recur_layer_tensor_info(layer, i) for i in range(c.recur_layer_tensor_count(layer))]
         self._tensors = [(t.name, t.offset, t.count, t.dim[: t.rank]) for t in infos] if flat is not None else []
         self.params = self._named(self.flat)
+        remember(self)
 
     def _named(self, flat):
         return types.MappingProxyType({name: flat[at : at + n].reshape(shape) for name, at, n, shape in self._tensors})

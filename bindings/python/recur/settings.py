@@ -1,16 +1,17 @@
 """Seeds and contexts: what new modules are made with."""
 
+import os
 import threading
 
 from . import c
 
 _lock = threading.Lock()
-_seed, _drawn = 0, 0
+_seed, _drawn = int.from_bytes(os.urandom(8), "little"), 0
 _context = None
 
 
 def manual_seed(seed: int) -> None:
-    """New modules draw their start values, and the masks of their dropout, from this seed, in the order they are made."""
+    """Makes runs repeatable: without it the seed is the system's, another one in each process. New modules draw their start values, and the masks of their dropout, from this seed, in the order they are made."""
     global _seed, _drawn
     c.recur_random(seed, 0)  # refuses what is no seed
     with _lock:

@@ -46,9 +46,6 @@ READ_ONLY = x.copy()
 READ_ONLY.setflags(write=False)
 
 BAD_X = {
-    "float64": x.astype(np.float64),
-    "float16": x.astype(np.float16),
-    "big-endian": x.astype(">f4"),
     "complex": x.astype(np.complex64),
     "bool": x.astype(bool),
     "object": x.astype(object),
@@ -74,11 +71,14 @@ BAD_X = {
     "dates": np.zeros((5, 2), "M8[s]"),
     "strings": np.full((5, 2), "a"),
     "structured": np.zeros((5, 2), [("a", F)]),
-    "no batch": np.ones((5, 0, 3), F),
     "a module": recur.Linear(2, 2),
     "a type": int,
 }
 ODD_X = {  # odd, and right
+    "float64": x.astype(np.float64),
+    "float16": x.astype(np.float16),
+    "big-endian": x.astype(">f4"),
+    "no batch": np.ones((5, 0, 3), F),
     "read-only": READ_ONLY,
     "fortran": np.asfortranarray(x),
     "strided": np.ones((10, 4, 6), F)[::2, ::2, ::2],
@@ -101,11 +101,11 @@ def forward():
                  lambda: recur.Sequential(recur.LSTM(3, 4), recur.Last(), recur.Linear(4, 2))):  # fmt: skip
         module = make()
         for name, value in BAD_X.items():
-            attempt(f"{type(module).__name__}({name})", lambda: module(value), name != "no batch" or module._info.kind != 7)
+            attempt(f"{type(module).__name__}({name})", lambda: module(value))
         for name, value in ODD_X.items():
             attempt(f"{type(module).__name__}({name})", lambda: module(value), False)
     for name, value in BAD_X.items():
-        attempt(f"Linear({name})", lambda: recur.Linear(3, 4)(value), name not in ("1-d", "4-d", "no batch", "3-d ids"))
+        attempt(f"Linear({name})", lambda: recur.Linear(3, 4)(value), name not in ("1-d", "4-d", "3-d ids"))
         attempt(f"Embedding({name})", lambda: recur.Embedding(3, 4)(value), name != "3-d ids")
         attempt(f"LSTMCell({name})", lambda: recur.LSTMCell(3, 4)(value), name != "1-d")
 
@@ -113,29 +113,29 @@ def forward():
 def states_and_gradients():
     lstm, gru = recur.LSTM(3, 4), recur.GRU(3, 4)
     h = np.zeros((1, 2, 4), F)
-    bad = [h, (h,), (h, h, h), (h, h[:, :1]), (h.astype(float), h), (h[0], h), "hc", 3, {"h": h}, (h, "c"), [[1, 2], [3, 4]]]
+    bad = [h, (h,), (h, h, h), (h, h[:, :1]), (h.astype(bool), h), (h[0], h), "hc", 3, {"h": h}, (h, "c"), [[1, 2], [3, 4]]]
     for i, s in enumerate(bad):
         attempt(f"lstm state {i}", lambda: lstm(x, s))
         lstm(x)
         attempt(f"lstm gradient of state {i}", lambda: lstm.backward(None, s))
-    for i, s in enumerate([(h, h), h[0], h.astype(np.float64), np.zeros((1, 3, 4), F), np.zeros((2, 2, 4), F), "h", 5]):
+    for i, s in enumerate([(h, h), h[0], h.astype(bool), np.zeros((1, 3, 4), F), np.zeros((2, 2, 4), F), "h", 5]):
         attempt(f"gru state {i}", lambda: gru(x, s))
     gru.eval()
     for i, g in enumerate([np.ones((5, 2, 4), F)]):
         attempt(f"backward without a record {i}", lambda: gru.backward(g))
     gru.train()
     y, _ = gru(x)
-    for i, g in enumerate([y[:4], y[:, :1], y[..., :2], y.astype(float), y.tolist(), "y", 3, y[None], y.astype(int)]):
+    for i, g in enumerate([y[:4], y[:, :1], y[..., :2], y.astype(bool), y.tolist()[:3], "y", 3, y[None], y.astype(int)]):
         attempt(f"gradient {i}", lambda: gru.backward(g))
     for other in (recur.GRU(3, 5), recur.LSTM(3, 4), recur.GRU(3, 4, 2)):
         attempt("state of another layer", lambda: gru(x, other.state(2)))
     attempt("state of another batch", lambda: gru(x, gru.state(3)))
-    attempt("states of none", lambda: gru.state(0))
+    attempt("states of none", lambda: gru.state(0), False)
     attempt("states of less than none", lambda: gru.state(-1))
     attempt("states of a half", lambda: gru.state(1.5))
     attempt("too many states", lambda: gru.state(2**31))
     state = gru.state(2)
-    for i, v in enumerate([np.zeros((1, 2, 3), F), 3, "a", None, np.zeros((1, 2, 4))]):
+    for i, v in enumerate([np.zeros((1, 2, 3), F), 3, "a", None, np.zeros((1, 2, 4), bool)]):
         attempt(f"written state {i}", lambda: state.__setitem__("h", v))
     attempt("no such tensor", lambda: state["c"])
     for s in (2, -2, 2**70, "0", 0.5):
@@ -221,16 +221,16 @@ def losses_and_optimizers():
     for i, t in enumerate(labels):
         attempt(f"labels {i}", lambda: recur.CrossEntropyLoss()(y, t))
         attempt(f"nll labels {i}", lambda: recur.NLLLoss()(y, t))
-    for i, t in enumerate([y[:2], y.astype(float), "y", None, 3, y.astype(int), y.T]):
+    for i, t in enumerate([y[:2], y.astype(bool), "y", None, 3, y.astype(int), y.T]):
         attempt(f"target {i}", lambda: recur.MSELoss()(y, t))
         attempt(f"bce target {i}", lambda: recur.BCEWithLogitsLoss(pos_weight=np.ones(4, F))(y, t))
-    for v in (y.astype(float), "y", None, np.float32(1), y.astype(int)):
+    for v in (y.astype(bool), "y", None, np.float32(1), y.astype(int)):
         attempt(f"y {type(v)}", lambda: recur.CrossEntropyLoss()(v, [0, 1, 2]))
     attempt("weights", lambda: recur.CrossEntropyLoss(np.ones(3, F))(y, [0, 1, 2]))
-    attempt("weights of another type", lambda: recur.CrossEntropyLoss(np.ones(3)))
+    attempt("weights of another type", lambda: recur.CrossEntropyLoss(np.ones(3, bool)))
     attempt("negative weights", lambda: recur.CrossEntropyLoss(-np.ones(3, F)))
     attempt("pos_weight", lambda: recur.BCEWithLogitsLoss(pos_weight=np.ones(3, F))(y, y))
-    for r in ("none", None, 3, "MEAN"):
+    for r in ("nothing", None, 3, "MEAN"):
         attempt(f"reduction {r}", lambda: recur.MSELoss(reduction=r))
     for s in (-0.1, 1.0, np.nan, "a"):
         attempt(f"smoothing {s}", lambda: recur.CrossEntropyLoss(label_smoothing=s))
@@ -262,7 +262,7 @@ def losses_and_optimizers():
         for lr in (-1, np.nan, np.inf, "a", None):
             attempt(f"{kind.__name__} lr {lr}", lambda: kind(net, lr=lr))
         attempt(f"{kind.__name__} of nothing", lambda: kind(None))
-        attempt(f"{kind.__name__} of a list", lambda: kind(net.parameters()))
+        attempt(f"{kind.__name__} of parameters", lambda: kind(net.parameters()), False)
         attempt(f"{kind.__name__} decay", lambda: kind(net, weight_decay=-1))
     attempt("eps", lambda: recur.Adam(net, eps=-1e-8))
     attempt("betas", lambda: recur.Adam(net, betas=(0.9,)))
@@ -278,7 +278,7 @@ def losses_and_optimizers():
     for n in (-1, np.nan, "a", 0):
         attempt(f"clip {n}", lambda: recur.clip_grad_norm_(net, n))
     attempt("clip value", lambda: recur.clip_grad_value_(net, -1))
-    attempt("norm type", lambda: recur.clip_grad_norm_(net, 1, 1))
+    attempt("norm type", lambda: recur.clip_grad_norm_(net, 1, "one"))
     for more in (
         {"temperature": 0},
         {"temperature": -1},
@@ -336,7 +336,7 @@ def files():
         attempt(f"damaged {i}", lambda: [recur.File(data=bytes(damaged))[k] for k in recur.File(data=bytes(damaged)).keys()], False)
     attempt("twice", lambda: file.add(recur.GRU(3, 4)))
     attempt("5 dimensions", lambda: file.__setitem__("a", np.zeros((1,) * 5, F)))
-    attempt("another type", lambda: file.__setitem__("a", np.zeros(3)))
+    attempt("another type", lambda: file.__setitem__("a", np.zeros(3, bool)))
     attempt("name", lambda: file.__setitem__("a\0b", np.zeros(3, F)))
     attempt("surrogate", lambda: file.set_text("\ud800", "a"))
     attempt("text", lambda: file.set_text("a", 3))
