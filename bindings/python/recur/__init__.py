@@ -70,6 +70,7 @@ from .packed import (
     unpack_sequence,
     unpad_sequence,
 )
+from .passes import Array, LossValue
 from .recurrent import GRU, LSTM, RNN
 from .sampling import random, sample
 from .schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, StepLR

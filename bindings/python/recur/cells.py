@@ -8,7 +8,10 @@ import numpy as np
 
 from . import c, settings
 from ._arrays import floats, rows_or_ids, size
-from .module import Module, Record
+from .errors import OrderError
+from .module import PLAYED, Module, kept
+from .passes import WAITS, Link, link_of
+from ._tapes import Pass
 from .recurrent import nonlinear
 from .state import State
 
@@ -71,34 +74,69 @@ class Cell(Module):
         values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def __call__(self, x, state=None):
+    def forward(self, x, state=None):
         self._open()
         rows, is_ids, alone = self._rows(x)
         inner = self._state_of(state, len(rows), alone, "")
         step = c.recur_cell_step_ids if is_ids else c.recur_cell_step
-        if self.training:
-            with self._lock:
-                step(self._cell, rows, inner._handle, None, self._tape_for_training())
-                self._records.append(Record(rows, is_ids, alone))
-        else:
+        link = None if is_ids else link_of(x)
+        given = state is inner or state is None
+        links = [] if given else [link_of(value) for value in (state if len(self.states) > 1 else (state,))]
+        if not self.training:
             step(self._cell, rows, inner._handle, None, None)
-        return state if inner is state else self._values_of(inner, alone)
+            if state is inner:
+                return state
+            return self._shaped(self._untracked(self._finals(inner), (link, *links)), alone)
+        if type(link) is not Link and not is_ids:
+            rows = kept(rows, x)
+        with self._lock:
+            tape = self._tape_for(links, inner)
+            step(self._cell, rows, inner._handle, None, tape.handle)
+            finals = () if state is inner else tuple(self._finals(inner))
+            one = Pass(self, tape, rows, is_ids, alone, finals, (link, *links))
+            self._remember(one, state if state is inner else None)
+        return state if state is inner else self._shaped([one.array(i) for i in range(len(finals))], alone)
+
+    @staticmethod
+    def _shaped(finals, alone):
+        values = tuple(final[0, 0] if alone else final[0] for final in finals)
+        return values if len(values) > 1 else values[0]
+
+    def _back_step(self, one, inner, want_dx):
+        """Plays a step back: the gradient of x; inner goes from the gradient after the step to that before it."""
+        if one.status != WAITS:
+            raise OrderError(one.status)
+        rows, tape, dx = one.rows, one.tape, None
+        tape.cut(one.place + 1, f"this step of {one.name} was dropped, because the step before it was played back")
+        if one.is_ids:
+            c.recur_cell_step_backward_ids(self._cell, rows, None, inner._handle, self.flat_grad, tape.handle)
+        else:
+            dx = np.empty_like(rows) if want_dx else None
+            c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, tape.handle)
+        tape.passes.pop()
+        one.close(PLAYED.format(one.name))
+        return dx[0] if one.form and dx is not None else dx
+
+    def _play(self, one, given):
+        with self._lock:
+            inner = State(self, len(one.rows))
+            for name, gradient in zip(self.states, given):
+                if gradient is not None:
+                    inner[name] = gradient
+            dx = self._back_step(one, inner, one.links[0] is not None)
+        values = self._values_of(inner, one.form)
+        values = values if len(self.states) > 1 else (values,)
+        return [(link, d) for link, d in zip(one.links, (dx, *values)) if link is not None]
 
     def backward(self, grad_state=None, *, input_grad=True):
         """(gradient of x, gradient of the state before the step), from the gradient of the state after it."""
         self._open()
         with self._lock:
-            record = self._newest()
-            alone, rows = record.form, record.rows
-            inner = self._state_of(grad_state, len(rows), alone, "gradient of ")
-            dx = None
-            if record.is_ids:
-                c.recur_cell_step_backward_ids(self._cell, rows, None, inner._handle, self.flat_grad, self._tape)
-            else:
-                dx = np.empty_like(rows) if input_grad else None
-                c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, self._tape)
-            self._records.pop()
-        dx = dx[0] if alone and dx is not None else dx
+            first = grad_state[0] if isinstance(grad_state, (tuple, list)) else grad_state
+            one = self._newest(first)
+            alone = one.form
+            inner = self._state_of(grad_state, len(one.rows), alone, "gradient of ")
+            dx = self._back_step(one, inner, input_grad)
         return dx, grad_state if inner is grad_state else self._values_of(inner, alone)
 
     def extra_repr(self):

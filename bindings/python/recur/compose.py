@@ -126,14 +126,15 @@ class Sequential(Composite):
             raise ValueError("Last does not follow a recurrent layer at once: give its direction")
         return "forward"
 
-    def __call__(self, x, state=None):
+    def forward(self, x, state=None):
+        """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients do not go through it."""
         if state is None:
-            return super().__call__(x)
+            return super().forward(x)
         if not isinstance(state, State):
             raise TypeError(f"state must be a State (net.state(batch)), not {type(state).__name__}")
-        rows, is_ids, form = self._form(x)
-        y = self._forward(rows, is_ids, form, state._handle)
-        return form.shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
+        given = self._form(x)
+        y = self._call(x, given, state)[0]
+        return given[2].shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
         """Gradient of x; with a State as gradient of the final state: (gradient of x, that of the initial state)."""
@@ -141,7 +142,10 @@ class Sequential(Composite):
             return super().backward(grad, input_grad=input_grad)
         if not isinstance(grad_state, State):
             raise TypeError(f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}")
-        return self._play_back(grad, lambda record: grad_state._handle, input_grad)[0], grad_state
+        with self._lock:
+            one = self._newest(grad)
+            dx = self._back(one, self._dy(one, grad), grad_state._handle, input_grad)
+        return None if dx is None else one.form.shaped(dx, False), grad_state
 
 
 class Residual(Sequential):
@@ -157,7 +161,7 @@ class Group(Composite):
         names, parts = named(parts)
         self._compose(c.RECUR_COMPOSE_GROUP, names + list(more), parts + list(more.values()), context)
 
-    def __call__(self, *_args, **_more):
+    def forward(self, *_args, **_more):
         raise TypeError("a Group is not run: run its parts")
 
     def backward(self, *_args, **_more):

@@ -1,7 +1,5 @@
 """Modules that treat every row by itself, and `Last`."""
 
-import threading
-
 import numpy as np
 
 from . import c, settings
@@ -42,10 +40,10 @@ class Lazy(Module):
 
     def _plan(self, features, context):
         self._layer, self.params, self._tensors = None, {}, []
-        self._parent = self._grads = self._tape = self._seed = self.features = None
+        self._parent = self._grads = self._seed = self.features = None
         self._planned, self._offset = context, 0
         self._mode = c.RECUR_TAPE_TRAIN
-        self._lock, self._records, self._scratch = threading.RLock(), [], []
+        self._ready()
         if features is not None:
             self.bind(size(features, "features"))
 

@@ -8,6 +8,7 @@ from . import c, settings
 from ._arrays import floats, ids, to_numpy
 from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
+from .passes import loss_value, plain
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
 
@@ -24,15 +25,16 @@ class Loss:
 
     def __call__(self, y, target, *more):
         if not is_packed(y):
-            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more)
+            value, grad = self._run(plain(floats(y, "y")), target.data if isinstance(target, PackedSequence) else target, *more)
+            return loss_value(value, grad, y, target)
         y = as_packed(y)
         if is_packed(target):
             target = as_packed(target)
             if not np.array_equal(target.lengths, y.lengths):
                 raise ValueError("y and target are packed with different lengths")
             target = target.data
-        value, grad = self._run(floats(y.data, "y"), target, *more)
-        return value, PackedSequence.of(grad, y.layout)
+        value, grad = self._run(plain(floats(y.data, "y")), target, *more)
+        return loss_value(value, PackedSequence.of(grad, y.layout), y, target)
 
     def __repr__(self):
         return f"{type(self).__name__}(reduction={self.reduction!r})"
@@ -191,7 +193,8 @@ class CTCLoss(Loss):
         self._create(c.RECUR_LOSS_CTC, reduction, flags=flags, blank=blank)
 
     def __call__(self, y, targets, input_lengths, target_lengths):
-        y, lengths = floats(y, "y"), ids(target_lengths, "target_lengths").astype(np.int64)
+        given = y
+        y, lengths = plain(floats(y, "y")), ids(target_lengths, "target_lengths").astype(np.int64)
         if y.ndim != 3:
             raise ValueError(f"y must have shape [T][B][classes], not {y.shape}")
         layout, targets = Layout(input_lengths, y.shape[0]), ids(targets, "targets")
@@ -204,4 +207,4 @@ class CTCLoss(Loss):
         rows = layout.pack(TIME_FIRST, y)
         grad = np.empty_like(rows)
         value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
-        return value, layout.unpack(TIME_FIRST, grad)
+        return loss_value(value, layout.unpack(TIME_FIRST, grad), given)

@@ -1,32 +1,42 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
 
+import collections
 import threading
 import types
+import warnings
+import weakref
 
 import numpy as np
 
 from . import _api, c, settings
 from ._arrays import floats, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
+from ._tapes import Pass, Pool
 from .errors import OrderError
 from .packed import Layout, is_packed
+from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, plain
 from .state import State
 
 SCHEMES = {name[len("RECUR_INIT_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_INIT_")}
-
-
-class Record:
-    """What backward needs of a recorded pass, beside the tape."""
-
-    def __init__(self, rows, is_ids, form):
-        self.rows, self.is_ids, self.form = rows, is_ids, form
+PLAYED = (
+    "this pass of {} was already played back: a pass is played back once. Add losses that share it, (l1 + l2).backward(), or "
+    "call the module again"
+)
+UPDATED = "this pass of {} was dropped, because its parameters changed after it: call the module again"
+EVALUATED = "this pass of {} was dropped by eval(): play passes back before"
+UNHELD = (
+    "the newest call of this {} was dropped, because nobody held its output and the calls after it took much memory: hold "
+    "its output, and use y.backward(grad)"
+)
+CROWDED = "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
 
 
 class Module:
     """Base of all modules. `params` and `grads` are arrays by name, views of the flat vectors `flat` and `flat_grad`.
 
-    train() makes passes record, with dropout, for backward(); eval() makes them neither. A pass is recorded until its
-    backward, or until an update of the parameters makes it worthless.
+    train() makes passes record, with dropout, for backward(); eval() makes them neither. Outputs of recorded passes are
+    Arrays, which know their pass: loss.backward() plays back all passes below a loss. A pass waits for its backward as long
+    as somebody holds its output, or until an update of the parameters makes it worthless.
     """
 
     batch_first = False
@@ -36,12 +46,19 @@ class Module:
         """Takes a layer of the library."""
         self._set(layer)
         self._context = context
-        self._parent = self._grads = self._tape = None
+        self._parent = self._grads = None
         self._offset = 0
-        self._records, self._scratch, self._lock = [], [], threading.RLock()
+        self._ready()
         self._mode, self._seed = c.RECUR_TAPE_TRAIN, settings.next_seed()
         if init and self.flat.size:
             c.recur_layer_init(layer, None, c.RECUR_INIT_DEFAULT, 0, self._seed)
+
+    def _ready(self):
+        """No pass is recorded yet."""
+        self._lock, self._pool = threading.RLock(), Pool()
+        self._passes = []  # weak references to those that wait, the newest last
+        self._held = collections.deque()  # the newest ones, for backward by hand without an output
+        self._drawn, self._random = 0, None
 
     def _set(self, layer):
         self._layer, self._state_forms = layer, {}
@@ -58,8 +75,8 @@ class Module:
     def _move(self, parent, layer, offset):
         """Becomes a part of a whole: parameters and gradients are slices of the whole's from now on."""
         self.forget()
-        self._parent, self._offset, self._grads, self._tape = parent, offset, None, None
-        self._scratch = []
+        self._parent, self._offset, self._grads = parent, offset, None
+        self._pool = Pool()
         self._set(layer)
 
     def _open(self):
@@ -168,8 +185,9 @@ class Module:
             raise RuntimeError(f"this {type(self).__name__} is a snapshot: it cannot be trained")
         with self._lock:
             self._mode = wanted
-            if self._tape is not None and self.training:
-                c.recur_tape_set_mode(self._tape, wanted)
+            if not self.training:
+                self._drop_passes(EVALUATED)
+                self._pool.clear()
         for part in self.children():
             part.train(mode, dropout)
         return self
@@ -184,9 +202,7 @@ class Module:
         """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since."""
         c.recur_random(seed, 0)
         with self._lock:
-            self._seed = int(seed)
-            if self._tape is not None:
-                c.recur_tape_set_seed(self._tape, self._seed)
+            self._seed, self._drawn = int(seed), 0
         return self
 
     def _able(self, bit) -> bool:
@@ -200,12 +216,18 @@ class Module:
         top._forget()
 
     def _forget(self):
-        with self._lock:
-            if self._tape is not None and not self._tape.released:
-                c.recur_tape_reset(self._tape)
-            self._records.clear()
+        self._drop_passes(UPDATED)
         for part in self.children():
             part._forget()
+
+    def _drop_passes(self, reason):
+        with self._lock:
+            waiting = [ref() for ref in self._passes]
+            for one in waiting:
+                if one is not None:
+                    one.close(reason.format(one.name))
+            self._passes.clear()
+            self._held.clear()
 
     # ---- passes ----------------------------------------------------------------------------------
 
@@ -233,77 +255,184 @@ class Module:
         if width is not None and width != self._info.input_size and self._info.input_size:
             raise ValueError(f"x has {width} features, {type(self).__name__} takes {self._info.input_size}")
 
-    def _tape_for_training(self):
-        if self._tape is None:
-            tape = c.recur_tape_create(settings.handle_of(self._context))
-            c.recur_tape_set_mode(tape, self._mode)
-            c.recur_tape_set_seed(tape, self._seed)
-            self._tape = tape
-        return self._tape
+    # ---- recording ----
 
-    def _scratch_tape(self):
-        """Scratch of passes that do not record: as many as there are threads at once."""
-        try:
-            return self._scratch.pop()
-        except IndexError:
-            tape = c.recur_tape_create(settings.handle_of(self._context))
-            c.recur_tape_set_mode(tape, c.RECUR_TAPE_EVALUATE)
-            return tape
+    def _context_handle(self):
+        return settings.handle_of(self._context)
 
-    def _forward(self, rows, is_ids, form, state):
-        """y as rows; in training the pass is recorded."""
+    def _draws(self) -> bool:
+        """Whether passes draw random numbers."""
+        if self._random is None:
+            info = self._info
+            options = ("dropout", "recurrent_dropout", "zoneout_hidden", "zoneout_cell")
+            self._random = any(getattr(info, name) for name in options) or any(part._draws() for part in self.children())
+        return self._random
+
+    def _tape_for(self, links, state=None):
+        """A tape to record on: that of the pass which an initial state comes from, or one for this pass alone."""
+        origins = [link.node for link in links if type(link) is Link]
+        if state is not None and state.origin is not None:
+            origins.append(state.origin())
+        for before in origins:
+            if type(before) is Pass and before.module is self and before.newest() and before.tape.mode == self._mode:
+                before.tape.cut(before.place + 1)
+                return before.tape
+        self._trim()
+        seed = None
+        if self._draws():
+            seed = c.recur_random(self._seed, self._drawn)
+            self._drawn += 1
+        return self._pool.take(self._context_handle, self._mode, seed)
+
+    def _trim(self):
+        """Lets go of passes that nobody else holds, when they take more memory than settings allow."""
+        held = self._held
+        expected = held[-1].bytes if held else 0
+        total = expected + sum(one.bytes for one in held)
+        while held and total > settings.unheld_bytes:
+            total -= held.popleft().bytes
+
+    def _remember(self, one, state=None):
+        """Puts a new pass on the list of those that wait. The next one with this State follows it on its tape."""
+        if state is not None:
+            state.origin = weakref.ref(one)
+        passes, held, tape = self._passes, self._held, one.tape
+        while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
+            passes.pop()
+        passes.append(weakref.ref(one))
+        one.bytes = max(tape.bytes() - sum(other.bytes for other in held if other.tape is tape), 0) if one.place else tape.bytes()
+        held.append(one)
+        if len(passes) > settings.waiting:
+            self._drop_oldest()
+
+    def _drop_oldest(self):
+        """Keeps the number of waiting passes within the bound."""
+        alive = [one for one in (ref() for ref in self._passes) if one is not None]
+        if len(alive) <= settings.waiting:
+            self._passes = [weakref.ref(one) for one in alive]
+            return
+        if settings.warn_once("waiting"):
+            warnings.warn(
+                f"{len(alive)} recorded passes of one {type(self).__name__} wait for their backward, and the oldest are dropped. Use "
+                "eval() for passes that need no gradient, y.detach() for results that you keep, or recur.settings.set_waiting",
+                stacklevel=4,
+            )
+        for one in alive[: -settings.waiting]:
+            one.close(CROWDED.format(one.name, settings.waiting))
+
+    def _closed(self, one):
+        """A pass does not wait any more."""
+        if self._held and self._held[-1] is one:
+            self._held.pop()
+        elif one in self._held:
+            self._held.remove(one)
+        for at in range(len(self._passes) - 1, -1, -1):
+            if self._passes[at]() is one:
+                del self._passes[at]
+                break
+
+    def _call(self, x, given, state=None, own=False, links=()) -> list:
+        """Runs the layer. `given` is what _form made of x; `state` is a State, whose values are results too if it is the
+        call's own. Gives [rows of y, final states ...]: Arrays in training, if somebody may ask for their gradients."""
+        rows, is_ids, form = given
         layer, run = self._open(), c.recur_layer_forward_ids if is_ids else c.recur_layer_forward
         packed = form.layout.handle
         y = np.empty((c.recur_layer_rows(layer, packed), self._info.output_size), np.float32)
+        data, handle = data_of(x), None if state is None else state._handle
+        link = None if is_ids else link_of(data)
         if not self.training:
-            tape = self._scratch_tape()
-            run(layer, packed, rows, state, y, tape)
-            self._scratch.append(tape)
-            return y
+            tape = self._pool.take(self._context_handle, c.RECUR_TAPE_EVALUATE, None)
+            run(layer, packed, rows, handle, y, tape.handle)
+            return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
+        if type(link) is not Link and not is_ids:
+            rows = kept(rows, data)
         with self._lock:
-            run(layer, packed, rows, state, y, self._tape_for_training())
-            self._records.append(Record(rows, is_ids, form))
-        return y
+            tape = self._tape_for(links, state)
+            run(layer, packed, rows, handle, y, tape.handle)
+            finals = self._finals(state) if own else ()
+            one = Pass(self, tape, rows, is_ids, form, (y, *finals), (link, *links))
+            self._remember(one, None if own else state)
+        return [one.array(i) for i in range(len(one.bases))]
 
-    def _newest(self) -> Record:
-        if not self._records:
+    def _finals(self, state):
+        return [state[name] for name in self.states]
+
+    def _untracked(self, results, links):
+        """Results in evaluation: plain, or with the reason why no gradient goes back to the modules that x comes from."""
+        if all(link is None for link in links):
+            return results
+        return foreign(results, f"{type(self).__name__} in eval mode (train(dropout=False) records without dropout)", links)
+
+    # ---- going back ----
+
+    def _newest(self, grad=None) -> Pass:
+        """The pass that backward by hand means: the newest one that waits."""
+        if not self._passes:
             raise OrderError(
                 f"{type(self).__name__} has no recorded pass: backward follows a call in training mode, "
                 "before the parameters are updated"
             )
-        return self._records[-1]
+        newest = self._passes[-1]()
+        if newest is None:
+            self._passes.pop()
+            raise OrderError(UNHELD.format(type(self).__name__))
+        makers = makers_in([data_of(grad)])
+        origins = {made[0] for made in makers if type(made) is tuple}
+        origins |= {ref() for made in makers if type(made) is not tuple for ref in made.passes}
+        older = [one for one in origins if type(one) is Pass and one.module is self and one.status == WAITS]
+        if older and newest not in older:
+            raise OrderError(
+                f"backward of {type(self).__name__} means its newest call, and this gradient was computed from the output of an "
+                "older one: use loss.backward() or y.backward(grad), which know their pass"
+            )
+        return newest
 
-    def _backward(self, record, dy, dstate, want_dx):
-        """dx as rows, or None."""
-        layer, packed, grads = self._open(), record.form.layout.handle, self.flat_grad
+    def _back(self, one, dy, dstate, want_dx):
+        """Plays a pass back: dx as rows, or None."""
+        if one.status != WAITS:
+            raise OrderError(one.status)
+        layer, packed, grads, tape = self._open(), one.form.layout.handle, self.flat_grad, one.tape
         grads = grads if grads.size else None
-        if record.is_ids:
-            c.recur_layer_backward_ids(layer, packed, record.rows, dy, dstate, grads, self._tape)
+        tape.cut(one.place + 1, f"this pass of {one.name} was dropped, because the pass that its state comes from was played back")
+        if one.is_ids:
+            c.recur_layer_backward_ids(layer, packed, one.rows, dy, dstate, grads, tape.handle)
             dx = None
         else:
-            dx = np.empty_like(record.rows) if want_dx else None
-            c.recur_layer_backward(layer, packed, record.rows, dy, dstate, dx, grads, self._tape)
-        self._records.pop()
+            dx = np.empty_like(one.rows) if want_dx else None
+            c.recur_layer_backward(layer, packed, one.rows, dy, dstate, dx, grads, tape.handle)
+        tape.passes.pop()
+        one.close(PLAYED.format(one.name))
         return dx
 
-    def _play_back(self, grad, dstate_of, want_dx):
-        """Backward of the newest pass: (dx in the form of x, record, gradients of states)."""
+    def _play(self, one, given):
+        """Backward of a pass in a chain: pairs of a link and its gradient."""
         with self._lock:
-            record = self._newest()
-            per_sequence = self._able(c.RECUR_CAN_REDUCE_TIME)
-            dy = None if grad is None else record.form.gradient(grad, self._info.output_size, per_sequence)
-            dstate = dstate_of(record)
-            dx = self._backward(record, dy, dstate, want_dx)
-        return None if dx is None else record.form.shaped(dx, False), record, dstate
+            dx = self._back(one, given[0], None, one.links[0] is not None)
+        return [(one.links[0], data_of(one.form.shaped(dx, False)))] if dx is not None else []
 
-    def __call__(self, x):
-        rows, is_ids, form = self._form(x)
-        return form.shaped(self._forward(rows, is_ids, form, None), self._able(c.RECUR_CAN_REDUCE_TIME))
+    def _dy(self, one, grad):
+        """The user's gradient of y as rows."""
+        if grad is None:
+            return None
+        if hasattr(grad, "batch_sizes"):
+            grad = type(grad).of(plain(grad.data), grad.layout) if isinstance(grad.data, Array) else grad
+        return one.form.gradient(plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME))
+
+    def forward(self, x):
+        """y = module(x)."""
+        given = self._form(x)
+        return given[2].shaped(self._call(x, given)[0], self._able(c.RECUR_CAN_REDUCE_TIME))
+
+    def __call__(self, *args, **more):
+        return self.forward(*args, **more)
 
     def backward(self, grad=None, *, input_grad=True):
-        """Gradient of x, from that of y (None: zeros), of the newest recorded call. Gradients of parameters add up in
-        `grads`. None where x were ids, or with input_grad=False."""
-        return self._play_back(grad, lambda record: None, input_grad)[0]
+        """Gradient of x, from that of y (None: zeros), of the newest recorded call: for going back by hand, module by module.
+        Gradients of parameters add up in `grads`. None where x were ids, or with input_grad=False."""
+        with self._lock:
+            one = self._newest(grad)
+            dx = self._back(one, self._dy(one, grad), None, input_grad)
+        return None if dx is None else one.form.shaped(dx, False)
 
     def memory(self, lengths, flags=0) -> types.SimpleNamespace:
         """Bytes that the library takes for this module and a batch of sequences of these lengths (or a Layout): parameters,
@@ -344,8 +473,9 @@ class Module:
     def release(self) -> None:
         """Gives the memory back as soon as no view needs it. Calls after this raise RuntimeError."""
         self._layer.release()
-        self._scratch.clear()
-        self._records.clear()
+        self._pool.clear()
+        self._passes.clear()
+        self._held.clear()
 
     def extra_repr(self) -> str:
         return ""
@@ -355,3 +485,12 @@ class Module:
 
     def __reduce__(self):
         raise TypeError("modules are not pickled: save(module, path) and load(path, module) keep them in safetensors files")
+
+
+def kept(rows, data):
+    """Rows that stay as they are until backward: a copy, unless nobody else can write into them or the user promised not to."""
+    if not settings.copies_inputs or not isinstance(data, np.ndarray) and not hasattr(data, "detach"):
+        return rows
+    if isinstance(data, np.ndarray) and not np.may_share_memory(rows, data):
+        return rows
+    return rows.copy()

@@ -8,6 +8,7 @@ from . import _api, c, settings
 from ._arrays import floats, size
 from .layers import DIRECTIONS, direction_of
 from .module import Module
+from .passes import data_of, link_of
 from .state import State
 
 
@@ -89,12 +90,16 @@ class Recurrent(Module):
         """Those that are not the default."""
         return told_options(self._info)
 
-    def _write_state(self, into, values, form, what):
-        """The user's h0, or (h0, c0), into a state. None stands for zeros."""
+    def _state_values(self, values, what):
+        """The user's h, or (h, c), as a tuple."""
         values = values if len(self.states) > 1 else (values,)
         if not isinstance(values, (tuple, list)) or len(values) != len(self.states):
             names = ", ".join(f"{what}{s}" for s in self.states)
             raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
+        return values
+
+    def _write_state(self, into, values, form, what):
+        """Values of h (and c) into a state. None stands for zeros."""
         for name, value in zip(self.states, values):
             if value is not None:
                 rows, batch, width = into.shape(name)
@@ -105,33 +110,48 @@ class Recurrent(Module):
         values = tuple(form.states(state[name]) for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def __call__(self, x, state=None):
-        rows, is_ids, form = self._form(x)
+    def forward(self, x, state=None):
+        """y, state = layer(x, state). A State is changed and comes back: gradients do not go through it."""
+        given = self._form(x)
+        form = given[2]
         if isinstance(state, State):
-            y = self._forward(rows, is_ids, form, state._handle)
-            return form.shaped(y, False), state
-        inner = State(self, form.layout.batch)
+            return form.shaped(self._call(x, given, state)[0], False), state
+        inner, links = State(self, form.layout.batch), ()
         if state is not None:
-            self._write_state(inner, state, form, "initial ")
-        y = self._forward(rows, is_ids, form, inner._handle)
-        return form.shaped(y, False), self._read_state(inner, form)
+            values = self._state_values(state, "initial ")
+            self._write_state(inner, values, form, "initial ")
+            links = [link_of(value) for value in values]
+        y, *finals = self._call(x, given, inner, True, links)
+        finals = tuple(form.states(final) for final in finals)
+        return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
+
+    def _play(self, one, given):
+        dy, *dfinals = given
+        dstate = None
+        if any(d is not None for d in dfinals) or any(link is not None for link in one.links[1:]):
+            dstate = State(self, one.form.layout.batch)
+            for name, d in zip(self.states, dfinals):
+                if d is not None:
+                    dstate[name] = d
+        with self._lock:
+            dx = self._back(one, dy, dstate._handle if dstate else None, one.links[0] is not None)
+        pairs = [] if dx is None else [(one.links[0], data_of(one.form.shaped(dx, False)))]
+        return pairs + [(link, one.form.states(dstate[name])) for link, name in zip(one.links[1:], self.states) if link is not None]
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
-        """(gradient of x, gradient of the initial state), from those of y and of the final state; None stands for zeros."""
-        if isinstance(grad_state, State):
-            dx, _, _ = self._play_back(grad, lambda record: grad_state._handle, input_grad)
-            return dx, grad_state
-
-        def dstate_of(record):
-            self._inner = State(self, record.form.layout.batch)
-            if grad_state is not None:
-                self._write_state(self._inner, grad_state, record.form, "gradient of ")
-            return self._inner._handle
-
+        """(gradient of x, gradient of the initial state), from those of y and of the final state, of the newest recorded
+        call; None stands for zeros."""
         with self._lock:
-            dx, record, _ = self._play_back(grad, dstate_of, input_grad)
-            inner, self._inner = self._inner, None
-        return dx, self._read_state(inner, record.form)
+            one = self._newest(grad)
+            if isinstance(grad_state, State):
+                inner = grad_state
+            else:
+                inner = State(self, one.form.layout.batch)
+                if grad_state is not None:
+                    self._write_state(inner, self._state_values(grad_state, "gradient of "), one.form, "gradient of ")
+            dx = self._back(one, self._dy(one, grad), inner._handle, input_grad)
+        dx = None if dx is None else one.form.shaped(dx, False)
+        return dx, grad_state if inner is grad_state else self._read_state(inner, one.form)
 
     def extra_repr(self):
         more = [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
