@@ -16,7 +16,7 @@ Everything is NumPy. `recur.c` has every function of the C library.
 from . import c
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Group, Residual, Sequential
+from .compose import Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
 from .errors import (
     ArgumentError,
@@ -70,6 +70,7 @@ from .packed import (
     unpack_sequence,
     unpad_sequence,
 )
+from .parameter import Parameter
 from .passes import Array, LossValue
 from .recurrent import GRU, LSTM, RNN
 from .sampling import random, sample

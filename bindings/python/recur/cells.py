@@ -9,14 +9,14 @@ import numpy as np
 from . import c, settings
 from ._arrays import floats, rows_or_ids, size
 from .errors import OrderError
-from .module import PLAYED, Module, kept
+from .module import PLAYED, Layer, kept
 from .passes import WAITS, Link, link_of
 from ._tapes import Pass
 from .recurrent import nonlinear
 from .state import State
 
 
-class Cell(Module):
+class Cell(Layer):
     """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state is (h, c). In place of
     arrays a State may be given, which is changed and comes back."""
 

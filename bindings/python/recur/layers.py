@@ -5,10 +5,11 @@ import numpy as np
 from . import c, settings
 from ._arrays import size
 from ._numbers import check_number
-from .module import Module
+from .module import Layer
+from .passes import data_of
 
 
-class Linear(Module):
+class Linear(Layer):
     """y = W x + b. Integers in x are ids: the one-hot vector of that index."""
 
     def __init__(self, in_features, out_features, bias=True, *, context=None):
@@ -21,7 +22,7 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias_used}"
 
 
-class Embedding(Module):
+class Embedding(Layer):
     """A vector for each symbol."""
 
     def __init__(self, num_embeddings, embedding_dim, *, context=None):
@@ -33,17 +34,17 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
-class Lazy(Module):
+class Lazy(Layer):
     """A module that learns its number of features from its neighbour in a Sequential, or from its first input."""
 
     flat = np.empty(0, np.float32)
 
     def _plan(self, features, context):
         self._layer, self.params, self._tensors = None, {}, []
-        self._parent = self._grads = self._seed = self.features = None
+        self._parent = self._grads = self._seed = self._context = self.features = None
         self._planned, self._offset = context, 0
-        self._mode = c.RECUR_TAPE_TRAIN
         self._ready()
+        self._mode = c.RECUR_TAPE_TRAIN
         if features is not None:
             self.bind(size(features, "features"))
 
@@ -52,7 +53,7 @@ class Lazy(Module):
         if self._layer is None:
             mode, seed = self._mode, self._seed
             self._own(self._create(settings.handle_of(self._planned), features), self._planned, init=False)
-            self._mode, self.features = mode, features
+            self._mode, self.__dict__["features"] = mode, features
             self._seed = self._seed if seed is None else seed
         return self
 
@@ -63,18 +64,18 @@ class Lazy(Module):
 
     def _form(self, x):
         if self._layer is None:
-            data = x.data if hasattr(x, "batch_sizes") else x
-            shape = getattr(data, "shape", ())
-            if len(shape):
-                self.bind(int(shape[-1]))
+            shape = np.shape(data_of(x)) if not hasattr(data_of(x), "shape") else data_of(x).shape
+            if not len(shape):
+                raise ValueError(f"x is a single number: {type(self).__name__} takes arrays whose last dimension holds features")
+            self.bind(int(shape[-1]))
         self._open()
         return super()._form(x)
 
-    def train(self, mode=True, dropout=True):
-        if self._layer is not None:
-            return super().train(mode, dropout)
-        self._mode = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE
-        return self
+    def _set_mode(self, mode):
+        if self._layer is None:
+            self._mode = mode
+        else:
+            super()._set_mode(mode)
 
     def state_dict(self):
         return {}
@@ -146,7 +147,7 @@ class Identity(Activation):
     function = c.RECUR_ACTIVATION_IDENTITY
 
 
-class LayerNorm(Module):
+class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last dimension."""
 
     def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, *, context=None):

@@ -6,9 +6,10 @@ import numpy as np
 
 from . import c, settings
 from ._arrays import floats, ids, to_numpy
+from .errors import OrderError
 from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
-from .passes import loss_value, plain
+from .passes import loss_value, no_check, plain
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
 
@@ -26,7 +27,7 @@ class Loss:
     def __call__(self, y, target, *more):
         if not is_packed(y):
             value, grad = self._run(plain(floats(y, "y")), target.data if isinstance(target, PackedSequence) else target, *more)
-            return loss_value(value, grad, y, target)
+            return loss_value(value, grad, y, target, self._check(target, *more))
         y = as_packed(y)
         if is_packed(target):
             target = as_packed(target)
@@ -34,7 +35,11 @@ class Loss:
                 raise ValueError("y and target are packed with different lengths")
             target = target.data
         value, grad = self._run(plain(floats(y.data, "y")), target, *more)
-        return loss_value(value, PackedSequence.of(grad, y.layout), y, target)
+        return loss_value(value, PackedSequence.of(grad, y.layout), y, target, self._check(target, *more))
+
+    def _check(self, *given):
+        """What the value asks, with the factor of the loss, before it goes back."""
+        return no_check
 
     def __repr__(self):
         return f"{type(self).__name__}(reduction={self.reduction!r})"
@@ -168,6 +173,27 @@ class SampledLoss(Loss):
             self._handle, labels.size, h.shape[-1], h, labels, layer.flat, layer.flat.size, *numbers
         )
         return value, grad
+
+
+    def _check(self, target, layer):
+        """The gradients of the layer were added by the call: they must still be there, and cannot be multiplied."""
+        labels = ids(target, "target").ravel()
+        row = layer.grads["weight"][labels[labels >= 0][:1]]
+        was_there = row.any()
+
+        def check(factor):
+            if factor != 1:
+                raise NotImplementedError(
+                    f"{type(self).__name__} times {factor:g}: it adds the gradients of its layer when it is called, and they cannot be "
+                    "multiplied afterwards; divide the learning rate, or use reduction='mean'"
+                )
+            if was_there and not layer.grads["weight"][labels[labels >= 0][:1]].any():
+                raise OrderError(
+                    f"zero_grad() between {type(self).__name__} and backward() has erased the gradients of the layer, which the criterion "
+                    "adds: call zero_grad() before the criterion"
+                )
+
+        return check
 
 
 class SampledSoftmaxLoss(SampledLoss):

@@ -167,8 +167,8 @@ def wrapped(layer, batch_first) -> Module:
 
 def adopt(whole, layer, parts, batch_first):
     names = [c.recur_layer_describe(layer, i).name for i in range(parts)]
-    whole._names, whole._parts = names, [wrapped(c.recur_layer_child(layer, name)[0], batch_first) for name in names]
-    whole._adopt()
+    whole._composed = [(name, wrapped(c.recur_layer_child(layer, name)[0], batch_first)) for name in names]
+    whole._adopt(whole._composed)
     if isinstance(whole, Sequential):
-        whole.over_time = any(part.over_time for part in whole._parts)
-        whole.batch_first = any(part.batch_first for part in whole._parts)
+        whole.__dict__["over_time"] = any(part.over_time for part in whole.children())
+        whole.batch_first = any(part.batch_first for part in whole.children())

@@ -1,6 +1,7 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
 
 import collections
+import copy
 import threading
 import types
 import warnings
@@ -9,11 +10,12 @@ import weakref
 import numpy as np
 
 from . import _api, c, settings
-from ._arrays import floats, rows_or_ids, to_numpy
+from ._arrays import floats, here, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
 from ._tapes import Pass, Pool
 from .errors import OrderError
 from .packed import Layout, is_packed
+from .parameter import Parameter, Parameters
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, plain
 from .state import State
 
@@ -29,36 +31,214 @@ UNHELD = (
     "its output, and use y.backward(grad)"
 )
 CROWDED = "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
+COMPOSED = ("_layer", "flat", "params", "_tensors", "_info", "_state_forms")
+INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn",
+            "_random", "_context", "_planned", "_mode", "_seed", "_cell")  # fmt: skip
+REFUSED = {
+    "cuda": "everything is computed on the CPU; leave cuda() out",
+    "half": "everything is computed in float32; leave half() out",
+    "double": "everything is computed in float32; leave double() out",
+    "bfloat16": "everything is computed in float32; leave bfloat16() out",
+    "register_forward_hook": "hooks are not there; write a Module whose forward does it",
+    "register_backward_hook": "hooks are not there; chain backward by hand",
+    "register_full_backward_hook": "hooks are not there; chain backward by hand",
+    "register_buffer": "arrays may be attributes; what shall be saved goes into recur.save({...})",
+    "register_parameter": "parameters belong to layers; Linear(1, n, bias=False) has n of them",
+    "requires_grad": "to freeze parameters, optimizer.scale(name, lr=0), or give the optimizer the other modules only",
+}
+FIXED = {
+    "p": "make a new Dropout; train(dropout=False) and eval() run without",
+    "dropout": "make a new one, and load_state_dict; train(dropout=False) and eval() run without",
+}
+
+
+def holds_modules(value) -> bool:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return any(isinstance(v, Module) or holds_modules(v) for v in values)
+
+
+def _part_of(whole, name):
+    return dict(whole._named_parts())[name]
+
+
+def _made_again(what, data=None):
+    """A module from its pickle: a layer of the library as a tree and a file, or one of the user's."""
+    if isinstance(what[0], type) and issubclass(what[0], Layer):
+        layer = None
+        if data is not None:
+            layer = c.recur_file_get_model(c.recur_file_open_memory(None, data, len(data)), "")
+        return Layer._planted(what, layer)
+    kind, attributes = what
+    module = object.__new__(kind)
+    Module.__init__(module)
+    module.__dict__.update(attributes)
+    return module
 
 
 class Module:
-    """Base of all modules. `params` and `grads` are arrays by name, views of the flat vectors `flat` and `flat_grad`.
+    """Base of all modules, and of yours: children, parameters, gradients, modes.
 
-    train() makes passes record, with dropout, for backward(); eval() makes them neither. Outputs of recorded passes are
-    Arrays, which know their pass: loss.backward() plays back all passes below a loss. A pass waits for its backward as long
-    as somebody holds its output, or until an update of the parameters makes it worthless.
+    A module of your own makes its children in __init__, behind super().__init__(), and calls them in forward. They are
+    registered when they are assigned; lists of them go into a ModuleList. The gradients come from loss.backward().
+
+    `params` and `grads` are arrays by name, views of the flat vectors `flat` and `flat_grad`. train() makes passes record,
+    with dropout; eval() makes them neither.
+
+    >>> import numpy as np, recur
+    >>> class Net(recur.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.rnn = recur.GRU(3, 8, batch_first=True)
+    ...         self.fc = recur.Linear(8, 2)
+    ...
+    ...     def forward(self, x):
+    ...         y, h = self.rnn(x)
+    ...         return self.fc(y[:, -1])
+    >>> net = Net()
+    >>> adam = recur.Adam(net, lr=0.01)
+    >>> loss = recur.CrossEntropyLoss()(net(np.zeros((4, 5, 3), np.float32)), [0, 1, 0, 1])
+    >>> loss.backward()
+    >>> adam.step()
+    >>> list(net.params)[:2]
+    ['rnn.weight_ih_l0', 'rnn.weight_hh_l0']
     """
 
     batch_first = False
     over_time = False  # whether rows of a sequence belong together
 
-    def _own(self, layer, context=None, init=True):
-        """Takes a layer of the library."""
-        self._set(layer)
-        self._context = context
+    def __init__(self):
+        self.__dict__["_children"] = {}
         self._parent = self._grads = None
         self._offset = 0
-        self._ready()
-        self._mode, self._seed = c.RECUR_TAPE_TRAIN, settings.next_seed()
-        if init and self.flat.size:
-            c.recur_layer_init(layer, None, c.RECUR_INIT_DEFAULT, 0, self._seed)
+        self._mode = c.RECUR_TAPE_TRAIN
 
-    def _ready(self):
-        """No pass is recorded yet."""
-        self._lock, self._pool = threading.RLock(), Pool()
-        self._passes = []  # weak references to those that wait, the newest last
-        self._held = collections.deque()  # the newest ones, for backward by hand without an output
-        self._drawn, self._random = 0, None
+    # ---- children ----------------------------------------------------------------------------------
+
+    def _named_parts(self) -> list:
+        """Children with their names; one that has two names comes once."""
+        found = {}
+        for name, part in self.__dict__.get("_children", {}).items():
+            found.setdefault(id(part), (name, part))
+        return list(found.values())
+
+    def named_children(self) -> list:
+        return self._named_parts()
+
+    def children(self) -> list:
+        return [part for _, part in self._named_parts()]
+
+    def named_modules(self, prefix="") -> list:
+        """(name, module) of this module, whose name is "", and of all below it."""
+        found = [(prefix, self)]
+        for name, part in self._named_parts():
+            found += part.named_modules(f"{prefix}.{name}" if prefix else name)
+        return found
+
+    def modules(self) -> list:
+        """This module and all below it."""
+        return [module for _, module in self.named_modules()]
+
+    def get_submodule(self, target: str) -> "Module":
+        module = self
+        for name in target.split(".") if target else []:
+            found = dict(module.__dict__.get("_children", {}) or module._named_parts())
+            if name not in found:
+                raise AttributeError(f"{type(module).__name__} has no child {name!r}: it has {', '.join(found) or 'none'}")
+            module = found[name]
+        return module
+
+    def apply(self, fn) -> "Module":
+        """Calls fn(module) for all modules below this one, and then for this one."""
+        for part in self.children():
+            part.apply(fn)
+        fn(self)
+        return self
+
+    def add_module(self, name: str, module: "Module") -> None:
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def _register(self, name, part):
+        if "_children" not in self.__dict__:
+            raise AttributeError(f"call super().__init__() in {type(self).__name__}.__init__ before modules are assigned")
+        if name in dir(type(self)):
+            raise KeyError(f"a child of {type(self).__name__} cannot be called {name!r}: this is a name of the class")
+        if not name or "." in name:
+            raise KeyError(f"a module cannot have the name {name!r}")
+        if part is self or self in part.modules():
+            raise ValueError(f"child {name!r} would contain itself")
+        self.__dict__.pop(name, None)
+        old = self._children.get(name)
+        self._children[name] = part
+        if old is not part:
+            self._scatter()
+
+    def _scatter(self):
+        """The children have changed: parts and wholes compose anew when they are asked for parameters next."""
+        if "_layer" not in self.__dict__:
+            return
+        if self._parent is not None:
+            self._parent._scatter()
+        self.forget()
+        for part in self.__dict__.pop("_composed", ()):
+            part[1]._leave()
+        for name in COMPOSED:
+            self.__dict__.pop(name, None)
+        self._grads = None
+
+    def _leave(self):
+        """Becomes a root. Its parameters are those it had in the whole, with their gradients."""
+        if "_children" in self.__dict__:
+            for _, part in self.__dict__.get("_composed", ()):
+                part._leave()
+            for name in ("_composed", *COMPOSED):
+                self.__dict__.pop(name, None)
+            self._parent, self._offset, self._grads = None, 0, None
+        else:
+            grads = self.flat_grad.copy()
+            self._grads = None
+            self._move(None, c.recur_layer_copy(self._open()), 0)
+            self._grads = grads
+
+    def _compose(self):
+        """Copies the parameters of all children into one flat vector, whose windows they become."""
+        parts = [(name, part) for name, part in self._named_parts() if part._has_parameters()]
+        inside = self.modules()
+        parts = [(name, part) for name, part in parts if part._parent is None or part._parent not in inside]
+        for name, part in parts:
+            if part._parent is not None:
+                raise ValueError(
+                    f"child {name!r} of {type(self).__name__} already belongs to a {type(part._parent).__name__}: a module has one whole"
+                )
+        self._composed = parts
+        if not parts:
+            self._layer, self._state_forms, self._tensors = None, {}, []
+            self._info = types.SimpleNamespace(capabilities=c.RECUR_CAN_RECORD, input_size=0, output_size=0)
+            self.flat, self.params = np.empty(0, np.float32), types.MappingProxyType({})
+            return
+        context = getattr(parts[0][1], "_context", None)
+        names, layers = [name for name, _ in parts], [part._open() for _, part in parts]
+        kind = c.RECUR_COMPOSE_GROUP
+        self._set(c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers))
+        self._adopt(parts)
+
+    def _adopt(self, parts):
+        for name, part in parts:
+            part._move(self, *c.recur_layer_child(self._layer, name))
+
+    def _has_parameters(self) -> bool:
+        return self.flat.size > 0
+
+    def _move(self, parent, layer, offset):
+        """Becomes a part of a whole: parameters and gradients are slices of the whole's from now on."""
+        grads = self._grads
+        self.forget()
+        self._parent, self._offset, self._grads = parent, offset, None
+        self._set(layer)
+        if grads is not None and grads.any():
+            self.flat_grad[:] = grads
+        self._adopt(self.__dict__.get("_composed", ()))
 
     def _set(self, layer):
         self._layer, self._state_forms = layer, {}
@@ -67,20 +247,18 @@ class Module:
         self.flat = np.empty(0, np.float32) if flat is None else flat
         infos = [c.recur_layer_tensor_info(layer, i) for i in range(c.recur_layer_tensor_count(layer))]
         self._tensors = [(t.name, t.offset, t.count, t.dim[: t.rank]) for t in infos] if flat is not None else []
-        self.params = self._named(self.flat)
+        params = {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
+        self.params = types.MappingProxyType(params)
 
-    def _named(self, flat):
-        return types.MappingProxyType({name: flat[at : at + n].reshape(shape) for name, at, n, shape in self._tensors})
-
-    def _move(self, parent, layer, offset):
-        """Becomes a part of a whole: parameters and gradients are slices of the whole's from now on."""
-        self.forget()
-        self._parent, self._offset, self._grads = parent, offset, None
-        self._pool = Pool()
-        self._set(layer)
+    def _views(self, flat) -> dict:
+        return {name: flat[at : at + n].reshape(shape) for name, at, n, shape in self._tensors}
 
     def _open(self):
         layer = self.__dict__.get("_layer")
+        if layer is None and "_children" in self.__dict__:
+            layer = self._layer
+            if layer is None:
+                raise RuntimeError(f"this {type(self).__name__} has no parameters")
         if layer is None:
             raise RuntimeError(f"this {type(self).__name__} has no layer: its __init__ was not run")
         if layer.released:
@@ -92,40 +270,80 @@ class Module:
     @property
     def flat_grad(self) -> np.ndarray:
         """All gradients, in the order of `flat`."""
+        size = self.flat.size  # may compose, and bring gradients with it
         if self._grads is None:
             if self._parent is None:
-                self._grads = np.zeros(self.flat.size, np.float32)
+                self._grads = np.zeros(size, np.float32)
             else:
-                self._grads = self._parent.flat_grad[self._offset : self._offset + self.flat.size]
+                self._grads = self._parent.flat_grad[self._offset : self._offset + size]
         return self._grads
 
     @property
     def grads(self):
         """Gradients by name."""
-        return self._named(self.flat_grad)
+        return types.MappingProxyType(self._views(self.flat_grad))
 
-    def parameters(self) -> list:
-        return list(self.params.values())
+    def parameters(self) -> Parameters:
+        """All parameters: a list that knows its module, for Adam(net.parameters()). `p.grad` is the gradient of each."""
+        return Parameters(self.params.values(), self)
 
     def named_parameters(self) -> list:
         return list(self.params.items())
 
     def __getattr__(self, name):
-        params = self.__dict__.get("params", {})
-        if name in params:
-            return params[name]
+        inside = self.__dict__
+        if name in inside.get("_children", ()):
+            return inside["_children"][name]
+        if name in COMPOSED and "_children" in inside:
+            self._compose()
+            return inside[name]
+        if name in inside.get("params", ()):
+            return inside["params"][name]
+        if name in REFUSED:
+            raise AttributeError(f"{type(self).__name__} has no {name}: {REFUSED[name]}")
+        if "_children" not in inside and "_layer" not in inside:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}. Was super().__init__() called in its __init__?"
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name, value):
-        if name in self.__dict__.get("params", {}):
-            view = self.params[name]
-            view[...] = floats(value, name, view.shape)
-            self.forget()
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        elif isinstance(value, Module):
+            self._register(name, value)
         else:
-            super().__setattr__(name, value)
+            self._set_public(name, value)
+
+    def _set_public(self, name, value):
+        """An attribute of the user's that is no module."""
+        if holds_modules(value):
+            raise TypeError(
+                f"{name} of {type(self).__name__} is a {type(value).__name__} with modules in it, whose parameters would not be "
+                "found: give it a ModuleList, or a ModuleDict"
+            )
+        if name in self.__dict__.get("_children", ()):
+            if value is not None:
+                raise TypeError(f"{name} of {type(self).__name__} is a module: it can be another module or None")
+            del self._children[name]
+            self._scatter()
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        if name in self.__dict__.get("_children", ()):
+            del self._children[name]
+            self._scatter()
+        else:
+            object.__delattr__(self, name)
 
     def zero_grad(self, set_to_none=True) -> None:
+        """Gradients become zeros."""
         self.flat_grad[:] = 0
+
+    def requires_grad_(self, requires_grad=True) -> "Module":
+        if not requires_grad:
+            raise NotImplementedError(REFUSED["requires_grad"])
+        return self
 
     def init_(self, scheme="default", value=0.0, match=None, seed=None) -> "Module":
         """Start values: "default" (PyTorch's), "constant", "uniform", "normal", "xavier", "orthogonal", "identity",
@@ -176,33 +394,31 @@ class Module:
 
     @property
     def training(self) -> bool:
+        """Whether passes record. train() and eval() change it."""
         return self._mode != c.RECUR_TAPE_EVALUATE
+
+    @training.setter
+    def training(self, value):
+        raise AttributeError("training cannot be written: call train() or eval(), which reach the children too")
 
     def train(self, mode=True, dropout=True) -> "Module":
         """Passes record. dropout=False: without dropout, for gradients of the model as it is used."""
-        wanted = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE
-        if wanted != c.RECUR_TAPE_EVALUATE and not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
-            raise RuntimeError(f"this {type(self).__name__} is a snapshot: it cannot be trained")
-        with self._lock:
-            self._mode = wanted
-            if not self.training:
-                self._drop_passes(EVALUATED)
-                self._pool.clear()
+        self._set_mode((c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE)
         for part in self.children():
             part.train(mode, dropout)
         return self
 
+    def _set_mode(self, mode):
+        self._mode = mode
+
     def eval(self) -> "Module":
         return self.train(False)
 
-    def children(self) -> list:
-        return []
-
     def manual_seed(self, seed: int) -> "Module":
-        """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since."""
-        c.recur_random(seed, 0)
-        with self._lock:
-            self._seed, self._drawn = int(seed), 0
+        """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since: each module
+        below this one gets a seed of its own from it."""
+        for i, part in enumerate(self.children()):
+            part.manual_seed(c.recur_random(seed, i))
         return self
 
     def _able(self, bit) -> bool:
@@ -216,17 +432,153 @@ class Module:
         top._forget()
 
     def _forget(self):
+        for part in self.children():
+            part._forget()
+
+    # ---- calls -------------------------------------------------------------------------------------
+
+    def __call__(self, *args, **more):
+        if "_layer" not in self.__dict__ and "_children" in self.__dict__:
+            self._compose()  # now, because it drops passes
+        return self.forward(*args, **more)
+
+    def forward(self, *args, **more):
+        """What a call does: written in each module."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(self, x)")
+
+    def backward(self, *_args, **_more):
+        raise TypeError(
+            f"a {type(self).__name__} is not played back by itself: use loss.backward(), or y.backward(grad) on its output"
+        )
+
+    def to(self, *args, **more) -> "Module":
+        """Only what is there already is accepted: the device "cpu" and the type float32."""
+        for value in (*args, *more.values()):
+            if not isinstance(value, bool):
+                here(value)
+        return self
+
+    def cpu(self) -> "Module":
+        return self
+
+    def float(self) -> "Module":
+        return self
+
+    def release(self) -> None:
+        """Gives the memory back as soon as no view needs it. Calls after this raise RuntimeError."""
+        for part in self.children():
+            part.release()
+        if self.__dict__.get("_layer") is not None:
+            self._layer.release()
+
+    # ---- copies ------------------------------------------------------------------------------------
+
+    def __copy__(self):
+        raise TypeError("a module has its parameters to itself: copy.deepcopy(net) makes a copy with parameters of its own")
+
+    def _settings(self) -> dict:
+        """Attributes without what belongs to the layer of the library."""
+        return {name: value for name, value in self.__dict__.items() if name not in INTERNAL}
+
+    def __deepcopy__(self, memo):
+        other = object.__new__(type(self))
+        memo[id(self)] = other
+        Module.__init__(other)
+        other.__dict__.update(copy.deepcopy(self._settings(), memo), _mode=self._mode)
+        return other
+
+    def __reduce__(self):
+        return _made_again, ((type(self), self._settings()),)
+
+    def extra_repr(self) -> str:
+        return ""
+
+    def __repr__(self):
+        lines = [f"  ({name}): " + repr(part).replace("\n", "\n  ") for name, part in self.named_children()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+class Layer(Module):
+    """Base of the modules that are a layer of the library: their calls are recorded passes.
+
+    Outputs of recorded passes are Arrays, which know their pass. A pass waits for its backward as long as somebody holds its
+    output, or until an update of the parameters makes it worthless.
+    """
+
+    def _own(self, layer, context=None, init=True):
+        """Takes a layer of the library."""
+        self._set(layer)
+        self._context = context
+        self._parent = self._grads = None
+        self._offset = 0
+        self._ready()
+        self._mode, self._seed = c.RECUR_TAPE_TRAIN, settings.next_seed()
+        if init and self.flat.size:
+            c.recur_layer_init(layer, None, c.RECUR_INIT_DEFAULT, 0, self._seed)
+
+    def _ready(self):
+        """No pass is recorded yet."""
+        self._lock, self._pool = threading.RLock(), Pool()
+        self._records = []  # weak references to the passes that wait, the newest last
+        self._held = collections.deque()  # the newest ones, for backward by hand without an output
+        self._drawn, self._random = 0, None
+
+    def _move(self, parent, layer, offset):
+        super()._move(parent, layer, offset)
+        self._pool = Pool()
+
+    def _set_public(self, name, value):
+        inside = self.__dict__
+        if name in inside.get("params", ()):
+            view = self.params[name]
+            view[...] = floats(value, name, view.shape)
+            self.forget()
+        elif "_mode" not in inside or name in ("batch_first", "flat", "params", "training"):
+            super()._set_public(name, value)
+        elif name in inside or isinstance(getattr(type(self), name, None), property):
+            raise AttributeError(f"{name} of a {type(self).__name__} is fixed when it is made: {FIXED.get(name, 'make a new one')}")
+        elif isinstance(value, np.ndarray) and type(self).__module__.startswith(__package__):
+            raise AttributeError(
+                f"{type(self).__name__} has no parameter {name!r}: it has {', '.join(self.params) or 'none'}"
+            )
+        else:
+            super()._set_public(name, value)
+
+    def _register(self, name, part):
+        raise AttributeError(
+            f"a {type(self).__name__} takes no module {name!r} as an attribute: write a Module that has both, or use a Sequential"
+        )
+
+    def _set_mode(self, mode):
+        if mode != c.RECUR_TAPE_EVALUATE and not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
+            raise RuntimeError(f"this {type(self).__name__} is a snapshot: it cannot be trained")
+        with self._lock:
+            self._mode = mode
+            if not self.training:
+                self._drop_passes(EVALUATED)
+                self._pool.clear()
+
+    def manual_seed(self, seed: int) -> "Module":
+        """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since."""
+        c.recur_random(seed, 0)
+        with self._lock:
+            self._seed, self._drawn = int(seed), 0
+        return self
+
+    def _forget(self):
         self._drop_passes(UPDATED)
         for part in self.children():
             part._forget()
 
     def _drop_passes(self, reason):
         with self._lock:
-            waiting = [ref() for ref in self._passes]
+            waiting = [ref() for ref in self._records]
             for one in waiting:
                 if one is not None:
                     one.close(reason.format(one.name))
-            self._passes.clear()
+            self._records.clear()
             self._held.clear()
 
     # ---- passes ----------------------------------------------------------------------------------
@@ -296,7 +648,7 @@ class Module:
         """Puts a new pass on the list of those that wait. The next one with this State follows it on its tape."""
         if state is not None:
             state.origin = weakref.ref(one)
-        passes, held, tape = self._passes, self._held, one.tape
+        passes, held, tape = self._records, self._held, one.tape
         while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
             passes.pop()
         passes.append(weakref.ref(one))
@@ -307,9 +659,9 @@ class Module:
 
     def _drop_oldest(self):
         """Keeps the number of waiting passes within the bound."""
-        alive = [one for one in (ref() for ref in self._passes) if one is not None]
+        alive = [one for one in (ref() for ref in self._records) if one is not None]
         if len(alive) <= settings.waiting:
-            self._passes = [weakref.ref(one) for one in alive]
+            self._records = [weakref.ref(one) for one in alive]
             return
         if settings.warn_once("waiting"):
             warnings.warn(
@@ -326,9 +678,9 @@ class Module:
             self._held.pop()
         elif one in self._held:
             self._held.remove(one)
-        for at in range(len(self._passes) - 1, -1, -1):
-            if self._passes[at]() is one:
-                del self._passes[at]
+        for at in range(len(self._records) - 1, -1, -1):
+            if self._records[at]() is one:
+                del self._records[at]
                 break
 
     def _call(self, x, given, state=None, own=False, links=()) -> list:
@@ -367,14 +719,14 @@ class Module:
 
     def _newest(self, grad=None) -> Pass:
         """The pass that backward by hand means: the newest one that waits."""
-        if not self._passes:
+        if not self._records:
             raise OrderError(
                 f"{type(self).__name__} has no recorded pass: backward follows a call in training mode, "
                 "before the parameters are updated"
             )
-        newest = self._passes[-1]()
+        newest = self._records[-1]()
         if newest is None:
-            self._passes.pop()
+            self._records.pop()
             raise OrderError(UNHELD.format(type(self).__name__))
         makers = makers_in([data_of(grad)])
         origins = {made[0] for made in makers if type(made) is tuple}
@@ -419,12 +771,9 @@ class Module:
         return one.form.gradient(plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME))
 
     def forward(self, x):
-        """y = module(x)."""
+        """y = module(x): the class says what x is."""
         given = self._form(x)
         return given[2].shaped(self._call(x, given)[0], self._able(c.RECUR_CAN_REDUCE_TIME))
-
-    def __call__(self, *args, **more):
-        return self.forward(*args, **more)
 
     def backward(self, grad=None, *, input_grad=True):
         """Gradient of x, from that of y (None: zeros), of the newest recorded call: for going back by hand, module by module.
@@ -463,28 +812,65 @@ class Module:
 
     def snapshot(self) -> "Module":
         """An immutable copy that runs fastest, for any number of threads; it has no parameters and records nothing."""
-        copy = object.__new__(type(self))
-        kept = {k: v for k, v in self.__dict__.items() if k not in ("_parts", "_names")}
-        copy.__dict__.update(kept)
-        copy._own(c.recur_layer_snapshot(self._open(), c.RECUR_PRECISION_FLOAT32), self._context, init=False)
-        copy._mode = c.RECUR_TAPE_EVALUATE
-        return copy
+        frozen = object.__new__(type(self))
+        frozen.__dict__.update(self._settings())
+        frozen._own(c.recur_layer_snapshot(self._open(), c.RECUR_PRECISION_FLOAT32), self._context, init=False)
+        frozen._mode = c.RECUR_TAPE_EVALUATE
+        return frozen
 
     def release(self) -> None:
         """Gives the memory back as soon as no view needs it. Calls after this raise RuntimeError."""
         self._layer.release()
         self._pool.clear()
-        self._passes.clear()
+        self._records.clear()
         self._held.clear()
 
-    def extra_repr(self) -> str:
-        return ""
+    # ---- copies ----
 
-    def __repr__(self):
-        return f"{type(self).__name__}({self.extra_repr()})"
+    def _tree(self, memo=None) -> tuple:
+        """What a module and its parts are beside their layers. With a memo (of deepcopy) it shares nothing with them."""
+        attributes = self._settings() if memo is None else copy.deepcopy(self._settings(), memo)
+        context = None if memo is None else self._context
+        parts = [(name, part._tree(memo)) for name, part in self.__dict__.get("_composed", ())]
+        return type(self), attributes, (self._mode, self._seed, self._drawn), context, parts
+
+    @staticmethod
+    def _planted(tree, layer) -> "Layer":
+        """The module of a tree, around a layer (of a whole: its parts are found in it), or around none."""
+        kind, attributes, (mode, seed, drawn), context, parts = tree
+        module = object.__new__(kind)
+        module.__dict__.update(attributes, _layer=None, params={}, _tensors=[], _context=context, _planned=context, _parent=None,
+                               _grads=None, _offset=0)  # fmt: skip
+        module._ready()
+        module.__dict__.update(_mode=mode, _seed=seed, _drawn=drawn)
+        if parts:
+            module._composed = [(name, Layer._planted(part, None)) for name, part in parts]
+        if layer is not None:
+            module._set(layer)
+            module._adopt(module.__dict__.get("_composed", ()))
+        return module
+
+    def __deepcopy__(self, memo):
+        if memo and isinstance(self._parent, Layer):  # one of several things that are copied, with the whole perhaps
+            copy.deepcopy(self._parent, memo)
+            return memo[id(self)]
+        layer = None if self._layer is None else c.recur_layer_copy(self._open())
+        other = Layer._planted(self._tree(memo), layer)
+        memo.update({id(old): new for old, new in zip(self.modules(), other.modules())})
+        if self._grads is not None:
+            other.flat_grad[:] = self._grads
+        return other
 
     def __reduce__(self):
-        raise TypeError("modules are not pickled: save(module, path) and load(path, module) keep them in safetensors files")
+        if not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
+            raise TypeError("a snapshot is not pickled: pickle the module that it was made of")
+        if isinstance(self._parent, Layer):
+            return _part_of, (self._parent, next(name for name, part in self._parent._named_parts() if part is self))
+        if self._layer is None:
+            return _made_again, (self._tree(), None)
+        file = c.recur_file_open_memory(None, None, 0)
+        c.recur_file_put_model(file, "", self._open(), None)
+        return _made_again, (self._tree(), c.recur_file_write_memory(file))
 
 
 def kept(rows, data):

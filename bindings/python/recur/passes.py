@@ -349,7 +349,7 @@ def _named(name):
         result = method(self.view(np.ndarray), *plain(args), **{key: plain(value) for key, value in more.items()})
         return wrapped(result, f"{name}()", makers_in([self, *args]))
 
-    call.__name__, call.__doc__ = name, method.__doc__
+    call.__name__, call.__doc__ = name, f"As numpy.ndarray.{name}. No gradient goes through it."
     return call
 
 

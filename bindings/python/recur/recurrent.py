@@ -7,7 +7,7 @@ import numpy as np
 from . import _api, c, settings
 from ._arrays import floats, size
 from .layers import DIRECTIONS, direction_of
-from .module import Module
+from .module import Layer
 from .passes import data_of, link_of
 from .state import State
 
@@ -54,7 +54,7 @@ def told_options(info) -> dict:
     return {**told, **{name: True for name, flag in FLAGS.items() if info.flags & flag}}
 
 
-class Recurrent(Module):
+class Recurrent(Layer):
     """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one sequence), ids without the last
     dimension, or a PackedSequence; y [T][B][D*H] alike; h [L*D][B][H]."""
 

@@ -331,7 +331,7 @@ def test_backward_by_hand_refuses_gradients_of_an_older_pass(rng):
 
 def bytes_of(module):
     gc.collect()
-    tapes = {id(one.tape): one.tape for one in (ref() for ref in module._passes) if one is not None}
+    tapes = {id(one.tape): one.tape for one in (ref() for ref in module._records) if one is not None}
     return sum(t.bytes() for t in tapes.values()) + sum(recur.c.recur_tape_bytes(h) for h, _, _ in module._pool.free)
 
 
@@ -415,3 +415,30 @@ def test_inputs_are_copied(rng):
         h.backward(np.ones((2, 5)))
         grads.append(cell.flat_grad.copy())
     np.testing.assert_array_equal(*grads)
+
+
+def test_losses_with_a_layer_of_their_own(rng):
+    rnn, fc = recur.GRU(3, 4), recur.Linear(4, 11)
+    criterion, x, target = recur.SampledSoftmaxLoss(11, 20000, seed=1), numbers(rng, 5, 2, 3), rng.integers(0, 11, (5, 2))
+    full = recur.CrossEntropyLoss()(fc(rnn(x)[0]), target)
+    full.backward()
+    wanted, head = rnn.flat_grad.copy(), fc.flat_grad.copy()
+    rnn.zero_grad()
+    fc.zero_grad()
+    loss = criterion(rnn(x)[0], target, fc)
+    close(loss, full)
+    loss.backward()
+    near(rnn.flat_grad, wanted)
+    near(fc.flat_grad, head)
+    with pytest.raises(NotImplementedError, match="times 0.5"):
+        (criterion(rnn(x)[0], target, fc) * 0.5).backward()
+    loss = criterion(rnn(x)[0], target, fc)
+    fc.flat_grad[:] = 0
+    with pytest.raises(recur.OrderError, match="before the criterion"):
+        loss.backward()
+
+
+def test_ctc(rng):
+    rnn, fc = recur.GRU(3, 4), recur.Linear(4, 5)
+    x, targets = numbers(rng, 6, 2, 3), np.array([[1, 2], [3, 0]])
+    check(lambda: recur.CTCLoss()(fc(rnn(x)[0]), targets, [6, 5], [2, 1]), rnn, fc)
