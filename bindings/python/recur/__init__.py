@@ -72,7 +72,18 @@ from .packed import (
 )
 from .parameter import Parameter
 from .passes import Array, LossValue
-from .recurrent import GRU, LSTM, RNN
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    ClockworkRNN,
+    CoupledLSTM,
+    IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormRNN,
+    PeepholeLSTM,
+)
 from .sampling import random, sample
 from .schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, StepLR
 from .settings import Context, manual_seed, set_default_context, set_num_threads

@@ -14,14 +14,16 @@ from .passes import WAITS, Node
 class Tape:
     """A tape, and weak references to the passes on it, from the oldest to the newest."""
 
-    __slots__ = ("handle", "pool", "mode", "passes", "__weakref__")
+    __slots__ = ("handle", "mode", "passes")
 
-    def __init__(self, pool, context):
-        self.handle, self.pool = c.recur_tape_create(context), pool
-        self.mode, self.passes = c.RECUR_TAPE_TRAIN, []
+    def __init__(self, context):
+        self.handle, self.mode, self.passes = c.recur_tape_create(context), c.RECUR_TAPE_TRAIN, []
 
-    def prepare(self, mode, seed) -> "Tape":
-        """An empty tape in this mode; seed None: no pass draws numbers."""
+    def prepare(self, mode, seed=None) -> "Tape":
+        """An empty tape in this mode; without a seed no pass draws numbers."""
+        if self.passes:
+            c.recur_tape_reset(self.handle)
+            self.passes = []
         if mode != self.mode:
             c.recur_tape_set_mode(self.handle, mode)
             self.mode = mode
@@ -44,46 +46,64 @@ class Tape:
     def bytes(self) -> int:
         return c.RAW["recur_tape_bytes"](self.handle.owned)
 
-    def __del__(self):
-        handle = getattr(self, "handle", None)
-        if handle is not None and not handle.released:
-            self.pool.give(handle, self.mode, len(self.passes))
+
+class Token:
+    """All passes of a tape hold one token: when it dies, the tape is free."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Lease(weakref.ref):
+    """A weak reference to a token, and its tape."""
+
+    __slots__ = ("tape",)
 
 
 class Pool:
-    """Tapes of a module that no pass needs now."""
+    """Tapes of a module. Those whose passes have died come back through the callback of a weak reference, which is a function of
+    list: Python's own code would swallow an interrupt there."""
 
-    __slots__ = ("free", "__weakref__")
+    __slots__ = ("free", "out", "ended")
 
     def __init__(self):
-        self.free = []
+        self.free, self.out, self.ended = [], {}, []
 
-    def give(self, handle, mode, records) -> None:
-        self.free.append((handle, mode, records))
-
-    def take(self, context, mode, seed) -> Tape:
+    def take(self, context) -> Tape:
+        """A tape that no pass needs; context() is for a new one."""
+        while self.ended:
+            lease = self.ended.pop()
+            if self.out.pop(id(lease), None) is not None:
+                self.free.append(lease.tape)
         try:
-            handle, was, records = self.free.pop()
+            return self.free.pop()
         except IndexError:
-            return Tape(self, context()).prepare(mode, seed)
-        tape = object.__new__(Tape)
-        tape.handle, tape.pool, tape.mode, tape.passes = handle, self, was, []
-        if records:
-            c.recur_tape_reset(handle)
-        return tape.prepare(mode, seed)
+            return Tape(context())
+
+    def lend(self, tape) -> Token:
+        """The token for the passes that will be on a tape."""
+        token = Token()
+        lease = Lease(token, self.ended.append)
+        lease.tape = tape
+        self.out[id(lease)] = lease
+        return token
 
     def clear(self) -> None:
-        self.free.clear()
+        """Gives all memory back. Passes that are out keep their tapes."""
+        for kept in (self.free, self.out, self.ended):
+            kept.clear()
+
+    def tapes(self) -> list:
+        return self.free + [lease.tape for lease in self.out.values()]
 
 
 class Pass(Node):
     """What backward needs of a recorded call of a module."""
 
-    __slots__ = ("module", "tape", "place", "rows", "is_ids", "form", "bytes")
+    __slots__ = ("module", "tape", "token", "place", "rows", "is_ids", "form", "bytes")
 
-    def __init__(self, module, tape, rows, is_ids, form, bases, links):
+    def __init__(self, module, tape, token, rows, is_ids, form, bases, links):
         super().__init__(bases, links)
-        self.module, self.tape, self.place = module, tape, len(tape.passes)
+        self.module, self.tape, self.token, self.place = module, tape, token, len(tape.passes)
         self.rows, self.is_ids, self.form = rows, is_ids, form
         tape.passes.append(weakref.ref(self))
 
@@ -100,5 +120,5 @@ class Pass(Node):
 
     def close(self, reason) -> None:
         """It cannot be played back any more, for this reason."""
-        self.status, self.tape, self.rows = reason, None, None
+        self.status, self.tape, self.token, self.rows = reason, None, None, None
         self.module._closed(self)

@@ -7,9 +7,9 @@ for _ in reversed(xs):   gx, gh = cell.backward(gh)
 import numpy as np
 
 from . import c, settings
-from ._arrays import floats, rows_or_ids, size
+from ._arrays import floats, here, rows_or_ids, size
 from .errors import OrderError
-from .module import PLAYED, Layer, kept
+from .module import PLAYED, Layer, by_names, kept
 from .passes import WAITS, Link, link_of
 from ._tapes import Pass
 from .recurrent import nonlinear
@@ -74,7 +74,9 @@ class Cell(Layer):
         values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def forward(self, x, state=None):
+    def forward(self, x=None, state=None, **more):
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
         self._open()
         rows, is_ids, alone = self._rows(x)
         inner = self._state_of(state, len(rows), alone, "")
@@ -90,10 +92,10 @@ class Cell(Layer):
         if type(link) is not Link and not is_ids:
             rows = kept(rows, x)
         with self._lock:
-            tape = self._tape_for(links, inner)
+            tape, token = self._tape_for(links, inner)
             step(self._cell, rows, inner._handle, None, tape.handle)
             finals = () if state is inner else tuple(self._finals(inner))
-            one = Pass(self, tape, rows, is_ids, alone, finals, (link, *links))
+            one = Pass(self, tape, token, rows, is_ids, alone, finals, (link, *links))
             self._remember(one, state if state is inner else None)
         return state if state is inner else self._shaped([one.array(i) for i in range(len(finals))], alone)
 
@@ -144,7 +146,9 @@ class Cell(Layer):
 
 
 class RNNCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, context=None):
+    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, device=None, dtype=None, context=None):
+        here(device)
+        here(dtype)
         self.nonlinearity = nonlinearity
         super().__init__(nonlinear(nonlinearity), input_size, hidden_size, bias, context)
 
@@ -152,12 +156,16 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, bias=True, *, context=None):
+    def __init__(self, input_size, hidden_size, bias=True, *, device=None, dtype=None, context=None):
+        here(device)
+        here(dtype)
         super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, bias, context)
 
 
 class GRUCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, context=None):
+    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, device=None, dtype=None, context=None):
+        here(device)
+        here(dtype)
         self.reset_after = bool(reset_after)
         kind = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
         super().__init__(kind, input_size, hidden_size, bias, context)

@@ -6,7 +6,7 @@ import types
 from . import c, settings
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy
-from .module import Layer, Module
+from .module import Layer, Module, by_names
 from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State
@@ -27,13 +27,15 @@ class Composite(Layer):
                 )
             if part._parent is not None:
                 raise ValueError(f"part {name!r} already belongs to a {type(part._parent).__name__}")
+        if self in (module for part in parts for module in part.modules()):
+            raise ValueError(f"a {type(self).__name__} cannot be part of itself")
         if len({id(p) for p in parts}) != len(parts):
             raise ValueError("the same module is given twice")
         self._bind(names, parts)
         layers = [part._open() for part in parts]
         layer = c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers)
         self._own(layer, context, init=False)
-        self._composed = list(zip(names, parts))
+        self._composed, self._random, self._padded = list(zip(names, parts)), None, None
         self._adopt(self._composed)
 
     def _bind(self, names, parts):
@@ -177,8 +179,10 @@ class Sequential(Composite):
             raise ValueError("Last does not follow a recurrent layer at once: give its direction")
         return "forward"
 
-    def forward(self, x, state=None):
+    def forward(self, x=None, state=None, **more):
         """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients do not go through it."""
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
         if state is None:
             return super().forward(x)
         if not isinstance(state, State):

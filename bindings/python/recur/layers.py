@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import c, settings
-from ._arrays import size
+from ._arrays import here, size
 from ._numbers import check_number
 from .module import Layer
 from .passes import data_of
@@ -12,7 +12,9 @@ from .passes import data_of
 class Linear(Layer):
     """y = W x + b. Integers in x are ids: the one-hot vector of that index."""
 
-    def __init__(self, in_features, out_features, bias=True, *, context=None):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None, *, context=None):
+        here(device)
+        here(dtype)
         self.in_features, self.out_features = size(in_features, "in_features"), size(out_features, "out_features")
         self.bias_used = bool(bias)
         flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
@@ -23,15 +25,33 @@ class Linear(Layer):
 
 
 class Embedding(Layer):
-    """A vector for each symbol."""
+    """A vector for each symbol. That of padding_idx is zeros at the start, and gets no gradient."""
 
-    def __init__(self, num_embeddings, embedding_dim, *, context=None):
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+                 sparse=False, *, device=None, dtype=None, context=None):  # fmt: skip
+        here(device)
+        here(dtype)
+        for name, value in {"max_norm": max_norm, "scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse}.items():
+            if value:
+                raise NotImplementedError(f"an Embedding with {name} is not there: leave it out")
         self.num_embeddings = size(num_embeddings, "num_embeddings")
         self.embedding_dim = size(embedding_dim, "embedding_dim")
+        self.padding_idx = None
+        if padding_idx is not None:
+            index = size(padding_idx, "padding_idx", -num_embeddings)
+            if index >= num_embeddings:
+                raise ValueError(f"padding_idx is {index}: there are {num_embeddings} vectors")
+            self.padding_idx = index % num_embeddings
         self._own(c.recur_embedding_create(settings.handle_of(context), num_embeddings, embedding_dim, 0), context)
+        self._clear_padding()
+
+    def _clear_padding(self):
+        if self.padding_idx is not None:
+            self.params["weight"][self.padding_idx] = 0
 
     def extra_repr(self):
-        return f"{self.num_embeddings}, {self.embedding_dim}"
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Lazy(Layer):
@@ -85,10 +105,16 @@ class Lazy(Layer):
             super().release()
 
 
+def refuse_inplace(inplace) -> None:
+    if inplace:
+        raise NotImplementedError("inplace=True: arrays of the caller's are never changed; leave it out")
+
+
 class Dropout(Lazy):
     """Zeroes each number with probability p in training, and divides the others by 1 - p."""
 
-    def __init__(self, p=0.5, *, features=None, context=None):
+    def __init__(self, p=0.5, inplace=False, *, features=None, context=None):
+        refuse_inplace(inplace)
         self.p = check_number(p, "p")
         if not 0 <= self.p < 1:
             raise ValueError(f"p is {p}: it must be at least 0 and below 1")
@@ -104,7 +130,8 @@ class Dropout(Lazy):
 class Activation(Lazy):
     function = 0
 
-    def __init__(self, *, features=None, context=None):
+    def __init__(self, inplace=False, *, features=None, context=None):
+        refuse_inplace(inplace)
         self._plan(features, context)
 
     def _create(self, context, features):
@@ -150,7 +177,9 @@ class Identity(Activation):
 class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last dimension."""
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, *, context=None):
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None, *, context=None):
+        here(device)
+        here(dtype)
         shape = tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
         if len(shape) != 1:
             raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")

@@ -230,7 +230,7 @@ class CTCLoss(Loss):
             if len(targets) != layout.batch or lengths.max(initial=0) > targets.shape[1]:
                 raise ValueError(f"targets of shape {targets.shape} do not hold {layout.batch} sequences of lengths {lengths}")
             targets = np.concatenate([row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()])
-        rows = layout.pack(TIME_FIRST, y)
+        rows = plain(layout.pack(TIME_FIRST, y))
         grad = np.empty_like(rows)
         value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
         return loss_value(value, layout.unpack(TIME_FIRST, grad), given)

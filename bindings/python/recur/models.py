@@ -23,7 +23,19 @@ from .layers import (
     Tanh,
 )
 from .module import Module
-from .recurrent import GRU, LSTM, RNN, Recurrent
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    ClockworkRNN,
+    CoupledLSTM,
+    IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormRNN,
+    PeepholeLSTM,
+    Recurrent,
+)
 from .state import State
 
 FORMS = {number: name for name, number in DIRECTIONS.items()}
@@ -83,7 +95,7 @@ def of_linear(info):
 
 
 def of_embedding(info):
-    return Embedding, {"num_embeddings": info.input_size, "embedding_dim": info.output_size}
+    return Embedding, {"num_embeddings": info.input_size, "embedding_dim": info.output_size, "padding_idx": None}
 
 
 def lazy(kind, info, **more):
@@ -123,6 +135,7 @@ NAMED = {  # (layer, cell, what the constructor was told)
     c.RECUR_CELL_LSTM: (LSTM, LSTMCell, {}),
     c.RECUR_CELL_GRU: (GRU, GRUCell, {"reset_after": True}),
     c.RECUR_CELL_GRU_RESET_BEFORE: (GRU, GRUCell, {"reset_after": False}),
+    **{kind.kind: (kind, None, {}) for kind in (PeepholeLSTM, CoupledLSTM, LayerNormRNN, LayerNormLSTM, LayerNormGRU, ClockworkRNN, IndRNN)},
 }
 
 

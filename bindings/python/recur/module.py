@@ -32,8 +32,9 @@ UNHELD = (
 )
 CROWDED = "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
 COMPOSED = ("_layer", "flat", "params", "_tensors", "_info", "_state_forms")
-INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn",
+INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn", "_padded",
             "_random", "_context", "_planned", "_mode", "_seed", "_cell")  # fmt: skip
+OLD_NAMES = {"weight_norm": "norm_weight", "bias_norm": "norm_bias", "start_h": "h0", "start_c": "c0"}
 REFUSED = {
     "cuda": "everything is computed on the CPU; leave cuda() out",
     "half": "everything is computed in float32; leave half() out",
@@ -351,6 +352,8 @@ class Module:
         if scheme not in SCHEMES:
             raise ValueError(f"scheme is {scheme!r}: it is one of {', '.join(SCHEMES)}")
         c.recur_layer_init(self._open(), match, SCHEMES[scheme], value, settings.next_seed() if seed is None else seed)
+        for module in self.modules():
+            module._clear_padding()
         self.forget()
         return self
 
@@ -365,11 +368,12 @@ class Module:
 
     def load_state_dict(self, state_dict, strict=True):
         """Copies arrays or tensors into the parameters: all of them, or nothing and an error that names what is wrong.
-        Without strict, names that only one side has are left out; both lists come back."""
+        Without strict, names that only one side has are left out; both lists come back. Names of version 0.1 are known."""
         self._open()
         if not hasattr(state_dict, "items"):
             raise TypeError(f"a dict of arrays by name is needed, not {type(state_dict).__name__}")
         given = {name: to_numpy(value, str(name)) for name, value in state_dict.items()}
+        given = {self._name_now(name): value for name, value in given.items()}
         missing = [name for name in self.params if name not in given]
         unexpected = [name for name in given if name not in self.params]
         wrong = []
@@ -389,6 +393,14 @@ class Module:
                 view[...] = given[name]
         self.forget()
         return types.SimpleNamespace(missing_keys=missing, unexpected_keys=unexpected)
+
+    def _name_now(self, name):
+        """The name of a tensor that had another one in version 0.1."""
+        whole, dot, last = str(name).rpartition(".")
+        for old, new in OLD_NAMES.items():
+            if name not in self.params and last.startswith(old) and f"{whole}{dot}{new}{last[len(old):]}" in self.params:
+                return f"{whole}{dot}{new}{last[len(old):]}"
+        return name
 
     # ---- modes -----------------------------------------------------------------------------------
 
@@ -420,6 +432,9 @@ class Module:
         for i, part in enumerate(self.children()):
             part.manual_seed(c.recur_random(seed, i))
         return self
+
+    def _clear_padding(self):
+        """Zeros where an Embedding has padding."""
 
     def _able(self, bit) -> bool:
         return bool(self._info.capabilities & bit)
@@ -523,7 +538,7 @@ class Layer(Module):
         self._lock, self._pool = threading.RLock(), Pool()
         self._records = []  # weak references to the passes that wait, the newest last
         self._held = collections.deque()  # the newest ones, for backward by hand without an output
-        self._drawn, self._random = 0, None
+        self._drawn, self._random, self._padded = 0, None, None
 
     def _move(self, parent, layer, offset):
         super()._move(parent, layer, offset)
@@ -621,20 +636,21 @@ class Layer(Module):
         return self._random
 
     def _tape_for(self, links, state=None):
-        """A tape to record on: that of the pass which an initial state comes from, or one for this pass alone."""
+        """(tape to record on, its token): those of the pass which an initial state comes from, or for this pass alone."""
         origins = [link.node for link in links if type(link) is Link]
         if state is not None and state.origin is not None:
             origins.append(state.origin())
         for before in origins:
             if type(before) is Pass and before.module is self and before.newest() and before.tape.mode == self._mode:
                 before.tape.cut(before.place + 1)
-                return before.tape
+                return before.tape, before.token
         self._trim()
         seed = None
         if self._draws():
             seed = c.recur_random(self._seed, self._drawn)
             self._drawn += 1
-        return self._pool.take(self._context_handle, self._mode, seed)
+        tape = self._pool.take(self._context_handle).prepare(self._mode, seed)
+        return tape, self._pool.lend(tape)
 
     def _trim(self):
         """Lets go of passes that nobody else holds, when they take more memory than settings allow."""
@@ -693,16 +709,17 @@ class Layer(Module):
         data, handle = data_of(x), None if state is None else state._handle
         link = None if is_ids else link_of(data)
         if not self.training:
-            tape = self._pool.take(self._context_handle, c.RECUR_TAPE_EVALUATE, None)
+            tape = self._pool.take(self._context_handle).prepare(c.RECUR_TAPE_EVALUATE)
             run(layer, packed, rows, handle, y, tape.handle)
+            self._pool.free.append(tape)
             return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
         if type(link) is not Link and not is_ids:
             rows = kept(rows, data)
         with self._lock:
-            tape = self._tape_for(links, state)
+            tape, token = self._tape_for(links, state)
             run(layer, packed, rows, handle, y, tape.handle)
             finals = self._finals(state) if own else ()
-            one = Pass(self, tape, rows, is_ids, form, (y, *finals), (link, *links))
+            one = Pass(self, tape, token, rows, is_ids, form, (y, *finals), (link, *links))
             self._remember(one, None if own else state)
         return [one.array(i) for i in range(len(one.bases))]
 
@@ -745,6 +762,7 @@ class Layer(Module):
             raise OrderError(one.status)
         layer, packed, grads, tape = self._open(), one.form.layout.handle, self.flat_grad, one.tape
         grads = grads if grads.size else None
+        padding = [(vector, vector.copy()) for vector in self._padding()]
         tape.cut(one.place + 1, f"this pass of {one.name} was dropped, because the pass that its state comes from was played back")
         if one.is_ids:
             c.recur_layer_backward_ids(layer, packed, one.rows, dy, dstate, grads, tape.handle)
@@ -752,9 +770,17 @@ class Layer(Module):
         else:
             dx = np.empty_like(one.rows) if want_dx else None
             c.recur_layer_backward(layer, packed, one.rows, dy, dstate, dx, grads, tape.handle)
+        for vector, before in padding:
+            vector[:] = before
         tape.passes.pop()
         one.close(PLAYED.format(one.name))
         return dx
+
+    def _padding(self) -> list:
+        """Gradients that stay as they are: those of vectors for padding."""
+        if self._padded is None:
+            self._padded = [module for module in self.modules() if getattr(module, "padding_idx", None) is not None]
+        return [module.grads["weight"][module.padding_idx] for module in self._padded]
 
     def _play(self, one, given):
         """Backward of a pass in a chain: pairs of a link and its gradient."""
@@ -770,8 +796,10 @@ class Layer(Module):
             grad = type(grad).of(plain(grad.data), grad.layout) if isinstance(grad.data, Array) else grad
         return one.form.gradient(plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME))
 
-    def forward(self, x):
+    def forward(self, x=None, **more):
         """y = module(x): the class says what x is."""
+        if more or x is None:
+            x, _ = by_names(self, x, None, more, ("input",))
         given = self._form(x)
         return given[2].shaped(self._call(x, given)[0], self._able(c.RECUR_CAN_REDUCE_TIME))
 
@@ -871,6 +899,19 @@ class Layer(Module):
         file = c.recur_file_open_memory(None, None, 0)
         c.recur_file_put_model(file, "", self._open(), None)
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
+
+
+def by_names(module, x, state, more, names):
+    """(x, state) of a call with PyTorch's names: input= and hx=."""
+    for name, value in more.items():
+        if name not in names:
+            raise TypeError(f"{type(module).__name__} takes no argument {name!r} when it is called: it takes {', '.join(names)}")
+        if (x if name == "input" else state) is not None:
+            raise TypeError(f"{type(module).__name__} was given {name!r} twice")
+        x, state = (value, state) if name == "input" else (x, value)
+    if x is None:
+        raise TypeError(f"{type(module).__name__} needs its input")
+    return x, state
 
 
 def kept(rows, data):

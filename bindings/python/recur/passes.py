@@ -21,7 +21,8 @@ from .errors import OrderError
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other status is the reason why it cannot
 _serial = itertools.count()
-_by_base = weakref.WeakValueDictionary()  # id of the memory of a result: its node
+_by_base: dict = {}  # id of the memory of a result: a weak reference to its node; old ones are swept now and then
+_sweep_at = [1024]
 
 
 # ---- where an array comes from ---------------------------------------------------------------------
@@ -37,7 +38,9 @@ class Node:
         self.bases, self.links = bases, links
         for base in bases:
             base.flags.writeable = False
-            _by_base[id(base)] = self
+            _by_base[id(base)] = weakref.ref(self)
+        if len(_by_base) > _sweep_at[0]:
+            sweep()
 
     def array(self, index=0) -> "Array":
         """Result number `index` as an Array."""
@@ -48,6 +51,14 @@ class Node:
     def play(self, given):
         """From the gradients of the bases (None: zeros) to pairs of a link and its gradient."""
         raise NotImplementedError
+
+
+def sweep() -> None:
+    """Forgets the memory of nodes that are gone."""
+    for key, ref in list(_by_base.items()):
+        if ref() is None:
+            _by_base.pop(key, None)
+    _sweep_at[0] = 1024 + 2 * len(_by_base)
 
 
 class Foreign:
@@ -77,6 +88,7 @@ class Link:
 
     def add(self, grads, gradient) -> None:
         """Adds the gradient of the view to that of the whole result. `grads` has a list for each node."""
+        gradient = np.asarray(gradient)
         base = self.node.bases[self.index]
         sums = grads.setdefault(self.node, [None] * len(self.node.bases))
         if sums[self.index] is None and base.shape == self.shape and base.strides == self.strides:
@@ -124,9 +136,10 @@ def owner_of(view):
     """The (node, index) in whose memory an array of NumPy's own type lies, as that of numpy.asarray(y) does; or None."""
     base = view.base
     while isinstance(base, np.ndarray):
-        node = _by_base.get(id(base))
-        if node is not None:
-            return next(((node, i) for i, b in enumerate(node.bases) if b is base), None) if view.dtype == F32 else None
+        node = _by_base[id(base)]() if id(base) in _by_base else None
+        index = next((i for i, b in enumerate(node.bases) if b is base), None) if node is not None else None
+        if index is not None:
+            return (node, index) if view.dtype == F32 else None
         base = base.base
     return None
 
@@ -387,6 +400,14 @@ def remembered(source, result, back):
     if made is None or result.dtype != F32:
         return result
     return reordered(source, result, back) if type(made) is tuple else wrapped(result, made.what, [made])
+
+
+def joined(sources, result, back):
+    """The same for a result whose numbers come from several arrays."""
+    sources = list(sources)
+    if result.dtype != F32 or all(origin_of(source) is None for source in sources):
+        return result
+    return Moved(result, sources, back).array()
 
 
 def _joins(arrays, out=None, dtype=None, casting="same_kind") -> bool:

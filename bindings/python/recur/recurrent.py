@@ -5,9 +5,9 @@ gate_activation, periods ..."""
 import numpy as np
 
 from . import _api, c, settings
-from ._arrays import floats, size
+from ._arrays import floats, here, size
 from .layers import DIRECTIONS, direction_of
-from .module import Layer
+from .module import Layer, by_names
 from .passes import data_of, link_of
 from .state import State
 
@@ -26,7 +26,14 @@ def checked_options(given) -> dict:
     """Options by keyword as members of recur_recurrent_options; functions go by their names."""
     options, clockwork, flags = {}, {}, 0
     for name, value in given.items():
-        if name in FLAGS:
+        if name in ("device", "dtype"):
+            here(value)
+        elif name == "cell":
+            raise TypeError(
+                "there is no option cell: each kind has a class, RNN, LSTM, GRU, PeepholeLSTM, CoupledLSTM, LayerNormRNN, LayerNormLSTM, "
+                "LayerNormGRU, IndRNN and ClockworkRNN"
+            )
+        elif name in FLAGS:
             flags |= FLAGS[name] if value else 0
         elif name in CLOCKWORK:
             clockwork.update({} if value is None else {name: value})
@@ -61,7 +68,8 @@ class Recurrent(Layer):
     over_time = True
     states = ("h",)
 
-    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context, **options):
+    def __init__(self, variant, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context, /,
+                 **options):  # fmt: skip
         self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
         self.num_layers, self.batch_first = size(num_layers, "num_layers"), bool(batch_first)
         self.direction = direction_of(bool(bidirectional), direction)
@@ -71,7 +79,7 @@ class Recurrent(Layer):
         options["flags"] |= 0 if bias else c.RECUR_LAYER_NO_BIAS
         options = c.exact(
             "recur_recurrent_options",
-            cell,
+            variant,
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,
@@ -110,8 +118,10 @@ class Recurrent(Layer):
         values = tuple(form.states(state[name]) for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def forward(self, x, state=None):
+    def forward(self, x=None, state=None, **more):
         """y, state = layer(x, state). A State is changed and comes back: gradients do not go through it."""
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
         given = self._form(x)
         form = given[2]
         if isinstance(state, State):
@@ -207,3 +217,92 @@ class GRU(Recurrent):
         cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
         super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
                          context, **options)  # fmt: skip
+
+
+class Variant(Recurrent):
+    """A kind of recurrence that PyTorch lacks; the arguments are those of LSTM and GRU, and the options of all layers."""
+
+    kind = 0
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
+                 *, direction=None, context=None, **options):  # fmt: skip
+        super().__init__(self.kind, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
+                         context, **options)  # fmt: skip
+
+
+class PeepholeLSTM(Variant):
+    """An LSTM whose gates i and f see c, and whose o sees the new c (Gers 2000).
+
+    >>> import numpy as np, recur
+    >>> y, (h, c) = recur.PeepholeLSTM(3, 4)(np.zeros((5, 2, 3), np.float32))
+    >>> y.shape, c.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_PEEPHOLE, ("h", "c")
+
+
+class CoupledLSTM(Variant):
+    """An LSTM of the gates f, g and o, with i = 1 - f (Greff 2017).
+
+    >>> import recur
+    >>> recur.CoupledLSTM(3, 4).weight_ih_l0.shape
+    (12, 3)
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_COUPLED, ("h", "c")
+
+
+class LayerNormRNN(Variant):
+    """An RNN whose summed inputs are normalised over the units (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormRNN(3, 4)
+    LayerNormRNN(3, 4)
+    """
+
+    kind = c.RECUR_CELL_RNN_NORM
+
+
+class LayerNormLSTM(Variant):
+    """An LSTM that normalises the summed inputs of each gate, and c (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormLSTM(3, 4, batch_first=True)
+    LayerNormLSTM(3, 4, batch_first=True)
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_NORM, ("h", "c")
+
+
+class LayerNormGRU(Variant):
+    """A GRU that normalises r, z and both parts of n (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormGRU(3, 4)
+    LayerNormGRU(3, 4)
+    """
+
+    kind = c.RECUR_CELL_GRU_NORM
+
+
+class IndRNN(Variant):
+    """h' = max(0, W x + u h + b): a unit sees its own h and no other (Li 2018). weight_hh is a vector.
+
+    >>> import recur
+    >>> recur.IndRNN(3, 4).weight_hh_l0.shape
+    (4,)
+    """
+
+    kind = c.RECUR_CELL_INDRNN
+
+
+class ClockworkRNN(Variant):
+    """An RNN of modules with periods of their own: units of period n change every n-th step (Koutnik 2014).
+
+    >>> import recur
+    >>> recur.ClockworkRNN(3, 6, modules=3, periods=[1, 2, 4]).options["periods"]
+    (1, 2, 4)
+    """
+
+    kind = c.RECUR_CELL_CLOCKWORK

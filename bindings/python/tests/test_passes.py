@@ -158,6 +158,33 @@ def test_packed_sequences(rng):
     check(lambda: MSE(last(rnn(packed)[0]), numbers(np.random.default_rng(2), 3, 8)), rnn)
 
 
+def test_packing_and_padding(rng):
+    first, second, fc = recur.GRU(3, 4, batch_first=True), recur.LSTM(4, 4), recur.Linear(4, 2)
+    x, lengths = numbers(rng, 3, 6, 3), [2, 5, 3]
+
+    def run(batch_first=True):
+        y, _ = first(x)
+        y = y if batch_first else y.swapaxes(0, 1)
+        packed = recur.pack_padded_sequence(y, lengths, batch_first=batch_first, enforce_sorted=False)
+        z, n = recur.pad_packed_sequence(second(packed)[0], batch_first=True, total_length=7)
+        return MSE(fc(z), t)
+
+    t = numbers(rng, 3, 7, 2)
+    check(run, first, second, fc)
+    check(lambda: run(False), first, second, fc)
+
+    def parts():
+        y, _ = first(x)
+        packed = recur.pack_sequence([y[1, :4], y[0, 2:], y[2, :1]], enforce_sorted=False)
+        rows = recur.unpack_sequence(second(packed)[0])
+        last = packed.layout.gather(second(packed)[0].data)
+        z = recur.pad_sequence(rows, padding_side="left")
+        return MSE(fc(z), t2) + MSE(fc(last), t3) + MSE(recur.PackedSequence(*packed).data, t4)
+
+    t2, t3, t4 = numbers(rng, 4, 3, 2), numbers(rng, 3, 2), numbers(rng, 9, 4)
+    check(parts, first, second, fc)
+
+
 def test_through_composites(rng):
     net = recur.Sequential(recur.GRU(3, 4), recur.Residual(recur.Linear(4, 4), recur.Tanh()), recur.Linear(4, 3))
     head = recur.Linear(3, 1)
@@ -331,8 +358,7 @@ def test_backward_by_hand_refuses_gradients_of_an_older_pass(rng):
 
 def bytes_of(module):
     gc.collect()
-    tapes = {id(one.tape): one.tape for one in (ref() for ref in module._records) if one is not None}
-    return sum(t.bytes() for t in tapes.values()) + sum(recur.c.recur_tape_bytes(h) for h, _, _ in module._pool.free)
+    return sum(tape.bytes() for tape in module._pool.tapes())
 
 
 def test_passes_that_nobody_holds_are_dropped():
