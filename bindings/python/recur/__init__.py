@@ -2,11 +2,10 @@
 
     net = recur.Sequential(recur.LSTM(8, 4), recur.Last(), recur.Linear(4, 4))
     criterion, adam = recur.CrossEntropyLoss(), recur.Adam(net, lr=0.005)
-    for x, labels in batches:
+    for x, labels in batches:                 # float32 arrays, ids, or packed sequences
         adam.zero_grad()
-        y = net(x)                            # float32 arrays, ids, or packed sequences
-        loss, grad = criterion(y, labels)     # value and gradient
-        net.backward(grad)                    # fills net.grads
+        loss = criterion(net(x), labels)
+        loss.backward()                       # fills net.grads
         recur.clip_grad_norm_(net, 1.0)
         adam.step()
 

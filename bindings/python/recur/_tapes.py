@@ -118,6 +118,10 @@ class Pass(Node):
     def play(self, given):
         return self.module._play(self, given)
 
+    def set_aside(self) -> None:
+        """A result is used without gradients: it is meant that none come back."""
+        self.module._detached = True
+
     def close(self, reason) -> None:
         """It cannot be played back any more, for this reason."""
         self.status, self.tape, self.token, self.rows = reason, None, None, None

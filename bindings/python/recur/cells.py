@@ -9,7 +9,7 @@ import numpy as np
 from . import c, settings
 from ._arrays import floats, here, rows_or_ids, size
 from .errors import OrderError
-from .module import PLAYED, Layer, by_names, kept
+from .module import Layer, by_names, kept
 from .passes import WAITS, Link, link_of
 from ._tapes import Pass
 from .recurrent import nonlinear
@@ -115,9 +115,9 @@ class Cell(Layer):
         else:
             dx = np.empty_like(rows) if want_dx else None
             c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, tape.handle)
-        tape.passes.pop()
-        one.close(PLAYED.format(one.name))
-        return dx[0] if one.form and dx is not None else dx
+        alone = one.form
+        self._was_played(one)
+        return dx[0] if alone and dx is not None else dx
 
     def _play(self, one, given):
         with self._lock:

@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import math
 import threading
 import types
 import warnings
@@ -32,7 +33,7 @@ UNHELD = (
 )
 CROWDED = "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
 COMPOSED = ("_layer", "flat", "params", "_tensors", "_info", "_state_forms")
-INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn", "_padded",
+INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn", "_padded", "_first", "_fed", "_played", "_detached",
             "_random", "_context", "_planned", "_mode", "_seed", "_cell")  # fmt: skip
 OLD_NAMES = {"weight_norm": "norm_weight", "bias_norm": "norm_bias", "start_h": "h0", "start_c": "c0"}
 REFUSED = {
@@ -444,7 +445,22 @@ class Module:
         top = self
         while top._parent is not None:
             top = top._parent
+        top._tell_of_lost_passes()
         top._forget()
+
+    def _tell_of_lost_passes(self):
+        """A warning, once, when no gradients came to a part, and they came to another one that ran later on an array of the
+        user's: NumPy may have carried the output of the first there, as in out[t] = y."""
+        parts = [(name, part) for name, part in self.named_modules() if isinstance(part, Layer)]
+        latest = max((part._fed for _, part in parts), default=-1)
+        lost = [name for name, part in parts if part._tensors and part._first < latest and not part._played and not part._detached]
+        if lost and settings.warn_once("lost"):
+            warnings.warn(
+                f"{', '.join(repr(name) for name in lost)} of {type(self).__name__} ran in training mode, and no backward came to it, as "
+                "it came to other parts: its parameters get no gradient. If its output went through an array of your own (out[t] = y, "
+                "numpy.array(y)), use numpy.stack or y itself; if no gradient is meant to come, use y.detach(), or eval()",
+                stacklevel=4,
+            )
 
     def _forget(self):
         for part in self.children():
@@ -539,6 +555,11 @@ class Layer(Module):
         self._records = []  # weak references to the passes that wait, the newest last
         self._held = collections.deque()  # the newest ones, for backward by hand without an output
         self._drawn, self._random, self._padded = 0, None, None
+        self._count_anew()
+
+    def _count_anew(self):
+        """What has happened since the last update: the first pass, the last one played back that ran on plain arrays."""
+        self._first, self._fed, self._played, self._detached = math.inf, -1, False, False
 
     def _move(self, parent, layer, offset):
         super()._move(parent, layer, offset)
@@ -584,6 +605,7 @@ class Layer(Module):
 
     def _forget(self):
         self._drop_passes(UPDATED)
+        self._count_anew()
         for part in self.children():
             part._forget()
 
@@ -665,6 +687,7 @@ class Layer(Module):
         if state is not None:
             state.origin = weakref.ref(one)
         passes, held, tape = self._records, self._held, one.tape
+        self._first = min(self._first, one.serial)
         while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
             passes.pop()
         passes.append(weakref.ref(one))
@@ -772,9 +795,16 @@ class Layer(Module):
             c.recur_layer_backward(layer, packed, one.rows, dy, dstate, dx, grads, tape.handle)
         for vector, before in padding:
             vector[:] = before
-        tape.passes.pop()
-        one.close(PLAYED.format(one.name))
+        self._was_played(one)
         return dx
+
+    def _was_played(self, one):
+        """The record of a pass is gone, its gradients are added."""
+        one.tape.passes.pop()
+        self._played = True
+        if any(link is None for link in one.links[one.is_ids :]):
+            self._fed = max(self._fed, one.serial)
+        one.close(PLAYED.format(one.name))
 
     def _padding(self) -> list:
         """Gradients that stay as they are: those of vectors for padding."""

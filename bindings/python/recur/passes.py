@@ -48,6 +48,9 @@ class Node:
         array._made = (self, index)
         return array
 
+    def set_aside(self) -> None:
+        """Somebody uses a result and wants no gradients."""
+
     def play(self, given):
         """From the gradients of the bases (None: zeros) to pairs of a link and its gradient."""
         raise NotImplementedError
@@ -306,6 +309,8 @@ class Array(np.ndarray):
 
     def detach(self) -> np.ndarray:
         """A copy as an array of NumPy's own type, which may be written into. No gradient goes through it."""
+        if type(self._made) is tuple:
+            self._made[0].set_aside()
         return np.array(self.view(np.ndarray))
 
     def numpy(self) -> np.ndarray:

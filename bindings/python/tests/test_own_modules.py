@@ -3,6 +3,7 @@
 import copy
 import doctest
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -124,6 +125,32 @@ def test_gradients_before_the_optimizer(rng):
     net.c = recur.Linear(2, 2)
     near(net.flat_grad[: grads.size], grads)
     assert list(net.params)[-1] == "c.bias"
+
+
+def test_outputs_that_were_carried_away_are_told_of(rng):
+    class Carried(recur.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.fc = recur.GRU(3, 4), recur.Linear(4, 2)
+
+        def forward(self, x, detached=False):
+            y, _ = self.rnn(x)
+            mine = np.empty(y.shape, np.float32)
+            mine[:] = y.detach() if detached else y
+            return self.fc(mine)
+
+    net, x = Carried(), numbers(rng, 5, 2, 3)
+    sgd = recur.SGD(net)
+    recur.settings._warned.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net(x, True).backward(np.ones((5, 2, 2)))
+        sgd.step()
+        net(x)
+        sgd.step()
+    net(x).backward(np.ones((5, 2, 2)))
+    with pytest.warns(UserWarning, match="'rnn' of Carried.*numpy.stack"):
+        sgd.step()
 
 
 def test_files_and_copies(data, tmp_path):
