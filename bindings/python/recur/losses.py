@@ -6,10 +6,9 @@ import numpy as np
 
 from . import c, settings
 from ._arrays import floats, ids, to_numpy
-from .errors import OrderError
 from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
-from .passes import loss_value, no_check, plain
+from .passes import added_already, tracked
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM}
 
@@ -24,22 +23,18 @@ class Loss:
         self.reduction = reduction
         self._handle = c.recur_loss_create(None, c.recur_loss_options(kind=kind, flags=flags, **options))
 
+    @tracked
     def __call__(self, y, target, *more):
         if not is_packed(y):
-            value, grad = self._run(plain(floats(y, "y")), target.data if isinstance(target, PackedSequence) else target, *more)
-            return loss_value(value, grad, y, target, self._check(target, *more))
+            return self._run(floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more)
         y = as_packed(y)
         if is_packed(target):
             target = as_packed(target)
             if not np.array_equal(target.lengths, y.lengths):
                 raise ValueError("y and target are packed with different lengths")
             target = target.data
-        value, grad = self._run(plain(floats(y.data, "y")), target, *more)
-        return loss_value(value, PackedSequence.of(grad, y.layout), y, target, self._check(target, *more))
-
-    def _check(self, *given):
-        """What the value asks, with the factor of the loss, before it goes back."""
-        return no_check
+        value, grad = self._run(floats(y.data, "y"), target, *more)
+        return value, PackedSequence.of(grad, y.layout)
 
     def __repr__(self):
         return f"{type(self).__name__}(reduction={self.reduction!r})"
@@ -176,24 +171,7 @@ class SampledLoss(Loss):
 
 
     def _check(self, target, layer):
-        """The gradients of the layer were added by the call: they must still be there, and cannot be multiplied."""
-        labels = ids(target, "target").ravel()
-        row = layer.grads["weight"][labels[labels >= 0][:1]]
-        was_there = row.any()
-
-        def check(factor):
-            if factor != 1:
-                raise NotImplementedError(
-                    f"{type(self).__name__} times {factor:g}: it adds the gradients of its layer when it is called, and they cannot be "
-                    "multiplied afterwards; divide the learning rate, or use reduction='mean'"
-                )
-            if was_there and not layer.grads["weight"][labels[labels >= 0][:1]].any():
-                raise OrderError(
-                    f"zero_grad() between {type(self).__name__} and backward() has erased the gradients of the layer, which the criterion "
-                    "adds: call zero_grad() before the criterion"
-                )
-
-        return check
+        return added_already(type(self).__name__, layer, ids(target, "target").ravel())
 
 
 class SampledSoftmaxLoss(SampledLoss):
@@ -218,9 +196,9 @@ class CTCLoss(Loss):
         flags = c.RECUR_LOSS_ZERO_INFINITY if zero_infinity else 0
         self._create(c.RECUR_LOSS_CTC, reduction, flags=flags, blank=blank)
 
+    @tracked
     def __call__(self, y, targets, input_lengths, target_lengths):
-        given = y
-        y, lengths = plain(floats(y, "y")), ids(target_lengths, "target_lengths").astype(np.int64)
+        y, lengths = floats(y, "y"), ids(target_lengths, "target_lengths").astype(np.int64)
         if y.ndim != 3:
             raise ValueError(f"y must have shape [T][B][classes], not {y.shape}")
         layout, targets = Layout(input_lengths, y.shape[0]), ids(targets, "targets")
@@ -230,7 +208,7 @@ class CTCLoss(Loss):
             if len(targets) != layout.batch or lengths.max(initial=0) > targets.shape[1]:
                 raise ValueError(f"targets of shape {targets.shape} do not hold {layout.batch} sequences of lengths {lengths}")
             targets = np.concatenate([row[: max(n, 0)] for row, n in zip(targets, lengths)] or [targets.ravel()])
-        rows = plain(layout.pack(TIME_FIRST, y))
+        rows = layout.pack(TIME_FIRST, y)
         grad = np.empty_like(rows)
         value = c.recur_ctc_loss(self._handle, layout.handle, y.shape[2], rows, targets, lengths, grad, None)
-        return loss_value(value, layout.unpack(TIME_FIRST, grad), given)
+        return value, layout.unpack(TIME_FIRST, grad)

@@ -11,6 +11,7 @@ Nodes are passes, and the few ways of moving numbers that are listed in MOVES. W
 Foreign: its values are right, and a backward that arrives there is refused with a sentence.
 """
 
+import functools
 import itertools
 import weakref
 
@@ -608,8 +609,44 @@ def no_check(factor) -> None:
     """For losses without a layer of their own."""
 
 
-def loss_value(value, grad, y, target=None, check=no_check) -> LossValue:
-    """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is an array, or packed."""
+def added_already(name, layer, labels):
+    """For a criterion that adds the gradients of a layer when it is called: what must hold when its value goes back."""
+    row = labels[labels >= 0][:1]
+    was_there = layer.grads["weight"][row].any()
+
+    def check(factor):
+        if factor != 1:
+            raise NotImplementedError(
+                f"{name} times {factor:g}: it adds the gradients of its layer when it is called, and they cannot be multiplied "
+                "afterwards; divide the learning rate, or use reduction='mean'"
+            )
+        if was_there and not layer.grads["weight"][row].any():
+            raise OrderError(
+                f"zero_grad() between {name} and backward() has erased the gradients of the layer, which the criterion adds: call "
+                "zero_grad() before the criterion"
+            )
+
+    return check
+
+
+def tracked(call):
+    """A criterion's __call__, which gives (value, gradient of y), made one that gives a LossValue."""
+
+    @functools.wraps(call)
+    def called(self, y, target, *more, **named):
+        given = y
+        if isinstance(data_of(y), Array):
+            y = plain(y) if isinstance(y, Array) else type(y).of(plain(y.data), y.layout)
+        value, grad = call(self, y, plain(target), *more, **named)
+        check = getattr(self, "_check", None)
+        return loss_value(value, grad, given, target, no_check if check is None else check(target, *more))
+
+    return called
+
+
+def loss_value(value, grad, y, target=None, check=no_check):
+    """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is an array, or packed. Values of
+    each row come as they are: (values, gradient of their sum)."""
     rows, gradient = data_of(y), data_of(grad)
     made = origin_of(rows)
     link = link_of(rows)
@@ -621,4 +658,6 @@ def loss_value(value, grad, y, target=None, check=no_check) -> LossValue:
         tagged = gradient.view(Array)
         tagged._made = Foreign("a criterion", [made], constant=True)
         grad = type(grad).of(tagged, grad.layout) if gradient is not grad else tagged
+    if np.ndim(value):
+        return value, grad
     return LossValue(value, [(link, gradient, 1.0, check)], grad)
