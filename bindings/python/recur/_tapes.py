@@ -1,8 +1,9 @@
 """Tapes of the library with the passes recorded on them.
 
-A pass has a tape to itself, unless its initial state comes from the newest pass of a tape: steps of a loop share one, as
-the library then repacks the weights once for all of them. A pass lives as long as somebody may ask for its gradients. When
-the last pass of a tape is gone, the tape goes back to the module for the next one.
+A pass has a tape to itself, unless its initial state comes from the newest pass of a tape: steps of
+a loop share one, as the library then repacks the weights once for all of them. A pass lives as long
+as somebody may ask for its gradients. When the last pass of a tape is gone, the tape goes back to
+the module for the next one.
 """
 
 import weakref
@@ -60,8 +61,9 @@ class Lease(weakref.ref):
 
 
 class Pool:
-    """Tapes of a module. Those whose passes have died come back through the callback of a weak reference, which is a function of
-    list: Python's own code would swallow an interrupt there."""
+    """Tapes of a module. Those whose passes have died come back through the callback of a weak
+    reference, which is a function of list: Python's own code would swallow an interrupt
+    there."""
 
     __slots__ = ("free", "out", "ended")
 

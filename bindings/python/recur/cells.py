@@ -8,22 +8,25 @@ import numpy as np
 
 from . import c, settings
 from ._arrays import floats, here, rows_or_ids, size
+from ._tapes import Pass
 from .errors import OrderError
 from .module import Layer, by_names, kept
 from .passes import WAITS, Link, link_of
-from ._tapes import Pass
 from .recurrent import nonlinear
 from .state import State
 
 
 class Cell(Layer):
-    """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state is (h, c). In place of
-    arrays a State may be given, which is changed and comes back."""
+    """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state
+    is (h, c). In place of arrays a State may be given, which is changed and comes back."""
 
     states = ("h",)
 
     def __init__(self, kind, input_size, hidden_size, bias, context):
-        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+        self.input_size, self.hidden_size = (
+            size(input_size, "input_size"),
+            size(hidden_size, "hidden_size"),
+        )
         self.bias = bool(bias)
         options = c.exact(
             "recur_recurrent_options",
@@ -49,7 +52,10 @@ class Cell(Layer):
         if alone:
             rows = rows.reshape(1, *rows.shape)
         if rows.ndim != (1 if is_ids else 2):
-            raise ValueError(f"x must have shape (batch, {self.input_size}), or be ids (batch,), not {rows.shape}")
+            raise ValueError(
+                f"x must have shape (batch, {self.input_size}), or be ids (batch,), not "
+                f"{rows.shape}"
+            )
         self._check_width(None if is_ids else rows.shape[1])
         return rows, is_ids, alone
 
@@ -83,7 +89,11 @@ class Cell(Layer):
         step = c.recur_cell_step_ids if is_ids else c.recur_cell_step
         link = None if is_ids else link_of(x)
         given = state is inner or state is None
-        links = [] if given else [link_of(value) for value in (state if len(self.states) > 1 else (state,))]
+        links = (
+            []
+            if given
+            else [link_of(value) for value in (state if len(self.states) > 1 else (state,))]
+        )
         if not self.training:
             step(self._cell, rows, inner._handle, None, None)
             if state is inner:
@@ -97,7 +107,11 @@ class Cell(Layer):
             finals = () if state is inner else tuple(self._finals(inner))
             one = Pass(self, tape, token, rows, is_ids, alone, finals, (link, *links))
             self._remember(one, state if state is inner else None)
-        return state if state is inner else self._shaped([one.array(i) for i in range(len(finals))], alone)
+        return (
+            state
+            if state is inner
+            else self._shaped([one.array(i) for i in range(len(finals))], alone)
+        )
 
     @staticmethod
     def _shaped(finals, alone):
@@ -105,16 +119,24 @@ class Cell(Layer):
         return values if len(values) > 1 else values[0]
 
     def _back_step(self, one, inner, want_dx):
-        """Plays a step back: the gradient of x; inner goes from the gradient after the step to that before it."""
+        """Plays a step back: the gradient of x; inner goes from the gradient after the step
+        to that before it."""
         if one.status != WAITS:
             raise OrderError(one.status)
         rows, tape, dx = one.rows, one.tape, None
-        tape.cut(one.place + 1, f"this step of {one.name} was dropped, because the step before it was played back")
+        tape.cut(
+            one.place + 1,
+            f"this step of {one.name} was dropped, because the step before it was played back",
+        )
         if one.is_ids:
-            c.recur_cell_step_backward_ids(self._cell, rows, None, inner._handle, self.flat_grad, tape.handle)
+            c.recur_cell_step_backward_ids(
+                self._cell, rows, None, inner._handle, self.flat_grad, tape.handle
+            )
         else:
             dx = np.empty_like(rows) if want_dx else None
-            c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, tape.handle)
+            c.recur_cell_step_backward(
+                self._cell, rows, None, inner._handle, dx, self.flat_grad, tape.handle
+            )
         alone = one.form
         self._was_played(one)
         return dx[0] if alone and dx is not None else dx
@@ -131,7 +153,8 @@ class Cell(Layer):
         return [(link, d) for link, d in zip(one.links, (dx, *values)) if link is not None]
 
     def backward(self, grad_state=None, *, input_grad=True):
-        """(gradient of x, gradient of the state before the step), from the gradient of the state after it."""
+        """(gradient of x, gradient of the state before the step), from the gradient of the
+        state after it."""
         self._open()
         with self._lock:
             first = grad_state[0] if isinstance(grad_state, (tuple, list)) else grad_state
@@ -146,7 +169,17 @@ class Cell(Layer):
 
 
 class RNNCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, device=None, dtype=None, context=None):
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        nonlinearity="tanh",
+        *,
+        device=None,
+        dtype=None,
+        context=None,
+    ):
         here(device)
         here(dtype)
         self.nonlinearity = nonlinearity
@@ -156,14 +189,26 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, bias=True, *, device=None, dtype=None, context=None):
+    def __init__(
+        self, input_size, hidden_size, bias=True, *, device=None, dtype=None, context=None
+    ):
         here(device)
         here(dtype)
         super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, bias, context)
 
 
 class GRUCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, device=None, dtype=None, context=None):
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        *,
+        reset_after=True,
+        device=None,
+        dtype=None,
+        context=None,
+    ):
         here(device)
         here(dtype)
         self.reset_after = bool(reset_after)

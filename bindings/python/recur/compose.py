@@ -13,8 +13,8 @@ from .state import State
 
 
 class Composite(Layer):
-    """Parts by name. They are copied into one flat vector, and become windows on it: what they had stays in them, their
-    parameter and gradient arrays are new views."""
+    """Parts by name. They are copied into one flat vector, and become windows on it: what they
+    had stays in them, their parameter and gradient arrays are new views."""
 
     def _compose(self, kind, names, parts, context):
         for name, part in zip(names, parts):
@@ -22,11 +22,14 @@ class Composite(Layer):
                 raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
             if type(part).forward is not library_forward(type(part)):
                 raise TypeError(
-                    f"part {name!r} ({type(part).__name__}) has a forward of its own, and a {type(self).__name__} runs in C: write a "
+                    f"part {name!r} ({type(part).__name__}) has a forward of its own, and a "
+                    f"{type(self).__name__} runs in C: write a "
                     "Module whose forward calls the parts"
                 )
             if part._parent is not None:
-                raise ValueError(f"part {name!r} already belongs to a {type(part._parent).__name__}")
+                raise ValueError(
+                    f"part {name!r} already belongs to a {type(part._parent).__name__}"
+                )
         if self in (module for part in parts for module in part.modules()):
             raise ValueError(f"a {type(self).__name__} cannot be part of itself")
         if len({id(p) for p in parts}) != len(parts):
@@ -41,22 +44,30 @@ class Composite(Layer):
     def _bind(self, names, parts):
         for name, part in zip(names, parts):
             if isinstance(part, Lazy) and part._layer is None:
-                raise ValueError(f"part {name!r} ({type(part).__name__}) does not know its features: give features=")
+                raise ValueError(
+                    f"part {name!r} ({type(part).__name__}) does not know its features: give "
+                    "features="
+                )
 
     def _named_parts(self):
         return list(self.__dict__.get("_composed", ()))
 
     def _register(self, name, part):
-        """A module that is assigned becomes the last part, or takes the place of the part of that name."""
+        """A module that is assigned becomes the last part, or takes the place of the part
+        of that name."""
         parts = dict(self._named_parts())
         parts[name] = part
         self._rebuild(list(parts), list(parts.values()))
 
     def _rebuild(self, names, parts):
-        """The same module of other parts, with the parameters and gradients they have. Optimizers are made anew."""
+        """The same module of other parts, with the parameters and gradients they have.
+        Optimizers are made anew."""
         if self._parent is not None:
             if isinstance(self._parent, Composite):
-                raise ValueError(f"this {type(self).__name__} is part of a {type(self._parent).__name__}: it changes before, not after")
+                raise ValueError(
+                    f"this {type(self).__name__} is part of a {type(self._parent).__name__}: it "
+                    "changes before, not after"
+                )
             self._parent._scatter()
         before, mode, context = self._named_parts(), self._mode, self._context
         self.forget()
@@ -65,7 +76,9 @@ class Composite(Layer):
         try:
             self._compose(self.kind, names, parts, context)
         except BaseException:
-            self._compose(self.kind, [name for name, _ in before], [part for _, part in before], context)
+            self._compose(
+                self.kind, [name for name, _ in before], [part for _, part in before], context
+            )
             raise
         finally:
             self._mode = mode
@@ -82,7 +95,10 @@ class Composite(Layer):
         if isinstance(key, slice):
             parts = self._named_parts()[key]
             if not isinstance(self, Sequential) or key.step not in (None, 1) or not parts:
-                raise IndexError(f"{key} of a {type(self).__name__}: only parts of a Sequential that follow each other are a slice")
+                raise IndexError(
+                    f"{key} of a {type(self).__name__}: only parts of a Sequential that follow "
+                    "each other are a slice"
+                )
             return Slice(self, parts)
         return self.children()[key]
 
@@ -100,7 +116,11 @@ class Composite(Layer):
 
 def library_forward(kind):
     """The forward of the class of this package that a class is or comes from."""
-    found = [base for base in kind.__mro__ if base.__module__.startswith(__package__) and base is not Module]
+    found = [
+        base
+        for base in kind.__mro__
+        if base.__module__.startswith(__package__) and base is not Module
+    ]
     return found[0].forward if found else None
 
 
@@ -112,7 +132,8 @@ def named(args) -> tuple:
 
 
 class Sequential(Composite):
-    """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x, state) with a State.
+    """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x,
+    state) with a State.
 
     Last, Dropout, Merge and activations take their number of features from the part before them."""
 
@@ -140,7 +161,8 @@ class Sequential(Composite):
         return self
 
     def insert(self, index, module) -> "Sequential":
-        """One more part before that index; parts whose names are their numbers are numbered again."""
+        """One more part before that index; parts whose names are their numbers are numbered
+        again."""
         names, parts = [name for name, _ in self._named_parts()], self.children()
         numbered = names == [str(i) for i in range(len(names))]
         names.insert(index, str(len(names)))
@@ -155,7 +177,10 @@ class Sequential(Composite):
         width, before = None, []
         for name, part in zip(names, parts):
             if isinstance(part, Cell):
-                raise ValueError(f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or GRU")
+                raise ValueError(
+                    f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or "
+                    "GRU"
+                )
             if isinstance(part, Lazy) and part._layer is None:
                 if width is None:
                     super()._bind([name], [part])
@@ -170,7 +195,11 @@ class Sequential(Composite):
     @staticmethod
     def _direction(before):
         """Where the whole sequence has been seen, after these parts."""
-        flat = [p for part in before for p in (part.children() if isinstance(part, Sequential) else [part])]
+        flat = [
+            p
+            for part in before
+            for p in (part.children() if isinstance(part, Sequential) else [part])
+        ]
         while flat and isinstance(flat[-1], (Dropout, Activation, LayerNorm)):
             flat.pop()
         if flat and isinstance(flat[-1], Recurrent):
@@ -180,7 +209,8 @@ class Sequential(Composite):
         return "forward"
 
     def forward(self, x=None, state=None, **more):
-        """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients do not go through it."""
+        """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients
+        do not go through it."""
         if more or x is None:
             x, state = by_names(self, x, state, more, ("input", "hx"))
         if state is None:
@@ -192,11 +222,14 @@ class Sequential(Composite):
         return given[2].shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
-        """Gradient of x; with a State as gradient of the final state: (gradient of x, that of the initial state)."""
+        """Gradient of x; with a State as gradient of the final state: (gradient of x, that
+        of the initial state)."""
         if grad_state is None:
             return super().backward(grad, input_grad=input_grad)
         if not isinstance(grad_state, State):
-            raise TypeError(f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}")
+            raise TypeError(
+                f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}"
+            )
         with self._lock:
             one = self._newest(grad)
             dx = self._back(one, self._dy(one, grad), grad_state._handle, input_grad)
@@ -204,12 +237,19 @@ class Sequential(Composite):
 
 
 class Slice(Sequential):
-    """Some parts of a Sequential that follow each other: net[1:3]. They stay parts of it, with its parameters.
+    """Some parts of a Sequential that follow each other: net[1:3]. They stay parts of it, with
+    its parameters.
 
-    It runs its parts one by one. For a layer of its own, with parameters of its own, take copy.deepcopy(net[1:3])."""
+    It runs its parts one by one. For a layer of its own, with parameters of its own, take
+    copy.deepcopy(net[1:3])."""
 
     def __init__(self, whole, parts):
-        self._composed, self._parent, self._layer, self._context = parts, whole, None, whole._context
+        self._composed, self._parent, self._layer, self._context = (
+            parts,
+            whole,
+            None,
+            whole._context,
+        )
         self._grads = None
         self._ready()
         self._mode, self._seed = whole._mode, whole._seed
@@ -217,18 +257,23 @@ class Slice(Sequential):
         self._offset = next((part._offset for _, part in parts if part.flat.size), 0)
         self.flat = whole.flat[self._offset : self._offset + sum(sizes)]
         self._info = types.SimpleNamespace(
-            capabilities=c.RECUR_CAN_RECORD, input_size=parts[0][1]._info.input_size, output_size=parts[-1][1]._info.output_size
+            capabilities=c.RECUR_CAN_RECORD,
+            input_size=parts[0][1]._info.input_size,
+            output_size=parts[-1][1]._info.output_size,
         )
         self._tensors = [
             (f"{name}.{tensor}", at + part._offset - self._offset, count, shape)
             for name, part in parts
             for tensor, at, count, shape in part._tensors
         ]
-        self.params = types.MappingProxyType({name: Parameter.of(view, self) for name, view in self._views(self.flat).items()})
+        self.params = types.MappingProxyType(
+            {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
+        )
 
     def _open(self):
         raise NotImplementedError(
-            "a slice of a Sequential has no layer of its own: copy.deepcopy(net[1:3]) makes one, with parameters of its own; optimizers "
+            "a slice of a Sequential has no layer of its own: copy.deepcopy(net[1:3]) makes one, "
+            "with parameters of its own; optimizers "
             "take the whole"
         )
 
@@ -263,7 +308,8 @@ class Residual(Sequential):
 
 
 class Group(Composite):
-    """Parts that you run yourself, such as encoder and decoder: group = Group(encoder=..., decoder=...)."""
+    """Parts that you run yourself, such as encoder and decoder: group = Group(encoder=...,
+    decoder=...)."""
 
     kind = c.RECUR_COMPOSE_GROUP
 

@@ -20,22 +20,58 @@ from .parameter import Parameter, Parameters
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, plain
 from .state import State
 
-SCHEMES = {name[len("RECUR_INIT_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_INIT_")}
+SCHEMES = {
+    name[len("RECUR_INIT_") :].lower(): n
+    for name, n in _api.CONSTANTS.items()
+    if name.startswith("RECUR_INIT_")
+}
 PLAYED = (
-    "this pass of {} was already played back: a pass is played back once. Add losses that share it, (l1 + l2).backward(), or "
+    "this pass of {} was already played back: a pass is played back once. Add losses that share "
+    "it, (l1 + l2).backward(), or "
     "call the module again"
 )
-UPDATED = "this pass of {} was dropped, because its parameters changed after it: call the module again"
+UPDATED = (
+    "this pass of {} was dropped, because its parameters changed after it: call the module again"
+)
 EVALUATED = "this pass of {} was dropped by eval(): play passes back before"
 UNHELD = (
-    "the newest call of this {} was dropped, because nobody held its output and the calls after it took much memory: hold "
+    "the newest call of this {} was dropped, because nobody held its output and the calls after "
+    "it took much memory: hold "
     "its output, and use y.backward(grad)"
 )
-CROWDED = "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
+CROWDED = (
+    "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
+)
 COMPOSED = ("_layer", "flat", "params", "_tensors", "_info", "_state_forms")
-INTERNAL = (*COMPOSED, "_composed", "_parent", "_grads", "_offset", "_lock", "_pool", "_records", "_held", "_drawn", "_padded", "_first", "_fed", "_played", "_detached",
-            "_random", "_context", "_planned", "_mode", "_seed", "_cell")  # fmt: skip
-OLD_NAMES = {"weight_norm": "norm_weight", "bias_norm": "norm_bias", "start_h": "h0", "start_c": "c0"}
+INTERNAL = (
+    *COMPOSED,
+    "_composed",
+    "_parent",
+    "_grads",
+    "_offset",
+    "_lock",
+    "_pool",
+    "_records",
+    "_held",
+    "_drawn",
+    "_padded",
+    "_first",
+    "_fed",
+    "_played",
+    "_detached",
+    "_random",
+    "_context",
+    "_planned",
+    "_mode",
+    "_seed",
+    "_cell",
+)
+OLD_NAMES = {
+    "weight_norm": "norm_weight",
+    "bias_norm": "norm_bias",
+    "start_h": "h0",
+    "start_c": "c0",
+}
 REFUSED = {
     "cuda": "everything is computed on the CPU; leave cuda() out",
     "half": "everything is computed in float32; leave half() out",
@@ -46,7 +82,8 @@ REFUSED = {
     "register_full_backward_hook": "hooks are not there; chain backward by hand",
     "register_buffer": "arrays may be attributes; what shall be saved goes into recur.save({...})",
     "register_parameter": "parameters belong to layers; Linear(1, n, bias=False) has n of them",
-    "requires_grad": "to freeze parameters, optimizer.scale(name, lr=0), or give the optimizer the other modules only",
+    "requires_grad": "to freeze parameters, optimizer.scale(name, lr=0), or give the optimizer "
+    "the other modules only",
 }
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
@@ -55,7 +92,13 @@ FIXED = {
 
 
 def holds_modules(value) -> bool:
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    values = (
+        value.values()
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, (list, tuple))
+        else ()
+    )
     return any(isinstance(v, Module) or holds_modules(v) for v in values)
 
 
@@ -64,7 +107,8 @@ def _part_of(whole, name):
 
 
 def _made_again(what, data=None):
-    """A module from its pickle: a layer of the library as a tree and a file, or one of the user's."""
+    """A module from its pickle: a layer of the library as a tree and a file, or one of the
+    user's."""
     if isinstance(what[0], type) and issubclass(what[0], Layer):
         layer = None
         if data is not None:
@@ -80,11 +124,12 @@ def _made_again(what, data=None):
 class Module:
     """Base of all modules, and of yours: children, parameters, gradients, modes.
 
-    A module of your own makes its children in __init__, behind super().__init__(), and calls them in forward. They are
-    registered when they are assigned; lists of them go into a ModuleList. The gradients come from loss.backward().
+    A module of your own makes its children in __init__, behind super().__init__(), and calls
+    them in forward. They are registered when they are assigned; lists of them go into a
+    ModuleList. The gradients come from loss.backward().
 
-    `params` and `grads` are arrays by name, views of the flat vectors `flat` and `flat_grad`. train() makes passes record,
-    with dropout; eval() makes them neither.
+    `params` and `grads` are arrays by name, views of the flat vectors `flat` and `flat_grad`.
+    train() makes passes record, with dropout; eval() makes them neither.
 
     >>> import numpy as np, recur
     >>> class Net(recur.Module):
@@ -114,7 +159,7 @@ class Module:
         self._offset = 0
         self._mode = c.RECUR_TAPE_TRAIN
 
-    # ---- children ----------------------------------------------------------------------------------
+    # ---- children -------------------------------------------------------------------------------
 
     def _named_parts(self) -> list:
         """Children with their names; one that has two names comes once."""
@@ -145,7 +190,10 @@ class Module:
         for name in target.split(".") if target else []:
             found = dict(module.__dict__.get("_children", {}) or module._named_parts())
             if name not in found:
-                raise AttributeError(f"{type(module).__name__} has no child {name!r}: it has {', '.join(found) or 'none'}")
+                raise AttributeError(
+                    f"{type(module).__name__} has no child {name!r}: it has "
+                    f"{', '.join(found) or 'none'}"
+                )
             module = found[name]
         return module
 
@@ -163,9 +211,15 @@ class Module:
 
     def _register(self, name, part):
         if "_children" not in self.__dict__:
-            raise AttributeError(f"call super().__init__() in {type(self).__name__}.__init__ before modules are assigned")
+            raise AttributeError(
+                f"call super().__init__() in {type(self).__name__}.__init__ before modules are "
+                "assigned"
+            )
         if name in dir(type(self)):
-            raise KeyError(f"a child of {type(self).__name__} cannot be called {name!r}: this is a name of the class")
+            raise KeyError(
+                f"a child of {type(self).__name__} cannot be called {name!r}: this is a name of "
+                "the class"
+            )
         if not name or "." in name:
             raise KeyError(f"a module cannot have the name {name!r}")
         if part is self or self in part.modules():
@@ -177,7 +231,8 @@ class Module:
             self._scatter()
 
     def _scatter(self):
-        """The children have changed: parts and wholes compose anew when they are asked for parameters next."""
+        """The children have changed: parts and wholes compose anew when they are asked for
+        parameters next."""
         if "_layer" not in self.__dict__:
             return
         if self._parent is not None:
@@ -207,22 +262,31 @@ class Module:
         """Copies the parameters of all children into one flat vector, whose windows they become."""
         parts = [(name, part) for name, part in self._named_parts() if part._has_parameters()]
         inside = self.modules()
-        parts = [(name, part) for name, part in parts if part._parent is None or part._parent not in inside]
+        parts = [
+            (name, part)
+            for name, part in parts
+            if part._parent is None or part._parent not in inside
+        ]
         for name, part in parts:
             if part._parent is not None:
                 raise ValueError(
-                    f"child {name!r} of {type(self).__name__} already belongs to a {type(part._parent).__name__}: a module has one whole"
+                    f"child {name!r} of {type(self).__name__} already belongs to a "
+                    f"{type(part._parent).__name__}: a module has one whole"
                 )
         self._composed = parts
         if not parts:
             self._layer, self._state_forms, self._tensors = None, {}, []
-            self._info = types.SimpleNamespace(capabilities=c.RECUR_CAN_RECORD, input_size=0, output_size=0)
+            self._info = types.SimpleNamespace(
+                capabilities=c.RECUR_CAN_RECORD, input_size=0, output_size=0
+            )
             self.flat, self.params = np.empty(0, np.float32), types.MappingProxyType({})
             return
         context = getattr(parts[0][1], "_context", None)
         names, layers = [name for name, _ in parts], [part._open() for _, part in parts]
         kind = c.RECUR_COMPOSE_GROUP
-        self._set(c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers))
+        self._set(
+            c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers)
+        )
         self._adopt(parts)
 
     def _adopt(self, parts):
@@ -233,7 +297,8 @@ class Module:
         return self.flat.size > 0
 
     def _move(self, parent, layer, offset):
-        """Becomes a part of a whole: parameters and gradients are slices of the whole's from now on."""
+        """Becomes a part of a whole: parameters and gradients are slices of the whole's
+        from now on."""
         grads = self._grads
         self.forget()
         self._parent, self._offset, self._grads = parent, offset, None
@@ -247,8 +312,14 @@ class Module:
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
         self.flat = np.empty(0, np.float32) if flat is None else flat
-        infos = [c.recur_layer_tensor_info(layer, i) for i in range(c.recur_layer_tensor_count(layer))]
-        self._tensors = [(t.name, t.offset, t.count, t.dim[: t.rank]) for t in infos] if flat is not None else []
+        infos = [
+            c.recur_layer_tensor_info(layer, i) for i in range(c.recur_layer_tensor_count(layer))
+        ]
+        self._tensors = (
+            [(t.name, t.offset, t.count, t.dim[: t.rank]) for t in infos]
+            if flat is not None
+            else []
+        )
         params = {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
         self.params = types.MappingProxyType(params)
 
@@ -286,7 +357,8 @@ class Module:
         return types.MappingProxyType(self._views(self.flat_grad))
 
     def parameters(self) -> Parameters:
-        """All parameters: a list that knows its module, for Adam(net.parameters()). `p.grad` is the gradient of each."""
+        """All parameters: a list that knows its module, for Adam(net.parameters()).
+        `p.grad` is the gradient of each."""
         return Parameters(self.params.values(), self)
 
     def named_parameters(self) -> list:
@@ -305,7 +377,8 @@ class Module:
             raise AttributeError(f"{type(self).__name__} has no {name}: {REFUSED[name]}")
         if "_children" not in inside and "_layer" not in inside:
             raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r}. Was super().__init__() called in its __init__?"
+                f"{type(self).__name__} has no attribute {name!r}. Was super().__init__() called "
+                "in its __init__?"
             )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
@@ -321,12 +394,15 @@ class Module:
         """An attribute of the user's that is no module."""
         if holds_modules(value):
             raise TypeError(
-                f"{name} of {type(self).__name__} is a {type(value).__name__} with modules in it, whose parameters would not be "
+                f"{name} of {type(self).__name__} is a {type(value).__name__} with modules in it, "
+                "whose parameters would not be "
                 "found: give it a ModuleList, or a ModuleDict"
             )
         if name in self.__dict__.get("_children", ()):
             if value is not None:
-                raise TypeError(f"{name} of {type(self).__name__} is a module: it can be another module or None")
+                raise TypeError(
+                    f"{name} of {type(self).__name__} is a module: it can be another module or None"
+                )
             del self._children[name]
             self._scatter()
         object.__setattr__(self, name, value)
@@ -348,11 +424,18 @@ class Module:
         return self
 
     def init_(self, scheme="default", value=0.0, match=None, seed=None) -> "Module":
-        """Start values: "default" (PyTorch's), "constant", "uniform", "normal", "xavier", "orthogonal", "identity",
-        "forget_bias"; only of the tensors whose whole name fits match ("rnn.*": all of rnn; * is any characters, ? is one)."""
+        """Start values: "default" (PyTorch's), "constant", "uniform", "normal", "xavier",
+        "orthogonal", "identity", "forget_bias"; only of the tensors whose whole name fits
+        match ("rnn.*": all of rnn; * is any characters, ? is one)."""
         if scheme not in SCHEMES:
             raise ValueError(f"scheme is {scheme!r}: it is one of {', '.join(SCHEMES)}")
-        c.recur_layer_init(self._open(), match, SCHEMES[scheme], value, settings.next_seed() if seed is None else seed)
+        c.recur_layer_init(
+            self._open(),
+            match,
+            SCHEMES[scheme],
+            value,
+            settings.next_seed() if seed is None else seed,
+        )
         for module in self.modules():
             module._clear_padding()
         self.forget()
@@ -368,8 +451,9 @@ class Module:
         return dict(self.params)
 
     def load_state_dict(self, state_dict, strict=True):
-        """Copies arrays or tensors into the parameters: all of them, or nothing and an error that names what is wrong.
-        Without strict, names that only one side has are left out; both lists come back. Names of version 0.1 are known."""
+        """Copies arrays or tensors into the parameters: all of them, or nothing and an
+        error that names what is wrong. Without strict, names that only one side has are
+        left out; both lists come back. Names of version 0.1 are known."""
         self._open()
         if not hasattr(state_dict, "items"):
             raise TypeError(f"a dict of arrays by name is needed, not {type(state_dict).__name__}")
@@ -399,8 +483,12 @@ class Module:
         """The name of a tensor that had another one in version 0.1."""
         whole, dot, last = str(name).rpartition(".")
         for old, new in OLD_NAMES.items():
-            if name not in self.params and last.startswith(old) and f"{whole}{dot}{new}{last[len(old):]}" in self.params:
-                return f"{whole}{dot}{new}{last[len(old):]}"
+            if (
+                name not in self.params
+                and last.startswith(old)
+                and f"{whole}{dot}{new}{last[len(old) :]}" in self.params
+            ):
+                return f"{whole}{dot}{new}{last[len(old) :]}"
         return name
 
     # ---- modes -----------------------------------------------------------------------------------
@@ -412,11 +500,18 @@ class Module:
 
     @training.setter
     def training(self, value):
-        raise AttributeError("training cannot be written: call train() or eval(), which reach the children too")
+        raise AttributeError(
+            "training cannot be written: call train() or eval(), which reach the children too"
+        )
 
     def train(self, mode=True, dropout=True) -> "Module":
-        """Passes record. dropout=False: without dropout, for gradients of the model as it is used."""
-        self._set_mode((c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE)
+        """Passes record. dropout=False: without dropout, for gradients of the model as it
+        is used."""
+        self._set_mode(
+            (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT)
+            if mode
+            else c.RECUR_TAPE_EVALUATE
+        )
         for part in self.children():
             part.train(mode, dropout)
         return self
@@ -428,8 +523,8 @@ class Module:
         return self.train(False)
 
     def manual_seed(self, seed: int) -> "Module":
-        """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since: each module
-        below this one gets a seed of its own from it."""
+        """Dropout masks of the passes that follow depend on this seed and on how many have
+        been recorded since: each module below this one gets a seed of its own from it."""
         for i, part in enumerate(self.children()):
             part.manual_seed(c.recur_random(seed, i))
         return self
@@ -449,16 +544,24 @@ class Module:
         top._forget()
 
     def _tell_of_lost_passes(self):
-        """A warning, once, when no gradients came to a part, and they came to another one that ran later on an array of the
-        user's: NumPy may have carried the output of the first there, as in out[t] = y."""
+        """A warning, once, when no gradients came to a part, and they came to another one
+        that ran later on an array of the user's: NumPy may have carried the output of the
+        first there, as in out[t] = y."""
         parts = [(name, part) for name, part in self.named_modules() if isinstance(part, Layer)]
         latest = max((part._fed for _, part in parts), default=-1)
-        lost = [name for name, part in parts if part._tensors and part._first < latest and not part._played and not part._detached]
+        lost = [
+            name
+            for name, part in parts
+            if part._tensors and part._first < latest and not part._played and not part._detached
+        ]
         if lost and settings.warn_once("lost"):
             warnings.warn(
-                f"{', '.join(repr(name) for name in lost)} of {type(self).__name__} ran in training mode, and no backward came to it, as "
-                "it came to other parts: its parameters get no gradient. If its output went through an array of your own (out[t] = y, "
-                "numpy.array(y)), use numpy.stack or y itself; if no gradient is meant to come, use y.detach(), or eval()",
+                f"{', '.join(repr(name) for name in lost)} of {type(self).__name__} ran in "
+                "training mode, and no backward came to it, as "
+                "it came to other parts: its parameters get no gradient. If its output went "
+                "through an array of your own (out[t] = y, "
+                "numpy.array(y)), use numpy.stack or y itself; if no gradient is meant to come, "
+                "use y.detach(), or eval()",
                 stacklevel=4,
             )
 
@@ -466,7 +569,7 @@ class Module:
         for part in self.children():
             part._forget()
 
-    # ---- calls -------------------------------------------------------------------------------------
+    # ---- calls ----------------------------------------------------------------------------------
 
     def __call__(self, *args, **more):
         if "_layer" not in self.__dict__ and "_children" in self.__dict__:
@@ -479,7 +582,8 @@ class Module:
 
     def backward(self, *_args, **_more):
         raise TypeError(
-            f"a {type(self).__name__} is not played back by itself: use loss.backward(), or y.backward(grad) on its output"
+            f"a {type(self).__name__} is not played back by itself: use loss.backward(), or "
+            "y.backward(grad) on its output"
         )
 
     def to(self, *args, **more) -> "Module":
@@ -496,16 +600,20 @@ class Module:
         return self
 
     def release(self) -> None:
-        """Gives the memory back as soon as no view needs it. Calls after this raise RuntimeError."""
+        """Gives the memory back as soon as no view needs it. Calls after this raise
+        RuntimeError."""
         for part in self.children():
             part.release()
         if self.__dict__.get("_layer") is not None:
             self._layer.release()
 
-    # ---- copies ------------------------------------------------------------------------------------
+    # ---- copies ---------------------------------------------------------------------------------
 
     def __copy__(self):
-        raise TypeError("a module has its parameters to itself: copy.deepcopy(net) makes a copy with parameters of its own")
+        raise TypeError(
+            "a module has its parameters to itself: copy.deepcopy(net) makes a copy with "
+            "parameters of its own"
+        )
 
     def _settings(self) -> dict:
         """Attributes without what belongs to the layer of the library."""
@@ -525,7 +633,10 @@ class Module:
         return ""
 
     def __repr__(self):
-        lines = [f"  ({name}): " + repr(part).replace("\n", "\n  ") for name, part in self.named_children()]
+        lines = [
+            f"  ({name}): " + repr(part).replace("\n", "\n  ")
+            for name, part in self.named_children()
+        ]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
@@ -534,8 +645,9 @@ class Module:
 class Layer(Module):
     """Base of the modules that are a layer of the library: their calls are recorded passes.
 
-    Outputs of recorded passes are Arrays, which know their pass. A pass waits for its backward as long as somebody holds its
-    output, or until an update of the parameters makes it worthless.
+    Outputs of recorded passes are Arrays, which know their pass. A pass waits for its backward
+    as long as somebody holds its output, or until an update of the parameters makes it
+    worthless.
     """
 
     def _own(self, layer, context=None, init=True):
@@ -558,7 +670,8 @@ class Layer(Module):
         self._count_anew()
 
     def _count_anew(self):
-        """What has happened since the last update: the first pass, the last one played back that ran on plain arrays."""
+        """What has happened since the last update: the first pass, the last one played back
+        that ran on plain arrays."""
         self._first, self._fed, self._played, self._detached = math.inf, -1, False, False
 
     def _move(self, parent, layer, offset):
@@ -574,21 +687,30 @@ class Layer(Module):
         elif "_mode" not in inside or name in ("batch_first", "flat", "params", "training"):
             super()._set_public(name, value)
         elif name in inside or isinstance(getattr(type(self), name, None), property):
-            raise AttributeError(f"{name} of a {type(self).__name__} is fixed when it is made: {FIXED.get(name, 'make a new one')}")
+            raise AttributeError(
+                f"{name} of a {type(self).__name__} is fixed when it is made: "
+                f"{FIXED.get(name, 'make a new one')}"
+            )
         elif isinstance(value, np.ndarray) and type(self).__module__.startswith(__package__):
             raise AttributeError(
-                f"{type(self).__name__} has no parameter {name!r}: it has {', '.join(self.params) or 'none'}"
+                f"{type(self).__name__} has no parameter {name!r}: it has "
+                f"{', '.join(self.params) or 'none'}"
             )
         else:
             super()._set_public(name, value)
 
     def _register(self, name, part):
         raise AttributeError(
-            f"a {type(self).__name__} takes no module {name!r} as an attribute: write a Module that has both, or use a Sequential"
+            f"a {type(self).__name__} takes no module {name!r} as an attribute: write a Module "
+            "that has both, or use a Sequential"
         )
 
     def _set_mode(self, mode):
-        if mode != c.RECUR_TAPE_EVALUATE and not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
+        if (
+            mode != c.RECUR_TAPE_EVALUATE
+            and not self._able(c.RECUR_CAN_RECORD)
+            and self._info.capabilities
+        ):
             raise RuntimeError(f"this {type(self).__name__} is a snapshot: it cannot be trained")
         with self._lock:
             self._mode = mode
@@ -597,7 +719,8 @@ class Layer(Module):
                 self._pool.clear()
 
     def manual_seed(self, seed: int) -> "Module":
-        """Dropout masks of the passes that follow depend on this seed and on how many have been recorded since."""
+        """Dropout masks of the passes that follow depend on this seed and on how many have
+        been recorded since."""
         c.recur_random(seed, 0)
         with self._lock:
             self._seed, self._drawn = int(seed), 0
@@ -627,22 +750,30 @@ class Layer(Module):
             rows, is_ids = rows_or_ids(form.rows(x), "x")
         else:
             array, is_ids = rows_or_ids(x, "x")
-            form = Dense(array.shape, 2 if is_ids else 3, self.batch_first) if self.over_time else None
+            form = (
+                Dense(array.shape, 2 if is_ids else 3, self.batch_first) if self.over_time else None
+            )
             if form is None:
                 if not is_ids and not array.ndim:
-                    raise ValueError(f"x must have at least one dimension for {type(self).__name__}")
+                    raise ValueError(
+                        f"x must have at least one dimension for {type(self).__name__}"
+                    )
                 form = Rows(array.shape, is_ids)
             width = array.shape[-1] if not is_ids else None
             self._check_width(width)
             rows = np.ascontiguousarray(form.rows(array))
         self._check_width(None if is_ids else rows.shape[-1])
         if rows.ndim != (1 if is_ids else 2):
-            raise ValueError(f"x must be {'ids' if is_ids else 'rows'}, its data have shape {rows.shape}")
+            raise ValueError(
+                f"x must be {'ids' if is_ids else 'rows'}, its data have shape {rows.shape}"
+            )
         return rows, is_ids, form
 
     def _check_width(self, width):
         if width is not None and width != self._info.input_size and self._info.input_size:
-            raise ValueError(f"x has {width} features, {type(self).__name__} takes {self._info.input_size}")
+            raise ValueError(
+                f"x has {width} features, {type(self).__name__} takes {self._info.input_size}"
+            )
 
     # ---- recording ----
 
@@ -654,16 +785,24 @@ class Layer(Module):
         if self._random is None:
             info = self._info
             options = ("dropout", "recurrent_dropout", "zoneout_hidden", "zoneout_cell")
-            self._random = any(getattr(info, name) for name in options) or any(part._draws() for part in self.children())
+            self._random = any(getattr(info, name) for name in options) or any(
+                part._draws() for part in self.children()
+            )
         return self._random
 
     def _tape_for(self, links, state=None):
-        """(tape to record on, its token): those of the pass which an initial state comes from, or for this pass alone."""
+        """(tape to record on, its token): those of the pass which an initial state comes
+        from, or for this pass alone."""
         origins = [link.node for link in links if type(link) is Link]
         if state is not None and state.origin is not None:
             origins.append(state.origin())
         for before in origins:
-            if type(before) is Pass and before.module is self and before.newest() and before.tape.mode == self._mode:
+            if (
+                type(before) is Pass
+                and before.module is self
+                and before.newest()
+                and before.tape.mode == self._mode
+            ):
                 before.tape.cut(before.place + 1)
                 return before.tape, before.token
         self._trim()
@@ -675,7 +814,8 @@ class Layer(Module):
         return tape, self._pool.lend(tape)
 
     def _trim(self):
-        """Lets go of passes that nobody else holds, when they take more memory than settings allow."""
+        """Lets go of passes that nobody else holds, when they take more memory than
+        settings allow."""
         held = self._held
         expected = held[-1].bytes if held else 0
         total = expected + sum(one.bytes for one in held)
@@ -683,7 +823,8 @@ class Layer(Module):
             total -= held.popleft().bytes
 
     def _remember(self, one, state=None):
-        """Puts a new pass on the list of those that wait. The next one with this State follows it on its tape."""
+        """Puts a new pass on the list of those that wait. The next one with this State
+        follows it on its tape."""
         if state is not None:
             state.origin = weakref.ref(one)
         passes, held, tape = self._records, self._held, one.tape
@@ -691,7 +832,11 @@ class Layer(Module):
         while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
             passes.pop()
         passes.append(weakref.ref(one))
-        one.bytes = max(tape.bytes() - sum(other.bytes for other in held if other.tape is tape), 0) if one.place else tape.bytes()
+        one.bytes = (
+            max(tape.bytes() - sum(other.bytes for other in held if other.tape is tape), 0)
+            if one.place
+            else tape.bytes()
+        )
         held.append(one)
         if len(passes) > settings.waiting:
             self._drop_oldest()
@@ -704,8 +849,10 @@ class Layer(Module):
             return
         if settings.warn_once("waiting"):
             warnings.warn(
-                f"{len(alive)} recorded passes of one {type(self).__name__} wait for their backward, and the oldest are dropped. Use "
-                "eval() for passes that need no gradient, y.detach() for results that you keep, or recur.settings.set_waiting",
+                f"{len(alive)} recorded passes of one {type(self).__name__} wait for their "
+                "backward, and the oldest are dropped. Use "
+                "eval() for passes that need no gradient, y.detach() for results that you keep, "
+                "or recur.settings.set_waiting",
                 stacklevel=4,
             )
         for one in alive[: -settings.waiting]:
@@ -723,8 +870,9 @@ class Layer(Module):
                 break
 
     def _call(self, x, given, state=None, own=False, links=()) -> list:
-        """Runs the layer. `given` is what _form made of x; `state` is a State, whose values are results too if it is the
-        call's own. Gives [rows of y, final states ...]: Arrays in training, if somebody may ask for their gradients."""
+        """Runs the layer. `given` is what _form made of x; `state` is a State, whose values
+        are results too if it is the call's own. Gives [rows of y, final states ...]: Arrays
+        in training, if somebody may ask for their gradients."""
         rows, is_ids, form = given
         layer, run = self._open(), c.recur_layer_forward_ids if is_ids else c.recur_layer_forward
         packed = form.layout.handle
@@ -750,10 +898,15 @@ class Layer(Module):
         return [state[name] for name in self.states]
 
     def _untracked(self, results, links):
-        """Results in evaluation: plain, or with the reason why no gradient goes back to the modules that x comes from."""
+        """Results in evaluation: plain, or with the reason why no gradient goes back to the
+        modules that x comes from."""
         if all(link is None for link in links):
             return results
-        return foreign(results, f"{type(self).__name__} in eval mode (train(dropout=False) records without dropout)", links)
+        return foreign(
+            results,
+            f"{type(self).__name__} in eval mode (train(dropout=False) records without dropout)",
+            links,
+        )
 
     # ---- going back ----
 
@@ -761,7 +914,8 @@ class Layer(Module):
         """The pass that backward by hand means: the newest one that waits."""
         if not self._records:
             raise OrderError(
-                f"{type(self).__name__} has no recorded pass: backward follows a call in training mode, "
+                f"{type(self).__name__} has no recorded pass: backward follows a call in training "
+                "mode, "
                 "before the parameters are updated"
             )
         newest = self._records[-1]()
@@ -771,10 +925,15 @@ class Layer(Module):
         makers = makers_in([data_of(grad)])
         origins = {made[0] for made in makers if type(made) is tuple}
         origins |= {ref() for made in makers if type(made) is not tuple for ref in made.passes}
-        older = [one for one in origins if type(one) is Pass and one.module is self and one.status == WAITS]
+        older = [
+            one
+            for one in origins
+            if type(one) is Pass and one.module is self and one.status == WAITS
+        ]
         if older and newest not in older:
             raise OrderError(
-                f"backward of {type(self).__name__} means its newest call, and this gradient was computed from the output of an "
+                f"backward of {type(self).__name__} means its newest call, and this gradient was "
+                "computed from the output of an "
                 "older one: use loss.backward() or y.backward(grad), which know their pass"
             )
         return newest
@@ -786,7 +945,11 @@ class Layer(Module):
         layer, packed, grads, tape = self._open(), one.form.layout.handle, self.flat_grad, one.tape
         grads = grads if grads.size else None
         padding = [(vector, vector.copy()) for vector in self._padding()]
-        tape.cut(one.place + 1, f"this pass of {one.name} was dropped, because the pass that its state comes from was played back")
+        tape.cut(
+            one.place + 1,
+            f"this pass of {one.name} was dropped, because the pass that its state comes from was "
+            "played back",
+        )
         if one.is_ids:
             c.recur_layer_backward_ids(layer, packed, one.rows, dy, dstate, grads, tape.handle)
             dx = None
@@ -809,7 +972,11 @@ class Layer(Module):
     def _padding(self) -> list:
         """Gradients that stay as they are: those of vectors for padding."""
         if self._padded is None:
-            self._padded = [module for module in self.modules() if getattr(module, "padding_idx", None) is not None]
+            self._padded = [
+                module
+                for module in self.modules()
+                if getattr(module, "padding_idx", None) is not None
+            ]
         return [module.grads["weight"][module.padding_idx] for module in self._padded]
 
     def _play(self, one, given):
@@ -823,8 +990,14 @@ class Layer(Module):
         if grad is None:
             return None
         if hasattr(grad, "batch_sizes"):
-            grad = type(grad).of(plain(grad.data), grad.layout) if isinstance(grad.data, Array) else grad
-        return one.form.gradient(plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME))
+            grad = (
+                type(grad).of(plain(grad.data), grad.layout)
+                if isinstance(grad.data, Array)
+                else grad
+            )
+        return one.form.gradient(
+            plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME)
+        )
 
     def forward(self, x=None, **more):
         """y = module(x): the class says what x is."""
@@ -834,50 +1007,63 @@ class Layer(Module):
         return given[2].shaped(self._call(x, given)[0], self._able(c.RECUR_CAN_REDUCE_TIME))
 
     def backward(self, grad=None, *, input_grad=True):
-        """Gradient of x, from that of y (None: zeros), of the newest recorded call: for going back by hand, module by module.
-        Gradients of parameters add up in `grads`. None where x were ids, or with input_grad=False."""
+        """Gradient of x, from that of y (None: zeros), of the newest recorded call: for
+        going back by hand, module by module. Gradients of parameters add up in `grads`.
+        None where x were ids, or with input_grad=False."""
         with self._lock:
             one = self._newest(grad)
             dx = self._back(one, self._dy(one, grad), None, input_grad)
         return None if dx is None else one.form.shaped(dx, False)
 
     def memory(self, lengths, flags=0) -> types.SimpleNamespace:
-        """Bytes that the library takes for this module and a batch of sequences of these lengths (or a Layout): parameters,
-        snapshot, state, record, scratch of training and of inference ...; recur_memory in C. flags: c.RECUR_MEMORY_*."""
+        """Bytes that the library takes for this module and a batch of sequences of these
+        lengths (or a Layout): parameters, snapshot, state, record, scratch of training and
+        of inference ...; recur_memory in C. flags: c.RECUR_MEMORY_*."""
         layout = lengths if isinstance(lengths, Layout) else Layout(lengths)
         return c.recur_layer_memory(self._open(), layout.handle, flags)
 
-    # ---- streaming, copies, the end ----------------------------------------------------------------
+    # ---- streaming, copies, the end -------------------------------------------------------------
 
     def state(self, batch: int) -> State:
         """A fresh state for that many sequences."""
         return State(self, batch)
 
     def step(self, x, state: State, out=None) -> np.ndarray:
-        """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is recorded."""
+        """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is
+        recorded."""
         if not isinstance(state, State):
-            raise TypeError(f"state must be a State (module.state(batch)), not {type(state).__name__}")
+            raise TypeError(
+                f"state must be a State (module.state(batch)), not {type(state).__name__}"
+            )
         rows, is_ids = rows_or_ids(x, "x")
         wanted = (state.batch,) if is_ids else (state.batch, self._info.input_size)
         if rows.shape != wanted:
             raise ValueError(f"x must have shape {wanted}, not {rows.shape}")
         y = np.empty((state.batch, self._info.output_size), np.float32) if out is None else out
         if out is not None and getattr(out, "shape", None) != (state.batch, self._info.output_size):
-            raise ValueError(f"out must be an array of shape {(state.batch, self._info.output_size)}")
+            raise ValueError(
+                f"out must be an array of shape {(state.batch, self._info.output_size)}"
+            )
         step = c.recur_layer_step_ids if is_ids else c.recur_layer_step
         step(self._open(), rows, state._handle, y, None)
         return y
 
     def snapshot(self) -> "Module":
-        """An immutable copy that runs fastest, for any number of threads; it has no parameters and records nothing."""
+        """An immutable copy that runs fastest, for any number of threads; it has no
+        parameters and records nothing."""
         frozen = object.__new__(type(self))
         frozen.__dict__.update(self._settings())
-        frozen._own(c.recur_layer_snapshot(self._open(), c.RECUR_PRECISION_FLOAT32), self._context, init=False)
+        frozen._own(
+            c.recur_layer_snapshot(self._open(), c.RECUR_PRECISION_FLOAT32),
+            self._context,
+            init=False,
+        )
         frozen._mode = c.RECUR_TAPE_EVALUATE
         return frozen
 
     def release(self) -> None:
-        """Gives the memory back as soon as no view needs it. Calls after this raise RuntimeError."""
+        """Gives the memory back as soon as no view needs it. Calls after this raise
+        RuntimeError."""
         self._layer.release()
         self._pool.clear()
         self._records.clear()
@@ -886,7 +1072,8 @@ class Layer(Module):
     # ---- copies ----
 
     def _tree(self, memo=None) -> tuple:
-        """What a module and its parts are beside their layers. With a memo (of deepcopy) it shares nothing with them."""
+        """What a module and its parts are beside their layers. With a memo (of deepcopy) it
+        shares nothing with them."""
         attributes = self._settings() if memo is None else copy.deepcopy(self._settings(), memo)
         context = None if memo is None else self._context
         parts = [(name, part._tree(memo)) for name, part in self.__dict__.get("_composed", ())]
@@ -894,11 +1081,21 @@ class Layer(Module):
 
     @staticmethod
     def _planted(tree, layer) -> "Layer":
-        """The module of a tree, around a layer (of a whole: its parts are found in it), or around none."""
+        """The module of a tree, around a layer (of a whole: its parts are found in it), or
+        around none."""
         kind, attributes, (mode, seed, drawn), context, parts = tree
         module = object.__new__(kind)
-        module.__dict__.update(attributes, _layer=None, params={}, _tensors=[], _context=context, _planned=context, _parent=None,
-                               _grads=None, _offset=0)  # fmt: skip
+        module.__dict__.update(
+            attributes,
+            _layer=None,
+            params={},
+            _tensors=[],
+            _context=context,
+            _planned=context,
+            _parent=None,
+            _grads=None,
+            _offset=0,
+        )
         module._ready()
         module.__dict__.update(_mode=mode, _seed=seed, _drawn=drawn)
         if parts:
@@ -909,7 +1106,9 @@ class Layer(Module):
         return module
 
     def __deepcopy__(self, memo):
-        if memo and isinstance(self._parent, Layer):  # one of several things that are copied, with the whole perhaps
+        if memo and isinstance(
+            self._parent, Layer
+        ):  # one of several things that are copied, with the whole perhaps
             copy.deepcopy(self._parent, memo)
             return memo[id(self)]
         layer = None if self._layer is None else c.recur_layer_copy(self._open())
@@ -923,7 +1122,10 @@ class Layer(Module):
         if not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
             raise TypeError("a snapshot is not pickled: pickle the module that it was made of")
         if isinstance(self._parent, Layer):
-            return _part_of, (self._parent, next(name for name, part in self._parent._named_parts() if part is self))
+            return _part_of, (
+                self._parent,
+                next(name for name, part in self._parent._named_parts() if part is self),
+            )
         if self._layer is None:
             return _made_again, (self._tree(), None)
         file = c.recur_file_open_memory(None, None, 0)
@@ -935,7 +1137,10 @@ def by_names(module, x, state, more, names):
     """(x, state) of a call with PyTorch's names: input= and hx=."""
     for name, value in more.items():
         if name not in names:
-            raise TypeError(f"{type(module).__name__} takes no argument {name!r} when it is called: it takes {', '.join(names)}")
+            raise TypeError(
+                f"{type(module).__name__} takes no argument {name!r} when it is called: it takes "
+                f"{', '.join(names)}"
+            )
         if (x if name == "input" else state) is not None:
             raise TypeError(f"{type(module).__name__} was given {name!r} twice")
         x, state = (value, state) if name == "input" else (x, value)
@@ -945,8 +1150,13 @@ def by_names(module, x, state, more, names):
 
 
 def kept(rows, data):
-    """Rows that stay as they are until backward: a copy, unless nobody else can write into them or the user promised not to."""
-    if not settings.copies_inputs or not isinstance(data, np.ndarray) and not hasattr(data, "detach"):
+    """Rows that stay as they are until backward: a copy, unless nobody else can write into them
+    or the user promised not to."""
+    if (
+        not settings.copies_inputs
+        or not isinstance(data, np.ndarray)
+        and not hasattr(data, "detach")
+    ):
         return rows
     if isinstance(data, np.ndarray) and not np.may_share_memory(rows, data):
         return rows

@@ -6,9 +6,11 @@ import numpy as np
 
 
 class Parameter(np.ndarray):
-    """A tensor of a module: a window on its flat vector. `p.grad` is the window on the gradients at the same place.
+    """A tensor of a module: a window on its flat vector. `p.grad` is the window on the
+    gradients at the same place.
 
-    What NumPy computes of parameters are plain arrays. Writing into one in place is an update: passes that wait are dropped.
+    What NumPy computes of parameters are plain arrays. Writing into one in place is an update:
+    passes that wait are dropped.
 
     >>> import recur
     >>> fc = recur.Linear(2, 1)
@@ -41,7 +43,8 @@ class Parameter(np.ndarray):
         module, at = self._owner()
         if module is None:
             raise AttributeError(
-                "this array is no window on the parameters of a module any more (a copy, or its module became part of a whole): "
+                "this array is no window on the parameters of a module any more (a copy, or its "
+                "module became part of a whole): "
                 "take it from net.parameters() again"
             )
         return np.ndarray(self.shape, np.float32, module.flat_grad, at, self.strides)
@@ -58,7 +61,8 @@ class Parameter(np.ndarray):
     def requires_grad(self, value):
         if not value:
             raise AttributeError(
-                "requires_grad cannot be False: to freeze parameters, give them the learning rate 0, optimizer.scale(name, lr=0), or "
+                "requires_grad cannot be False: to freeze parameters, give them the learning rate "
+                "0, optimizer.scale(name, lr=0), or "
                 "give the optimizer the other modules only"
             )
 
@@ -100,7 +104,12 @@ class Parameter(np.ndarray):
     def __array_function__(self, function, types, args, kwargs):
         result = function(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
         for array in (*args, *kwargs.values()):
-            if isinstance(array, Parameter) and function in (np.copyto, np.put, np.place, np.putmask):
+            if isinstance(array, Parameter) and function in (
+                np.copyto,
+                np.put,
+                np.place,
+                np.putmask,
+            ):
                 array._changed()
         return result
 

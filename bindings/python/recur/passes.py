@@ -1,14 +1,15 @@
 """Outputs that know the pass they come from, and losses that play passes back.
 
-A module in training mode records each call as a Pass and gives its results as Arrays. An Array remembers its pass, and a
-module that is given one remembers where its input came from. So `loss.backward()` can go back through every module between
-the loss and the data:
+A module in training mode records each call as a Pass and gives its results as Arrays. An Array
+remembers its pass, and a module that is given one remembers where its input came from. So
+`loss.backward()` can go back through every module between the loss and the data:
 
     loss = criterion(fc(lstm(x)[0][:, -1]), t)
     loss.backward()                         # fills the gradients of fc and lstm
 
-Nodes are passes, and the few ways of moving numbers that are listed in MOVES. Whatever else NumPy computes of an Array is
-Foreign: its values are right, and a backward that arrives there is refused with a sentence.
+Nodes are passes, and the few ways of moving numbers that are listed in MOVES. Whatever else NumPy
+computes of an Array is Foreign: its values are right, and a backward that arrives there is refused
+with a sentence.
 """
 
 import functools
@@ -20,17 +21,19 @@ import numpy as np
 from .errors import OrderError
 
 F32 = np.dtype(np.float32)
-WAITS = ""  # the status of a node that can be played back; any other status is the reason why it cannot
+WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
 _serial = itertools.count()
-_by_base: dict = {}  # id of the memory of a result: a weak reference to its node; old ones are swept now and then
+# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and then.
+_by_base: dict = {}
 _sweep_at = [1024]
 
 
-# ---- where an array comes from ---------------------------------------------------------------------
+# ---- where an array comes from ------------------------------------------------------------------
 
 
 class Node:
-    """Something that made arrays of arrays. `bases` are the results, `links` are where its inputs come from."""
+    """Something that made arrays of arrays. `bases` are the results, `links` are where its
+    inputs come from."""
 
     __slots__ = ("serial", "status", "bases", "links", "__weakref__")
 
@@ -66,7 +69,8 @@ def sweep() -> None:
 
 
 class Foreign:
-    """The origin of an array that NumPy computed of Arrays. `constant`: its values do not depend on theirs."""
+    """The origin of an array that NumPy computed of Arrays. `constant`: its values do not
+    depend on theirs."""
 
     __slots__ = ("what", "modules", "passes", "constant")
 
@@ -74,7 +78,9 @@ class Foreign:
         self.what, self.constant = what, constant
         known = [maker for maker in makers if isinstance(maker, Foreign)]
         nodes = [maker[0] for maker in makers if type(maker) is tuple]
-        self.passes = [weakref.ref(node) for node in nodes] + [ref for maker in known for ref in maker.passes]
+        self.passes = [weakref.ref(node) for node in nodes] + [
+            ref for maker in known for ref in maker.passes
+        ]
         names = [node.name for node in nodes] + [name for maker in known for name in maker.modules]
         self.modules = list(dict.fromkeys(names))
 
@@ -88,10 +94,17 @@ class Link:
     __slots__ = ("node", "index", "offset", "shape", "strides")
 
     def __init__(self, node, index, offset, shape, strides):
-        self.node, self.index, self.offset, self.shape, self.strides = node, index, offset, shape, strides
+        self.node, self.index, self.offset, self.shape, self.strides = (
+            node,
+            index,
+            offset,
+            shape,
+            strides,
+        )
 
     def add(self, grads, gradient) -> None:
-        """Adds the gradient of the view to that of the whole result. `grads` has a list for each node."""
+        """Adds the gradient of the view to that of the whole result. `grads` has a list for
+        each node."""
         gradient = np.asarray(gradient)
         base = self.node.bases[self.index]
         sums = grads.setdefault(self.node, [None] * len(self.node.bases))
@@ -114,7 +127,8 @@ class Link:
 
 
 def overlaps(shape, strides) -> bool:
-    """Whether some numbers of a view may lie at the same place, as those of numpy.broadcast_to do."""
+    """Whether some numbers of a view may lie at the same place, as those of numpy.broadcast_to
+    do."""
     extent = F32.itemsize
     for stride, n in sorted((abs(stride), n) for stride, n in zip(strides, shape)):
         if n > 1:
@@ -125,7 +139,8 @@ def overlaps(shape, strides) -> bool:
 
 
 def origin_of(value):
-    """(node, index) of an array that lies in the memory of a result, a Foreign, or None for data of the user's own."""
+    """(node, index) of an array that lies in the memory of a result, a Foreign, or None for
+    data of the user's own."""
     made = getattr(value, "_made", None)
     if made is None:
         return owner_of(value) if type(value) is np.ndarray and value.base is not None else None
@@ -137,11 +152,16 @@ def origin_of(value):
 
 
 def owner_of(view):
-    """The (node, index) in whose memory an array of NumPy's own type lies, as that of numpy.asarray(y) does; or None."""
+    """The (node, index) in whose memory an array of NumPy's own type lies, as that of
+    numpy.asarray(y) does; or None."""
     base = view.base
     while isinstance(base, np.ndarray):
         node = _by_base[id(base)]() if id(base) in _by_base else None
-        index = next((i for i, b in enumerate(node.bases) if b is base), None) if node is not None else None
+        index = (
+            next((i for i, b in enumerate(node.bases) if b is base), None)
+            if node is not None
+            else None
+        )
         if index is not None:
             return (node, index) if view.dtype == F32 else None
         base = base.base
@@ -163,7 +183,7 @@ def link_of(value):
     return Link(node, index, at if value.size else 0, value.shape, value.strides)
 
 
-# ---- arrays ----------------------------------------------------------------------------------------
+# ---- arrays -------------------------------------------------------------------------------------
 
 
 def plain(value):
@@ -193,7 +213,8 @@ def makers_in(values) -> list:
 
 
 def wrapped(result, what, makers, constant=False):
-    """A result of NumPy as an Array that knows its origin. What holds no floats, such as masks, stays as it is."""
+    """A result of NumPy as an Array that knows its origin. What holds no floats, such as masks,
+    stays as it is."""
     if type(result) in (tuple, list):
         return type(result)(wrapped(r, what, makers, constant) for r in result)
     if not isinstance(result, (np.ndarray, np.floating)) or result.dtype.kind != "f":
@@ -212,16 +233,21 @@ def wrapped(result, what, makers, constant=False):
 
 def foreign(results, what, links) -> list:
     """Results that were computed from Arrays in a way that no gradient goes back."""
-    makers = [(link.node, link.index) if type(link) is Link else link for link in links if link is not None]
+    makers = [
+        (link.node, link.index) if type(link) is Link else link
+        for link in links
+        if link is not None
+    ]
     return [wrapped(result, what, makers) for result in results]
 
 
 class Array(np.ndarray):
     """A result of a module in training mode: a NumPy array that remembers the pass it comes from.
 
-    Slices, transposes and reshapes of it remember too, and so do numpy.stack and numpy.concatenate. Other results of
-    NumPy hold the right numbers, but no gradient goes through them. The array is read-only, because backward relies on
-    it: `y.detach()` gives a copy to write into.
+    Slices, transposes and reshapes of it remember too, and so do numpy.stack and
+    numpy.concatenate. Other results of NumPy hold the right numbers, but no gradient goes
+    through them. The array is read-only, because backward relies on it: `y.detach()` gives a
+    copy to write into.
 
     >>> import numpy as np, recur
     >>> fc = recur.Linear(2, 1)
@@ -252,13 +278,21 @@ class Array(np.ndarray):
         for array in out:
             if isinstance(array, Array) and not array.flags.writeable:
                 raise ValueError(
-                    f"{what} would write into the output of a module, which backward needs as it is: take a new array "
+                    f"{what} would write into the output of a module, which backward needs as it "
+                    "is: take a new array "
                     "(y = y + 1 in place of y += 1), or write into y.detach()"
                 )
-            if array is not None and not isinstance(array, Array) and array.dtype.kind == "f" and makers:
+            if (
+                array is not None
+                and not isinstance(array, Array)
+                and array.dtype.kind == "f"
+                and makers
+            ):
                 raise TypeError(
-                    f"{what} would write what it computed from the output of {' and '.join(Foreign(what, makers).modules)} into "
-                    "an array that cannot remember it: use y.detach() if no gradient shall go back there"
+                    f"{what} would write what it computed from the output of "
+                    f"{' and '.join(Foreign(what, makers).modules)} into "
+                    "an array that cannot remember it: use y.detach() if no gradient shall go "
+                    "back there"
                 )
 
     def __array_function__(self, function, types, args, kwargs):
@@ -290,7 +324,8 @@ class Array(np.ndarray):
     def __setitem__(self, key, value):
         if not self.flags.writeable:
             raise ValueError(
-                "the output of a module in training mode is read-only, because backward needs it as it is: write into y.detach()"
+                "the output of a module in training mode is read-only, because backward needs it "
+                "as it is: write into y.detach()"
             )
         super().__setitem__(key, value)
 
@@ -298,18 +333,31 @@ class Array(np.ndarray):
         moved = super().reshape(*shape, **more)
         if self._made is None or type(self._made) is Foreign or lies_like(moved, self):
             return moved
-        return reordered(self, plain(moved), lambda g, back=self.shape: g.reshape(back)) if not more else moved
+        return (
+            reordered(self, plain(moved), lambda g, back=self.shape: g.reshape(back))
+            if not more
+            else moved
+        )
 
     def ravel(self, order="C"):
-        return self.reshape(-1) if order == "C" else wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
+        return (
+            self.reshape(-1)
+            if order == "C"
+            else wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
+        )
 
     def flatten(self, order="C"):
-        return self.reshape(-1) if order == "C" else wrapped(plain(super().flatten(order)), "flatten", makers_in([self]))
+        return (
+            self.reshape(-1)
+            if order == "C"
+            else wrapped(plain(super().flatten(order)), "flatten", makers_in([self]))
+        )
 
     # ---- what tensors of PyTorch have ----
 
     def detach(self) -> np.ndarray:
-        """A copy as an array of NumPy's own type, which may be written into. No gradient goes through it."""
+        """A copy as an array of NumPy's own type, which may be written into. No gradient
+        goes through it."""
         if type(self._made) is tuple:
             self._made[0].set_aside()
         return np.array(self.view(np.ndarray))
@@ -319,11 +367,15 @@ class Array(np.ndarray):
         return self.detach()
 
     def backward(self, gradient=None, retain_graph=False) -> None:
-        """Plays back every pass that this array comes from, from the gradient of it; one number needs none."""
+        """Plays back every pass that this array comes from, from the gradient of it; one
+        number needs none."""
         refuse_retaining(retain_graph)
         if gradient is None:
             if self.size != 1:
-                raise ValueError(f"this array has shape {self.shape}: backward needs its gradient, y.backward(grad)")
+                raise ValueError(
+                    f"this array has shape {self.shape}: backward needs its gradient, "
+                    "y.backward(grad)"
+                )
             gradient = np.ones(self.shape, np.float32)
         gradient = np.asarray(gradient, np.float32)
         if gradient.shape != self.shape:
@@ -365,23 +417,48 @@ def _named(name):
     method = getattr(np.ndarray, name)
 
     def call(self, *args, **more):
-        result = method(self.view(np.ndarray), *plain(args), **{key: plain(value) for key, value in more.items()})
+        result = method(
+            self.view(np.ndarray),
+            *plain(args),
+            **{key: plain(value) for key, value in more.items()},
+        )
         return wrapped(result, f"{name}()", makers_in([self, *args]))
 
     call.__name__, call.__doc__ = name, f"As numpy.ndarray.{name}. No gradient goes through it."
     return call
 
 
-for _name in ("copy", "astype", "take", "repeat", "dot", "choose", "compress", "cumsum", "cumprod", "clip", "mean", "std", "var", "sum",
-              "prod", "max", "min", "round", "trace", "__copy__"):  # fmt: skip
+for _name in (
+    "copy",
+    "astype",
+    "take",
+    "repeat",
+    "dot",
+    "choose",
+    "compress",
+    "cumsum",
+    "cumprod",
+    "clip",
+    "mean",
+    "std",
+    "var",
+    "sum",
+    "prod",
+    "max",
+    "min",
+    "round",
+    "trace",
+    "__copy__",
+):
     setattr(Array, _name, _named(_name))
 
 
-# ---- numbers that were moved -----------------------------------------------------------------------
+# ---- numbers that were moved --------------------------------------------------------------------
 
 
 class Moved(Node):
-    """Numbers that lie elsewhere now. `back` gives the gradient of each input from that of the result."""
+    """Numbers that lie elsewhere now. `back` gives the gradient of each input from that of the
+    result."""
 
     __slots__ = ("back", "name")
 
@@ -401,11 +478,16 @@ def reordered(array, result, back) -> Array:
 
 
 def remembered(source, result, back):
-    """`result`, computed by moving the numbers of `source`, as an Array if `source` comes from a pass."""
+    """`result`, computed by moving the numbers of `source`, as an Array if `source` comes from
+    a pass."""
     made = origin_of(source)
     if made is None or result.dtype != F32:
         return result
-    return reordered(source, result, back) if type(made) is tuple else wrapped(result, made.what, [made])
+    return (
+        reordered(source, result, back)
+        if type(made) is tuple
+        else wrapped(result, made.what, [made])
+    )
 
 
 def joined(sources, result, back):
@@ -418,7 +500,11 @@ def joined(sources, result, back):
 
 def _joins(arrays, out=None, dtype=None, casting="same_kind") -> bool:
     """Whether an option of NumPy's wishes for more than moving floats."""
-    return out is None and dtype in (None, F32) and all(isinstance(a, np.ndarray) and a.dtype == F32 for a in arrays)
+    return (
+        out is None
+        and dtype in (None, F32)
+        and all(isinstance(a, np.ndarray) and a.dtype == F32 for a in arrays)
+    )
 
 
 def _concatenate(arrays, axis=0, **more):
@@ -445,16 +531,23 @@ def _ravel(a, order="C"):
 
 
 MOVES = {"concatenate": _concatenate, "stack": _stack, "reshape": _reshape, "ravel": _ravel}
-THROUGH = ("vstack", "hstack", "column_stack", "dstack", "row_stack")  # NumPy makes these of the moves
+THROUGH = (
+    "vstack",
+    "hstack",
+    "column_stack",
+    "dstack",
+    "row_stack",
+)  # NumPy makes these of the moves
 
 
-# ---- going back ------------------------------------------------------------------------------------
+# ---- going back ---------------------------------------------------------------------------------
 
 
 def refuse_retaining(retain_graph) -> None:
     if retain_graph:
         raise NotImplementedError(
-            "retain_graph: a pass is played back once. Add the losses, (l1 + l2).backward(), or call the module again"
+            "retain_graph: a pass is played back once. Add the losses, (l1 + l2).backward(), or "
+            "call the module again"
         )
 
 
@@ -462,13 +555,16 @@ def required(link) -> Link:
     """A Link, or the reason why there is none."""
     if link is None:
         raise RuntimeError(
-            "backward: these numbers come from no recorded pass. Give the criterion the output of a module in training mode: "
+            "backward: these numbers come from no recorded pass. Give the criterion the output of "
+            "a module in training mode: "
             "net.train(), or net.train(dropout=False), then net(x)"
         )
     if type(link) is Foreign:
         raise RuntimeError(
-            f"backward: no gradient goes through this array, because {link.sentence()}. Compute it with modules (Linear, Residual, "
-            "Merge, activations), use y.detach() if no gradient shall go back there, or chain backward by hand: compute its "
+            f"backward: no gradient goes through this array, because {link.sentence()}. Compute "
+            "it with modules (Linear, Residual, "
+            "Merge, activations), use y.detach() if no gradient shall go back there, or chain "
+            "backward by hand: compute its "
             "gradient and give it to y.backward(grad)"
         )
     return link
@@ -489,8 +585,8 @@ def nodes_below(links) -> list:
 
 
 def play_back(terms) -> None:
-    """Plays back every pass that the terms, pairs of a Link and a gradient, come from. Nothing happens unless all of it can
-    be done."""
+    """Plays back every pass that the terms, pairs of a Link and a gradient, come from. Nothing
+    happens unless all of it can be done."""
     order = nodes_below([link for link, _ in terms])
     grads = {}
     for link, gradient in terms:
@@ -501,14 +597,15 @@ def play_back(terms) -> None:
                 link.add(grads, gradient)
 
 
-# ---- losses ----------------------------------------------------------------------------------------
+# ---- losses -------------------------------------------------------------------------------------
 
 
 class LossValue(float):
     """The value of a loss: a float that can be played back.
 
-    `loss.backward()` fills the gradients of every module between the loss and the data. Losses can be added and multiplied
-    by numbers before. `loss, grad = criterion(y, t)` gives value and gradient of y, for those who go back by hand.
+    `loss.backward()` fills the gradients of every module between the loss and the data. Losses
+    can be added and multiplied by numbers before. `loss, grad = criterion(y, t)` gives value
+    and gradient of y, for those who go back by hand.
 
     >>> import numpy as np, recur
     >>> fc = recur.Linear(2, 1)
@@ -528,20 +625,30 @@ class LossValue(float):
     def grad(self):
         """The gradient of what the criterion was given, in its form."""
         if self._grad is None:
-            raise AttributeError("a loss that was computed from other losses has no gradient of its own: it has backward()")
+            raise AttributeError(
+                "a loss that was computed from other losses has no gradient of its own: it has "
+                "backward()"
+            )
         return self._grad
 
     def backward(self, gradient=None, retain_graph=False) -> None:
-        """Plays back every pass that the loss comes from. Gradients of parameters add up in `grads`.
+        """Plays back every pass that the loss comes from. Gradients of parameters add up in
+        `grads`.
 
-        Raises OrderError where a pass was played back already or dropped, and RuntimeError where NumPy computed something
+        Raises OrderError where a pass was played back already or dropped, and RuntimeError
+        where NumPy computed something
         in between; nothing has been added then."""
         refuse_retaining(retain_graph)
         scale = 1.0 if gradient is None else float(gradient)
         for link, _, factor, check in self._terms:
             required(link)
             check(factor * scale)
-        play_back([(link, g if factor * scale == 1 else g * np.float32(factor * scale)) for link, g, factor, _ in self._terms])
+        play_back(
+            [
+                (link, g if factor * scale == 1 else g * np.float32(factor * scale))
+                for link, g, factor, _ in self._terms
+            ]
+        )
 
     def item(self) -> float:
         """The value as a float of Python."""
@@ -565,7 +672,9 @@ class LossValue(float):
     def _with(self, value, factor, other=()):
         if value is NotImplemented:
             return value
-        return LossValue(value, [(link, g, f * factor, check) for link, g, f, check in self._terms] + list(other))
+        return LossValue(
+            value, [(link, g, f * factor, check) for link, g, f, check in self._terms] + list(other)
+        )
 
     def __add__(self, other):
         return self._with(float.__add__(self, other), 1, getattr(other, "_terms", ()))
@@ -581,14 +690,20 @@ class LossValue(float):
 
     def __mul__(self, other):
         if isinstance(other, LossValue):
-            raise TypeError("a loss times a loss: only sums of losses, and multiples of them, can be played back")
+            raise TypeError(
+                "a loss times a loss: only sums of losses, and multiples of them, can be played "
+                "back"
+            )
         return self._with(float.__mul__(self, other), other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other):
         if isinstance(other, LossValue):
-            raise TypeError("a loss divided by a loss: only sums of losses, and multiples of them, can be played back")
+            raise TypeError(
+                "a loss divided by a loss: only sums of losses, and multiples of them, can be "
+                "played back"
+            )
         value = float.__truediv__(self, other)
         return value if value is NotImplemented else self._with(value, 1 / float(other))
 
@@ -610,19 +725,22 @@ def no_check(factor) -> None:
 
 
 def added_already(name, layer, labels):
-    """For a criterion that adds the gradients of a layer when it is called: what must hold when its value goes back."""
+    """For a criterion that adds the gradients of a layer when it is called: what must hold when
+    its value goes back."""
     row = labels[labels >= 0][:1]
     was_there = layer.grads["weight"][row].any()
 
     def check(factor):
         if factor != 1:
             raise NotImplementedError(
-                f"{name} times {factor:g}: it adds the gradients of its layer when it is called, and they cannot be multiplied "
+                f"{name} times {factor:g}: it adds the gradients of its layer when it is called, "
+                "and they cannot be multiplied "
                 "afterwards; divide the learning rate, or use reduction='mean'"
             )
         if was_there and not layer.grads["weight"][row].any():
             raise OrderError(
-                f"zero_grad() between {name} and backward() has erased the gradients of the layer, which the criterion adds: call "
+                f"zero_grad() between {name} and backward() has erased the gradients of the "
+                "layer, which the criterion adds: call "
                 "zero_grad() before the criterion"
             )
 
@@ -630,7 +748,8 @@ def added_already(name, layer, labels):
 
 
 def tracked(call):
-    """A criterion's __call__, which gives (value, gradient of y), made one that gives a LossValue."""
+    """A criterion's __call__, which gives (value, gradient of y), made one that gives a
+    LossValue."""
 
     @functools.wraps(call)
     def called(self, y, target, *more, **named):
@@ -639,21 +758,28 @@ def tracked(call):
             y = plain(y) if isinstance(y, Array) else type(y).of(plain(y.data), y.layout)
         value, grad = call(self, y, plain(target), *more, **named)
         check = getattr(self, "_check", None)
-        return loss_value(value, grad, given, target, no_check if check is None else check(target, *more))
+        return loss_value(
+            value, grad, given, target, no_check if check is None else check(target, *more)
+        )
 
     return called
 
 
 def loss_value(value, grad, y, target=None, check=no_check):
-    """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is an array, or packed. Values of
-    each row come as they are: (values, gradient of their sum)."""
+    """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is
+    an array, or packed. Values of each row come as they are: (values, gradient of their
+    sum)."""
     rows, gradient = data_of(y), data_of(grad)
     made = origin_of(rows)
     link = link_of(rows)
     aimed = link_of(data_of(target))
     if aimed is not None and link is not None:
         name = aimed.node.name if type(aimed) is Link else " and ".join(aimed.modules)
-        link = Foreign(f"a criterion gives no gradient to its target, which comes from {name} (take t.detach()), and it", [made])
+        link = Foreign(
+            f"a criterion gives no gradient to its target, which comes from {name} (take "
+            "t.detach()), and it",
+            [made],
+        )
     if made is not None and type(gradient) is np.ndarray:
         tagged = gradient.view(Array)
         tagged._made = Foreign("a criterion", [made], constant=True)

@@ -1,6 +1,6 @@
-"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so are those of the keywords that
-PyTorch has; the others are the members of recur_recurrent_options and recur_clockwork_options in C: zoneout_hidden, cell_clip,
-gate_activation, periods ..."""
+"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so
+are those of the keywords that PyTorch has; the others are the members of recur_recurrent_options
+and recur_clockwork_options in C: zoneout_hidden, cell_clip, gate_activation, periods ..."""
 
 import numpy as np
 
@@ -11,14 +11,27 @@ from .module import Layer, by_names
 from .passes import data_of, link_of
 from .state import State
 
-
-FUNCTIONS = {name[len("RECUR_ACTIVATION_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_ACTIVATION_")}
-FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE,
-         "output_cell": c.RECUR_LAYER_OUTPUT_CELL}
+FUNCTIONS = {
+    name[len("RECUR_ACTIVATION_") :].lower(): n
+    for name, n in _api.CONSTANTS.items()
+    if name.startswith("RECUR_ACTIVATION_")
+}
+FLAGS = {
+    "update_new": c.RECUR_LAYER_UPDATE_NEW,
+    "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE,
+    "output_cell": c.RECUR_LAYER_OUTPUT_CELL,
+}
 OPTIONS = (
-    "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
-    "activation", "output_activation",
-)  # fmt: skip
+    "projection_size",
+    "recurrent_dropout",
+    "zoneout_hidden",
+    "zoneout_cell",
+    "cell_clip",
+    "preactivation_clip",
+    "gate_activation",
+    "activation",
+    "output_activation",
+)
 CLOCKWORK = ("modules", "periods")
 
 
@@ -30,7 +43,8 @@ def checked_options(given) -> dict:
             here(value)
         elif name == "cell":
             raise TypeError(
-                "there is no option cell: each kind has a class, RNN, LSTM, GRU, PeepholeLSTM, CoupledLSTM, LayerNormRNN, LayerNormLSTM, "
+                "there is no option cell: each kind has a class, RNN, LSTM, GRU, PeepholeLSTM, "
+                "CoupledLSTM, LayerNormRNN, LayerNormLSTM, "
                 "LayerNormGRU, IndRNN and ClockworkRNN"
             )
         elif name in FLAGS:
@@ -38,7 +52,9 @@ def checked_options(given) -> dict:
         elif name in CLOCKWORK:
             clockwork.update({} if value is None else {name: value})
         elif name not in OPTIONS:
-            raise TypeError(f"there is no option {name}: there are {', '.join((*OPTIONS, *CLOCKWORK, *FLAGS))}")
+            raise TypeError(
+                f"there is no option {name}: there are {', '.join((*OPTIONS, *CLOCKWORK, *FLAGS))}"
+            )
         elif name.endswith("activation") and value is not None:
             if value not in FUNCTIONS:
                 raise ValueError(f"{name} is {value!r}: it is one of {', '.join(FUNCTIONS)}")
@@ -54,7 +70,9 @@ def told_options(info) -> dict:
     """The way back: the options of a layer, by keyword."""
     names = {number: name for name, number in FUNCTIONS.items()}
     told = {name: getattr(info, name) for name in OPTIONS if getattr(info, name)}
-    told = {name: names[value] if name.endswith("activation") else value for name, value in told.items()}
+    told = {
+        name: names[value] if name.endswith("activation") else value for name, value in told.items()
+    }
     if info.clockwork:
         modules = info.clockwork.modules
         told.update(modules=modules, periods=info.clockwork.periods[:modules])
@@ -62,15 +80,32 @@ def told_options(info) -> dict:
 
 
 class Recurrent(Layer):
-    """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one sequence), ids without the last
-    dimension, or a PackedSequence; y [T][B][D*H] alike; h [L*D][B][H]."""
+    """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one
+    sequence), ids without the last dimension, or a PackedSequence; y [T][B][D*H] alike; h
+    [L*D][B][H]."""
 
     over_time = True
     states = ("h",)
 
-    def __init__(self, variant, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context, /,
-                 **options):  # fmt: skip
-        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+    def __init__(
+        self,
+        variant,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias,
+        batch_first,
+        dropout,
+        bidirectional,
+        direction,
+        context,
+        /,
+        **options,
+    ):
+        self.input_size, self.hidden_size = (
+            size(input_size, "input_size"),
+            size(hidden_size, "hidden_size"),
+        )
         self.num_layers, self.batch_first = size(num_layers, "num_layers"), bool(batch_first)
         self.direction = direction_of(bool(bidirectional), direction)
         self.bidirectional = self.direction == "bidirectional"
@@ -119,7 +154,8 @@ class Recurrent(Layer):
         return values if len(values) > 1 else values[0]
 
     def forward(self, x=None, state=None, **more):
-        """y, state = layer(x, state). A State is changed and comes back: gradients do not go through it."""
+        """y, state = layer(x, state). A State is changed and comes back: gradients do not
+        go through it."""
         if more or x is None:
             x, state = by_names(self, x, state, more, ("input", "hx"))
         given = self._form(x)
@@ -146,11 +182,15 @@ class Recurrent(Layer):
         with self._lock:
             dx = self._back(one, dy, dstate._handle if dstate else None, one.links[0] is not None)
         pairs = [] if dx is None else [(one.links[0], data_of(one.form.shaped(dx, False)))]
-        return pairs + [(link, one.form.states(dstate[name])) for link, name in zip(one.links[1:], self.states) if link is not None]
+        return pairs + [
+            (link, one.form.states(dstate[name]))
+            for link, name in zip(one.links[1:], self.states)
+            if link is not None
+        ]
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
-        """(gradient of x, gradient of the initial state), from those of y and of the final state, of the newest recorded
-        call; None stands for zeros."""
+        """(gradient of x, gradient of the initial state), from those of y and of the final
+        state, of the newest recorded call; None stands for zeros."""
         with self._lock:
             one = self._newest(grad)
             if isinstance(grad_state, State):
@@ -158,7 +198,12 @@ class Recurrent(Layer):
             else:
                 inner = State(self, one.form.layout.batch)
                 if grad_state is not None:
-                    self._write_state(inner, self._state_values(grad_state, "gradient of "), one.form, "gradient of ")
+                    self._write_state(
+                        inner,
+                        self._state_values(grad_state, "gradient of "),
+                        one.form,
+                        "gradient of ",
+                    )
             dx = self._back(one, self._dy(one, grad), inner._handle, input_grad)
         dx = None if dx is None else one.form.shaped(dx, False)
         return dx, grad_state if inner is grad_state else self._read_state(inner, one.form)
@@ -185,22 +230,72 @@ def nonlinear(name) -> int:
 class RNN(Recurrent):
     """h' = tanh(W x + U h + b), or max(0, .)."""
 
-    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, direction=None, context=None, **options):  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        nonlinearity="tanh",
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
         self.nonlinearity = nonlinearity
-        super().__init__(nonlinear(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, direction, context, **options)  # fmt: skip
+        super().__init__(
+            nonlinear(nonlinearity),
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
 
 
 class LSTM(Recurrent):
-    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many numbers wide."""
+    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many
+    numbers wide."""
 
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 proj_size=0, *, direction=None, context=None, **options):  # fmt: skip
-        super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         direction, context, projection_size=proj_size, **options)  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        proj_size=0,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
+        super().__init__(
+            c.RECUR_CELL_LSTM,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            projection_size=proj_size,
+            **options,
+        )
 
     @property
     def proj_size(self) -> int:
@@ -208,26 +303,74 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch; False: before, as in the
-    first paper (another function, not another form of this one)."""
+    """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch;
+    False: before, as in the first paper (another function, not another form of this one)."""
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 *, reset_after=True, direction=None, context=None, **options):  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        reset_after=True,
+        direction=None,
+        context=None,
+        **options,
+    ):
         self.reset_after = bool(reset_after)
         cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
-        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
-                         context, **options)  # fmt: skip
+        super().__init__(
+            cell,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
 
 
 class Variant(Recurrent):
-    """A kind of recurrence that PyTorch lacks; the arguments are those of LSTM and GRU, and the options of all layers."""
+    """A kind of recurrence that PyTorch lacks; the arguments are those of LSTM and GRU, and the
+    options of all layers."""
 
     kind = 0
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 *, direction=None, context=None, **options):  # fmt: skip
-        super().__init__(self.kind, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
-                         context, **options)  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
+        super().__init__(
+            self.kind,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
 
 
 class PeepholeLSTM(Variant):
@@ -287,7 +430,8 @@ class LayerNormGRU(Variant):
 
 
 class IndRNN(Variant):
-    """h' = max(0, W x + u h + b): a unit sees its own h and no other (Li 2018). weight_hh is a vector.
+    """h' = max(0, W x + u h + b): a unit sees its own h and no other (Li 2018). weight_hh is a
+    vector.
 
     >>> import recur
     >>> recur.IndRNN(3, 4).weight_hh_l0.shape
@@ -298,7 +442,8 @@ class IndRNN(Variant):
 
 
 class ClockworkRNN(Variant):
-    """An RNN of modules with periods of their own: units of period n change every n-th step (Koutnik 2014).
+    """An RNN of modules with periods of their own: units of period n change every n-th step
+    (Koutnik 2014).
 
     >>> import recur
     >>> recur.ClockworkRNN(3, 6, modules=3, periods=[1, 2, 4]).options["periods"]

@@ -14,17 +14,20 @@ _warned: set = set()
 
 
 def set_input_copies(copies: bool) -> None:
-    """Whether recorded passes copy their input. False is a promise that arrays given to modules stay as they are until
-    backward; it saves the copy."""
+    """Whether recorded passes copy their input. False is a promise that arrays given to modules
+    stay as they are until backward; it saves the copy."""
     global copies_inputs
     copies_inputs = bool(copies)
 
 
 def set_waiting(passes: int = 1024, unheld_bytes: int = 16 << 20) -> None:
-    """How many recorded passes of a module may wait for their backward: beyond that the oldest are dropped, with one warning.
-    Passes whose output nobody holds may take `unheld_bytes` in each module (the newest one always stays)."""
+    """How many recorded passes of a module may wait for their backward: beyond that the oldest are
+    dropped, with one warning. Passes whose output nobody holds may take `unheld_bytes` in each
+    module (the newest one always stays)."""
     if passes < 1 or unheld_bytes < 0:
-        raise ValueError(f"passes is {passes} and unheld_bytes {unheld_bytes}: at least 1 and 0 are needed")
+        raise ValueError(
+            f"passes is {passes} and unheld_bytes {unheld_bytes}: at least 1 and 0 are needed"
+        )
     globals().update(waiting=int(passes), unheld_bytes=int(unheld_bytes))
 
 

@@ -11,8 +11,15 @@ import recur
 from recur import recurrent
 
 MSE = recur.MSELoss()
-KINDS = {recur.PeepholeLSTM: {}, recur.CoupledLSTM: {}, recur.LayerNormRNN: {}, recur.LayerNormLSTM: {}, recur.LayerNormGRU: {},
-         recur.IndRNN: {}, recur.ClockworkRNN: {"modules": 2, "periods": [1, 2]}}  # fmt: skip
+KINDS = {
+    recur.PeepholeLSTM: {},
+    recur.CoupledLSTM: {},
+    recur.LayerNormRNN: {},
+    recur.LayerNormLSTM: {},
+    recur.LayerNormGRU: {},
+    recur.IndRNN: {},
+    recur.ClockworkRNN: {"modules": 2, "periods": [1, 2]},
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,9 +42,13 @@ def test_learned_initial_states(rng):
     assert gru.grads["h0_l0"].any() if "h0_l0" in gru.params else gru.flat_grad.any()
 
 
-@pytest.mark.parametrize("module", [recur.Embedding(6, 3, padding_idx=2), recur.Embedding(6, 3, padding_idx=-4)])
+@pytest.mark.parametrize(
+    "module", [recur.Embedding(6, 3, padding_idx=2), recur.Embedding(6, 3, padding_idx=-4)]
+)
 def test_padding(rng, module):
-    assert not module.weight[2].any() and module.weight.any(1).sum() == 5 and module.padding_idx == 2
+    assert (
+        not module.weight[2].any() and module.weight.any(1).sum() == 5 and module.padding_idx == 2
+    )
     ids = np.array([[2, 0], [3, 2]])
     y = module(ids)
     y.backward(np.ones(y.shape))
@@ -83,21 +94,36 @@ def test_names_of_arguments(rng):
             wrong()
 
 
-@pytest.mark.parametrize("make", [
-    lambda **more: recur.Linear(3, 2, **more), lambda **more: recur.LSTM(3, 2, **more), lambda **more: recur.RNNCell(3, 2, **more),
-    lambda **more: recur.LSTMCell(3, 2, **more), lambda **more: recur.Embedding(3, 2, **more), lambda **more: recur.LayerNorm(3, **more),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **more: recur.Linear(3, 2, **more),
+        lambda **more: recur.LSTM(3, 2, **more),
+        lambda **more: recur.RNNCell(3, 2, **more),
+        lambda **more: recur.LSTMCell(3, 2, **more),
+        lambda **more: recur.Embedding(3, 2, **more),
+        lambda **more: recur.LayerNorm(3, **more),
+    ],
+)
 def test_devices_and_types(make):
     for more in ({"device": "cpu"}, {"dtype": "float32"}, {"dtype": np.float32, "device": None}):
         make(**more)
-    for more, message in (({"device": "cuda:0"}, "CPU"), ({"dtype": np.float64}, "float32"), ({"dtype": "float16"}, "float32")):
+    for more, message in (
+        ({"device": "cuda:0"}, "CPU"),
+        ({"dtype": np.float64}, "float32"),
+        ({"dtype": "float16"}, "float32"),
+    ):
         with pytest.raises(NotImplementedError, match=message):
             make(**more)
 
 
 def test_options_that_change_nothing_here():
     assert recur.ReLU(inplace=False)(np.ones(3, np.float32)).shape == (3,)
-    for wrong in (lambda: recur.ReLU(inplace=True), lambda: recur.Dropout(0.5, True), lambda: recur.Embedding(3, 2, max_norm=1)):
+    for wrong in (
+        lambda: recur.ReLU(inplace=True),
+        lambda: recur.Dropout(0.5, True),
+        lambda: recur.Embedding(3, 2, max_norm=1),
+    ):
         with pytest.raises(NotImplementedError, match="leave it out"):
             wrong()
 
@@ -108,13 +134,20 @@ def test_numbers_are_no_rows():
 
 
 def test_names_of_version_0_1(rng):
-    net = recur.Sequential({"rnn": recur.LayerNormLSTM(3, 4, learn_start=True), "norm": recur.LayerNorm(4)})
-    renamed = {"norm_weight": "weight_norm", "norm_bias": "bias_norm", "h0": "start_h", "c0": "start_c"}
+    net = recur.Sequential(
+        {"rnn": recur.LayerNormLSTM(3, 4, learn_start=True), "norm": recur.LayerNorm(4)}
+    )
+    renamed = {
+        "norm_weight": "weight_norm",
+        "norm_bias": "bias_norm",
+        "h0": "start_h",
+        "c0": "start_c",
+    }
     old = {}
     for name, value in net.state_dict().items():
         whole, _, last = name.rpartition(".")
         start = next((new for new in renamed if last.startswith(new)), None)
-        old[name if start is None else f"{whole}.{renamed[start]}{last[len(start):]}"] = value + 1
+        old[name if start is None else f"{whole}.{renamed[start]}{last[len(start) :]}"] = value + 1
     assert set(old) - set(net.params) and "norm.weight" in old
     wanted = net.flat + 1
     net.load_state_dict(old)

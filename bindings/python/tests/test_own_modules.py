@@ -1,4 +1,5 @@
-"""Modules that users write: children, parameters, files, copies; and what differs from PyTorch is refused in a sentence."""
+"""Modules that users write: children, parameters, files, copies; and what differs from PyTorch is
+refused in a sentence."""
 
 import copy
 import doctest
@@ -52,9 +53,15 @@ class Tied(recur.Module):
         return self.again(self.first(x))
 
 
-NAMES = ["encoder.table.weight", *(f"encoder.rnn.{n}_l0" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
-         *(f"decoder.{n}_l0" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
-         "heads.0.weight", "heads.0.bias", "heads.1.weight", "heads.1.bias"]  # fmt: skip
+NAMES = [
+    "encoder.table.weight",
+    *(f"encoder.rnn.{n}_l0" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
+    *(f"decoder.{n}_l0" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
+    "heads.0.weight",
+    "heads.0.bias",
+    "heads.1.weight",
+    "heads.1.bias",
+]
 
 
 @pytest.fixture
@@ -74,14 +81,31 @@ def test_parameters_and_gradients(rng, data):
         return MSE(y, a) + MSE(z, b)
 
     check(run, net, count=40)
-    assert list(net.params) == NAMES == list(net.state_dict()) == [name for name, _ in net.named_parameters()]
-    assert np.shares_memory(net.encoder.rnn.weight_hh_l0, net.flat) and np.shares_memory(net.heads[0].weight.grad, net.flat_grad)
+    assert (
+        list(net.params)
+        == NAMES
+        == list(net.state_dict())
+        == [name for name, _ in net.named_parameters()]
+    )
+    assert np.shares_memory(net.encoder.rnn.weight_hh_l0, net.flat) and np.shares_memory(
+        net.heads[0].weight.grad, net.flat_grad
+    )
     assert net.parameters().module is net
     for name, p in net.named_parameters():
         np.testing.assert_array_equal(p.grad, net.grads[name])
         assert p.grad.any()
     assert [name for name, _ in net.named_modules()] == [
-        "", "encoder", "encoder.table", "encoder.rnn", "decoder", "heads", "heads.0", "heads.1", "act", "drop"]  # fmt: skip
+        "",
+        "encoder",
+        "encoder.table",
+        "encoder.rnn",
+        "decoder",
+        "heads",
+        "heads.0",
+        "heads.1",
+        "act",
+        "drop",
+    ]
     assert net.get_submodule("encoder.rnn") is net.encoder.rnn and len(net.modules()) == 10
     net.zero_grad()
     assert not net.flat_grad.any()
@@ -169,14 +193,28 @@ def test_files_and_copies(data, tmp_path):
     with pytest.raises(TypeError, match="deepcopy"):
         copy.copy(net)
     with pytest.raises(RuntimeError, match="missing: heads.1.bias"):
-        third.load_state_dict({name: value for name, value in net.state_dict().items() if name != "heads.1.bias"})
+        third.load_state_dict(
+            {name: value for name, value in net.state_dict().items() if name != "heads.1.bias"}
+        )
 
 
-@pytest.mark.parametrize("make", [
-    lambda: recur.LSTM(3, 4, 2, dropout=0.2), lambda: recur.Linear(3, 4), lambda: recur.LayerNorm(3), lambda: recur.Dropout(0.5),
-    lambda: recur.Dropout(0.5, features=3), lambda: recur.GRU(3, 4, batch_first=True, reset_after=False),
-    lambda: recur.Sequential(recur.Residual(recur.Linear(3, 3), recur.Tanh()), recur.GRU(3, 4), recur.Last(), recur.Linear(4, 2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: recur.LSTM(3, 4, 2, dropout=0.2),
+        lambda: recur.Linear(3, 4),
+        lambda: recur.LayerNorm(3),
+        lambda: recur.Dropout(0.5),
+        lambda: recur.Dropout(0.5, features=3),
+        lambda: recur.GRU(3, 4, batch_first=True, reset_after=False),
+        lambda: recur.Sequential(
+            recur.Residual(recur.Linear(3, 3), recur.Tanh()),
+            recur.GRU(3, 4),
+            recur.Last(),
+            recur.Linear(4, 2),
+        ),
+    ],
+)
 def test_copies_of_layers(rng, make):
     module, x = make(), numbers(rng, 5, 2, 3)
     module.manual_seed(4)
@@ -189,7 +227,11 @@ def test_copies_of_layers(rng, make):
         y = first(other(x))
         np.testing.assert_array_equal(y, wanted)  # masks too
         y.backward(np.ones(y.shape))
-        assert not other.flat.size or other.flat_grad.any() and not np.shares_memory(other.flat, module.flat)
+        assert (
+            not other.flat.size
+            or other.flat_grad.any()
+            and not np.shares_memory(other.flat, module.flat)
+        )
     assert not module.flat_grad.any()
 
 
@@ -214,7 +256,9 @@ def test_children_by_other_means():
     assert net.apply(lambda m: seen.append(type(m).__name__)) is net
     assert seen == ["Linear", "Linear", "ReLU", "ModuleDict", "Module"]
     del net.a
-    assert list(net.params) == ["b.x.weight", "b.x.bias"] and [name for name, _ in net.named_children()] == ["b"]
+    assert list(net.params) == ["b.x.weight", "b.x.bias"] and [
+        name for name, _ in net.named_children()
+    ] == ["b"]
     net.b = None
     assert not net.params and net.flat.size == 0 and net.children() == []
     layers = recur.ModuleList([recur.Linear(2, 3)])
@@ -258,23 +302,34 @@ def test_sequential_grows_and_is_sliced(rng):
         recur.Adam(front)
 
 
-@pytest.mark.parametrize("message, wrong", [
-    ("ModuleList", lambda net: setattr(net, "layers", [recur.Linear(1, 1)])),
-    ("itself", lambda net: setattr(net, "me", net)),
-    ("name of the class", lambda net: setattr(net, "forward", recur.Linear(1, 1))),
-    ("another module or None", lambda net: setattr(net, "decoder", 3)),
-    ("CPU", lambda net: net.to("cuda")), ("CPU", lambda net: net.cuda()), ("float32", lambda net: net.half()),
-    ("float32", lambda net: net.to("cpu", np.float64)), ("scale", lambda net: net.requires_grad_(False)),
-    ("scale", lambda net: setattr(net.decoder.weight_ih_l0, "requires_grad", False)),
-    ("loss.backward", lambda net: net.backward(1)), ("runs in C", lambda net: recur.Sequential(net)),
-    ("train.. or eval", lambda net: setattr(net, "training", False)), ("no attribute 'nothing'", lambda net: net.nothing),
-    ("already belongs to a Net", lambda net: recur.Sequential(net.decoder)),
-    ("hooks", lambda net: net.register_forward_hook(print)), ("layers", lambda net: net.register_parameter("a", None)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "message, wrong",
+    [
+        ("ModuleList", lambda net: setattr(net, "layers", [recur.Linear(1, 1)])),
+        ("itself", lambda net: setattr(net, "me", net)),
+        ("name of the class", lambda net: setattr(net, "forward", recur.Linear(1, 1))),
+        ("another module or None", lambda net: setattr(net, "decoder", 3)),
+        ("CPU", lambda net: net.to("cuda")),
+        ("CPU", lambda net: net.cuda()),
+        ("float32", lambda net: net.half()),
+        ("float32", lambda net: net.to("cpu", np.float64)),
+        ("scale", lambda net: net.requires_grad_(False)),
+        ("scale", lambda net: setattr(net.decoder.weight_ih_l0, "requires_grad", False)),
+        ("loss.backward", lambda net: net.backward(1)),
+        ("runs in C", lambda net: recur.Sequential(net)),
+        ("train.. or eval", lambda net: setattr(net, "training", False)),
+        ("no attribute 'nothing'", lambda net: net.nothing),
+        ("already belongs to a Net", lambda net: recur.Sequential(net.decoder)),
+        ("hooks", lambda net: net.register_forward_hook(print)),
+        ("layers", lambda net: net.register_parameter("a", None)),
+    ],
+)
 def test_refused(data, message, wrong):
     net = Net()
     net(*data)
-    with pytest.raises((TypeError, ValueError, KeyError, AttributeError, NotImplementedError), match=message):
+    with pytest.raises(
+        (TypeError, ValueError, KeyError, AttributeError, NotImplementedError), match=message
+    ):
         wrong(net)
 
 
@@ -290,11 +345,18 @@ def test_without_init():
     assert recur.Linear(1, 1).to("cpu").float().cpu().train().training
 
 
-@pytest.mark.parametrize("make, name", [
-    (lambda: recur.Dropout(0.5), "p"), (lambda: recur.LSTM(3, 4, 2, dropout=0.5), "dropout"), (lambda: recur.GRU(3, 4), "num_layers"),
-    (lambda: recur.LayerNorm(4), "eps"), (lambda: recur.Linear(3, 4), "in_features"), (lambda: recur.LSTM(3, 4), "proj_size"),
-    (lambda: recur.GRUCell(3, 4), "hidden_size"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: recur.Dropout(0.5), "p"),
+        (lambda: recur.LSTM(3, 4, 2, dropout=0.5), "dropout"),
+        (lambda: recur.GRU(3, 4), "num_layers"),
+        (lambda: recur.LayerNorm(4), "eps"),
+        (lambda: recur.Linear(3, 4), "in_features"),
+        (lambda: recur.LSTM(3, 4), "proj_size"),
+        (lambda: recur.GRUCell(3, 4), "hidden_size"),
+    ],
+)
 def test_settings_that_cannot_be_written(make, name):
     module = make()
     with pytest.raises(AttributeError, match="fixed when it is made"):
@@ -308,7 +370,12 @@ def test_settings_that_cannot_be_written(make, name):
 def test_parameters_as_arrays(rng):
     fc, x = recur.Linear(3, 2), numbers(rng, 4, 3)
     p = fc.weight
-    assert type(p * 2) is np.ndarray and type(np.concatenate([p, p])) is np.ndarray and p.numel() == 6 and type(p.detach()) is np.ndarray
+    assert (
+        type(p * 2) is np.ndarray
+        and type(np.concatenate([p, p])) is np.ndarray
+        and p.numel() == 6
+        and type(p.detach()) is np.ndarray
+    )
     y = fc(x)
     y.backward(np.ones((4, 2)))
     np.testing.assert_array_equal(p.grad, fc.grads["weight"])

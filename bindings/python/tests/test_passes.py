@@ -1,4 +1,5 @@
-"""loss.backward(): chains of recorded passes against finite differences, and what is refused instead of being wrong."""
+"""loss.backward(): chains of recorded passes against finite differences, and what is refused
+instead of being wrong."""
 
 import gc
 import warnings
@@ -13,7 +14,8 @@ MSE = recur.MSELoss()
 
 
 def check(run, *modules, count=12, step=1e-2, absolute=2e-3):
-    """The gradients that run().backward() gives these modules, against differences of run() at some parameters."""
+    """The gradients that run().backward() gives these modules, against differences of run() at
+    some parameters."""
     rng = np.random.default_rng(7)
     for module in modules:
         module.train(dropout=False).zero_grad()
@@ -30,7 +32,7 @@ def check(run, *modules, count=12, step=1e-2, absolute=2e-3):
             assert abs((up - down) / (2 * step) - module.flat_grad[i]) < absolute
 
 
-# ---- chains ------------------------------------------------------------------------------------------
+# ---- chains -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [recur.RNN, recur.LSTM, recur.GRU])
@@ -41,13 +43,29 @@ def test_last_step_of_a_layer(rng, kind, first):
     check(lambda: MSE(fc(rnn(x)[0][:, -1] if first else rnn(x)[0][-1]), t), rnn, fc)
 
 
-@pytest.mark.parametrize("view", [
-    lambda y: y.transpose(1, 0, 2), lambda y: y.reshape(-1, 4), lambda y: y.swapaxes(0, 1).reshape(-1, 4), lambda y: y[::-1, :, 1:],
-    lambda y: y[1:3][:, 0], lambda y: np.squeeze(y[None]), lambda y: np.swapaxes(y, 0, 1), lambda y: np.broadcast_to(y, (2, *y.shape)),
-    lambda y: np.concatenate([y[0], y[-1]], -1), lambda y: np.stack([y[0], y[2], y[0]]), lambda y: np.hstack([y[0], y[1]]),
-    lambda y: np.asarray(y)[2:], lambda y: y[1, 1], lambda y: np.concatenate([y, np.ones((5, 2, 1), np.float32)], 2), lambda y: y.ravel(),
-    lambda y: np.moveaxis(y, 2, 0).flatten(), lambda y: y[..., 2], lambda y: np.lib.stride_tricks.sliding_window_view(y, 2, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda y: y.transpose(1, 0, 2),
+        lambda y: y.reshape(-1, 4),
+        lambda y: y.swapaxes(0, 1).reshape(-1, 4),
+        lambda y: y[::-1, :, 1:],
+        lambda y: y[1:3][:, 0],
+        lambda y: np.squeeze(y[None]),
+        lambda y: np.swapaxes(y, 0, 1),
+        lambda y: np.broadcast_to(y, (2, *y.shape)),
+        lambda y: np.concatenate([y[0], y[-1]], -1),
+        lambda y: np.stack([y[0], y[2], y[0]]),
+        lambda y: np.hstack([y[0], y[1]]),
+        lambda y: np.asarray(y)[2:],
+        lambda y: y[1, 1],
+        lambda y: np.concatenate([y, np.ones((5, 2, 1), np.float32)], 2),
+        lambda y: y.ravel(),
+        lambda y: np.moveaxis(y, 2, 0).flatten(),
+        lambda y: y[..., 2],
+        lambda y: np.lib.stride_tricks.sliding_window_view(y, 2, 0),
+    ],
+)
 @pytest.mark.parametrize("first", [False, True])
 def test_views_and_moves(rng, view, first):
     gru = recur.GRU(3, 4, batch_first=first)
@@ -70,7 +88,11 @@ def test_states_go_back(rng):
 
         check(run, encoder, decoder, fc)
         only = recur.Linear(4, 2)
-        check(lambda: MSE(only((encoder(x)[1][1] if states == 2 else encoder(x)[1])[-1]), t[0]), encoder, only)  # noqa: B023
+        check(
+            lambda: MSE(only((encoder(x)[1][1] if states == 2 else encoder(x)[1])[-1]), t[0]),
+            encoder,
+            only,
+        )  # noqa: B023
 
 
 def test_one_sequence_and_ids(rng):
@@ -110,7 +132,10 @@ def test_the_same_module_twice(rng):
     check(lambda: MSE(gru(gru(x[:, None])[0])[0][:, 0], t), gru)
 
 
-@pytest.mark.parametrize("kind, cell", [(recur.LSTM, recur.LSTMCell), (recur.GRU, recur.GRUCell), (recur.RNN, recur.RNNCell)])
+@pytest.mark.parametrize(
+    "kind, cell",
+    [(recur.LSTM, recur.LSTMCell), (recur.GRU, recur.GRUCell), (recur.RNN, recur.RNNCell)],
+)
 def test_loops_over_cells(rng, kind, cell):
     one, fc, whole = cell(3, 4), recur.Linear(4, 2), kind(3, 4)
     x, t = numbers(rng, 6, 2, 3), numbers(rng, 6, 2, 2)
@@ -165,7 +190,9 @@ def test_packing_and_padding(rng):
     def run(batch_first=True):
         y, _ = first(x)
         y = y if batch_first else y.swapaxes(0, 1)
-        packed = recur.pack_padded_sequence(y, lengths, batch_first=batch_first, enforce_sorted=False)
+        packed = recur.pack_padded_sequence(
+            y, lengths, batch_first=batch_first, enforce_sorted=False
+        )
         z, n = recur.pad_packed_sequence(second(packed)[0], batch_first=True, total_length=7)
         return MSE(fc(z), t)
 
@@ -186,7 +213,9 @@ def test_packing_and_padding(rng):
 
 
 def test_through_composites(rng):
-    net = recur.Sequential(recur.GRU(3, 4), recur.Residual(recur.Linear(4, 4), recur.Tanh()), recur.Linear(4, 3))
+    net = recur.Sequential(
+        recur.GRU(3, 4), recur.Residual(recur.Linear(4, 4), recur.Tanh()), recur.Linear(4, 3)
+    )
     head = recur.Linear(3, 1)
     x, t = numbers(rng, 5, 2, 3), numbers(rng, 2, 1)
     check(lambda: MSE(head(net(x)[-1]), t), net, head)
@@ -196,7 +225,8 @@ def test_through_composites(rng):
 
 
 def test_order_does_not_matter(rng):
-    """A pass for logging between, the older of two first, one loss of many steps: each output knows its pass."""
+    """A pass for logging between, the older of two first, one loss of many steps: each output
+    knows its pass."""
     lstm, fc = recur.LSTM(3, 4), recur.Linear(4, 2)
     a, b, t = numbers(rng, 5, 2, 3), numbers(rng, 7, 3, 3), numbers(rng, 2, 2)
     want = {}
@@ -227,7 +257,7 @@ def test_dropout_masks_are_those_of_the_pass(rng):
     np.testing.assert_array_equal(drop.manual_seed(3)(x), drop.manual_seed(3)(x))
 
 
-# ---- losses as numbers -------------------------------------------------------------------------------
+# ---- losses as numbers --------------------------------------------------------------------------
 
 
 def test_a_loss_is_a_number(rng):
@@ -236,7 +266,12 @@ def test_a_loss_is_a_number(rng):
     loss = MSE(fc(x), t)
     value, grad = loss
     assert isinstance(loss, float) and loss == value == loss[0] and np.array_equal(grad, loss.grad)
-    assert f"{loss:.2f}" == f"{value:.2f}" and loss < value + 1 and loss.detach() == value and type(loss.item()) is float
+    assert (
+        f"{loss:.2f}" == f"{value:.2f}"
+        and loss < value + 1
+        and loss.detach() == value
+        and type(loss.item()) is float
+    )
     assert np.mean([loss, loss]) == value and abs(float(loss * 2 - loss / 2) - 1.5 * value) < 1e-6
     with pytest.raises(TypeError, match="loss times a loss"):
         loss * loss
@@ -245,15 +280,29 @@ def test_a_loss_is_a_number(rng):
     close(fc.backward(grad).shape, (4, 3))
 
 
-# ---- what is refused ---------------------------------------------------------------------------------
+# ---- what is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, change", [
-    ("multiply", lambda y: y * 2), ("add", lambda y: y + y), ("tanh", np.tanh), ("copy", lambda y: y.copy()), ("take", lambda y: y.take([0], 0)),
-    ("indexing", lambda y: y[[0, 1]]), ("where", lambda y: np.where(y > 0, y, 0)), ("mean", lambda y: y.mean(0)), ("matmul", lambda y: y @ y[0].T),
-    ("einsum", lambda y: np.einsum("tbh,tbh->tbh", y, y)), ("roll", lambda y: np.roll(y, 1)), ("astype", lambda y: y.astype("float64").astype("float32")),
-    ("tile", lambda y: np.tile(y, (2, 1, 1))), ("copy", lambda y: np.copy(y, subok=True)), ("copy", lambda y: y[::2].byteswap().byteswap()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("multiply", lambda y: y * 2),
+        ("add", lambda y: y + y),
+        ("tanh", np.tanh),
+        ("copy", lambda y: y.copy()),
+        ("take", lambda y: y.take([0], 0)),
+        ("indexing", lambda y: y[[0, 1]]),
+        ("where", lambda y: np.where(y > 0, y, 0)),
+        ("mean", lambda y: y.mean(0)),
+        ("matmul", lambda y: y @ y[0].T),
+        ("einsum", lambda y: np.einsum("tbh,tbh->tbh", y, y)),
+        ("roll", lambda y: np.roll(y, 1)),
+        ("astype", lambda y: y.astype("float64").astype("float32")),
+        ("tile", lambda y: np.tile(y, (2, 1, 1))),
+        ("copy", lambda y: np.copy(y, subok=True)),
+        ("copy", lambda y: y[::2].byteswap().byteswap()),
+    ],
+)
 def test_what_numpy_computes_names_itself(rng, name, change):
     rnn, fc, tail = recur.GRU(3, 4), recur.Linear(4, 2), recur.Linear(2, 2)
     y = change(rnn(numbers(rng, 2, 2, 3))[0])
@@ -263,7 +312,9 @@ def test_what_numpy_computes_names_itself(rng, name, change):
         MSE(out, np.zeros(out.shape, np.float32)).backward()
     assert not fc.flat_grad.any() and not tail.flat_grad.any()
     with pytest.raises(RuntimeError, match=f"{name}.*GRU"):
-        MSE(y, np.zeros(y.shape, np.float32)).backward() if isinstance(y, recur.Array) and y.shape[-1] == 4 else out.backward(out)
+        MSE(y, np.zeros(y.shape, np.float32)).backward() if isinstance(y, recur.Array) and y.shape[
+            -1
+        ] == 4 else out.backward(out)
 
 
 def test_detached_and_constant(rng):
@@ -353,7 +404,7 @@ def test_backward_by_hand_refuses_gradients_of_an_older_pass(rng):
     lstm.backward(np.ones_like(y1))
 
 
-# ---- memory ------------------------------------------------------------------------------------------
+# ---- memory -------------------------------------------------------------------------------------
 
 
 def bytes_of(module):
@@ -419,7 +470,11 @@ def test_bound_on_waiting_passes(rng):
 
 
 def test_inputs_are_copied(rng):
-    for make in (lambda: recur.GRU(3, 5), lambda: recur.GRU(3, 5, batch_first=True), lambda: recur.Linear(3, 5)):
+    for make in (
+        lambda: recur.GRU(3, 5),
+        lambda: recur.GRU(3, 5, batch_first=True),
+        lambda: recur.Linear(3, 5),
+    ):
         net, x = make(), numbers(rng, 4, 2, 3)
         first = net(x)
         y = first[0] if isinstance(first, tuple) else first
@@ -445,7 +500,11 @@ def test_inputs_are_copied(rng):
 
 def test_losses_with_a_layer_of_their_own(rng):
     rnn, fc = recur.GRU(3, 4), recur.Linear(4, 11)
-    criterion, x, target = recur.SampledSoftmaxLoss(11, 20000, seed=1), numbers(rng, 5, 2, 3), rng.integers(0, 11, (5, 2))
+    criterion, x, target = (
+        recur.SampledSoftmaxLoss(11, 20000, seed=1),
+        numbers(rng, 5, 2, 3),
+        rng.integers(0, 11, (5, 2)),
+    )
     full = recur.CrossEntropyLoss()(fc(rnn(x)[0]), target)
     full.backward()
     wanted, head = rnn.flat_grad.copy(), fc.flat_grad.copy()
