@@ -170,7 +170,7 @@ class SampledLoss(Loss):
         return value, grad
 
 
-    def _check(self, target, layer):
+    def _before_backward(self, target, layer):
         return added_already(type(self).__name__, layer, ids(target, "target").ravel())
 
 

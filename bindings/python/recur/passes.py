@@ -757,7 +757,7 @@ def tracked(call):
         if isinstance(data_of(y), Array):
             y = plain(y) if isinstance(y, Array) else type(y).of(plain(y.data), y.layout)
         value, grad = call(self, y, plain(target), *more, **named)
-        check = getattr(self, "_check", None)
+        check = getattr(self, "_before_backward", None)
         return loss_value(
             value, grad, given, target, no_check if check is None else check(target, *more)
         )
