@@ -119,6 +119,9 @@ static void null_handles(void **unused)
     REFUSED(recur_tape_set_mode(NULL, 0), "NULL");
     REFUSED(recur_tape_set_seed(NULL, 0), "NULL");
     REFUSED(recur_tape_reset(NULL), "NULL");
+    REFUSED(recur_tape_drop(NULL, 0), "NULL");
+    REFUSED(recur_tape_drop(tape, -1), "-1 records");
+    REFUSED(recur_tape_drop(tape, 1), "the tape has 0");
     REFUSED(recur_tape_defer_gradients(NULL, 1), "NULL");
     REFUSED(recur_tape_reserve(NULL, rnn, packed, 1), "NULL");
     REFUSED(recur_tape_reserve(tape, NULL, packed, 1), "NULL");

@@ -101,6 +101,37 @@ static void reset_discards_repacked_parameters(void **unused)
     }
 }
 
+/* Steps whose records are dropped may be taken again: gradients are as if they had not been. */
+static void dropped_steps_count_for_nothing(void **unused)
+{
+    (void)unused;
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int kind = 0; kind < PLAIN; kind++) {
+            trying("%s", KINDS[kind].name);
+            loop want = checked_loop(ctx, KINDS[kind].cell, 2),
+                 q = open_loop(ctx, KINDS[kind].cell, T, 2, 0, 0);
+            run_epoch(&want);
+            recur_state *aside;
+            OK(recur_state_create(q.layer, 2, &aside));
+            loop_forward(&q, 0, 5);
+            OK(recur_state_copy(aside, q.state));
+            const int64_t records = recur_tape_records(q.tape);
+            loop_forward(&q, 5, T);
+            OK(recur_tape_drop(q.tape, recur_tape_records(q.tape) - records));
+            assert_int_equal(recur_tape_records(q.tape), records);
+            OK(recur_state_copy(q.state, aside));
+            loop_forward(&q, 5, T);
+            loop_backward(&q, 0, T);
+            check_loops(&q, &want);
+            FAILS(RECUR_E_ARGUMENT, recur_tape_drop(q.tape, 1), "1 records");
+            OK(recur_tape_drop(q.tape, 0));
+            recur_state_release(aside);
+            close_loop(&want);
+            close_loop(&q);
+            give_back();
+        }
+}
+
 /* A trace is set in the middle of a loop, and taken away again, in forward and in backward. */
 static void a_trace_of_some_steps_changes_nothing(void **unused)
 {
@@ -385,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(planned_steps_equal_checked_steps),
         TEST(reset_discards_repacked_parameters),
+        TEST(dropped_steps_count_for_nothing),
         TEST(a_trace_of_some_steps_changes_nothing),
         TEST(evaluation_between_steps_changes_nothing),
         TEST(outputs_that_are_not_wanted_may_be_null),

@@ -123,6 +123,20 @@ RECUR_NODISCARD recur_status recur_tape_reserve(recur_tape *tape, const recur_la
  */
 RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
 
+/** Removes the newest records, as if they had been played back, without gradients: for passes whose
+ * output turned out not to be needed, above others that are. Memory, mode, seed, reservations and
+ * gradients that wait stay.
+ *
+ * Shapes:  -
+ * Memory:  allocates and frees nothing.
+ * Errors:  ARGUMENT: NULL, records < 0 or above recur_tape_records. The tape is as before.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param tape the tape.
+ * @param records how many, from the newest one on.
+ */
+RECUR_NODISCARD recur_status recur_tape_drop(recur_tape *tape, int64_t records);
+
 /** Lets gradients of parameters wait in loops written by hand. A backward of single steps (of a
  * recurrent layer of one layer in one direction without options, or of a linear layer; by
  * recur_layer_step_backward, recur_cell_step_backward, or recur_layer_backward over a layout of one

@@ -127,6 +127,10 @@ public:
     }
     double rate() const noexcept { return recur_optimizer_rate(get()); }
     void set_rate(double rate) { detail::check(recur_optimizer_set_rate(get(), rate)); }
+    void set_options(const recur_optimizer_options &o)
+    {
+        detail::check(recur_optimizer_set_options(get(), &o));
+    }
     void range(int64_t offset, int64_t count, double rate_scale, double decay_scale)
     {
         detail::check(recur_optimizer_scale_range(get(), offset, count, rate_scale, decay_scale));

@@ -102,6 +102,16 @@ recur_status recur_tape_reset(recur_tape *tape)
     return RECUR_OK;
 }
 
+recur_status recur_tape_drop(recur_tape *tape, int64_t records)
+{
+    RECUR__NOT_NULL(tape);
+    if (records < 0 || records > tape->records)
+        return recur__fail(RECUR_E_ARGUMENT, "%s: %lld records to remove, and the tape has %lld",
+                           __func__, (long long)records, (long long)tape->records);
+    for (; records > 0; records--) recur__tape_pop(tape);
+    return RECUR_OK;
+}
+
 int64_t recur_tape_records(const recur_tape *tape) { return tape ? tape->records : 0; }
 size_t recur_tape_bytes(const recur_tape *tape)
 {

@@ -2,11 +2,10 @@
 
     net = recur.Sequential(recur.LSTM(8, 4), recur.Last(), recur.Linear(4, 4))
     criterion, adam = recur.CrossEntropyLoss(), recur.Adam(net, lr=0.005)
-    for x, labels in batches:
+    for x, labels in batches:                 # float32 arrays, ids, or packed sequences
         adam.zero_grad()
-        y = net(x)                            # float32 arrays, ids, or packed sequences
-        loss, grad = criterion(y, labels)     # value and gradient
-        net.backward(grad)                    # fills net.grads
+        loss = criterion(net(x), labels)
+        loss.backward()                       # fills net.grads
         recur.clip_grad_norm_(net, 1.0)
         adam.step()
 
@@ -16,7 +15,7 @@ Everything is NumPy. `recur.c` has every function of the C library.
 from . import c, nn
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Group, Residual, Sequential
+from .compose import Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
 from .errors import (
     ArgumentError,
@@ -74,7 +73,20 @@ from .packed import (
     unpack_sequence,
     unpad_sequence,
 )
-from .recurrent import GRU, LSTM, RNN
+from .parameter import Parameter
+from .passes import Array, LossValue
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    ClockworkRNN,
+    CoupledLSTM,
+    IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormRNN,
+    PeepholeLSTM,
+)
 from .sampling import random, sample
 from .schedules import (
     ConstantLR,

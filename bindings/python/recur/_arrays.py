@@ -92,3 +92,15 @@ def size(value, name, least=1) -> int:
     if number < least:
         raise ValueError(f"{name} is {number}: it must be at least {least}")
     return number
+
+
+def here(where) -> None:
+    """Refuses devices and types of numbers that are not there; a module, an array or None may stand for what it has."""
+    if where is None or isinstance(where, np.ndarray) or hasattr(where, "parameters"):
+        return
+    name = where.__name__ if isinstance(where, type) else str(where).removeprefix("torch.").split(":")[0]
+    if name in ("cpu", "float32"):
+        return
+    if name in ("float16", "bfloat16", "float64", "half", "double", "float"):
+        raise NotImplementedError(f"numbers of type {name}: everything is computed in float32; leave it out")
+    raise NotImplementedError(f"the device {where!r}: everything is computed on the CPU; leave it out, or write 'cpu'")

@@ -7,20 +7,26 @@ for _ in reversed(xs):   gx, gh = cell.backward(gh)
 import numpy as np
 
 from . import c, settings
-from ._arrays import floats, rows_or_ids, size
-from .module import Module, Record
+from ._arrays import floats, here, rows_or_ids, size
+from ._tapes import Pass
+from .errors import OrderError
+from .module import Layer, by_names, kept
+from .passes import WAITS, Link, link_of
 from .recurrent import nonlinear
 from .state import State
 
 
-class Cell(Module):
-    """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state is (h, c). In place of
-    arrays a State may be given, which is changed and comes back."""
+class Cell(Layer):
+    """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state
+    is (h, c). In place of arrays a State may be given, which is changed and comes back."""
 
     states = ("h",)
 
     def __init__(self, kind, input_size, hidden_size, bias, context):
-        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+        self.input_size, self.hidden_size = (
+            size(input_size, "input_size"),
+            size(hidden_size, "hidden_size"),
+        )
         self.bias = bool(bias)
         options = c.exact(
             "recur_recurrent_options",
@@ -46,7 +52,10 @@ class Cell(Module):
         if alone:
             rows = rows.reshape(1, *rows.shape)
         if rows.ndim != (1 if is_ids else 2):
-            raise ValueError(f"x must have shape (batch, {self.input_size}), or be ids (batch,), not {rows.shape}")
+            raise ValueError(
+                f"x must have shape (batch, {self.input_size}), or be ids (batch,), not "
+                f"{rows.shape}"
+            )
         self._check_width(None if is_ids else rows.shape[1])
         return rows, is_ids, alone
 
@@ -71,34 +80,88 @@ class Cell(Module):
         values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def __call__(self, x, state=None):
+    def forward(self, x=None, state=None, **more):
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
         self._open()
         rows, is_ids, alone = self._rows(x)
         inner = self._state_of(state, len(rows), alone, "")
         step = c.recur_cell_step_ids if is_ids else c.recur_cell_step
-        if self.training:
-            with self._lock:
-                step(self._cell, rows, inner._handle, None, self._tape_for_training())
-                self._records.append(Record(rows, is_ids, alone))
-        else:
+        link = None if is_ids else link_of(x)
+        given = state is inner or state is None
+        links = (
+            []
+            if given
+            else [link_of(value) for value in (state if len(self.states) > 1 else (state,))]
+        )
+        if not self.training:
             step(self._cell, rows, inner._handle, None, None)
-        return state if inner is state else self._values_of(inner, alone)
+            if state is inner:
+                return state
+            return self._shaped(self._untracked(self._finals(inner), (link, *links)), alone)
+        if type(link) is not Link and not is_ids:
+            rows = kept(rows, x)
+        with self._lock:
+            tape, token = self._tape_for(links, inner)
+            step(self._cell, rows, inner._handle, None, tape.handle)
+            finals = () if state is inner else tuple(self._finals(inner))
+            one = Pass(self, tape, token, rows, is_ids, alone, finals, (link, *links))
+            self._remember(one, state if state is inner else None)
+        return (
+            state
+            if state is inner
+            else self._shaped([one.array(i) for i in range(len(finals))], alone)
+        )
+
+    @staticmethod
+    def _shaped(finals, alone):
+        values = tuple(final[0, 0] if alone else final[0] for final in finals)
+        return values if len(values) > 1 else values[0]
+
+    def _back_step(self, one, inner, want_dx):
+        """Plays a step back: the gradient of x; inner goes from the gradient after the step
+        to that before it."""
+        if one.status != WAITS:
+            raise OrderError(one.status)
+        rows, tape, dx = one.rows, one.tape, None
+        tape.cut(
+            one.place + 1,
+            f"this step of {one.name} was dropped, because the step before it was played back",
+        )
+        if one.is_ids:
+            c.recur_cell_step_backward_ids(
+                self._cell, rows, None, inner._handle, self.flat_grad, tape.handle
+            )
+        else:
+            dx = np.empty_like(rows) if want_dx else None
+            c.recur_cell_step_backward(
+                self._cell, rows, None, inner._handle, dx, self.flat_grad, tape.handle
+            )
+        alone = one.form
+        self._was_played(one)
+        return dx[0] if alone and dx is not None else dx
+
+    def _play(self, one, given):
+        with self._lock:
+            inner = State(self, len(one.rows))
+            for name, gradient in zip(self.states, given):
+                if gradient is not None:
+                    inner[name] = gradient
+            dx = self._back_step(one, inner, one.links[0] is not None)
+        values = self._values_of(inner, one.form)
+        values = values if len(self.states) > 1 else (values,)
+        return [(link, d) for link, d in zip(one.links, (dx, *values)) if link is not None]
 
     def backward(self, grad_state=None, *, input_grad=True):
-        """(gradient of x, gradient of the state before the step), from the gradient of the state after it."""
+        """(gradient of x, gradient of the state before the step), from the gradient of the
+        state after it."""
         self._open()
         with self._lock:
-            record = self._newest()
-            alone, rows = record.form, record.rows
-            inner = self._state_of(grad_state, len(rows), alone, "gradient of ")
-            dx = None
-            if record.is_ids:
-                c.recur_cell_step_backward_ids(self._cell, rows, None, inner._handle, self.flat_grad, self._tape)
-            else:
-                dx = np.empty_like(rows) if input_grad else None
-                c.recur_cell_step_backward(self._cell, rows, None, inner._handle, dx, self.flat_grad, self._tape)
-            self._records.pop()
-        dx = dx[0] if alone and dx is not None else dx
+            first = grad_state[0] if isinstance(grad_state, (tuple, list)) else grad_state
+            one = self._newest(first)
+            alone = one.form
+            inner = self._state_of(grad_state, len(one.rows), alone, "gradient of ")
+            dx = self._back_step(one, inner, input_grad)
         return dx, grad_state if inner is grad_state else self._values_of(inner, alone)
 
     def extra_repr(self):
@@ -106,7 +169,19 @@ class Cell(Module):
 
 
 class RNNCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, context=None):
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        nonlinearity="tanh",
+        *,
+        device=None,
+        dtype=None,
+        context=None,
+    ):
+        here(device)
+        here(dtype)
         self.nonlinearity = nonlinearity
         super().__init__(nonlinear(nonlinearity), input_size, hidden_size, bias, context)
 
@@ -114,12 +189,28 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, bias=True, *, context=None):
+    def __init__(
+        self, input_size, hidden_size, bias=True, *, device=None, dtype=None, context=None
+    ):
+        here(device)
+        here(dtype)
         super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, bias, context)
 
 
 class GRUCell(Cell):
-    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, context=None):
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        *,
+        reset_after=True,
+        device=None,
+        dtype=None,
+        context=None,
+    ):
+        here(device)
+        here(dtype)
         self.reset_after = bool(reset_after)
         kind = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
         super().__init__(kind, input_size, hidden_size, bias, context)

@@ -1,50 +1,87 @@
 """Modules of modules: one flat vector for all parameters, one optimizer, one file."""
 
+import copy
+import types
+
 from . import c, settings
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy
-from .module import Module
+from .module import Layer, Module, by_names
+from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State
 
 
-class Composite(Module):
-    """Parts by name. They are copied into one flat vector, and become windows on it: what they had stays in them, their
-    parameter and gradient arrays are new views."""
+class Composite(Layer):
+    """Parts by name. They are copied into one flat vector, and become windows on it: what they
+    had stays in them, their parameter and gradient arrays are new views."""
 
     def _compose(self, kind, names, parts, context):
         for name, part in zip(names, parts):
             if not isinstance(part, Module):
                 raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
+            if type(part).forward is not library_forward(type(part)):
+                raise TypeError(
+                    f"part {name!r} ({type(part).__name__}) has a forward of its own, and a "
+                    f"{type(self).__name__} runs in C: write a "
+                    "Module whose forward calls the parts"
+                )
             if part._parent is not None:
-                raise ValueError(f"part {name!r} already belongs to a {type(part._parent).__name__}")
+                raise ValueError(
+                    f"part {name!r} already belongs to a {type(part._parent).__name__}"
+                )
+        if self in (module for part in parts for module in part.modules()):
+            raise ValueError(f"a {type(self).__name__} cannot be part of itself")
         if len({id(p) for p in parts}) != len(parts):
             raise ValueError("the same module is given twice")
         self._bind(names, parts)
         layers = [part._open() for part in parts]
         layer = c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers)
         self._own(layer, context, init=False)
-        self._names, self._parts = list(names), list(parts)
-        self._adopt()
+        self._composed, self._random, self._padded = list(zip(names, parts)), None, None
+        self._adopt(self._composed)
 
     def _bind(self, names, parts):
         for name, part in zip(names, parts):
             if isinstance(part, Lazy) and part._layer is None:
-                raise ValueError(f"part {name!r} ({type(part).__name__}) does not know its features: give features=")
+                raise ValueError(
+                    f"part {name!r} ({type(part).__name__}) does not know its features: give "
+                    "features="
+                )
 
-    def _adopt(self):
-        for name, part in zip(self._names, self._parts):
-            part._move(self, *c.recur_layer_child(self._layer, name))
+    def _named_parts(self):
+        return list(self.__dict__.get("_composed", ()))
 
-    def _move(self, parent, layer, offset):
-        super()._move(parent, layer, offset)
-        self._adopt()
+    def _register(self, name, part):
+        """A module that is assigned becomes the last part, or takes the place of the part
+        of that name."""
+        parts = dict(self._named_parts())
+        parts[name] = part
+        self._rebuild(list(parts), list(parts.values()))
 
-    def children(self):
-        return self.__dict__.get("_parts", [])
-
-    def named_children(self):
-        return list(zip(self.__dict__.get("_names", []), self.children()))
+    def _rebuild(self, names, parts):
+        """The same module of other parts, with the parameters and gradients they have.
+        Optimizers are made anew."""
+        if self._parent is not None:
+            if isinstance(self._parent, Composite):
+                raise ValueError(
+                    f"this {type(self).__name__} is part of a {type(self._parent).__name__}: it "
+                    "changes before, not after"
+                )
+            self._parent._scatter()
+        before, mode, context = self._named_parts(), self._mode, self._context
+        self.forget()
+        for _, part in before:
+            part._leave()
+        try:
+            self._compose(self.kind, names, parts, context)
+        except BaseException:
+            self._compose(
+                self.kind, [name for name, _ in before], [part for _, part in before], context
+            )
+            raise
+        finally:
+            self._mode = mode
 
     def __len__(self):
         return len(self.children())
@@ -55,10 +92,18 @@ class Composite(Module):
     def __getitem__(self, key):
         if isinstance(key, str):
             return dict(self.named_children())[key]
+        if isinstance(key, slice):
+            parts = self._named_parts()[key]
+            if not isinstance(self, Sequential) or key.step not in (None, 1) or not parts:
+                raise IndexError(
+                    f"{key} of a {type(self).__name__}: only parts of a Sequential that follow "
+                    "each other are a slice"
+                )
+            return Slice(self, parts)
         return self.children()[key]
 
     def __getattr__(self, name):
-        for key, part in zip(self.__dict__.get("_names", []), self.__dict__.get("_parts", [])):
+        for key, part in self.__dict__.get("_composed", ()):
             if key == name:
                 return part
         return super().__getattr__(name)
@@ -68,9 +113,15 @@ class Composite(Module):
         for part in self.children():
             part.release()
 
-    def __repr__(self):
-        lines = [f"  ({name}): " + repr(part).replace("\n", "\n  ") for name, part in self.named_children()]
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+def library_forward(kind):
+    """The forward of the class of this package that a class is or comes from."""
+    found = [
+        base
+        for base in kind.__mro__
+        if base.__module__.startswith(__package__) and base is not Module
+    ]
+    return found[0].forward if found else None
 
 
 def named(args) -> tuple:
@@ -81,7 +132,8 @@ def named(args) -> tuple:
 
 
 class Sequential(Composite):
-    """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x, state) with a State.
+    """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x,
+    state) with a State.
 
     Last, Dropout, Merge and activations take their number of features from the part before them."""
 
@@ -92,8 +144,31 @@ class Sequential(Composite):
         if not parts:
             raise ValueError(f"a {type(self).__name__} needs at least one part")
         self._compose(self.kind, names, parts, context)
-        self.over_time = any(p.over_time for p in parts)
+
+    def _compose(self, kind, names, parts, context):
+        super()._compose(kind, names, parts, context)
+        self.__dict__["over_time"] = any(p.over_time for p in parts)
         self.batch_first = any(p.batch_first for p in parts)
+
+    def append(self, module) -> "Sequential":
+        """One more part at the end. Optimizers of the whole are made anew afterwards."""
+        return self.insert(len(self), module)
+
+    def extend(self, modules) -> "Sequential":
+        """More parts at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index, module) -> "Sequential":
+        """One more part before that index; parts whose names are their numbers are numbered
+        again."""
+        names, parts = [name for name, _ in self._named_parts()], self.children()
+        numbered = names == [str(i) for i in range(len(names))]
+        names.insert(index, str(len(names)))
+        parts.insert(index, module)
+        self._rebuild([str(i) for i in range(len(parts))] if numbered else names, parts)
+        return self
 
     def _bind(self, names, parts):
         timed = [p for p in parts if p.over_time and not (isinstance(p, Last) and p._layer is None)]
@@ -102,12 +177,15 @@ class Sequential(Composite):
         width, before = None, []
         for name, part in zip(names, parts):
             if isinstance(part, Cell):
-                raise ValueError(f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or GRU")
+                raise ValueError(
+                    f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or "
+                    "GRU"
+                )
             if isinstance(part, Lazy) and part._layer is None:
                 if width is None:
                     super()._bind([name], [part])
                 if isinstance(part, Last) and part.direction is None:
-                    part.direction = self._direction(before)
+                    part.__dict__["direction"] = self._direction(before)
                 if timed:
                     part.batch_first = timed[0].batch_first
                 part.bind(width)
@@ -117,7 +195,11 @@ class Sequential(Composite):
     @staticmethod
     def _direction(before):
         """Where the whole sequence has been seen, after these parts."""
-        flat = [p for part in before for p in (part.children() if isinstance(part, Sequential) else [part])]
+        flat = [
+            p
+            for part in before
+            for p in (part.children() if isinstance(part, Sequential) else [part])
+        ]
         while flat and isinstance(flat[-1], (Dropout, Activation, LayerNorm)):
             flat.pop()
         if flat and isinstance(flat[-1], Recurrent):
@@ -126,22 +208,97 @@ class Sequential(Composite):
             raise ValueError("Last does not follow a recurrent layer at once: give its direction")
         return "forward"
 
-    def __call__(self, x, state=None):
+    def forward(self, x=None, state=None, **more):
+        """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients
+        do not go through it."""
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
         if state is None:
-            return super().__call__(x)
+            return super().forward(x)
         if not isinstance(state, State):
             raise TypeError(f"state must be a State (net.state(batch)), not {type(state).__name__}")
-        rows, is_ids, form = self._form(x)
-        y = self._forward(rows, is_ids, form, state._handle)
-        return form.shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
+        given = self._form(x)
+        y = self._call(x, given, state)[0]
+        return given[2].shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
-        """Gradient of x; with a State as gradient of the final state: (gradient of x, that of the initial state)."""
+        """Gradient of x; with a State as gradient of the final state: (gradient of x, that
+        of the initial state)."""
         if grad_state is None:
             return super().backward(grad, input_grad=input_grad)
         if not isinstance(grad_state, State):
-            raise TypeError(f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}")
-        return self._play_back(grad, lambda record: grad_state._handle, input_grad)[0], grad_state
+            raise TypeError(
+                f"grad_state must be a State (net.state(batch)), not {type(grad_state).__name__}"
+            )
+        with self._lock:
+            one = self._newest(grad)
+            dx = self._back(one, self._dy(one, grad), grad_state._handle, input_grad)
+        return None if dx is None else one.form.shaped(dx, False), grad_state
+
+
+class Slice(Sequential):
+    """Some parts of a Sequential that follow each other: net[1:3]. They stay parts of it, with
+    its parameters.
+
+    It runs its parts one by one. For a layer of its own, with parameters of its own, take
+    copy.deepcopy(net[1:3])."""
+
+    def __init__(self, whole, parts):
+        self._composed, self._parent, self._layer, self._context = (
+            parts,
+            whole,
+            None,
+            whole._context,
+        )
+        self._grads = None
+        self._ready()
+        self._mode, self._seed = whole._mode, whole._seed
+        sizes = [part.flat.size for _, part in parts]
+        self._offset = next((part._offset for _, part in parts if part.flat.size), 0)
+        self.flat = whole.flat[self._offset : self._offset + sum(sizes)]
+        self._info = types.SimpleNamespace(
+            capabilities=c.RECUR_CAN_RECORD,
+            input_size=parts[0][1]._info.input_size,
+            output_size=parts[-1][1]._info.output_size,
+        )
+        self._tensors = [
+            (f"{name}.{tensor}", at + part._offset - self._offset, count, shape)
+            for name, part in parts
+            for tensor, at, count, shape in part._tensors
+        ]
+        self.params = types.MappingProxyType(
+            {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
+        )
+
+    def _open(self):
+        raise NotImplementedError(
+            "a slice of a Sequential has no layer of its own: copy.deepcopy(net[1:3]) makes one, "
+            "with parameters of its own; optimizers "
+            "take the whole"
+        )
+
+    def forward(self, x, state=None):
+        if state is not None:
+            raise TypeError("a slice of a Sequential takes no State: run its parts")
+        for part in self.children():
+            x = part(x)
+            x = x[0] if isinstance(part, Recurrent) else x
+        return x
+
+    def state_dict(self):
+        return dict(self.params)
+
+    def _rebuild(self, names, parts):
+        raise TypeError("a slice of a Sequential cannot be changed: its parts belong to the whole")
+
+    def __deepcopy__(self, memo):
+        return Sequential({name: copy.deepcopy(part) for name, part in self.named_children()})
+
+    def __reduce__(self):
+        return copy.deepcopy(self).__reduce__()
+
+    def __repr__(self):
+        return super().__repr__().replace("Slice", "Sequential", 1)
 
 
 class Residual(Sequential):
@@ -151,14 +308,106 @@ class Residual(Sequential):
 
 
 class Group(Composite):
-    """Parts that you run yourself, such as encoder and decoder: group = Group(encoder=..., decoder=...)."""
+    """Parts that you run yourself, such as encoder and decoder: group = Group(encoder=...,
+    decoder=...)."""
+
+    kind = c.RECUR_COMPOSE_GROUP
 
     def __init__(self, *parts, context=None, **more):
         names, parts = named(parts)
-        self._compose(c.RECUR_COMPOSE_GROUP, names + list(more), parts + list(more.values()), context)
+        self._compose(self.kind, names + list(more), parts + list(more.values()), context)
 
-    def __call__(self, *_args, **_more):
+    def forward(self, *_args, **_more):
         raise TypeError("a Group is not run: run its parts")
 
     def backward(self, *_args, **_more):
         raise TypeError("a Group is not run: run its parts")
+
+
+class ModuleList(Module):
+    """Modules in a list, for a Module of yours: its forward runs them.
+
+    >>> import recur
+    >>> layers = recur.ModuleList([recur.Linear(3, 3), recur.Linear(3, 2)])
+    >>> len(layers), list(layers.params)
+    (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
+    """
+
+    def __init__(self, modules=()):
+        super().__init__()
+        self.extend(modules)
+
+    def append(self, module) -> "ModuleList":
+        if not isinstance(module, Module):
+            raise TypeError(f"a module is needed, not {type(module).__name__}")
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules) -> "ModuleList":
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index, module) -> None:
+        found = list(self._children.values())
+        found.insert(index, module)
+        self._scatter()
+        self._children.clear()
+        self.extend(found)
+
+    def __len__(self):
+        return len(self._children)
+
+    def __iter__(self):
+        return iter(self._children.values())
+
+    def __getitem__(self, index):
+        found = list(self._children.values())[index]
+        return found
+
+    def __setitem__(self, index, module):
+        setattr(self, list(self._children)[index], module)
+
+
+class ModuleDict(Module):
+    """Modules by name, for a Module of yours: its forward runs them.
+
+    >>> import recur
+    >>> heads = recur.ModuleDict({"a": recur.Linear(3, 1), "b": recur.Linear(3, 2)})
+    >>> list(heads.keys())
+    ['a', 'b']
+    """
+
+    def __init__(self, modules=None):
+        super().__init__()
+        for name, module in dict(modules or {}).items():
+            self[name] = module
+
+    def __setitem__(self, name, module):
+        if not isinstance(module, Module):
+            raise TypeError(f"a module is needed, not {type(module).__name__}")
+        setattr(self, name, module)
+
+    def __getitem__(self, name):
+        return self._children[name]
+
+    def __delitem__(self, name):
+        delattr(self, name)
+
+    def __contains__(self, name):
+        return name in self._children
+
+    def __iter__(self):
+        return iter(self._children)
+
+    def __len__(self):
+        return len(self._children)
+
+    def keys(self):
+        return self._children.keys()
+
+    def values(self):
+        return self._children.values()
+
+    def items(self):
+        return self._children.items()

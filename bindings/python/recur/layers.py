@@ -1,51 +1,98 @@
 """Modules that treat every row by itself, and `Last`."""
 
-import threading
-
 import numpy as np
 
 from . import c, settings
-from ._arrays import size
+from ._arrays import here, size
 from ._numbers import check_number
-from .module import Module
+from .module import Layer
+from .passes import data_of
 
 
-class Linear(Module):
+class Linear(Layer):
     """y = W x + b. Integers in x are ids: the one-hot vector of that index."""
 
-    def __init__(self, in_features, out_features, bias=True, *, context=None):
-        self.in_features, self.out_features = size(in_features, "in_features"), size(out_features, "out_features")
+    def __init__(
+        self, in_features, out_features, bias=True, device=None, dtype=None, *, context=None
+    ):
+        here(device)
+        here(dtype)
+        self.in_features, self.out_features = (
+            size(in_features, "in_features"),
+            size(out_features, "out_features"),
+        )
         self.bias_used = bool(bias)
         flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
-        self._own(c.recur_linear_create(settings.handle_of(context), in_features, out_features, flags), context)
+        self._own(
+            c.recur_linear_create(settings.handle_of(context), in_features, out_features, flags),
+            context,
+        )
 
     def extra_repr(self):
         return f"{self.in_features}, {self.out_features}, bias={self.bias_used}"
 
 
-class Embedding(Module):
-    """A vector for each symbol."""
+class Embedding(Layer):
+    """A vector for each symbol. That of padding_idx is zeros at the start, and gets no gradient."""
 
-    def __init__(self, num_embeddings, embedding_dim, *, context=None):
+    def __init__(
+        self,
+        num_embeddings,
+        embedding_dim,
+        padding_idx=None,
+        max_norm=None,
+        norm_type=2.0,
+        scale_grad_by_freq=False,
+        sparse=False,
+        *,
+        device=None,
+        dtype=None,
+        context=None,
+    ):
+        here(device)
+        here(dtype)
+        for name, value in {
+            "max_norm": max_norm,
+            "scale_grad_by_freq": scale_grad_by_freq,
+            "sparse": sparse,
+        }.items():
+            if value:
+                raise NotImplementedError(f"an Embedding with {name} is not there: leave it out")
         self.num_embeddings = size(num_embeddings, "num_embeddings")
         self.embedding_dim = size(embedding_dim, "embedding_dim")
-        self._own(c.recur_embedding_create(settings.handle_of(context), num_embeddings, embedding_dim, 0), context)
+        self.padding_idx = None
+        if padding_idx is not None:
+            index = size(padding_idx, "padding_idx", -num_embeddings)
+            if index >= num_embeddings:
+                raise ValueError(f"padding_idx is {index}: there are {num_embeddings} vectors")
+            self.padding_idx = index % num_embeddings
+        self._own(
+            c.recur_embedding_create(settings.handle_of(context), num_embeddings, embedding_dim, 0),
+            context,
+        )
+        self._clear_padding()
+
+    def _clear_padding(self):
+        if self.padding_idx is not None:
+            self.params["weight"][self.padding_idx] = 0
 
     def extra_repr(self):
-        return f"{self.num_embeddings}, {self.embedding_dim}"
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-class Lazy(Module):
-    """A module that learns its number of features from its neighbour in a Sequential, or from its first input."""
+class Lazy(Layer):
+    """A module that learns its number of features from its neighbour in a Sequential, or from
+    its first input."""
 
     flat = np.empty(0, np.float32)
 
     def _plan(self, features, context):
         self._layer, self.params, self._tensors = None, {}, []
-        self._parent = self._grads = self._tape = self._seed = self.features = None
+        self._parent = self._grads = self._seed = self._context = self.features = None
         self._planned, self._offset = context, 0
+        self._ready()
         self._mode = c.RECUR_TAPE_TRAIN
-        self._lock, self._records, self._scratch = threading.RLock(), [], []
         if features is not None:
             self.bind(size(features, "features"))
 
@@ -53,30 +100,38 @@ class Lazy(Module):
         """Makes the layer, unless it is there."""
         if self._layer is None:
             mode, seed = self._mode, self._seed
-            self._own(self._create(settings.handle_of(self._planned), features), self._planned, init=False)
-            self._mode, self.features = mode, features
+            self._own(
+                self._create(settings.handle_of(self._planned), features), self._planned, init=False
+            )
+            self._mode, self.__dict__["features"] = mode, features
             self._seed = self._seed if seed is None else seed
         return self
 
     def _open(self):
         if self._layer is None:
-            raise RuntimeError(f"this {type(self).__name__} does not know its features yet: call it, or give features=")
+            raise RuntimeError(
+                f"this {type(self).__name__} does not know its features yet: call it, or give "
+                "features="
+            )
         return super()._open()
 
     def _form(self, x):
         if self._layer is None:
-            data = x.data if hasattr(x, "batch_sizes") else x
-            shape = getattr(data, "shape", ())
-            if len(shape):
-                self.bind(int(shape[-1]))
+            shape = np.shape(data_of(x)) if not hasattr(data_of(x), "shape") else data_of(x).shape
+            if not len(shape):
+                raise ValueError(
+                    f"x is a single number: {type(self).__name__} takes arrays whose last "
+                    "dimension holds features"
+                )
+            self.bind(int(shape[-1]))
         self._open()
         return super()._form(x)
 
-    def train(self, mode=True, dropout=True):
-        if self._layer is not None:
-            return super().train(mode, dropout)
-        self._mode = (c.RECUR_TAPE_TRAIN if dropout else c.RECUR_TAPE_RECORD_NO_DROPOUT) if mode else c.RECUR_TAPE_EVALUATE
-        return self
+    def _set_mode(self, mode):
+        if self._layer is None:
+            self._mode = mode
+        else:
+            super()._set_mode(mode)
 
     def state_dict(self):
         return {}
@@ -86,10 +141,18 @@ class Lazy(Module):
             super().release()
 
 
+def refuse_inplace(inplace) -> None:
+    if inplace:
+        raise NotImplementedError(
+            "inplace=True: arrays of the caller's are never changed; leave it out"
+        )
+
+
 class Dropout(Lazy):
     """Zeroes each number with probability p in training, and divides the others by 1 - p."""
 
-    def __init__(self, p=0.5, *, features=None, context=None):
+    def __init__(self, p=0.5, inplace=False, *, features=None, context=None):
+        refuse_inplace(inplace)
         self.p = check_number(p, "p")
         if not 0 <= self.p < 1:
             raise ValueError(f"p is {p}: it must be at least 0 and below 1")
@@ -105,7 +168,8 @@ class Dropout(Lazy):
 class Activation(Lazy):
     function = 0
 
-    def __init__(self, *, features=None, context=None):
+    def __init__(self, inplace=False, *, features=None, context=None):
+        refuse_inplace(inplace)
         self._plan(features, context)
 
     def _create(self, context, features):
@@ -148,21 +212,44 @@ class Identity(Activation):
     function = c.RECUR_ACTIVATION_IDENTITY
 
 
-class LayerNorm(Module):
-    """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last dimension."""
+class LayerNorm(Layer):
+    """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last
+    dimension."""
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, *, context=None):
-        shape = tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
+    def __init__(
+        self,
+        normalized_shape,
+        eps=1e-5,
+        elementwise_affine=True,
+        bias=True,
+        device=None,
+        dtype=None,
+        *,
+        context=None,
+    ):
+        here(device)
+        here(dtype)
+        shape = (
+            tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
+        )
         if len(shape) != 1:
             raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
         if not elementwise_affine:
             raise NotImplementedError("a LayerNorm without weight: leave it at 1")
-        self.normalized_shape, self.eps = (size(shape[0], "normalized_shape"),), check_number(eps, "eps")
+        self.normalized_shape, self.eps = (
+            (size(shape[0], "normalized_shape"),),
+            check_number(eps, "eps"),
+        )
         if self.eps <= 0:
             raise ValueError(f"eps is {self.eps}: it must be above 0")
         self.elementwise_affine, self.bias_used = True, bool(bias)
         flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
-        self._own(c.recur_norm_create(settings.handle_of(context), self.normalized_shape[0], self.eps, flags), context)
+        self._own(
+            c.recur_norm_create(
+                settings.handle_of(context), self.normalized_shape[0], self.eps, flags
+            ),
+            context,
+        )
 
     def extra_repr(self):
         return f"{self.normalized_shape}, eps={self.eps}, bias={self.bias_used}"
@@ -172,7 +259,8 @@ WAYS = {"sum": c.RECUR_MERGE_SUM, "mean": c.RECUR_MERGE_MEAN, "multiply": c.RECU
 
 
 class Merge(Lazy):
-    """Joins the two halves of each row, such as both directions of a layer, into one: "sum", "mean" or "multiply"."""
+    """Joins the two halves of each row, such as both directions of a layer, into one: "sum",
+    "mean" or "multiply"."""
 
     def __init__(self, way="sum", *, features=None, context=None):
         if not isinstance(way, str) or way not in WAYS:
@@ -198,17 +286,22 @@ def direction_of(bidirectional, direction) -> str:
     if direction is None:
         return "bidirectional" if bidirectional else "forward"
     if direction not in DIRECTIONS or bidirectional and direction != "bidirectional":
-        raise ValueError(f"direction is {direction!r}: it is 'forward', 'reverse' or 'bidirectional'")
+        raise ValueError(
+            f"direction is {direction!r}: it is 'forward', 'reverse' or 'bidirectional'"
+        )
     return direction
 
 
 class Last(Lazy):
-    """One row for each sequence: what all of it has been seen by. Of a bidirectional layer's rows the first half comes
-    from the last step, the second half from the first. Inside a Sequential it follows the layer before it."""
+    """One row for each sequence: what all of it has been seen by. Of a bidirectional layer's
+    rows the first half comes from the last step, the second half from the first. Inside a
+    Sequential it follows the layer before it."""
 
     over_time = True
 
-    def __init__(self, bidirectional=None, *, direction=None, batch_first=False, features=None, context=None):
+    def __init__(
+        self, bidirectional=None, *, direction=None, batch_first=False, features=None, context=None
+    ):
         self.direction = None
         if bidirectional is not None or direction is not None:
             self.direction = direction_of(bool(bidirectional), direction)

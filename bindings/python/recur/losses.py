@@ -14,6 +14,7 @@ from . import c, settings
 from ._arrays import floats, ids, size, to_numpy
 from .layers import Embedding, Linear
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
+from .passes import added_already, tracked
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM, "none": c.RECUR_LOSS_SUM}
 
@@ -59,6 +60,7 @@ class Loss:
             )
         super().__setattr__(name, value)
 
+    @tracked
     def __call__(self, y, target, *more):
         if not is_packed(y):
             return self._run(
@@ -500,6 +502,10 @@ class SampledLoss(Loss):
         return value, grad
 
 
+    def _before_backward(self, target, layer):
+        return added_already(type(self).__name__, layer, ids(target, "target").ravel())
+
+
 class SampledSoftmaxLoss(SampledLoss):
     """Cross-entropy over the target and classes that are drawn for all rows at once."""
 
@@ -529,6 +535,7 @@ class CTCLoss(Loss):
         told = {"blank": blank, "zero_infinity": bool(zero_infinity)}
         self._create(c.RECUR_LOSS_CTC, reduction, told, flags=flags, blank=blank)
 
+    @tracked
     def __call__(self, y, targets, input_lengths, target_lengths):
         y, alone = one_or_more(floats(y, "y"))
         targets = ids(targets, "targets")

@@ -23,17 +23,31 @@ from .layers import (
     Tanh,
 )
 from .module import Module
-from .recurrent import GRU, LSTM, RNN, Recurrent
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    ClockworkRNN,
+    CoupledLSTM,
+    IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormRNN,
+    PeepholeLSTM,
+    Recurrent,
+)
 from .state import State
 
 FORMS = {number: name for name, number in DIRECTIONS.items()}
 
 
 def save_model(module, path, sample=None, outputs=None, tolerance=0.0, texts=None) -> None:
-    """Writes a module, structure and parameters, as one file, which open_model and recur_model_open of C open.
+    """Writes a module, structure and parameters, as one file, which open_model and
+    recur_model_open of C open.
 
-    sample: an input as for module(sample), which is run, and again by whoever opens the file: if the results are not
-    `outputs` (None: what the module gives now) within `tolerance` (0: 1e-4), the model is refused. texts: your own words.
+    sample: an input as for module(sample), which is run, and again by whoever opens the file:
+    if the results are not `outputs` (None: what the module gives now) within `tolerance` (0:
+    1e-4), the model is refused. texts: your own words.
     """
     file = File()
     put_model(file, module, "", sample, outputs, tolerance)
@@ -43,8 +57,9 @@ def save_model(module, path, sample=None, outputs=None, tolerance=0.0, texts=Non
 
 
 def open_model(source, prefix="", batch_first=False) -> Module:
-    """The module of a path, of the bytes of a file, or of a File; in evaluation, ready to run. How arrays lie in memory is
-    no property of a network: say batch_first=True where it is wanted."""
+    """The module of a path, of the bytes of a file, or of a File; in evaluation, ready to run.
+    How arrays lie in memory is no property of a network: say batch_first=True where it is
+    wanted."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         source = File(data=bytes(source))
     if not isinstance(source, File):
@@ -53,7 +68,8 @@ def open_model(source, prefix="", batch_first=False) -> Module:
 
 
 def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0) -> None:
-    """Adds a module, structure and parameters, to a File, under a prefix: beside an optimizer, another module, texts."""
+    """Adds a module, structure and parameters, to a File, under a prefix: beside an optimizer,
+    another module, texts."""
     if not isinstance(module, Module):
         raise TypeError(f"a module is needed, not {type(module).__name__}")
     if sample is None and outputs is not None:
@@ -71,19 +87,29 @@ def sampled(module, x, y, tolerance):
         raise TypeError(f"a {type(module).__name__} takes no sample")
     if y is not None:
         y = form.gradient(y, module._info.output_size, module._able(c.RECUR_CAN_REDUCE_TIME))
-    return c.recur_model_sample(packed=layout.handle, tolerance=tolerance, y=y, **{"ids" if is_ids else "x": rows})
+    return c.recur_model_sample(
+        packed=layout.handle, tolerance=tolerance, y=y, **{"ids" if is_ids else "x": rows}
+    )
 
 
-# ---- modules around layers that are there -----------------------------------------------------------
+# ---- modules around layers that are there -------------------------------------------------------
 
 
 def of_linear(info):
     bias = not info.flags & c.RECUR_LAYER_NO_BIAS
-    return Linear, {"in_features": info.input_size, "out_features": info.output_size, "bias_used": bias}
+    return Linear, {
+        "in_features": info.input_size,
+        "out_features": info.output_size,
+        "bias_used": bias,
+    }
 
 
 def of_embedding(info):
-    return Embedding, {"num_embeddings": info.input_size, "embedding_dim": info.output_size}
+    return Embedding, {
+        "num_embeddings": info.input_size,
+        "embedding_dim": info.output_size,
+        "padding_idx": None,
+    }
 
 
 def lazy(kind, info, **more):
@@ -105,15 +131,26 @@ def of_activation(info):
 
 def of_norm(info):
     bias = not info.flags & c.RECUR_LAYER_NO_BIAS
-    return LayerNorm, {"normalized_shape": (info.input_size,), "eps": info.epsilon, "elementwise_affine": True, "bias_used": bias}
+    return LayerNorm, {
+        "normalized_shape": (info.input_size,),
+        "eps": info.epsilon,
+        "elementwise_affine": True,
+        "bias_used": bias,
+    }
 
 
 def of_merge(info):
-    return lazy(Merge, info, way=next(name for name, number in WAYS.items() if number == info.variant))
+    return lazy(
+        Merge, info, way=next(name for name, number in WAYS.items() if number == info.variant)
+    )
 
 
 def of_composed(info):
-    kinds = {c.RECUR_COMPOSE_SEQUENTIAL: Sequential, c.RECUR_COMPOSE_GROUP: Group, c.RECUR_COMPOSE_RESIDUAL: Residual}
+    kinds = {
+        c.RECUR_COMPOSE_SEQUENTIAL: Sequential,
+        c.RECUR_COMPOSE_GROUP: Group,
+        c.RECUR_COMPOSE_RESIDUAL: Residual,
+    }
     return kinds[info.variant], {}
 
 
@@ -123,16 +160,38 @@ NAMED = {  # (layer, cell, what the constructor was told)
     c.RECUR_CELL_LSTM: (LSTM, LSTMCell, {}),
     c.RECUR_CELL_GRU: (GRU, GRUCell, {"reset_after": True}),
     c.RECUR_CELL_GRU_RESET_BEFORE: (GRU, GRUCell, {"reset_after": False}),
+    **{
+        kind.kind: (kind, None, {})
+        for kind in (
+            PeepholeLSTM,
+            CoupledLSTM,
+            LayerNormRNN,
+            LayerNormLSTM,
+            LayerNormGRU,
+            ClockworkRNN,
+            IndRNN,
+        )
+    },
 }
 
 
 def of_recurrent(info):
     layer, cell, told = NAMED.get(info.variant, (Recurrent, None, {}))
-    told = {**told, "input_size": info.input_size, "hidden_size": info.hidden_size, "bias": not info.flags & c.RECUR_LAYER_NO_BIAS}
+    told = {
+        **told,
+        "input_size": info.input_size,
+        "hidden_size": info.hidden_size,
+        "bias": not info.flags & c.RECUR_LAYER_NO_BIAS,
+    }
     if cell and info.flags & c.RECUR_LAYER_CELL_NAMES:
         return cell, told
     direction = FORMS[info.direction]
-    told.update(num_layers=info.num_layers, dropout=info.dropout, direction=direction, bidirectional=direction == "bidirectional")
+    told.update(
+        num_layers=info.num_layers,
+        dropout=info.dropout,
+        direction=direction,
+        bidirectional=direction == "bidirectional",
+    )
     return layer, told
 
 
@@ -167,8 +226,10 @@ def wrapped(layer, batch_first) -> Module:
 
 def adopt(whole, layer, parts, batch_first):
     names = [c.recur_layer_describe(layer, i).name for i in range(parts)]
-    whole._names, whole._parts = names, [wrapped(c.recur_layer_child(layer, name)[0], batch_first) for name in names]
-    whole._adopt()
+    whole._composed = [
+        (name, wrapped(c.recur_layer_child(layer, name)[0], batch_first)) for name in names
+    ]
+    whole._adopt(whole._composed)
     if isinstance(whole, Sequential):
-        whole.over_time = any(part.over_time for part in whole._parts)
-        whole.batch_first = any(part.batch_first for part in whole._parts)
+        whole.__dict__["over_time"] = any(part.over_time for part in whole.children())
+        whole.batch_first = any(part.batch_first for part in whole.children())

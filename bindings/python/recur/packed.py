@@ -6,6 +6,7 @@ import numpy as np
 
 from . import c
 from ._arrays import check_shape, ids, rows_or_ids, size, to_numpy
+from .passes import Array, joined, plain, remembered
 
 BATCH_FIRST, TIME_FIRST, JOINED = c.RECUR_LAYOUT_BATCH_FIRST, c.RECUR_LAYOUT_TIME_FIRST, c.RECUR_LAYOUT_JOINED
 
@@ -58,24 +59,30 @@ class Layout:
         rows = np.empty((self.rows, *width), padded.dtype)
         if rows.size:
             c.recur_packed_pack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(padded), rows)
-        return rows
+        return remembered(padded, rows, lambda g: self.unpack(form, g))
 
     def unpack(self, form: int, rows: np.ndarray, fill=0) -> np.ndarray:
         lead = {BATCH_FIRST: (self.batch, self.steps), TIME_FIRST: (self.steps, self.batch), JOINED: (self.rows,)}[form]
         padded = np.full((*lead, *rows.shape[1:]), fill, rows.dtype)
         if rows.size:
             c.recur_packed_unpack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(rows), padded)
-        return padded
+        return remembered(rows, padded, lambda g: self.pack(form, g))
 
     def gather(self, rows: np.ndarray, steps=None) -> np.ndarray:
         """One row of each sequence: its last, or steps[b] (negative: from its end)."""
-        rows = np.ascontiguousarray(rows)
+        given, rows = rows, np.ascontiguousarray(rows)
         if rows.shape[:1] != (self.rows,):
             raise ValueError(f"there are {rows.shape[:1]} rows, the layout has {self.rows}")
         picked = np.empty((self.batch, *rows.shape[1:]), rows.dtype)
         if picked.size:
             c.recur_packed_gather(self.handle, steps, picked[0].nbytes, rows, picked)
-        return picked
+
+        def back(g):
+            whole = np.zeros_like(rows)
+            whole[self.gather(np.arange(self.rows, dtype=np.int32), steps)] = g
+            return whole
+
+        return remembered(given, picked, back)
 
     def __repr__(self):
         return f"Layout({self.batch} sequences, {self.rows} rows)"
@@ -91,7 +98,7 @@ class PackedSequence:
     unsorted_indices, and `layout`, which knows the lengths."""
 
     def __init__(self, data, batch_sizes, sorted_indices=None, unsorted_indices=None):
-        data, _ = rows_or_ids(data, "data")
+        data = data if isinstance(data, Array) else rows_or_ids(data, "data")[0]
         sizes = ids(batch_sizes, "batch_sizes").astype(np.int64)
         check_shape(sizes, "batch_sizes", (-1,))
         if (np.diff(sizes) > 0).any() or (sizes < 0).any() or sizes.sum() != len(data):
@@ -169,8 +176,15 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         raise ValueError(f"lengths are {lengths.min()} to {lengths.max()}: they must lie between 0 and {steps}, the steps of input")
     longest = int(lengths.max(initial=0))
     layout = Layout(lengths)
+    form, shape = BATCH_FIRST if batch_first else TIME_FIRST, padded.shape
     padded = padded[:, :longest] if batch_first else padded[:longest]
-    return PackedSequence.of(layout.pack(BATCH_FIRST if batch_first else TIME_FIRST, padded), layout)
+
+    def back(g):
+        whole = np.zeros(shape, np.float32)
+        (whole[:, :longest] if batch_first else whole[:longest])[...] = layout.unpack(form, g)
+        return whole
+
+    return PackedSequence.of(remembered(input, plain(layout.pack(form, padded)), back), layout)
 
 
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None) -> tuple:
@@ -203,7 +217,9 @@ def pack_sequence(sequences, enforce_sorted=True) -> PackedSequence:
     lengths = np.array([len(a) for a in arrays], np.int64)
     check_order(lengths, enforce_sorted)
     layout = Layout(lengths)
-    return PackedSequence.of(layout.pack(JOINED, np.concatenate(arrays)), layout)
+    rows = plain(layout.pack(JOINED, np.concatenate(arrays)))
+    ends = np.cumsum(lengths)[:-1]
+    return PackedSequence.of(joined(sequences, rows, lambda g: np.split(layout.unpack(JOINED, g), ends)), layout)
 
 
 def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="right") -> np.ndarray:
@@ -216,7 +232,13 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     for row, a in zip(padded, arrays):
         start = 0 if padding_side == "right" else longest - len(a)
         row[start : start + len(a)] = a
-    return padded if batch_first else np.ascontiguousarray(padded.swapaxes(0, 1))
+    padded = padded if batch_first else np.ascontiguousarray(padded.swapaxes(0, 1))
+
+    def back(g):
+        g = g if batch_first else g.swapaxes(0, 1)
+        return [row[: len(a)] if padding_side == "right" else row[longest - len(a) :] for row, a in zip(g, arrays)]
+
+    return joined(sequences, padded, back)
 
 
 def unpack_sequence(packed_sequences) -> list:
@@ -234,4 +256,4 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False) -> list:
     check_shape(lengths, "lengths", padded.shape[:1])
     if len(lengths) and not 0 <= lengths.min() <= lengths.max() <= padded.shape[1]:
         raise ValueError(f"lengths must lie between 0 and {padded.shape[1]}")
-    return [row[:n].copy() for row, n in zip(padded, lengths)]
+    return [padded[b, :n] if isinstance(padded, Array) else padded[b, :n].copy() for b, n in enumerate(lengths)]

@@ -1,23 +1,37 @@
-"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so are those of the keywords that
-PyTorch has; the others are the members of recur_recurrent_options and recur_clockwork_options in C: zoneout_hidden, cell_clip,
-gate_activation, periods ..."""
+"""RNN, LSTM and GRU over whole sequences; names, argument orders and results are PyTorch's, and so
+are those of the keywords that PyTorch has; the others are the members of recur_recurrent_options
+and recur_clockwork_options in C: zoneout_hidden, cell_clip, gate_activation, periods ..."""
 
 import numpy as np
 
 from . import _api, c, settings
-from ._arrays import floats, size
+from ._arrays import floats, here, size
 from .layers import DIRECTIONS, direction_of
-from .module import Module
+from .module import Layer, by_names
+from .passes import data_of, link_of
 from .state import State
 
-
-FUNCTIONS = {name[len("RECUR_ACTIVATION_") :].lower(): n for name, n in _api.CONSTANTS.items() if name.startswith("RECUR_ACTIVATION_")}
-FLAGS = {"update_new": c.RECUR_LAYER_UPDATE_NEW, "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE,
-         "output_cell": c.RECUR_LAYER_OUTPUT_CELL}
+FUNCTIONS = {
+    name[len("RECUR_ACTIVATION_") :].lower(): n
+    for name, n in _api.CONSTANTS.items()
+    if name.startswith("RECUR_ACTIVATION_")
+}
+FLAGS = {
+    "update_new": c.RECUR_LAYER_UPDATE_NEW,
+    "learn_start": c.RECUR_LAYER_LEARN_INITIAL_STATE,
+    "output_cell": c.RECUR_LAYER_OUTPUT_CELL,
+}
 OPTIONS = (
-    "projection_size", "recurrent_dropout", "zoneout_hidden", "zoneout_cell", "cell_clip", "preactivation_clip", "gate_activation",
-    "activation", "output_activation",
-)  # fmt: skip
+    "projection_size",
+    "recurrent_dropout",
+    "zoneout_hidden",
+    "zoneout_cell",
+    "cell_clip",
+    "preactivation_clip",
+    "gate_activation",
+    "activation",
+    "output_activation",
+)
 CLOCKWORK = ("modules", "periods")
 
 
@@ -25,12 +39,22 @@ def checked_options(given) -> dict:
     """Options by keyword as members of recur_recurrent_options; functions go by their names."""
     options, clockwork, flags = {}, {}, 0
     for name, value in given.items():
-        if name in FLAGS:
+        if name in ("device", "dtype"):
+            here(value)
+        elif name == "cell":
+            raise TypeError(
+                "there is no option cell: each kind has a class, RNN, LSTM, GRU, PeepholeLSTM, "
+                "CoupledLSTM, LayerNormRNN, LayerNormLSTM, "
+                "LayerNormGRU, IndRNN and ClockworkRNN"
+            )
+        elif name in FLAGS:
             flags |= FLAGS[name] if value else 0
         elif name in CLOCKWORK:
             clockwork.update({} if value is None else {name: value})
         elif name not in OPTIONS:
-            raise TypeError(f"there is no option {name}: there are {', '.join((*OPTIONS, *CLOCKWORK, *FLAGS))}")
+            raise TypeError(
+                f"there is no option {name}: there are {', '.join((*OPTIONS, *CLOCKWORK, *FLAGS))}"
+            )
         elif name.endswith("activation") and value is not None:
             if value not in FUNCTIONS:
                 raise ValueError(f"{name} is {value!r}: it is one of {', '.join(FUNCTIONS)}")
@@ -46,22 +70,42 @@ def told_options(info) -> dict:
     """The way back: the options of a layer, by keyword."""
     names = {number: name for name, number in FUNCTIONS.items()}
     told = {name: getattr(info, name) for name in OPTIONS if getattr(info, name)}
-    told = {name: names[value] if name.endswith("activation") else value for name, value in told.items()}
+    told = {
+        name: names[value] if name.endswith("activation") else value for name, value in told.items()
+    }
     if info.clockwork:
         modules = info.clockwork.modules
         told.update(modules=modules, periods=info.clockwork.periods[:modules])
     return {**told, **{name: True for name, flag in FLAGS.items() if info.flags & flag}}
 
 
-class Recurrent(Module):
-    """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one sequence), ids without the last
-    dimension, or a PackedSequence; y [T][B][D*H] alike; h [L*D][B][H]."""
+class Recurrent(Layer):
+    """y, state = layer(x, state): x [T][B][I] ([B][T][I] with batch_first; [T][I] for one
+    sequence), ids without the last dimension, or a PackedSequence; y [T][B][D*H] alike; h
+    [L*D][B][H]."""
 
     over_time = True
     states = ("h",)
 
-    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction, context, **options):
-        self.input_size, self.hidden_size = size(input_size, "input_size"), size(hidden_size, "hidden_size")
+    def __init__(
+        self,
+        variant,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias,
+        batch_first,
+        dropout,
+        bidirectional,
+        direction,
+        context,
+        /,
+        **options,
+    ):
+        self.input_size, self.hidden_size = (
+            size(input_size, "input_size"),
+            size(hidden_size, "hidden_size"),
+        )
         self.num_layers, self.batch_first = size(num_layers, "num_layers"), bool(batch_first)
         self.direction = direction_of(bool(bidirectional), direction)
         self.bidirectional = self.direction == "bidirectional"
@@ -70,7 +114,7 @@ class Recurrent(Module):
         options["flags"] |= 0 if bias else c.RECUR_LAYER_NO_BIAS
         options = c.exact(
             "recur_recurrent_options",
-            cell,
+            variant,
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,
@@ -89,12 +133,16 @@ class Recurrent(Module):
         """Those that are not the default."""
         return told_options(self._info)
 
-    def _write_state(self, into, values, form, what):
-        """The user's h0, or (h0, c0), into a state. None stands for zeros."""
+    def _state_values(self, values, what):
+        """The user's h, or (h, c), as a tuple."""
         values = values if len(self.states) > 1 else (values,)
         if not isinstance(values, (tuple, list)) or len(values) != len(self.states):
             names = ", ".join(f"{what}{s}" for s in self.states)
             raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
+        return values
+
+    def _write_state(self, into, values, form, what):
+        """Values of h (and c) into a state. None stands for zeros."""
         for name, value in zip(self.states, values):
             if value is not None:
                 rows, batch, width = into.shape(name)
@@ -105,33 +153,60 @@ class Recurrent(Module):
         values = tuple(form.states(state[name]) for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def __call__(self, x, state=None):
-        rows, is_ids, form = self._form(x)
+    def forward(self, x=None, state=None, **more):
+        """y, state = layer(x, state). A State is changed and comes back: gradients do not
+        go through it."""
+        if more or x is None:
+            x, state = by_names(self, x, state, more, ("input", "hx"))
+        given = self._form(x)
+        form = given[2]
         if isinstance(state, State):
-            y = self._forward(rows, is_ids, form, state._handle)
-            return form.shaped(y, False), state
-        inner = State(self, form.layout.batch)
+            return form.shaped(self._call(x, given, state)[0], False), state
+        inner, links = State(self, form.layout.batch), ()
         if state is not None:
-            self._write_state(inner, state, form, "initial ")
-        y = self._forward(rows, is_ids, form, inner._handle)
-        return form.shaped(y, False), self._read_state(inner, form)
+            values = self._state_values(state, "initial ")
+            self._write_state(inner, values, form, "initial ")
+            links = [link_of(value) for value in values]
+        y, *finals = self._call(x, given, inner, True, links)
+        finals = tuple(form.states(final) for final in finals)
+        return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
+
+    def _play(self, one, given):
+        dy, *dfinals = given
+        dstate = None
+        if any(d is not None for d in dfinals) or any(link is not None for link in one.links[1:]):
+            dstate = State(self, one.form.layout.batch)
+            for name, d in zip(self.states, dfinals):
+                if d is not None:
+                    dstate[name] = d
+        with self._lock:
+            dx = self._back(one, dy, dstate._handle if dstate else None, one.links[0] is not None)
+        pairs = [] if dx is None else [(one.links[0], data_of(one.form.shaped(dx, False)))]
+        return pairs + [
+            (link, one.form.states(dstate[name]))
+            for link, name in zip(one.links[1:], self.states)
+            if link is not None
+        ]
 
     def backward(self, grad=None, grad_state=None, *, input_grad=True):
-        """(gradient of x, gradient of the initial state), from those of y and of the final state; None stands for zeros."""
-        if isinstance(grad_state, State):
-            dx, _, _ = self._play_back(grad, lambda record: grad_state._handle, input_grad)
-            return dx, grad_state
-
-        def dstate_of(record):
-            self._inner = State(self, record.form.layout.batch)
-            if grad_state is not None:
-                self._write_state(self._inner, grad_state, record.form, "gradient of ")
-            return self._inner._handle
-
+        """(gradient of x, gradient of the initial state), from those of y and of the final
+        state, of the newest recorded call; None stands for zeros."""
         with self._lock:
-            dx, record, _ = self._play_back(grad, dstate_of, input_grad)
-            inner, self._inner = self._inner, None
-        return dx, self._read_state(inner, record.form)
+            one = self._newest(grad)
+            if isinstance(grad_state, State):
+                inner = grad_state
+            else:
+                inner = State(self, one.form.layout.batch)
+                if grad_state is not None:
+                    self._write_state(
+                        inner,
+                        self._state_values(grad_state, "gradient of "),
+                        one.form,
+                        "gradient of ",
+                    )
+            dx = self._back(one, self._dy(one, grad), inner._handle, input_grad)
+        dx = None if dx is None else one.form.shaped(dx, False)
+        return dx, grad_state if inner is grad_state else self._read_state(inner, one.form)
 
     def extra_repr(self):
         more = [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
@@ -155,22 +230,72 @@ def nonlinear(name) -> int:
 class RNN(Recurrent):
     """h' = tanh(W x + U h + b), or max(0, .)."""
 
-    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, direction=None, context=None, **options):  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        nonlinearity="tanh",
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
         self.nonlinearity = nonlinearity
-        super().__init__(nonlinear(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, direction, context, **options)  # fmt: skip
+        super().__init__(
+            nonlinear(nonlinearity),
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
 
 
 class LSTM(Recurrent):
-    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many numbers wide."""
+    """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many
+    numbers wide."""
 
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 proj_size=0, *, direction=None, context=None, **options):  # fmt: skip
-        super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         direction, context, projection_size=proj_size, **options)  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        proj_size=0,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
+        super().__init__(
+            c.RECUR_CELL_LSTM,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            projection_size=proj_size,
+            **options,
+        )
 
     @property
     def proj_size(self) -> int:
@@ -178,12 +303,151 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch; False: before, as in the
-    first paper (another function, not another form of this one)."""
+    """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch;
+    False: before, as in the first paper (another function, not another form of this one)."""
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 *, reset_after=True, direction=None, context=None, **options):  # fmt: skip
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        reset_after=True,
+        direction=None,
+        context=None,
+        **options,
+    ):
         self.reset_after = bool(reset_after)
         cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
-        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, direction,
-                         context, **options)  # fmt: skip
+        super().__init__(
+            cell,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
+
+
+class Variant(Recurrent):
+    """A kind of recurrence that PyTorch lacks; the arguments are those of LSTM and GRU, and the
+    options of all layers."""
+
+    kind = 0
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        *,
+        direction=None,
+        context=None,
+        **options,
+    ):
+        super().__init__(
+            self.kind,
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            direction,
+            context,
+            **options,
+        )
+
+
+class PeepholeLSTM(Variant):
+    """An LSTM whose gates i and f see c, and whose o sees the new c (Gers 2000).
+
+    >>> import numpy as np, recur
+    >>> y, (h, c) = recur.PeepholeLSTM(3, 4)(np.zeros((5, 2, 3), np.float32))
+    >>> y.shape, c.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_PEEPHOLE, ("h", "c")
+
+
+class CoupledLSTM(Variant):
+    """An LSTM of the gates f, g and o, with i = 1 - f (Greff 2017).
+
+    >>> import recur
+    >>> recur.CoupledLSTM(3, 4).weight_ih_l0.shape
+    (12, 3)
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_COUPLED, ("h", "c")
+
+
+class LayerNormRNN(Variant):
+    """An RNN whose summed inputs are normalised over the units (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormRNN(3, 4)
+    LayerNormRNN(3, 4)
+    """
+
+    kind = c.RECUR_CELL_RNN_NORM
+
+
+class LayerNormLSTM(Variant):
+    """An LSTM that normalises the summed inputs of each gate, and c (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormLSTM(3, 4, batch_first=True)
+    LayerNormLSTM(3, 4, batch_first=True)
+    """
+
+    kind, states = c.RECUR_CELL_LSTM_NORM, ("h", "c")
+
+
+class LayerNormGRU(Variant):
+    """A GRU that normalises r, z and both parts of n (Ba 2016).
+
+    >>> import recur
+    >>> recur.LayerNormGRU(3, 4)
+    LayerNormGRU(3, 4)
+    """
+
+    kind = c.RECUR_CELL_GRU_NORM
+
+
+class IndRNN(Variant):
+    """h' = max(0, W x + u h + b): a unit sees its own h and no other (Li 2018). weight_hh is a
+    vector.
+
+    >>> import recur
+    >>> recur.IndRNN(3, 4).weight_hh_l0.shape
+    (4,)
+    """
+
+    kind = c.RECUR_CELL_INDRNN
+
+
+class ClockworkRNN(Variant):
+    """An RNN of modules with periods of their own: units of period n change every n-th step
+    (Koutnik 2014).
+
+    >>> import recur
+    >>> recur.ClockworkRNN(3, 6, modules=3, periods=[1, 2, 4]).options["periods"]
+    (1, 2, 4)
+    """
+
+    kind = c.RECUR_CELL_CLOCKWORK

@@ -8,6 +8,37 @@ from . import c
 _lock = threading.Lock()
 _seed, _drawn = int.from_bytes(os.urandom(8), "little"), 0
 _context = None
+copies_inputs = True  # of recorded passes
+unheld_bytes = 16 << 20  # that passes take whose output nobody holds
+waiting = 1024  # passes of a module
+_warned: set = set()
+
+
+def set_input_copies(copies: bool) -> None:
+    """Whether recorded passes copy their input. False is a promise that arrays given to modules
+    stay as they are until backward; it saves the copy."""
+    global copies_inputs
+    copies_inputs = bool(copies)
+
+
+def set_waiting(passes: int = 1024, unheld_bytes: int = 16 << 20) -> None:
+    """How many recorded passes of a module may wait for their backward: beyond that the oldest are
+    dropped, with one warning. Passes whose output nobody holds may take `unheld_bytes` in each
+    module (the newest one always stays)."""
+    if passes < 1 or unheld_bytes < 0:
+        raise ValueError(
+            f"passes is {passes} and unheld_bytes {unheld_bytes}: at least 1 and 0 are needed"
+        )
+    globals().update(waiting=int(passes), unheld_bytes=int(unheld_bytes))
+
+
+def warn_once(what: str) -> bool:
+    """Whether this has not been warned of before."""
+    if what in _warned:
+        return False
+    _warned.add(what)
+    return True
+
 
 
 def manual_seed(seed: int) -> None:

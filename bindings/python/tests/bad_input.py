@@ -312,8 +312,9 @@ def released():
     import copy
     import pickle
 
-    attempt("pickle", lambda: pickle.dumps(recur.Linear(2, 2)))
-    attempt("deepcopy", lambda: copy.deepcopy(recur.Linear(2, 2)))
+    attempt("pickle", lambda: pickle.dumps(recur.Linear(2, 2).eval().snapshot()))
+    attempt("pickle of a state", lambda: pickle.dumps(recur.LSTM(2, 2).state(1)))
+    attempt("copy", lambda: copy.copy(recur.Linear(2, 2)))
 
 
 def files():

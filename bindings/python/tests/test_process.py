@@ -58,7 +58,7 @@ def test_everything_alive_at_the_end():
         "import numpy, recur, threading\n"
         "net = recur.Sequential(recur.LSTM(3, 4), recur.Last(), recur.Linear(4, 2))\n"
         "adam, state, view = recur.Adam(net), net.state(2), net.params['0.weight_ih_l0']\n"
-        "net.me = net\n"
+        "vars(net)['me'] = net\n"
         "class Late:\n"
         "    def __del__(self): view[:] = 1; net(numpy.ones((2, 2, 3), numpy.float32))\n"
         "late = Late()\n"

@@ -30,8 +30,7 @@ def numbers(rng, *shape) -> np.ndarray:
 def evaluating(module):
     """The same module in eval mode, beside the user's, whose mode stays what it is."""
     view = object.__new__(type(module))
-    view.__dict__.update(module.__dict__)
-    view.__dict__.update(_mode=c.RECUR_TAPE_EVALUATE, _scratch=[])
+    view.__dict__.update(module.__dict__, _mode=c.RECUR_TAPE_EVALUATE)
     return view
 
 

@@ -1,0 +1,789 @@
+"""Outputs that know the pass they come from, and losses that play passes back.
+
+A module in training mode records each call as a Pass and gives its results as Arrays. An Array
+remembers its pass, and a module that is given one remembers where its input came from. So
+`loss.backward()` can go back through every module between the loss and the data:
+
+    loss = criterion(fc(lstm(x)[0][:, -1]), t)
+    loss.backward()                         # fills the gradients of fc and lstm
+
+Nodes are passes, and the few ways of moving numbers that are listed in MOVES. Whatever else NumPy
+computes of an Array is Foreign: its values are right, and a backward that arrives there is refused
+with a sentence.
+"""
+
+import functools
+import itertools
+import weakref
+
+import numpy as np
+
+from .errors import OrderError
+
+F32 = np.dtype(np.float32)
+WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
+_serial = itertools.count()
+# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and then.
+_by_base: dict = {}
+_sweep_at = [1024]
+
+
+# ---- where an array comes from ------------------------------------------------------------------
+
+
+class Node:
+    """Something that made arrays of arrays. `bases` are the results, `links` are where its
+    inputs come from."""
+
+    __slots__ = ("serial", "status", "bases", "links", "__weakref__")
+
+    def __init__(self, bases, links):
+        self.serial, self.status = next(_serial), WAITS
+        self.bases, self.links = bases, links
+        for base in bases:
+            base.flags.writeable = False
+            _by_base[id(base)] = weakref.ref(self)
+        if len(_by_base) > _sweep_at[0]:
+            sweep()
+
+    def array(self, index=0) -> "Array":
+        """Result number `index` as an Array."""
+        array = self.bases[index].view(Array)
+        array._made = (self, index)
+        return array
+
+    def set_aside(self) -> None:
+        """Somebody uses a result and wants no gradients."""
+
+    def play(self, given):
+        """From the gradients of the bases (None: zeros) to pairs of a link and its gradient."""
+        raise NotImplementedError
+
+
+def sweep() -> None:
+    """Forgets the memory of nodes that are gone."""
+    for key, ref in list(_by_base.items()):
+        if ref() is None:
+            _by_base.pop(key, None)
+    _sweep_at[0] = 1024 + 2 * len(_by_base)
+
+
+class Foreign:
+    """The origin of an array that NumPy computed of Arrays. `constant`: its values do not
+    depend on theirs."""
+
+    __slots__ = ("what", "modules", "passes", "constant")
+
+    def __init__(self, what, makers, constant=False):
+        self.what, self.constant = what, constant
+        known = [maker for maker in makers if isinstance(maker, Foreign)]
+        nodes = [maker[0] for maker in makers if type(maker) is tuple]
+        self.passes = [weakref.ref(node) for node in nodes] + [
+            ref for maker in known for ref in maker.passes
+        ]
+        names = [node.name for node in nodes] + [name for maker in known for name in maker.modules]
+        self.modules = list(dict.fromkeys(names))
+
+    def sentence(self) -> str:
+        return f"{self.what} computed it from the output of {' and '.join(self.modules)}"
+
+
+class Link:
+    """A view of a result: which one, and where it lies in it."""
+
+    __slots__ = ("node", "index", "offset", "shape", "strides")
+
+    def __init__(self, node, index, offset, shape, strides):
+        self.node, self.index, self.offset, self.shape, self.strides = (
+            node,
+            index,
+            offset,
+            shape,
+            strides,
+        )
+
+    def add(self, grads, gradient) -> None:
+        """Adds the gradient of the view to that of the whole result. `grads` has a list for
+        each node."""
+        gradient = np.asarray(gradient)
+        base = self.node.bases[self.index]
+        sums = grads.setdefault(self.node, [None] * len(self.node.bases))
+        if sums[self.index] is None and base.shape == self.shape and base.strides == self.strides:
+            sums[self.index] = np.array(gradient, np.float32)
+            return
+        if sums[self.index] is None:
+            sums[self.index] = np.zeros(base.shape, np.float32)
+        total = sums[self.index]
+        if not gradient.size:
+            return
+        if overlaps(self.shape, self.strides):
+            places = np.arange(total.size, dtype=np.int64)
+            strides = [2 * stride for stride in self.strides]
+            places = np.ndarray(self.shape, np.int64, places, 2 * self.offset, strides)
+            np.add.at(total.reshape(-1), places, gradient)
+        else:
+            view = np.ndarray(self.shape, F32, total, self.offset, self.strides)
+            np.add(view, gradient, out=view)
+
+
+def overlaps(shape, strides) -> bool:
+    """Whether some numbers of a view may lie at the same place, as those of numpy.broadcast_to
+    do."""
+    extent = F32.itemsize
+    for stride, n in sorted((abs(stride), n) for stride, n in zip(strides, shape)):
+        if n > 1:
+            if stride < extent:
+                return True
+            extent += stride * (n - 1)
+    return False
+
+
+def origin_of(value):
+    """(node, index) of an array that lies in the memory of a result, a Foreign, or None for
+    data of the user's own."""
+    made = getattr(value, "_made", None)
+    if made is None:
+        return owner_of(value) if type(value) is np.ndarray and value.base is not None else None
+    if type(made) is Foreign:
+        return made
+    if not lies_in(value, made[0].bases[made[1]]):
+        return Foreign("a copy that NumPy made", [made])
+    return made
+
+
+def owner_of(view):
+    """The (node, index) in whose memory an array of NumPy's own type lies, as that of
+    numpy.asarray(y) does; or None."""
+    base = view.base
+    while isinstance(base, np.ndarray):
+        node = _by_base[id(base)]() if id(base) in _by_base else None
+        index = (
+            next((i for i, b in enumerate(node.bases) if b is base), None)
+            if node is not None
+            else None
+        )
+        if index is not None:
+            return (node, index) if view.dtype == F32 else None
+        base = base.base
+    return None
+
+
+def lies_in(view, base) -> bool:
+    at = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return view.dtype == F32 and (0 <= at < base.nbytes or not view.size)
+
+
+def link_of(value):
+    """A Link to where a value comes from, a Foreign, or None."""
+    made = origin_of(value)
+    if type(made) is not tuple:
+        return None if made is None or made.constant else made
+    node, index = made
+    at = value.__array_interface__["data"][0] - node.bases[index].__array_interface__["data"][0]
+    return Link(node, index, at if value.size else 0, value.shape, value.strides)
+
+
+# ---- arrays -------------------------------------------------------------------------------------
+
+
+def plain(value):
+    """The same numbers as an array of NumPy's own type; lists and tuples go deep."""
+    if isinstance(value, Array):
+        return value.view(np.ndarray)
+    if type(value) in (list, tuple):
+        return type(value)(plain(v) for v in value)
+    return value
+
+
+def data_of(value):
+    """The rows of a packed sequence; anything else is what it is."""
+    return value.data if hasattr(value, "batch_sizes") else value
+
+
+def makers_in(values) -> list:
+    """Origins of the Arrays among arguments."""
+    found = []
+    for value in values:
+        if isinstance(value, Array):
+            made = origin_of(value)
+            found += [] if made is None else [made]
+        elif type(value) in (list, tuple):
+            found += makers_in(value)
+    return found
+
+
+def wrapped(result, what, makers, constant=False):
+    """A result of NumPy as an Array that knows its origin. What holds no floats, such as masks,
+    stays as it is."""
+    if type(result) in (tuple, list):
+        return type(result)(wrapped(r, what, makers, constant) for r in result)
+    if not isinstance(result, (np.ndarray, np.floating)) or result.dtype.kind != "f":
+        return result
+    array = np.asarray(result).view(Array)
+    for made in makers:
+        if type(made) is tuple and lies_in(array, made[0].bases[made[1]]):
+            array._made = made
+            return array
+    if not makers:
+        return result
+    constant = constant or all(type(made) is Foreign and made.constant for made in makers)
+    array._made = Foreign(what, makers, constant)
+    return array
+
+
+def foreign(results, what, links) -> list:
+    """Results that were computed from Arrays in a way that no gradient goes back."""
+    makers = [
+        (link.node, link.index) if type(link) is Link else link
+        for link in links
+        if link is not None
+    ]
+    return [wrapped(result, what, makers) for result in results]
+
+
+class Array(np.ndarray):
+    """A result of a module in training mode: a NumPy array that remembers the pass it comes from.
+
+    Slices, transposes and reshapes of it remember too, and so do numpy.stack and
+    numpy.concatenate. Other results of NumPy hold the right numbers, but no gradient goes
+    through them. The array is read-only, because backward relies on it: `y.detach()` gives a
+    copy to write into.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> y = fc(np.ones((3, 2), np.float32))
+    >>> y[0].backward(np.ones(1))
+    >>> fc.grads["weight"]
+    array([[1., 1.]], dtype=float32)
+    """
+
+    def __array_finalize__(self, other):
+        self._made = getattr(other, "_made", None)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **more):
+        makers = makers_in(inputs)
+        what = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        if out is not None:
+            self._refuse_out(out, what, makers)
+            more["out"] = plain(out)
+        if "where" in more:
+            more["where"] = plain(more["where"])
+        result = getattr(ufunc, method)(*plain(inputs), **more)
+        if out is not None:
+            return out[0] if len(out) == 1 else out
+        return wrapped(result, what, makers)
+
+    @staticmethod
+    def _refuse_out(out, what, makers):
+        for array in out:
+            if isinstance(array, Array) and not array.flags.writeable:
+                raise ValueError(
+                    f"{what} would write into the output of a module, which backward needs as it "
+                    "is: take a new array "
+                    "(y = y + 1 in place of y += 1), or write into y.detach()"
+                )
+            if (
+                array is not None
+                and not isinstance(array, Array)
+                and array.dtype.kind == "f"
+                and makers
+            ):
+                raise TypeError(
+                    f"{what} would write what it computed from the output of "
+                    f"{' and '.join(Foreign(what, makers).modules)} into "
+                    "an array that cannot remember it: use y.detach() if no gradient shall go "
+                    "back there"
+                )
+
+    def __array_function__(self, function, types, args, kwargs):
+        name = function.__name__
+        makers = makers_in((*args, *kwargs.values()))
+        if name in MOVES and makers:
+            moved = MOVES[name](*args, **kwargs)
+            if moved is not None:
+                return moved
+        if name in THROUGH:
+            return super().__array_function__(function, types, args, kwargs)
+        if name in ("copyto", "put", "place", "putmask", "put_along_axis") and makers:
+            self._refuse_out([args[0]] if args else [kwargs.get("dst")], f"numpy.{name}", makers)
+        result = function(*plain(args), **{key: plain(value) for key, value in kwargs.items()})
+        return wrapped(result, f"numpy.{name}", makers, constant=name.endswith("_like"))
+
+    def __getitem__(self, key):
+        if type(key) is tuple and any(isinstance(k, Array) for k in key):
+            key = plain(key)
+        result = super().__getitem__(key)
+        if type(self._made) is not tuple:
+            return result
+        if isinstance(result, np.floating):  # a number, as a view of it
+            result = super().__getitem__((*key, ...) if type(key) is tuple else (key, ...))
+        if isinstance(result, Array) and not lies_like(result, self):
+            return wrapped(plain(result), "indexing with arrays", [self._made])
+        return result
+
+    def __setitem__(self, key, value):
+        if not self.flags.writeable:
+            raise ValueError(
+                "the output of a module in training mode is read-only, because backward needs it "
+                "as it is: write into y.detach()"
+            )
+        super().__setitem__(key, value)
+
+    def reshape(self, *shape, **more):
+        moved = super().reshape(*shape, **more)
+        if self._made is None or type(self._made) is Foreign or lies_like(moved, self):
+            return moved
+        return (
+            reordered(self, plain(moved), lambda g, back=self.shape: g.reshape(back))
+            if not more
+            else moved
+        )
+
+    def ravel(self, order="C"):
+        return (
+            self.reshape(-1)
+            if order == "C"
+            else wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
+        )
+
+    def flatten(self, order="C"):
+        return (
+            self.reshape(-1)
+            if order == "C"
+            else wrapped(plain(super().flatten(order)), "flatten", makers_in([self]))
+        )
+
+    # ---- what tensors of PyTorch have ----
+
+    def detach(self) -> np.ndarray:
+        """A copy as an array of NumPy's own type, which may be written into. No gradient
+        goes through it."""
+        if type(self._made) is tuple:
+            self._made[0].set_aside()
+        return np.array(self.view(np.ndarray))
+
+    def numpy(self) -> np.ndarray:
+        """The same as detach()."""
+        return self.detach()
+
+    def backward(self, gradient=None, retain_graph=False) -> None:
+        """Plays back every pass that this array comes from, from the gradient of it; one
+        number needs none."""
+        refuse_retaining(retain_graph)
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"this array has shape {self.shape}: backward needs its gradient, "
+                    "y.backward(grad)"
+                )
+            gradient = np.ones(self.shape, np.float32)
+        gradient = np.asarray(gradient, np.float32)
+        if gradient.shape != self.shape:
+            raise ValueError(f"the gradient must have shape {self.shape}, not {gradient.shape}")
+        play_back([(required(link_of(self)), gradient)])
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._made is not None
+
+    def __reduce__(self):
+        return self.detach().__reduce__()
+
+    def __deepcopy__(self, memo):
+        return self.detach()
+
+    def __hash__(self):
+        if self.ndim:
+            raise TypeError("unhashable type: 'Array'")
+        return hash(self.item())
+
+    def __round__(self, digits=None):
+        return round(self.item(), digits)
+
+    def __repr__(self):
+        return repr(self.view(np.ndarray)) if self.ndim else repr(self.view(np.ndarray)[()])
+
+    def __str__(self):
+        return str(self.view(np.ndarray))
+
+
+def lies_like(view, other) -> bool:
+    """Whether a result of a method is a view of the same memory."""
+    made = other._made
+    return type(made) is not tuple or lies_in(view, made[0].bases[made[1]])
+
+
+def _named(name):
+    method = getattr(np.ndarray, name)
+
+    def call(self, *args, **more):
+        result = method(
+            self.view(np.ndarray),
+            *plain(args),
+            **{key: plain(value) for key, value in more.items()},
+        )
+        return wrapped(result, f"{name}()", makers_in([self, *args]))
+
+    call.__name__, call.__doc__ = name, f"As numpy.ndarray.{name}. No gradient goes through it."
+    return call
+
+
+for _name in (
+    "copy",
+    "astype",
+    "take",
+    "repeat",
+    "dot",
+    "choose",
+    "compress",
+    "cumsum",
+    "cumprod",
+    "clip",
+    "mean",
+    "std",
+    "var",
+    "sum",
+    "prod",
+    "max",
+    "min",
+    "round",
+    "trace",
+    "__copy__",
+):
+    setattr(Array, _name, _named(_name))
+
+
+# ---- numbers that were moved --------------------------------------------------------------------
+
+
+class Moved(Node):
+    """Numbers that lie elsewhere now. `back` gives the gradient of each input from that of the
+    result."""
+
+    __slots__ = ("back", "name")
+
+    def __init__(self, result, inputs, back):
+        super().__init__((result,), [link_of(value) for value in inputs])
+        self.back = back
+        nodes = [link.node.name for link in self.links if type(link) is Link]
+        self.name = nodes[0] if nodes else "a module"
+
+    def play(self, given):
+        return zip(self.links, self.back(given[0]))
+
+
+def reordered(array, result, back) -> Array:
+    """An Array for the numbers of another one, in another order."""
+    return Moved(result, [array], lambda g: [back(g)]).array()
+
+
+def remembered(source, result, back):
+    """`result`, computed by moving the numbers of `source`, as an Array if `source` comes from
+    a pass."""
+    made = origin_of(source)
+    if made is None or result.dtype != F32:
+        return result
+    return (
+        reordered(source, result, back)
+        if type(made) is tuple
+        else wrapped(result, made.what, [made])
+    )
+
+
+def joined(sources, result, back):
+    """The same for a result whose numbers come from several arrays."""
+    sources = list(sources)
+    if result.dtype != F32 or all(origin_of(source) is None for source in sources):
+        return result
+    return Moved(result, sources, back).array()
+
+
+def _joins(arrays, out=None, dtype=None, casting="same_kind") -> bool:
+    """Whether an option of NumPy's wishes for more than moving floats."""
+    return (
+        out is None
+        and dtype in (None, F32)
+        and all(isinstance(a, np.ndarray) and a.dtype == F32 for a in arrays)
+    )
+
+
+def _concatenate(arrays, axis=0, **more):
+    if axis is None or not _joins(arrays, **more):
+        return None
+    result = np.concatenate(plain(list(arrays)), axis)
+    ends = np.cumsum([a.shape[axis] for a in arrays])[:-1]
+    return Moved(result, arrays, lambda g: np.split(g, ends, axis)).array()
+
+
+def _stack(arrays, axis=0, **more):
+    if not _joins(arrays, **more):
+        return None
+    result = np.stack(plain(list(arrays)), axis)
+    return Moved(result, arrays, lambda g: np.moveaxis(g, axis, 0)).array()
+
+
+def _reshape(a, *shape, **more):
+    return a.reshape(*shape) if isinstance(a, Array) and not more else None
+
+
+def _ravel(a, order="C"):
+    return a.ravel(order) if isinstance(a, Array) else None
+
+
+MOVES = {"concatenate": _concatenate, "stack": _stack, "reshape": _reshape, "ravel": _ravel}
+THROUGH = (
+    "vstack",
+    "hstack",
+    "column_stack",
+    "dstack",
+    "row_stack",
+)  # NumPy makes these of the moves
+
+
+# ---- going back ---------------------------------------------------------------------------------
+
+
+def refuse_retaining(retain_graph) -> None:
+    if retain_graph:
+        raise NotImplementedError(
+            "retain_graph: a pass is played back once. Add the losses, (l1 + l2).backward(), or "
+            "call the module again"
+        )
+
+
+def required(link) -> Link:
+    """A Link, or the reason why there is none."""
+    if link is None:
+        raise RuntimeError(
+            "backward: these numbers come from no recorded pass. Give the criterion the output of "
+            "a module in training mode: "
+            "net.train(), or net.train(dropout=False), then net(x)"
+        )
+    if type(link) is Foreign:
+        raise RuntimeError(
+            f"backward: no gradient goes through this array, because {link.sentence()}. Compute "
+            "it with modules (Linear, Residual, "
+            "Merge, activations), use y.detach() if no gradient shall go back there, or chain "
+            "backward by hand: compute its "
+            "gradient and give it to y.backward(grad)"
+        )
+    return link
+
+
+def nodes_below(links) -> list:
+    """All nodes that gradients of these links reach, each before those that it was made of."""
+    found, waiting = {}, list(links)
+    while waiting:
+        node = required(waiting.pop()).node
+        if node in found:
+            continue
+        if node.status != WAITS:
+            raise OrderError(node.status)
+        found[node] = True
+        waiting += [link for link in node.links if link is not None]
+    return sorted(found, key=lambda node: -node.serial)
+
+
+def play_back(terms) -> None:
+    """Plays back every pass that the terms, pairs of a Link and a gradient, come from. Nothing
+    happens unless all of it can be done."""
+    order = nodes_below([link for link, _ in terms])
+    grads = {}
+    for link, gradient in terms:
+        link.add(grads, gradient)
+    for node in order:
+        for link, gradient in node.play(grads.pop(node)):
+            if link is not None:
+                link.add(grads, gradient)
+
+
+# ---- losses -------------------------------------------------------------------------------------
+
+
+class LossValue(float):
+    """The value of a loss: a float that can be played back.
+
+    `loss.backward()` fills the gradients of every module between the loss and the data. Losses
+    can be added and multiplied by numbers before. `loss, grad = criterion(y, t)` gives value
+    and gradient of y, for those who go back by hand.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> loss = recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32))
+    >>> (loss / 2).backward()
+    >>> bool(fc.grads["bias"].any())
+    True
+    """
+
+    def __new__(cls, value, terms, grad=None):
+        self = super().__new__(cls, value)
+        self._terms = terms  # [(link, gradient, factor, check)]
+        self._grad = grad
+        return self
+
+    @property
+    def grad(self):
+        """The gradient of what the criterion was given, in its form."""
+        if self._grad is None:
+            raise AttributeError(
+                "a loss that was computed from other losses has no gradient of its own: it has "
+                "backward()"
+            )
+        return self._grad
+
+    def backward(self, gradient=None, retain_graph=False) -> None:
+        """Plays back every pass that the loss comes from. Gradients of parameters add up in
+        `grads`.
+
+        Raises OrderError where a pass was played back already or dropped, and RuntimeError
+        where NumPy computed something
+        in between; nothing has been added then."""
+        refuse_retaining(retain_graph)
+        scale = 1.0 if gradient is None else float(gradient)
+        for link, _, factor, check in self._terms:
+            required(link)
+            check(factor * scale)
+        play_back(
+            [
+                (link, g if factor * scale == 1 else g * np.float32(factor * scale))
+                for link, g, factor, _ in self._terms
+            ]
+        )
+
+    def item(self) -> float:
+        """The value as a float of Python."""
+        return float(self)
+
+    def detach(self) -> float:
+        """The value, without the way back."""
+        return float(self)
+
+    numpy = cpu = detach
+
+    def __iter__(self):
+        return iter((float(self), self.grad))
+
+    def __getitem__(self, index):
+        return (float(self), self.grad)[index]
+
+    def __len__(self):
+        return 2
+
+    def _with(self, value, factor, other=()):
+        if value is NotImplemented:
+            return value
+        return LossValue(
+            value, [(link, g, f * factor, check) for link, g, f, check in self._terms] + list(other)
+        )
+
+    def __add__(self, other):
+        return self._with(float.__add__(self, other), 1, getattr(other, "_terms", ()))
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        terms = [(link, g, -f, check) for link, g, f, check in getattr(other, "_terms", ())]
+        return self._with(float.__sub__(self, other), 1, terms)
+
+    def __rsub__(self, other):
+        return self._with(float.__rsub__(self, other), -1)
+
+    def __mul__(self, other):
+        if isinstance(other, LossValue):
+            raise TypeError(
+                "a loss times a loss: only sums of losses, and multiples of them, can be played "
+                "back"
+            )
+        return self._with(float.__mul__(self, other), other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        if isinstance(other, LossValue):
+            raise TypeError(
+                "a loss divided by a loss: only sums of losses, and multiples of them, can be "
+                "played back"
+            )
+        value = float.__truediv__(self, other)
+        return value if value is NotImplemented else self._with(value, 1 / float(other))
+
+    def __neg__(self):
+        return self._with(float.__neg__(self), -1)
+
+    def __pos__(self):
+        return self
+
+    def __reduce__(self):
+        return float, (float(self),)
+
+    def __deepcopy__(self, memo):
+        return float(self)
+
+
+def no_check(factor) -> None:
+    """For losses without a layer of their own."""
+
+
+def added_already(name, layer, labels):
+    """For a criterion that adds the gradients of a layer when it is called: what must hold when
+    its value goes back."""
+    row = labels[labels >= 0][:1]
+    was_there = layer.grads["weight"][row].any()
+
+    def check(factor):
+        if factor != 1:
+            raise NotImplementedError(
+                f"{name} times {factor:g}: it adds the gradients of its layer when it is called, "
+                "and they cannot be multiplied "
+                "afterwards; divide the learning rate, or use reduction='mean'"
+            )
+        if was_there and not layer.grads["weight"][row].any():
+            raise OrderError(
+                f"zero_grad() between {name} and backward() has erased the gradients of the "
+                "layer, which the criterion adds: call "
+                "zero_grad() before the criterion"
+            )
+
+    return check
+
+
+def tracked(call):
+    """A criterion's __call__, which gives (value, gradient of y), made one that gives a
+    LossValue."""
+
+    @functools.wraps(call)
+    def called(self, y, target, *more, **named):
+        given = y
+        if isinstance(data_of(y), Array):
+            y = plain(y) if isinstance(y, Array) else type(y).of(plain(y.data), y.layout)
+        value, grad = call(self, y, plain(target), *more, **named)
+        check = getattr(self, "_before_backward", None)
+        return loss_value(
+            value, grad, given, target, no_check if check is None else check(target, *more)
+        )
+
+    return called
+
+
+def loss_value(value, grad, y, target=None, check=no_check):
+    """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is
+    an array, or packed. Values of each row come as they are: (values, gradient of their
+    sum)."""
+    rows, gradient = data_of(y), data_of(grad)
+    made = origin_of(rows)
+    link = link_of(rows)
+    aimed = link_of(data_of(target))
+    if aimed is not None and link is not None:
+        name = aimed.node.name if type(aimed) is Link else " and ".join(aimed.modules)
+        link = Foreign(
+            f"a criterion gives no gradient to its target, which comes from {name} (take "
+            "t.detach()), and it",
+            [made],
+        )
+    if made is not None and type(gradient) is np.ndarray:
+        tagged = gradient.view(Array)
+        tagged._made = Foreign("a criterion", [made], constant=True)
+        grad = type(grad).of(tagged, grad.layout) if gradient is not grad else tagged
+    if np.ndim(value):
+        return value, grad
+    return LossValue(value, [(link, gradient, 1.0, check)], grad)

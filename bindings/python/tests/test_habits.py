@@ -1,0 +1,159 @@
+"""What users of PyTorch type: it works, or the error says what to type instead."""
+
+import doctest
+
+import numpy as np
+import pytest
+from conftest import close, near, numbers
+from test_passes import check
+
+import recur
+from recur import recurrent
+
+MSE = recur.MSELoss()
+KINDS = {
+    recur.PeepholeLSTM: {},
+    recur.CoupledLSTM: {},
+    recur.LayerNormRNN: {},
+    recur.LayerNormLSTM: {},
+    recur.LayerNormGRU: {},
+    recur.IndRNN: {},
+    recur.ClockworkRNN: {"modules": 2, "periods": [1, 2]},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_class(rng, kind, tmp_path):
+    layer, fc = kind(3, 4, 2, batch_first=True, **KINDS[kind]), recur.Linear(4, 2)
+    x, t = numbers(rng, 2, 5, 3), numbers(rng, 2, 2)
+    states = 2 if "LSTM" in kind.__name__ else 1
+    _, state = layer(x)
+    assert len(layer.states) == states and (state[0] if states == 2 else state).shape == (2, 2, 4)
+    check(lambda: MSE(fc(layer(x)[0][:, -1]), t), layer, fc)
+    recur.save_model(layer, tmp_path / "model")
+    again = recur.open_model(tmp_path / "model", batch_first=True)
+    assert type(again) is kind and repr(again) == repr(layer)
+    np.testing.assert_array_equal(again(x)[0], layer.eval()(x)[0])
+
+
+def test_learned_initial_states(rng):
+    gru, x, t = recur.GRU(3, 4, learn_start=True), numbers(rng, 5, 2, 3), numbers(rng, 2, 4)
+    check(lambda: MSE(gru(x)[0][-1], t), gru, count=40)
+    assert gru.grads["h0_l0"].any() if "h0_l0" in gru.params else gru.flat_grad.any()
+
+
+@pytest.mark.parametrize(
+    "module", [recur.Embedding(6, 3, padding_idx=2), recur.Embedding(6, 3, padding_idx=-4)]
+)
+def test_padding(rng, module):
+    assert (
+        not module.weight[2].any() and module.weight.any(1).sum() == 5 and module.padding_idx == 2
+    )
+    ids = np.array([[2, 0], [3, 2]])
+    y = module(ids)
+    y.backward(np.ones(y.shape))
+    near(module.grads["weight"], np.float32([1, 0, 0, 1, 0, 0])[:, None].repeat(3, 1))
+    module.init_("normal", 1)
+    assert not module.weight[2].any()
+
+
+def test_padding_in_a_whole(rng):
+    table = recur.Embedding(6, 3, padding_idx=0)
+    net = recur.Sequential(table, recur.GRU(3, 4), recur.Linear(4, 2))
+    other = recur.Sequential(recur.Embedding(6, 3), recur.GRU(3, 4), recur.Linear(4, 2))
+    other.load_state_dict(net.state_dict())
+    ids, t = np.array([[0, 1], [2, 0], [3, 4]]), numbers(rng, 3, 2, 2)
+    MSE(net(ids), t).backward()
+    MSE(other(ids), t).backward()
+    assert other.grads["0.weight"][0].any() and not net.grads["0.weight"][0].any()
+    other.grads["0.weight"][0] = 0
+    near(net.flat_grad, other.flat_grad)
+    net.reset_parameters()
+    assert not net[0].weight[0].any()
+
+
+def test_names_of_arguments(rng):
+    x, h = numbers(rng, 5, 2, 3), numbers(rng, 1, 2, 4)
+    gru = recur.GRU(3, 4, device="cpu", dtype=np.float32).eval()
+    close(gru(input=x, hx=h)[0], gru(x, h)[0])
+    close(gru(x, hx=h)[0], gru.forward(x, h)[0])
+    cell = recur.GRUCell(3, 4, device="cpu").eval()
+    close(cell(input=x[0], hx=h[0]), cell(x[0], h[0]))
+    fc = recur.Linear(3, 2, True, "cpu", "float32").eval()
+    close(fc(input=x), fc(x))
+    net = recur.Sequential(recur.GRU(3, 4)).eval()
+    close(net(input=x), gru.__class__.forward(net[0], x)[0])
+    for message, wrong in {
+        "takes no argument 'hidden'": lambda: gru(x, hidden=h),
+        "twice": lambda: gru(x, h, hx=h),
+        "needs its input": lambda: gru(hx=h),
+        "needs its input ": lambda: fc(),
+        "PeepholeLSTM": lambda: recur.LSTM(3, 4, cell="lstm_peephole"),
+    }.items():
+        with pytest.raises(TypeError, match=message.strip()):
+            wrong()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **more: recur.Linear(3, 2, **more),
+        lambda **more: recur.LSTM(3, 2, **more),
+        lambda **more: recur.RNNCell(3, 2, **more),
+        lambda **more: recur.LSTMCell(3, 2, **more),
+        lambda **more: recur.Embedding(3, 2, **more),
+        lambda **more: recur.LayerNorm(3, **more),
+    ],
+)
+def test_devices_and_types(make):
+    for more in ({"device": "cpu"}, {"dtype": "float32"}, {"dtype": np.float32, "device": None}):
+        make(**more)
+    for more, message in (
+        ({"device": "cuda:0"}, "CPU"),
+        ({"dtype": np.float64}, "float32"),
+        ({"dtype": "float16"}, "float32"),
+    ):
+        with pytest.raises(NotImplementedError, match=message):
+            make(**more)
+
+
+def test_options_that_change_nothing_here():
+    assert recur.ReLU(inplace=False)(np.ones(3, np.float32)).shape == (3,)
+    for wrong in (
+        lambda: recur.ReLU(inplace=True),
+        lambda: recur.Dropout(0.5, True),
+        lambda: recur.Embedding(3, 2, max_norm=1),
+    ):
+        with pytest.raises(NotImplementedError, match="leave it out"):
+            wrong()
+
+
+def test_numbers_are_no_rows():
+    with pytest.raises(ValueError, match="single number"):
+        recur.ReLU()(3.0)
+
+
+def test_names_of_version_0_1(rng):
+    net = recur.Sequential(
+        {"rnn": recur.LayerNormLSTM(3, 4, learn_start=True), "norm": recur.LayerNorm(4)}
+    )
+    renamed = {
+        "norm_weight": "weight_norm",
+        "norm_bias": "bias_norm",
+        "h0": "start_h",
+        "c0": "start_c",
+    }
+    old = {}
+    for name, value in net.state_dict().items():
+        whole, _, last = name.rpartition(".")
+        start = next((new for new in renamed if last.startswith(new)), None)
+        old[name if start is None else f"{whole}.{renamed[start]}{last[len(start) :]}"] = value + 1
+    assert set(old) - set(net.params) and "norm.weight" in old
+    wanted = net.flat + 1
+    net.load_state_dict(old)
+    np.testing.assert_array_equal(net.flat, wanted)
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(recurrent)
+    assert result.attempted and not result.failed
