@@ -114,8 +114,9 @@ TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
 # *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c;
-# blocks.c is built by hand, as its comment says.
-BENCH_SOURCES := $(filter-out bench/%_bench.c bench/twin.c bench/blocks.c,$(wildcard bench/*.c))
+# blocks.c and pair.c are built by hand, as their comments say.
+BENCH_SOURCES := $(filter-out bench/%_bench.c $(addprefix bench/,twin.c blocks.c pair.c),\
+                   $(wildcard bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
 # ---- building ------------------------------------------------------------------------------------

@@ -58,11 +58,9 @@ INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift
         UNROLL for (int v = 0; v < V; v++)
             acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
     }
-    while (k < K) {
-        const int64_t end = least(k + AHEAD, K);
-        for (int64_t i = 0; i < m.lines; i++, m.next += LINE) __builtin_prefetch(m.next, 0, 2);
-        for (; k < end; k++, panel += V * LANES)
-            NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
+    for (; k < K; k++, panel += V * LANES, m.next += m.step) {
+        if (m.fetches) __builtin_prefetch(m.next, 0, 2);
+        NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
     }
 }
 

@@ -29,7 +29,7 @@ typedef vf va;
 
 /* Rows whose products are finished before the equations look at them. The equations of many rows
  * overlap, and the rows stay in the first cache. */
-enum { BLOCK_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : RECUR__SET == RECUR__IS_avx512 ? 48 : 96 };
+enum { BLOCK_ROWS = RECUR__SET == RECUR__IS_ref ? 1 : 48 };
 
 /* Sums of products of a row: accumulators, or vectors of units. */
 typedef float tile_row[ACCUMULATORS * VW];
@@ -43,14 +43,17 @@ typedef struct tile {
 } tile;
 
 /* The weights of one group of units, and what is fetched into the second cache while a tile is
- * multiplied by them: a share of the weights that come next, so many `lines` of LINE numbers with
- * every AHEAD rows of these. */
-enum { AHEAD = 16, LINE = 16 };
+ * multiplied by them: a share of the weights that come next, `step` numbers further with every row
+ * of these. */
 typedef struct weights {
     const float *at; /* [K][columns] */
+    bool fetches;    /* known to the compiler */
     const float *next;
-    int64_t lines;
+    int64_t step;
 } weights;
+
+/* Sets whose machines may have small second caches have tiles that fetch. */
+enum { FETCHES = RECUR__SET == RECUR__IS_avx2 || RECUR__SET == RECUR__IS_neon };
 
 /* What becomes of a tile: functions of their own, or compilers keep their constants in the
  * registers of the products. */

@@ -121,18 +121,8 @@ INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int block
                 __builtin_prefetch(from + r * ld + b * apart + i, 1, 2);
 }
 
-/* So many lines of the panel that comes next for every AHEAD rows of this one, if `tiles` tiles
- * share them. */
-INLINE int64_t lines_of(int columns, int64_t tiles)
-{
-    return (columns * (AHEAD / LINE) + tiles - 1) / tiles;
-}
-
 /* What the next tile fetches. */
-INLINE void fetch_on(weights *p, int64_t K)
-{
-    p->next += (K + AHEAD - 1) / AHEAD * p->lines * LINE;
-}
+INLINE void fetch_on(weights *w, int64_t K) { w->next += K * w->step; }
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
@@ -316,46 +306,51 @@ INLINE void forward_vectors(bool single_row, int64_t vectors, const recur__phase
         }
 }
 
-/* The panel of the group after this one, where all panels together are too large for the second
- * cache. The last group has none: the next step begins with it. */
-INLINE void fetch_after(const recur__phase p, int wide, group *g)
+/* Weights of K rows of so many columns for each unit, of a group of `units` units. What comes next
+ * lies `to` units further, and `tiles` tiles share it. */
+INLINE weights fetching(const float *at, int64_t K, int64_t columns, int64_t to, int64_t units,
+                        int64_t tiles)
 {
-    const recur__step *a = g->step;
-    const int64_t units = wide * VW, to = a->units_reversed ? -units : units, after = g->j + to;
-    const int most = forward_rows(p.accumulators > 1 ? 1 : wide, p);
-    const int64_t tiles = (a->rows + most - 1) / most;
-    if (!a->fetches || after < 0 || after >= a->H) return;
-    if (g->W.at) {
-        g->W.next = g->W.at + to * a->in * p.x_gates;
-        g->W.lines = lines_of(p.x_gates * (int)units, tiles);
-    }
-    if (g->U.at) {
-        g->U.next = g->U.at + to * a->K * p.h_gates;
-        g->U.lines = lines_of(p.h_gates * (int)units, tiles);
-    }
+    const int64_t step = (columns * units + tiles - 1) / tiles;
+    return (weights){ .at = at, .fetches = true, .next = at + to * K * columns, .step = step };
 }
 
+INLINE group group_at(const recur__phase p, const recur__step *a, int64_t j)
+{
+    group g = { .step = a, .j = j };
+    if (a->in) g.W.at = a->W + j * a->in * p.x_gates;
+    if (a->U) g.U.at = a->U + j * a->K * p.h_gates;
+    return g;
+}
+
+/* Groups first, first + 1, ... of a step. */
 INLINE void forward_groups(bool single_row, const recur__phase p, const recur__step *a,
-                           forward_finish *finish)
+                           forward_finish *finish, int64_t first)
 {
     const int wide = p.accumulators > 1 ? 1 : WIDE;
     const int64_t H = a->H, groups = groups_of(H, wide);
-    for (int64_t i = 0; i < groups; i++) {
+    for (int64_t i = first; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->units_reversed, wide);
-        group g = { .step = a, .j = j };
-        if (a->in) g.W.at = a->W + j * a->in * p.x_gates;
-        if (a->U) g.U.at = a->U + j * a->K * p.h_gates;
-        if (!single_row) fetch_after(p, wide, &g);
-        forward_vectors(single_row, least(wide, (H - j + VW - 1) / VW), p, g, finish);
+        forward_vectors(single_row, least(wide, (H - j + VW - 1) / VW), p, group_at(p, a, j),
+                        finish);
     }
 }
 
-INLINE void forward_all(const recur__phase p, const recur__step *a, forward_finish *finish)
+/* The groups of a step whose panels are too large for the second cache, while the next one is
+ * fetched: all but the last, with which the next step begins. Returns how many. */
+INLINE int64_t forward_fetching(const recur__phase p, const recur__step *a, forward_finish *finish)
 {
-    if (a->single_row)
-        forward_groups(true, p, a, finish);
-    else
-        forward_groups(false, p, a, finish);
+    const int wide = p.accumulators > 1 ? 1 : WIDE, most = forward_rows(wide, p);
+    const int64_t units = wide * VW, to = a->units_reversed ? -units : units;
+    const int64_t groups = groups_of(a->H, wide), tiles = (a->rows + most - 1) / most;
+    if (wide > 1 && a->H % units) return 0; /* a group has fewer vectors */
+    for (int64_t i = 0; i < groups - 1; i++) {
+        group g = group_at(p, a, first_unit(i, groups, a->units_reversed, wide));
+        g.W = fetching(g.W.at, a->in, p.x_gates, to, units, tiles);
+        g.U = fetching(g.U.at, a->K, p.h_gates, to, units, tiles);
+        forward_rows_of(wide, p, g, finish);
+    }
+    return groups - 1;
 }
 
 /* The gates of W or U that go to one vector of units: in each row of a panel they lie behind each
@@ -416,16 +411,29 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
 }
 
 /* With the numbers of a phase known to the compiler. */
-#define KNOWN(A, X, U, S)                                                         \
-    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a, \
-                                     forward_finish *finish)                      \
-    {                                                                             \
-        forward_all((recur__phase){ .first_block = p->first_block,                \
-                                    .accumulators = A,                            \
-                                    .x_gates = X,                                 \
-                                    .h_gates = U,                                 \
-                                    .shared = S },                                \
-                    a, finish);                                                   \
+#define NUMBERS(p, A, X, U, S)                                                          \
+    (recur__phase)                                                                      \
+    {                                                                                   \
+        .first_block = (p)->first_block, .accumulators = A, .x_gates = X, .h_gates = U, \
+        .shared = S                                                                     \
+    }
+/* What fetches is APART, or compilers give its registers to the rest. */
+#define KNOWN(A, X, U, S)                                                            \
+    APART int64_t fetching_##A##X##U##S(const recur__phase *p, const recur__step *a, \
+                                        forward_finish *finish)                      \
+    {                                                                                \
+        return forward_fetching(NUMBERS(p, A, X, U, S), a, finish);                  \
+    }                                                                                \
+    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a,    \
+                                     forward_finish *finish)                         \
+    {                                                                                \
+        int64_t done = 0;                                                            \
+        if (a->single_row) {                                                         \
+            forward_groups(true, NUMBERS(p, A, X, U, S), a, finish, 0);              \
+            return;                                                                  \
+        }                                                                            \
+        if (FETCHES && a->fetches) done = fetching_##A##X##U##S(p, a, finish);       \
+        forward_groups(false, NUMBERS(p, A, X, U, S), a, finish, done);              \
     }
 RECUR__KNOWN_PHASES(KNOWN)
 
@@ -552,15 +560,29 @@ INLINE void backward_group(int NV, group_backward g, backward_finish *finish)
     }
 }
 
-/* As fetch_after, in backward. */
-INLINE void fetch_after_backward(group_backward *g)
+INLINE group_backward group_back_at(int gate_blocks, const recur__phase *from,
+                                    const recur__step_backward *a, int64_t j)
 {
-    const recur__step_backward *a = g->step;
-    const int64_t units = WIDE * VW, to = a->units_reversed ? -units : units, after = g->j + to;
+    group_backward g = { .step = a, .from = from, .gate_blocks = gate_blocks, .j = j };
+    if (a->dA) g.Ut.at = a->Ut + j * from->h_gates * a->H;
+    return g;
+}
+
+/* As forward_fetching. */
+APART int64_t backward_fetching(int gate_blocks, const recur__phase *from,
+                                const recur__step_backward *a, backward_finish *finish)
+{
     const int most = rows_at_most(WIDE);
-    if (!a->fetches || !g->Ut.at || a->single_row || after < 0 || after >= a->H) return;
-    g->Ut.next = g->Ut.at + to * g->from->h_gates * a->H;
-    g->Ut.lines = lines_of((int)units, (a->rows + most - 1) / most);
+    const int64_t units = WIDE * VW, to = a->units_reversed ? -units : units;
+    const int64_t groups = groups_of(a->H, WIDE), tiles = (a->rows + most - 1) / most;
+    if (a->H % units) return 0; /* a group has fewer vectors */
+    for (int64_t i = 0; i < groups - 1; i++) {
+        const int64_t j = first_unit(i, groups, a->units_reversed, WIDE);
+        group_backward g = group_back_at(gate_blocks, from, a, j);
+        g.Ut = fetching(g.Ut.at, from->h_gates * a->H, 1, to, units, tiles);
+        backward_group(WIDE, g, finish);
+    }
+    return groups - 1;
 }
 
 /* from: the phase whose gradients come back here: the next one, or the first one of the step after.
@@ -569,11 +591,12 @@ static void backward(int gate_blocks, const recur__phase *from, const recur__ste
                      backward_finish *finish)
 {
     const int64_t H = a->H, groups = groups_of(H, WIDE);
-    for (int64_t i = 0; i < groups; i++) {
+    int64_t i = 0;
+    if (FETCHES && a->fetches && a->dA && !a->single_row)
+        i = backward_fetching(gate_blocks, from, a, finish);
+    for (; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->units_reversed, WIDE);
-        group_backward g = { .step = a, .from = from, .gate_blocks = gate_blocks, .j = j };
-        if (a->dA) g.Ut.at = a->Ut + j * from->h_gates * H;
-        fetch_after_backward(&g);
+        const group_backward g = group_back_at(gate_blocks, from, a, j);
         switch (least(WIDE, (H - j + VW - 1) / VW)) {
         case 1:
             backward_group(1, g, finish);
