@@ -112,6 +112,21 @@ static void shorter_means_default(void **unused)
     recur_context_release(ctx);
 }
 
+/* The message says which bit is unknown, and what there is. */
+static void flags_and_bounds(void **unused)
+{
+    (void)unused;
+    recur_recurrent_options options = RNN;
+    recur_layer *layer = NULL;
+    options.flags = RECUR_LAYER_NO_BIAS | 0x8000;
+    FAILS(RECUR_E_ARGUMENT, recur_recurrent_create(NULL, &options, &layer), "0x8000 _OUTPUT_CELL");
+    FAILS(RECUR_E_ARGUMENT, recur_linear_create(NULL, 2, 2, 0x21, &layer), "RECUR_LAYER_NO_BIAS");
+    FAILS(RECUR_E_ARGUMENT, recur_embedding_create(NULL, 2, 2, 1, &layer), "0x1 no flags");
+    options = RNN;
+    options.preactivation_clip = 1e-60; /* 0 as a float, which would mean none */
+    FAILS(RECUR_E_ARGUMENT, recur_recurrent_create(NULL, &options, &layer), "1e-60");
+}
+
 /* ---- recur_x_init --------------------------------------------------------------------------- */
 
 static recur_status init_context(void *to, size_t size)
@@ -440,6 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(sizes),
                                         TEST(shorter_means_default),
+                                        TEST(flags_and_bounds),
                                         TEST(inits_write_size_bytes),
                                         TEST(zeros_that_are_meant),
                                         TEST(recurrent_options_are_filled_in),

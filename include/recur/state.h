@@ -167,7 +167,9 @@ RECUR_NODISCARD recur_status recur_state_tensor_info(const recur_state *state, i
 RECUR_NODISCARD recur_status recur_state_read(const recur_state *state, int64_t offset,
                                               int64_t count, float *to);
 
-/** Copies floats into the flat vector.
+/** Copies floats into the flat vector. Of a layer with a learned initial state all sequences leave
+ * it then, whichever floats were written: the others stay as they are, 0 in a new state, and do not
+ * become h0 and c0.
  *
  * Shapes:  from [count]; offset + count at most recur_state_count.
  * Memory:  allocates nothing.

@@ -54,6 +54,11 @@ typedef struct recur__constant {
 recur_status recur__no_constant(const char *function, const char *member, int32_t value,
                                 const recur__constant *group, int count);
 
+/* Refuses flags that are not among the `known` ones; `names` says which these are, or "no flags".
+ */
+recur_status recur__check_flags(const char *function, uint32_t flags, uint32_t known,
+                                const char *names);
+
 enum { RECUR__DIRECTIONS = 3 };
 extern const recur__constant recur__directions[RECUR__DIRECTIONS]; /* RECUR_DIRECTION_*, by value */
 extern const recur__constant recur__activations[RECUR_ACTIVATION_IDENTITY]; /* from TANH on */

@@ -32,3 +32,12 @@ recur_status recur__no_constant(const char *function, const char *member, int32_
     return recur__fail(RECUR_E_ARGUMENT, "%s: %s is %d; it must be %s", function, member,
                        (int)value, names);
 }
+
+recur_status recur__check_flags(const char *function, uint32_t flags, uint32_t known,
+                                const char *names)
+{
+    const uint32_t unknown = flags & ~known;
+    if (!unknown) return RECUR_OK;
+    return recur__fail(RECUR_E_ARGUMENT, "%s: flags has %#x, but it takes %s", function,
+                       (unsigned)unknown, names);
+}

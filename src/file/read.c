@@ -216,8 +216,11 @@ static recur_status measure(const recur_file *file, size_t *header)
                            "%zu bytes are too short for safetensors, which starts with %d",
                            file->bytes, LENGTH);
     if (n > RECUR__FILE_HEADER)
-        return recur__fail(RECUR_E_FORMAT, "not safetensors: a header of %llu bytes, more than %d",
-                           (unsigned long long)n, RECUR__FILE_HEADER);
+        return recur__fail(RECUR_E_FORMAT,
+                           "not safetensors, and no other format that is known here: its first %d "
+                           "bytes would say that the header has %llu bytes, more than %d; is this "
+                           "the right file?",
+                           LENGTH, (unsigned long long)n, RECUR__FILE_HEADER);
     if (n > file->bytes - LENGTH)
         return recur__fail(RECUR_E_FORMAT, "truncated: a header of %llu bytes, and %zu follow",
                            (unsigned long long)n, file->bytes - LENGTH);

@@ -60,9 +60,7 @@ recur_status recur_embedding_create(recur_context *ctx, int64_t symbols, int64_t
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("symbols", symbols));
     RECUR__CHECK(recur__layer_check_size("width", width));
-    if (flags)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_embedding_create: flags %#x are unknown",
-                           (unsigned)flags);
+    RECUR__CHECK(recur__check_flags(__func__, flags, 0, "no flags"));
     const recur_layer layer = {
         .ops = &embedding_ops,
         .type = "embedding",

@@ -267,9 +267,8 @@ recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("in_features", in_features));
     RECUR__CHECK(recur__layer_check_size("out_features", out_features));
-    if (flags & ~(uint32_t)RECUR_LAYER_NO_BIAS)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_linear_create: flags %#x are unknown",
-                           (unsigned)flags);
+    RECUR__CHECK(
+        recur__check_flags(__func__, flags, RECUR_LAYER_NO_BIAS, "RECUR_LAYER_NO_BIAS only"));
     const recur_layer layer = {
         .ops = &linear_ops,
         .type = "linear",

@@ -122,9 +122,8 @@ recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsi
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_norm_create: epsilon is %g: it must be 0, or between %g and %g",
                            epsilon, (double)FLT_MIN, (double)FLT_MAX);
-    if (flags & ~(uint32_t)RECUR_LAYER_NO_BIAS)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_norm_create: flags %#x are unknown",
-                           (unsigned)flags);
+    RECUR__CHECK(
+        recur__check_flags(__func__, flags, RECUR_LAYER_NO_BIAS, "RECUR_LAYER_NO_BIAS only"));
     const recur_layer layer = {
         .ops = &norm_ops,
         .type = "norm",

@@ -218,9 +218,7 @@ recur_status recur__sample_put(const recur_layer *layer, recur_file *file, const
 {
     recur_model_sample given;
     RECUR__CHECK(recur__take("recur_model_sample", sample_, &given, sizeof given));
-    if (given.flags)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: flags %#x are unknown",
-                           (unsigned)given.flags);
+    RECUR__CHECK(recur__check_flags("recur_model_sample", given.flags, 0, "no flags"));
     if (!given.packed) return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: packed is NULL");
     if (!given.x == !given.ids)
         return recur__fail(RECUR_E_ARGUMENT, "recur_model_sample: %s of x and ids; one is needed",

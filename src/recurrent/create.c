@@ -1,5 +1,6 @@
 /* create.c - making a recurrent layer: which options there are, for which kinds, and what they
  * change in the equations. */
+#include <float.h>
 #include <math.h>
 
 #include "recurrent/recurrent.h"
@@ -56,9 +57,9 @@ static recur_status check_words(const recur_recurrent_options *o)
                            "recur_recurrent_options: reserved is %d, reserved_pointer %s: leave "
                            "them 0 and NULL",
                            (int)o->reserved, o->reserved_pointer ? "set" : "NULL");
-    if (o->flags & ~flags)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_recurrent_options: flags %#x are unknown",
-                           (unsigned)o->flags);
+    RECUR__CHECK(recur__check_flags("recur_recurrent_options", o->flags, flags,
+                                    "RECUR_LAYER_NO_BIAS, _CELL_NAMES, _UPDATE_NEW, "
+                                    "_LEARN_INITIAL_STATE and _OUTPUT_CELL"));
     static const char *const members[] = { "gate_activation", "activation", "output_activation" };
     const int32_t functions[] = { o->gate_activation, o->activation, o->output_activation };
     for (int i = 0; i < 3; i++)
@@ -73,6 +74,9 @@ static recur_status check_words(const recur_recurrent_options *o)
     return RECUR_OK;
 }
 
+/* Not zero, but zero as a float. */
+static bool too_small(double bound) { return bound > 0 && bound < (double)FLT_MIN; }
+
 static recur_status check_numbers(const recur_recurrent_options *o)
 {
     if (!(o->dropout >= 0 && o->dropout < 1))
@@ -86,10 +90,10 @@ static recur_status check_numbers(const recur_recurrent_options *o)
                            "zoneout is %g of h and %g of c: both must lie in [0,1]",
                            o->zoneout_hidden, o->zoneout_cell);
     if (!(o->cell_clip >= 0) || !(o->preactivation_clip >= 0) || isinf(o->cell_clip) ||
-        isinf(o->preactivation_clip))
+        isinf(o->preactivation_clip) || too_small(o->cell_clip) || too_small(o->preactivation_clip))
         return recur__fail(RECUR_E_ARGUMENT,
                            "cell_clip is %g and preactivation_clip %g: a bound is a positive "
-                           "number, or 0 for none",
+                           "float, or 0 for none",
                            o->cell_clip, o->preactivation_clip);
     return RECUR_OK;
 }

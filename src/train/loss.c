@@ -140,9 +140,10 @@ recur_status recur_loss_options_init(recur_loss_options *options, size_t size, i
 
 static recur_status check_options(const recur__loss_kind *kind, const recur_loss_options *o)
 {
-    if (o->flags & ~(uint32_t)(RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX | RECUR_LOSS_ZERO_INFINITY))
-        return recur__fail(RECUR_E_ARGUMENT, "recur_loss_create: flags %#x has an unknown bit",
-                           (unsigned)o->flags);
+    RECUR__CHECK(
+        recur__check_flags("recur_loss_create", o->flags,
+                           RECUR_LOSS_SUM | RECUR_LOSS_IGNORE_INDEX | RECUR_LOSS_ZERO_INFINITY,
+                           "RECUR_LOSS_SUM, _IGNORE_INDEX and _ZERO_INFINITY"));
     RECUR__CHECK(check_kind_has(kind, o));
     if (!(o->smoothing >= 0 && o->smoothing < 1))
         return recur__fail(RECUR_E_ARGUMENT,

@@ -158,10 +158,9 @@ static bool at_least_0(double value) { return value >= 0 && value < INFINITY; }
 
 static recur_status check_plateau(const recur_plateau *p)
 {
-    const uint32_t known = RECUR_PLATEAU_MAXIMUM | RECUR_PLATEAU_ABSOLUTE;
-    if (p->flags & ~known)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_plateau_step: flags %#x has an unknown bit",
-                           (unsigned)p->flags);
+    RECUR__CHECK(recur__check_flags("recur_plateau_step", p->flags,
+                                    RECUR_PLATEAU_MAXIMUM | RECUR_PLATEAU_ABSOLUTE,
+                                    "RECUR_PLATEAU_MAXIMUM and _ABSOLUTE"));
     if (!(p->factor >= 0 && p->factor < 1))
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_plateau_step: factor is %g; it must be in [0,1)", p->factor);
