@@ -51,6 +51,12 @@ def _raw(name):
 RAW = {name: _raw(name) for name in _api.FUNCTIONS}
 
 
+def bare(name):
+    """A function that gives a status, without its types: its arguments are objects of ctypes, made
+    once for many calls (an int would be passed as a C int, and cut)."""
+    return LIBRARY[name]
+
+
 # ---- what functions give back ---------------------------------------------------------------------
 
 
@@ -97,18 +103,18 @@ def _finish_out(out, ctype, kind, keep):
 # ---- calling ---------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _pinned(owned, writes):
-    """A layout that a call reads must not be reset by another thread meanwhile."""
+def _pin(owned, change):
+    """A layout that a call reads must not be reset by another thread meanwhile: `change` is 1 for
+    a call that reads it, -1 for one that writes."""
     with owned.count_lock:
-        if owned.users < 0 or (writes and owned.users > 0):
+        if owned.users < 0 or (change < 0 and owned.users > 0):
             raise RuntimeError("another thread is using this recur_packed")
-        owned.users += -1 if writes else 1
-    try:
-        yield
-    finally:
-        with owned.count_lock:
-            owned.users -= -1 if writes else 1
+        owned.users += change
+
+
+def _unpin(owned, change):
+    with owned.count_lock:
+        owned.users -= change
 
 
 class Function:
@@ -138,16 +144,25 @@ class Function:
         checked, passed = {}, {}
         for value, (name, convert) in zip(given, self.inputs):
             checked[name], passed[name] = convert(value, name)
-        if not self.locked and not self.shared:
+        locks = [passed[name] for name in self.locked if passed[name] is not None]
+        if len(locks) > 1:  # in one order for all threads, and each once
+            locks = sorted({id(owned): owned for owned in locks}.values(), key=id)
+        pinned = [passed[name] for name in self.shared if passed[name] is not None]
+        return self._locked(locks, pinned, checked, passed)
+
+    def _locked(self, locks, pinned, checked, passed):
+        """The call, with these locks held and these layouts pinned, one after the other."""
+        if locks:
+            with locks[0].lock:
+                return self._locked(locks[1:], pinned, checked, passed)
+        if not pinned:
             return self._call(checked, passed)
-        with contextlib.ExitStack() as stack:
-            owned = {id(o): o for o in (passed[name] for name in self.locked) if o is not None}
-            for key in sorted(owned):
-                stack.enter_context(owned[key].lock)
-            for name in self.shared:
-                if passed[name] is not None:
-                    stack.enter_context(_pinned(passed[name], self.__name__ == "recur_packed_reset"))
-            return self._call(checked, passed)
+        change = -1 if self.__name__ == "recur_packed_reset" else 1
+        _pin(pinned[0], change)
+        try:
+            return self._locked((), pinned[1:], checked, passed)
+        finally:
+            _unpin(pinned[0], change)
 
     def _call(self, checked, passed):
         sizes = self._check_sizes(checked) if self.size_rule else {}
