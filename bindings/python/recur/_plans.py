@@ -15,7 +15,6 @@ import numpy as np
 
 from . import c
 from ._arrays import F32
-from .errors import raise_status
 from .passes import owner_of
 
 ndarray = np.ndarray
@@ -38,8 +37,22 @@ def pointer(array) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.__array_interface__["data"][0])
 
 
-def refuse(status):
-    raise_status(status, c.RAW["recur_last_error"]().decode(errors="replace"))
+def run_forward(run, layer, layout, rows, state, y, tape):
+    """A forward (of rows or ids, as `run` says) whose arrays are known to have the right sizes."""
+    layer, packed, tape = layer.owned, layout.handle.owned, tape.handle.owned
+    address, to = rows.__array_interface__["data"][0], y.__array_interface__["data"][0]
+    c.pin(packed, 1)
+    try:
+        if state is None:
+            status = run(layer, packed, address, None, to, tape)
+        else:
+            owned = state._handle.owned
+            with owned.lock:
+                status = run(layer, packed, address, owned, to, tape)
+    finally:
+        c.unpin(packed, 1)
+    if status < 0:
+        c.refuse(status)
 
 
 class PassPlan:
@@ -121,7 +134,7 @@ class PassPlan:
         self.x[...] = x
         status = forward(*self.arguments)
         if status < 0:
-            refuse(status)
+            c.refuse(status)
         return self.y.copy()
 
     def run_with(self, x, state):
@@ -132,7 +145,7 @@ class PassPlan:
         with owned.lock:
             status = forward(layer, packed, xs, owned, y, tape)
         if status < 0:
-            refuse(status)
+            c.refuse(status)
         return self.y.copy()
 
     def run_from(self, x, given):
@@ -146,7 +159,7 @@ class PassPlan:
                 status = status or write_state(*arguments)
         status = status or forward(*self.arguments) or read_state(*self.read)
         if status:
-            refuse(status)
+            c.refuse(status)
         return self.y.copy(), [view.copy() for view in self.values]
 
 
@@ -178,7 +191,7 @@ class StepPlan:
             self.x[...] = x
             status = step(*self.arguments)
             if status < 0:
-                refuse(status)
+                c.refuse(status)
             if out is None:
                 return self.y.copy()
             out[...] = self.y

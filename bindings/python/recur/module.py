@@ -1,6 +1,5 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
 
-import collections
 import copy
 import math
 import threading
@@ -14,8 +13,8 @@ from . import _api, c, settings
 from ._arrays import F32, floats, here, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
 from ._parameters import remember
-from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array
-from ._tapes import Pass, Pool
+from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
+from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .packed import Layout, is_packed
 from .parameter import Parameter, Parameters
@@ -670,7 +669,7 @@ class Layer(Module):
         """No pass is recorded yet."""
         self._lock, self._pool, self._plans = threading.RLock(), Pool(), {}
         self._records = []  # weak references to the passes that wait, the newest last
-        self._held = collections.deque()  # the newest ones, for backward by hand without an output
+        self._held = Held()  # the newest ones, for backward by hand without an output
         self._drawn, self._random, self._padded = 0, None, None
         self._count_anew()
 
@@ -823,9 +822,8 @@ class Layer(Module):
         settings allow."""
         held = self._held
         expected = held[-1].bytes if held else 0
-        total = expected + sum(one.bytes for one in held)
-        while held and total > settings.unheld_bytes:
-            total -= held.popleft().bytes
+        while held and expected + held.bytes > settings.unheld_bytes:
+            held.popleft()
 
     def _remember(self, one, state=None):
         """Puts a new pass on the list of those that wait. The next one with this State
@@ -865,10 +863,7 @@ class Layer(Module):
 
     def _closed(self, one):
         """A pass does not wait any more."""
-        if self._held and self._held[-1] is one:
-            self._held.pop()
-        elif one in self._held:
-            self._held.remove(one)
+        self._held.discard(one)
         for at in range(len(self._records) - 1, -1, -1):
             if self._records[at]() is one:
                 del self._records[at]
@@ -879,14 +874,14 @@ class Layer(Module):
         are results too if it is the call's own. Gives [rows of y, final states ...]: Arrays
         in training, if somebody may ask for their gradients."""
         rows, is_ids, form = given
-        layer, run = self._open(), c.recur_layer_forward_ids if is_ids else c.recur_layer_forward
-        packed = form.layout.handle
-        y = np.empty((c.recur_layer_rows(layer, packed), self._info.output_size), np.float32)
-        data, handle = data_of(x), None if state is None else state._handle
+        layer, layout, data = self._open(), form.layout, data_of(x)
+        run = c.RAW["recur_layer_forward_ids" if is_ids else "recur_layer_forward"]
+        out_rows = c.RAW["recur_layer_rows"](layer.owned, layout.handle.owned)
+        y = np.empty((out_rows, self._info.output_size), np.float32)
         link = None if is_ids else link_of(data)
         if not self.training:
             tape = self._pool.take(self._context_handle).prepare(c.RECUR_TAPE_EVALUATE)
-            run(layer, packed, rows, handle, y, tape.handle)
+            run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
             if planned_array(x):
                 self._plan_pass(x, form, rows, y)
@@ -895,7 +890,7 @@ class Layer(Module):
             rows = kept(rows, data)
         with self._lock:
             tape, token = self._tape_for(links, state)
-            run(layer, packed, rows, handle, y, tape.handle)
+            run_forward(run, layer, layout, rows, state, y, tape)
             finals = self._finals(state) if own else ()
             one = Pass(self, tape, token, rows, is_ids, form, (y, *finals), (link, *links))
             self._remember(one, None if own else state)
