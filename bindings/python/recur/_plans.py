@@ -58,8 +58,9 @@ def run_forward(run, layer, layout, rows, state, y, tape):
 class PassPlan:
     """A forward without a record, of x of one shape.
 
-    The plan has a layout, a tape and a state to itself, and one thread at a time uses it. Its
-    arguments hold the address of the layer only: who calls holds the layer meanwhile."""
+    The plan has a layout and a state to itself, and one thread at a time uses it. Tapes, whose
+    scratch may be large, come from the module. The arguments hold the address of the layer only:
+    who calls holds the layer meanwhile."""
 
     __slots__ = (
         "lock",
@@ -79,17 +80,15 @@ class PassPlan:
 
     def __init__(self, module, form, x, y, per_sequence):
         """`x` and `y` are rows of such a call."""
-        layer, context, layout = module._open(), module._context_handle(), form.layout
+        layer, layout = module._open(), form.layout
         packed = c.recur_packed_create(None, layout.batch, None, layout.steps)
-        tape = c.recur_tape_create(context)
-        c.recur_tape_set_mode(tape, c.RECUR_TAPE_EVALUATE)
         x, y = np.zeros_like(x), np.zeros_like(y)
         self.lock, self.layer = threading.Lock(), weakref.ref(layer)
         self.batch_first, self.batch, self.shapes = module.batch_first, layout.batch, ()
         self.x, self.y = form.shaped(x, False), form.shaped(y, per_sequence)
         layer = ctypes.c_void_p(layer.owned.value)
-        self.arguments = (layer, packed.owned, pointer(x), None, pointer(y), tape.owned)
-        self._kept = (packed, tape, x, y)
+        self.arguments = (layer, packed.owned, pointer(x), None, pointer(y))
+        self._kept = (packed, x, y)
         names = getattr(type(module), "states", ())
         if names:
             self._plan_state(module, form, names)
@@ -112,8 +111,8 @@ class PassPlan:
         if len(places) == len(names):
             pointers = [every]
         self.values, self.shapes = tuple(views), tuple(view.shape for view in views)
-        layer, packed, x, _, y, tape = self.arguments
-        self.arguments = (layer, packed, x, state.owned, y, tape)
+        layer, packed, x, _, y = self.arguments
+        self.arguments = (layer, packed, x, state.owned, y)
         self.reset = (state.owned, ctypes.c_int64(-1))
         self.writes = tuple((state.owned, *one) for one in pointers)
         self.read = (state.owned, *every)
@@ -129,18 +128,18 @@ class PassPlan:
         owned = module._layer._owned
         return owned if self.fits(module) and owned and self.lock.acquire(False) else None
 
-    def run(self, x):
+    def run(self, x, tape):
         """y, without a state."""
         self.x[...] = x
-        status = forward(*self.arguments)
+        status = forward(*self.arguments, tape)
         if status < 0:
             c.refuse(status)
         return self.y.copy()
 
-    def run_with(self, x, state):
+    def run_with(self, x, state, tape):
         """y, with a State that is changed."""
         owned = state._handle.owned
-        layer, packed, xs, _, y, tape = self.arguments
+        layer, packed, xs, _, y = self.arguments
         self.x[...] = x
         with owned.lock:
             status = forward(layer, packed, xs, owned, y, tape)
@@ -148,7 +147,7 @@ class PassPlan:
             c.refuse(status)
         return self.y.copy()
 
-    def run_from(self, x, given):
+    def run_from(self, x, given, tape):
         """y and the final state, from the initial state (None), or from arrays for all of it."""
         self.x[...] = x
         status = reset_state(*self.reset)  # RECUR_OK is 0
@@ -157,7 +156,7 @@ class PassPlan:
                 view[...] = value
             for arguments in self.writes:
                 status = status or write_state(*arguments)
-        status = status or forward(*self.arguments) or read_state(*self.read)
+        status = status or forward(*self.arguments, tape) or read_state(*self.read)
         if status:
             c.refuse(status)
         return self.y.copy(), [view.copy() for view in self.values]

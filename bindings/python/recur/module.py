@@ -880,7 +880,7 @@ class Layer(Module):
         y = np.empty((out_rows, self._info.output_size), np.float32)
         link = None if is_ids else link_of(data)
         if not self.training:
-            tape = self._pool.take(self._context_handle).prepare(c.RECUR_TAPE_EVALUATE)
+            tape = self._pool.take(self._context_handle).prepare(EVALUATE)
             run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
             if planned_array(x):
@@ -921,12 +921,17 @@ class Layer(Module):
         owned = plan.take(self)  # held until the call is over
         if owned is None:
             return None
+        pool = self._pool
         try:
+            tape = pool.take(self._context_handle).prepare(EVALUATE)
             if state is None:
-                return plan.run(x)
-            return plan.run_with(x, state), state
+                result = plan.run(x, tape.handle._owned)
+            else:
+                result = plan.run_with(x, state, tape.handle._owned), state
         finally:
             plan.lock.release()
+        pool.free.append(tape)
+        return result
 
     def _finals(self, state):
         return [state[name] for name in self.states]

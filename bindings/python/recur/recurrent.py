@@ -194,10 +194,13 @@ class Recurrent(Layer):
         owned = plan.take(self)  # held until the call is over
         if owned is None:
             return None
+        pool = self._pool
         try:
-            y, finals = plan.run_from(x, values)
+            tape = pool.take(self._context_handle).prepare(EVALUATE)
+            y, finals = plan.run_from(x, values, tape.handle._owned)
         finally:
             plan.lock.release()
+        pool.free.append(tape)
         return y, tuple(finals) if len(finals) > 1 else finals[0]
 
     def _play(self, one, given):
