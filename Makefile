@@ -162,7 +162,8 @@ $(DIR)/tests/obj/per_isa/%.$(1).o: tests/per_isa/%.c $(DIR)/flags | $(DIR)/have-
 endef
 $(foreach isa,$(ISAS),$(eval $(call per_isa,$(isa))))
 
-$(SHARED): $(OBJECTS) $(DIR)/objects lib/librecur.map
+# The tiles take longest, so they come first: no core shall wait for them at the end.
+$(SHARED): $(filter $(DIR)/obj/tiles/%,$(OBJECTS)) $(OBJECTS) $(DIR)/objects lib/librecur.map
 	@mkdir -p $(@D)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(CHECKED) $(SHARED_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBRARY_LIBS)

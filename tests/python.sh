@@ -15,7 +15,7 @@ skip() {
 [ -z "${SANITIZE:-}" ] || skip "Python cannot load a library with sanitizers"
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null 2>&1 || skip "there is no $python"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || skip "$python is older than 3.8"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || skip "$python is older than 3.9"
 
 pip() { "$venv/bin/python" -m pip "$@"; }
 has() { "$1" -c 'import numpy, pytest' >/dev/null 2>&1; }

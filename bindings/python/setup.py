@@ -1,7 +1,8 @@
-"""Builds librecur with the checkout's Makefile, and puts it into the package.
+"""Builds librecur with the checkout's Makefile, on all cores, and puts it into the package.
 
-RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Outside of a checkout, without it, the wheel carries none and
-the package looks for the system's.
+RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Outside of a checkout, without it, the
+wheel carries none and the package looks for the system's. pip shows what is done here with -v; a
+terminal is told about it in any case.
 """
 
 import os
@@ -10,18 +11,17 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
 
-try:
-    from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:
-    from wheel.bdist_wheel import bdist_wheel
-
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
+OR = "or set RECUR_LIBRARY to the path of a librecur.so that exists"
+EVERY = 5  # seconds between two words about the progress
 
 
 def version() -> str:
@@ -29,22 +29,80 @@ def version() -> str:
     return ".".join(re.search(r"VERSION = \((\d+), (\d+), (\d+)\)", table).groups())
 
 
+def say(text) -> None:
+    """A line for the log, and for the terminal, from which pip keeps the log."""
+    print(f"recur: {text}", flush=True)
+    if not sys.stdout.isatty():
+        try:
+            with open("/dev/tty", "w") as terminal:
+                terminal.write(f"\r  recur: {text}\n")
+        except OSError:
+            pass
+
+
+def cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def up_to_date(library) -> bool:
+    """Whether the checkout's own library is newer than all that it is made of."""
+    if not library.exists():
+        return False
+    sources = [CHECKOUT / "Makefile", CHECKOUT / "lib" / "librecur.map"]
+    for folder in ("src", "include"):
+        sources += (CHECKOUT / folder).rglob("*.*")
+    return library.stat().st_mtime > max(source.stat().st_mtime for source in sources)
+
+
+def build() -> pathlib.Path:
+    """The library, without what a debugger needs, in a folder of its own: the checkout's own build
+    stays as it is."""
+    make = os.environ.get("MAKE", "gmake" if shutil.which("gmake") else "make")
+    inherited = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKE")
+    environment = {key: value for key, value in os.environ.items() if key not in inherited}
+    target = "build/wheel/lib/librecur.so"
+    flags = f"CFLAGS={os.environ.get('CFLAGS', '')} -g0"
+    places = ["DIR=build/wheel", "LIB=build/wheel/lib", flags]
+    command = [make, "-C", str(CHECKOUT), f"-j{cores()}", *places, target]
+    say(f"building librecur with {make} -j{cores()}, which takes a minute or two")
+    compiled, told = 0, time.monotonic()
+    try:
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running:
+            for line in running.stdout:
+                print(line, end="", flush=True)
+                compiled += line.startswith("  cc ")
+                if time.monotonic() - told > EVERY:
+                    told = time.monotonic()
+                    say(f"{compiled} files compiled")
+    except OSError as error:
+        sys.exit(f"{make} cannot be run ({error}): install GNU make and a C compiler, {OR}")
+    if running.returncode:
+        sys.exit(f"librecur could not be built; the reason stands above. Put that right, {OR}")
+    return CHECKOUT / target
+
+
 def library():
     """The library to carry, built if need be; None if there is no checkout around."""
     named = os.environ.get("RECUR_LIBRARY")
     if named:
         return pathlib.Path(named)
-    built = CHECKOUT / "lib" / "librecur.so"
     if not (CHECKOUT / "include" / "recur.h").exists():
         return None
-    make = os.environ.get("MAKE", "gmake" if shutil.which("gmake") else "make")
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    try:
-        subprocess.run([make, "-C", str(CHECKOUT), "libs"], check=True, env=environment)
-    except (OSError, subprocess.CalledProcessError) as error:
-        if not built.exists():
-            sys.exit(f"librecur could not be built ({error}); RECUR_LIBRARY=/path/to/librecur.so packs one that exists")
-    return built
+    own = CHECKOUT / "lib" / "librecur.so"
+    return own if up_to_date(own) else build()
+
+
+def strip(carried) -> None:
+    """Removes what only debuggers and linkers read, which is most of it."""
+    program = shutil.which(os.environ.get("STRIP", "strip"))
+    if program is None:
+        say("there is no strip: the library keeps what debuggers read, and is large")
+    elif subprocess.run([program, "-S", "-x", str(carried)]).returncode:
+        say("the library could not be stripped, and is carried as it is")
 
 
 class BuildWithLibrary(build_py):
@@ -52,9 +110,12 @@ class BuildWithLibrary(build_py):
         super().run()
         found = library()
         if found is None:
-            print("no checkout of librecur around this folder: the package will look for the system's library")
-        else:
-            shutil.copyfile(found.resolve(), pathlib.Path(self.build_lib) / "recur" / "librecur.so")
+            say("no checkout of librecur is around this folder: the package takes the system's")
+            return
+        carried = pathlib.Path(self.build_lib) / "recur" / "librecur.so"
+        shutil.copyfile(found.resolve(), carried)
+        strip(carried)
+        say(f"the package carries {found}, {carried.stat().st_size / 1e6:.1f} MB")
 
 
 class PlatformWheel(bdist_wheel):
@@ -69,4 +130,8 @@ class WithLibrary(Distribution):
         return True
 
 
-setup(version=version(), distclass=WithLibrary, cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})
+setup(
+    version=version(),
+    distclass=WithLibrary,
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+)

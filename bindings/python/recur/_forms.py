@@ -4,6 +4,8 @@ Every form turns the user's array into packed rows [N][...] and rows into the us
 each sequence behind a `last`.
 """
 
+import math
+
 import numpy as np
 
 from ._arrays import floats
@@ -76,7 +78,7 @@ class Rows:
 
     def __init__(self, shape, is_ids):
         self.lead = tuple(shape) if is_ids else tuple(shape[:-1])
-        n = int(np.prod(self.lead, dtype=np.int64))
+        n = math.prod(self.lead)
         self.layout = Layout.dense(1, n)
 
     def rows(self, value):

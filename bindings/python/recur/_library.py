@@ -4,6 +4,7 @@ import ctypes
 import ctypes.util
 import os
 import pathlib
+import re
 
 from . import _api
 
@@ -12,6 +13,27 @@ HINT = (
     "Set the environment variable RECUR_LIBRARY to the path of a librecur.so, "
     "or build one: `make` in a checkout of librecur, then `pip install ./bindings/python`."
 )
+# What Debian and Ubuntu, and Fedora, call the package that a library of the system is in.
+PACKAGES = {
+    "libopenblas": ("libopenblas0", "openblas"),
+    "libjansson": ("libjansson4", "jansson"),
+    "libgfortran": ("libgfortran5", "libgfortran"),
+    "libquadmath": ("libquadmath0", "libquadmath"),
+    "libgomp": ("libgomp1", "libgomp"),
+}
+
+
+def missing_package(reason: str) -> str:
+    """What to install, if librecur is there and a library that it needs is not; else ""."""
+    found = re.search(r"\b(lib[\w+-]+?)\.so[.\d]*: cannot open shared object", reason)
+    found = found or re.search(r"Error loading shared library (lib[\w+-]+?)\.so", reason)
+    if found is None or found[1] not in PACKAGES:
+        return ""
+    debian, fedora = PACKAGES[found[1]]
+    return (
+        f"librecur needs {found[1]}, which this system lacks. Install it: "
+        f"`sudo apt-get install {debian}` (Debian, Ubuntu) or `sudo dnf install {fedora}` (Fedora)."
+    )
 
 
 def candidates() -> list:
@@ -36,7 +58,8 @@ def load() -> tuple:
         except (OSError, AttributeError, ImportError) as error:
             tried.append(f"{path}: {error}")
     reasons = "\n  ".join(tried) if tried else "none was found"
-    raise ImportError(f"librecur cannot be loaded:\n  {reasons}\n{HINT}")
+    lacking = dict.fromkeys(filter(None, map(missing_package, tried)))
+    raise ImportError("\n".join([f"librecur cannot be loaded:\n  {reasons}", *lacking, HINT]))
 
 
 def check(library, path) -> None:

@@ -6,6 +6,7 @@ as somebody may ask for its gradients. When the last pass of a tape is gone, the
 the module for the next one.
 """
 
+import collections
 import weakref
 
 from . import c
@@ -23,7 +24,11 @@ class Tape:
     def prepare(self, mode, seed=None) -> "Tape":
         """An empty tape in this mode; without a seed no pass draws numbers."""
         if self.passes:
-            c.recur_tape_reset(self.handle)
+            owned = self.handle.owned
+            with owned.lock:
+                status = c.RAW["recur_tape_reset"](owned)
+            if status < 0:
+                c.refuse(status)
             self.passes = []
         if mode != self.mode:
             c.recur_tape_set_mode(self.handle, mode)
@@ -96,6 +101,35 @@ class Pool:
 
     def tapes(self) -> list:
         return self.free + [lease.tape for lease in self.out.values()]
+
+
+class Held(collections.deque):
+    """Passes that a module holds itself, and the bytes that they take together."""
+
+    bytes = 0
+
+    def append(self, one) -> None:
+        super().append(one)
+        self.bytes += one.bytes
+
+    def popleft(self):
+        one = super().popleft()
+        self.bytes -= one.bytes
+        return one
+
+    def discard(self, one) -> None:
+        """Lets go of a pass, if it is here."""
+        if self and self[-1] is one:
+            self.pop()
+        elif one in self:
+            self.remove(one)
+        else:
+            return
+        self.bytes -= one.bytes
+
+    def clear(self) -> None:
+        super().clear()
+        self.bytes = 0
 
 
 class Pass(Node):

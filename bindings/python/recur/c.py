@@ -51,6 +51,17 @@ def _raw(name):
 RAW = {name: _raw(name) for name in _api.FUNCTIONS}
 
 
+def refuse(status):
+    """Raises what a status of the library stands for, with its sentence."""
+    raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
+
+
+def bare(name):
+    """A function that gives a status, without its types: its arguments are objects of ctypes, made
+    once for many calls (an int would be passed as a C int, and cut)."""
+    return LIBRARY[name]
+
+
 # ---- what functions give back ---------------------------------------------------------------------
 
 
@@ -97,18 +108,18 @@ def _finish_out(out, ctype, kind, keep):
 # ---- calling ---------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _pinned(owned, writes):
-    """A layout that a call reads must not be reset by another thread meanwhile."""
+def pin(owned, change):
+    """A layout that a call reads must not be reset by another thread meanwhile: `change` is 1 for
+    a call that reads it, -1 for one that writes."""
     with owned.count_lock:
-        if owned.users < 0 or (writes and owned.users > 0):
+        if owned.users < 0 or (change < 0 and owned.users > 0):
             raise RuntimeError("another thread is using this recur_packed")
-        owned.users += -1 if writes else 1
-    try:
-        yield
-    finally:
-        with owned.count_lock:
-            owned.users -= -1 if writes else 1
+        owned.users += change
+
+
+def unpin(owned, change):
+    with owned.count_lock:
+        owned.users -= change
 
 
 class Function:
@@ -120,6 +131,7 @@ class Function:
         self.raw = RAW[name]
         self.fallible = self.ret == "recur_status"
         self.plan = [(ctype, arg, _out_kind(ctype, arg)) for ctype, arg in args]
+        self.gives = any(out for _, _, out in self.plan)
         self.inputs = [(arg, CONVERTERS[ctype]) for ctype, arg, out in self.plan if not out]
         self.prototype = f"{self.ret} {name}({', '.join(f'{t} {a}' for t, a in args) or 'void'})"
         self.__doc__ = self.prototype
@@ -140,17 +152,33 @@ class Function:
             checked[name], passed[name] = convert(value, name)
         if not self.locked and not self.shared:
             return self._call(checked, passed)
-        with contextlib.ExitStack() as stack:
-            owned = {id(o): o for o in (passed[name] for name in self.locked) if o is not None}
-            for key in sorted(owned):
-                stack.enter_context(owned[key].lock)
-            for name in self.shared:
-                if passed[name] is not None:
-                    stack.enter_context(_pinned(passed[name], self.__name__ == "recur_packed_reset"))
+        locks = [passed[name] for name in self.locked if passed[name] is not None]
+        if len(locks) > 1:  # in one order for all threads, and each once
+            locks = sorted({id(owned): owned for owned in locks}.values(), key=id)
+        pinned = [passed[name] for name in self.shared if passed[name] is not None]
+        return self._locked(locks, pinned, checked, passed)
+
+    def _locked(self, locks, pinned, checked, passed):
+        """The call, with these locks held and these layouts pinned, one after the other."""
+        if locks:
+            with locks[0].lock:
+                return self._locked(locks[1:], pinned, checked, passed)
+        if not pinned:
             return self._call(checked, passed)
+        change = -1 if self.__name__ == "recur_packed_reset" else 1
+        pin(pinned[0], change)
+        try:
+            return self._locked((), pinned[1:], checked, passed)
+        finally:
+            unpin(pinned[0], change)
 
     def _call(self, checked, passed):
         sizes = self._check_sizes(checked) if self.size_rule else {}
+        if self.fallible and not self.gives:
+            status = self.raw(*passed.values())
+            if status < 0:
+                refuse(status)
+            return None
         outs, arguments = [], []
         for ctype, name, kind in self.plan:
             if kind == "array":
@@ -164,7 +192,7 @@ class Function:
         result = self.raw(*arguments)
         if self.fallible:
             if result < 0:
-                raise_status(result, RAW["recur_last_error"]().decode(errors="replace"))
+                refuse(result)
             results = [_finish_out(out, ctype, kind, None) for out, ctype, kind in outs]
             return None if not results else results[0] if len(results) == 1 else tuple(results)
         return result.decode(errors="replace") if isinstance(result, bytes) else result
@@ -234,7 +262,7 @@ class WriteMemory(Function):
     def _try(self, owned, room, size):
         status = self.raw(owned, room, ctypes.byref(size))
         if status < 0:
-            raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
+            refuse(status)
 
 
 TRACE_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.POINTER(STRUCTS["recur_trace"]), ctypes.c_void_p)
@@ -252,7 +280,7 @@ class TapeTrace(Function):
         with owned.lock if owned is not None else contextlib.nullcontext():
             status = self.raw(owned, ctypes.cast(called, ctypes.c_void_p) if called else None, None)
             if status < 0:
-                raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
+                refuse(status)
             owned.traced = called  # lives as long as the tape may call it
 
 

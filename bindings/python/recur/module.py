@@ -1,6 +1,5 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
 
-import collections
 import copy
 import math
 import threading
@@ -11,10 +10,11 @@ import weakref
 import numpy as np
 
 from . import _api, c, settings
-from ._arrays import floats, here, rows_or_ids, to_numpy
+from ._arrays import F32, floats, here, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
 from ._parameters import remember
-from ._tapes import Pass, Pool
+from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
+from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .packed import Layout, is_packed
 from .parameter import Parameter, Parameters
@@ -63,6 +63,7 @@ INTERNAL = (
     "_random",
     "_context",
     "_planned",
+    "_plans",
     "_mode",
     "_seed",
     "_cell",
@@ -86,6 +87,7 @@ REFUSED = {
     "requires_grad": "to freeze parameters, optimizer.scale(name, lr=0), or give the optimizer "
     "the other modules only",
 }
+EVALUATE = c.RECUR_TAPE_EVALUATE
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
     "dropout": "make a new one, and load_state_dict; train(dropout=False) and eval() run without",
@@ -309,7 +311,7 @@ class Module:
         self._adopt(self.__dict__.get("_composed", ()))
 
     def _set(self, layer):
-        self._layer, self._state_forms = layer, {}
+        self._layer, self._state_forms, self._plans = layer, {}, {}
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
         self.flat = np.empty(0, np.float32) if flat is None else flat
@@ -665,9 +667,9 @@ class Layer(Module):
 
     def _ready(self):
         """No pass is recorded yet."""
-        self._lock, self._pool = threading.RLock(), Pool()
+        self._lock, self._pool, self._plans = threading.RLock(), Pool(), {}
         self._records = []  # weak references to the passes that wait, the newest last
-        self._held = collections.deque()  # the newest ones, for backward by hand without an output
+        self._held = Held()  # the newest ones, for backward by hand without an output
         self._drawn, self._random, self._padded = 0, None, None
         self._count_anew()
 
@@ -820,9 +822,8 @@ class Layer(Module):
         settings allow."""
         held = self._held
         expected = held[-1].bytes if held else 0
-        total = expected + sum(one.bytes for one in held)
-        while held and total > settings.unheld_bytes:
-            total -= held.popleft().bytes
+        while held and expected + held.bytes > settings.unheld_bytes:
+            held.popleft()
 
     def _remember(self, one, state=None):
         """Puts a new pass on the list of those that wait. The next one with this State
@@ -862,10 +863,7 @@ class Layer(Module):
 
     def _closed(self, one):
         """A pass does not wait any more."""
-        if self._held and self._held[-1] is one:
-            self._held.pop()
-        elif one in self._held:
-            self._held.remove(one)
+        self._held.discard(one)
         for at in range(len(self._records) - 1, -1, -1):
             if self._records[at]() is one:
                 del self._records[at]
@@ -876,25 +874,64 @@ class Layer(Module):
         are results too if it is the call's own. Gives [rows of y, final states ...]: Arrays
         in training, if somebody may ask for their gradients."""
         rows, is_ids, form = given
-        layer, run = self._open(), c.recur_layer_forward_ids if is_ids else c.recur_layer_forward
-        packed = form.layout.handle
-        y = np.empty((c.recur_layer_rows(layer, packed), self._info.output_size), np.float32)
-        data, handle = data_of(x), None if state is None else state._handle
+        layer, layout, data = self._open(), form.layout, data_of(x)
+        run = c.RAW["recur_layer_forward_ids" if is_ids else "recur_layer_forward"]
+        out_rows = c.RAW["recur_layer_rows"](layer.owned, layout.handle.owned)
+        y = np.empty((out_rows, self._info.output_size), np.float32)
         link = None if is_ids else link_of(data)
         if not self.training:
-            tape = self._pool.take(self._context_handle).prepare(c.RECUR_TAPE_EVALUATE)
-            run(layer, packed, rows, handle, y, tape.handle)
+            tape = self._pool.take(self._context_handle).prepare(EVALUATE)
+            run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
+            if planned_array(x):
+                self._plan_pass(x, form, rows, y)
             return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
         if type(link) is not Link and not is_ids:
             rows = kept(rows, data)
         with self._lock:
             tape, token = self._tape_for(links, state)
-            run(layer, packed, rows, handle, y, tape.handle)
+            run_forward(run, layer, layout, rows, state, y, tape)
             finals = self._finals(state) if own else ()
             one = Pass(self, tape, token, rows, is_ids, form, (y, *finals), (link, *links))
             self._remember(one, None if own else state)
         return [one.array(i) for i in range(len(one.bases))]
+
+    def _plan_pass(self, x, form, rows, y):
+        """Makes the plan of a shape when it comes for the second time."""
+        plans = self._plans
+        if not x.size or not y.size or x.size + y.size > MOST_NUMBERS:
+            return
+        known = plans.get(x.shape)
+        if known is not None and known.fits(self):
+            return
+        if x.shape not in plans:
+            if len(plans) >= MOST_PLANS:
+                plans.clear()
+            plans[x.shape] = None
+            return
+        per_sequence = self._able(c.RECUR_CAN_REDUCE_TIME)
+        plans[x.shape] = PassPlan(self, form, rows, y, per_sequence)
+
+    def _planned_pass(self, x, state=None):
+        """What a call in evaluation gives, if there is a plan for it: y, and with a State this
+        too. None: it goes the general way."""
+        plan = self._plans.get(x.shape)
+        if plan is None or not planned_array(x):
+            return None
+        owned = plan.take(self)  # held until the call is over
+        if owned is None:
+            return None
+        pool = self._pool
+        try:
+            tape = pool.take(self._context_handle).prepare(EVALUATE)
+            if state is None:
+                result = plan.run(x, tape.handle._owned)
+            else:
+                result = plan.run_with(x, state, tape.handle._owned), state
+        finally:
+            plan.lock.release()
+        pool.free.append(tape)
+        return result
 
     def _finals(self, state):
         return [state[name] for name in self.states]
@@ -1003,6 +1040,10 @@ class Layer(Module):
 
     def forward(self, x=None, **more):
         """y = module(x): the class says what x is."""
+        if type(x) is np.ndarray and not more and self._mode == EVALUATE:
+            y = self._planned_pass(x)
+            if y is not None:
+                return y
         if more or x is None:
             x, _ = by_names(self, x, None, more, ("input",))
         given = self._form(x)
@@ -1033,6 +1074,18 @@ class Layer(Module):
     def step(self, x, state: State, out=None) -> np.ndarray:
         """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is
         recorded."""
+        if type(state) is State and type(x) is np.ndarray and x.dtype is F32:
+            plan, layer = state._plan, self._layer
+            if (
+                plan is not None
+                and plan.layer() is layer
+                and plan.x_shape == x.shape
+                and state._handle._owned is plan.owned
+                and (out is None or plan.takes(out))
+            ):
+                owned = layer._owned  # held until the call is over
+                if owned is not None:
+                    return plan.run(x, out)
         if not isinstance(state, State):
             raise TypeError(
                 f"state must be a State (module.state(batch)), not {type(state).__name__}"
@@ -1048,6 +1101,8 @@ class Layer(Module):
             )
         step = c.recur_layer_step_ids if is_ids else c.recur_layer_step
         step(self._open(), rows, state._handle, y, None)
+        if not is_ids and rows.size + y.size <= MOST_NUMBERS:
+            state._plan = StepPlan(self._open(), state, self._info)
         return y
 
     def snapshot(self) -> "Module":
@@ -1066,6 +1121,7 @@ class Layer(Module):
     def release(self) -> None:
         """Gives the memory back as soon as no view needs it. Calls after this raise
         RuntimeError."""
+        self._plans.clear()
         self._layer.release()
         self._pool.clear()
         self._records.clear()

@@ -7,7 +7,8 @@ import numpy as np
 from . import _api, c, settings
 from ._arrays import floats, here, size
 from .layers import DIRECTIONS, direction_of
-from .module import Layer, by_names
+from ._plans import planned_array
+from .module import EVALUATE, Layer, by_names
 from .passes import data_of, link_of
 from .state import State
 
@@ -156,6 +157,10 @@ class Recurrent(Layer):
     def forward(self, x=None, state=None, **more):
         """y, state = layer(x, state). A State is changed and comes back: gradients do not
         go through it."""
+        if type(x) is np.ndarray and not more and self._mode == EVALUATE:
+            known = self._planned_pass(x, state)
+            if known is not None:
+                return known
         if more or x is None:
             x, state = by_names(self, x, state, more, ("input", "hx"))
         given = self._form(x)
@@ -170,6 +175,33 @@ class Recurrent(Layer):
         y, *finals = self._call(x, given, inner, True, links)
         finals = tuple(form.states(final) for final in finals)
         return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
+
+    def _planned_pass(self, x, state=None):
+        """With arrays or None as the initial state: y and the final state, if there is a plan."""
+        if type(state) is State:
+            return super()._planned_pass(x, state)
+        plan = self._plans.get(x.shape)
+        if plan is None or not planned_array(x):
+            return None
+        values = None
+        if state is not None:
+            values = state if len(plan.shapes) > 1 else (state,)
+            if type(values) is not tuple or len(values) != len(plan.shapes):
+                return None
+            for value, shape in zip(values, plan.shapes):
+                if not planned_array(value) or value.shape != shape:
+                    return None
+        owned = plan.take(self)  # held until the call is over
+        if owned is None:
+            return None
+        pool = self._pool
+        try:
+            tape = pool.take(self._context_handle).prepare(EVALUATE)
+            y, finals = plan.run_from(x, values, tape.handle._owned)
+        finally:
+            plan.lock.release()
+        pool.free.append(tape)
+        return y, tuple(finals) if len(finals) > 1 else finals[0]
 
     def _play(self, one, given):
         dy, *dfinals = given

@@ -12,6 +12,7 @@ class State:
 
     def __init__(self, module, batch: int):
         self._handle = c.recur_state_create(module._open(), batch)
+        self._plan = None  # of its streaming steps
         self.origin = None  # a weak reference to the recorded pass that wrote it last
         self.batch = c.recur_state_batch(self._handle)
         known = module._state_forms  # by batch: what the last few states of the module look like
@@ -48,13 +49,22 @@ class State:
     def __getitem__(self, name) -> np.ndarray:
         offset, shape = self._find(name)
         out = np.empty(shape, np.float32)
-        c.recur_state_read(self._handle, offset, out.size, out)
+        self._move("recur_state_read", offset, out)
         return out
+
+    def _move(self, what, offset, array):
+        """Reads into an array whose size is known to be right, or writes from it."""
+        owned = self._handle.owned
+        with owned.lock:
+            address = array.__array_interface__["data"][0]
+            status = c.RAW[what](owned, offset, array.size, address)
+        if status < 0:
+            c.refuse(status)
 
     def __setitem__(self, name, values) -> None:
         offset, shape = self._find(name)
         values = floats(values, name, shape)
-        c.recur_state_write(self._handle, offset, values.size, values)
+        self._move("recur_state_write", offset, values)
 
     def reset(self, sequence=-1) -> None:
         """Back to the initial state: one sequence, or all."""
@@ -78,6 +88,7 @@ class State:
         return self
 
     def release(self) -> None:
+        self._plan = None
         self._handle.release()
 
     def __repr__(self):

@@ -1,6 +1,9 @@
 """The wheel: built from the checkout, installed in a fresh environment, used from elsewhere."""
 
+import email
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -8,7 +11,7 @@ import zipfile
 import pytest
 from conftest import HERE, ROOT
 
-from recur import library_path
+from recur import _library, library_path
 
 PROGRAM = """
 import numpy, os, recur
@@ -29,19 +32,20 @@ def run(*command, **more):
 def wheel(tmp_path_factory):
     if not (ROOT / "Makefile").exists():
         pytest.skip("no checkout here")
-    for module in ("pip", "setuptools", "wheel"):
-        if run(sys.executable, "-c", f"import {module}").returncode:
-            pytest.skip(f"this Python has no {module}")
+    found = run(sys.executable, "-c", "import setuptools, pip; print(setuptools.__version__)")
+    if found.returncode or int(found.stdout.split(".")[0]) < 77:
+        pytest.skip("this Python has no pip, or no setuptools of version 77 or newer")
     out = tmp_path_factory.mktemp("wheel")
     source = tmp_path_factory.mktemp("source") / "python"
-    import shutil
-
-    shutil.copytree(HERE.parent, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    left_out = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+    shutil.copytree(HERE.parent, source, ignore=left_out)
     environment = {**os.environ, "RECUR_LIBRARY": library_path}
-    done = run(
-        sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), str(source), env=environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    command = [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-build-isolation"]
+    done = run(*command, "-w", str(out), str(source), env=environment)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert f"recur: the package carries {library_path}" in said
+    assert "Deprecat" not in said, said
     (made,) = out.glob("*.whl")
     return made
 
@@ -49,9 +53,31 @@ def wheel(tmp_path_factory):
 def test_what_is_inside(wheel):
     assert "-py3-none-" in wheel.name and "-any.whl" not in wheel.name
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("recur/librecur.so", "recur/_api.py", "recur/convert/pytorch.py"):
+    inside = [path.relative_to(HERE.parent) for path in (HERE.parent / "recur").rglob("*.py*")]
+    inside = [path.as_posix() for path in inside if path.suffix in (".py", ".pyi", ".typed")]
+    assert "recur/nn/utils/rnn.py" in inside
+    for name in ("recur/librecur.so", *inside):
         assert name in names
-    assert not [n for n in names if "test" in n]
+    assert not [n for n in names if "test" in n or n.startswith("tools")]
+
+
+def test_metadata(wheel):
+    files = zipfile.ZipFile(wheel)
+    folder = next(n for n in files.namelist() if n.endswith("METADATA")).rsplit("/", 1)[0]
+    told = email.message_from_bytes(files.read(f"{folder}/METADATA"))
+    assert told["Name"] == "recur" and told["Requires-Dist"].startswith("numpy")
+    assert told["License-Expression"] == "MIT" and told["License-File"] == "LICENSE"
+    assert not [c for c in told.get_all("Classifier") if c.startswith("License")]
+    licence = files.read(f"{folder}/licenses/LICENSE")
+    assert licence == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_library_is_stripped(wheel):
+    if not shutil.which("strip"):
+        pytest.skip("there is no strip")
+    carried = zipfile.ZipFile(wheel).read("recur/librecur.so")
+    assert b".debug_info" not in carried
+    assert len(carried) < 4e6
 
 
 def test_it_works_in_a_fresh_environment(wheel, tmp_path):
@@ -74,3 +100,27 @@ def test_a_library_that_is_not_there(tmp_path):
         environment = {**os.environ, "RECUR_LIBRARY": path, "PYTHONPATH": str(HERE.parent)}
         done = run(sys.executable, "-c", "import recur", env=environment)
         assert done.returncode == 1 and "ImportError" in done.stderr and words in done.stderr and "RECUR_LIBRARY" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, package",
+    [(b"libjansson.so.", "libjansson4"), (b"libopenblas.so.", "libopenblas0")],
+)
+def test_a_library_of_the_system_that_is_not_there(tmp_path, name, package):
+    content = pathlib.Path(library_path).read_bytes()
+    at = content.find(name) + len(name)
+    if at < len(name):
+        pytest.skip("this librecur is linked with other libraries")
+    broken = tmp_path / "librecur.so"
+    broken.write_bytes(content[:at] + b"9" + content[at + 1 :])
+    environment = {**os.environ, "RECUR_LIBRARY": str(broken), "PYTHONPATH": str(HERE.parent)}
+    done = run(sys.executable, "-c", "import recur", env=environment)
+    assert done.returncode == 1 and "ImportError" in done.stderr
+    assert f"sudo apt-get install {package}" in done.stderr
+
+
+def test_reasons_of_other_systems():
+    musl = "Error loading shared library libopenblas.so.3: No such file or directory (needed by x)"
+    assert "libopenblas0" in _library.missing_package(musl)
+    for other in ("/lib/librecur.so: cannot open shared object file", "invalid ELF header"):
+        assert _library.missing_package(other) == ""
