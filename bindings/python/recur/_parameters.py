@@ -1,34 +1,22 @@
-"""Which module an array of parameters belongs to: optimizers and clipping take `net.parameters()`
-as well as `net`."""
-
-import weakref
+"""Parameters for optimizers and clipping, which take `net.parameters()` as well as `net`."""
 
 import numpy as np
 
-_modules = weakref.WeakSet()
-
-
-def remember(module) -> None:
-    """Called when a module gets its parameters."""
-    _modules.add(module)
-
-
-def address_of(array) -> int:
-    return array.__array_interface__["data"][0]
+from .parameter import Parameter
 
 
 def owner_of(array, name) -> tuple:
-    """(root module, offset in its flat vector) of a view of parameters."""
-    if isinstance(array, np.ndarray) and array.dtype == np.float32 and array.flags.c_contiguous:
-        for module in list(_modules):
-            flat = module.flat
-            if module._parent is None and flat.size:
-                offset, rest = divmod(address_of(array) - address_of(flat), flat.itemsize)
-                if rest == 0 and 0 <= offset and offset + array.size <= flat.size:
-                    return module, offset
-    raise TypeError(
-        f"{name} must be a parameter of a module (net.parameters() has them), not {describe(array)}"
-    )
+    """(root module, offset in its flat vector) of a parameter, or of a part of one."""
+    module, at = array._owner() if isinstance(array, Parameter) else (None, 0)
+    if module is None or not array.flags.c_contiguous:
+        raise TypeError(
+            f"{name} must be a parameter of a module (net.parameters() has them), not "
+            f"{describe(array)}"
+        )
+    offset = at // array.itemsize
+    while module._parent is not None:
+        module, offset = module._parent, offset + module._offset
+    return module, offset
 
 
 def describe(value) -> str:

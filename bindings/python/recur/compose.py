@@ -273,7 +273,7 @@ class Slice(Sequential):
             for tensor, at, count, shape in part._tensors
         ]
         self.params = types.MappingProxyType(
-            {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
+            {name: Parameter.of(view, whole) for name, view in self._views(self.flat).items()}
         )
 
     def _open(self):

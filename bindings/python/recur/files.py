@@ -1,12 +1,13 @@
 """Safetensors files: modules, optimizers, states, arrays and texts."""
 
+import json
 import os
 
 import numpy as np
 
 from . import c, settings
 from ._arrays import floats
-from .module import Module
+from .module import Layer, Module
 from .optim import Optimizer
 from .state import State
 
@@ -57,6 +58,7 @@ class File:
         if isinstance(thing, Module):
             if thing.flat.size or not thing._able(c.RECUR_CAN_RECORD):
                 c.recur_file_put_layer(self._handle, prefix, thing._open())
+                note(self, thing, prefix)
         elif isinstance(thing, Optimizer):
             for own, handle in thing._handles(prefix):
                 c.recur_file_put_optimizer(self._handle, own, handle)
@@ -70,6 +72,7 @@ class File:
         if isinstance(thing, Module):
             c.recur_file_get_layer(self._handle, prefix, thing._open())
             thing.forget()
+            heed(self, thing, prefix)
         elif isinstance(thing, Optimizer):
             for own, handle in thing._handles(prefix):
                 c.recur_file_get_optimizer(self._handle, own, handle)
@@ -87,6 +90,33 @@ class File:
 
     def __repr__(self):
         return f"File({c.recur_file_tensor_count(self._handle)} tensors, {c.recur_file_metadata_count(self._handle)} texts)"
+
+
+# ---- what a file says of a module beside its tensors --------------------------------------------
+
+NOTE = "recur.python"  # a text: {"dropout": {module: [seed, passes so far]}, "padding_idx": {...}}
+
+
+def note(file, module, prefix) -> None:
+    """Writes where random numbers have got to, and which vectors stand for padding."""
+    parts = [(name, part) for name, part in module.named_modules() if isinstance(part, Layer)]
+    random = {name: [part._seed, part._drawn] for name, part in parts if part._draws()}
+    padding = {name: getattr(part, "padding_idx", None) for name, part in parts}
+    padding = {name: index for name, index in padding.items() if index is not None}
+    if random or padding:
+        text = json.dumps({"dropout": random, "padding_idx": padding})
+        c.recur_file_set_metadata(file._handle, prefix + NOTE, text)
+
+
+def heed(file, module, prefix, padding=False) -> None:
+    """Goes on with the random numbers of a file; with `padding`, for modules made from the file,
+    sets their padding too."""
+    told = json.loads(file.texts.get(prefix + NOTE, "{}"))
+    for name, part in module.named_modules():
+        if name in told.get("dropout", {}) and isinstance(part, Layer):
+            part._seed, part._drawn = told["dropout"][name]
+        if padding and name in told.get("padding_idx", {}):
+            part.__dict__["padding_idx"] = told["padding_idx"][name]
 
 
 def save(things, path, texts=None) -> None:
@@ -111,7 +141,9 @@ def load(path, into=None) -> dict:
     `into`: all tensors by name, for load_state_dict (those of a model's sample are left out)."""
     file = File(path)
     if into is None:
-        samples = tuple(key[: -len("model")] + "sample." for key in file.texts if key.endswith("recur.model"))
+        samples = tuple(
+            key[: -len("model")] + "sample." for key in file.texts if key.endswith("recur.model")
+        )
         return {name: file[name] for name in file.keys() if not name.startswith(samples)}
     if isinstance(into, dict):
         for name, thing in into.items():

@@ -5,7 +5,7 @@ import os
 from . import c
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Composite, Group, Residual, Sequential
-from .files import File
+from .files import File, heed, note
 from .layers import (
     DIRECTIONS,
     WAYS,
@@ -64,7 +64,9 @@ def open_model(source, prefix="", batch_first=False) -> Module:
         source = File(data=bytes(source))
     if not isinstance(source, File):
         source = File(os.fspath(source))
-    return wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first)).eval()
+    module = wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first))
+    heed(source, module, prefix, padding=True)
+    return module.eval()
 
 
 def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0) -> None:
@@ -76,6 +78,7 @@ def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0)
         raise ValueError("outputs without a sample")
     given = None if sample is None else sampled(module, sample, outputs, tolerance)
     c.recur_file_put_model(file._handle, prefix, module._open(), given)
+    note(file, module, prefix)
 
 
 def sampled(module, x, y, tolerance):

@@ -12,7 +12,6 @@ import numpy as np
 from . import _api, c, settings
 from ._arrays import F32, floats, here, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
-from ._parameters import remember
 from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
 from ._tapes import Held, Pass, Pool
 from .errors import OrderError
@@ -325,7 +324,6 @@ class Module:
         )
         params = {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
         self.params = types.MappingProxyType(params)
-        remember(self)
 
     def _views(self, flat) -> dict:
         return {name: flat[at : at + n].reshape(shape) for name, at, n, shape in self._tensors}

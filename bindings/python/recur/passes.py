@@ -720,6 +720,101 @@ class LossValue(float):
         return float(self)
 
 
+class LossValues(tuple):
+    """What a criterion with reduction="none" gives: the pair (values, gradient of their sum).
+
+    It can be weighted and reduced as PyTorch's: `(losses * weights).sum().backward()`,
+    `losses.mean().backward()`. In other ways it is a tuple, whose `[0]` is the plain array.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> y = fc(np.ones((3, 2), np.float32))
+    >>> losses = recur.MSELoss(reduction="none")(y, np.zeros((3, 1), np.float32))
+    >>> losses.shape
+    (3, 1)
+    >>> losses.mean().backward()
+    """
+
+    __array_ufunc__ = None  # weights * losses comes here
+
+    def __new__(cls, values, grad, link, gradient, check):
+        self = super().__new__(cls, (values, grad))
+        self._parts = link, gradient, check
+        return self
+
+    shape = property(lambda self: self[0].shape, doc="That of the values.")
+    ndim = property(lambda self: self[0].ndim, doc="That of the values.")
+    size = property(lambda self: self[0].size, doc="How many values there are.")
+    dtype = property(lambda self: self[0].dtype, doc="float32.")
+
+    def sum(self) -> LossValue:
+        """The sum, which has backward()."""
+        link, gradient, check = self._parts
+        return LossValue(self[0].sum(dtype=np.float64), [(link, gradient, 1.0, check)], self[1])
+
+    def mean(self) -> LossValue:
+        """The mean, which has backward()."""
+        return self.sum() / max(self[0].size, 1)
+
+    def __mul__(self, weights) -> "LossValues":
+        values, (link, gradient, check) = self[0], self._parts
+        weights = np.broadcast_to(np.asarray(plain(weights), np.float32), values.shape)
+        if check is not no_check:
+            raise NotImplementedError(
+                "these losses have added the gradients of a layer already, which cannot be "
+                "weighted: use weights of rows that the criterion takes, or sum() and mean()"
+            )
+        wide = weighted(weights, gradient)
+        return LossValues(values * weights, plain(wide), link, wide, check)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor) -> "LossValues":
+        return self * (1 / np.asarray(divisor, np.float32))
+
+    def detach(self) -> np.ndarray:
+        """The values as a plain array."""
+        return self[0]
+
+    numpy = cpu = detach
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self[0], dtype) if copy else np.asarray(self[0], dtype)
+
+    def backward(self, *_args, **_more):
+        """Refused: it is the mean or the sum that is played back."""
+        raise RuntimeError(
+            f"backward of {self[0].size} losses: write losses.mean().backward() or "
+            "losses.sum().backward()"
+        )
+
+    def __reduce__(self):
+        return tuple, (tuple(self),)
+
+    def __repr__(self):
+        return repr(self[0])
+
+
+def weighted(weights, gradient):
+    """The gradient of losses, each times its weight: one for each number of y, or for each of its
+    rows."""
+    gradient = plain(gradient)
+    if weights.shape == gradient.shape:
+        return gradient * weights
+    axes = [
+        axis
+        for axis in range(gradient.ndim)
+        if gradient.shape[:axis] + gradient.shape[axis + 1 :] == weights.shape
+    ]
+    if len(axes) != 1:
+        raise ValueError(
+            f"weights of shape {weights.shape} fit a gradient of shape {gradient.shape} in "
+            f"{len(axes)} ways: take values, grad = criterion(y, t), multiply grad yourself, and "
+            "give it to y.backward(grad)"
+        )
+    return gradient * np.expand_dims(weights, axes[0])
+
+
 def no_check(factor) -> None:
     """For losses without a layer of their own."""
 
@@ -785,5 +880,5 @@ def loss_value(value, grad, y, target=None, check=no_check):
         tagged._made = Foreign("a criterion", [made], constant=True)
         grad = type(grad).of(tagged, grad.layout) if gradient is not grad else tagged
     if np.ndim(value):
-        return value, grad
+        return LossValues(value, grad, link, gradient, check)
     return LossValue(value, [(link, gradient, 1.0, check)], grad)

@@ -64,10 +64,16 @@ class Context:
         if code is None:
             raise ValueError(f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512' or 'neon'")
         self.handle = c.recur_context_create(c.recur_context_options(isa=code, threads=threads))
-        self.threads = threads
+        self._threads = threads
+
+    @property
+    def threads(self) -> int:
+        """The most threads of a pass. Fixed when the Context is made."""
+        return self._threads
 
     @property
     def isa(self) -> str:
+        """The instruction set that was chosen."""
         return c.recur_context_isa(self.handle)
 
     def __repr__(self):

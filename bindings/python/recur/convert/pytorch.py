@@ -147,11 +147,11 @@ def recur_of(module, width):
     if class_of(module, (nn.Linear,)):
         return layers.Linear(module.in_features, module.out_features, module.bias is not None)
     if class_of(module, (nn.Embedding,)):
-        if module.max_norm is not None or module.padding_idx is not None:
-            refuse("an Embedding with max_norm or padding_idx is out of reach")
+        if module.max_norm is not None:
+            refuse("an Embedding with max_norm is out of reach")
         if module.scale_grad_by_freq:
             refuse("an Embedding with scale_grad_by_freq trains in another way: it is out of reach")
-        return layers.Embedding(module.num_embeddings, module.embedding_dim)
+        return layers.Embedding(module.num_embeddings, module.embedding_dim, module.padding_idx)
     if class_of(module, (nn.Dropout,)):
         return layers.Dropout(module.p, features=width)
     if class_of(module, (nn.LayerNorm,)):
@@ -267,7 +267,7 @@ def torch_of(module):
     if isinstance(module, layers.Linear):
         return nn.Linear(module.in_features, module.out_features, module.bias_used)
     if isinstance(module, layers.Embedding):
-        return nn.Embedding(module.num_embeddings, module.embedding_dim)
+        return nn.Embedding(module.num_embeddings, module.embedding_dim, module.padding_idx)
     if isinstance(module, layers.Dropout):
         return nn.Dropout(module.p)
     if isinstance(module, layers.LayerNorm):
