@@ -1,11 +1,16 @@
 """Parameters for optimizers and clipping, which take `net.parameters()` as well as `net`."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .parameter import Parameter
 
 
-def owner_of(array, name) -> tuple:
+def owner_of(array: Any, name: str) -> tuple[Any, ...]:
     """(root module, offset in its flat vector) of a parameter, or of a part of one."""
     module, at = array._owner() if isinstance(array, Parameter) else (None, 0)
     if module is None or not array.flags.c_contiguous:
@@ -19,7 +24,7 @@ def owner_of(array, name) -> tuple:
     return module, offset
 
 
-def describe(value) -> str:
+def describe(value: Any) -> str:
     return (
         f"an array of shape {value.shape} of its own"
         if isinstance(value, np.ndarray)
@@ -30,27 +35,27 @@ def describe(value) -> str:
 class Piece:
     """Neighbouring parameters of one module: a part of its flat vector."""
 
-    def __init__(self, module, offset, count):
+    def __init__(self, module: Any, offset: int, count: int) -> None:
         self.module, self.offset, self.count = module, offset, count
 
     @property
-    def values(self) -> np.ndarray:
+    def values(self) -> npt.NDArray[Any]:
         self.module._open()
         return self.module.flat[self.offset : self.offset + self.count]
 
     @property
-    def grads(self) -> np.ndarray:
+    def grads(self) -> npt.NDArray[Any]:
         self.module._open()
         return self.module.flat_grad[self.offset : self.offset + self.count]
 
 
-def is_module(value) -> bool:
+def is_module(value: Any) -> bool:
     from .module import Module  # module.py comes after this file
 
     return isinstance(value, Module)
 
 
-def arrays_of(params) -> list:
+def arrays_of(params: Any) -> list[Any]:
     """The parameters of a module, of several, of a list of arrays or of names and arrays."""
     if is_module(params):
         return list(params.parameters())
@@ -70,7 +75,7 @@ def arrays_of(params) -> list:
     return arrays
 
 
-def pieces_of(arrays) -> list:
+def pieces_of(arrays: Any) -> list[Any]:
     """The pieces that parameters make, each with the parameters in it: [(Piece, [(index, first
     number in it)])]."""
     pieces = []
