@@ -12,6 +12,8 @@
 Everything is NumPy. `recur.c` has every function of the C library.
 """
 
+from __future__ import annotations
+
 from . import c, nn
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
@@ -232,5 +234,5 @@ __all__ = [
 ]
 
 
-def __dir__() -> "list[str]":
+def __dir__() -> list[str]:
     return [*__all__, *(name for name in globals() if name.startswith("__"))]

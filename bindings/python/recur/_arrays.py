@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 F32 = np.dtype(np.float32)
 INT32 = np.iinfo(np.int32)
-_told: set = set()  # types of which a warning has said that they lose precision
+_told: set[str] = set()  # types of which a warning has said that they lose precision
 
 
 def to_numpy(value: Any, name: str = "x") -> npt.NDArray[Any]:
@@ -19,7 +19,8 @@ def to_numpy(value: Any, name: str = "x") -> npt.NDArray[Any]:
         return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
-        return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        made: npt.NDArray[Any] = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        return made
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -54,7 +55,8 @@ def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
             "x.astype(numpy.float32) says that this is meant (there is no second warning)",
             stacklevel=3,
         )
-    return result
+    made: npt.NDArray[Any] = result
+    return made
 
 
 def check_shape(array: Any, name: str, shape: Any) -> None:
@@ -95,7 +97,8 @@ def size(value: Any, name: str, least: Any = 1) -> int:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
     if number < least:
         raise ValueError(f"{name} is {number}: it must be at least {least}")
-    return number
+    made: int = number
+    return made
 
 
 def here(where: Any) -> None:

@@ -46,7 +46,7 @@ def check_number(value: Any, name: str) -> float:
         raise ValueError(f"{name}: {value} is too large for a double") from None
 
 
-def encode(text: str, name: str) -> Any:
+def encode(text: Any, name: str) -> Any:
     """UTF-8 for C; None stays None."""
     if text is None:
         return None

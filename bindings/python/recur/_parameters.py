@@ -41,12 +41,14 @@ class Piece:
     @property
     def values(self) -> npt.NDArray[Any]:
         self.module._open()
-        return self.module.flat[self.offset : self.offset + self.count]
+        made: npt.NDArray[Any] = self.module.flat[self.offset : self.offset + self.count]
+        return made
 
     @property
     def grads(self) -> npt.NDArray[Any]:
         self.module._open()
-        return self.module.flat_grad[self.offset : self.offset + self.count]
+        made: npt.NDArray[Any] = self.module.flat_grad[self.offset : self.offset + self.count]
+        return made
 
 
 def is_module(value: Any) -> bool:
@@ -78,7 +80,7 @@ def arrays_of(params: Any) -> list[Any]:
 def pieces_of(arrays: Any) -> list[Any]:
     """The pieces that parameters make, each with the parameters in it: [(Piece, [(index, first
     number in it)])]."""
-    pieces = []
+    pieces: list[Any] = []
     for index, array in enumerate(arrays):
         module, offset = owner_of(array, f"parameter {index}")
         last = pieces[-1][0] if pieces else None

@@ -23,6 +23,7 @@ class Tape:
     """A tape, and weak references to the passes on it, from the oldest to the newest."""
 
     __slots__ = ("handle", "mode", "passes")
+    passes: list[Any]
 
     def __init__(self, context: Context | None) -> None:
         self.handle, self.mode, self.passes = c.recur_tape_create(context), c.RECUR_TAPE_TRAIN, []
@@ -56,7 +57,7 @@ class Tape:
                 one.close(reason)
 
     def bytes(self) -> int:
-        return c.RAW["recur_tape_bytes"](self.handle.owned)
+        return int(c.RAW["recur_tape_bytes"](self.handle.owned))
 
 
 class Token:
@@ -65,10 +66,11 @@ class Token:
     __slots__ = ("__weakref__",)
 
 
-class Lease(weakref.ref):
+class Lease(weakref.ref):  # type: ignore[type-arg]  # as Python 3.8 has it
     """A weak reference to a token, and its tape."""
 
     __slots__ = ("tape",)
+    tape: Tape
 
 
 class Pool:
@@ -79,7 +81,9 @@ class Pool:
     __slots__ = ("free", "out", "ended")
 
     def __init__(self) -> None:
-        self.free, self.out, self.ended = [], {}, []
+        self.free: list[Tape] = []
+        self.out: dict[int, Lease] = {}
+        self.ended: list[Any] = []
 
     def take(self, context: Any) -> Tape:
         """A tape that no pass needs; context() is for a new one."""
@@ -109,7 +113,7 @@ class Pool:
         return self.free + [lease.tape for lease in self.out.values()]
 
 
-class Held(collections.deque):
+class Held(collections.deque):  # type: ignore[type-arg]  # as Python 3.8 has it
     """Passes that a module holds itself, and the bytes that they take together."""
 
     bytes = 0

@@ -24,7 +24,7 @@ class Composite(Layer):
     """Parts by name. They are copied into one flat vector, and become windows on it: what they
     had stays in them, their parameter and gradient arrays are new views."""
 
-    def _compose(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
+    def _build(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
         for name, part in zip(names, parts):
             if not isinstance(part, Module):
                 raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
@@ -82,9 +82,9 @@ class Composite(Layer):
         for _, part in before:
             part._leave()
         try:
-            self._compose(self.kind, names, parts, context)
+            self._build(self.kind, names, parts, context)
         except BaseException:
-            self._compose(
+            self._build(
                 self.kind, [name for name, _ in before], [part for _, part in before], context
             )
             raise
@@ -158,10 +158,10 @@ class Sequential(Composite):
         names, parts = named(parts)
         if not parts:
             raise ValueError(f"a {type(self).__name__} needs at least one part")
-        self._compose(self.kind, names, parts, context)
+        self._build(self.kind, names, parts, context)
 
-    def _compose(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
-        super()._compose(kind, names, parts, context)
+    def _build(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
+        super()._build(kind, names, parts, context)
         self.__dict__["over_time"] = any(p.over_time for p in parts)
         self.batch_first = any(p.batch_first for p in parts)
 
@@ -189,7 +189,8 @@ class Sequential(Composite):
         timed = [p for p in parts if p.over_time and not (isinstance(p, Last) and p._layer is None)]
         if len({p.batch_first for p in timed}) > 1:
             raise ValueError("some parts are batch_first and some are not")
-        width, before = None, []
+        width: Any = None
+        before: list[Any] = []
         for name, part in zip(names, parts):
             if isinstance(part, Cell):
                 raise ValueError(
@@ -296,7 +297,8 @@ class Slice(Sequential):
             "take the whole"
         )
 
-    def forward(self, x: Any, state: Any = None) -> Any:
+    def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
+        x, state = by_names(self, x, state, more, ("input",))
         if state is not None:
             raise TypeError("a slice of a Sequential takes no State: run its parts")
         for part in self.children():
@@ -348,7 +350,7 @@ class Group(Composite):
 
     def __init__(self, *parts: Any, context: Context | None = None, **more: Any) -> None:
         names, parts = named(parts)
-        self._compose(self.kind, names + list(more), parts + list(more.values()), context)
+        self._build(self.kind, [*names, *more], [*parts, *more.values()], context)
 
     def forward(self, *_args: Any, **_more: Any) -> Any:
         """Refused: the parts are run, not the group."""

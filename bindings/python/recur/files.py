@@ -43,7 +43,7 @@ class File:
         infos = [c.recur_file_tensor_info(self._handle, i) for i in range(c.recur_file_tensor_count(self._handle))]
         return [(t.name, t.dim[: t.rank], t.type) for t in infos]
 
-    def keys(self) -> list[Any]:
+    def keys(self) -> list[str]:
         """The names."""
         return [name for name, _, _ in self.info()]
 
@@ -63,7 +63,7 @@ class File:
         c.recur_file_add(self._handle, c.recur_tensor(name=name, rank=values.ndim, dim=values.shape), values)
 
     @property
-    def texts(self) -> dict[str, Any]:
+    def texts(self) -> dict[str, str]:
         keys = [c.recur_file_metadata_key(self._handle, i) for i in range(c.recur_file_metadata_count(self._handle))]
         return {key: c.recur_file_metadata(self._handle, key) for key in keys}
 
@@ -104,7 +104,8 @@ class File:
         c.recur_file_write(self._handle, os.fspath(path))
 
     def __bytes__(self) -> bytes:
-        return c.recur_file_write_memory(self._handle)
+        made: bytes = c.recur_file_write_memory(self._handle)
+        return made
 
     def __repr__(self) -> str:
         return f"File({c.recur_file_tensor_count(self._handle)} tensors, {c.recur_file_metadata_count(self._handle)} texts)"

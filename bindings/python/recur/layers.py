@@ -119,9 +119,19 @@ class Lazy(Layer):
 
     flat = np.empty(0, np.float32)
 
+    features: Any  # None until it is known
+
     def _plan(self, features: int | None, context: Context | None) -> None:
-        self._layer, self.params, self._tensors = None, {}, []
-        self._parent = self._grads = self._seed = self._context = self.features = None
+        self.__dict__.update(
+            _layer=None,
+            params={},
+            _tensors=[],
+            _parent=None,
+            _grads=None,
+            _seed=None,
+            _context=None,
+        )
+        self.features = None
         self._planned, self._offset = context, 0
         self._ready()
         self._mode = c.RECUR_TAPE_TRAIN
@@ -316,9 +326,8 @@ class LayerNorm(Layer):
     ) -> None:
         here(device)
         here(dtype)
-        shape = (
-            tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
-        )
+        given: Any = normalized_shape
+        shape = tuple(given) if hasattr(given, "__len__") else (given,)
         if len(shape) != 1:
             raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
         if not elementwise_affine:

@@ -678,7 +678,7 @@ class CTCLoss(Loss):
             )
         return targets
 
-    def _of_each(self, y: Any, steps: int, labels: Any, lengths: Any) -> Any:
+    def _of_each(self, y: Any, steps: Any, labels: Any, lengths: Any) -> Any:
         """The cost of every sequence."""
         values, ends = np.empty(len(lengths), np.float32), np.cumsum(lengths)
         for b, end in enumerate(ends):
@@ -715,6 +715,11 @@ class CTCDecoder:
     >>> recur.CTCDecoder()(y)[0][0].tolist()
     [2, 1]
     """
+
+    blank: int
+    beam_width: int
+    _handle: Any
+    _width: int
 
     def __init__(self, blank: int = 0, beam_width: int | None = None) -> None:
         width = 0 if beam_width is None else size(beam_width, "beam_width")

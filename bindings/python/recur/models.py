@@ -201,7 +201,8 @@ def of_composed(info: Any) -> Any:
     return kinds[info.variant], {}
 
 
-NAMED = {  # (layer, cell, what the constructor was told)
+# (layer, cell, what the constructor was told)
+NAMED: dict[int, tuple[Any, Any, dict[str, Any]]] = {
     c.RECUR_CELL_RNN_TANH: (RNN, RNNCell, {"nonlinearity": "tanh"}),
     c.RECUR_CELL_RNN_RELU: (RNN, RNNCell, {"nonlinearity": "relu"}),
     c.RECUR_CELL_LSTM: (LSTM, LSTMCell, {}),
@@ -268,7 +269,8 @@ def wrapped(layer: Any, batch_first: bool) -> Module:
         module.batch_first = batch_first
     if kind is Recurrent:
         module.states = tuple(State(module, 1))
-    return module
+    made: Module = module
+    return made
 
 
 def adopt(whole: Any, layer: Any, parts: Any, batch_first: bool) -> None:

@@ -8,7 +8,7 @@ import threading
 import types
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable, Mapping, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -162,6 +162,20 @@ class Module:
 
     batch_first = False
     over_time = False  # whether rows of a sequence belong together
+    flat: npt.NDArray[np.float32]
+    params: Mapping[str, Parameter]
+    _layer: Any
+    _info: Any
+    _parent: Any
+    _grads: Any
+    _tensors: list[Any]
+    _state_forms: dict[int, Any]
+    _records: list[Any]
+    _held: Any
+    _random: Any
+    _padded: Any
+    _seed: Any
+    _context: Any
 
     def __init__(self) -> None:
         self.__dict__["_children"] = {}

@@ -686,7 +686,7 @@ def _gradients(parameters: Any) -> list[Any]:
     return [piece.grads for piece, _ in pieces_of(arrays_of(parameters))]
 
 
-def _norm(pieces: Any, norm_type: float) -> float:
+def _norm(pieces: Any, norm_type: float | str) -> float:
     order = float(np.inf) if norm_type == "inf" else check_number(norm_type, "norm_type")
     if order != order:
         raise ValueError(f"norm_type is {norm_type}: it is a number, such as 2, 1 or inf")
@@ -761,7 +761,8 @@ def clip_grad_norm_(
     if not (len(pieces) == 1 and norm_type in (2, np.inf, "inf")) and scale < 1:
         for piece in pieces:
             piece *= np.float32(scale)
-    return norm
+    made: float = norm
+    return made
 
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:

@@ -32,7 +32,8 @@ class Layout:
 
     @classmethod
     def dense(cls, steps: int, batch: int) -> Layout:
-        return _dense(steps, batch)
+        made: Layout = _dense(steps, batch)
+        return made
 
     @classmethod
     def _all(cls, steps: int, batch: int) -> Any:
@@ -69,7 +70,8 @@ class Layout:
         rows = np.empty((self.rows, *width), padded.dtype)
         if rows.size:
             c.recur_packed_pack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(padded), rows)
-        return remembered(padded, rows, lambda g: self.unpack(form, g))
+        made: npt.NDArray[Any] = remembered(padded, rows, lambda g: self.unpack(form, g))
+        return made
 
     def unpack(self, form: int, rows: npt.NDArray[Any], fill: Any = 0) -> npt.NDArray[Any]:
         """The reverse of pack; padding is `fill`."""
@@ -77,7 +79,8 @@ class Layout:
         padded = np.full((*lead, *rows.shape[1:]), fill, rows.dtype)
         if rows.size:
             c.recur_packed_unpack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(rows), padded)
-        return remembered(rows, padded, lambda g: self.pack(form, g))
+        made: npt.NDArray[Any] = remembered(rows, padded, lambda g: self.pack(form, g))
+        return made
 
     def gather(self, rows: npt.NDArray[Any], steps: int | None = None) -> npt.NDArray[Any]:
         """One row of each sequence: its last, or steps[b] (negative: from its end)."""
@@ -93,7 +96,8 @@ class Layout:
             whole[self.gather(np.arange(self.rows, dtype=np.int32), steps)] = g
             return whole
 
-        return remembered(given, picked, back)
+        made: npt.NDArray[Any] = remembered(given, picked, back)
+        return made
 
     def __repr__(self) -> str:
         return f"Layout({self.batch} sequences, {self.rows} rows)"
@@ -293,7 +297,8 @@ def pad_sequence(
         g = g if batch_first else g.swapaxes(0, 1)
         return [row[: len(a)] if padding_side == "right" else row[longest - len(a) :] for row, a in zip(g, arrays)]
 
-    return joined(sequences, padded, back)
+    made: npt.NDArray[Any] = joined(sequences, padded, back)
+    return made
 
 
 def unpack_sequence(packed_sequences: Any) -> list[Any]:

@@ -31,7 +31,8 @@ class Parameter(np.ndarray):
     def of(cls, view: Any, module: Any) -> Parameter:
         self = view.view(cls)
         self._module = weakref.ref(module)
-        return self
+        made: Parameter = self
+        return made
 
     def _owner(self) -> Any:
         module = self._module() if self._module is not None else None

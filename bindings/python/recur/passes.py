@@ -27,7 +27,8 @@ from .errors import OrderError
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
 _serial = itertools.count()
-# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and then.
+# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and
+# then.
 _by_base: dict[int, weakref.ref[Any]] = {}
 _sweep_at = [1024]
 
@@ -54,7 +55,8 @@ class Node:
         """Result number `index` as an Array."""
         array = self.bases[index].view(Array)
         array._made = (self, index)
-        return array
+        made: Array = array
+        return made
 
     def set_aside(self) -> None:
         """Somebody uses a result and wants no gradients."""
@@ -403,7 +405,7 @@ class Array(np.ndarray):
     def __deepcopy__(self, memo: Any) -> Any:
         return self.detach()
 
-    def __hash__(self) -> Any:
+    def __hash__(self) -> int:  # type: ignore[override]  # NumPy says None
         if self.ndim:
             raise TypeError("unhashable type: 'Array'")
         return hash(self.item())
@@ -541,7 +543,12 @@ def _ravel(a: Any, order: Any = "C") -> Any:
     return a.ravel(order) if isinstance(a, Array) else None
 
 
-MOVES = {"concatenate": _concatenate, "stack": _stack, "reshape": _reshape, "ravel": _ravel}
+MOVES: dict[str, Any] = {
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "reshape": _reshape,
+    "ravel": _ravel,
+}
 THROUGH = (
     "vstack",
     "hstack",
@@ -578,7 +585,8 @@ def required(link: Any) -> Link:
             "backward by hand: compute its "
             "gradient and give it to y.backward(grad)"
         )
-    return link
+    made: Link = link
+    return made
 
 
 def nodes_below(links: Any) -> list[Any]:
@@ -765,11 +773,14 @@ class LossValues(Tuple[Any, Any]):
     def sum(self) -> LossValue:
         """The sum, which has backward()."""
         link, gradient, check = self._parts
-        return LossValue(self[0].sum(dtype=np.float64), [(link, gradient, 1.0, check)], self[1])
+        terms = [(link, gradient, 1.0, check)]
+        made: LossValue = LossValue(self[0].sum(dtype=np.float64), terms, self[1])
+        return made
 
     def mean(self) -> LossValue:
         """The mean, which has backward()."""
-        return self.sum() / max(self[0].size, 1)
+        made: LossValue = self.sum() / max(self[0].size, 1)
+        return made
 
     def __mul__(self, weights: Any) -> LossValues:
         values, (link, gradient, check) = self[0], self._parts
@@ -780,7 +791,8 @@ class LossValues(Tuple[Any, Any]):
                 "weighted: use weights of rows that the criterion takes, or sum() and mean()"
             )
         wide = weighted(weights, gradient)
-        return LossValues(values * weights, plain(wide), link, wide, check)
+        made: LossValues = LossValues(values * weights, plain(wide), link, wide, check)
+        return made
 
     __rmul__ = __mul__
 
@@ -789,7 +801,8 @@ class LossValues(Tuple[Any, Any]):
 
     def detach(self) -> npt.NDArray[Any]:
         """The values as a plain array."""
-        return self[0]
+        made: npt.NDArray[Any] = self[0]
+        return made
 
     numpy = cpu = detach
 

@@ -18,7 +18,8 @@ def random(seed: int, counter: int) -> int:
     >>> recur.random(1, 0) == recur.random(1, 0)
     True
     """
-    return c.recur_random(seed, counter)
+    made: int = c.recur_random(seed, counter)
+    return made
 
 
 def sample(

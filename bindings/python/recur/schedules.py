@@ -48,7 +48,7 @@ class Schedule:
 
     absolute = False  # whether the rate is set whatever it was before
 
-    def __init__(self, optimizer: Any, last_epoch: Any = -1) -> None:
+    def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         self.optimizer = optimizer_of(optimizer)
         self.last_epoch = size(last_epoch, "last_epoch", -1)
         groups = optimizer.param_groups
@@ -102,7 +102,7 @@ class Schedule:
             self.last_epoch = size(epoch, "epoch", 0)
             self._set([self._rate(self.last_epoch, i) for i in range(len(self.base_lrs))])
 
-    def get_last_lr(self) -> list[Any]:
+    def get_last_lr(self) -> list[float]:
         """The rates that this schedule has set, one for each group."""
         return list(self._last_lr)
 
@@ -131,7 +131,8 @@ def library_rate(kind: Any, step: Any, rate: Any, **options: Any) -> float:
     found = c.recur_schedule_rate(c.exact("recur_schedule", kind, rate=rate, **options), step)
     if found != found:
         raise ValueError(c.recur_last_error())
-    return found
+    made: float = found
+    return made
 
 
 class StepLR(Schedule):
@@ -149,7 +150,7 @@ class StepLR(Schedule):
         optimizer: Any,
         step_size: int,
         gamma: float = 0.1,
-        last_epoch: Any = -1,
+        last_epoch: int = -1,
         *,
         warm_up: int = 0,
     ) -> None:
@@ -176,7 +177,7 @@ class ExponentialLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Any, gamma: float, last_epoch: Any = -1, *, warm_up: int = 0
+        self, optimizer: Any, gamma: float, last_epoch: int = -1, *, warm_up: int = 0
     ) -> None:
         self.gamma, self.warm_up = gamma, warm_up
         super().__init__(optimizer, last_epoch)
@@ -211,7 +212,7 @@ class CosineAnnealingLR(Schedule):
         optimizer: Any,
         T_max: int,
         eta_min: float = 0.0,
-        last_epoch: Any = -1,
+        last_epoch: int = -1,
         *,
         warm_up: int = 0,
     ) -> None:
@@ -249,7 +250,7 @@ class MultiStepLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Any, milestones: Any, gamma: float = 0.1, last_epoch: Any = -1
+        self, optimizer: Any, milestones: Any, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.milestones = sorted(size(step, "milestones", 0) for step in milestones)
         self.gamma = positive(gamma, "gamma")
@@ -274,7 +275,7 @@ class ConstantLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: Any = -1
+        self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
         if not 0 <= check_number(factor, "factor") <= 1:
             raise ValueError(f"factor is {factor}: it must lie between 0 and 1")
@@ -300,7 +301,7 @@ class LinearLR(Schedule):
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
-        last_epoch: Any = -1,
+        last_epoch: int = -1,
     ) -> None:
         if (
             not 0 < check_number(start_factor, "start_factor") <= 1
@@ -336,7 +337,7 @@ class PolynomialLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: Any = -1
+        self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
     ) -> None:
         self.total_iters, self.power = size(total_iters, "total_iters"), positive(power, "power")
         super().__init__(optimizer, last_epoch)
@@ -365,7 +366,7 @@ class LambdaLR(Schedule):
 
     absolute = True
 
-    def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: Any = -1) -> None:
+    def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> None:
         groups = len(optimizer_of(optimizer).param_groups)
         self.lr_lambdas = (
             list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
@@ -398,7 +399,7 @@ class CosineAnnealingWarmRestarts(Schedule):
     absolute = True
 
     def __init__(
-        self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: Any = -1
+        self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         self.T_0, self.T_mult, self.eta_min = (
             size(T_0, "T_0"),
@@ -456,12 +457,12 @@ class OneCycleLR(Schedule):
         pct_start: float = 0.3,
         anneal_strategy: str = "cos",
         cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
+        base_momentum: Any = 0.85,
+        max_momentum: Any = 0.95,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
         three_phase: bool = False,
-        last_epoch: Any = -1,
+        last_epoch: int = -1,
     ) -> None:
         groups = optimizer_of(optimizer).param_groups
         if total_steps is None:
@@ -521,7 +522,7 @@ class OneCycleLR(Schedule):
             raise ValueError(
                 f"step {step} of a cycle of {self.total_steps}: it is over, make a new one"
             )
-        begin = 0
+        begin = 0.0
         for end, start, stop in self._phases:
             if step <= end or end == self._phases[-1][0]:
                 part = (step - begin) / (end - begin) if end != begin else 1.0
@@ -557,7 +558,7 @@ class SequentialLR:
     """
 
     def __init__(
-        self, optimizer: Any, schedulers: Any, milestones: Any, last_epoch: Any = -1
+        self, optimizer: Any, schedulers: Any, milestones: Any, last_epoch: int = -1
     ) -> None:
         if last_epoch != -1:
             raise NotImplementedError(
@@ -596,7 +597,7 @@ class SequentialLR:
             one.step()
         self._last_lr = one.get_last_lr()
 
-    def get_last_lr(self) -> list[Any]:
+    def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
         return list(self._last_lr)
 
@@ -634,6 +635,9 @@ class ReduceLROnPlateau:
     0.1
     """
 
+    optimizer: Any
+    _plateaus: list[Any]
+
     def __init__(
         self,
         optimizer: Any,
@@ -643,7 +647,7 @@ class ReduceLROnPlateau:
         threshold: float = 1e-4,
         threshold_mode: str = "rel",
         cooldown: int = 0,
-        min_lr: float = 0.0,
+        min_lr: Any = 0.0,
         eps: float = 1e-8,
     ) -> None:
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
@@ -684,7 +688,7 @@ class ReduceLROnPlateau:
             c.recur_plateau_step(plateau, metrics)
             group["lr"] = plateau.rate
 
-    def get_last_lr(self) -> list[Any]:
+    def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 

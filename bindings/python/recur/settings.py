@@ -64,7 +64,8 @@ def next_seed() -> int:
     global _drawn
     with _lock:
         _drawn += 1
-        return c.recur_random(_seed, _drawn)
+        made: int = c.recur_random(_seed, _drawn)
+        return made
 
 
 class Context:
@@ -90,7 +91,8 @@ class Context:
     @property
     def isa(self) -> str:
         """The instruction set that was chosen."""
-        return c.recur_context_isa(self.handle)
+        made: str = c.recur_context_isa(self.handle)
+        return made
 
     def __repr__(self) -> str:
         return f"Context(isa={self.isa!r}, threads={self.threads})"

@@ -63,7 +63,8 @@ class State:
 
     def shape(self, name: str) -> tuple[Any, ...]:
         """The shape of a tensor of the state."""
-        return self._find(name)[1]
+        made: tuple[Any, ...] = self._find(name)[1]
+        return made
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         offset, shape = self._find(name)

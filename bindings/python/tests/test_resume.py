@@ -100,7 +100,8 @@ def test_losses_are_weighted(rng, criterion):
 
 
 def test_losses_that_are_not_reduced_say_what_to_type(rng):
-    losses = recur.MSELoss(reduction="none")(recur.Linear(4, 3)(numbers(rng, 6, 4)), np.zeros((6, 3), np.float32))
+    y = recur.Linear(4, 3)(numbers(rng, 6, 4))
+    losses = recur.MSELoss(reduction="none")(y, np.zeros((6, 3), np.float32))
     with pytest.raises(RuntimeError, match=r"losses.mean\(\).backward\(\)"):
         losses.backward()
     y = recur.Linear(4, 4)(numbers(rng, 3, 4, 4))

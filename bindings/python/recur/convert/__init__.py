@@ -80,7 +80,7 @@ def to_onnx(
     """
     from . import onnx_export
 
-    more = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
+    more: dict[str, Any] = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
     return onnx_export.to_onnx(module, path, **more)
 
 

@@ -50,7 +50,7 @@ def difference(ours: Any, theirs: Any) -> float:
     return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
 
 
-def check(converter: str, other: str, samples: int, run: Any) -> None:
+def check(converter: str, other: str, samples: Any, run: Any) -> None:
     """Runs the samples through both sides. run(sample) gives Pairs."""
     for sample in samples:
         for name, ours, theirs in run(sample):

@@ -54,7 +54,7 @@ class Runner:
 class Sample:
     """Arrays for the inputs of one run, in the axes of the graph."""
 
-    def __init__(self, made: Any, rng: Any, steps: int, batch: int) -> None:
+    def __init__(self, made: Any, rng: Any, steps: Any, batch: int) -> None:
         reader = made.reader
         self.made, self.lengths = made, None
         sizes = {reader.steps: steps, reader.batch: batch}

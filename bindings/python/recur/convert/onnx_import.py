@@ -209,7 +209,7 @@ class Reader:
         found = ReferenceEvaluator(model).run(None, {})
         self.values.update({o: Constant(v) for o, v in zip(outputs, found)})
 
-    def steps_are(self, node: Any, steps: int, others: Any) -> None:
+    def steps_are(self, node: Any, steps: Any, others: Any) -> None:
         """Settles which axis is the steps. Raises when it was another one before."""
         if self.steps is None:
             others = [a for a in others if a.size != 1] or others

@@ -97,11 +97,11 @@ class Node:
             self.refuse(f"its input {self.proto.input[i]!r} is not understood here")
         return value
 
-    def rows(self, i: Any, width: int | None = None) -> Any:
+    def rows(self, i: Any, width: Any = None) -> Any:
         """Input i as the rows of a chain: (parts, axes in front of the features, width)."""
         return self.plain(self.tensor(i), width)
 
-    def plain(self, x: Any, width: int | None = None) -> Any:
+    def plain(self, x: Any, width: Any = None) -> Any:
         if x.is_ids:
             self.refuse("it computes with ids: only an embedding takes them")
         lead = x.lead()
@@ -140,7 +140,7 @@ class Node:
         if i < len(self.proto.output) and self.proto.output[i]:
             self.reader.values[self.proto.output[i]] = value
 
-    def made(self, chain: Any, lead: Any, width: int) -> None:
+    def made(self, chain: Any, lead: Any, width: Any) -> None:
         """Sets the output to the rows of a chain."""
         features = Axis("F", width)
         self.gives(Tensor([*lead, (features,)], features, chain))
@@ -634,7 +634,7 @@ def gemm(node: Any) -> None:
     node.made((*chain, parts.Linear(weight, bias)), lead, weight.shape[0])
 
 
-def as_bias(node: Any, array: Any, width: int) -> Any:
+def as_bias(node: Any, array: Any, width: Any) -> Any:
     """The array as one number for each feature; refuses one that differs from row to row."""
     array = np.asarray(array)
     if array.size != 1 and (array.size != width or array.shape[-1] != width):
@@ -798,7 +798,7 @@ def lengths_of(node: Any) -> Any:
     return value.name
 
 
-def initial_state(node: Any, place: Any, layer: Any, batch: int, layout: Any) -> list[Any]:
+def initial_state(node: Any, place: Any, layer: Any, batch: Any, layout: Any) -> list[Any]:
     """The slots of the graph input that gives the initial state, or [] for zeros."""
     if not node.has(place):
         return []

@@ -39,7 +39,7 @@ class Linear(Plain):
 
 
 class Merge(Plain):
-    def __init__(self, way: str, width: int) -> None:
+    def __init__(self, way: str, width: Any) -> None:
         self.way, self.width = way, width
 
     def make(self, batch_first: bool) -> Any:
@@ -51,7 +51,7 @@ class Last(Plain):
 
     reduces = over_time = True
 
-    def __init__(self, direction: str | None, width: int, by_step: Any) -> None:
+    def __init__(self, direction: str | None, width: Any, by_step: Any) -> None:
         self.direction, self.width, self.by_step = direction, width, by_step
 
     def make(self, batch_first: bool) -> Any:

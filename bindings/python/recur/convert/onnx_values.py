@@ -122,7 +122,7 @@ class Tensor:
     def __init__(
         self,
         groups: Any,
-        features: int,
+        features: Any,
         parts: Any = (),
         slots: Any = None,
         stacked: Any = None,

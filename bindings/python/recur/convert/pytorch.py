@@ -128,7 +128,7 @@ def class_of(module: Any, kinds: Any) -> Any:
     return found
 
 
-def recur_of(module: Any, width: int) -> Any:
+def recur_of(module: Any, width: Any) -> Any:
     """The recur module, without the weights. width: how many features come in, where it is
     known."""
     from torch import nn
@@ -188,7 +188,7 @@ def recurrent_of(module: Any) -> Any:
     return recurrent.GRU(**stacked(module))
 
 
-def chain_of(module: Any, found: Any, width: int) -> Any:
+def chain_of(module: Any, found: Any, width: Any) -> Any:
     """A Sequential. Activations learn their features from the part before them, or after them."""
     from torch import nn
 
