@@ -619,6 +619,11 @@ def play_back(terms: Any) -> None:
 # ---- losses -------------------------------------------------------------------------------------
 
 
+def number(value: Any) -> Any:
+    """A number of NumPy's as one of Python's; anything else is what it is."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and not value.ndim else value
+
+
 class LossValue(float):
     """The value of a loss: a float that can be played back.
 
@@ -634,6 +639,7 @@ class LossValue(float):
     True
     """
 
+    __array_priority__ = 1000.0  # numbers of NumPy leave arithmetic to it
     _terms: list[Any]  # [(link, gradient, factor, check)]
     _grad: Any
 
@@ -699,16 +705,16 @@ class LossValue(float):
         )
 
     def __add__(self, other: Any) -> Any:
-        return self._with(float.__add__(self, other), 1, getattr(other, "_terms", ()))
+        return self._with(float.__add__(self, number(other)), 1, getattr(other, "_terms", ()))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
         terms = [(link, g, -f, check) for link, g, f, check in getattr(other, "_terms", ())]
-        return self._with(float.__sub__(self, other), 1, terms)
+        return self._with(float.__sub__(self, number(other)), 1, terms)
 
     def __rsub__(self, other: Any) -> Any:
-        return self._with(float.__rsub__(self, other), -1)
+        return self._with(float.__rsub__(self, number(other)), -1)
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, LossValue):
@@ -716,7 +722,7 @@ class LossValue(float):
                 "a loss times a loss: only sums of losses, and multiples of them, can be played "
                 "back"
             )
-        return self._with(float.__mul__(self, other), other)
+        return self._with(float.__mul__(self, number(other)), other)
 
     __rmul__ = __mul__
 
@@ -726,7 +732,7 @@ class LossValue(float):
                 "a loss divided by a loss: only sums of losses, and multiples of them, can be "
                 "played back"
             )
-        value = float.__truediv__(self, other)
+        value = float.__truediv__(self, number(other))
         return value if value is NotImplemented else self._with(value, 1 / float(other))
 
     def __neg__(self) -> Any:
@@ -798,6 +804,14 @@ class LossValues(Tuple[Any, Any]):
 
     def __truediv__(self, divisor: Any) -> LossValues:
         return self * (1 / np.asarray(divisor, np.float32))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (int, slice)):
+            return super().__getitem__(index)
+        raise TypeError(
+            "losses are picked by weights: (losses * mask).sum() / mask.sum(), or losses[0] as a "
+            "plain array, without a way back"
+        )
 
     def detach(self) -> npt.NDArray[Any]:
         """The values as a plain array."""

@@ -117,3 +117,24 @@ def test_settings_of_contexts_and_cells_are_read_only():
         context.threads = 3
     with pytest.raises(AttributeError, match="fixed when it is made"):
         recur.GRUCell(2, 3).bias = False
+
+
+def test_losses_go_with_numbers_of_numpy(rng):
+    fc, x, mask = recur.Linear(4, 3), numbers(rng, 6, 4), rng.random((6, 3)) > 0.5
+    losses = recur.MSELoss(reduction="none")(fc(x), np.zeros((6, 3), np.float32))
+    loss = (losses * mask).sum() / mask.sum()
+    assert float(loss) == pytest.approx(losses[0][mask].mean(), rel=1e-5)
+    loss.backward()
+    assert fc.flat_grad.any()
+    with pytest.raises(TypeError, match="mask.sum"):
+        losses[mask]
+    for make in (
+        lambda loss: np.float32(2) * loss,
+        lambda loss: loss * np.int64(2),
+        lambda loss: loss + np.float64(1),
+        lambda loss: np.float64(1) - loss,
+    ):
+        fc.zero_grad()
+        loss = make(recur.MSELoss()(fc(x), np.zeros((6, 3), np.float32)))
+        loss.backward()
+        assert fc.flat_grad.any() and np.isfinite(loss)
