@@ -342,6 +342,7 @@ format: ## lay out the C sources (clang-format)
 
 lint: ## hold the sources to the rules of form: layout, columns, one statement a line
 	@scripts/lint.sh
+	@scripts/types.sh
 
 analyze: ## look for mistakes that compile (clang's analyzer)
 	@for file in $(ONCE) $(PER_ISA); do \

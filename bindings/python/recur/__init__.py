@@ -1,4 +1,4 @@
-"""Recurrent neural networks on a CPU: librecur for Python, with the names and argument orders of PyTorch.
+"""Recurrent neural networks on a CPU: librecur for Python, with names and arguments of PyTorch.
 
     net = recur.Sequential(recur.LSTM(8, 4), recur.Last(), recur.Linear(4, 4))
     criterion, adam = recur.CrossEntropyLoss(), recur.Adam(net, lr=0.005)
@@ -11,6 +11,8 @@
 
 Everything is NumPy. `recur.c` has every function of the C library.
 """
+
+from __future__ import annotations
 
 from . import c, nn
 from ._library import PATH as library_path
@@ -62,7 +64,19 @@ from .losses import (
 )
 from .models import open_model, put_model, save_model
 from .module import Module
-from .optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop, clip_grad_norm_, clip_grad_value_, grad_norm
+from .optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    RAdam,
+    RMSprop,
+    clip_grad_norm_,
+    clip_grad_value_,
+    grad_norm,
+)
 from .packed import (
     Layout,
     PackedSequence,
@@ -106,4 +120,119 @@ from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 
 __version__ = ".".join(map(str, c._api.VERSION))
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "ArgumentError",
+    "Array",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "c",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "ClockworkRNN",
+    "ConstantLR",
+    "Context",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CoupledLSTM",
+    "CrossEntropyLoss",
+    "CTCDecoder",
+    "CTCLoss",
+    "Dropout",
+    "Embedding",
+    "Error",
+    "ExponentialLR",
+    "File",
+    "FileError",
+    "FormatError",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
+    "grad_norm",
+    "Group",
+    "GRU",
+    "GRUCell",
+    "HardSigmoid",
+    "HuberLoss",
+    "Identity",
+    "IndRNN",
+    "KLDivLoss",
+    "L1Loss",
+    "LambdaLR",
+    "Last",
+    "LayerNorm",
+    "LayerNormGRU",
+    "LayerNormLSTM",
+    "LayerNormRNN",
+    "Layout",
+    "library_path",
+    "Linear",
+    "LinearLR",
+    "load",
+    "LossValue",
+    "LSTM",
+    "LSTMCell",
+    "manual_seed",
+    "Merge",
+    "MissingError",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "MSELoss",
+    "MultiStepLR",
+    "NAdam",
+    "NegativeSamplingLoss",
+    "NLLLoss",
+    "nn",
+    "NotFoundError",
+    "NumericError",
+    "OneCycleLR",
+    "open_model",
+    "OrderError",
+    "OutOfMemoryError",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "PackedSequence",
+    "pad_packed_sequence",
+    "pad_sequence",
+    "Parameter",
+    "PeepholeLSTM",
+    "PolynomialLR",
+    "put_model",
+    "RAdam",
+    "random",
+    "ReduceLROnPlateau",
+    "ReLU",
+    "Residual",
+    "RMSprop",
+    "RNN",
+    "RNNCell",
+    "sample",
+    "SampledSoftmaxLoss",
+    "save",
+    "save_model",
+    "Sequential",
+    "SequentialLR",
+    "set_default_context",
+    "set_num_threads",
+    "SGD",
+    "ShapeError",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softsign",
+    "State",
+    "StepLR",
+    "Tanh",
+    "to_onnx",
+    "to_torch",
+    "unpack_sequence",
+    "unpad_sequence",
+    "UnsupportedError",
+]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -1,28 +1,33 @@
 """Arrays of the user's on their way in: what is accepted, and in which words it is refused."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 F32 = np.dtype(np.float32)
 INT32 = np.iinfo(np.int32)
-_told: set = set()  # types of which a warning has said that they lose precision
+_told: set[str] = set()  # types of which a warning has said that they lose precision
 
 
-def to_numpy(value, name="x") -> np.ndarray:
+def to_numpy(value: Any, name: str = "x") -> npt.NDArray[Any]:
     """An array without a copy where there is one inside: NumPy's, or a torch tensor's."""
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
-        return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        made: npt.NDArray[Any] = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        return made
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def floats(value, name, shape=None) -> np.ndarray:
+def floats(value: Any, name: str, shape: Any = None) -> npt.NDArray[Any]:
     """float32, contiguous; -1 in shape stands for any size."""
     array = to_numpy(value, name)
     if array.dtype != F32:
@@ -32,7 +37,7 @@ def floats(value, name, shape=None) -> np.ndarray:
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-def as_float32(array, name, listed=False) -> np.ndarray:
+def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
     """float16, bfloat16, float64 and wider, and numbers in lists become float32. Arrays that lose digits are told of once; a
     number that float32 cannot hold is an error. Integers in arrays stay ids."""
     kind = array.dtype.kind
@@ -50,16 +55,17 @@ def as_float32(array, name, listed=False) -> np.ndarray:
             "x.astype(numpy.float32) says that this is meant (there is no second warning)",
             stacklevel=3,
         )
-    return result
+    made: npt.NDArray[Any] = result
+    return made
 
 
-def check_shape(array, name, shape) -> None:
+def check_shape(array: Any, name: str, shape: Any) -> None:
     if array.ndim != len(shape) or any(n not in (-1, m) for n, m in zip(shape, array.shape)):
         wanted = tuple("any" if n == -1 else n for n in shape)
         raise ValueError(f"{name} must have shape {str(wanted).replace(chr(39), '')}, not {array.shape}")
 
 
-def ids(value, name) -> np.ndarray:
+def ids(value: Any, name: str) -> npt.NDArray[Any]:
     """Integers of any type as int32: a copy, which no other thread can change after it has been checked."""
     array = to_numpy(value, name)
     if not array.size and isinstance(value, (list, tuple)):
@@ -71,7 +77,7 @@ def ids(value, name) -> np.ndarray:
     return np.array(array, np.int32, order="C", copy=True)
 
 
-def rows_or_ids(value, name="x") -> tuple:
+def rows_or_ids(value: Any, name: str = "x") -> tuple[Any, ...]:
     """(array, whether it holds ids): integers are ids, floats are rows."""
     array = to_numpy(value, name)
     if array.dtype.kind in "iu":
@@ -81,7 +87,7 @@ def rows_or_ids(value, name="x") -> tuple:
     return floats(array, name), False
 
 
-def size(value, name, least=1) -> int:
+def size(value: Any, name: str, least: Any = 1) -> int:
     """A whole number in the user's words; the library checks the rest."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not bool")
@@ -91,10 +97,11 @@ def size(value, name, least=1) -> int:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
     if number < least:
         raise ValueError(f"{name} is {number}: it must be at least {least}")
-    return number
+    made: int = number
+    return made
 
 
-def here(where) -> None:
+def here(where: Any) -> None:
     """Refuses devices and types of numbers that are not there; a module, an array or None may stand for what it has."""
     if where is None or isinstance(where, np.ndarray) or hasattr(where, "parameters"):
         return

@@ -4,7 +4,10 @@ Every form turns the user's array into packed rows [N][...] and rows into the us
 each sequence behind a `last`.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,22 +16,22 @@ from .packed import Layout, PackedSequence, as_packed, is_packed
 
 
 class Packed:
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.layout = as_packed(value).layout
 
-    def rows(self, value):
+    def rows(self, value: Any) -> Any:
         return as_packed(value).data
 
-    def shaped(self, rows, per_sequence):
+    def shaped(self, rows: Any, per_sequence: Any) -> Any:
         return rows if per_sequence else PackedSequence.of(rows, self.layout)
 
-    def gradient(self, value, width, per_sequence):
+    def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
         """dy as rows."""
         if is_packed(value) and not per_sequence:
             value = as_packed(value).data
         return floats(value, "grad", (self.layout.batch if per_sequence else self.layout.rows, width))
 
-    def state(self, array):
+    def state(self, array: Any) -> Any:
         return array
 
     states = state
@@ -37,7 +40,7 @@ class Packed:
 class Dense:
     """[T][B]... , [B][T]... with batch_first, or [T]... of one sequence (unbatched)."""
 
-    def __init__(self, shape, ndim, batch_first):
+    def __init__(self, shape: Any, ndim: Any, batch_first: bool) -> None:
         self.unbatched = len(shape) == ndim - 1
         if not self.unbatched and len(shape) != ndim:
             raise ValueError(f"x must have {ndim} dimensions (or {ndim - 1} for a single sequence), not shape {shape}")
@@ -46,12 +49,12 @@ class Dense:
         self.steps, self.batch = steps, batch
         self.layout = Layout.dense(steps, batch)
 
-    def rows(self, value):
+    def rows(self, value: Any) -> Any:
         if self.batch_first:
             value = np.ascontiguousarray(value.swapaxes(0, 1))
         return value.reshape(self.layout.rows, *value.shape[1 if self.unbatched else 2 :])
 
-    def shaped(self, rows, per_sequence):
+    def shaped(self, rows: Any, per_sequence: Any) -> Any:
         if per_sequence:
             return rows[0] if self.unbatched else rows
         if self.unbatched:
@@ -59,33 +62,33 @@ class Dense:
         y = rows.reshape(self.steps, self.batch, -1) if rows.size else rows.reshape(self.steps, self.batch, rows.shape[1])
         return y.swapaxes(0, 1) if self.batch_first else y
 
-    def gradient(self, value, width, per_sequence):
+    def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
         if per_sequence:
             return floats(value, "grad", (width,) if self.unbatched else (self.batch, width)).reshape(self.batch, width)
         lead = (self.steps,) if self.unbatched else (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
         return self.rows(floats(value, "grad", (*lead, width)))
 
-    def state(self, array):
+    def state(self, array: Any) -> Any:
         """[L*D][H] of a single sequence becomes [L*D][1][H]."""
         return array[:, None] if self.unbatched else array
 
-    def states(self, array):
+    def states(self, array: Any) -> Any:
         return array[:, 0] if self.unbatched else array
 
 
 class Rows:
     """Any shape in front: every row stands for itself."""
 
-    def __init__(self, shape, is_ids):
+    def __init__(self, shape: Any, is_ids: bool) -> None:
         self.lead = tuple(shape) if is_ids else tuple(shape[:-1])
         n = math.prod(self.lead)
         self.layout = Layout.dense(1, n)
 
-    def rows(self, value):
+    def rows(self, value: Any) -> Any:
         return value.reshape(self.layout.rows, *value.shape[len(self.lead) :])
 
-    def shaped(self, rows, per_sequence):
+    def shaped(self, rows: Any, per_sequence: Any) -> Any:
         return rows.reshape(*self.lead, rows.shape[1])
 
-    def gradient(self, value, width, per_sequence):
+    def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
         return floats(value, "grad", (*self.lead, width)).reshape(-1, width)

@@ -1,8 +1,11 @@
 """Numbers and texts on their way into C: what does not fit is an error, never cut off."""
 
+from __future__ import annotations
+
 import ctypes
 import numbers
 import operator
+from typing import Any
 
 INTEGERS = {
     "int32_t": ctypes.c_int32,
@@ -14,7 +17,7 @@ INTEGERS = {
 }
 
 
-def _range(ctype):
+def _range(ctype: Any) -> Any:
     bits = 8 * ctypes.sizeof(INTEGERS[ctype])
     unsigned = ctype.startswith("u") or ctype == "size_t"
     return (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
@@ -23,7 +26,7 @@ def _range(ctype):
 RANGES = {ctype: _range(ctype) for ctype in INTEGERS}
 
 
-def check_integer(value, ctype: str, name: str) -> int:
+def check_integer(value: Any, ctype: str, name: str) -> int:
     try:
         number = operator.index(value)
     except TypeError:
@@ -34,7 +37,7 @@ def check_integer(value, ctype: str, name: str) -> int:
     return number
 
 
-def check_number(value, name: str) -> float:
+def check_number(value: Any, name: str) -> float:
     if not isinstance(value, numbers.Real) and not hasattr(value, "__float__"):
         raise TypeError(f"{name}: a number is needed, not {type(value).__name__}")
     try:
@@ -43,7 +46,7 @@ def check_number(value, name: str) -> float:
         raise ValueError(f"{name}: {value} is too large for a double") from None
 
 
-def encode(text, name: str):
+def encode(text: Any, name: str) -> Any:
     """UTF-8 for C; None stays None."""
     if text is None:
         return None

@@ -1,37 +1,30 @@
-"""Which module an array of parameters belongs to: optimizers and clipping take `net.parameters()`
-as well as `net`."""
+"""Parameters for optimizers and clipping, which take `net.parameters()` as well as `net`."""
 
-import weakref
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-_modules = weakref.WeakSet()
-
-
-def remember(module) -> None:
-    """Called when a module gets its parameters."""
-    _modules.add(module)
+from .parameter import Parameter
 
 
-def address_of(array) -> int:
-    return array.__array_interface__["data"][0]
+def owner_of(array: Any, name: str) -> tuple[Any, ...]:
+    """(root module, offset in its flat vector) of a parameter, or of a part of one."""
+    module, at = array._owner() if isinstance(array, Parameter) else (None, 0)
+    if module is None or not array.flags.c_contiguous:
+        raise TypeError(
+            f"{name} must be a parameter of a module (net.parameters() has them), not "
+            f"{describe(array)}"
+        )
+    offset = at // array.itemsize
+    while module._parent is not None:
+        module, offset = module._parent, offset + module._offset
+    return module, offset
 
 
-def owner_of(array, name) -> tuple:
-    """(root module, offset in its flat vector) of a view of parameters."""
-    if isinstance(array, np.ndarray) and array.dtype == np.float32 and array.flags.c_contiguous:
-        for module in list(_modules):
-            flat = module.flat
-            if module._parent is None and flat.size:
-                offset, rest = divmod(address_of(array) - address_of(flat), flat.itemsize)
-                if rest == 0 and 0 <= offset and offset + array.size <= flat.size:
-                    return module, offset
-    raise TypeError(
-        f"{name} must be a parameter of a module (net.parameters() has them), not {describe(array)}"
-    )
-
-
-def describe(value) -> str:
+def describe(value: Any) -> str:
     return (
         f"an array of shape {value.shape} of its own"
         if isinstance(value, np.ndarray)
@@ -42,27 +35,29 @@ def describe(value) -> str:
 class Piece:
     """Neighbouring parameters of one module: a part of its flat vector."""
 
-    def __init__(self, module, offset, count):
+    def __init__(self, module: Any, offset: int, count: int) -> None:
         self.module, self.offset, self.count = module, offset, count
 
     @property
-    def values(self) -> np.ndarray:
+    def values(self) -> npt.NDArray[Any]:
         self.module._open()
-        return self.module.flat[self.offset : self.offset + self.count]
+        made: npt.NDArray[Any] = self.module.flat[self.offset : self.offset + self.count]
+        return made
 
     @property
-    def grads(self) -> np.ndarray:
+    def grads(self) -> npt.NDArray[Any]:
         self.module._open()
-        return self.module.flat_grad[self.offset : self.offset + self.count]
+        made: npt.NDArray[Any] = self.module.flat_grad[self.offset : self.offset + self.count]
+        return made
 
 
-def is_module(value) -> bool:
+def is_module(value: Any) -> bool:
     from .module import Module  # module.py comes after this file
 
     return isinstance(value, Module)
 
 
-def arrays_of(params) -> list:
+def arrays_of(params: Any) -> list[Any]:
     """The parameters of a module, of several, of a list of arrays or of names and arrays."""
     if is_module(params):
         return list(params.parameters())
@@ -82,10 +77,10 @@ def arrays_of(params) -> list:
     return arrays
 
 
-def pieces_of(arrays) -> list:
+def pieces_of(arrays: Any) -> list[Any]:
     """The pieces that parameters make, each with the parameters in it: [(Piece, [(index, first
     number in it)])]."""
-    pieces = []
+    pieces: list[Any] = []
     for index, array in enumerate(arrays):
         module, offset = owner_of(array, f"parameter {index}")
         last = pieces[-1][0] if pieces else None

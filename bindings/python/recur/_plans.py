@@ -7,9 +7,12 @@ made beforehand. A planned call copies x in, calls, and copies the results out. 
 know goes the general way, which finds the words for what is wrong.
 """
 
+from __future__ import annotations
+
 import ctypes
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +31,18 @@ read_state = c.bare("recur_state_read")
 write_state = c.bare("recur_state_write")
 
 
-def planned_array(x) -> bool:
+def planned_array(x: Any) -> bool:
     """Whether x is float32 of NumPy's own type, and comes from no recorded pass."""
     return type(x) is ndarray and x.dtype is F32 and (x.base is None or owner_of(x) is None)
 
 
-def pointer(array) -> ctypes.c_void_p:
+def pointer(array: Any) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.__array_interface__["data"][0])
 
 
-def run_forward(run, layer, layout, rows, state, y, tape):
+def run_forward(
+    run: Any, layer: Any, layout: Any, rows: Any, state: Any, y: Any, tape: Any
+) -> None:
     """A forward (of rows or ids, as `run` says) whose arrays are known to have the right sizes."""
     layer, packed, tape = layer.owned, layout.handle.owned, tape.handle.owned
     address, to = rows.__array_interface__["data"][0], y.__array_interface__["data"][0]
@@ -78,7 +83,7 @@ class PassPlan:
         "_kept",
     )
 
-    def __init__(self, module, form, x, y, per_sequence):
+    def __init__(self, module: Any, form: Any, x: Any, y: Any, per_sequence: Any) -> None:
         """`x` and `y` are rows of such a call."""
         layer, layout = module._open(), form.layout
         packed = c.recur_packed_create(None, layout.batch, None, layout.steps)
@@ -93,7 +98,7 @@ class PassPlan:
         if names:
             self._plan_state(module, form, names)
 
-    def _plan_state(self, module, form, names):
+    def _plan_state(self, module: Any, form: Any, names: Any) -> None:
         """The calls around a forward whose state is of its own."""
         state = c.recur_state_create(module._open(), self.batch)
         count = c.recur_state_tensor_count(state)
@@ -118,17 +123,17 @@ class PassPlan:
         self.read = (state.owned, *every)
         self._kept += (state, values)
 
-    def fits(self, module) -> bool:
+    def fits(self, module: Any) -> bool:
         """Whether the module is as it was when the plan was made."""
         return self.layer() is module._layer and self.batch_first == module.batch_first
 
-    def take(self, module):
+    def take(self, module: Any) -> Any:
         """The object of the layer, which the caller holds until the call is over, and gives the
         lock back. None: the layer was released or changed, or another thread has the plan."""
         owned = module._layer._owned
         return owned if self.fits(module) and owned and self.lock.acquire(False) else None
 
-    def run(self, x, tape):
+    def run(self, x: Any, tape: Any) -> Any:
         """y, without a state."""
         self.x[...] = x
         status = forward(*self.arguments, tape)
@@ -136,7 +141,7 @@ class PassPlan:
             c.refuse(status)
         return self.y.copy()
 
-    def run_with(self, x, state, tape):
+    def run_with(self, x: Any, state: Any, tape: Any) -> Any:
         """y, with a State that is changed."""
         owned = state._handle.owned
         layer, packed, xs, _, y = self.arguments
@@ -147,7 +152,7 @@ class PassPlan:
             c.refuse(status)
         return self.y.copy()
 
-    def run_from(self, x, given, tape):
+    def run_from(self, x: Any, given: Any, tape: Any) -> Any:
         """y and the final state, from the initial state (None), or from arrays for all of it."""
         self.x[...] = x
         status = reset_state(*self.reset)  # RECUR_OK is 0
@@ -167,7 +172,7 @@ class StepPlan:
 
     __slots__ = ("layer", "owned", "x", "y", "x_shape", "y_shape", "arguments")
 
-    def __init__(self, layer, state, info):
+    def __init__(self, layer: Any, state: Any, info: Any) -> None:
         self.layer = weakref.ref(layer)
         self.x = np.zeros((state.batch, info.input_size), np.float32)
         self.y = np.zeros((state.batch, info.output_size), np.float32)
@@ -175,7 +180,7 @@ class StepPlan:
         self.owned, x, y = state._handle.owned, pointer(self.x), pointer(self.y)
         self.arguments = (ctypes.c_void_p(layer.owned.value), x, self.owned, y, None)
 
-    def takes(self, out) -> bool:
+    def takes(self, out: Any) -> bool:
         """Whether y can be copied into this array."""
         return (
             type(out) is ndarray
@@ -184,7 +189,7 @@ class StepPlan:
             and out.flags.carray
         )
 
-    def run(self, x, out):
+    def run(self, x: Any, out: Any) -> Any:
         """y, in `out` if there is one."""
         with self.owned.lock:
             self.x[...] = x

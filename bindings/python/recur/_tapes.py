@@ -6,22 +6,29 @@ as somebody may ask for its gradients. When the last pass of a tape is gone, the
 the module for the next one.
 """
 
+from __future__ import annotations
+
 import collections
 import weakref
+from typing import TYPE_CHECKING, Any
 
 from . import c
 from .passes import WAITS, Node
+
+if TYPE_CHECKING:
+    from .settings import Context
 
 
 class Tape:
     """A tape, and weak references to the passes on it, from the oldest to the newest."""
 
     __slots__ = ("handle", "mode", "passes")
+    passes: list[Any]
 
-    def __init__(self, context):
+    def __init__(self, context: Context | None) -> None:
         self.handle, self.mode, self.passes = c.recur_tape_create(context), c.RECUR_TAPE_TRAIN, []
 
-    def prepare(self, mode, seed=None) -> "Tape":
+    def prepare(self, mode: str, seed: Any = None) -> Tape:
         """An empty tape in this mode; without a seed no pass draws numbers."""
         if self.passes:
             owned = self.handle.owned
@@ -37,7 +44,7 @@ class Tape:
             c.recur_tape_set_seed(self.handle, seed)
         return self
 
-    def cut(self, count, reason="") -> None:
+    def cut(self, count: int, reason: str = "") -> None:
         """Drops the passes above the first `count`; those that somebody holds learn why."""
         dropped = self.passes[count:]
         if not dropped:
@@ -50,7 +57,7 @@ class Tape:
                 one.close(reason)
 
     def bytes(self) -> int:
-        return c.RAW["recur_tape_bytes"](self.handle.owned)
+        return int(c.RAW["recur_tape_bytes"](self.handle.owned))
 
 
 class Token:
@@ -59,10 +66,11 @@ class Token:
     __slots__ = ("__weakref__",)
 
 
-class Lease(weakref.ref):
+class Lease(weakref.ref):  # type: ignore[type-arg]  # as Python 3.8 has it
     """A weak reference to a token, and its tape."""
 
     __slots__ = ("tape",)
+    tape: Tape
 
 
 class Pool:
@@ -72,10 +80,12 @@ class Pool:
 
     __slots__ = ("free", "out", "ended")
 
-    def __init__(self):
-        self.free, self.out, self.ended = [], {}, []
+    def __init__(self) -> None:
+        self.free: list[Tape] = []
+        self.out: dict[int, Lease] = {}
+        self.ended: list[Any] = []
 
-    def take(self, context) -> Tape:
+    def take(self, context: Any) -> Tape:
         """A tape that no pass needs; context() is for a new one."""
         while self.ended:
             lease = self.ended.pop()
@@ -86,7 +96,7 @@ class Pool:
         except IndexError:
             return Tape(context())
 
-    def lend(self, tape) -> Token:
+    def lend(self, tape: Any) -> Token:
         """The token for the passes that will be on a tape."""
         token = Token()
         lease = Lease(token, self.ended.append)
@@ -99,25 +109,25 @@ class Pool:
         for kept in (self.free, self.out, self.ended):
             kept.clear()
 
-    def tapes(self) -> list:
+    def tapes(self) -> list[Any]:
         return self.free + [lease.tape for lease in self.out.values()]
 
 
-class Held(collections.deque):
+class Held(collections.deque):  # type: ignore[type-arg]  # as Python 3.8 has it
     """Passes that a module holds itself, and the bytes that they take together."""
 
     bytes = 0
 
-    def append(self, one) -> None:
+    def append(self, one: Any) -> None:
         super().append(one)
         self.bytes += one.bytes
 
-    def popleft(self):
+    def popleft(self) -> Any:
         one = super().popleft()
         self.bytes -= one.bytes
         return one
 
-    def discard(self, one) -> None:
+    def discard(self, one: Any) -> None:
         """Lets go of a pass, if it is here."""
         if self and self[-1] is one:
             self.pop()
@@ -137,7 +147,17 @@ class Pass(Node):
 
     __slots__ = ("module", "tape", "token", "place", "rows", "is_ids", "form", "bytes")
 
-    def __init__(self, module, tape, token, rows, is_ids, form, bases, links):
+    def __init__(
+        self,
+        module: Any,
+        tape: Any,
+        token: Any,
+        rows: Any,
+        is_ids: bool,
+        form: Any,
+        bases: Any,
+        links: Any,
+    ) -> None:
         super().__init__(bases, links)
         self.module, self.tape, self.token, self.place = module, tape, token, len(tape.passes)
         self.rows, self.is_ids, self.form = rows, is_ids, form
@@ -151,14 +171,14 @@ class Pass(Node):
         """Whether no pass that somebody holds lies above this one on its tape."""
         return self.status == WAITS and not any(ref() for ref in self.tape.passes[self.place + 1 :])
 
-    def play(self, given):
+    def play(self, given: Any) -> Any:
         return self.module._play(self, given)
 
     def set_aside(self) -> None:
         """A result is used without gradients: it is meant that none come back."""
         self.module._detached = True
 
-    def close(self, reason) -> None:
+    def close(self, reason: Any) -> None:
         """It cannot be played back any more, for this reason."""
         self.status, self.tape, self.token, self.rows = reason, None, None, None
         self.module._closed(self)

@@ -4,6 +4,10 @@ for x in xs:             h = cell(x, h)
 for _ in reversed(xs):   gx, gh = cell.backward(gh)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from . import c, settings
@@ -15,14 +19,19 @@ from .passes import WAITS, Link, link_of
 from .recurrent import nonlinear
 from .state import State
 
+if TYPE_CHECKING:
+    from .settings import Context
+
 
 class Cell(Layer):
     """h = cell(x, h): x [B][I] or ids [B] (or [I] of one sequence), h [B][H]; an LSTM's state
     is (h, c). In place of arrays a State may be given, which is changed and comes back."""
 
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
 
-    def __init__(self, kind, input_size, hidden_size, bias, context):
+    def __init__(
+        self, kind: Any, input_size: int, hidden_size: int, bias: bool, context: Context | None
+    ) -> None:
         self.input_size, self.hidden_size = (
             size(input_size, "input_size"),
             size(hidden_size, "hidden_size"),
@@ -37,15 +46,16 @@ class Cell(Layer):
         )
         self._own(c.recur_recurrent_create(settings.handle_of(context), options), context)
 
-    def _set(self, layer):
+    def _set(self, layer: Any) -> None:
         super()._set(layer)
         self._cell = c.recur_cell_from_layer(layer)
 
-    def release(self):
+    def release(self) -> None:
+        """Gives the memory back; the object is of no use after it."""
         super().release()
         self._cell.release()
 
-    def _rows(self, x):
+    def _rows(self, x: Any) -> Any:
         """(rows, whether they are ids, whether there is no batch dimension)."""
         rows, is_ids = rows_or_ids(x, "x")
         alone = rows.ndim == (0 if is_ids else 1)
@@ -59,7 +69,7 @@ class Cell(Layer):
         self._check_width(None if is_ids else rows.shape[1])
         return rows, is_ids, alone
 
-    def _state_of(self, values, batch, alone, what):
+    def _state_of(self, values: Any, batch: int, alone: bool, what: str) -> Any:
         """A State made of the user's arrays; a State stays what it is."""
         if isinstance(values, State):
             return values
@@ -76,11 +86,11 @@ class Cell(Layer):
                 state[name] = floats(value, what + name, shape).reshape(1, batch, self.hidden_size)
         return state
 
-    def _values_of(self, state, alone):
+    def _values_of(self, state: Any, alone: bool) -> Any:
         values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def forward(self, x=None, state=None, **more):
+    def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         if more or x is None:
             x, state = by_names(self, x, state, more, ("input", "hx"))
         self._open()
@@ -114,11 +124,11 @@ class Cell(Layer):
         )
 
     @staticmethod
-    def _shaped(finals, alone):
+    def _shaped(finals: Any, alone: bool) -> Any:
         values = tuple(final[0, 0] if alone else final[0] for final in finals)
         return values if len(values) > 1 else values[0]
 
-    def _back_step(self, one, inner, want_dx):
+    def _back_step(self, one: Any, inner: Any, want_dx: bool) -> Any:
         """Plays a step back: the gradient of x; inner goes from the gradient after the step
         to that before it."""
         if one.status != WAITS:
@@ -141,7 +151,7 @@ class Cell(Layer):
         self._was_played(one)
         return dx[0] if alone and dx is not None else dx
 
-    def _play(self, one, given):
+    def _play(self, one: Any, given: Any) -> list[Any]:
         with self._lock:
             inner = State(self, len(one.rows))
             for name, gradient in zip(self.states, given):
@@ -152,7 +162,7 @@ class Cell(Layer):
         values = values if len(self.states) > 1 else (values,)
         return [(link, d) for link, d in zip(one.links, (dx, *values)) if link is not None]
 
-    def backward(self, grad_state=None, *, input_grad=True):
+    def backward(self, grad_state: Any = None, *, input_grad: bool = True) -> Any:
         """(gradient of x, gradient of the state before the step), from the gradient of the
         state after it."""
         self._open()
@@ -164,22 +174,33 @@ class Cell(Layer):
             dx = self._back_step(one, inner, input_grad)
         return dx, grad_state if inner is grad_state else self._values_of(inner, alone)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
 class RNNCell(Cell):
+    """h' = tanh(W x + U h + b), or max(0, .), for one step.
+
+    >>> import numpy as np, recur
+    >>> cell, h = recur.RNNCell(3, 4), None
+    >>> for x in np.zeros((5, 2, 3), np.float32):                # [time][batch][features]
+    ...     h = cell(x, h)
+    >>> h.shape
+    (2, 4)
+    """
+
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        bias=True,
-        nonlinearity="tanh",
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
         *,
-        device=None,
-        dtype=None,
-        context=None,
-    ):
+        device: Any = None,
+        dtype: Any = None,
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
         self.nonlinearity = nonlinearity
@@ -187,28 +208,56 @@ class RNNCell(Cell):
 
 
 class LSTMCell(Cell):
+    """One step of an LSTM.
+
+    >>> import numpy as np, recur
+    >>> cell, state = recur.LSTMCell(3, 4), None
+    >>> for x in np.zeros((5, 2, 3), np.float32):                # [time][batch][features]
+    ...     state = cell(x, state)
+    >>> h, c = state
+    >>> h.shape, c.shape
+    ((2, 4), (2, 4))
+    """
+
     states = ("h", "c")
 
     def __init__(
-        self, input_size, hidden_size, bias=True, *, device=None, dtype=None, context=None
-    ):
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        device: Any = None,
+        dtype: Any = None,
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
         super().__init__(c.RECUR_CELL_LSTM, input_size, hidden_size, bias, context)
 
 
 class GRUCell(Cell):
+    """One step of a GRU.
+
+    >>> import numpy as np, recur
+    >>> cell, h = recur.GRUCell(3, 4), None
+    >>> for x in np.zeros((5, 2, 3), np.float32):                # [time][batch][features]
+    ...     h = cell(x, h)
+    >>> h.shape
+    (2, 4)
+    """
+
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        bias=True,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
         *,
-        reset_after=True,
-        device=None,
-        dtype=None,
-        context=None,
-    ):
+        reset_after: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
         self.reset_after = bool(reset_after)

@@ -1,7 +1,10 @@
 """Modules of modules: one flat vector for all parameters, one optimizer, one file."""
 
+from __future__ import annotations
+
 import copy
 import types
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 import numpy as np
 
@@ -13,12 +16,15 @@ from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State
 
+if TYPE_CHECKING:
+    from .settings import Context
+
 
 class Composite(Layer):
     """Parts by name. They are copied into one flat vector, and become windows on it: what they
     had stays in them, their parameter and gradient arrays are new views."""
 
-    def _compose(self, kind, names, parts, context):
+    def _build(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
         for name, part in zip(names, parts):
             if not isinstance(part, Module):
                 raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
@@ -43,7 +49,7 @@ class Composite(Layer):
         self._composed, self._random, self._padded = list(zip(names, parts)), None, None
         self._adopt(self._composed)
 
-    def _bind(self, names, parts):
+    def _bind(self, names: Any, parts: Any) -> None:
         for name, part in zip(names, parts):
             if isinstance(part, Lazy) and part._layer is None:
                 raise ValueError(
@@ -51,17 +57,17 @@ class Composite(Layer):
                     "features="
                 )
 
-    def _named_parts(self):
+    def _named_parts(self) -> Any:
         return list(self.__dict__.get("_composed", ()))
 
-    def _register(self, name, part):
+    def _register(self, name: str, part: Any) -> None:
         """A module that is assigned becomes the last part, or takes the place of the part
         of that name."""
         parts = dict(self._named_parts())
         parts[name] = part
         self._rebuild(list(parts), list(parts.values()))
 
-    def _rebuild(self, names, parts):
+    def _rebuild(self, names: Any, parts: Any) -> None:
         """The same module of other parts, with the parameters and gradients they have.
         Optimizers are made anew."""
         if self._parent is not None:
@@ -76,22 +82,22 @@ class Composite(Layer):
         for _, part in before:
             part._leave()
         try:
-            self._compose(self.kind, names, parts, context)
+            self._build(self.kind, names, parts, context)
         except BaseException:
-            self._compose(
+            self._build(
                 self.kind, [name for name, _ in before], [part for _, part in before], context
             )
             raise
         finally:
             self._mode = mode
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.children())
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.children())
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             return dict(self.named_children())[key]
         if isinstance(key, slice):
@@ -104,19 +110,20 @@ class Composite(Layer):
             return Slice(self, parts)
         return self.children()[key]
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         for key, part in self.__dict__.get("_composed", ()):
             if key == name:
                 return part
         return super().__getattr__(name)
 
-    def release(self):
+    def release(self) -> None:
+        """Gives the memory back; the object is of no use after it."""
         super().release()
         for part in self.children():
             part.release()
 
 
-def library_forward(kind):
+def library_forward(kind: Any) -> Any:
     """The forward of the class of this package that a class is or comes from."""
     found = [
         base
@@ -126,7 +133,7 @@ def library_forward(kind):
     return found[0].forward if found else None
 
 
-def named(args) -> tuple:
+def named(args: Any) -> tuple[Any, ...]:
     """(names, parts) of PyTorch's two forms: modules one after the other, or a dict."""
     if len(args) == 1 and hasattr(args[0], "items"):
         return [str(k) for k in args[0]], list(args[0].values())
@@ -137,32 +144,38 @@ class Sequential(Composite):
     """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x,
     state) with a State.
 
-    Last, Dropout, Merge and activations take their number of features from the part before them."""
+    Last, Dropout, Merge and activations take their number of features from the part before them.
+
+    >>> import numpy as np, recur
+    >>> net = recur.Sequential(recur.GRU(3, 8), recur.Last(), recur.Linear(8, 2))
+    >>> net(np.zeros((5, 4, 3), np.float32)).shape               # [time][batch][features]
+    (4, 2)
+    """
 
     kind = c.RECUR_COMPOSE_SEQUENTIAL
 
-    def __init__(self, *parts, context=None):
+    def __init__(self, *parts: Any, context: Context | None = None) -> None:
         names, parts = named(parts)
         if not parts:
             raise ValueError(f"a {type(self).__name__} needs at least one part")
-        self._compose(self.kind, names, parts, context)
+        self._build(self.kind, names, parts, context)
 
-    def _compose(self, kind, names, parts, context):
-        super()._compose(kind, names, parts, context)
+    def _build(self, kind: Any, names: Any, parts: Any, context: Context | None) -> None:
+        super()._build(kind, names, parts, context)
         self.__dict__["over_time"] = any(p.over_time for p in parts)
         self.batch_first = any(p.batch_first for p in parts)
 
-    def append(self, module) -> "Sequential":
+    def append(self, module: Module) -> Sequential:
         """One more part at the end. Optimizers of the whole are made anew afterwards."""
         return self.insert(len(self), module)
 
-    def extend(self, modules) -> "Sequential":
+    def extend(self, modules: Iterable[Module]) -> Sequential:
         """More parts at the end."""
         for module in modules:
             self.append(module)
         return self
 
-    def insert(self, index, module) -> "Sequential":
+    def insert(self, index: int, module: Module) -> Sequential:
         """One more part before that index; parts whose names are their numbers are numbered
         again."""
         names, parts = [name for name, _ in self._named_parts()], self.children()
@@ -172,11 +185,12 @@ class Sequential(Composite):
         self._rebuild([str(i) for i in range(len(parts))] if numbered else names, parts)
         return self
 
-    def _bind(self, names, parts):
+    def _bind(self, names: Any, parts: Any) -> None:
         timed = [p for p in parts if p.over_time and not (isinstance(p, Last) and p._layer is None)]
         if len({p.batch_first for p in timed}) > 1:
             raise ValueError("some parts are batch_first and some are not")
-        width, before = None, []
+        width: Any = None
+        before: list[Any] = []
         for name, part in zip(names, parts):
             if isinstance(part, Cell):
                 raise ValueError(
@@ -195,7 +209,7 @@ class Sequential(Composite):
             before.append(part)
 
     @staticmethod
-    def _direction(before):
+    def _direction(before: Any) -> Any:
         """Where the whole sequence has been seen, after these parts."""
         flat = [
             p
@@ -210,7 +224,7 @@ class Sequential(Composite):
             raise ValueError("Last does not follow a recurrent layer at once: give its direction")
         return "forward"
 
-    def forward(self, x=None, state=None, **more):
+    def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients
         do not go through it."""
         if more or x is None:
@@ -227,7 +241,7 @@ class Sequential(Composite):
         y = self._call(x, given, state)[0]
         return given[2].shaped(y, self._able(c.RECUR_CAN_REDUCE_TIME)), state
 
-    def backward(self, grad=None, grad_state=None, *, input_grad=True):
+    def backward(self, grad: Any = None, grad_state: Any = None, *, input_grad: bool = True) -> Any:
         """Gradient of x; with a State as gradient of the final state: (gradient of x, that
         of the initial state)."""
         if grad_state is None:
@@ -249,7 +263,7 @@ class Slice(Sequential):
     It runs its parts one by one. For a layer of its own, with parameters of its own, take
     copy.deepcopy(net[1:3])."""
 
-    def __init__(self, whole, parts):
+    def __init__(self, whole: Any, parts: Any) -> None:
         self._composed, self._parent, self._layer, self._context = (
             parts,
             whole,
@@ -273,17 +287,18 @@ class Slice(Sequential):
             for tensor, at, count, shape in part._tensors
         ]
         self.params = types.MappingProxyType(
-            {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
+            {name: Parameter.of(view, whole) for name, view in self._views(self.flat).items()}
         )
 
-    def _open(self):
+    def _open(self) -> Any:
         raise NotImplementedError(
             "a slice of a Sequential has no layer of its own: copy.deepcopy(net[1:3]) makes one, "
             "with parameters of its own; optimizers "
             "take the whole"
         )
 
-    def forward(self, x, state=None):
+    def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
+        x, state = by_names(self, x, state, more, ("input",))
         if state is not None:
             raise TypeError("a slice of a Sequential takes no State: run its parts")
         for part in self.children():
@@ -291,42 +306,58 @@ class Slice(Sequential):
             x = x[0] if isinstance(part, Recurrent) else x
         return x
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
+        """What load_state_dict needs to go on from here."""
         return dict(self.params)
 
-    def _rebuild(self, names, parts):
+    def _rebuild(self, names: Any, parts: Any) -> Any:
         raise TypeError("a slice of a Sequential cannot be changed: its parts belong to the whole")
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         return Sequential({name: copy.deepcopy(part) for name, part in self.named_children()})
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return copy.deepcopy(self).__reduce__()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return super().__repr__().replace("Slice", "Sequential", 1)
 
 
 class Residual(Sequential):
-    """A chain whose input is added to its output: y = x + chain(x)."""
+    """A chain whose input is added to its output: y = x + chain(x).
+
+    >>> import numpy as np, recur
+    >>> net = recur.Residual(recur.Linear(3, 3).init_("constant", 0.0))
+    >>> net(np.ones((2, 3), np.float32)).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
 
     kind = c.RECUR_COMPOSE_RESIDUAL
 
 
 class Group(Composite):
     """Parts that you run yourself, such as encoder and decoder: group = Group(encoder=...,
-    decoder=...)."""
+    decoder=...).
+
+    >>> import recur
+    >>> group = recur.Group(encoder=recur.GRU(3, 4), decoder=recur.GRU(4, 4))
+    >>> adam = recur.Adam(group)
+    >>> group.encoder.hidden_size, len(group)
+    (4, 2)
+    """
 
     kind = c.RECUR_COMPOSE_GROUP
 
-    def __init__(self, *parts, context=None, **more):
+    def __init__(self, *parts: Any, context: Context | None = None, **more: Any) -> None:
         names, parts = named(parts)
-        self._compose(self.kind, names + list(more), parts + list(more.values()), context)
+        self._build(self.kind, [*names, *more], [*parts, *more.values()], context)
 
-    def forward(self, *_args, **_more):
+    def forward(self, *_args: Any, **_more: Any) -> Any:
+        """Refused: the parts are run, not the group."""
         raise TypeError("a Group is not run: run its parts")
 
-    def backward(self, *_args, **_more):
+    def backward(self, *_args: Any, **_more: Any) -> Any:
+        """Refused, with what to do instead."""
         raise TypeError("a Group is not run: run its parts")
 
 
@@ -339,39 +370,42 @@ class ModuleList(Module):
     (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
     """
 
-    def __init__(self, modules=()):
+    def __init__(self, modules: Any = ()) -> None:
         super().__init__()
         self.extend(modules)
 
-    def append(self, module) -> "ModuleList":
+    def append(self, module: Module) -> ModuleList:
+        """One more at the end."""
         if not isinstance(module, Module):
             raise TypeError(f"a module is needed, not {type(module).__name__}")
         setattr(self, str(len(self)), module)
         return self
 
-    def extend(self, modules) -> "ModuleList":
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """More at the end."""
         for module in modules:
             self.append(module)
         return self
 
-    def insert(self, index, module) -> None:
+    def insert(self, index: int, module: Module) -> None:
+        """One more before that index."""
         found = list(self._children.values())
         found.insert(index, module)
         self._scatter()
         self._children.clear()
         self.extend(found)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._children)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._children.values())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         found = list(self._children.values())[index]
         return found
 
-    def __setitem__(self, index, module):
+    def __setitem__(self, index: int, module: Any) -> None:
         setattr(self, list(self._children)[index], module)
 
 
@@ -384,36 +418,39 @@ class ModuleDict(Module):
     ['a', 'b']
     """
 
-    def __init__(self, modules=None):
+    def __init__(self, modules: Any = None) -> None:
         super().__init__()
         for name, module in dict(modules or {}).items():
             self[name] = module
 
-    def __setitem__(self, name, module):
+    def __setitem__(self, name: str, module: Any) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"a module is needed, not {type(module).__name__}")
         setattr(self, name, module)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self._children[name]
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         delattr(self, name)
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return name in self._children
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._children)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._children)
 
-    def keys(self):
+    def keys(self) -> Any:
+        """The names."""
         return self._children.keys()
 
-    def values(self):
+    def values(self) -> Any:
+        """The modules."""
         return self._children.values()
 
-    def items(self):
+    def items(self) -> Any:
+        """Names with what they stand for."""
         return self._children.items()

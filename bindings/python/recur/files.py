@@ -1,62 +1,82 @@
 """Safetensors files: modules, optimizers, states, arrays and texts."""
 
+from __future__ import annotations
+
+import json
 import os
+from typing import TYPE_CHECKING, Any, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from . import c, settings
 from ._arrays import floats
-from .module import Module
+from .module import Layer, Module
 from .optim import Optimizer
 from .state import State
 
+if TYPE_CHECKING:
+    from ._types import PathLike
+
 
 class File:
-    """A safetensors file in memory: tensors by name (as float32), texts beside them."""
+    """A safetensors file in memory: tensors by name (as float32), texts beside them.
 
-    def __init__(self, path=None, data=None):
+    >>> import numpy as np, recur
+    >>> file = recur.File()
+    >>> file["mean"] = np.zeros(3, np.float32)
+    >>> file.set_text("epoch", "3")
+    >>> again = recur.File(data=bytes(file))
+    >>> again.keys(), again.texts
+    (['mean'], {'epoch': '3'})
+    """
+
+    def __init__(self, path: Any = None, data: Any = None) -> None:
         context = settings.handle_of(None)
         if path is not None:
             self._handle = c.recur_file_open(context, os.fspath(path))
         else:
             self._handle = c.recur_file_open_memory(context, data, 0 if data is None else len(bytes(data)))
 
-    def info(self) -> list:
+    def info(self) -> list[Any]:
         """Name, shape and type of every tensor."""
         infos = [c.recur_file_tensor_info(self._handle, i) for i in range(c.recur_file_tensor_count(self._handle))]
         return [(t.name, t.dim[: t.rank], t.type) for t in infos]
 
-    def keys(self) -> list:
+    def keys(self) -> list[str]:
+        """The names."""
         return [name for name, _, _ in self.info()]
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return name in self.keys()
 
-    def __getitem__(self, name) -> np.ndarray:
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
         info = c.recur_file_find(self._handle, name)
         out = np.empty(info.dim[: info.rank], np.float32)
         c.recur_file_read(self._handle, name, out, out.size)
         return out
 
-    def __setitem__(self, name, values) -> None:
+    def __setitem__(self, name: str, values: Any) -> None:
         values = floats(values, str(name))
         if values.ndim > 4:
             raise ValueError(f"{name} has {values.ndim} dimensions: a tensor of a file has at most 4")
         c.recur_file_add(self._handle, c.recur_tensor(name=name, rank=values.ndim, dim=values.shape), values)
 
     @property
-    def texts(self) -> dict:
+    def texts(self) -> dict[str, str]:
         keys = [c.recur_file_metadata_key(self._handle, i) for i in range(c.recur_file_metadata_count(self._handle))]
         return {key: c.recur_file_metadata(self._handle, key) for key in keys}
 
     def set_text(self, key: str, value: str) -> None:
+        """Writes a text under a key."""
         c.recur_file_set_metadata(self._handle, key, value)
 
-    def add(self, thing, prefix="") -> None:
+    def add(self, thing: Any, prefix: str = "") -> None:
         """A module, optimizer or state under a prefix."""
         if isinstance(thing, Module):
             if thing.flat.size or not thing._able(c.RECUR_CAN_RECORD):
                 c.recur_file_put_layer(self._handle, prefix, thing._open())
+                note(self, thing, prefix)
         elif isinstance(thing, Optimizer):
             for own, handle in thing._handles(prefix):
                 c.recur_file_put_optimizer(self._handle, own, handle)
@@ -65,11 +85,12 @@ class File:
         else:
             raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
 
-    def load(self, thing, prefix="") -> None:
+    def load(self, thing: Any, prefix: str = "") -> None:
         """Strict: everything the thing needs must be there, and nothing else under the prefix."""
         if isinstance(thing, Module):
             c.recur_file_get_layer(self._handle, prefix, thing._open())
             thing.forget()
+            heed(self, thing, prefix)
         elif isinstance(thing, Optimizer):
             for own, handle in thing._handles(prefix):
                 c.recur_file_get_optimizer(self._handle, own, handle)
@@ -78,20 +99,57 @@ class File:
         else:
             raise TypeError(f"a module, optimizer or State is needed, not {type(thing).__name__}")
 
-    def write(self, path) -> None:
+    def write(self, path: PathLike) -> None:
         """The old file or the new one is at path, never half of one."""
         c.recur_file_write(self._handle, os.fspath(path))
 
-    def __bytes__(self):
-        return c.recur_file_write_memory(self._handle)
+    def __bytes__(self) -> bytes:
+        made: bytes = c.recur_file_write_memory(self._handle)
+        return made
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"File({c.recur_file_tensor_count(self._handle)} tensors, {c.recur_file_metadata_count(self._handle)} texts)"
 
 
-def save(things, path, texts=None) -> None:
+# ---- what a file says of a module beside its tensors --------------------------------------------
+
+NOTE = "recur.python"  # a text: {"dropout": {module: [seed, passes so far]}, "padding_idx": {...}}
+
+
+def note(file: Any, module: Any, prefix: str) -> None:
+    """Writes where random numbers have got to, and which vectors stand for padding."""
+    parts = [(name, part) for name, part in module.named_modules() if isinstance(part, Layer)]
+    random = {name: [part._seed, part._drawn] for name, part in parts if part._draws()}
+    padding = {name: getattr(part, "padding_idx", None) for name, part in parts}
+    padding = {name: index for name, index in padding.items() if index is not None}
+    if random or padding:
+        text = json.dumps({"dropout": random, "padding_idx": padding})
+        c.recur_file_set_metadata(file._handle, prefix + NOTE, text)
+
+
+def heed(file: Any, module: Any, prefix: str, padding: bool = False) -> None:
+    """Goes on with the random numbers of a file; with `padding`, for modules made from the file,
+    sets their padding too."""
+    told = json.loads(file.texts.get(prefix + NOTE, "{}"))
+    for name, part in module.named_modules():
+        if name in told.get("dropout", {}) and isinstance(part, Layer):
+            part._seed, part._drawn = told["dropout"][name]
+        if padding and name in told.get("padding_idx", {}):
+            part.__dict__["padding_idx"] = told["padding_idx"][name]
+
+
+def save(things: Any, path: PathLike, texts: Mapping[str, str] | None = None) -> None:
     """save(net, path), or save({"model": net, "optimizer": adam, "mean": array}, path, texts={"epoch": "3"}): in a dict
-    the tensors of "model" are named "model.rnn.weight_ih_l0" and so on."""
+    the tensors of "model" are named "model.rnn.weight_ih_l0" and so on.
+
+    >>> import os, tempfile
+    >>> import recur
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path, net = os.path.join(folder, "net.safetensors"), recur.Linear(3, 2)
+    ...     recur.save({"model": net}, path, texts={"epoch": "3"})
+    ...     recur.load(path, {"model": net})["epoch"], list(recur.load(path))
+    ('3', ['model.weight', 'model.bias'])
+    """
     file = File()
     if isinstance(things, dict):
         for name, thing in things.items():
@@ -106,12 +164,23 @@ def save(things, path, texts=None) -> None:
     file.write(path)
 
 
-def load(path, into=None) -> dict:
+def load(path: PathLike, into: Any = None) -> dict[str, Any]:
     """load(path, net) or load(path, {"model": net, "optimizer": adam}) fills them, strictly, and gives the texts. Without
-    `into`: all tensors by name, for load_state_dict (those of a model's sample are left out)."""
+    `into`: all tensors by name, for load_state_dict (those of a model's sample are left out).
+
+    >>> import os, tempfile
+    >>> import recur
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path, net = os.path.join(folder, "net.safetensors"), recur.Linear(3, 2)
+    ...     recur.save(net, path)
+    ...     recur.load(path)["weight"].shape
+    (2, 3)
+    """
     file = File(path)
     if into is None:
-        samples = tuple(key[: -len("model")] + "sample." for key in file.texts if key.endswith("recur.model"))
+        samples = tuple(
+            key[: -len("model")] + "sample." for key in file.texts if key.endswith("recur.model")
+        )
         return {name: file[name] for name in file.keys() if not name.startswith(samples)}
     if isinstance(into, dict):
         for name, thing in into.items():

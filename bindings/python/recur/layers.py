@@ -1,5 +1,9 @@
 """Modules that treat every row by itself, and `Last`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
 import numpy as np
 
 from . import c, settings
@@ -8,13 +12,31 @@ from ._numbers import check_number
 from .module import Layer
 from .passes import data_of
 
+if TYPE_CHECKING:
+    from .settings import Context
+
 
 class Linear(Layer):
-    """y = W x + b. Integers in x are ids: the one-hot vector of that index."""
+    """y = W x + b. Integers in x are ids: the one-hot vector of that index.
+
+    x [..., in_features] gives y [..., out_features].
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(3, 2)
+    >>> fc(np.zeros((5, 4, 3), np.float32)).shape, fc.weight.shape
+    ((5, 4, 2), (2, 3))
+    """
 
     def __init__(
-        self, in_features, out_features, bias=True, device=None, dtype=None, *, context=None
-    ):
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
         self.in_features, self.out_features = (
@@ -28,27 +50,36 @@ class Linear(Layer):
             context,
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"{self.in_features}, {self.out_features}, bias={self.bias_used}"
 
 
 class Embedding(Layer):
-    """A vector for each symbol. That of padding_idx is zeros at the start, and gets no gradient."""
+    """A vector for each symbol. That of padding_idx is zeros at the start, and gets no gradient.
+
+    Ids [...] give y [..., embedding_dim].
+
+    >>> import numpy as np, recur
+    >>> embedding = recur.Embedding(10, 4, padding_idx=0)
+    >>> embedding([[1, 2, 0]]).shape, bool(embedding([0]).any())
+    ((1, 3, 4), False)
+    """
 
     def __init__(
         self,
-        num_embeddings,
-        embedding_dim,
-        padding_idx=None,
-        max_norm=None,
-        norm_type=2.0,
-        scale_grad_by_freq=False,
-        sparse=False,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
         *,
-        device=None,
-        dtype=None,
-        context=None,
-    ):
+        device: Any = None,
+        dtype: Any = None,
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
         for name, value in {
@@ -72,11 +103,12 @@ class Embedding(Layer):
         )
         self._clear_padding()
 
-    def _clear_padding(self):
+    def _clear_padding(self) -> None:
         if self.padding_idx is not None:
             self.params["weight"][self.padding_idx] = 0
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
@@ -87,16 +119,26 @@ class Lazy(Layer):
 
     flat = np.empty(0, np.float32)
 
-    def _plan(self, features, context):
-        self._layer, self.params, self._tensors = None, {}, []
-        self._parent = self._grads = self._seed = self._context = self.features = None
+    features: Any  # None until it is known
+
+    def _plan(self, features: int | None, context: Context | None) -> None:
+        self.__dict__.update(
+            _layer=None,
+            params={},
+            _tensors=[],
+            _parent=None,
+            _grads=None,
+            _seed=None,
+            _context=None,
+        )
+        self.features = None
         self._planned, self._offset = context, 0
         self._ready()
         self._mode = c.RECUR_TAPE_TRAIN
         if features is not None:
             self.bind(size(features, "features"))
 
-    def bind(self, features):
+    def bind(self, features: int | None) -> Any:
         """Makes the layer, unless it is there."""
         if self._layer is None:
             mode, seed = self._mode, self._seed
@@ -107,7 +149,7 @@ class Lazy(Layer):
             self._seed = self._seed if seed is None else seed
         return self
 
-    def _open(self):
+    def _open(self) -> Any:
         if self._layer is None:
             raise RuntimeError(
                 f"this {type(self).__name__} does not know its features yet: call it, or give "
@@ -115,7 +157,7 @@ class Lazy(Layer):
             )
         return super()._open()
 
-    def _form(self, x):
+    def _form(self, x: Any) -> Any:
         if self._layer is None:
             shape = np.shape(data_of(x)) if not hasattr(data_of(x), "shape") else data_of(x).shape
             if not len(shape):
@@ -127,21 +169,23 @@ class Lazy(Layer):
         self._open()
         return super()._form(x)
 
-    def _set_mode(self, mode):
+    def _set_mode(self, mode: str) -> None:
         if self._layer is None:
             self._mode = mode
         else:
             super()._set_mode(mode)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
+        """What load_state_dict needs to go on from here."""
         return {}
 
-    def release(self):
+    def release(self) -> None:
+        """Gives the memory back; the object is of no use after it."""
         if self._layer is not None:
             super().release()
 
 
-def refuse_inplace(inplace) -> None:
+def refuse_inplace(inplace: bool) -> None:
     if inplace:
         raise NotImplementedError(
             "inplace=True: arrays of the caller's are never changed; leave it out"
@@ -149,89 +193,141 @@ def refuse_inplace(inplace) -> None:
 
 
 class Dropout(Lazy):
-    """Zeroes each number with probability p in training, and divides the others by 1 - p."""
+    """Zeroes each number with probability p in training, and divides the others by 1 - p.
 
-    def __init__(self, p=0.5, inplace=False, *, features=None, context=None):
+    >>> import numpy as np, recur
+    >>> drop = recur.Dropout(0.5)
+    >>> sorted(set(drop(np.ones((50, 4), np.float32)).ravel().tolist()))
+    [0.0, 2.0]
+    >>> bool((drop.eval()(np.ones((5, 4), np.float32)) == 1).all())
+    True
+    """
+
+    def __init__(
+        self,
+        p: float = 0.5,
+        inplace: bool = False,
+        *,
+        features: int | None = None,
+        context: Context | None = None,
+    ) -> None:
         refuse_inplace(inplace)
         self.p = check_number(p, "p")
         if not 0 <= self.p < 1:
             raise ValueError(f"p is {p}: it must be at least 0 and below 1")
         self._plan(features, context)
 
-    def _create(self, context, features):
+    def _create(self, context: Context | None, features: int) -> Any:
         return c.recur_dropout_create(context, features, self.p)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"p={self.p}"
 
 
 class Activation(Lazy):
     function = 0
 
-    def __init__(self, inplace=False, *, features=None, context=None):
+    def __init__(
+        self, inplace: bool = False, *, features: int | None = None, context: Context | None = None
+    ) -> None:
         refuse_inplace(inplace)
         self._plan(features, context)
 
-    def _create(self, context, features):
+    def _create(self, context: Context | None, features: int) -> Any:
         return c.recur_activation_create(context, features, self.function)
 
 
 class ReLU(Activation):
-    """max(0, x)"""
+    """max(0, x)
+
+    >>> import numpy as np, recur
+    >>> recur.ReLU()(np.array([[-3.0, 0.0, 3.0]], np.float32)).round(2).tolist()
+    [[0.0, 0.0, 3.0]]
+    """
 
     function = c.RECUR_ACTIVATION_RELU
 
 
 class Tanh(Activation):
-    """tanh x"""
+    """tanh x
+
+    >>> import numpy as np, recur
+    >>> recur.Tanh()(np.zeros((2, 3), np.float32)).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
 
     function = c.RECUR_ACTIVATION_TANH
 
 
 class Sigmoid(Activation):
-    """1 / (1 + exp(-x))"""
+    """1 / (1 + exp(-x))
+
+    >>> import numpy as np, recur
+    >>> recur.Sigmoid()(np.zeros((2, 3), np.float32)).tolist()
+    [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+    """
 
     function = c.RECUR_ACTIVATION_SIGMOID
 
 
 class HardSigmoid(Activation):
-    """0.2 x + 0.5, between 0 and 1: ONNX' and Keras 2's; torch's Hardsigmoid is x/6 + 0.5"""
+    """0.2 x + 0.5, between 0 and 1: ONNX' and Keras 2's; torch's Hardsigmoid is x/6 + 0.5
+
+    >>> import numpy as np, recur
+    >>> recur.HardSigmoid()(np.array([[-3.0, 0.0, 3.0]], np.float32)).round(2).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
 
     function = c.RECUR_ACTIVATION_HARD_SIGMOID
 
 
 class Softsign(Activation):
-    """x / (1 + |x|)"""
+    """x / (1 + |x|)
+
+    >>> import numpy as np, recur
+    >>> recur.Softsign()(np.array([[-3.0, 0.0, 3.0]], np.float32)).round(2).tolist()
+    [[-0.75, 0.0, 0.75]]
+    """
 
     function = c.RECUR_ACTIVATION_SOFTSIGN
 
 
 class Identity(Activation):
-    """x"""
+    """x
+
+    >>> import numpy as np, recur
+    >>> recur.Identity()(np.array([[-3.0, 0.0, 3.0]], np.float32)).round(2).tolist()
+    [[-3.0, 0.0, 3.0]]
+    """
 
     function = c.RECUR_ACTIVATION_IDENTITY
 
 
 class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last
-    dimension."""
+    dimension.
+
+    >>> import numpy as np, recur
+    >>> recur.LayerNorm(2)(np.array([[1.0, 3.0]], np.float32)).round(2).tolist()
+    [[-1.0, 1.0]]
+    """
 
     def __init__(
         self,
-        normalized_shape,
-        eps=1e-5,
-        elementwise_affine=True,
-        bias=True,
-        device=None,
-        dtype=None,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
         *,
-        context=None,
-    ):
+        context: Context | None = None,
+    ) -> None:
         here(device)
         here(dtype)
-        shape = (
-            tuple(normalized_shape) if hasattr(normalized_shape, "__len__") else (normalized_shape,)
-        )
+        given: Any = normalized_shape
+        shape = tuple(given) if hasattr(given, "__len__") else (given,)
         if len(shape) != 1:
             raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
         if not elementwise_affine:
@@ -251,7 +347,8 @@ class LayerNorm(Layer):
             context,
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"{self.normalized_shape}, eps={self.eps}, bias={self.bias_used}"
 
 
@@ -260,18 +357,28 @@ WAYS = {"sum": c.RECUR_MERGE_SUM, "mean": c.RECUR_MERGE_MEAN, "multiply": c.RECU
 
 class Merge(Lazy):
     """Joins the two halves of each row, such as both directions of a layer, into one: "sum",
-    "mean" or "multiply"."""
+    "mean" or "multiply".
 
-    def __init__(self, way="sum", *, features=None, context=None):
+    x [..., 2 n] gives y [..., n].
+
+    >>> import numpy as np, recur
+    >>> recur.Merge("sum")(np.array([[1.0, 2.0, 10.0, 20.0]], np.float32)).tolist()
+    [[11.0, 22.0]]
+    """
+
+    def __init__(
+        self, way: str = "sum", *, features: int | None = None, context: Context | None = None
+    ) -> None:
         if not isinstance(way, str) or way not in WAYS:
             raise ValueError(f"way is {way!r}: it is one of {', '.join(WAYS)}")
         self.way = way
         self._plan(features, context)
 
-    def _create(self, context, features):
+    def _create(self, context: Context | None, features: int) -> Any:
         return c.recur_merge_create(context, features, WAYS[self.way])
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"way={self.way!r}"
 
 
@@ -282,7 +389,7 @@ DIRECTIONS = {
 }
 
 
-def direction_of(bidirectional, direction) -> str:
+def direction_of(bidirectional: bool, direction: str | None) -> str:
     if direction is None:
         return "bidirectional" if bidirectional else "forward"
     if direction not in DIRECTIONS or bidirectional and direction != "bidirectional":
@@ -295,21 +402,36 @@ def direction_of(bidirectional, direction) -> str:
 class Last(Lazy):
     """One row for each sequence: what all of it has been seen by. Of a bidirectional layer's
     rows the first half comes from the last step, the second half from the first. Inside a
-    Sequential it follows the layer before it."""
+    Sequential it follows the layer before it.
+
+    x [T][B][F] gives y [B][F].
+
+    >>> import numpy as np, recur
+    >>> x = np.arange(6, dtype=np.float32).reshape(3, 2, 1)
+    >>> recur.Last()(x).tolist()
+    [[4.0], [5.0]]
+    """
 
     over_time = True
 
     def __init__(
-        self, bidirectional=None, *, direction=None, batch_first=False, features=None, context=None
-    ):
+        self,
+        bidirectional: bool | None = None,
+        *,
+        direction: str | None = None,
+        batch_first: bool = False,
+        features: int | None = None,
+        context: Context | None = None,
+    ) -> None:
         self.direction = None
         if bidirectional is not None or direction is not None:
             self.direction = direction_of(bool(bidirectional), direction)
         self.batch_first = bool(batch_first)
         self._plan(features, context)
 
-    def _create(self, context, features):
+    def _create(self, context: Context | None, features: int) -> Any:
         return c.recur_last_create(context, features, DIRECTIONS[self.direction or "forward"])
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return f"direction={self.direction or 'forward'!r}"

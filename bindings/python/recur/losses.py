@@ -5,10 +5,14 @@ refused only where the shapes fit both (class_dim=1 or -1 says which). With redu
 values are an array, and grad is the gradient of their sum: multiply both by weights of your own.
 """
 
+from __future__ import annotations
+
 import inspect
 import threading
+from typing import Any, Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from . import c, settings
 from ._arrays import floats, ids, size, to_numpy
@@ -23,7 +27,13 @@ class Loss:
     """y and target are arrays, or packed sequences of one layout; grad has the form of y. What a
     loss was made with can be read, and not written: make a new one."""
 
-    def __init_subclass__(cls, **more):
+    reduction: str
+    weight: Any
+    _handle: Any
+    _fixed: tuple[str, ...]
+    _run: Callable[..., Any]
+
+    def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         if "__init__" in vars(cls):
             names = [
@@ -37,7 +47,7 @@ class Loss:
                 else getattr(cls, "_fixed", ())
             )
 
-    def _create(self, kind, reduction, told=None, **options):
+    def _create(self, kind: Any, reduction: str, told: Any = None, **options: Any) -> Any:
         """Keeps what can be read later (`told`), and makes the loss of the library, if kind is
         one."""
         if reduction not in self.reductions:
@@ -52,7 +62,7 @@ class Loss:
 
     reductions = tuple(REDUCTIONS)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in getattr(type(self), "_fixed", ()):
             raise AttributeError(
                 f"{type(self).__name__}.{name} cannot be written: make a new "
@@ -61,7 +71,7 @@ class Loss:
         super().__setattr__(name, value)
 
     @tracked
-    def __call__(self, y, target, *more):
+    def __call__(self, y: Any, target: Any, *more: Any) -> Any:
         if not is_packed(y):
             return self._run(
                 floats(y, "y"), target.data if isinstance(target, PackedSequence) else target, *more
@@ -75,7 +85,7 @@ class Loss:
         value, grad = self._run(floats(y.data, "y"), target, *more)
         return value, PackedSequence.of(grad, y.layout)
 
-    def _reduced(self, costs, slopes, count=None):
+    def _reduced(self, costs: Any, slopes: Any, count: int | None = None) -> Any:
         """(value, grad) of costs in double and their derivatives; the mean divides by count."""
         if self.reduction == "none":
             return costs.astype(np.float32), slopes.astype(np.float32)
@@ -84,7 +94,7 @@ class Loss:
             return 0.0, np.zeros(slopes.shape, np.float32)
         return float(costs.sum() / divisor), (slopes / divisor).astype(np.float32)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}(reduction={self.reduction!r})"
 
 
@@ -95,9 +105,13 @@ class LabelLoss(Loss):
     """Classes by number, or where the loss has them by probability."""
 
     probabilities = False
+    ignore_index: int
+    label_smoothing: float
+    _logs: Callable[..., Any]
+    _soft: Callable[..., Any]
     _class_dim = _seen = None
 
-    def _classes_last(self, y, target):
+    def _classes_last(self, y: Any, target: Any) -> Any:
         """(y, target, where the classes were): with classes as the last dimension."""
         if not y.ndim:
             raise ValueError("y must have a dimension of classes")
@@ -109,7 +123,7 @@ class LabelLoss(Loss):
         y = np.ascontiguousarray(np.moveaxis(y, at, -1))
         return y, np.moveaxis(target, at, -1) if soft else target, at
 
-    def _place(self, shape, given, soft):
+    def _place(self, shape: Any, given: Any, soft: bool) -> Any:
         if len(shape) < 3:
             return -1
         if self._class_dim is not None:
@@ -129,7 +143,7 @@ class LabelLoss(Loss):
             vars(self)["_seen"] = -1 if last else 1
         return 1 if second else -1
 
-    def _run(self, y, target):
+    def _run(self, y: Any, target: Any) -> Any:
         y, target, at = self._classes_last(y, target)
         if self.probabilities and target.dtype.kind not in "iu" and target.size:
             value, grad = self._soft(y, floats(target, "target", y.shape))
@@ -137,7 +151,7 @@ class LabelLoss(Loss):
             value, grad = self._labelled(y, target)
         return value, grad if at == -1 else np.ascontiguousarray(np.moveaxis(grad, -1, at))
 
-    def _labelled(self, y, target):
+    def _labelled(self, y: Any, target: Any) -> Any:
         labels = ids(
             target if target.size or target.dtype.kind in "iu" else target.astype(np.int32),
             "target",
@@ -151,7 +165,7 @@ class LabelLoss(Loss):
         value = c.recur_loss_classes(self._handle, labels.size, y.shape[-1], y, labels, grad)
         return (value if self.reduction != "none" else self._each(y, labels)), grad
 
-    def _each(self, y, labels):
+    def _each(self, y: Any, labels: Any) -> Any:
         """The cost of every label."""
         logs = self._logs(y.astype(np.float64))
         counts = (labels >= 0) & (labels != self.ignore_index)
@@ -164,16 +178,16 @@ class LabelLoss(Loss):
         return np.where(counts, costs, 0).astype(np.float32)
 
 
-def log_softmax(y):
+def log_softmax(y: Any) -> Any:
     shifted = y - y.max(-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def ignoring(index) -> dict:
+def ignoring(index: int) -> dict[str, Any]:
     return {"flags": c.RECUR_LOSS_IGNORE_INDEX, "ignore_index": index}
 
 
-def weights(weight, name) -> dict:
+def weights(weight: Any, name: str) -> dict[str, Any]:
     """A vector of weights for the options, and how many there are."""
     if weight is None:
         return {}
@@ -181,7 +195,7 @@ def weights(weight, name) -> dict:
     return {name: weight, "classes": len(weight)}
 
 
-def kept(weight, name):
+def kept(weight: Any, name: str) -> Any:
     """A copy that nobody can write."""
     if weight is None:
         return None
@@ -190,7 +204,7 @@ def kept(weight, name):
     return weight
 
 
-def class_dimension(value):
+def class_dimension(value: Any) -> Any:
     if value is not None and value not in (-1, 1):
         raise ValueError(
             f"class_dim is {value!r}: it is -1 for the last dimension, 1 for the second, or None"
@@ -214,13 +228,13 @@ class CrossEntropyLoss(LabelLoss):
 
     def __init__(
         self,
-        weight=None,
+        weight: Any = None,
         *,
-        ignore_index=-100,
-        reduction="mean",
-        label_smoothing=0.0,
-        class_dim=None,
-    ):
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+        class_dim: int | None = None,
+    ) -> None:
         told = {
             "weight": kept(weight, "weight"),
             "ignore_index": ignore_index,
@@ -235,7 +249,7 @@ class CrossEntropyLoss(LabelLoss):
             **weights(weight, "class_weight"),
         )
 
-    def _soft(self, y, target):
+    def _soft(self, y: Any, target: Any) -> Any:
         """Probabilities as targets: q = w ((1 - s) t + s/C), cost -sum(q log p), slope p sum(q) -
         q."""
         wide = target.astype(np.float64)
@@ -250,11 +264,24 @@ class CrossEntropyLoss(LabelLoss):
 
 
 class NLLLoss(LabelLoss):
-    """-y[target] of log probabilities."""
+    """-y[target] of log probabilities.
+
+    >>> import numpy as np, recur
+    >>> y = np.log(np.full((2, 4), 0.25, np.float32))        # [rows][classes]
+    >>> round(recur.NLLLoss()(y, [0, 3]).item(), 4)
+    1.3863
+    """
 
     _logs = staticmethod(lambda y: y)
 
-    def __init__(self, weight=None, *, ignore_index=-100, reduction="mean", class_dim=None):
+    def __init__(
+        self,
+        weight: Any = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        class_dim: int | None = None,
+    ) -> None:
         told = {"weight": kept(weight, "weight"), "ignore_index": ignore_index}
         told.update(class_dim=class_dim, _class_dim=class_dimension(class_dim))
         self._create(
@@ -272,9 +299,11 @@ class NLLLoss(LabelLoss):
 class ValueLoss(Loss):
     """Every number has its own cost: `_each(y, t)` gives costs and derivatives in double."""
 
+    _each: Callable[..., Any]
+
     weight = None
 
-    def _run(self, y, target):
+    def _run(self, y: Any, target: Any) -> Any:
         target = floats(target, "target", y.shape)
         if self.reduction == "none" or self.weight is not None or "_handle" not in vars(self):
             self._check(y, target)
@@ -290,11 +319,11 @@ class ValueLoss(Loss):
         )
         return value, grad
 
-    def _check(self, y, target):
+    def _check(self, y: Any, target: Any) -> None:
         """Refuses numbers that the loss is not for."""
 
 
-def huber(error, delta):
+def huber(error: Any, delta: float) -> Any:
     size = np.abs(error)
     return np.where(size <= delta, error * error / 2, delta * (size - delta / 2)), np.clip(
         error, -delta, delta
@@ -302,46 +331,74 @@ def huber(error, delta):
 
 
 class MSELoss(ValueLoss):
-    """(y - target)^2"""
+    """(y - target)^2
 
-    def __init__(self, *, reduction="mean"):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.MSELoss()(y, t).item(), 4)
+    0.4062
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
         self._create(c.RECUR_LOSS_MSE, reduction)
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         return (y - t) ** 2, 2 * (y - t)
 
 
 class L1Loss(ValueLoss):
-    """|y - target|"""
+    """|y - target|
 
-    def __init__(self, *, reduction="mean"):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.L1Loss()(y, t).item(), 4)
+    0.625
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
         self._create(c.RECUR_LOSS_L1, reduction)
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         return np.abs(y - t), np.sign(y - t)
 
 
 class HuberLoss(ValueLoss):
-    """e^2/2 up to delta, then delta (|e| - delta/2)."""
+    """e^2/2 up to delta, then delta (|e| - delta/2).
 
-    def __init__(self, reduction="mean", delta=1.0):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.HuberLoss(delta=0.5)(y, t).item(), 4)
+    0.1875
+    """
+
+    delta: float
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if delta == 0:
             raise ValueError("delta is 0: it must be positive")
         self._create(c.RECUR_LOSS_HUBER, reduction, {"delta": delta}, delta=delta)
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         return huber(y - t, self.delta)
 
 
 class SmoothL1Loss(ValueLoss):
-    """e^2/(2 beta) below beta, then |e| - beta/2: HuberLoss over beta. With beta=0 it is L1Loss."""
+    """e^2/(2 beta) below beta, then |e| - beta/2: HuberLoss over beta. With beta=0 it is L1Loss.
 
-    def __init__(self, *, reduction="mean", beta=1.0):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.SmoothL1Loss(beta=0.5)(y, t).item(), 4)
+    0.375
+    """
+
+    beta: float
+
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         if not 0 <= beta < np.inf:
             raise ValueError(f"beta is {beta}: it must be at least 0 and finite")
         self._create(0, reduction, {"beta": beta})
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         if self.beta == 0:
             return np.abs(y - t), np.sign(y - t)
         costs, slopes = huber(y - t, self.beta)
@@ -350,15 +407,25 @@ class SmoothL1Loss(ValueLoss):
 
 class BCEWithLogitsLoss(ValueLoss):
     """Binary cross-entropy of sigmoid(y) with target in [0, 1]. weight is for each number,
-    pos_weight for each class."""
+    pos_weight for each class.
 
-    def __init__(self, weight=None, *, reduction="mean", pos_weight=None):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.BCEWithLogitsLoss(pos_weight=[2.0, 2.0])(y, t).item(), 3)
+    1.063
+    """
+
+    pos_weight: Any
+
+    def __init__(
+        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+    ) -> None:
         told = {"weight": kept(weight, "weight"), "pos_weight": kept(pos_weight, "pos_weight")}
         self._create(
             c.RECUR_LOSS_BCE_LOGITS, reduction, told, **weights(pos_weight, "positive_weight")
         )
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         balance = (
             1.0 if self.pos_weight is None else 1 + (self.pos_weight.astype(np.float64) - 1) * t
         )
@@ -369,19 +436,25 @@ class BCEWithLogitsLoss(ValueLoss):
 
 class BCELoss(ValueLoss):
     """Binary cross-entropy of probabilities y with target in [0, 1]; logarithms are at least -100,
-    as PyTorch's. BCEWithLogitsLoss of the numbers before the sigmoid has more digits."""
+    as PyTorch's. BCEWithLogitsLoss of the numbers before the sigmoid has more digits.
 
-    def __init__(self, weight=None, *, reduction="mean"):
+    >>> import numpy as np, recur
+    >>> y, t = np.array([[0.5, 0.25]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> round(recur.BCELoss()(y, t).item(), 4)
+    1.0397
+    """
+
+    def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
         self._create(0, reduction, {"weight": kept(weight, "weight")})
 
-    def _check(self, y, target):
+    def _check(self, y: Any, target: Any) -> None:
         if y.size and not (np.isnan(y) | ((y >= 0) & (y <= 1))).all():
             raise ValueError(
                 f"y goes from {y.min():g} to {y.max():g}: BCELoss takes probabilities, "
                 "BCEWithLogitsLoss any numbers"
             )
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         with np.errstate(divide="ignore"):
             yes, no = np.maximum(np.log(y), -100), np.maximum(np.log1p(-y), -100)
         return -(t * yes + (1 - t) * no), (y - t) / np.maximum(y * (1 - y), 1e-12)
@@ -398,19 +471,21 @@ class KLDivLoss(ValueLoss):
     0.6931
     """
 
+    log_target: bool
+
     reductions = (*REDUCTIONS, "batchmean")
 
-    def __init__(self, *, reduction="mean", log_target=False):
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
         self._create(0, reduction, {"log_target": bool(log_target)})
 
-    def _each(self, y, t):
+    def _each(self, y: Any, t: Any) -> Any:
         if self.log_target:
             return np.exp(t) * (t - y), -np.exp(t)
         return np.where(
             t > 0, t * np.log(np.where(t > 0, t, 1)), np.where(t < 0, np.nan, 0)
         ) - t * y, -t
 
-    def _reduced(self, costs, slopes, count=None):
+    def _reduced(self, costs: Any, slopes: Any, count: int | None = None) -> Any:
         return super()._reduced(
             costs, slopes, len(costs) if self.reduction == "batchmean" and costs.ndim else None
         )
@@ -419,7 +494,7 @@ class KLDivLoss(ValueLoss):
 # ---- very many classes ---------------------------------------------------------------------------
 
 
-def amounts(counts, shape) -> np.ndarray:
+def amounts(counts: Any, shape: Any) -> npt.NDArray[Any]:
     """Counts, whole numbers or not, as floats."""
     array = to_numpy(counts, "counts")
     return floats(array.astype(np.float32) if array.dtype.kind in "iu" else array, "counts", shape)
@@ -435,19 +510,22 @@ class SampledLoss(Loss):
     the counter goes on with every call. Evaluate with CrossEntropyLoss of layer(h).
     """
 
+    kind: Any
+    each_row: Any
+
     reductions = ("mean", "sum")
 
     def __init__(
         self,
-        classes,
-        samples,
-        counts=None,
+        classes: int,
+        samples: int,
+        counts: Any = None,
         *,
-        power=None,
-        ignore_index=-100,
-        reduction="mean",
-        seed=None,
-    ):
+        power: float | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        seed: int | None = None,
+    ) -> None:
         if power is not None and counts is None:
             raise ValueError("power is for counts: there are none")
         if power == 0:
@@ -474,7 +552,7 @@ class SampledLoss(Loss):
         self.seed, self.counter = settings.next_seed() if seed is None else seed, 0
         self._samples, self._lock = samples, threading.Lock()
 
-    def _run(self, h, target, layer):
+    def _run(self, h: Any, target: Any, layer: Any) -> Any:
         if not isinstance(layer, (Linear, Embedding)):
             raise TypeError(f"layer must be a Linear or an Embedding, not {type(layer).__name__}")
         if not h.ndim:
@@ -502,19 +580,33 @@ class SampledLoss(Loss):
         return value, grad
 
 
-    def _before_backward(self, target, layer):
+    def _before_backward(self, target: Any, layer: Any) -> Any:
         return added_already(type(self).__name__, layer, ids(target, "target").ravel())
 
 
 class SampledSoftmaxLoss(SampledLoss):
-    """Cross-entropy over the target and classes that are drawn for all rows at once."""
+    """Cross-entropy over the target and classes that are drawn for all rows at once.
+
+    >>> import numpy as np, recur
+    >>> criterion, layer = recur.SampledSoftmaxLoss(1000, 16), recur.Linear(8, 1000)
+    >>> h = np.ones((4, 8), np.float32)                      # [rows][features]
+    >>> bool(criterion(h, [1, 2, 3, 4], layer) > 0)
+    True
+    """
 
     kind, each_row = c.RECUR_LOSS_SAMPLED_SOFTMAX, False
 
 
 class NegativeSamplingLoss(SampledLoss):
     """-log sigmoid of the target's logit, and of minus those of classes that are drawn for each
-    row."""
+    row.
+
+    >>> import numpy as np, recur
+    >>> criterion, layer = recur.NegativeSamplingLoss(1000, 5), recur.Embedding(1000, 8)
+    >>> h = np.ones((4, 8), np.float32)                      # [rows][features]
+    >>> bool(criterion(h, [1, 2, 3, 4], layer) > 0)
+    True
+    """
 
     kind, each_row = c.RECUR_LOSS_NEGATIVE_SAMPLING, True
 
@@ -528,15 +620,24 @@ class CTCLoss(Loss):
 
     targets are [B][S], padded, or joined. Log probabilities serve as logits too: they are their own
     log softmax. A single sequence is [T][C], with targets [S] and lengths that are numbers.
-    CTCDecoder reads the labels out again."""
+    CTCDecoder reads the labels out again.
 
-    def __init__(self, blank=0, *, reduction="mean", zero_infinity=False):
+    >>> import numpy as np, recur
+    >>> y = np.zeros((5, 2, 3), np.float32)                  # [time][batch][classes]
+    >>> criterion = recur.CTCLoss()
+    >>> bool(criterion(y, [[1, 2], [2, 0]], [5, 4], [2, 1]) > 0)
+    True
+    """
+
+    def __init__(
+        self, blank: int = 0, *, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
         flags = c.RECUR_LOSS_ZERO_INFINITY if zero_infinity else 0
         told = {"blank": blank, "zero_infinity": bool(zero_infinity)}
         self._create(c.RECUR_LOSS_CTC, reduction, told, flags=flags, blank=blank)
 
     @tracked
-    def __call__(self, y, targets, input_lengths, target_lengths):
+    def __call__(self, y: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
         y, alone = one_or_more(floats(y, "y"))
         targets = ids(targets, "targets")
         lengths = np.atleast_1d(ids(target_lengths, "target_lengths")).astype(np.int64)
@@ -559,7 +660,7 @@ class CTCLoss(Loss):
         return value, grad[:, 0] if alone else grad
 
     @staticmethod
-    def _joined(targets, lengths):
+    def _joined(targets: Any, lengths: Any) -> Any:
         if targets.ndim == 2:
             if len(targets) != len(lengths) or lengths.max(initial=0) > targets.shape[1]:
                 raise ValueError(
@@ -577,7 +678,7 @@ class CTCLoss(Loss):
             )
         return targets
 
-    def _of_each(self, y, steps, labels, lengths):
+    def _of_each(self, y: Any, steps: Any, labels: Any, lengths: Any) -> Any:
         """The cost of every sequence."""
         values, ends = np.empty(len(lengths), np.float32), np.cumsum(lengths)
         for b, end in enumerate(ends):
@@ -590,7 +691,7 @@ class CTCLoss(Loss):
         return values
 
 
-def one_or_more(y) -> tuple:
+def one_or_more(y: Any) -> tuple[Any, ...]:
     """(y of shape [T][B][C], whether it was a single sequence)."""
     if y.ndim not in (2, 3):
         raise ValueError(
@@ -615,15 +716,20 @@ class CTCDecoder:
     [2, 1]
     """
 
-    def __init__(self, blank=0, beam_width=None):
+    blank: int
+    beam_width: int
+    _handle: Any
+    _width: int
+
+    def __init__(self, blank: int = 0, beam_width: int | None = None) -> None:
         width = 0 if beam_width is None else size(beam_width, "beam_width")
         handle = c.recur_loss_create(None, c.recur_loss_options(kind=c.RECUR_LOSS_CTC, blank=blank))
         vars(self).update(blank=blank, beam_width=beam_width, _width=width, _handle=handle)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> Any:
         raise AttributeError(f"CTCDecoder.{name} cannot be written: make a new one")
 
-    def __call__(self, y, input_lengths=None):
+    def __call__(self, y: Any, input_lengths: Any = None) -> Any:
         y, alone = one_or_more(floats(y, "y"))
         lengths = (
             np.full(y.shape[1], y.shape[0])
@@ -642,5 +748,5 @@ class CTCDecoder:
         found = [labels[end - n : end].copy() for end, n in zip(ends, counts)]
         return (found[0], float(scores[0])) if alone else (found, scores)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"CTCDecoder(blank={self.blank}, beam_width={self.beam_width})"

@@ -1,11 +1,14 @@
 """Whole networks in files, structure included: save_model(net, path), net = open_model(path)."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any, Mapping
 
 from . import c
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Composite, Group, Residual, Sequential
-from .files import File
+from .files import File, heed, note
 from .layers import (
     DIRECTIONS,
     WAYS,
@@ -38,16 +41,34 @@ from .recurrent import (
 )
 from .state import State
 
+if TYPE_CHECKING:
+    from ._types import PathLike
+
 FORMS = {number: name for name, number in DIRECTIONS.items()}
 
 
-def save_model(module, path, sample=None, outputs=None, tolerance=0.0, texts=None) -> None:
+def save_model(
+    module: Any,
+    path: PathLike,
+    sample: Any = None,
+    outputs: Any = None,
+    tolerance: float = 0.0,
+    texts: Mapping[str, str] | None = None,
+) -> None:
     """Writes a module, structure and parameters, as one file, which open_model and
     recur_model_open of C open.
 
     sample: an input as for module(sample), which is run, and again by whoever opens the file:
     if the results are not `outputs` (None: what the module gives now) within `tolerance` (0:
     1e-4), the model is refused. texts: your own words.
+
+    >>> import os, tempfile
+    >>> import recur
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path, net = os.path.join(folder, "net.safetensors"), recur.Linear(3, 2)
+    ...     recur.save_model(net, path, texts={"epoch": "3"})
+    ...     recur.open_model(path)
+    Linear(3, 2, bias=True)
     """
     file = File()
     put_model(file, module, "", sample, outputs, tolerance)
@@ -56,29 +77,55 @@ def save_model(module, path, sample=None, outputs=None, tolerance=0.0, texts=Non
     file.write(path)
 
 
-def open_model(source, prefix="", batch_first=False) -> Module:
+def open_model(source: Any, prefix: str = "", batch_first: bool = False) -> Module:
     """The module of a path, of the bytes of a file, or of a File; in evaluation, ready to run.
     How arrays lie in memory is no property of a network: say batch_first=True where it is
-    wanted."""
+    wanted.
+
+    >>> import os, tempfile
+    >>> import recur
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path, net = os.path.join(folder, "net.safetensors"), recur.Linear(3, 2)
+    ...     recur.save_model(net, path)
+    ...     recur.open_model(path)
+    Linear(3, 2, bias=True)
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         source = File(data=bytes(source))
     if not isinstance(source, File):
         source = File(os.fspath(source))
-    return wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first)).eval()
+    module = wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first))
+    heed(source, module, prefix, padding=True)
+    return module.eval()
 
 
-def put_model(file, module, prefix="", sample=None, outputs=None, tolerance=0.0) -> None:
+def put_model(
+    file: Any,
+    module: Any,
+    prefix: str = "",
+    sample: Any = None,
+    outputs: Any = None,
+    tolerance: float = 0.0,
+) -> None:
     """Adds a module, structure and parameters, to a File, under a prefix: beside an optimizer,
-    another module, texts."""
+    another module, texts.
+
+    >>> import recur
+    >>> file = recur.File()
+    >>> recur.put_model(file, recur.Linear(3, 2), "head.")
+    >>> recur.open_model(file, "head.")
+    Linear(3, 2, bias=True)
+    """
     if not isinstance(module, Module):
         raise TypeError(f"a module is needed, not {type(module).__name__}")
     if sample is None and outputs is not None:
         raise ValueError("outputs without a sample")
     given = None if sample is None else sampled(module, sample, outputs, tolerance)
     c.recur_file_put_model(file._handle, prefix, module._open(), given)
+    note(file, module, prefix)
 
 
-def sampled(module, x, y, tolerance):
+def sampled(module: Any, x: Any, y: Any, tolerance: float) -> Any:
     if isinstance(module, Group):
         raise TypeError("a Group is not run: it takes no sample")
     rows, is_ids, form = module._form(x)
@@ -95,7 +142,7 @@ def sampled(module, x, y, tolerance):
 # ---- modules around layers that are there -------------------------------------------------------
 
 
-def of_linear(info):
+def of_linear(info: Any) -> Any:
     bias = not info.flags & c.RECUR_LAYER_NO_BIAS
     return Linear, {
         "in_features": info.input_size,
@@ -104,7 +151,7 @@ def of_linear(info):
     }
 
 
-def of_embedding(info):
+def of_embedding(info: Any) -> Any:
     return Embedding, {
         "num_embeddings": info.input_size,
         "embedding_dim": info.output_size,
@@ -112,24 +159,24 @@ def of_embedding(info):
     }
 
 
-def lazy(kind, info, **more):
+def lazy(kind: Any, info: Any, **more: Any) -> Any:
     return kind, {"features": info.input_size, "_planned": None, **more}
 
 
-def of_last(info):
+def of_last(info: Any) -> Any:
     return lazy(Last, info, direction=FORMS[info.direction])
 
 
-def of_dropout(info):
+def of_dropout(info: Any) -> Any:
     return lazy(Dropout, info, p=info.dropout)
 
 
-def of_activation(info):
+def of_activation(info: Any) -> Any:
     kinds = {kind.function: kind for kind in (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity)}
     return lazy(kinds[info.variant], info)
 
 
-def of_norm(info):
+def of_norm(info: Any) -> Any:
     bias = not info.flags & c.RECUR_LAYER_NO_BIAS
     return LayerNorm, {
         "normalized_shape": (info.input_size,),
@@ -139,13 +186,13 @@ def of_norm(info):
     }
 
 
-def of_merge(info):
+def of_merge(info: Any) -> Any:
     return lazy(
         Merge, info, way=next(name for name, number in WAYS.items() if number == info.variant)
     )
 
 
-def of_composed(info):
+def of_composed(info: Any) -> Any:
     kinds = {
         c.RECUR_COMPOSE_SEQUENTIAL: Sequential,
         c.RECUR_COMPOSE_GROUP: Group,
@@ -154,7 +201,8 @@ def of_composed(info):
     return kinds[info.variant], {}
 
 
-NAMED = {  # (layer, cell, what the constructor was told)
+# (layer, cell, what the constructor was told)
+NAMED: dict[int, tuple[Any, Any, dict[str, Any]]] = {
     c.RECUR_CELL_RNN_TANH: (RNN, RNNCell, {"nonlinearity": "tanh"}),
     c.RECUR_CELL_RNN_RELU: (RNN, RNNCell, {"nonlinearity": "relu"}),
     c.RECUR_CELL_LSTM: (LSTM, LSTMCell, {}),
@@ -175,7 +223,7 @@ NAMED = {  # (layer, cell, what the constructor was told)
 }
 
 
-def of_recurrent(info):
+def of_recurrent(info: Any) -> Any:
     layer, cell, told = NAMED.get(info.variant, (Recurrent, None, {}))
     told = {
         **told,
@@ -208,7 +256,7 @@ KINDS = {
 }
 
 
-def wrapped(layer, batch_first) -> Module:
+def wrapped(layer: Any, batch_first: bool) -> Module:
     """A module around a layer of the library, of the class that makes such layers."""
     info = c.recur_layer_describe(layer, -1)
     kind, told = KINDS[info.kind](info)
@@ -221,10 +269,11 @@ def wrapped(layer, batch_first) -> Module:
         module.batch_first = batch_first
     if kind is Recurrent:
         module.states = tuple(State(module, 1))
-    return module
+    made: Module = module
+    return made
 
 
-def adopt(whole, layer, parts, batch_first):
+def adopt(whole: Any, layer: Any, parts: Any, batch_first: bool) -> None:
     names = [c.recur_layer_describe(layer, i).name for i in range(parts)]
     whole._composed = [
         (name, wrapped(c.recur_layer_child(layer, name)[0], batch_first)) for name in names

@@ -1,18 +1,21 @@
 """What all modules have in common: parameters, gradients, modes, passes and their records."""
 
+from __future__ import annotations
+
 import copy
 import math
 import threading
 import types
 import warnings
 import weakref
+from typing import Any, Callable, Mapping, TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _api, c, settings
 from ._arrays import F32, floats, here, rows_or_ids, to_numpy
 from ._forms import Dense, Packed, Rows
-from ._parameters import remember
 from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
 from ._tapes import Held, Pass, Pool
 from .errors import OrderError
@@ -20,6 +23,10 @@ from .packed import Layout, is_packed
 from .parameter import Parameter, Parameters
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, plain
 from .state import State
+
+if TYPE_CHECKING:
+    from .settings import Context
+    from ._types import Floats
 
 SCHEMES = {
     name[len("RECUR_INIT_") :].lower(): n
@@ -94,7 +101,7 @@ FIXED = {
 }
 
 
-def holds_modules(value) -> bool:
+def holds_modules(value: Any) -> bool:
     values = (
         value.values()
         if isinstance(value, dict)
@@ -105,11 +112,11 @@ def holds_modules(value) -> bool:
     return any(isinstance(v, Module) or holds_modules(v) for v in values)
 
 
-def _part_of(whole, name):
+def _part_of(whole: Any, name: str) -> Any:
     return dict(whole._named_parts())[name]
 
 
-def _made_again(what, data=None):
+def _made_again(what: Any, data: Any = None) -> Any:
     """A module from its pickle: a layer of the library as a tree and a file, or one of the
     user's."""
     if isinstance(what[0], type) and issubclass(what[0], Layer):
@@ -155,8 +162,22 @@ class Module:
 
     batch_first = False
     over_time = False  # whether rows of a sequence belong together
+    flat: npt.NDArray[np.float32]
+    params: Mapping[str, Parameter]
+    _layer: Any
+    _info: Any
+    _parent: Any
+    _grads: Any
+    _tensors: list[Any]
+    _state_forms: dict[int, Any]
+    _records: list[Any]
+    _held: Any
+    _random: Any
+    _padded: Any
+    _seed: Any
+    _context: Any
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.__dict__["_children"] = {}
         self._parent = self._grads = None
         self._offset = 0
@@ -164,31 +185,34 @@ class Module:
 
     # ---- children -------------------------------------------------------------------------------
 
-    def _named_parts(self) -> list:
+    def _named_parts(self) -> list[Any]:
         """Children with their names; one that has two names comes once."""
         found = {}
         for name, part in self.__dict__.get("_children", {}).items():
             found.setdefault(id(part), (name, part))
         return list(found.values())
 
-    def named_children(self) -> list:
+    def named_children(self) -> list[Any]:
+        """(name, module) of the modules just below this one."""
         return self._named_parts()
 
-    def children(self) -> list:
+    def children(self) -> list[Any]:
+        """The modules just below this one."""
         return [part for _, part in self._named_parts()]
 
-    def named_modules(self, prefix="") -> list:
+    def named_modules(self, prefix: str = "") -> list[Any]:
         """(name, module) of this module, whose name is "", and of all below it."""
         found = [(prefix, self)]
         for name, part in self._named_parts():
             found += part.named_modules(f"{prefix}.{name}" if prefix else name)
         return found
 
-    def modules(self) -> list:
+    def modules(self) -> list[Any]:
         """This module and all below it."""
         return [module for _, module in self.named_modules()]
 
-    def get_submodule(self, target: str) -> "Module":
+    def get_submodule(self, target: str) -> Module:
+        """The module of a dotted name: "encoder.rnn"."""
         module = self
         for name in target.split(".") if target else []:
             found = dict(module.__dict__.get("_children", {}) or module._named_parts())
@@ -200,19 +224,20 @@ class Module:
             module = found[name]
         return module
 
-    def apply(self, fn) -> "Module":
+    def apply(self, fn: Callable[[Module], Any]) -> Module:
         """Calls fn(module) for all modules below this one, and then for this one."""
         for part in self.children():
             part.apply(fn)
         fn(self)
         return self
 
-    def add_module(self, name: str, module: "Module") -> None:
+    def add_module(self, name: str, module: Module) -> None:
+        """The same as an assignment to that name."""
         setattr(self, name, module)
 
     register_module = add_module
 
-    def _register(self, name, part):
+    def _register(self, name: str, part: Any) -> None:
         if "_children" not in self.__dict__:
             raise AttributeError(
                 f"call super().__init__() in {type(self).__name__}.__init__ before modules are "
@@ -233,7 +258,7 @@ class Module:
         if old is not part:
             self._scatter()
 
-    def _scatter(self):
+    def _scatter(self) -> None:
         """The children have changed: parts and wholes compose anew when they are asked for
         parameters next."""
         if "_layer" not in self.__dict__:
@@ -247,7 +272,7 @@ class Module:
             self.__dict__.pop(name, None)
         self._grads = None
 
-    def _leave(self):
+    def _leave(self) -> None:
         """Becomes a root. Its parameters are those it had in the whole, with their gradients."""
         if "_children" in self.__dict__:
             for _, part in self.__dict__.get("_composed", ()):
@@ -261,7 +286,7 @@ class Module:
             self._move(None, c.recur_layer_copy(self._open()), 0)
             self._grads = grads
 
-    def _compose(self):
+    def _compose(self) -> None:
         """Copies the parameters of all children into one flat vector, whose windows they become."""
         parts = [(name, part) for name, part in self._named_parts() if part._has_parameters()]
         inside = self.modules()
@@ -292,14 +317,14 @@ class Module:
         )
         self._adopt(parts)
 
-    def _adopt(self, parts):
+    def _adopt(self, parts: Any) -> None:
         for name, part in parts:
             part._move(self, *c.recur_layer_child(self._layer, name))
 
     def _has_parameters(self) -> bool:
         return self.flat.size > 0
 
-    def _move(self, parent, layer, offset):
+    def _move(self, parent: Any, layer: Any, offset: int) -> None:
         """Becomes a part of a whole: parameters and gradients are slices of the whole's
         from now on."""
         grads = self._grads
@@ -310,7 +335,7 @@ class Module:
             self.flat_grad[:] = grads
         self._adopt(self.__dict__.get("_composed", ()))
 
-    def _set(self, layer):
+    def _set(self, layer: Any) -> None:
         self._layer, self._state_forms, self._plans = layer, {}, {}
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
@@ -325,12 +350,11 @@ class Module:
         )
         params = {name: Parameter.of(view, self) for name, view in self._views(self.flat).items()}
         self.params = types.MappingProxyType(params)
-        remember(self)
 
-    def _views(self, flat) -> dict:
+    def _views(self, flat: Any) -> dict[str, Any]:
         return {name: flat[at : at + n].reshape(shape) for name, at, n, shape in self._tensors}
 
-    def _open(self):
+    def _open(self) -> Any:
         layer = self.__dict__.get("_layer")
         if layer is None and "_children" in self.__dict__:
             layer = self._layer
@@ -345,7 +369,7 @@ class Module:
     # ---- parameters ------------------------------------------------------------------------------
 
     @property
-    def flat_grad(self) -> np.ndarray:
+    def flat_grad(self) -> npt.NDArray[Any]:
         """All gradients, in the order of `flat`."""
         size = self.flat.size  # may compose, and bring gradients with it
         if self._grads is None:
@@ -356,7 +380,7 @@ class Module:
         return self._grads
 
     @property
-    def grads(self):
+    def grads(self) -> Any:
         """Gradients by name."""
         return types.MappingProxyType(self._views(self.flat_grad))
 
@@ -365,10 +389,11 @@ class Module:
         `p.grad` is the gradient of each."""
         return Parameters(self.params.values(), self)
 
-    def named_parameters(self) -> list:
+    def named_parameters(self) -> list[Any]:
+        """(name, parameter) of all parameters."""
         return list(self.params.items())
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         inside = self.__dict__
         if name in inside.get("_children", ()):
             return inside["_children"][name]
@@ -386,7 +411,11 @@ class Module:
             )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __setattr__(self, name, value):
+    def __dir__(self) -> list[str]:
+        names = [name for name, _ in self._named_parts()]
+        return sorted({*object.__dir__(self), *names, *self.__dict__.get("params", ())})
+
+    def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
             object.__setattr__(self, name, value)
         elif isinstance(value, Module):
@@ -394,7 +423,7 @@ class Module:
         else:
             self._set_public(name, value)
 
-    def _set_public(self, name, value):
+    def _set_public(self, name: str, value: Any) -> None:
         """An attribute of the user's that is no module."""
         if holds_modules(value):
             raise TypeError(
@@ -411,23 +440,30 @@ class Module:
             self._scatter()
         object.__setattr__(self, name, value)
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         if name in self.__dict__.get("_children", ()):
             del self._children[name]
             self._scatter()
         else:
             object.__delattr__(self, name)
 
-    def zero_grad(self, set_to_none=True) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Gradients become zeros."""
         self.flat_grad[:] = 0
 
-    def requires_grad_(self, requires_grad=True) -> "Module":
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """True is what is there; False is refused with what to do instead."""
         if not requires_grad:
             raise NotImplementedError(REFUSED["requires_grad"])
         return self
 
-    def init_(self, scheme="default", value=0.0, match=None, seed=None) -> "Module":
+    def init_(
+        self,
+        scheme: str = "default",
+        value: float = 0.0,
+        match: str | None = None,
+        seed: int | None = None,
+    ) -> Module:
         """Start values: "default" (PyTorch's), "constant", "uniform", "normal", "xavier",
         "orthogonal", "identity", "forget_bias"; only of the tensors whose whole name fits
         match ("rnn.*": all of rnn; * is any characters, ? is one)."""
@@ -446,15 +482,16 @@ class Module:
         return self
 
     def reset_parameters(self) -> None:
+        """Start values, drawn anew."""
         if self.flat.size:
             self.init_()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """Parameters by name: views, as PyTorch's are. Copy what must not change."""
         self._open()
         return dict(self.params)
 
-    def load_state_dict(self, state_dict, strict=True):
+    def load_state_dict(self, state_dict: Any, strict: bool = True) -> Any:
         """Copies arrays or tensors into the parameters: all of them, or nothing and an
         error that names what is wrong. Without strict, names that only one side has are
         left out; both lists come back. Names of version 0.1 are known."""
@@ -483,7 +520,7 @@ class Module:
         self.forget()
         return types.SimpleNamespace(missing_keys=missing, unexpected_keys=unexpected)
 
-    def _name_now(self, name):
+    def _name_now(self, name: str) -> Any:
         """The name of a tensor that had another one in version 0.1."""
         whole, dot, last = str(name).rpartition(".")
         for old, new in OLD_NAMES.items():
@@ -503,12 +540,12 @@ class Module:
         return self._mode != c.RECUR_TAPE_EVALUATE
 
     @training.setter
-    def training(self, value):
+    def training(self, value: Any) -> Any:
         raise AttributeError(
             "training cannot be written: call train() or eval(), which reach the children too"
         )
 
-    def train(self, mode=True, dropout=True) -> "Module":
+    def train(self, mode: bool = True, dropout: bool = True) -> Module:
         """Passes record. dropout=False: without dropout, for gradients of the model as it
         is used."""
         self._set_mode(
@@ -520,23 +557,24 @@ class Module:
             part.train(mode, dropout)
         return self
 
-    def _set_mode(self, mode):
+    def _set_mode(self, mode: str) -> None:
         self._mode = mode
 
-    def eval(self) -> "Module":
+    def eval(self) -> Module:
+        """Passes neither record nor drop out, and those that wait are dropped."""
         return self.train(False)
 
-    def manual_seed(self, seed: int) -> "Module":
+    def manual_seed(self, seed: int) -> Module:
         """Dropout masks of the passes that follow depend on this seed and on how many have
         been recorded since: each module below this one gets a seed of its own from it."""
         for i, part in enumerate(self.children()):
             part.manual_seed(c.recur_random(seed, i))
         return self
 
-    def _clear_padding(self):
+    def _clear_padding(self) -> None:
         """Zeros where an Embedding has padding."""
 
-    def _able(self, bit) -> bool:
+    def _able(self, bit: Any) -> bool:
         return bool(self._info.capabilities & bit)
 
     def forget(self) -> None:
@@ -547,7 +585,7 @@ class Module:
         top._tell_of_lost_passes()
         top._forget()
 
-    def _tell_of_lost_passes(self):
+    def _tell_of_lost_passes(self) -> None:
         """A warning, once, when no gradients came to a part, and they came to another one
         that ran later on an array of the user's: NumPy may have carried the output of the
         first there, as in out[t] = y."""
@@ -569,38 +607,41 @@ class Module:
                 stacklevel=4,
             )
 
-    def _forget(self):
+    def _forget(self) -> None:
         for part in self.children():
             part._forget()
 
     # ---- calls ----------------------------------------------------------------------------------
 
-    def __call__(self, *args, **more):
+    def __call__(self, *args: Any, **more: Any) -> Any:
         if "_layer" not in self.__dict__ and "_children" in self.__dict__:
             self._compose()  # now, because it drops passes
         return self.forward(*args, **more)
 
-    def forward(self, *args, **more):
+    def forward(self, *args: Any, **more: Any) -> Any:
         """What a call does: written in each module."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(self, x)")
 
-    def backward(self, *_args, **_more):
+    def backward(self, *_args: Any, **_more: Any) -> Any:
+        """Refused, with what to do instead."""
         raise TypeError(
             f"a {type(self).__name__} is not played back by itself: use loss.backward(), or "
             "y.backward(grad) on its output"
         )
 
-    def to(self, *args, **more) -> "Module":
+    def to(self, *args: Any, **more: Any) -> Module:
         """Only what is there already is accepted: the device "cpu" and the type float32."""
         for value in (*args, *more.values()):
             if not isinstance(value, bool):
                 here(value)
         return self
 
-    def cpu(self) -> "Module":
+    def cpu(self) -> Module:
+        """The module itself: everything is on the CPU."""
         return self
 
-    def float(self) -> "Module":
+    def float(self) -> Module:
+        """The module itself: everything is float32."""
         return self
 
     def release(self) -> None:
@@ -613,30 +654,31 @@ class Module:
 
     # ---- copies ---------------------------------------------------------------------------------
 
-    def __copy__(self):
+    def __copy__(self) -> Any:
         raise TypeError(
             "a module has its parameters to itself: copy.deepcopy(net) makes a copy with "
             "parameters of its own"
         )
 
-    def _settings(self) -> dict:
+    def _settings(self) -> dict[str, Any]:
         """Attributes without what belongs to the layer of the library."""
         return {name: value for name, value in self.__dict__.items() if name not in INTERNAL}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         other = object.__new__(type(self))
         memo[id(self)] = other
         Module.__init__(other)
         other.__dict__.update(copy.deepcopy(self._settings(), memo), _mode=self._mode)
         return other
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return _made_again, ((type(self), self._settings()),)
 
     def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [
             f"  ({name}): " + repr(part).replace("\n", "\n  ")
             for name, part in self.named_children()
@@ -654,7 +696,7 @@ class Layer(Module):
     worthless.
     """
 
-    def _own(self, layer, context=None, init=True):
+    def _own(self, layer: Any, context: Context | None = None, init: bool = True) -> None:
         """Takes a layer of the library."""
         self._set(layer)
         self._context = context
@@ -665,7 +707,7 @@ class Layer(Module):
         if init and self.flat.size:
             c.recur_layer_init(layer, None, c.RECUR_INIT_DEFAULT, 0, self._seed)
 
-    def _ready(self):
+    def _ready(self) -> None:
         """No pass is recorded yet."""
         self._lock, self._pool, self._plans = threading.RLock(), Pool(), {}
         self._records = []  # weak references to the passes that wait, the newest last
@@ -673,16 +715,16 @@ class Layer(Module):
         self._drawn, self._random, self._padded = 0, None, None
         self._count_anew()
 
-    def _count_anew(self):
+    def _count_anew(self) -> None:
         """What has happened since the last update: the first pass, the last one played back
         that ran on plain arrays."""
         self._first, self._fed, self._played, self._detached = math.inf, -1, False, False
 
-    def _move(self, parent, layer, offset):
+    def _move(self, parent: Any, layer: Any, offset: int) -> None:
         super()._move(parent, layer, offset)
         self._pool = Pool()
 
-    def _set_public(self, name, value):
+    def _set_public(self, name: str, value: Any) -> None:
         inside = self.__dict__
         if name in inside.get("params", ()):
             view = self.params[name]
@@ -703,13 +745,13 @@ class Layer(Module):
         else:
             super()._set_public(name, value)
 
-    def _register(self, name, part):
+    def _register(self, name: str, part: Any) -> Any:
         raise AttributeError(
             f"a {type(self).__name__} takes no module {name!r} as an attribute: write a Module "
             "that has both, or use a Sequential"
         )
 
-    def _set_mode(self, mode):
+    def _set_mode(self, mode: str) -> None:
         if (
             mode != c.RECUR_TAPE_EVALUATE
             and not self._able(c.RECUR_CAN_RECORD)
@@ -722,7 +764,7 @@ class Layer(Module):
                 self._drop_passes(EVALUATED)
                 self._pool.clear()
 
-    def manual_seed(self, seed: int) -> "Module":
+    def manual_seed(self, seed: int) -> Module:
         """Dropout masks of the passes that follow depend on this seed and on how many have
         been recorded since."""
         c.recur_random(seed, 0)
@@ -730,13 +772,13 @@ class Layer(Module):
             self._seed, self._drawn = int(seed), 0
         return self
 
-    def _forget(self):
+    def _forget(self) -> None:
         self._drop_passes(UPDATED)
         self._count_anew()
         for part in self.children():
             part._forget()
 
-    def _drop_passes(self, reason):
+    def _drop_passes(self, reason: Any) -> None:
         with self._lock:
             waiting = [ref() for ref in self._records]
             for one in waiting:
@@ -747,7 +789,7 @@ class Layer(Module):
 
     # ---- passes ----------------------------------------------------------------------------------
 
-    def _form(self, x):
+    def _form(self, x: Any) -> Any:
         """(rows, whether they are ids, form) of what the user gave."""
         if is_packed(x):
             form = Packed(x)
@@ -773,7 +815,7 @@ class Layer(Module):
             )
         return rows, is_ids, form
 
-    def _check_width(self, width):
+    def _check_width(self, width: int | None) -> None:
         if width is not None and width != self._info.input_size and self._info.input_size:
             raise ValueError(
                 f"x has {width} features, {type(self).__name__} takes {self._info.input_size}"
@@ -781,7 +823,7 @@ class Layer(Module):
 
     # ---- recording ----
 
-    def _context_handle(self):
+    def _context_handle(self) -> Any:
         return settings.handle_of(self._context)
 
     def _draws(self) -> bool:
@@ -794,7 +836,7 @@ class Layer(Module):
             )
         return self._random
 
-    def _tape_for(self, links, state=None):
+    def _tape_for(self, links: Any, state: Any = None) -> Any:
         """(tape to record on, its token): those of the pass which an initial state comes
         from, or for this pass alone."""
         origins = [link.node for link in links if type(link) is Link]
@@ -817,7 +859,7 @@ class Layer(Module):
         tape = self._pool.take(self._context_handle).prepare(self._mode, seed)
         return tape, self._pool.lend(tape)
 
-    def _trim(self):
+    def _trim(self) -> None:
         """Lets go of passes that nobody else holds, when they take more memory than
         settings allow."""
         held = self._held
@@ -825,7 +867,7 @@ class Layer(Module):
         while held and expected + held.bytes > settings.unheld_bytes:
             held.popleft()
 
-    def _remember(self, one, state=None):
+    def _remember(self, one: Any, state: Any = None) -> None:
         """Puts a new pass on the list of those that wait. The next one with this State
         follows it on its tape."""
         if state is not None:
@@ -844,7 +886,7 @@ class Layer(Module):
         if len(passes) > settings.waiting:
             self._drop_oldest()
 
-    def _drop_oldest(self):
+    def _drop_oldest(self) -> None:
         """Keeps the number of waiting passes within the bound."""
         alive = [one for one in (ref() for ref in self._records) if one is not None]
         if len(alive) <= settings.waiting:
@@ -861,7 +903,7 @@ class Layer(Module):
         for one in alive[: -settings.waiting]:
             one.close(CROWDED.format(one.name, settings.waiting))
 
-    def _closed(self, one):
+    def _closed(self, one: Any) -> None:
         """A pass does not wait any more."""
         self._held.discard(one)
         for at in range(len(self._records) - 1, -1, -1):
@@ -869,7 +911,9 @@ class Layer(Module):
                 del self._records[at]
                 break
 
-    def _call(self, x, given, state=None, own=False, links=()) -> list:
+    def _call(
+        self, x: Any, given: Any, state: Any = None, own: bool = False, links: Any = ()
+    ) -> list[Any]:
         """Runs the layer. `given` is what _form made of x; `state` is a State, whose values
         are results too if it is the call's own. Gives [rows of y, final states ...]: Arrays
         in training, if somebody may ask for their gradients."""
@@ -896,7 +940,7 @@ class Layer(Module):
             self._remember(one, None if own else state)
         return [one.array(i) for i in range(len(one.bases))]
 
-    def _plan_pass(self, x, form, rows, y):
+    def _plan_pass(self, x: Any, form: Any, rows: Any, y: Any) -> None:
         """Makes the plan of a shape when it comes for the second time."""
         plans = self._plans
         if not x.size or not y.size or x.size + y.size > MOST_NUMBERS:
@@ -912,7 +956,7 @@ class Layer(Module):
         per_sequence = self._able(c.RECUR_CAN_REDUCE_TIME)
         plans[x.shape] = PassPlan(self, form, rows, y, per_sequence)
 
-    def _planned_pass(self, x, state=None):
+    def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """What a call in evaluation gives, if there is a plan for it: y, and with a State this
         too. None: it goes the general way."""
         plan = self._plans.get(x.shape)
@@ -933,10 +977,10 @@ class Layer(Module):
         pool.free.append(tape)
         return result
 
-    def _finals(self, state):
+    def _finals(self, state: Any) -> list[Any]:
         return [state[name] for name in self.states]
 
-    def _untracked(self, results, links):
+    def _untracked(self, results: Any, links: Any) -> Any:
         """Results in evaluation: plain, or with the reason why no gradient goes back to the
         modules that x comes from."""
         if all(link is None for link in links):
@@ -949,7 +993,7 @@ class Layer(Module):
 
     # ---- going back ----
 
-    def _newest(self, grad=None) -> Pass:
+    def _newest(self, grad: Any = None) -> Pass:
         """The pass that backward by hand means: the newest one that waits."""
         if not self._records:
             raise OrderError(
@@ -977,7 +1021,7 @@ class Layer(Module):
             )
         return newest
 
-    def _back(self, one, dy, dstate, want_dx):
+    def _back(self, one: Any, dy: Any, dstate: Any, want_dx: bool) -> Any:
         """Plays a pass back: dx as rows, or None."""
         if one.status != WAITS:
             raise OrderError(one.status)
@@ -1000,7 +1044,7 @@ class Layer(Module):
         self._was_played(one)
         return dx
 
-    def _was_played(self, one):
+    def _was_played(self, one: Any) -> None:
         """The record of a pass is gone, its gradients are added."""
         one.tape.passes.pop()
         self._played = True
@@ -1008,7 +1052,7 @@ class Layer(Module):
             self._fed = max(self._fed, one.serial)
         one.close(PLAYED.format(one.name))
 
-    def _padding(self) -> list:
+    def _padding(self) -> list[Any]:
         """Gradients that stay as they are: those of vectors for padding."""
         if self._padded is None:
             self._padded = [
@@ -1018,13 +1062,13 @@ class Layer(Module):
             ]
         return [module.grads["weight"][module.padding_idx] for module in self._padded]
 
-    def _play(self, one, given):
+    def _play(self, one: Any, given: Any) -> Any:
         """Backward of a pass in a chain: pairs of a link and its gradient."""
         with self._lock:
             dx = self._back(one, given[0], None, one.links[0] is not None)
         return [(one.links[0], data_of(one.form.shaped(dx, False)))] if dx is not None else []
 
-    def _dy(self, one, grad):
+    def _dy(self, one: Any, grad: Any) -> Any:
         """The user's gradient of y as rows."""
         if grad is None:
             return None
@@ -1038,7 +1082,7 @@ class Layer(Module):
             plain(grad), self._info.output_size, self._able(c.RECUR_CAN_REDUCE_TIME)
         )
 
-    def forward(self, x=None, **more):
+    def forward(self, x: Any = None, **more: Any) -> Any:
         """y = module(x): the class says what x is."""
         if type(x) is np.ndarray and not more and self._mode == EVALUATE:
             y = self._planned_pass(x)
@@ -1049,7 +1093,7 @@ class Layer(Module):
         given = self._form(x)
         return given[2].shaped(self._call(x, given)[0], self._able(c.RECUR_CAN_REDUCE_TIME))
 
-    def backward(self, grad=None, *, input_grad=True):
+    def backward(self, grad: Any = None, *, input_grad: bool = True) -> Any:
         """Gradient of x, from that of y (None: zeros), of the newest recorded call: for
         going back by hand, module by module. Gradients of parameters add up in `grads`.
         None where x were ids, or with input_grad=False."""
@@ -1058,7 +1102,7 @@ class Layer(Module):
             dx = self._back(one, self._dy(one, grad), None, input_grad)
         return None if dx is None else one.form.shaped(dx, False)
 
-    def memory(self, lengths, flags=0) -> types.SimpleNamespace:
+    def memory(self, lengths: Any, flags: Any = 0) -> types.SimpleNamespace:
         """Bytes that the library takes for this module and a batch of sequences of these
         lengths (or a Layout): parameters, snapshot, state, record, scratch of training and
         of inference ...; recur_memory in C. flags: c.RECUR_MEMORY_*."""
@@ -1071,7 +1115,7 @@ class Layer(Module):
         """A fresh state for that many sequences."""
         return State(self, batch)
 
-    def step(self, x, state: State, out=None) -> np.ndarray:
+    def step(self, x: Any, state: State, out: Floats | None = None) -> npt.NDArray[Any]:
         """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is
         recorded."""
         if type(state) is State and type(x) is np.ndarray and x.dtype is F32:
@@ -1105,7 +1149,7 @@ class Layer(Module):
             state._plan = StepPlan(self._open(), state, self._info)
         return y
 
-    def snapshot(self) -> "Module":
+    def snapshot(self) -> Module:
         """An immutable copy that runs fastest, for any number of threads; it has no
         parameters and records nothing."""
         frozen = object.__new__(type(self))
@@ -1129,7 +1173,7 @@ class Layer(Module):
 
     # ---- copies ----
 
-    def _tree(self, memo=None) -> tuple:
+    def _tree(self, memo: Any = None) -> tuple[Any, ...]:
         """What a module and its parts are beside their layers. With a memo (of deepcopy) it
         shares nothing with them."""
         attributes = self._settings() if memo is None else copy.deepcopy(self._settings(), memo)
@@ -1138,7 +1182,7 @@ class Layer(Module):
         return type(self), attributes, (self._mode, self._seed, self._drawn), context, parts
 
     @staticmethod
-    def _planted(tree, layer) -> "Layer":
+    def _planted(tree: Any, layer: Any) -> Layer:
         """The module of a tree, around a layer (of a whole: its parts are found in it), or
         around none."""
         kind, attributes, (mode, seed, drawn), context, parts = tree
@@ -1163,7 +1207,7 @@ class Layer(Module):
             module._adopt(module.__dict__.get("_composed", ()))
         return module
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         if memo and isinstance(
             self._parent, Layer
         ):  # one of several things that are copied, with the whole perhaps
@@ -1176,7 +1220,7 @@ class Layer(Module):
             other.flat_grad[:] = self._grads
         return other
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         if not self._able(c.RECUR_CAN_RECORD) and self._info.capabilities:
             raise TypeError("a snapshot is not pickled: pickle the module that it was made of")
         if isinstance(self._parent, Layer):
@@ -1191,7 +1235,7 @@ class Layer(Module):
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
 
 
-def by_names(module, x, state, more, names):
+def by_names(module: Any, x: Any, state: Any, more: Any, names: Any) -> Any:
     """(x, state) of a call with PyTorch's names: input= and hx=."""
     for name, value in more.items():
         if name not in names:
@@ -1207,7 +1251,7 @@ def by_names(module, x, state, more, names):
     return x, state
 
 
-def kept(rows, data):
+def kept(rows: Any, data: Any) -> Any:
     """Rows that stay as they are until backward: a copy, unless nobody else can write into them
     or the user promised not to."""
     if (

@@ -6,6 +6,10 @@ sgd = SGD([{"params": net.rnn}, {"params": net.fc, "lr": 0.1}], lr=0.01, momentu
 sgd.param_groups[1]["lr"] /= 2
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
 import numpy as np
 
 from . import c, settings
@@ -42,7 +46,7 @@ HINTS = ("foreach", "fused")  # how PyTorch computes, which changes no number
 REFUSED = ("capturable", "differentiable")
 
 
-def check_hints(kind, hints) -> None:
+def check_hints(kind: Any, hints: Any) -> None:
     for name, value in hints.items():
         if name in REFUSED and not value or name in HINTS:
             continue
@@ -53,18 +57,20 @@ def check_hints(kind, hints) -> None:
         raise TypeError(f"{kind} has no option {name!r}")
 
 
-class ParamGroup(dict):
+class ParamGroup(Dict[str, Any]):
     """The options of some parameters by PyTorch's names. What is written takes effect at the next
     step."""
 
-    def _bind(self, optimizer):
+    _optimizer: Any
+
+    def _bind(self, optimizer: Any) -> Any:
         object.__setattr__(self, "_optimizer", optimizer)
         return self
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
-    def update(self, *given, **more):
+    def update(self, *given: Any, **more: Any) -> None:
         new = dict(*given, **more)
         if "params" in new and new["params"] is not self.get("params"):
             raise ValueError(
@@ -73,20 +79,20 @@ class ParamGroup(dict):
         self._optimizer._change(self, {**self, **new})
         dict.update(self, new)
 
-    def setdefault(self, name, value=None):
+    def setdefault(self, name: str, value: Any = None) -> Any:
         if name not in self:
             self[name] = value
         return self[name]
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> Any:
         raise TypeError(
             f"{name!r} cannot be taken out of a group of parameters: write another value"
         )
 
-    def pop(self, name, *default):
+    def pop(self, name: str, *default: Any) -> None:
         del self[name]
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return dict, (dict(self),)
 
 
@@ -97,9 +103,12 @@ class Optimizer:
     dicts with "params" and options that differ from the others. `param_groups[0]["lr"]`, and every
     other option there, may be read and written between steps; `lr` is short for it."""
 
-    kind = 0
+    kind: Any = 0
+    defaults: dict[str, Any]
+    param_groups: list[ParamGroup]
+    _pieces: list[Any]
 
-    def __init__(self, params, options, hints=None):
+    def __init__(self, params: Any, options: Any, hints: Any = None) -> None:
         name = type(self).__name__
         check_hints(name, hints or {})
         vars(self).update(defaults=options, param_groups=[], _pieces=[])
@@ -113,7 +122,7 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, param_group) -> None:
+    def add_param_group(self, param_group: Any) -> None:
         """More parameters, with options of their own: {"params": net.fc, "lr": 0.1}."""
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise TypeError(f'a group is a dict with "params", not {param_group!r}')
@@ -152,7 +161,7 @@ class Optimizer:
 
     # ---- options ---------------------------------------------------------------------------------
 
-    def _c_options(self, group):
+    def _c_options(self, group: Any) -> Any:
         """The C options of a group."""
         members, flags = {}, 0
         for name in self.defaults:
@@ -171,13 +180,13 @@ class Optimizer:
         return c.exact("recur_optimizer_options", self.kind, flags=flags, **members)
 
     @staticmethod
-    def _number(value, name):
+    def _number(value: Any, name: str) -> Any:
         number = check_number(value, name)
         if number != number:
             raise ValueError(f"{name} is {value}: it must be a number")
         return number
 
-    def _change(self, group, new):
+    def _change(self, group: Any, new: Any) -> None:
         if all(new.get(name) is group.get(name) for name in self.defaults):
             return
         options = self._c_options(new)
@@ -190,14 +199,14 @@ class Optimizer:
         return float(self.param_groups[0]["lr"])
 
     @lr.setter
-    def lr(self, rate):
+    def lr(self, rate: float) -> None:
         if len(self.param_groups) > 1:
             raise AttributeError(
                 f"there are {len(self.param_groups)} groups: write param_groups[i]['lr']"
             )
         self.param_groups[0]["lr"] = rate
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if name != "lr" and name in (*self.defaults, "defaults", "param_groups"):
             raise AttributeError(
                 f"{type(self).__name__}.{name} cannot be written: "
@@ -206,12 +215,12 @@ class Optimizer:
         super().__setattr__(name, value)
 
     @property
-    def module(self):
+    def module(self) -> Any:
         """The module whose parameters these are, if it is one."""
         modules = list({id(piece.module): piece.module for piece, _, _ in self._pieces}.values())
         return modules[0] if len(modules) == 1 else None
 
-    def scale(self, match, lr=1.0, weight_decay=1.0) -> None:
+    def scale(self, match: str | None, lr: float = 1.0, weight_decay: float = 1.0) -> None:
         """Own multiples of learning rate and weight decay for the tensors whose name contains
         match; lr=0 freezes them."""
         found, names = [], []
@@ -230,11 +239,11 @@ class Optimizer:
 
     # ---- steps -----------------------------------------------------------------------------------
 
-    def zero_grad(self, set_to_none=True) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         for piece, _, _ in self._pieces:
             piece.grads[:] = 0
 
-    def step(self, closure=None, grad_scale=1.0):
+    def step(self, closure: Callable[[], Any] | None = None, grad_scale: float = 1.0) -> Any:
         """One update. Passes that still wait for their backward are dropped: it would be wrong
         after the update. A closure is called first, as PyTorch does, and its result comes back."""
         if closure is not None and not callable(closure):
@@ -249,13 +258,13 @@ class Optimizer:
 
     # ---- keeping ---------------------------------------------------------------------------------
 
-    def _handles(self, prefix) -> list:
+    def _handles(self, prefix: str) -> list[Any]:
         """What a file keeps: one optimizer of the library for each piece, with its prefix."""
         if len(self._pieces) == 1:
             return [(prefix, self._pieces[0][0].handle)]
         return [(f"{prefix}{i}.", piece.handle) for i, (piece, _, _) in enumerate(self._pieces)]
 
-    def _numbers(self):
+    def _numbers(self) -> Any:
         """Of each group: where its parameters begin among all of them."""
         starts, at = {}, 0
         for group in self.param_groups:
@@ -263,7 +272,7 @@ class Optimizer:
             at += len(group["params"])
         return starts
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """PyTorch's form: {"state": {number: {"step", "exp_avg", ...}}, "param_groups": [...]},
         with copies of the moments."""
         starts, state = self._numbers(), {}
@@ -288,7 +297,7 @@ class Optimizer:
             groups.append({**group, "params": list(range(first, first + len(group["params"])))})
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
-    def load_state_dict(self, state_dict) -> None:
+    def load_state_dict(self, state_dict: Any) -> None:
         """What state_dict() gave, or PyTorch's of the same parameters: all of it, or an error and
         nothing."""
         groups, state, starts = state_dict["param_groups"], state_dict["state"], self._numbers()
@@ -313,7 +322,9 @@ class Optimizer:
         for handle, file in files:
             c.recur_file_get_optimizer(file, "", handle)
 
-    def _file_of(self, piece, group, members, state, order, starts):
+    def _file_of(
+        self, piece: Any, group: Any, members: Any, state: Any, order: Any, starts: Any
+    ) -> Any:
         """A file in memory with the moments of a piece."""
         moments, names, _ = _moments(piece.handle)
         steps = set()
@@ -341,13 +352,13 @@ class Optimizer:
             )
         return _file_with(piece.handle, moments, steps.pop())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         count = sum(piece.count for piece, _, _ in self._pieces)
         groups = f" in {len(self.param_groups)} groups" if len(self.param_groups) > 1 else ""
         return f"{type(self).__name__}(lr={self.lr:g}, {count} parameters{groups})"
 
 
-def _moments(handle) -> tuple:
+def _moments(handle: Any) -> tuple[Any, ...]:
     """(moments by the library's names, PyTorch's names, steps made) of an optimizer of the
     library."""
     file = c.recur_file_open_memory(settings.handle_of(None), None, 0)
@@ -361,7 +372,7 @@ def _moments(handle) -> tuple:
     return moments, MOMENTS.get(kind, ADAM_MOMENTS), steps
 
 
-def _file_with(handle, moments, steps):
+def _file_with(handle: Any, moments: Any, steps: int) -> Any:
     """A file in memory as that of an optimizer of the library, with other moments."""
     old = c.recur_file_open_memory(settings.handle_of(None), None, 0)
     c.recur_file_put_optimizer(old, "", handle)
@@ -387,16 +398,16 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        momentum=0.0,
-        dampening=0.0,
-        weight_decay=0.0,
-        nesterov=False,
+        params: Any,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         options = {
             "lr": lr,
             "momentum": momentum,
@@ -405,7 +416,7 @@ class SGD(Optimizer):
         }
         super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize}, hints)
 
-    def _c_options(self, group):
+    def _c_options(self, group: Any) -> Any:
         options = super()._c_options(group)
         if group["dampening"] and not group["momentum"]:
             options.dampening = 0  # PyTorch's: without momentum it has no effect
@@ -415,7 +426,16 @@ class SGD(Optimizer):
 class AdamLike(Optimizer):
     """Two moments: exp_avg of the gradients, exp_avg_sq of their squares."""
 
-    def __init__(self, params, lr, betas, eps, weight_decay, more, hints):
+    def __init__(
+        self,
+        params: Any,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        more: Any,
+        hints: Any,
+    ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**options, **more}, hints)
 
@@ -433,16 +453,16 @@ class Adam(AdamLike):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0.0,
-        amsgrad=False,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         if hints.pop("decoupled_weight_decay", False):
             raise ValueError(
                 "Adam with decoupled_weight_decay is AdamW: write AdamW(params, weight_decay=...)"
@@ -453,66 +473,96 @@ class Adam(AdamLike):
 
 
 class AdamW(AdamLike):
-    """Adam with weight decay beside the gradient; Loshchilov and Hutter 2019."""
+    """Adam with weight decay beside the gradient; Loshchilov and Hutter 2019.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.AdamW(fc.parameters(), lr=0.01, weight_decay=0.1)
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_ADAMW
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=1e-2,
-        amsgrad=False,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         super().__init__(
             params, lr, betas, eps, weight_decay, {"amsgrad": amsgrad, "maximize": maximize}, hints
         )
 
 
 class RAdam(AdamLike):
-    """Adam that begins without its second moment, until that is known well enough; Liu 2020."""
+    """Adam that begins without its second moment, until that is known well enough; Liu 2020.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.RAdam(fc.parameters(), lr=0.01, betas=(0.9, 0.99))
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_RADAM
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0.0,
-        decoupled_weight_decay=False,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         more = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
         super().__init__(params, lr, betas, eps, weight_decay, more, hints)
 
 
 class NAdam(AdamLike):
-    """Adam with Nesterov's momentum; Dozat 2016."""
+    """Adam with Nesterov's momentum; Dozat 2016.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.NAdam(fc.parameters(), lr=0.01)
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_NADAM
 
     def __init__(
         self,
-        params,
-        lr=2e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0.0,
-        momentum_decay=4e-3,
-        decoupled_weight_decay=False,
+        params: Any,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         more = {
             "momentum_decay": momentum_decay,
             "decoupled_weight_decay": decoupled_weight_decay,
@@ -522,23 +572,33 @@ class NAdam(AdamLike):
 
 
 class RMSprop(Optimizer):
-    """p -= lr g / (sqrt(mean square of g) + eps); Hinton 2012. centered: Graves 2013."""
+    """p -= lr g / (sqrt(mean square of g) + eps); Hinton 2012. centered: Graves 2013.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.RMSprop(fc.parameters(), lr=0.01, momentum=0.9)
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_RMSPROP
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
-        alpha=0.99,
-        eps=1e-8,
-        weight_decay=0.0,
-        momentum=0.0,
-        centered=False,
+        params: Any,
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         options = {
             "lr": lr,
             "alpha": alpha,
@@ -550,22 +610,32 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """p -= lr / (1 + (step - 1) lr_decay) g / (sqrt(sum of squares of g) + eps); Duchi 2011."""
+    """p -= lr / (1 + (step - 1) lr_decay) g / (sqrt(sum of squares of g) + eps); Duchi 2011.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.Adagrad(fc.parameters(), lr=0.01)
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_ADAGRAD
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
-        lr_decay=0.0,
-        weight_decay=0.0,
-        initial_accumulator_value=0.0,
-        eps=1e-10,
+        params: Any,
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
         *,
-        maximize=False,
-        **hints,
-    ):
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         options = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay}
         more = {
             "initial_accumulator_value": initial_accumulator_value,
@@ -576,13 +646,31 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps as large as those before, over the root mean square of g; Zeiler 2012."""
+    """Steps as large as those before, over the root mean square of g; Zeiler 2012.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> optimizer = recur.Adadelta(fc.parameters(), lr=1.0)
+    >>> recur.MSELoss()(fc(np.ones((3, 2), np.float32)), np.zeros((3, 1), np.float32)).backward()
+    >>> before = fc.weight.copy()
+    >>> optimizer.step()
+    >>> bool((fc.weight != before).all())
+    True
+    """
 
     kind = c.RECUR_OPTIMIZER_ADADELTA
 
     def __init__(
-        self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, *, maximize=False, **hints
-    ):
+        self,
+        params: Any,
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
+        **hints: Any,
+    ) -> None:
         options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**options, "maximize": maximize}, hints)
 
@@ -590,7 +678,7 @@ class Adadelta(Optimizer):
 # ---- clipping ------------------------------------------------------------------------------------
 
 
-def _gradients(parameters) -> list:
+def _gradients(parameters: Any) -> list[Any]:
     """The gradients of a module, or of parameters, as pieces."""
     if is_module(parameters) and "_layer" in vars(parameters):
         parameters._open()
@@ -598,7 +686,7 @@ def _gradients(parameters) -> list:
     return [piece.grads for piece, _ in pieces_of(arrays_of(parameters))]
 
 
-def _norm(pieces, norm_type) -> float:
+def _norm(pieces: Any, norm_type: float | str) -> float:
     order = float(np.inf) if norm_type == "inf" else check_number(norm_type, "norm_type")
     if order != order:
         raise ValueError(f"norm_type is {norm_type}: it is a number, such as 2, 1 or inf")
@@ -617,7 +705,7 @@ def _norm(pieces, norm_type) -> float:
         return float((sizes**order).sum() ** (1 / order))
 
 
-def grad_norm(parameters, norm_type=2.0) -> float:
+def grad_norm(parameters: Any, norm_type: float | str = 2.0) -> float:
     """The norm of the gradients of a module, or of parameters, as one vector: norm_type is 2, 1,
     inf or any other number.
 
@@ -631,12 +719,24 @@ def grad_norm(parameters, norm_type=2.0) -> float:
 
 
 def clip_grad_norm_(
-    parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None
+    parameters: Any,
+    max_norm: float,
+    norm_type: float | str = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: Any = None,
 ) -> float:
     """Scales the gradients of a module, or of parameters, so that their norm is at most max_norm;
     gives the norm before.
 
     A norm that is not finite leaves gradients alone, or with error_if_nonfinite is an error.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> fc.flat_grad[:] = [3.0, 4.0, 0.0]
+    >>> float(recur.clip_grad_norm_(fc.parameters(), 1.0))
+    5.0
+    >>> fc.flat_grad.round(2).tolist() == np.array([0.6, 0.8, 0.0], np.float32).tolist()
+    True
     """
     pieces = _gradients(parameters)
     if not check_number(max_norm, "max_norm") >= 0:
@@ -661,10 +761,19 @@ def clip_grad_norm_(
     if not (len(pieces) == 1 and norm_type in (2, np.inf, "inf")) and scale < 1:
         for piece in pieces:
             piece *= np.float32(scale)
-    return norm
+    made: float = norm
+    return made
 
 
-def clip_grad_value_(parameters, clip_value, foreach=None) -> None:
-    """Limits every gradient of a module, or of parameters, to [-clip_value, clip_value]."""
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
+    """Limits every gradient of a module, or of parameters, to [-clip_value, clip_value].
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> fc.flat_grad[:] = [3.0, 4.0, 0.0]
+    >>> recur.clip_grad_value_(fc.parameters(), 3.5)
+    >>> fc.flat_grad.tolist()
+    [3.0, 3.5, 0.0]
+    """
     for piece in _gradients(parameters):
         c.recur_clip_value(piece, piece.size, clip_value)

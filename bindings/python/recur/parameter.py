@@ -1,8 +1,12 @@
 """Parameters as arrays that know their gradient."""
 
+from __future__ import annotations
+
 import weakref
+from typing import Any, List
 
 import numpy as np
+import numpy.typing as npt
 
 
 class Parameter(np.ndarray):
@@ -20,16 +24,17 @@ class Parameter(np.ndarray):
 
     _module = None  # a weak reference
 
-    def __array_finalize__(self, other):
+    def __array_finalize__(self, other: Any) -> None:
         self._module = getattr(other, "_module", None)
 
     @classmethod
-    def of(cls, view, module) -> "Parameter":
+    def of(cls, view: Any, module: Any) -> Parameter:
         self = view.view(cls)
         self._module = weakref.ref(module)
-        return self
+        made: Parameter = self
+        return made
 
-    def _owner(self):
+    def _owner(self) -> Any:
         module = self._module() if self._module is not None else None
         if module is not None and self.size:
             at = self.__array_interface__["data"][0] - module.flat.__array_interface__["data"][0]
@@ -38,7 +43,7 @@ class Parameter(np.ndarray):
         return None, 0
 
     @property
-    def grad(self) -> np.ndarray:
+    def grad(self) -> npt.NDArray[Any]:
         """Its gradient: zeros before the first backward."""
         module, at = self._owner()
         if module is None:
@@ -50,7 +55,7 @@ class Parameter(np.ndarray):
         return np.ndarray(self.shape, np.float32, module.flat_grad, at, self.strides)
 
     @grad.setter
-    def grad(self, value):
+    def grad(self, value: Any) -> None:
         self.grad[...] = 0 if value is None else value
 
     @property
@@ -58,7 +63,7 @@ class Parameter(np.ndarray):
         return True
 
     @requires_grad.setter
-    def requires_grad(self, value):
+    def requires_grad(self, value: Any) -> None:
         if not value:
             raise AttributeError(
                 "requires_grad cannot be False: to freeze parameters, give them the learning rate "
@@ -66,31 +71,35 @@ class Parameter(np.ndarray):
                 "give the optimizer the other modules only"
             )
 
-    def requires_grad_(self, requires_grad=True) -> "Parameter":
+    def requires_grad_(self, requires_grad: bool = True) -> Parameter:
+        """True is what is there; False is refused with what to do instead."""
         self.requires_grad = requires_grad
         return self
 
     def numel(self) -> int:
+        """How many numbers it has."""
         return self.size
 
-    def detach(self) -> np.ndarray:
+    def detach(self) -> npt.NDArray[Any]:
         """The same numbers as a plain array; no copy."""
         return self.view(np.ndarray)
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> npt.NDArray[Any]:
         """The same as detach()."""
         return self.view(np.ndarray)
 
-    def _changed(self):
+    def _changed(self) -> None:
         module, _ = self._owner()
         if module is not None:
             module.forget()
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
         self._changed()
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **more):
+    def __array_ufunc__(
+        self, ufunc: Any, method: Any, *inputs: Any, out: Any = None, **more: Any
+    ) -> Any:
         if out is not None:
             more["out"] = _plain(out)
         result = getattr(ufunc, method)(*_plain(inputs), **more)
@@ -101,7 +110,7 @@ class Parameter(np.ndarray):
                 array._changed()
         return out[0] if len(out) == 1 else out
 
-    def __array_function__(self, function, types, args, kwargs):
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         result = function(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
         for array in (*args, *kwargs.values()):
             if isinstance(array, Parameter) and function in (
@@ -113,25 +122,25 @@ class Parameter(np.ndarray):
                 array._changed()
         return result
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return np.array(self.view(np.ndarray)).__reduce__()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         return np.array(self.view(np.ndarray))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self.view(np.ndarray))
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, Parameter):
         return value.view(np.ndarray)
     return type(value)(_plain(v) for v in value) if type(value) in (list, tuple) else value
 
 
-class Parameters(list):
+class Parameters(List[Parameter]):
     """What module.parameters() gives: a list that knows its module, for optimizers."""
 
-    def __init__(self, values, module):
+    def __init__(self, values: Any, module: Any) -> None:
         super().__init__(values)
         self.module = module

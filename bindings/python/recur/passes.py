@@ -12,19 +12,24 @@ computes of an Array is Foreign: its values are right, and a backward that arriv
 with a sentence.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
 import weakref
+from typing import Any, Iterator, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
 from .errors import OrderError
 
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
 _serial = itertools.count()
-# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and then.
-_by_base: dict = {}
+# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and
+# then.
+_by_base: dict[int, weakref.ref[Any]] = {}
 _sweep_at = [1024]
 
 
@@ -37,7 +42,7 @@ class Node:
 
     __slots__ = ("serial", "status", "bases", "links", "__weakref__")
 
-    def __init__(self, bases, links):
+    def __init__(self, bases: Any, links: Any) -> None:
         self.serial, self.status = next(_serial), WAITS
         self.bases, self.links = bases, links
         for base in bases:
@@ -46,16 +51,17 @@ class Node:
         if len(_by_base) > _sweep_at[0]:
             sweep()
 
-    def array(self, index=0) -> "Array":
+    def array(self, index: int = 0) -> Array:
         """Result number `index` as an Array."""
         array = self.bases[index].view(Array)
         array._made = (self, index)
-        return array
+        made: Array = array
+        return made
 
     def set_aside(self) -> None:
         """Somebody uses a result and wants no gradients."""
 
-    def play(self, given):
+    def play(self, given: Any) -> Any:
         """From the gradients of the bases (None: zeros) to pairs of a link and its gradient."""
         raise NotImplementedError
 
@@ -73,8 +79,10 @@ class Foreign:
     depend on theirs."""
 
     __slots__ = ("what", "modules", "passes", "constant")
+    modules: list[str]
+    passes: list[Any]
 
-    def __init__(self, what, makers, constant=False):
+    def __init__(self, what: str, makers: Any, constant: bool = False) -> None:
         self.what, self.constant = what, constant
         known = [maker for maker in makers if isinstance(maker, Foreign)]
         nodes = [maker[0] for maker in makers if type(maker) is tuple]
@@ -93,7 +101,7 @@ class Link:
 
     __slots__ = ("node", "index", "offset", "shape", "strides")
 
-    def __init__(self, node, index, offset, shape, strides):
+    def __init__(self, node: Any, index: int, offset: int, shape: Any, strides: Any) -> None:
         self.node, self.index, self.offset, self.shape, self.strides = (
             node,
             index,
@@ -102,7 +110,7 @@ class Link:
             strides,
         )
 
-    def add(self, grads, gradient) -> None:
+    def add(self, grads: Any, gradient: Any) -> None:
         """Adds the gradient of the view to that of the whole result. `grads` has a list for
         each node."""
         gradient = np.asarray(gradient)
@@ -126,7 +134,7 @@ class Link:
             np.add(view, gradient, out=view)
 
 
-def overlaps(shape, strides) -> bool:
+def overlaps(shape: Any, strides: Any) -> bool:
     """Whether some numbers of a view may lie at the same place, as those of numpy.broadcast_to
     do."""
     extent = F32.itemsize
@@ -138,7 +146,7 @@ def overlaps(shape, strides) -> bool:
     return False
 
 
-def origin_of(value):
+def origin_of(value: Any) -> Any:
     """(node, index) of an array that lies in the memory of a result, a Foreign, or None for
     data of the user's own."""
     made = getattr(value, "_made", None)
@@ -151,7 +159,7 @@ def origin_of(value):
     return made
 
 
-def owner_of(view):
+def owner_of(view: Any) -> Any:
     """The (node, index) in whose memory an array of NumPy's own type lies, as that of
     numpy.asarray(y) does; or None."""
     base = view.base
@@ -168,12 +176,12 @@ def owner_of(view):
     return None
 
 
-def lies_in(view, base) -> bool:
+def lies_in(view: Any, base: Any) -> bool:
     at = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
     return view.dtype == F32 and (0 <= at < base.nbytes or not view.size)
 
 
-def link_of(value):
+def link_of(value: Any) -> Any:
     """A Link to where a value comes from, a Foreign, or None."""
     made = origin_of(value)
     if type(made) is not tuple:
@@ -186,7 +194,7 @@ def link_of(value):
 # ---- arrays -------------------------------------------------------------------------------------
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """The same numbers as an array of NumPy's own type; lists and tuples go deep."""
     if isinstance(value, Array):
         return value.view(np.ndarray)
@@ -195,12 +203,12 @@ def plain(value):
     return value
 
 
-def data_of(value):
+def data_of(value: Any) -> Any:
     """The rows of a packed sequence; anything else is what it is."""
     return value.data if hasattr(value, "batch_sizes") else value
 
 
-def makers_in(values) -> list:
+def makers_in(values: Any) -> list[Any]:
     """Origins of the Arrays among arguments."""
     found = []
     for value in values:
@@ -212,7 +220,7 @@ def makers_in(values) -> list:
     return found
 
 
-def wrapped(result, what, makers, constant=False):
+def wrapped(result: Any, what: str, makers: Any, constant: bool = False) -> Any:
     """A result of NumPy as an Array that knows its origin. What holds no floats, such as masks,
     stays as it is."""
     if type(result) in (tuple, list):
@@ -231,7 +239,7 @@ def wrapped(result, what, makers, constant=False):
     return array
 
 
-def foreign(results, what, links) -> list:
+def foreign(results: Any, what: str, links: Any) -> list[Any]:
     """Results that were computed from Arrays in a way that no gradient goes back."""
     makers = [
         (link.node, link.index) if type(link) is Link else link
@@ -257,10 +265,12 @@ class Array(np.ndarray):
     array([[1., 1.]], dtype=float32)
     """
 
-    def __array_finalize__(self, other):
+    def __array_finalize__(self, other: Any) -> None:
         self._made = getattr(other, "_made", None)
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **more):
+    def __array_ufunc__(
+        self, ufunc: Any, method: Any, *inputs: Any, out: Any = None, **more: Any
+    ) -> Any:
         makers = makers_in(inputs)
         what = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if out is not None:
@@ -274,7 +284,7 @@ class Array(np.ndarray):
         return wrapped(result, what, makers)
 
     @staticmethod
-    def _refuse_out(out, what, makers):
+    def _refuse_out(out: Any, what: str, makers: Any) -> None:
         for array in out:
             if isinstance(array, Array) and not array.flags.writeable:
                 raise ValueError(
@@ -295,7 +305,7 @@ class Array(np.ndarray):
                     "back there"
                 )
 
-    def __array_function__(self, function, types, args, kwargs):
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
         makers = makers_in((*args, *kwargs.values()))
         if name in MOVES and makers:
@@ -309,7 +319,7 @@ class Array(np.ndarray):
         result = function(*plain(args), **{key: plain(value) for key, value in kwargs.items()})
         return wrapped(result, f"numpy.{name}", makers, constant=name.endswith("_like"))
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if type(key) is tuple and any(isinstance(k, Array) for k in key):
             key = plain(key)
         result = super().__getitem__(key)
@@ -321,7 +331,7 @@ class Array(np.ndarray):
             return wrapped(plain(result), "indexing with arrays", [self._made])
         return result
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         if not self.flags.writeable:
             raise ValueError(
                 "the output of a module in training mode is read-only, because backward needs it "
@@ -329,7 +339,8 @@ class Array(np.ndarray):
             )
         super().__setitem__(key, value)
 
-    def reshape(self, *shape, **more):
+    def reshape(self, *shape: Any, **more: Any) -> Any:
+        """As numpy.ndarray.reshape. Gradients go through it."""
         moved = super().reshape(*shape, **more)
         if self._made is None or type(self._made) is Foreign or lies_like(moved, self):
             return moved
@@ -339,14 +350,16 @@ class Array(np.ndarray):
             else moved
         )
 
-    def ravel(self, order="C"):
+    def ravel(self, order: Any = "C") -> Any:
+        """As numpy.ndarray.ravel. Gradients go through it."""
         return (
             self.reshape(-1)
             if order == "C"
             else wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
         )
 
-    def flatten(self, order="C"):
+    def flatten(self, order: Any = "C") -> Any:
+        """As numpy.ndarray.flatten. Gradients go through it."""
         return (
             self.reshape(-1)
             if order == "C"
@@ -355,18 +368,18 @@ class Array(np.ndarray):
 
     # ---- what tensors of PyTorch have ----
 
-    def detach(self) -> np.ndarray:
+    def detach(self) -> npt.NDArray[Any]:
         """A copy as an array of NumPy's own type, which may be written into. No gradient
         goes through it."""
         if type(self._made) is tuple:
             self._made[0].set_aside()
         return np.array(self.view(np.ndarray))
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> npt.NDArray[Any]:
         """The same as detach()."""
         return self.detach()
 
-    def backward(self, gradient=None, retain_graph=False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Plays back every pass that this array comes from, from the gradient of it; one
         number needs none."""
         refuse_retaining(retain_graph)
@@ -386,37 +399,37 @@ class Array(np.ndarray):
     def requires_grad(self) -> bool:
         return self._made is not None
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return self.detach().__reduce__()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         return self.detach()
 
-    def __hash__(self):
+    def __hash__(self) -> int:  # type: ignore[override]  # NumPy says None
         if self.ndim:
             raise TypeError("unhashable type: 'Array'")
         return hash(self.item())
 
-    def __round__(self, digits=None):
+    def __round__(self, digits: Any = None) -> Any:
         return round(self.item(), digits)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self.view(np.ndarray)) if self.ndim else repr(self.view(np.ndarray)[()])
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.view(np.ndarray))
 
 
-def lies_like(view, other) -> bool:
+def lies_like(view: Any, other: Any) -> bool:
     """Whether a result of a method is a view of the same memory."""
     made = other._made
     return type(made) is not tuple or lies_in(view, made[0].bases[made[1]])
 
 
-def _named(name):
+def _named(name: str) -> Any:
     method = getattr(np.ndarray, name)
 
-    def call(self, *args, **more):
+    def call(self: Any, *args: Any, **more: Any) -> Any:
         result = method(
             self.view(np.ndarray),
             *plain(args),
@@ -462,22 +475,22 @@ class Moved(Node):
 
     __slots__ = ("back", "name")
 
-    def __init__(self, result, inputs, back):
+    def __init__(self, result: Any, inputs: Any, back: Any) -> None:
         super().__init__((result,), [link_of(value) for value in inputs])
         self.back = back
         nodes = [link.node.name for link in self.links if type(link) is Link]
         self.name = nodes[0] if nodes else "a module"
 
-    def play(self, given):
+    def play(self, given: Any) -> Any:
         return zip(self.links, self.back(given[0]))
 
 
-def reordered(array, result, back) -> Array:
+def reordered(array: Any, result: Any, back: Any) -> Array:
     """An Array for the numbers of another one, in another order."""
     return Moved(result, [array], lambda g: [back(g)]).array()
 
 
-def remembered(source, result, back):
+def remembered(source: Any, result: Any, back: Any) -> Any:
     """`result`, computed by moving the numbers of `source`, as an Array if `source` comes from
     a pass."""
     made = origin_of(source)
@@ -490,7 +503,7 @@ def remembered(source, result, back):
     )
 
 
-def joined(sources, result, back):
+def joined(sources: Any, result: Any, back: Any) -> Any:
     """The same for a result whose numbers come from several arrays."""
     sources = list(sources)
     if result.dtype != F32 or all(origin_of(source) is None for source in sources):
@@ -498,7 +511,7 @@ def joined(sources, result, back):
     return Moved(result, sources, back).array()
 
 
-def _joins(arrays, out=None, dtype=None, casting="same_kind") -> bool:
+def _joins(arrays: Any, out: Any = None, dtype: Any = None, casting: str = "same_kind") -> bool:
     """Whether an option of NumPy's wishes for more than moving floats."""
     return (
         out is None
@@ -507,7 +520,7 @@ def _joins(arrays, out=None, dtype=None, casting="same_kind") -> bool:
     )
 
 
-def _concatenate(arrays, axis=0, **more):
+def _concatenate(arrays: Any, axis: Any = 0, **more: Any) -> Any:
     if axis is None or not _joins(arrays, **more):
         return None
     result = np.concatenate(plain(list(arrays)), axis)
@@ -515,22 +528,27 @@ def _concatenate(arrays, axis=0, **more):
     return Moved(result, arrays, lambda g: np.split(g, ends, axis)).array()
 
 
-def _stack(arrays, axis=0, **more):
+def _stack(arrays: Any, axis: Any = 0, **more: Any) -> Any:
     if not _joins(arrays, **more):
         return None
     result = np.stack(plain(list(arrays)), axis)
     return Moved(result, arrays, lambda g: np.moveaxis(g, axis, 0)).array()
 
 
-def _reshape(a, *shape, **more):
+def _reshape(a: Any, *shape: Any, **more: Any) -> Any:
     return a.reshape(*shape) if isinstance(a, Array) and not more else None
 
 
-def _ravel(a, order="C"):
+def _ravel(a: Any, order: Any = "C") -> Any:
     return a.ravel(order) if isinstance(a, Array) else None
 
 
-MOVES = {"concatenate": _concatenate, "stack": _stack, "reshape": _reshape, "ravel": _ravel}
+MOVES: dict[str, Any] = {
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "reshape": _reshape,
+    "ravel": _ravel,
+}
 THROUGH = (
     "vstack",
     "hstack",
@@ -543,7 +561,7 @@ THROUGH = (
 # ---- going back ---------------------------------------------------------------------------------
 
 
-def refuse_retaining(retain_graph) -> None:
+def refuse_retaining(retain_graph: bool) -> None:
     if retain_graph:
         raise NotImplementedError(
             "retain_graph: a pass is played back once. Add the losses, (l1 + l2).backward(), or "
@@ -551,7 +569,7 @@ def refuse_retaining(retain_graph) -> None:
         )
 
 
-def required(link) -> Link:
+def required(link: Any) -> Link:
     """A Link, or the reason why there is none."""
     if link is None:
         raise RuntimeError(
@@ -567,10 +585,11 @@ def required(link) -> Link:
             "backward by hand: compute its "
             "gradient and give it to y.backward(grad)"
         )
-    return link
+    made: Link = link
+    return made
 
 
-def nodes_below(links) -> list:
+def nodes_below(links: Any) -> list[Any]:
     """All nodes that gradients of these links reach, each before those that it was made of."""
     found, waiting = {}, list(links)
     while waiting:
@@ -584,11 +603,11 @@ def nodes_below(links) -> list:
     return sorted(found, key=lambda node: -node.serial)
 
 
-def play_back(terms) -> None:
+def play_back(terms: Any) -> None:
     """Plays back every pass that the terms, pairs of a Link and a gradient, come from. Nothing
     happens unless all of it can be done."""
     order = nodes_below([link for link, _ in terms])
-    grads = {}
+    grads: dict[Any, Any] = {}
     for link, gradient in terms:
         link.add(grads, gradient)
     for node in order:
@@ -598,6 +617,11 @@ def play_back(terms) -> None:
 
 
 # ---- losses -------------------------------------------------------------------------------------
+
+
+def number(value: Any) -> Any:
+    """A number of NumPy's as one of Python's; anything else is what it is."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and not value.ndim else value
 
 
 class LossValue(float):
@@ -615,14 +639,18 @@ class LossValue(float):
     True
     """
 
-    def __new__(cls, value, terms, grad=None):
+    __array_priority__ = 1000.0  # numbers of NumPy leave arithmetic to it
+    _terms: list[Any]  # [(link, gradient, factor, check)]
+    _grad: Any
+
+    def __new__(cls, value: Any, terms: Any, grad: Any = None) -> Any:
         self = super().__new__(cls, value)
-        self._terms = terms  # [(link, gradient, factor, check)]
+        self._terms = terms
         self._grad = grad
         return self
 
     @property
-    def grad(self):
+    def grad(self) -> Any:
         """The gradient of what the criterion was given, in its form."""
         if self._grad is None:
             raise AttributeError(
@@ -631,7 +659,7 @@ class LossValue(float):
             )
         return self._grad
 
-    def backward(self, gradient=None, retain_graph=False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Plays back every pass that the loss comes from. Gradients of parameters add up in
         `grads`.
 
@@ -660,77 +688,186 @@ class LossValue(float):
 
     numpy = cpu = detach
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter((float(self), self.grad))
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         return (float(self), self.grad)[index]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return 2
 
-    def _with(self, value, factor, other=()):
+    def _with(self, value: Any, factor: float, other: Any = ()) -> Any:
         if value is NotImplemented:
             return value
         return LossValue(
             value, [(link, g, f * factor, check) for link, g, f, check in self._terms] + list(other)
         )
 
-    def __add__(self, other):
-        return self._with(float.__add__(self, other), 1, getattr(other, "_terms", ()))
+    def __add__(self, other: Any) -> Any:
+        return self._with(float.__add__(self, number(other)), 1, getattr(other, "_terms", ()))
 
     __radd__ = __add__
 
-    def __sub__(self, other):
+    def __sub__(self, other: Any) -> Any:
         terms = [(link, g, -f, check) for link, g, f, check in getattr(other, "_terms", ())]
-        return self._with(float.__sub__(self, other), 1, terms)
+        return self._with(float.__sub__(self, number(other)), 1, terms)
 
-    def __rsub__(self, other):
-        return self._with(float.__rsub__(self, other), -1)
+    def __rsub__(self, other: Any) -> Any:
+        return self._with(float.__rsub__(self, number(other)), -1)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> Any:
         if isinstance(other, LossValue):
             raise TypeError(
                 "a loss times a loss: only sums of losses, and multiples of them, can be played "
                 "back"
             )
-        return self._with(float.__mul__(self, other), other)
+        return self._with(float.__mul__(self, number(other)), other)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: Any) -> Any:
         if isinstance(other, LossValue):
             raise TypeError(
                 "a loss divided by a loss: only sums of losses, and multiples of them, can be "
                 "played back"
             )
-        value = float.__truediv__(self, other)
+        value = float.__truediv__(self, number(other))
         return value if value is NotImplemented else self._with(value, 1 / float(other))
 
-    def __neg__(self):
+    def __neg__(self) -> Any:
         return self._with(float.__neg__(self), -1)
 
-    def __pos__(self):
+    def __pos__(self) -> Any:
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return float, (float(self),)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> float:
         return float(self)
 
 
-def no_check(factor) -> None:
+class LossValues(Tuple[Any, Any]):
+    """What a criterion with reduction="none" gives: the pair (values, gradient of their sum).
+
+    It can be weighted and reduced as PyTorch's: `(losses * weights).sum().backward()`,
+    `losses.mean().backward()`. In other ways it is a tuple, whose `[0]` is the plain array.
+
+    >>> import numpy as np, recur
+    >>> fc = recur.Linear(2, 1)
+    >>> y = fc(np.ones((3, 2), np.float32))
+    >>> losses = recur.MSELoss(reduction="none")(y, np.zeros((3, 1), np.float32))
+    >>> losses.shape
+    (3, 1)
+    >>> losses.mean().backward()
+    """
+
+    __array_ufunc__ = None  # weights * losses comes here
+    _parts: tuple[Any, Any, Any]
+
+    def __new__(cls, values: Any, grad: Any, link: Any, gradient: Any, check: Any) -> Any:
+        self = super().__new__(cls, (values, grad))
+        self._parts = link, gradient, check
+        return self
+
+    shape = property(lambda self: self[0].shape, doc="That of the values.")
+    ndim = property(lambda self: self[0].ndim, doc="That of the values.")
+    size = property(lambda self: self[0].size, doc="How many values there are.")
+    dtype = property(lambda self: self[0].dtype, doc="float32.")
+
+    def sum(self) -> LossValue:
+        """The sum, which has backward()."""
+        link, gradient, check = self._parts
+        terms = [(link, gradient, 1.0, check)]
+        made: LossValue = LossValue(self[0].sum(dtype=np.float64), terms, self[1])
+        return made
+
+    def mean(self) -> LossValue:
+        """The mean, which has backward()."""
+        made: LossValue = self.sum() / max(self[0].size, 1)
+        return made
+
+    def __mul__(self, weights: Any) -> LossValues:
+        values, (link, gradient, check) = self[0], self._parts
+        weights = np.broadcast_to(np.asarray(plain(weights), np.float32), values.shape)
+        if check is not no_check:
+            raise NotImplementedError(
+                "these losses have added the gradients of a layer already, which cannot be "
+                "weighted: use weights of rows that the criterion takes, or sum() and mean()"
+            )
+        wide = weighted(weights, gradient)
+        made: LossValues = LossValues(values * weights, plain(wide), link, wide, check)
+        return made
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> LossValues:
+        return self * (1 / np.asarray(divisor, np.float32))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (int, slice)):
+            return super().__getitem__(index)
+        raise TypeError(
+            "losses are picked by weights: (losses * mask).sum() / mask.sum(), or losses[0] as a "
+            "plain array, without a way back"
+        )
+
+    def detach(self) -> npt.NDArray[Any]:
+        """The values as a plain array."""
+        made: npt.NDArray[Any] = self[0]
+        return made
+
+    numpy = cpu = detach
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self[0], dtype) if copy else np.asarray(self[0], dtype)
+
+    def backward(self, *_args: Any, **_more: Any) -> Any:
+        """Refused: it is the mean or the sum that is played back."""
+        raise RuntimeError(
+            f"backward of {self[0].size} losses: write losses.mean().backward() or "
+            "losses.sum().backward()"
+        )
+
+    def __reduce__(self) -> Any:
+        return tuple, (tuple(self),)
+
+    def __repr__(self) -> str:
+        return repr(self[0])
+
+
+def weighted(weights: Any, gradient: Any) -> Any:
+    """The gradient of losses, each times its weight: one for each number of y, or for each of its
+    rows."""
+    gradient = plain(gradient)
+    if weights.shape == gradient.shape:
+        return gradient * weights
+    axes = [
+        axis
+        for axis in range(gradient.ndim)
+        if gradient.shape[:axis] + gradient.shape[axis + 1 :] == weights.shape
+    ]
+    if len(axes) != 1:
+        raise ValueError(
+            f"weights of shape {weights.shape} fit a gradient of shape {gradient.shape} in "
+            f"{len(axes)} ways: take values, grad = criterion(y, t), multiply grad yourself, and "
+            "give it to y.backward(grad)"
+        )
+    return gradient * np.expand_dims(weights, axes[0])
+
+
+def no_check(factor: float) -> None:
     """For losses without a layer of their own."""
 
 
-def added_already(name, layer, labels):
+def added_already(name: str, layer: Any, labels: Any) -> Any:
     """For a criterion that adds the gradients of a layer when it is called: what must hold when
     its value goes back."""
     row = labels[labels >= 0][:1]
     was_there = layer.grads["weight"][row].any()
 
-    def check(factor):
+    def check(factor: float) -> None:
         if factor != 1:
             raise NotImplementedError(
                 f"{name} times {factor:g}: it adds the gradients of its layer when it is called, "
@@ -747,12 +884,12 @@ def added_already(name, layer, labels):
     return check
 
 
-def tracked(call):
+def tracked(call: Any) -> Any:
     """A criterion's __call__, which gives (value, gradient of y), made one that gives a
     LossValue."""
 
     @functools.wraps(call)
-    def called(self, y, target, *more, **named):
+    def called(self: Any, y: Any, target: Any, *more: Any, **named: Any) -> Any:
         given = y
         if isinstance(data_of(y), Array):
             y = plain(y) if isinstance(y, Array) else type(y).of(plain(y.data), y.layout)
@@ -765,7 +902,7 @@ def tracked(call):
     return called
 
 
-def loss_value(value, grad, y, target=None, check=no_check):
+def loss_value(value: Any, grad: Any, y: Any, target: Any = None, check: Any = no_check) -> Any:
     """What a criterion gives: the value, with the gradient of y and where y comes from. `y` is
     an array, or packed. Values of each row come as they are: (values, gradient of their
     sum)."""
@@ -785,5 +922,5 @@ def loss_value(value, grad, y, target=None, check=no_check):
         tagged._made = Foreign("a criterion", [made], constant=True)
         grad = type(grad).of(tagged, grad.layout) if gradient is not grad else tagged
     if np.ndim(value):
-        return value, grad
+        return LossValues(value, grad, link, gradient, check)
     return LossValue(value, [(link, gradient, 1.0, check)], grad)

@@ -2,6 +2,10 @@
 are those of the keywords that PyTorch has; the others are the members of recur_recurrent_options
 and recur_clockwork_options in C: zoneout_hidden, cell_clip, gate_activation, periods ..."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from . import _api, c, settings
@@ -11,6 +15,9 @@ from ._plans import planned_array
 from .module import EVALUATE, Layer, by_names
 from .passes import data_of, link_of
 from .state import State
+
+if TYPE_CHECKING:
+    from .settings import Context
 
 FUNCTIONS = {
     name[len("RECUR_ACTIVATION_") :].lower(): n
@@ -36,7 +43,7 @@ OPTIONS = (
 CLOCKWORK = ("modules", "periods")
 
 
-def checked_options(given) -> dict:
+def checked_options(given: Any) -> dict[str, Any]:
     """Options by keyword as members of recur_recurrent_options; functions go by their names."""
     options, clockwork, flags = {}, {}, 0
     for name, value in given.items():
@@ -67,7 +74,7 @@ def checked_options(given) -> dict:
     return {**options, "flags": flags}
 
 
-def told_options(info) -> dict:
+def told_options(info: Any) -> dict[str, Any]:
     """The way back: the options of a layer, by keyword."""
     names = {number: name for name, number in FUNCTIONS.items()}
     told = {name: getattr(info, name) for name in OPTIONS if getattr(info, name)}
@@ -86,23 +93,23 @@ class Recurrent(Layer):
     [L*D][B][H]."""
 
     over_time = True
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
 
     def __init__(
         self,
-        variant,
-        input_size,
-        hidden_size,
-        num_layers,
-        bias,
-        batch_first,
-        dropout,
-        bidirectional,
-        direction,
-        context,
+        variant: Any,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        direction: str | None,
+        context: Context | None,
         /,
-        **options,
-    ):
+        **options: Any,
+    ) -> None:
         self.input_size, self.hidden_size = (
             size(input_size, "input_size"),
             size(hidden_size, "hidden_size"),
@@ -130,11 +137,11 @@ class Recurrent(Layer):
         return self._info.variant
 
     @property
-    def options(self) -> dict:
+    def options(self) -> dict[str, Any]:
         """Those that are not the default."""
         return told_options(self._info)
 
-    def _state_values(self, values, what):
+    def _state_values(self, values: Any, what: str) -> Any:
         """The user's h, or (h, c), as a tuple."""
         values = values if len(self.states) > 1 else (values,)
         if not isinstance(values, (tuple, list)) or len(values) != len(self.states):
@@ -142,7 +149,7 @@ class Recurrent(Layer):
             raise TypeError(f"{type(self).__name__} needs ({names}), not {type(values).__name__}")
         return values
 
-    def _write_state(self, into, values, form, what):
+    def _write_state(self, into: Any, values: Any, form: Any, what: str) -> None:
         """Values of h (and c) into a state. None stands for zeros."""
         for name, value in zip(self.states, values):
             if value is not None:
@@ -150,11 +157,11 @@ class Recurrent(Layer):
                 shape = (rows, width) if getattr(form, "unbatched", False) else (rows, batch, width)
                 into[name] = np.ascontiguousarray(form.state(floats(value, what + name, shape)))
 
-    def _read_state(self, state, form):
+    def _read_state(self, state: Any, form: Any) -> Any:
         values = tuple(form.states(state[name]) for name in self.states)
         return values if len(values) > 1 else values[0]
 
-    def forward(self, x=None, state=None, **more):
+    def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         """y, state = layer(x, state). A State is changed and comes back: gradients do not
         go through it."""
         if type(x) is np.ndarray and not more and self._mode == EVALUATE:
@@ -176,7 +183,7 @@ class Recurrent(Layer):
         finals = tuple(form.states(final) for final in finals)
         return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
 
-    def _planned_pass(self, x, state=None):
+    def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """With arrays or None as the initial state: y and the final state, if there is a plan."""
         if type(state) is State:
             return super()._planned_pass(x, state)
@@ -203,7 +210,7 @@ class Recurrent(Layer):
         pool.free.append(tape)
         return y, tuple(finals) if len(finals) > 1 else finals[0]
 
-    def _play(self, one, given):
+    def _play(self, one: Any, given: Any) -> Any:
         dy, *dfinals = given
         dstate = None
         if any(d is not None for d in dfinals) or any(link is not None for link in one.links[1:]):
@@ -220,7 +227,7 @@ class Recurrent(Layer):
             if link is not None
         ]
 
-    def backward(self, grad=None, grad_state=None, *, input_grad=True):
+    def backward(self, grad: Any = None, grad_state: Any = None, *, input_grad: bool = True) -> Any:
         """(gradient of x, gradient of the initial state), from those of y and of the final
         state, of the newest recorded call; None stands for zeros."""
         with self._lock:
@@ -240,7 +247,8 @@ class Recurrent(Layer):
         dx = None if dx is None else one.form.shaped(dx, False)
         return dx, grad_state if inner is grad_state else self._read_state(inner, one.form)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
         more = [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
         more += ["bias=False"] if not self.bias else []
         more += ["batch_first=True"] if self.batch_first else []
@@ -253,30 +261,36 @@ class Recurrent(Layer):
 NONLINEARITIES = {"tanh": c.RECUR_CELL_RNN_TANH, "relu": c.RECUR_CELL_RNN_RELU}
 
 
-def nonlinear(name) -> int:
+def nonlinear(name: str) -> int:
     if name not in NONLINEARITIES:
         raise ValueError(f"nonlinearity is {name!r}: it is 'tanh' or 'relu'")
     return NONLINEARITIES[name]
 
 
 class RNN(Recurrent):
-    """h' = tanh(W x + U h + b), or max(0, .)."""
+    """h' = tanh(W x + U h + b), or max(0, .).
+
+    >>> import numpy as np, recur
+    >>> y, h = recur.RNN(3, 4, nonlinearity="relu")(np.zeros((5, 2, 3), np.float32))
+    >>> y.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        nonlinearity="tanh",
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         *,
-        direction=None,
-        context=None,
-        **options,
-    ):
+        direction: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> None:
         self.nonlinearity = nonlinearity
         super().__init__(
             nonlinear(nonlinearity),
@@ -295,25 +309,32 @@ class RNN(Recurrent):
 
 class LSTM(Recurrent):
     """Gates i, f, g, o: y, (hn, cn) = lstm(x, (h0, c0)). proj_size: h is W_hr h', so many
-    numbers wide."""
+    numbers wide.
+
+    >>> import numpy as np, recur
+    >>> lstm = recur.LSTM(3, 4, num_layers=2, batch_first=True)
+    >>> y, (h, c) = lstm(np.zeros((2, 5, 3), np.float32))
+    >>> y.shape, h.shape, c.shape
+    ((2, 5, 4), (2, 2, 4), (2, 2, 4))
+    """
 
     states = ("h", "c")
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
-        proj_size=0,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
         *,
-        direction=None,
-        context=None,
-        **options,
-    ):
+        direction: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(
             c.RECUR_CELL_LSTM,
             input_size,
@@ -336,23 +357,29 @@ class LSTM(Recurrent):
 
 class GRU(Recurrent):
     """Gates r, z, n. reset_after: the reset gate acts after the product with h, as in PyTorch;
-    False: before, as in the first paper (another function, not another form of this one)."""
+    False: before, as in the first paper (another function, not another form of this one).
+
+    >>> import numpy as np, recur
+    >>> y, h = recur.GRU(3, 4, bidirectional=True)(np.zeros((5, 2, 3), np.float32))
+    >>> y.shape, h.shape
+    ((5, 2, 8), (2, 2, 4))
+    """
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         *,
-        reset_after=True,
-        direction=None,
-        context=None,
-        **options,
-    ):
+        reset_after: bool = True,
+        direction: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> None:
         self.reset_after = bool(reset_after)
         cell = c.RECUR_CELL_GRU if reset_after else c.RECUR_CELL_GRU_RESET_BEFORE
         super().__init__(
@@ -378,18 +405,18 @@ class Variant(Recurrent):
 
     def __init__(
         self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         *,
-        direction=None,
-        context=None,
-        **options,
-    ):
+        direction: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(
             self.kind,
             input_size,

@@ -8,8 +8,11 @@
 What the C library knows (recur_schedule_rate, recur_plateau_step) is computed there.
 """
 
+from __future__ import annotations
+
 import bisect
 import math
+from typing import Any
 
 from . import c
 from ._arrays import size
@@ -19,13 +22,13 @@ from .optim import Optimizer
 UNSAVED = ("optimizer", "lr_lambdas", "_schedulers")
 
 
-def optimizer_of(optimizer) -> Optimizer:
+def optimizer_of(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"an optimizer is needed, not {type(optimizer).__name__}")
     return optimizer
 
 
-def positive(value, name, zero=True) -> float:
+def positive(value: Any, name: str, zero: bool = True) -> float:
     number = check_number(value, name)
     if not (0 <= number < math.inf) or (number == 0 and not zero):
         raise ValueError(
@@ -45,7 +48,7 @@ class Schedule:
 
     absolute = False  # whether the rate is set whatever it was before
 
-    def __init__(self, optimizer, last_epoch=-1):
+    def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         self.optimizer = optimizer_of(optimizer)
         self.last_epoch = size(last_epoch, "last_epoch", -1)
         groups = optimizer.param_groups
@@ -60,20 +63,20 @@ class Schedule:
         else:
             self._move(None)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         """The rate of a group at a step."""
         raise NotImplementedError
 
-    def _floor(self, group):
+    def _floor(self, group: Any) -> float:
         """What a rate falls to: factors are of what is above."""
         return 0.0
 
-    def _set(self, rates):
+    def _set(self, rates: Any) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates):
             group["lr"] = rate
         self._last_lr = list(rates)
 
-    def _move(self, before):
+    def _move(self, before: Any) -> None:
         """From the step before (None: from the initial rates) to this one."""
         rates = []
         for i, group in enumerate(self.optimizer.param_groups[: len(self.base_lrs)]):
@@ -89,7 +92,7 @@ class Schedule:
             rates.append(rate)
         self._set(rates)
 
-    def step(self, epoch=None) -> None:
+    def step(self, epoch: Any = None) -> None:
         """One step further, or to an epoch."""
         before = self.last_epoch
         if epoch is None:
@@ -99,14 +102,15 @@ class Schedule:
             self.last_epoch = size(epoch, "epoch", 0)
             self._set([self._rate(self.last_epoch, i) for i in range(len(self.base_lrs))])
 
-    def get_last_lr(self) -> list:
+    def get_last_lr(self) -> list[float]:
         """The rates that this schedule has set, one for each group."""
         return list(self._last_lr)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
+        """What load_state_dict needs to go on from here."""
         return {name: value for name, value in vars(self).items() if name not in UNSAVED}
 
-    def load_state_dict(self, state_dict) -> None:
+    def load_state_dict(self, state_dict: Any) -> None:
         """What state_dict() gave; the optimizer gets the rates of then."""
         missing = set(self.state_dict()) - set(state_dict)
         if missing:
@@ -117,17 +121,18 @@ class Schedule:
         vars(self).update({name: state_dict[name] for name in self.state_dict()})
         self._set(self._last_lr)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rates = ", ".join(f"{rate:g}" for rate in self._last_lr)
         return f"{type(self).__name__}(last_epoch={self.last_epoch}, rates {rates})"
 
 
-def library_rate(kind, step, rate, **options) -> float:
+def library_rate(kind: Any, step: Any, rate: Any, **options: Any) -> float:
     """recur_schedule_rate."""
     found = c.recur_schedule_rate(c.exact("recur_schedule", kind, rate=rate, **options), step)
     if found != found:
         raise ValueError(c.recur_last_error())
-    return found
+    made: float = found
+    return made
 
 
 class StepLR(Schedule):
@@ -140,23 +145,44 @@ class StepLR(Schedule):
     (None, None, 0.5)
     """
 
-    def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1, *, warm_up=0):
+    def __init__(
+        self,
+        optimizer: Any,
+        step_size: int,
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+        *,
+        warm_up: int = 0,
+    ) -> None:
         self.step_size, self.gamma, self.warm_up = size(step_size, "step_size"), gamma, warm_up
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         options = {"period": self.step_size, "gamma": self.gamma, "warm_up": self.warm_up}
         return library_rate(c.RECUR_SCHEDULE_STEP, step, self.base_lrs[group], **options)
 
 
 class ExponentialLR(Schedule):
-    """Times gamma every step."""
+    """Times gamma every step.
 
-    def __init__(self, optimizer, gamma, last_epoch=-1, *, warm_up=0):
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.ExponentialLR(sgd, gamma=0.5)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.5, 0.25, 0.125]
+    """
+
+    def __init__(
+        self, optimizer: Any, gamma: float, last_epoch: int = -1, *, warm_up: int = 0
+    ) -> None:
         self.gamma, self.warm_up = gamma, warm_up
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return library_rate(
             c.RECUR_SCHEDULE_EXPONENTIAL,
             step,
@@ -168,9 +194,28 @@ class ExponentialLR(Schedule):
 
 class CosineAnnealingLR(Schedule):
     """Half a wave down to eta_min at step T_max, warm-up among the steps; behind it up again, and
-    down, as PyTorch's."""
+    down, as PyTorch's.
 
-    def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1, *, warm_up=0):
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.CosineAnnealingLR(sgd, T_max=2)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.5, 0.0, 0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        T_max: int,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+        *,
+        warm_up: int = 0,
+    ) -> None:
         self.T_max, self.eta_min, self.warm_up = (
             size(T_max, "T_max"),
             positive(eta_min, "eta_min"),
@@ -178,10 +223,10 @@ class CosineAnnealingLR(Schedule):
         )
         super().__init__(optimizer, last_epoch)
 
-    def _floor(self, group):
+    def _floor(self, group: Any) -> Any:
         return self.eta_min
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         if step > self.T_max > self.warm_up:  # the same height of the wave on its first way down
             half = self.T_max - self.warm_up
             behind = (step - self.T_max) % (2 * half)
@@ -191,27 +236,53 @@ class CosineAnnealingLR(Schedule):
 
 
 class MultiStepLR(Schedule):
-    """Times gamma at each of some steps."""
+    """Times gamma at each of some steps.
 
-    def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.MultiStepLR(sgd, milestones=[2, 3], gamma=0.1)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [1.0, 0.1, 0.01]
+    """
+
+    def __init__(
+        self, optimizer: Any, milestones: Any, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones = sorted(size(step, "milestones", 0) for step in milestones)
         self.gamma = positive(gamma, "gamma")
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return self.base_lrs[group] * self.gamma ** bisect.bisect_right(self.milestones, step)
 
 
 class ConstantLR(Schedule):
-    """Times factor for the first total_iters steps."""
+    """Times factor for the first total_iters steps.
 
-    def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.ConstantLR(sgd, factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.5, 1.0, 1.0]
+    """
+
+    def __init__(
+        self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         if not 0 <= check_number(factor, "factor") <= 1:
             raise ValueError(f"factor is {factor}: it must lie between 0 and 1")
         self.factor, self.total_iters = factor, size(total_iters, "total_iters", 0)
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return self.base_lrs[group] * (self.factor if step < self.total_iters else 1)
 
 
@@ -225,8 +296,13 @@ class LinearLR(Schedule):
     """
 
     def __init__(
-        self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
-    ):
+        self,
+        optimizer: Any,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
         if (
             not 0 < check_number(start_factor, "start_factor") <= 1
             or not 0 <= check_number(end_factor, "end_factor") <= 1
@@ -239,7 +315,7 @@ class LinearLR(Schedule):
         self.total_iters = size(total_iters, "total_iters")
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         part = min(step, self.total_iters) / self.total_iters
         return self.base_lrs[group] * (
             self.start_factor + (self.end_factor - self.start_factor) * part
@@ -247,13 +323,26 @@ class LinearLR(Schedule):
 
 
 class PolynomialLR(Schedule):
-    """Down to 0 at step total_iters, by a power of the steps that are left."""
+    """Down to 0 at step total_iters, by a power of the steps that are left.
 
-    def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.PolynomialLR(sgd, total_iters=4)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.75, 0.5, 0.25]
+    """
+
+    def __init__(
+        self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ) -> None:
         self.total_iters, self.power = size(total_iters, "total_iters"), positive(power, "power")
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return (
             self.base_lrs[group]
             * (1 - min(step, self.total_iters) / self.total_iters) ** self.power
@@ -262,11 +351,22 @@ class PolynomialLR(Schedule):
 
 class LambdaLR(Schedule):
     """The initial rate times a function of the step: one function, or one for each group.
-    state_dict() leaves them out."""
+    state_dict() leaves them out.
+
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.LambdaLR(sgd, lambda epoch: 1 / (1 + epoch))
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.5, 0.3333, 0.25]
+    """
 
     absolute = True
 
-    def __init__(self, optimizer, lr_lambda, last_epoch=-1):
+    def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> None:
         groups = len(optimizer_of(optimizer).param_groups)
         self.lr_lambdas = (
             list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
@@ -277,17 +377,30 @@ class LambdaLR(Schedule):
             )
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return self.base_lrs[group] * self.lr_lambdas[group](step)
 
 
 class CosineAnnealingWarmRestarts(Schedule):
     """Half a wave down in T_0 steps, then from the top again, each time T_mult times as long;
-    Loshchilov and Hutter 2017. step(epoch) takes parts of epochs too."""
+    Loshchilov and Hutter 2017. step(epoch) takes parts of epochs too.
+
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.CosineAnnealingWarmRestarts(sgd, T_0=2)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.5, 1.0, 0.5]
+    """
 
     absolute = True
 
-    def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
+    def __init__(
+        self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         self.T_0, self.T_mult, self.eta_min = (
             size(T_0, "T_0"),
             size(T_mult, "T_mult"),
@@ -295,7 +408,7 @@ class CosineAnnealingWarmRestarts(Schedule):
         )
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         length = self.T_0
         if self.T_mult == 1:
             step %= length
@@ -307,7 +420,8 @@ class CosineAnnealingWarmRestarts(Schedule):
             + (self.base_lrs[group] - self.eta_min) * (1 + math.cos(math.pi * step / length)) / 2
         )
 
-    def step(self, epoch=None) -> None:
+    def step(self, epoch: Any = None) -> None:
+        """The next learning rates; called once an epoch."""
         if epoch is None:
             return super().step()
         if not positive(epoch, "epoch") >= 0:
@@ -318,27 +432,38 @@ class CosineAnnealingWarmRestarts(Schedule):
 
 class OneCycleLR(Schedule):
     """Up to max_lr, and far down; momentum (or beta1) the other way. One step for each batch; Smith
-    2018."""
+    2018.
+
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.OneCycleLR(sgd, max_lr=1.0, total_steps=4, cycle_momentum=False)
+    >>> rates = []
+    >>> for epoch in range(3):
+    ...     scheduler.step()
+    ...     rates.append(round(sgd.lr, 4))
+    >>> rates
+    [0.8117, 0.2831, 0.0]
+    """
 
     absolute = True
 
     def __init__(
         self,
-        optimizer,
-        max_lr,
-        total_steps=None,
-        epochs=None,
-        steps_per_epoch=None,
-        pct_start=0.3,
-        anneal_strategy="cos",
-        cycle_momentum=True,
-        base_momentum=0.85,
-        max_momentum=0.95,
-        div_factor=25.0,
-        final_div_factor=1e4,
-        three_phase=False,
-        last_epoch=-1,
-    ):
+        optimizer: Any,
+        max_lr: Any,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: Any = 0.85,
+        max_momentum: Any = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ) -> None:
         groups = optimizer_of(optimizer).param_groups
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
@@ -376,14 +501,14 @@ class OneCycleLR(Schedule):
         super().__init__(optimizer, last_epoch)
 
     @staticmethod
-    def _each(value, name, groups):
+    def _each(value: Any, name: str, groups: Any) -> list[Any]:
         values = list(value) if isinstance(value, (list, tuple)) else [value] * len(groups)
         if len(values) != len(groups):
             raise ValueError(f"{name} has {len(values)} numbers, there are {len(groups)} groups")
         return [positive(one, name) for one in values]
 
     @staticmethod
-    def _ends_of(rate, div_factor, final_div_factor):
+    def _ends_of(rate: Any, div_factor: float, final_div_factor: float) -> dict[Any, Any]:
         initial = rate / positive(div_factor, "div_factor", zero=False)
         return {
             "initial": initial,
@@ -391,13 +516,13 @@ class OneCycleLR(Schedule):
             "min": initial / positive(final_div_factor, "final_div_factor", zero=False),
         }
 
-    def _between(self, ends, step):
+    def _between(self, ends: Any, step: Any) -> Any:
         """Where the cycle is between its ends."""
         if step > self.total_steps:
             raise ValueError(
                 f"step {step} of a cycle of {self.total_steps}: it is over, make a new one"
             )
-        begin = 0
+        begin = 0.0
         for end, start, stop in self._phases:
             if step <= end or end == self._phases[-1][0]:
                 part = (step - begin) / (end - begin) if end != begin else 1.0
@@ -406,10 +531,10 @@ class OneCycleLR(Schedule):
                 return ends[stop] + (ends[start] - ends[stop]) / 2 * (1 + math.cos(math.pi * part))
             begin = end
 
-    def _rate(self, step, group):
+    def _rate(self, step: Any, group: Any) -> Any:
         return self._between(self._ends[group], step)
 
-    def _set(self, rates):
+    def _set(self, rates: Any) -> None:
         super()._set(rates)
         if not self.cycle_momentum:
             return
@@ -432,7 +557,9 @@ class SequentialLR:
     [0.5]
     """
 
-    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
+    def __init__(
+        self, optimizer: Any, schedulers: Any, milestones: Any, last_epoch: int = -1
+    ) -> None:
         if last_epoch != -1:
             raise NotImplementedError(
                 "SequentialLR: last_epoch is not there; load_state_dict goes on where a run stopped"
@@ -460,6 +587,7 @@ class SequentialLR:
         self._last_lr = first.get_last_lr()
 
     def step(self) -> None:
+        """The next learning rates; called once an epoch."""
         self.last_epoch += 1
         at = bisect.bisect_right(self.milestones, self.last_epoch)
         one = self._schedulers[at]
@@ -469,14 +597,17 @@ class SequentialLR:
             one.step()
         self._last_lr = one.get_last_lr()
 
-    def get_last_lr(self) -> list:
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
         return list(self._last_lr)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
+        """What load_state_dict needs to go on from here."""
         own = {name: value for name, value in vars(self).items() if name not in UNSAVED}
         return {**own, "_schedulers": [one.state_dict() for one in self._schedulers]}
 
-    def load_state_dict(self, state_dict) -> None:
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Goes on from a state_dict()."""
         parts = state_dict["_schedulers"]
         if len(parts) != len(self._schedulers):
             raise ValueError(
@@ -493,20 +624,32 @@ class SequentialLR:
 
 class ReduceLROnPlateau:
     """Falls by factor when step(value) has seen no better value for more than `patience` times.
-    min_lr may have a number for each group."""
+    min_lr may have a number for each group.
+
+    >>> import recur
+    >>> sgd = recur.SGD(recur.Linear(2, 1), lr=1.0)
+    >>> scheduler = recur.ReduceLROnPlateau(sgd, patience=1)
+    >>> for loss in (1.0, 2.0, 2.0, 2.0):
+    ...     scheduler.step(loss)
+    >>> sgd.lr
+    0.1
+    """
+
+    optimizer: Any
+    _plateaus: list[Any]
 
     def __init__(
         self,
-        optimizer,
-        mode="min",
-        factor=0.1,
-        patience=10,
-        threshold=1e-4,
-        threshold_mode="rel",
-        cooldown=0,
-        min_lr=0.0,
-        eps=1e-8,
-    ):
+        optimizer: Any,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: Any = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ValueError(
                 f"mode is 'min' or 'max', threshold_mode 'rel' or 'abs', not {mode!r}, "
@@ -532,29 +675,33 @@ class ReduceLROnPlateau:
         ]
         vars(self).update(optimizer=optimizer, _plateaus=plateaus)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> Any:
         raise AttributeError(
             f"ReduceLROnPlateau.{name} cannot be written: make a new one, and give it the "
             "state_dict() of this one"
         )
 
-    def step(self, metrics) -> None:
+    def step(self, metrics: Any) -> None:
+        """The next learning rates; called once an epoch."""
         for plateau, group in zip(self._plateaus, self.optimizer.param_groups):
             plateau.rate = group["lr"]
             c.recur_plateau_step(plateau, metrics)
             group["lr"] = plateau.rate
 
-    def get_last_lr(self) -> list:
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
+        """What load_state_dict needs to go on from here."""
         state = {
             name: getattr(self._plateaus[0], name)
             for name in ("rate", "best", "improvements", "bad", "cooling")
         }
         return {**state, "rates": self.get_last_lr()}
 
-    def load_state_dict(self, state_dict) -> None:
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Goes on from a state_dict()."""
         rates = state_dict.get("rates", [state_dict["rate"]])
         for plateau, group, rate in zip(self._plateaus, self.optimizer.param_groups, rates):
             for name in ("best", "improvements", "bad", "cooling"):

@@ -78,3 +78,28 @@ def test_mnist_files(tmp_path):
 @pytest.mark.parametrize("name", ["temporal_order.py", "hello.py", "mnist.py"])
 def test_they_are_short(name):
     assert len((EXAMPLES / name).read_text().splitlines()) < 80
+
+
+USERS = {  # what a user's program says when it has learnt
+    "char_rnn.py": r"step 240: 0\.[01].*\nthis is the cat that (killed|lay|ate)",
+    "tagging.py": r"sailor/NOUN saw/VERB a/DET light/\w+ saw/NOUN",
+    "forecasting.py": r"wrong by [1-5]\.\d cm; 'as today' is wrong by 12\.\d cm",
+    "classification.py": r"saved\n(.*\n)*sine +\d+\.\d% recognised\n",
+    "streaming.py": r"sample 250: sensor 2 is off by 1",
+    "from_pytorch.py": r"differ by \de-0[5-9] at most\n(.*\n){5}read 1: the count is even",
+}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_programs_of_users(name):
+    environment = dict(os.environ)
+    if not os.environ.get("RECUR_TEST_INSTALLED"):
+        environment["PYTHONPATH"] = str(HERE.parent)
+    command = [sys.executable, str(EXAMPLES / name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    if done.returncode == 1 and "needs PyTorch" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(USERS[name], done.stdout), done.stdout
+    lines = (EXAMPLES / name).read_text().splitlines()
+    assert len(lines) < 60 and max(map(len, lines)) <= 100

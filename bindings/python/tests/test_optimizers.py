@@ -251,3 +251,17 @@ def test_norms(rng):
         recur.clip_grad_norm_(net, 1, error_if_nonfinite=True)
     recur.clip_grad_value_(other.parameters(), 7)
     np.testing.assert_array_equal(other.flat_grad, [6, 7])
+
+
+def test_parameters_of_slices_and_parts_of_arrays_know_their_owner():
+    net = recur.Sequential(recur.Linear(2, 3), recur.Tanh(), recur.Linear(3, 1))
+    adam = recur.Adam(net[2:].parameters(), lr=0.1)  # the slice itself is gone at once
+    before = net.flat.copy()
+    net.flat_grad[:] = 1
+    adam.step()
+    changed = net.flat != before
+    assert changed[-4:].all() and not changed[:-4].any()
+    recur.clip_grad_value_([net[0].weight[1]], 0.5)
+    assert net[0].grads["weight"].tolist() == [[1, 1], [0.5, 0.5], [1, 1]]
+    with pytest.raises(TypeError, match=r"net.parameters\(\)"):
+        recur.Adam([net.flat])

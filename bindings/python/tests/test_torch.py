@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 import pytest
-from conftest import near, numbers
+from conftest import close, near, numbers
 
 import recur
 
@@ -164,10 +164,22 @@ def test_many_dimensions_are_not_normalised():
 
 
 def test_out_of_reach():
-    for module in (nn.Conv1d(1, 1, 1), nn.Embedding(3, 2, padding_idx=0), nn.Sequential(nn.GELU()),
+    for module in (nn.Conv1d(1, 1, 1), nn.Embedding(3, 2, max_norm=1.0), nn.Sequential(nn.GELU()),
                    nn.LayerNorm(3, elementwise_affine=False), nn.Hardsigmoid()):  # fmt: skip
         with pytest.raises(NotImplementedError):
             recur.from_torch(module)
     for module in (recur.GRU(3, 4, reset_after=False), recur.RNN(3, 4, direction="reverse"), recur.HardSigmoid()):
         with pytest.raises(NotImplementedError):
             recur.to_torch(module)
+
+
+def test_embeddings_with_padding():
+    theirs = torch.nn.Embedding(6, 3, padding_idx=2)
+    ours = recur.from_torch(theirs)
+    assert ours.padding_idx == 2 and not ours.weight[2].any()
+    back = recur.to_torch(recur.Sequential(ours))
+    assert back[0].padding_idx == 2
+    x = np.array([[2, 1, 2, 5]])
+    (ours.train()(x)).backward(np.ones((1, 4, 3), np.float32))
+    back.train()(torch.from_numpy(x)).sum().backward()
+    close(ours.grads["weight"], back[0].weight.grad.numpy())

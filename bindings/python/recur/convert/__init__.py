@@ -29,6 +29,9 @@ def from_torch(module: Any, *, verify: bool = True) -> Module:
 
         net = recur.from_torch(torch.nn.LSTM(8, 4))
         y, (hn, cn) = net(x)                            # x [T][B][8], float32
+
+    >>> import recur
+    >>> net = recur.from_torch(torch.nn.LSTM(3, 4))              # doctest: +SKIP
     """
     from . import pytorch
 
@@ -44,6 +47,9 @@ def to_torch(module: Module, *, verify: bool = True) -> Any:
     your own.
 
         theirs = recur.to_torch(recur.Sequential(recur.LSTM(8, 4), recur.Last()))
+
+    >>> import recur
+    >>> theirs = recur.to_torch(recur.LSTM(3, 4))                 # doctest: +SKIP
     """
     from . import pytorch
 
@@ -68,10 +74,13 @@ def to_onnx(
     (NotImplementedError): a snapshot, cells, options that ONNX has not.
 
         model = recur.to_onnx(net, "net.onnx", lengths=True)
+
+    >>> import recur
+    >>> recur.to_onnx(recur.GRU(3, 4), "gru.onnx")               # doctest: +SKIP
     """
     from . import onnx_export
 
-    more = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
+    more: dict[str, Any] = {"states": states, "lengths": lengths, "opset": opset, "verify": verify}
     return onnx_export.to_onnx(module, path, **more)
 
 
@@ -99,6 +108,9 @@ def from_onnx(
     module's state argument, or its State; lengths that are an input are those of packed sequences.
 
         net = recur.from_onnx("tagger.onnx", outputs=["logits"])
+
+    >>> import recur
+    >>> net = recur.from_onnx("model.onnx")                      # doctest: +SKIP
     """
     from . import onnx_import
 
@@ -121,6 +133,9 @@ def from_keras(
     imported keras: importing it here would choose its backend.
 
         net = recur.from_keras(model.get_weights(), keras.layers.serialize(model), logits=True)
+
+    >>> import recur
+    >>> net = recur.from_keras(keras_model)                      # doctest: +SKIP
     """
     from . import keras
 

@@ -3,7 +3,12 @@
 A converter hands over two functions and a list of samples. What differs is not returned.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .. import c
 
@@ -23,18 +28,18 @@ def random() -> np.random.Generator:
     return np.random.default_rng(20240229)
 
 
-def numbers(rng, *shape) -> np.ndarray:
+def numbers(rng: Any, *shape: Any) -> npt.NDArray[Any]:
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def evaluating(module):
+def evaluating(module: Any) -> Any:
     """The same module in eval mode, beside the user's, whose mode stays what it is."""
     view = object.__new__(type(module))
     view.__dict__.update(module.__dict__, _mode=c.RECUR_TAPE_EVALUATE)
     return view
 
 
-def difference(ours, theirs) -> float:
+def difference(ours: Any, theirs: Any) -> float:
     """The largest difference; infinite where shapes or NaNs do not agree."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.shape != theirs.shape:
@@ -45,7 +50,7 @@ def difference(ours, theirs) -> float:
     return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
 
 
-def check(converter: str, other: str, samples, run) -> None:
+def check(converter: str, other: str, samples: Any, run: Any) -> None:
     """Runs the samples through both sides. run(sample) gives Pairs."""
     for sample in samples:
         for name, ours, theirs in run(sample):

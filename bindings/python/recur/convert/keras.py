@@ -4,8 +4,11 @@ Every entry of the configuration has to be asked for, or be known to concern tra
 with another one is refused.
 """
 
+from __future__ import annotations
+
 import copy
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -37,11 +40,11 @@ PACKAGES = ("keras", "tensorflow", "tf_keras")
 class Weights:
     """The flat list of arrays, taken from the front."""
 
-    def __init__(self, arrays):
+    def __init__(self, arrays: Any) -> None:
         self.arrays = [to_numpy(a, f"weights[{i}]") for i, a in enumerate(arrays)]
         self.taken = 0
 
-    def take(self, n, what):
+    def take(self, n: Any, what: str) -> Any:
         left = len(self.arrays) - self.taken
         if n > left:
             raise ValueError(f"{what} needs {n} arrays, {left} are left")
@@ -56,7 +59,7 @@ class Weights:
 class Layer:
     """One layer of a configuration, with an account of the entries that have been read."""
 
-    def __init__(self, spec):
+    def __init__(self, spec: Any) -> None:
         if not isinstance(spec, dict) or "class_name" not in spec:
             raise TypeError("a layer's configuration must be a dict with class_name and config")
         self.name, self.config = spec["class_name"], spec.get("config") or {}
@@ -69,20 +72,20 @@ class Layer:
         self.refuse_unless(standard, f"it is {registered!r} of {package}, not the layer of Keras")
         self.refuse_unless(not spec.get("inbound_nodes"), "graphs of layers are out of reach")
 
-    def refuse_unless(self, right, why):
+    def refuse_unless(self, right: Any, why: Any) -> None:
         if not right:
             raise NotImplementedError(f"Keras {self.name}: {why}")
 
-    def read(self, key, default=None):
+    def read(self, key: str, default: Any = None) -> Any:
         self.unread.discard(key)
         return self.config.get(key, default)
 
-    def off(self, *keys, why="is out of reach"):
+    def off(self, *keys: Any, why: str = "is out of reach") -> None:
         """Options that have to be off."""
         for key in keys:
             self.refuse_unless(not self.read(key), f"{key}={self.config.get(key)!r} {why}")
 
-    def finish(self):
+    def finish(self) -> None:
         dtype = self.read("dtype")
         if isinstance(dtype, dict):
             dtype = (dtype.get("config") or {}).get("name")
@@ -105,7 +108,7 @@ FUNCTIONS = {name: name for name in ("tanh", "sigmoid", "relu", "softsign")}
 FUNCTIONS["linear"] = "identity"
 
 
-def function(layer, key, default):
+def function(layer: Any, key: str, default: Any) -> Any:
     """An activation by recur's name."""
     name = layer.read(key, default)
     name = "linear" if name is None else name
@@ -114,7 +117,7 @@ def function(layer, key, default):
     return FUNCTIONS[name]
 
 
-def functions(layer, kind) -> dict:
+def functions(layer: Any, kind: Any) -> dict[str, Any]:
     """Activations that are not the kind's own. An LSTM's `activation` is that of the candidate and
     of the cell state."""
     activation = function(layer, "activation", "tanh")
@@ -134,7 +137,7 @@ class Direction:
     """What one SimpleRNN, LSTM or GRU computes: parameters by name without ending, sizes, and the
     arguments of the recur layer."""
 
-    def __init__(self, layer, weights):
+    def __init__(self, layer: Any, weights: Any) -> None:
         self.layer, kind = layer, NAMES[layer.name]
         bias = bool(layer.read("use_bias", True))
         self.sequences = bool(layer.read("return_sequences", False))
@@ -167,7 +170,7 @@ class Direction:
                 self.arrays[name] = reorder(row, order)
         layer.finish()
 
-    def reset_after(self, bias) -> bool:
+    def reset_after(self, bias: bool) -> bool:
         """Keras before 2.1 has no such entry, and resets before the product; the bias has two rows
         where the reset is after it."""
         told = self.layer.read("reset_after")
@@ -179,7 +182,7 @@ class Direction:
         return bias.ndim == 2 if told is None else bool(told)
 
 
-def one_way(layer, weights) -> list:
+def one_way(layer: Any, weights: Any) -> list[Any]:
     it = Direction(layer, weights)
     direction = "reverse" if it.backwards else "forward"
     why = "go_backwards with return_sequences gives its steps in reverse order"
@@ -191,7 +194,7 @@ def one_way(layer, weights) -> list:
     return [part, layers.Last(direction=direction, batch_first=True)]
 
 
-def both_ways(layer, weights) -> list:
+def both_ways(layer: Any, weights: Any) -> list[Any]:
     mode = layer.read("merge_mode", "concat")
     known = mode == "concat" or isinstance(mode, str) and mode in MERGES
     layer.refuse_unless(known, f"merge_mode {mode!r} is out of reach")
@@ -224,7 +227,7 @@ def both_ways(layer, weights) -> list:
     return found + ([layers.Merge(MERGES[mode])] if mode in MERGES else [])
 
 
-def normalised(layer, weights) -> list:
+def normalised(layer: Any, weights: Any) -> list[Any]:
     center, axis = layer.read("center", True), layer.read("axis", -1)
     layer.refuse_unless(
         axis in (-1, [-1]), f"axis {axis!r} is out of reach: the last one is normalised"
@@ -237,7 +240,7 @@ def normalised(layer, weights) -> list:
     return [part]
 
 
-def dense(layer, weights, logits) -> list:
+def dense(layer: Any, weights: Any, logits: Any) -> list[Any]:
     bias = layer.read("use_bias", True)
     kernel, *b = weights.take(2 if bias else 1, "Dense")
     units = layer.read("units", kernel.shape[-1])
@@ -249,7 +252,7 @@ def dense(layer, weights, logits) -> list:
     return [part, *activation(layer, layer.read("activation", "linear"), logits)]
 
 
-def activation(layer, name, logits) -> list:
+def activation(layer: Any, name: str, logits: Any) -> list[Any]:
     """The part for an activation; none for a softmax that logits=True leaves out."""
     if name in ("linear", None) or name == "softmax" and logits:
         return []
@@ -260,7 +263,7 @@ def activation(layer, name, logits) -> list:
     return [ACTIVATIONS[name]()]
 
 
-def embedding(layer, weights) -> list:
+def embedding(layer: Any, weights: Any) -> list[Any]:
     layer.off("mask_zero", why="is out of reach: use packed sequences")
     (matrix,) = weights.take(1, layer.name)
     told = tuple(layer.read(k, n) for k, n in zip(("input_dim", "output_dim"), matrix.shape))
@@ -270,27 +273,27 @@ def embedding(layer, weights) -> list:
     return [part]
 
 
-def sequential(layer, weights, logits) -> list:
+def sequential(layer: Any, weights: Any, logits: Any) -> list[Any]:
     inner, found = layer.read("layers"), []
     for i, spec in enumerate(inner):
         found += parts_of(Layer(spec), weights, logits and i == len(inner) - 1)
     return found
 
 
-def by_row(layer, weights, logits) -> list:
+def by_row(layer: Any, weights: Any, logits: Any) -> list[Any]:
     """A layer for every step: what treats rows one by one needs no wrapper here."""
     inner = Layer(layer.read("layer"))
     layer.refuse_unless(inner.name in BY_ROW, f"{inner.name} inside is out of reach")
     return parts_of(inner, weights, logits)
 
 
-def parts_of(layer, weights, logits) -> list:
+def parts_of(layer: Any, weights: Any, logits: Any) -> list[Any]:
     found = parts_by_name(layer, weights, logits)
     layer.finish()
     return found
 
 
-def parts_by_name(layer, weights, logits) -> list:
+def parts_by_name(layer: Any, weights: Any, logits: Any) -> list[Any]:
     name = layer.name
     if name in NAMES:
         return one_way(layer, weights)
@@ -318,7 +321,7 @@ def parts_by_name(layer, weights, logits) -> list:
     return []
 
 
-def from_keras(weights, config, *, logits=False, verify=True) -> Module:
+def from_keras(weights: Any, config: Any, *, logits: bool = False, verify: bool = True) -> Module:
     if not isinstance(config, dict) or "class_name" not in config:
         raise TypeError(
             "config must be a dict with class_name and config, as "
@@ -339,7 +342,7 @@ def from_keras(weights, config, *, logits=False, verify=True) -> Module:
     return module.eval()
 
 
-def bind_first(parts):
+def bind_first(parts: Any) -> None:
     """Gives activations and dropout in front of all others the features of the part behind them."""
     width = None
     for part in reversed(parts):
@@ -355,7 +358,7 @@ def bind_first(parts):
 # ---- the check ----------------------------------------------------------------------------------
 
 
-def in_keras(keras, config):
+def in_keras(keras: Any, config: Any) -> Any:
     """The layer that the configuration describes, or None if this Keras cannot make it: one of
     another version, say."""
     config = copy.deepcopy(config)
@@ -367,7 +370,7 @@ def in_keras(keras, config):
         return None
 
 
-def fixed_steps(config):
+def fixed_steps(config: Any) -> Any:
     """The number of steps that the model wants, or None."""
     first = (config.get("config") or {}).get("layers") or [config]
     inner = first[0].get("config") or {}
@@ -375,7 +378,7 @@ def fixed_steps(config):
     return shape[1] if len(shape) > 1 and shape[1] else None
 
 
-def check(module, config, arrays) -> None:
+def check(module: Any, config: Any, arrays: Any) -> None:
     """By Keras, if the program has imported it: importing it here would choose its backend."""
     keras = sys.modules.get("keras")
     theirs = in_keras(keras, config) if hasattr(keras, "layers") else None
@@ -385,7 +388,7 @@ def check(module, config, arrays) -> None:
     width = getattr(module, "_info", None) and module._info.input_size or 4
     built = []
 
-    def run(sizes):
+    def run(sizes: Any) -> list[Any]:
         lead = (sizes[1], steps or sizes[0]) if module.over_time else (sizes[1],)
         if isinstance(start, layers.Embedding):
             lead = lead if module.over_time else (sizes[1], steps or sizes[0])
@@ -410,7 +413,7 @@ def check(module, config, arrays) -> None:
     _verify.check("from_keras", "the Keras layer", _verify.SIZES, run)
 
 
-def ends_in_softmax(spec) -> bool:
+def ends_in_softmax(spec: Any) -> bool:
     config = spec.get("config") or {}
     inner = config.get("layers") or (
         [config["layer"]] if spec["class_name"] == "TimeDistributed" else []

@@ -1,5 +1,9 @@
 """The check of ONNX models: by ONNX Runtime, or by the onnx package's own evaluator."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import packed
@@ -9,7 +13,7 @@ from . import _verify
 class Runner:
     """Runs a model, or says by `works` that nothing here can."""
 
-    def __init__(self, onnx, model):
+    def __init__(self, onnx: Any, model: Any) -> None:
         self.run = self.with_runtime(model) or self.with_reference(onnx, model)
 
     @property
@@ -17,7 +21,7 @@ class Runner:
         return self.run is not None
 
     @staticmethod
-    def with_runtime(model):
+    def with_runtime(model: Any) -> Any:
         try:
             import onnxruntime
         except ImportError:
@@ -32,7 +36,7 @@ class Runner:
         return lambda names, given: session.run(names, given)
 
     @staticmethod
-    def with_reference(onnx, model):
+    def with_reference(onnx: Any, model: Any) -> Any:
         """The evaluator of the onnx package, which knows neither lengths nor, in older versions,
         reverse layers."""
         for node in model.graph.node:
@@ -50,7 +54,7 @@ class Runner:
 class Sample:
     """Arrays for the inputs of one run, in the axes of the graph."""
 
-    def __init__(self, made, rng, steps, batch):
+    def __init__(self, made: Any, rng: Any, steps: Any, batch: int) -> None:
         reader = made.reader
         self.made, self.lengths = made, None
         sizes = {reader.steps: steps, reader.batch: batch}
@@ -74,12 +78,12 @@ class Sample:
             self.lengths[0] = steps
             self.given[name] = self.lengths.astype(as_type(types[name]))
 
-    def draw_states(self, rng):
+    def draw_states(self, rng: Any) -> None:
         shapes = {name: value.shape for name, value in self.made.module.state(self.batch).items()}
         for graph_name, name in self.made.initial.items():
             self.states[name] = self.given[graph_name] = _verify.numbers(rng, *shapes[name])
 
-    def ours(self) -> dict:
+    def ours(self) -> dict[str, Any]:
         """{name in a State, or y: array}, as the graph has it."""
         module, x = _verify.evaluating(self.made.module), self.x
         if self.lengths is not None:
@@ -105,7 +109,7 @@ class Sample:
             n not in ("y", "Y") for n in self.made.outputs.values()
         )
 
-    def theirs(self, what, value):
+    def theirs(self, what: str, value: Any) -> Any:
         """An output of the graph in the module's axes."""
         if what == "Y":
             if not self.made.batch_first:
@@ -123,7 +127,7 @@ class Sample:
 NAMES = {"Y": "y", "Y_h": "h", "Y_c": "c"}
 
 
-def check_reading(made, constants) -> None:
+def check_reading(made: Any, constants: Any) -> None:
     reader = made.reader
     runner = Runner(reader.onnx, reader.model)
     if not runner.works:
@@ -133,7 +137,7 @@ def check_reading(made, constants) -> None:
     rng = _verify.random()
     samples = [Sample(made, rng, steps, batch) for steps, batch in _verify.SIZES]
 
-    def run(sample):
+    def run(sample: Any) -> list[Any]:
         try:
             theirs = runner.run(list(made.outputs), {**sample.given, **weights})
         except Exception:  # noqa: BLE001: a model that takes sizes of its own only
@@ -147,7 +151,7 @@ def check_reading(made, constants) -> None:
     _verify.check("from_onnx", "the ONNX model", samples, run)
 
 
-def check_writing(onnx, module, model, by_id) -> None:
+def check_writing(onnx: Any, module: Any, model: Any, by_id: Any) -> None:
     """The model that to_onnx wrote, beside the module."""
     runner = Runner(onnx, model)
     if not runner.works:
@@ -157,7 +161,7 @@ def check_writing(onnx, module, model, by_id) -> None:
     lengths = any(i.name == "lengths" for i in model.graph.input)
     starts = [i.name for i in model.graph.input if i.name not in ("x", "lengths")]
 
-    def run(sizes):
+    def run(sizes: Any) -> list[Any]:
         steps, batch = sizes
         lead = (steps * batch,)
         if module.over_time:

@@ -1,5 +1,9 @@
 """Writing ONNX: one RNN, LSTM or GRU node for each layer, Gemm or MatMul for linear layers."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import layers
@@ -14,7 +18,7 @@ DIRECTIONS = {"forward": "forward", "reverse": "reverse", "bidirectional": "bidi
 class Graph:
     """Nodes and weights while they are collected; `x` names the value the next layer takes."""
 
-    def __init__(self, onnx, states, lengths):
+    def __init__(self, onnx: Any, states: Any, lengths: Any) -> None:
         self.onnx, self.helper = onnx, onnx.helper
         self.nodes, self.weights, self.inputs, self.outputs = [], [], [], []
         self.states = states
@@ -26,11 +30,11 @@ class Graph:
         )  # finals: Y_h [D][B][H] of the layer that gave x, if it is one
         self.count = 0
 
-    def name(self, what):
+    def name(self, what: str) -> str:
         self.count += 1
         return f"{what}_{self.count}"
 
-    def add(self, op, inputs, outputs=1, **attributes):
+    def add(self, op: Any, inputs: Any, outputs: Any = 1, **attributes: Any) -> Any:
         names = (
             [self.name(op.lower()) for _ in range(outputs)] if isinstance(outputs, int) else outputs
         )
@@ -39,16 +43,16 @@ class Graph:
         )
         return names[0] if len(names) == 1 else names
 
-    def weight(self, what, array):
+    def weight(self, what: str, array: Any) -> Any:
         name = self.name(what)
         self.weights.append(self.onnx.numpy_helper.from_array(np.array(array, order="C"), name))
         return name
 
-    def integers(self, *values):
+    def integers(self, *values: Any) -> Any:
         return self.weight("shape", np.array(values, np.int64))
 
 
-def node_weights(layer, k) -> list:
+def node_weights(layer: Any, k: Any) -> list[Any]:
     """W [D][G*H][in], R [D][G*H][H], B [D][2*G*H] of one layer in ONNX's order of gates."""
     order = inverse(ONNX[kind_of(layer)])
     p, ends = layer.params, suffixes(layer, k)
@@ -62,14 +66,14 @@ def node_weights(layer, k) -> list:
     return [W, R, B]
 
 
-def initial(graph, layer, prefix, k) -> list:
+def initial(graph: Any, layer: Any, prefix: str, k: Any) -> list[Any]:
     """Rows of h0 (and c0) that belong to layer k."""
     D = 2 if layer.bidirectional else 1
     at = [graph.integers(k * D), graph.integers((k + 1) * D), graph.integers(0)]
     return [graph.add("Slice", [prefix + s + "0", *at]) for s in layer.states]
 
 
-def recurrent(graph, layer, prefix):
+def recurrent(graph: Any, layer: Any, prefix: str) -> None:
     refuse_options(layer)
     kind = kind_of(layer)
     attributes = {"hidden_size": layer.hidden_size, "direction": DIRECTIONS[layer.direction]}
@@ -100,7 +104,7 @@ def recurrent(graph, layer, prefix):
         graph.outputs.append((f"{prefix}{s}n", [rows, batch, layer.hidden_size]))
 
 
-def last(graph, layer):
+def last(graph: Any, layer: Any) -> None:
     """Y_h right behind a recurrent layer of the same direction; else the last or the first step."""
     direction = layer.direction or "forward"
     if graph.finals and direction == graph.direction:
@@ -117,7 +121,7 @@ def last(graph, layer):
     graph.timed = False
 
 
-def linear(graph, layer):
+def linear(graph: Any, layer: Any) -> None:
     p = layer.params
     if graph.timed:
         graph.x = graph.add("MatMul", [graph.x, graph.weight("weight", p["weight"].T)])
@@ -130,20 +134,20 @@ def linear(graph, layer):
         graph.x = graph.add("Gemm", inputs, transB=1)
 
 
-def norm(graph, layer):
+def norm(graph: Any, layer: Any) -> None:
     if graph.opset < 17:
         raise NotImplementedError(f"LayerNorm needs opset 17, not {graph.opset}")
     inputs = [graph.x, *(graph.weight(name, value) for name, value in layer.params.items())]
     graph.x = graph.add("LayerNormalization", inputs, axis=-1, epsilon=layer.eps)
 
 
-def merged(graph, layer):
+def merged(graph: Any, layer: Any) -> None:
     half = layer._info.output_size
     a, b = graph.add("Split", [graph.x, graph.integers(half, half)], 2, axis=-1)
     graph.x = graph.add({"sum": "Add", "mean": "Mean", "multiply": "Mul"}[layer.way], [a, b])
 
 
-def write(graph, layer, prefix=""):
+def write(graph: Any, layer: Any, prefix: str = "") -> None:
     if isinstance(layer, Sequential):
         before = graph.x
         for name, part in layer.named_children():
@@ -174,17 +178,25 @@ def write(graph, layer, prefix=""):
         graph.finals = None
 
 
-def count_recurrent(layer) -> int:
+def count_recurrent(layer: Any) -> int:
     if isinstance(layer, Sequential):
         return sum(count_recurrent(part) for part in layer.children())
     return int(isinstance(layer, Recurrent))
 
 
-def first(layer):
+def first(layer: Any) -> Any:
     return first(layer.children()[0]) if isinstance(layer, Sequential) else layer
 
 
-def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=True):
+def to_onnx(
+    module: Any,
+    path: Any = None,
+    *,
+    states: bool = False,
+    lengths: bool = False,
+    opset: Any = 17,
+    verify: bool = True,
+) -> Any:
     import onnx
 
     module._open()
@@ -224,7 +236,7 @@ def to_onnx(module, path=None, *, states=False, lengths=False, opset=17, verify=
     return model
 
 
-def assemble(graph, opset):
+def assemble(graph: Any, opset: Any) -> Any:
     h, np_type = graph.helper, graph.helper.np_dtype_to_tensor_dtype
     inputs = [
         h.make_tensor_value_info(name, np_type(np.dtype(t)), shape)

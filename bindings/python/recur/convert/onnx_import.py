@@ -6,6 +6,10 @@ say which chain the module is. Every node that an output depends on has to be ex
 module, with all its attributes and inputs; so do all inputs and outputs of the graph.
 """
 
+from __future__ import annotations
+
+from typing import Any, Iterator
+
 import numpy as np
 
 from ..module import Module
@@ -18,12 +22,12 @@ OLDEST = 7  # of the opsets: before it, Add had axes of its own, and Dropout dro
 PIECES = ("Slice", "Split", "Unsqueeze", "Gather", "Squeeze", "Identity", "Cast")
 
 
-def refuse_model(why):
+def refuse_model(why: Any) -> Any:
     raise NotImplementedError(f"from_onnx: {why}")
 
 
 class Reader:
-    def __init__(self, onnx, model, constants, outputs):
+    def __init__(self, onnx: Any, model: Any, constants: Any, outputs: Any) -> None:
         self.onnx, self.model, self.graph = onnx, model, model.graph
         to_array = onnx.numpy_helper.to_array
         given = {k: np.asarray(v) for k, v in (constants or {}).items()}
@@ -39,13 +43,13 @@ class Reader:
         self.symbols = 0  # of an embedding
         self.layers, self.pairs = [], {}
 
-    def check_names(self, given, arrays):
+    def check_names(self, given: Any, arrays: Any) -> None:
         known = {i.name for i in self.graph.input} | set(arrays)
         for name in given:
             if name not in known:
                 raise ValueError(f"constants: the model has no input {name!r}")
 
-    def chosen(self, outputs) -> list:
+    def chosen(self, outputs: Any) -> list[Any]:
         names = [o.name for o in self.graph.output]
         if outputs is None:
             return names
@@ -69,7 +73,7 @@ class Reader:
 
     # ---- inputs of the graph -------------------------------------------------------------------
 
-    def start(self):
+    def start(self) -> None:
         """Gives every input its role: rows (or ids), initial state, or lengths."""
         rows = []
         for name, info in self.free.items():
@@ -90,7 +94,7 @@ class Reader:
         self.main = rows[0]
         self.values[self.main.name] = self.input_rows(self.main)
 
-    def refuse_unused(self, name):
+    def refuse_unused(self, name: str) -> None:
         read_elsewhere = any(name in n.input for n in self.graph.node)
         if not (self.dropped and read_elsewhere):
             refuse_model(
@@ -98,7 +102,7 @@ class Reader:
                 "exported? Export the model again, or without this input"
             )
 
-    def is_lengths(self, name) -> bool:
+    def is_lengths(self, name: str) -> bool:
         used = self.users.get(name, [])
         plain = {"Cast", "Identity"}
         return bool(used) and all(
@@ -106,7 +110,7 @@ class Reader:
             for n, place in used
         )
 
-    def is_state(self, name) -> bool:
+    def is_state(self, name: str) -> bool:
         """Whether a value is read only as an initial state, maybe cut in pieces first."""
         used = self.users.get(name, [])
         return bool(used) and all(
@@ -116,14 +120,14 @@ class Reader:
             for n, place in used
         )  # fmt: skip
 
-    def dims(self, info) -> list:
+    def dims(self, info: Any) -> list[Any]:
         """Sizes of an input: ints, or None where the model leaves one open."""
         tensor = info.type.tensor_type
         if not info.type.HasField("tensor_type") or not tensor.HasField("shape"):
             refuse_model(f"the input {info.name!r} has no shape: the number of its axes is needed")
         return [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
 
-    def state_input(self, info) -> Tensor:
+    def state_input(self, info: Any) -> Tensor:
         dims = self.dims(info)
         self.check_float(info)
         if len(dims) != 3:
@@ -140,7 +144,7 @@ class Reader:
         groups = [(stacked,), (batch,), (features,)]
         return Tensor(groups, features, slots=slots, stacked=stacked)
 
-    def check_float(self, info):
+    def check_float(self, info: Any) -> None:
         types = self.onnx.TensorProto
         if info.type.tensor_type.elem_type != types.FLOAT:
             kind = types.DataType.Name(info.type.tensor_type.elem_type)
@@ -149,7 +153,7 @@ class Reader:
                 "or INT32. Convert the model to float32 first"
             )
 
-    def input_rows(self, info) -> Tensor:
+    def input_rows(self, info: Any) -> Tensor:
         types, dims = self.onnx.TensorProto, self.dims(info)
         if info.type.tensor_type.elem_type in (types.INT32, types.INT64):
             axes = [Axis(f"axis {i}", n) for i, n in enumerate(dims)]
@@ -164,7 +168,7 @@ class Reader:
 
     # ---- nodes -----------------------------------------------------------------------------------
 
-    def read(self):
+    def read(self) -> Any:
         old = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
         if any(version < OLDEST for version in old):
             refuse_model(
@@ -189,7 +193,7 @@ class Reader:
                 node.finish()
         return self.assemble()
 
-    def fold(self, proto):
+    def fold(self, proto: Any) -> None:
         """A node of constants: what exporters leave of weights."""
         from onnx.reference import ReferenceEvaluator
 
@@ -205,7 +209,7 @@ class Reader:
         found = ReferenceEvaluator(model).run(None, {})
         self.values.update({o: Constant(v) for o, v in zip(outputs, found)})
 
-    def steps_are(self, node, steps, others):
+    def steps_are(self, node: Any, steps: Any, others: Any) -> None:
         """Settles which axis is the steps. Raises when it was another one before."""
         if self.steps is None:
             others = [a for a in others if a.size != 1] or others
@@ -215,7 +219,7 @@ class Reader:
         elif steps is not self.steps:
             node.refuse(f"it takes {steps} for the steps; for other nodes {self.steps} is it")
 
-    def time_axes(self, node, lead) -> tuple:
+    def time_axes(self, node: Any, lead: Any) -> tuple[Any, ...]:
         """(atom of the steps, atom of the batch) of a recurrent node's input."""
         atoms = []
         for group, name, known in zip(lead, "TB", (self.steps, self.batch)):
@@ -230,7 +234,7 @@ class Reader:
             node.refuse(f"it takes {atoms[1]} for the batch; for other nodes {self.batch} is it")
         return tuple(atoms)
 
-    def join(self, node, slots) -> Layer:
+    def join(self, node: Any, slots: Any) -> Layer:
         """The bidirectional layer that two nodes make together."""
         a, b = (s.owner for s in slots)
         fits = isinstance(a, Layer) and isinstance(b, Layer)
@@ -248,7 +252,7 @@ class Reader:
             self.pairs[a, b] = joined(a, b)
         return self.pairs[a, b]
 
-    def told(self, slot) -> str:
+    def told(self, slot: Any) -> str:
         """A slot for a message."""
         if isinstance(slot.owner, str):
             return f"row {slot.index} of {slot.owner!r}"
@@ -259,7 +263,7 @@ class Reader:
 
     # ---- the module ------------------------------------------------------------------------------
 
-    def assemble(self):
+    def assemble(self) -> Any:
         alone = len(self.nodes) == 1 and self.nodes[0].op_type in KINDS
         if alone:
             return self.assemble_node()
@@ -279,7 +283,7 @@ class Reader:
         self.check_lengths(chain)
         return self.finish(chain, batch_first, {name: "y"}, states)
 
-    def refuse_outputs(self, rows, states):
+    def refuse_outputs(self, rows: Any, states: Any) -> None:
         if rows:
             named = ", ".join(repr(n) for n in rows)
             refuse_model(
@@ -292,7 +296,7 @@ class Reader:
             "Last"
         )
 
-    def order(self, name, chain, lead) -> bool:
+    def order(self, name: str, chain: Any, lead: Any) -> bool:
         """Whether batch comes first; refuses an output whose axes are not the module's."""
         found = [a for g in lead for a in g]
         given = list(self.lead)
@@ -318,7 +322,7 @@ class Reader:
             )
         return timed and not single and given[0] is self.batch
 
-    def check_lengths(self, chain):
+    def check_lengths(self, chain: Any) -> None:
         flat = list(flattened(chain))
         if len({part.lengths for part in flat if isinstance(part, Layer)}) > 1:
             refuse_model("some recurrent nodes take lengths and others do not, or other ones")
@@ -326,7 +330,7 @@ class Reader:
         if timed and any(isinstance(part, Last) and part.by_step for part in flat):
             refuse_model("a step of y is picked, which is padding in sequences that are shorter")
 
-    def assemble_node(self):
+    def assemble_node(self) -> Any:
         """A graph of one recurrent node stands for the layer itself: its outputs Y, Y_h and Y_c are
         the layer's y and state, which have recur's axes."""
         node, layer = self.nodes[0], self.layers[0]
@@ -339,7 +343,7 @@ class Reader:
             self.refuse_outputs({}, names)
         return self.finish((*layer.before, layer), layout, names, {})
 
-    def finish(self, chain, batch_first, names, states):
+    def finish(self, chain: Any, batch_first: bool, names: Any, states: Any) -> Any:
         """The module, with what is known of its inputs and outputs for the check."""
         wanted = {name: [s.key() for s in value.slots] for name, value in states.items()}
         apart = separated(wanted.values())
@@ -349,7 +353,7 @@ class Reader:
             names[name] = self.state_of(name, slots, stacks)
         return Model(self, module, batch_first, names, self.initial_states(stacks))
 
-    def state_of(self, name, slots, stacks) -> str:
+    def state_of(self, name: str, slots: Any, stacks: Any) -> str:
         """The name in a State of the rows that are an output of the graph."""
         for prefix, stack in stacks.items():
             for what in stack.nodes[0].states:
@@ -360,7 +364,7 @@ class Reader:
             "module. Choose the other outputs: outputs=[...]"
         )
 
-    def initial_states(self, stacks) -> dict:
+    def initial_states(self, stacks: Any) -> dict[str, Any]:
         """{graph input: name in a State}; every initial state has to come whole from one input."""
         found: dict = {}
         for prefix, stack in stacks.items():
@@ -386,14 +390,14 @@ class Reader:
 class Output(Node):
     """An output of the graph, which reads a value as a node does."""
 
-    def __init__(self, reader, name):
+    def __init__(self, reader: Any, name: str) -> None:
         super().__init__(reader, reader.onnx.helper.make_node("Identity", [name], [name]))
 
-    def refuse(self, why):
+    def refuse(self, why: Any) -> None:
         refuse_model(f"the output {self.proto.output[0]!r}: {why}")
 
 
-def is_final(value) -> bool:
+def is_final(value: Any) -> bool:
     """Whether a value is final states as PyTorch gives them: [layers and directions][B][H]."""
     if value.slots is None or value.window is not None or value.stacked is None:
         return False
@@ -402,7 +406,7 @@ def is_final(value) -> bool:
     return final and stacked_first and value.groups[2] == (value.features,)
 
 
-def flattened(chain):
+def flattened(chain: Any) -> Iterator[Any]:
     for part in chain:
         if isinstance(part, Around):
             yield from flattened(part.parts)
@@ -410,7 +414,7 @@ def flattened(chain):
             yield part
 
 
-def separated(outputs) -> set:
+def separated(outputs: Any) -> set:
     """Pairs of nodes whose final states go to different outputs, so they stay layers apart."""
     groups = [list(dict.fromkeys(slot[0] for slot in slots)) for slots in outputs]
     pairs = set()
@@ -423,12 +427,16 @@ def separated(outputs) -> set:
 class Model:
     """A module that was read, and how the graph's inputs and outputs correspond to it."""
 
-    def __init__(self, reader, module, batch_first, outputs, initial):
+    def __init__(
+        self, reader: Any, module: Any, batch_first: bool, outputs: Any, initial: Any
+    ) -> None:
         self.reader, self.module, self.batch_first = reader, module, batch_first
         self.outputs, self.initial = outputs, initial
 
 
-def from_onnx(model, constants=None, outputs=None, verify=True) -> Module:
+def from_onnx(
+    model: Any, constants: Any = None, outputs: Any = None, verify: bool = True
+) -> Module:
     import onnx
 
     if not isinstance(model, onnx.ModelProto):

@@ -5,6 +5,10 @@ Every input, every attribute and every output that is used has to be asked for: 
 node of which something was left over.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import layers
@@ -32,7 +36,7 @@ DRAWN = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike
 DRAWN += ("Multinomial",)
 
 
-def refuse(node, why):
+def refuse(node: Any, why: Any) -> Any:
     made = next(filter(None, node.output), "")
     where = f" {node.name!r}" if node.name else f" of {made!r}"
     raise NotImplementedError(f"ONNX {node.op_type} node{where}: {why}")
@@ -41,7 +45,7 @@ def refuse(node, why):
 class Node:
     """One node, with an account of what has been read of it."""
 
-    def __init__(self, reader, proto):
+    def __init__(self, reader: Any, proto: Any) -> None:
         self.reader, self.proto = reader, proto
         get = reader.onnx.helper.get_attribute_value
         self.attributes = {a.name: get(a) for a in proto.attribute}
@@ -49,21 +53,21 @@ class Node:
         self.unread_inputs = {i for i, name in enumerate(proto.input) if name}
 
     @property
-    def op(self):
+    def op(self) -> Any:
         return self.proto.op_type
 
-    def refuse(self, why):
+    def refuse(self, why: Any) -> None:
         refuse(self.proto, why)
 
-    def attribute(self, name, default=None):
+    def attribute(self, name: str, default: Any = None) -> Any:
         self.unread.discard(name)
         value = self.attributes.get(name, default)
         return value.decode() if isinstance(value, bytes) else value
 
-    def has(self, i) -> bool:
+    def has(self, i: Any) -> bool:
         return i < len(self.proto.input) and bool(self.proto.input[i])
 
-    def value(self, i):
+    def value(self, i: Any) -> Any:
         """What is known of input i."""
         self.unread_inputs.discard(i)
         if not self.has(i):
@@ -73,7 +77,7 @@ class Node:
             self.refuse(f"its input {name!r} is not made by any node or input before it")
         return self.reader.values[name]
 
-    def constant(self, i, default=None):
+    def constant(self, i: Any, default: Any = None) -> Any:
         """The array of input i; refuses what is not constant."""
         if not self.has(i):
             return default
@@ -86,18 +90,18 @@ class Node:
             self.refuse(f"its input {name!r} must be a constant{advice}")
         return value.array
 
-    def tensor(self, i):
+    def tensor(self, i: Any) -> Any:
         """Input i, which must depend on the model's input."""
         value = self.value(i)
         if not isinstance(value, Tensor):
             self.refuse(f"its input {self.proto.input[i]!r} is not understood here")
         return value
 
-    def rows(self, i, width=None):
+    def rows(self, i: Any, width: Any = None) -> Any:
         """Input i as the rows of a chain: (parts, axes in front of the features, width)."""
         return self.plain(self.tensor(i), width)
 
-    def plain(self, x, width=None):
+    def plain(self, x: Any, width: Any = None) -> Any:
         if x.is_ids:
             self.refuse("it computes with ids: only an embedding takes them")
         lead = x.lead()
@@ -116,7 +120,7 @@ class Node:
             self.refuse(f"its input has {found} features and its weights take {width}")
         return chain, lead, found
 
-    def whole(self, slots):
+    def whole(self, slots: Any) -> Any:
         """The chain whose features these slots are, all of them in order."""
         layer, what = slots[0].owner, slots[0].what
         if isinstance(layer, str):
@@ -131,23 +135,23 @@ class Node:
         chain = (*layer.before, layer)
         return (*chain, layer.last()) if what == "h" else chain
 
-    def gives(self, value, i=0):
+    def gives(self, value: Any, i: Any = 0) -> None:
         """Sets output i."""
         if i < len(self.proto.output) and self.proto.output[i]:
             self.reader.values[self.proto.output[i]] = value
 
-    def made(self, chain, lead, width):
+    def made(self, chain: Any, lead: Any, width: Any) -> None:
         """Sets the output to the rows of a chain."""
         features = Axis("F", width)
         self.gives(Tensor([*lead, (features,)], features, chain))
 
-    def axis(self, value, rank):
+    def axis(self, value: Any, rank: Any) -> Any:
         at = int(value)
         if not -rank <= at < rank:
             self.refuse(f"axis {at} of a tensor of {rank} dimensions")
         return at % rank
 
-    def finish(self):
+    def finish(self) -> None:
         if self.unread:
             self.refuse(f"its attribute {', '.join(sorted(self.unread))} is not understood")
         if self.unread_inputs:
@@ -161,11 +165,11 @@ class Node:
 # ---- nodes that move numbers --------------------------------------------------------------------
 
 
-def identity(node):
+def identity(node: Any) -> None:
     node.gives(node.value(0))
 
 
-def dropout(node):
+def dropout(node: Any) -> None:
     for name in ("ratio", "seed"):
         node.attribute(name)
     node.constant(1)
@@ -175,7 +179,7 @@ def dropout(node):
     node.gives(node.value(0))
 
 
-def cast(node):
+def cast(node: Any) -> None:
     types, to = node.reader.onnx.TensorProto, node.attribute("to")
     node.attribute("saturate")
     value = node.value(0)
@@ -187,7 +191,7 @@ def cast(node):
     node.gives(value)
 
 
-def transpose(node):
+def transpose(node: Any) -> None:
     x = node.value(0)
     perm = node.attribute("perm")
     if isinstance(x, Filled):
@@ -200,13 +204,13 @@ def transpose(node):
     node.gives(x.on([x.groups[i] for i in order]))
 
 
-def given_axes(node, place):
+def given_axes(node: Any, place: Any) -> Any:
     """Axes of Squeeze and Unsqueeze: an attribute before opset 13, an input since."""
     axes = node.attribute("axes")
     return axes if axes is not None else node.constant(place)
 
 
-def squeeze(node):
+def squeeze(node: Any) -> None:
     x = node.value(0)
     axes = given_axes(node, 1)
     if isinstance(x, Filled):
@@ -229,7 +233,7 @@ def squeeze(node):
     node.gives(x.on(left, stacked=None if gone else x.stacked))
 
 
-def unsqueeze(node):
+def unsqueeze(node: Any) -> None:
     x = node.value(0)
     axes = given_axes(node, 1)
     if isinstance(x, Filled):
@@ -247,7 +251,7 @@ def unsqueeze(node):
     node.gives(x.on(groups))
 
 
-def sizes_of(node, i):
+def sizes_of(node: Any, i: Any) -> Any:
     """A shape that is an input: ints and Products."""
     value = node.value(i)
     if isinstance(value, Constant):
@@ -257,7 +261,7 @@ def sizes_of(node, i):
     node.refuse(f"its shape {node.proto.input[i]!r} is not understood")
 
 
-def reshape(node):
+def reshape(node: Any) -> None:
     x = node.value(0)
     shape, keep_zero = sizes_of(node, 1), bool(node.attribute("allowzero", 0))
     if isinstance(x, Filled):
@@ -275,7 +279,7 @@ def reshape(node):
     node.gives(x.on(groups))
 
 
-def flatten(node):
+def flatten(node: Any) -> None:
     x = node.tensor(0)
     rank = len(x.groups)
     at = int(node.attribute("axis", 1))
@@ -284,13 +288,13 @@ def flatten(node):
     node.gives(x.on([tuple(a for g in half for a in g) for half in halves]))
 
 
-def shape(node):
+def shape(node: Any) -> None:
     x = node.tensor(0)
     first, end = node.attribute("start", 0), node.attribute("end")
     node.gives(Dims.of(x.groups[slice(first, end)]))
 
 
-def expand(node):
+def expand(node: Any) -> None:
     value, _ = node.value(0), sizes_of(node, 1)
     if isinstance(value, Constant) and np.all(value.array == value.array.flat[0]):
         value = Filled(value.array.flat[0])
@@ -299,7 +303,7 @@ def expand(node):
     node.gives(value)
 
 
-def constant_of_shape(node):
+def constant_of_shape(node: Any) -> None:
     sizes_of(node, 0)
     value = node.attribute("value")
     value = 0.0 if value is None else node.reader.onnx.numpy_helper.to_array(value).reshape(())
@@ -309,7 +313,7 @@ def constant_of_shape(node):
 # ---- a part of an axis -------------------------------------------------------------------------
 
 
-def cut(node, x, at, start, end):
+def cut(node: Any, x: Any, at: Any, start: Any, end: Any) -> Any:
     """Tensor x with [start, end) of axis `at`, which has a known size."""
     total = size_of(x.groups[at])
     if (start, end) == (0, total):
@@ -326,7 +330,7 @@ def cut(node, x, at, start, end):
     node.refuse(f"a part of axis {at} of {spelled(x.groups)} is out of reach")
 
 
-def one_step(node, x, at, index):
+def one_step(node: Any, x: Any, at: Any, index: int) -> Any:
     """Tensor x at one step: the last, or the first. The axis of steps stays, with size 1."""
     chain, lead, width = node.plain(x)
     if any(part.reduces for part in chain):
@@ -346,7 +350,7 @@ def one_step(node, x, at, index):
     return Tensor(groups, features, (*chain, parts.Last(direction, width, True)))
 
 
-def slice_(node):
+def slice_(node: Any) -> None:
     x = node.value(0)
     old = [node.attribute(name) for name in ("starts", "ends", "axes")]
     new = [node.constant(i) for i in (1, 2, 3, 4)]
@@ -371,7 +375,7 @@ def slice_(node):
     node.gives(x)
 
 
-def sliced(node, x, at, start, end):
+def sliced(node: Any, x: Any, at: Any, start: Any, end: Any) -> Any:
     total = size_of(x.groups[at])
     if isinstance(total, Product):
         if start == 0 and end > FAR:
@@ -388,7 +392,7 @@ def sliced(node, x, at, start, end):
     return cut(node, x, at, start, end)
 
 
-def split(node):
+def split(node: Any) -> None:
     x = node.value(0)
     count = len(node.proto.output)
     axis = node.attribute("axis", 0)
@@ -414,7 +418,7 @@ def split(node):
         node.refuse(f"its pieces have {start} of {total} numbers")
 
 
-def gather(node):
+def gather(node: Any) -> None:
     axis, data, index = node.attribute("axis", 0), node.value(0), node.value(1)
     if isinstance(index, Tensor):
         embedding(node, axis)
@@ -443,12 +447,12 @@ def gather(node):
     node.gives(y.on([g for i, g in enumerate(y.groups) if i != at]))
 
 
-def embedding(node, axis):
+def embedding(node: Any, axis: Any) -> None:
     weight, x = node.constant(0), node.tensor(1)
     if axis != 0 or weight.ndim != 2 or weight.dtype.kind != "f" or not x.is_ids:
         node.refuse("only the rows of a matrix, picked by the model's input, are understood")
 
-    def make():
+    def make() -> Any:
         part = layers.Embedding(*weight.shape)
         part.load_state_dict({"weight": np.asarray(weight, np.float32)})
         return part
@@ -460,7 +464,7 @@ def embedding(node, axis):
 # ---- sizes --------------------------------------------------------------------------------------
 
 
-def concat(node):
+def concat(node: Any) -> None:
     axis = node.attribute("axis")
     values = [node.value(i) for i in range(len(node.proto.input))]
     if all(isinstance(v, Filled) and v.value == values[0].value for v in values):
@@ -473,7 +477,7 @@ def concat(node):
         node.refuse("what it joins is out of reach")
 
 
-def joined_tensors(node, axis, values):
+def joined_tensors(node: Any, axis: Any, values: Any) -> None:
     rank = len(values[0].groups)
     at = node.axis(axis, rank)
     if any(len(v.groups) != rank for v in values):
@@ -508,7 +512,7 @@ def joined_tensors(node, axis, values):
     node.gives(Tensor(groups, features, slots=slots, stacked=stacked))
 
 
-def two_ends(node, values):
+def two_ends(node: Any, values: Any) -> None:
     """The first half of the last step and the second half of the first: all of a bidirectional
     layer has been read there."""
     a, b = values[0], values[-1]
@@ -524,7 +528,7 @@ def two_ends(node, values):
     node.made((*chain, parts.Last("bidirectional", width, True)), a.groups[:-1], width)
 
 
-def halves(a, b) -> bool:
+def halves(a: Any, b: Any) -> bool:
     """Whether a and b are windows on the first and on the second half of the features."""
     if a.window is None or b.window is None or a.features.size != b.features.size:
         return False
@@ -532,16 +536,16 @@ def halves(a, b) -> bool:
     return (a.window, b.window) == ((0, width // 2), (width // 2, width)) and width % 2 == 0
 
 
-def same_chain(a, b) -> bool:
+def same_chain(a: Any, b: Any) -> bool:
     return len(a) == len(b) and all(p is q for p, q in zip(a, b))
 
 
-def product_of_sizes(node, a, b):
+def product_of_sizes(node: Any, a: Any, b: Any) -> None:
     a, b = (np.asarray(v.array, object) for v in (a, b))
     node.gives(Dims(a * b))
 
 
-def equal(node):
+def equal(node: Any) -> None:
     a, b = (node.value(i) for i in range(2))
     if not (isinstance(a, (Dims, Constant)) and isinstance(b, (Dims, Constant))):
         node.refuse("only sizes can be compared")
@@ -550,7 +554,7 @@ def equal(node):
     node.gives(Constant(np.array(found, bool).reshape(pairs.shape)))
 
 
-def told_equal(node, p, q) -> bool:
+def told_equal(node: Any, p: float, q: Any) -> bool:
     numbers = [n for n in (p, q) if not isinstance(n, Product)]
     if len(numbers) == 2:
         return bool(p == q)
@@ -561,7 +565,7 @@ def told_equal(node, p, q) -> bool:
     node.refuse(f"whether {p} equals {q} depends on the batch")
 
 
-def where(node):
+def where(node: Any) -> None:
     condition = node.constant(0)
     a, b = (node.value(i) for i in (1, 2))
     if not (isinstance(a, (Dims, Constant)) and isinstance(b, (Dims, Constant))):
@@ -573,7 +577,7 @@ def where(node):
 # ---- nodes that compute -------------------------------------------------------------------------
 
 
-def activation(node):
+def activation(node: Any) -> None:
     kind = ACTIVATIONS[node.op]
     if node.op == "HardSigmoid":
         slope, offset = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
@@ -583,7 +587,7 @@ def activation(node):
     node.made((*chain, parts.Plain(lambda: kind(features=width))), lead, width)
 
 
-def layer_normalization(node):
+def layer_normalization(node: Any) -> None:
     node.attribute("stash_type")
     x = node.tensor(0)
     at = node.axis(node.attribute("axis", -1), len(x.groups))
@@ -595,7 +599,7 @@ def layer_normalization(node):
     if width not in (None, scale.size):
         node.refuse(f"its input has {width} features and its scale {scale.size}")
 
-    def make():
+    def make() -> Any:
         shortest = float(str(np.float32(eps)))  # 1e-05, and not 9.999999747378752e-06
         part = layers.LayerNorm(scale.size, shortest, bias=bias is not None)
         names = zip(("weight", "bias"), arrays)
@@ -605,7 +609,7 @@ def layer_normalization(node):
     node.made((*chain, parts.Plain(make)), lead, scale.size)
 
 
-def matmul(node):
+def matmul(node: Any) -> None:
     if not isinstance(node.value(0), Tensor):
         node.refuse("its first input must be the rows, and its second the weight")
     weight = node.constant(1)
@@ -617,7 +621,7 @@ def matmul(node):
     node.made((*chain, parts.Linear(weight.T, None)), lead, weight.shape[1])
 
 
-def gemm(node):
+def gemm(node: Any) -> None:
     alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
     weight, bias = node.constant(1), node.constant(2)
     if node.attribute("transA", 0):
@@ -630,7 +634,7 @@ def gemm(node):
     node.made((*chain, parts.Linear(weight, bias)), lead, weight.shape[0])
 
 
-def as_bias(node, array, width):
+def as_bias(node: Any, array: Any, width: Any) -> Any:
     """The array as one number for each feature; refuses one that differs from row to row."""
     array = np.asarray(array)
     if array.size != 1 and (array.size != width or array.shape[-1] != width):
@@ -638,7 +642,7 @@ def as_bias(node, array, width):
     return np.broadcast_to(array.reshape(-1), (width,))
 
 
-def add(node):
+def add(node: Any) -> None:
     a, b = node.value(0), node.value(1)
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         added(node, a, b)
@@ -655,7 +659,7 @@ def add(node):
     node.made((*chain[:-1], parts.Linear(before.weight, bias)), lead, width)
 
 
-def added(node, a, b):
+def added(node: Any, a: Any, b: Any) -> None:
     if merged(node, a, b, "sum"):
         return
     first, lead, width = node.plain(a)
@@ -673,7 +677,7 @@ def added(node, a, b):
     node.made((*first, parts.Around(inner)), lead, width)
 
 
-def merged(node, a, b, way) -> bool:
+def merged(node: Any, a: Any, b: Any, way: str) -> bool:
     """Sets the output to a Merge, if a and b are the two halves of some rows."""
     if a.is_ids or b.is_ids or a.groups[:-1] != b.groups[:-1]:
         return False
@@ -691,7 +695,7 @@ def merged(node, a, b, way) -> bool:
     return True
 
 
-def mul(node):
+def mul(node: Any) -> None:
     a, b = node.value(0), node.value(1)
     if all(isinstance(v, (Dims, Constant)) for v in (a, b)):
         product_of_sizes(node, a, b)
@@ -702,11 +706,11 @@ def mul(node):
         halved(node, 0 if isinstance(a, Tensor) else 1, 0.5)
 
 
-def div(node):
+def div(node: Any) -> None:
     halved(node, 0, 2)
 
 
-def halved(node, place, number):
+def halved(node: Any, place: Any, number: Any) -> None:
     """(a + b) / 2: a mean where a sum was."""
     factor = node.constant(1 - place)
     chain, lead, width = node.rows(place)
@@ -718,7 +722,7 @@ def halved(node, place, number):
     node.made((*chain[:-1], parts.Merge("mean", before.width)), lead, width)
 
 
-def mean(node):
+def mean(node: Any) -> None:
     values = [node.value(i) for i in range(len(node.proto.input))]
     if len(values) != 2 or not all(isinstance(v, Tensor) for v in values):
         node.refuse("only the mean of two halves of rows is understood")
@@ -729,7 +733,7 @@ def mean(node):
 # ---- RNN, LSTM, GRU -----------------------------------------------------------------------------
 
 
-def recurrent(node):
+def recurrent(node: Any) -> None:
     layout = node.attribute("layout", 0)
     direction = node.attribute("direction", "forward")
     W, R, B = (node.constant(i) for i in (1, 2, 3))
@@ -763,7 +767,7 @@ def recurrent(node):
         node.gives(Tensor(groups, features, slots=slots, stacked=stacked), i)
 
 
-def arguments(node, count) -> tuple:
+def arguments(node: Any, count: int) -> tuple[Any, ...]:
     """Arguments of the recur layer beyond its sizes; refuses what it does not compute."""
     if node.has(7):
         node.refuse("peepholes (P) are out of reach")
@@ -782,7 +786,7 @@ def arguments(node, count) -> tuple:
     return ()
 
 
-def lengths_of(node):
+def lengths_of(node: Any) -> Any:
     if not node.has(4):
         return None
     value = node.value(4)
@@ -794,7 +798,7 @@ def lengths_of(node):
     return value.name
 
 
-def initial_state(node, place, layer, batch, layout) -> list:
+def initial_state(node: Any, place: Any, layer: Any, batch: Any, layout: Any) -> list[Any]:
     """The slots of the graph input that gives the initial state, or [] for zeros."""
     if not node.has(place):
         return []

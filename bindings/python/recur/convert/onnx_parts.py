@@ -1,5 +1,9 @@
 """What an ONNX graph becomes: a chain of parts, which are then made into recur modules."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import layers
@@ -14,18 +18,18 @@ class Plain:
 
     reduces = over_time = False
 
-    def __init__(self, make):
+    def __init__(self, make: Any) -> None:
         self.make_alone = make
 
-    def make(self, batch_first):
+    def make(self, batch_first: bool) -> Any:
         return self.make_alone()
 
 
 class Linear(Plain):
-    def __init__(self, weight, bias):
+    def __init__(self, weight: Any, bias: bool) -> None:
         self.weight, self.bias = np.asarray(weight, np.float32), bias
 
-    def make(self, batch_first):
+    def make(self, batch_first: bool) -> Any:
         part = layers.Linear(self.weight.shape[1], self.weight.shape[0], self.bias is not None)
         arrays = {"weight": self.weight}
         if self.bias is not None:
@@ -35,10 +39,10 @@ class Linear(Plain):
 
 
 class Merge(Plain):
-    def __init__(self, way, width):
+    def __init__(self, way: str, width: Any) -> None:
         self.way, self.width = way, width
 
-    def make(self, batch_first):
+    def make(self, batch_first: bool) -> Any:
         return layers.Merge(self.way, features=self.width)
 
 
@@ -47,10 +51,10 @@ class Last(Plain):
 
     reduces = over_time = True
 
-    def __init__(self, direction, width, by_step):
+    def __init__(self, direction: str | None, width: Any, by_step: Any) -> None:
         self.direction, self.width, self.by_step = direction, width, by_step
 
-    def make(self, batch_first):
+    def make(self, batch_first: bool) -> Any:
         more = {"batch_first": batch_first, "features": self.width}
         return layers.Last(direction=self.direction, **more)
 
@@ -60,7 +64,7 @@ class Around:
 
     reduces = False
 
-    def __init__(self, parts):
+    def __init__(self, parts: Any) -> None:
         self.parts = tuple(parts)
         self.over_time = any(p.over_time for p in parts)
 
@@ -71,7 +75,7 @@ class Layer:
     reduces = False
     over_time = True
 
-    def __init__(self, kind, direction, weights, arguments):
+    def __init__(self, kind: Any, direction: str | None, weights: Any, arguments: Any) -> None:
         self.kind, self.direction, self.arguments = kind, direction, arguments
         self.weights = weights  # W, R and B in ONNX's order; B may be None
         self.before, self.lengths, self.initial = (), None, {}
@@ -82,7 +86,7 @@ class Layer:
         return DIRECTION_COUNT[self.direction]
 
     @property
-    def states(self) -> tuple:
+    def states(self) -> tuple[Any, ...]:
         return KINDS[self.kind].states
 
     @property
@@ -95,11 +99,11 @@ class Layer:
             self.own_last = Last(self.direction, self.width * self.directions, False)
         return self.own_last
 
-    def owners(self) -> dict:
+    def owners(self) -> dict[str, Any]:
         """The graph inputs that give the initial state."""
         return {what: slots[0].owner for what, slots in self.initial.items()}
 
-    def parameters(self, k) -> dict:
+    def parameters(self, k: Any) -> dict[str, Any]:
         """Arrays by the names of layer k."""
         W, R, B = self.weights
         order, found = ONNX[self.kind], {}
@@ -112,7 +116,7 @@ class Layer:
                 found["bias_hh" + end] = reorder(bias_hh, order)
         return found
 
-    def alike(self, other) -> bool:
+    def alike(self, other: Any) -> bool:
         """Whether the other one computes the same function of other weights of the same size."""
         mine = (self.kind, self.width, self.weights[2] is None, self.arguments, self.lengths)
         return mine == (
@@ -124,7 +128,7 @@ class Layer:
         )
 
 
-def joined(forward, reverse):
+def joined(forward: Any, reverse: Any) -> Any:
     """A bidirectional node in place of two that read the same rows."""
     pairs = zip(forward.weights, reverse.weights)
     weights = [None if a is None else np.concatenate([a, b]) for a, b in pairs]
@@ -136,25 +140,25 @@ def joined(forward, reverse):
 class Stack:
     """Nodes that follow each other and become one recur layer of num_layers."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: Any) -> None:
         self.nodes = [layer]
         self.module = None
 
-    def slots(self, what) -> list:
+    def slots(self, what: str) -> list[Any]:
         return [(node, what, d) for node in self.nodes for d in range(node.directions)]
 
-    def initial(self, what) -> list:
+    def initial(self, what: str) -> list[Any]:
         """The rows of initial state in the order of the layer, or [] for zeros."""
         return [slot for node in self.nodes for slot in node.initial.get(what, [])]
 
-    def takes(self, layer, apart) -> bool:
+    def takes(self, layer: Any, apart: Any) -> bool:
         """Whether the node can be the next layer of the stack. apart: pairs that stay apart."""
         a = self.nodes[-1]
         if a.direction != layer.direction or not a.alike(layer) or (a, layer) in apart:
             return False
         return a.owners() == layer.owners()
 
-    def make(self, batch_first):
+    def make(self, batch_first: bool) -> Any:
         first = self.nodes[0]
         sizes = (first.weights[0].shape[2], first.width, len(self.nodes))
         more = {"direction": first.direction, "bias": first.weights[2] is not None}
@@ -167,7 +171,7 @@ class Stack:
         return self.module
 
 
-def build(parts, batch_first, apart, path="") -> tuple:
+def build(parts: Any, batch_first: bool, apart: Any, path: str = "") -> tuple[Any, ...]:
     """(modules, {prefix of the names of a state: Stack})."""
     grouped = []
     for part in parts:
@@ -189,7 +193,7 @@ def build(parts, batch_first, apart, path="") -> tuple:
     return modules, stacks
 
 
-def module_of(parts, batch_first, apart) -> tuple:
+def module_of(parts: Any, batch_first: bool, apart: Any) -> tuple[Any, ...]:
     modules, stacks = build(parts, batch_first, apart)
     if len(modules) > 1:
         return Sequential(*modules), stacks

@@ -5,6 +5,10 @@ axis of two atoms, and one that takes them apart again finds them there. A tuple
 size 1.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 
@@ -12,44 +16,44 @@ class Axis:
     """An atom: steps, sequences, directions, features. size is None where the model leaves it
     open."""
 
-    def __init__(self, name, size=None):
+    def __init__(self, name: str, size: Any = None) -> None:
         self.name, self.size = name, size
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.name if self.size is None else f"{self.name}={self.size}"
 
 
 class Product:
     """A size that is known when the model runs: a number times open axes."""
 
-    def __init__(self, factor, axes):
+    def __init__(self, factor: float, axes: Any) -> None:
         self.factor, self.axes = factor, tuple(sorted(axes, key=id))
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> Any:
         return isinstance(other, Product) and (self.factor, self.axes) == (other.factor, other.axes)
 
-    def __hash__(self):
+    def __hash__(self) -> Any:
         return hash((self.factor, self.axes))
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> Any:
         if isinstance(other, Product):
             return Product(self.factor * other.factor, self.axes + other.axes)
         return Product(self.factor * int(other), self.axes)
 
     __rmul__ = __mul__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "*".join([str(self.factor)] * (self.factor != 1) + [a.name for a in self.axes])
 
 
-def size_of(atoms):
+def size_of(atoms: Any) -> Any:
     """An int, or a Product."""
     known = int(np.prod([a.size for a in atoms if a.size is not None], dtype=np.int64))
     still_open = [a for a in atoms if a.size is None]
     return Product(known, still_open) if still_open else known
 
 
-def spelled(groups) -> str:
+def spelled(groups: Any) -> str:
     """Axes for a message: [T][B][D=2 F=4]."""
     return "".join(f"[{' '.join(map(repr, g)) or '1'}]" for g in groups)
 
@@ -57,18 +61,18 @@ def spelled(groups) -> str:
 class Constant:
     """Numbers that the file holds, or that follow from them."""
 
-    def __init__(self, array):
+    def __init__(self, array: Any) -> None:
         self.array = np.asarray(array)
 
 
 class Dims:
     """Sizes of axes, as an integer array whose elements are ints or Products."""
 
-    def __init__(self, array):
+    def __init__(self, array: Any) -> None:
         self.array = np.asarray(array, object)
 
     @classmethod
-    def of(cls, groups):
+    def of(cls, groups: Any) -> Any:
         array = np.empty(len(groups), object)
         array[:] = [size_of(g) for g in groups]
         return cls(array)
@@ -78,14 +82,14 @@ class Filled:
     """One number everywhere, in a shape that is known when the model runs: zeros as initial
     state."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = float(value)
 
 
 class Lengths:
     """A graph input with the number of steps of each sequence."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
 
@@ -93,16 +97,16 @@ class Slot:
     """Rows of one direction of one recurrent node (what: "y", "h" or "c"), or rows of an initial
     state that the caller gives (owner: the name of the graph input)."""
 
-    def __init__(self, owner, what, index):
+    def __init__(self, owner: Any, what: str, index: int) -> None:
         self.owner, self.what, self.index = owner, what, index
 
-    def key(self):
+    def key(self) -> Any:
         return self.owner, self.what, self.index
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> Any:
         return isinstance(other, Slot) and self.key() == other.key()
 
-    def __hash__(self):
+    def __hash__(self) -> Any:
         return hash(self.key())
 
 
@@ -115,29 +119,37 @@ class Tensor:
     window: only these of the features.
     """
 
-    def __init__(self, groups, features, parts=(), slots=None, stacked=None, window=None):
+    def __init__(
+        self,
+        groups: Any,
+        features: Any,
+        parts: Any = (),
+        slots: Any = None,
+        stacked: Any = None,
+        window: Any = None,
+    ) -> None:
         self.groups, self.features, self.parts = tuple(map(tuple, groups)), features, tuple(parts)
         self.slots, self.stacked, self.window = slots, stacked, window
         if stacked is not None and stacked.size == 1:
             self.settle()
 
-    def settle(self):
+    def settle(self) -> None:
         """Forgets the axis of a single slot where a reshape has joined it with another one."""
         if any(self.stacked in g and len(g) > 1 for g in self.groups):
             groups = [[a for a in g if a is not self.stacked] for g in self.groups]
             self.groups, self.stacked = tuple(map(tuple, groups)), None
 
-    def on(self, groups, **more):
+    def on(self, groups: Any, **more: Any) -> Any:
         """The same numbers with other axes."""
         kept = dict(parts=self.parts, slots=self.slots, stacked=self.stacked, window=self.window)
         kept.update(more)
         return Tensor(groups, self.features, **kept)
 
     @property
-    def is_ids(self):
+    def is_ids(self) -> bool:
         return self.features is None
 
-    def lead(self):
+    def lead(self) -> Any:
         """The axes in front of the features, or None if the features are not the last axis
         alone."""
         wanted = [a for a in (self.stacked, self.features) if a is not None]
@@ -149,7 +161,7 @@ class Tensor:
         return self.groups[:-1]
 
 
-def regroup(groups, shape, keep_zero):
+def regroup(groups: Any, shape: Any, keep_zero: Any) -> Any:
     """The axes after a Reshape to `shape`, or None where they cannot be told for certain."""
     atoms = [a for g in groups for a in g]
     entries = list(shape)
@@ -172,7 +184,7 @@ def regroup(groups, shape, keep_zero):
     return [*front, tuple(rest[::-1]), *(g[::-1] for g in back[::-1])]
 
 
-def take(atoms, groups, entries, start, keep_zero):
+def take(atoms: Any, groups: Any, entries: Any, start: Any, keep_zero: Any) -> Any:
     """Atoms for each entry, one after the other: (axes, atoms that are left)."""
     taken, atoms = [], list(atoms)
     for i, wanted in enumerate(entries):

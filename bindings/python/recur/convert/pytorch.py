@@ -1,10 +1,14 @@
 """From and to torch.nn. librecur's parameters have PyTorch's names, shapes and gate orders, so
 weights are copied. What a torch module does beside its class's own forward is refused."""
 
+from __future__ import annotations
+
 import collections
 import copy
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import cells, layers, recurrent
 from ..compose import Residual, Sequential
@@ -21,18 +25,18 @@ HARMLESS |= {"extra_repr", "reset_parameters"}
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
-def refuse(why):
+def refuse(why: Any) -> Any:
     raise NotImplementedError(f"from_torch: {why}")
 
 
-def no_counterpart(name):
+def no_counterpart(name: str) -> Any:
     return NotImplementedError(f"{name} has no counterpart here; {KNOWN}")
 
 
 # ---- from torch ---------------------------------------------------------------------------------
 
 
-def from_torch(module, verify=True) -> Module:
+def from_torch(module: Any, verify: bool = True) -> Module:
     import torch
     from torch import nn
 
@@ -50,11 +54,11 @@ def from_torch(module, verify=True) -> Module:
     return made.train(module.training)
 
 
-def where(name, part) -> str:
+def where(name: str, part: Any) -> str:
     return f"the {type(part).__name__}" + (f" {name!r}" if name else "")
 
 
-def check_parts(module):
+def check_parts(module: Any) -> None:
     """Refuses what changes the numbers of a part beside its forward."""
     from torch.nn.utils import parametrize
 
@@ -78,7 +82,7 @@ def check_parts(module):
             )
 
 
-def check_parameters(module):
+def check_parameters(module: Any) -> None:
     """Refuses parameters that stand twice, and those that would be trained here and not there."""
     seen: dict = {}
     for name, value in module.named_parameters(remove_duplicate=False):
@@ -97,7 +101,7 @@ def check_parameters(module):
             refuse(f"{name} has hooks, which would change its gradient: remove them first")
 
 
-def array_of(torch, name, value) -> np.ndarray:
+def array_of(torch: Any, name: str, value: Any) -> npt.NDArray[Any]:
     kinds = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
     if not isinstance(value, torch.Tensor) or value.dtype not in kinds:
         refuse(f"{name} is {getattr(value, 'dtype', type(value).__name__)}: floats are needed")
@@ -106,7 +110,7 @@ def array_of(torch, name, value) -> np.ndarray:
     return value.detach().to("cpu", torch.float32).numpy()
 
 
-def class_of(module, kinds):
+def class_of(module: Any, kinds: Any) -> Any:
     """The one of these classes whose methods the module runs, or None. Refuses a subclass that
     overrides one of them."""
     found = next((kind for kind in kinds if isinstance(module, kind)), None)
@@ -124,7 +128,7 @@ def class_of(module, kinds):
     return found
 
 
-def recur_of(module, width):
+def recur_of(module: Any, width: Any) -> Any:
     """The recur module, without the weights. width: how many features come in, where it is
     known."""
     from torch import nn
@@ -147,11 +151,11 @@ def recur_of(module, width):
     if class_of(module, (nn.Linear,)):
         return layers.Linear(module.in_features, module.out_features, module.bias is not None)
     if class_of(module, (nn.Embedding,)):
-        if module.max_norm is not None or module.padding_idx is not None:
-            refuse("an Embedding with max_norm or padding_idx is out of reach")
+        if module.max_norm is not None:
+            refuse("an Embedding with max_norm is out of reach")
         if module.scale_grad_by_freq:
             refuse("an Embedding with scale_grad_by_freq trains in another way: it is out of reach")
-        return layers.Embedding(module.num_embeddings, module.embedding_dim)
+        return layers.Embedding(module.num_embeddings, module.embedding_dim, module.padding_idx)
     if class_of(module, (nn.Dropout,)):
         return layers.Dropout(module.p, features=width)
     if class_of(module, (nn.LayerNorm,)):
@@ -168,13 +172,13 @@ def recur_of(module, width):
     raise no_counterpart(f"torch's {type(module).__name__}")
 
 
-def stacked(module) -> dict:
+def stacked(module: Any) -> dict[str, Any]:
     """Arguments that RNN, LSTM and GRU of both libraries share."""
     names = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout")
     return {name: getattr(module, name) for name in (*names, "bidirectional")}
 
 
-def recurrent_of(module):
+def recurrent_of(module: Any) -> Any:
     from torch import nn
 
     if isinstance(module, nn.RNN):
@@ -184,7 +188,7 @@ def recurrent_of(module):
     return recurrent.GRU(**stacked(module))
 
 
-def chain_of(module, found, width):
+def chain_of(module: Any, found: Any, width: Any) -> Any:
     """A Sequential. Activations learn their features from the part before them, or after them."""
     from torch import nn
 
@@ -211,7 +215,7 @@ def chain_of(module, found, width):
     return kind(parts)
 
 
-def gives_states(part) -> bool:
+def gives_states(part: Any) -> bool:
     from torch import nn
 
     if type(part) is not nn.Sequential:
@@ -219,7 +223,7 @@ def gives_states(part) -> bool:
     return len(part) > 0 and gives_states(part[-1])
 
 
-def first_width(module):
+def first_width(module: Any) -> Any:
     """The features that a torch module takes, or None if any number will do."""
     from torch import nn
 
@@ -236,7 +240,7 @@ def first_width(module):
 # ---- to torch -----------------------------------------------------------------------------------
 
 
-def to_torch(module, verify=True):
+def to_torch(module: Any, verify: bool = True) -> Any:
     import torch
 
     if not isinstance(module, Module):
@@ -253,7 +257,7 @@ def to_torch(module, verify=True):
     return made.train(module.training)
 
 
-def torch_of(module):
+def torch_of(module: Any) -> Any:
     from torch import nn
 
     from . import torch_modules as more
@@ -267,7 +271,7 @@ def torch_of(module):
     if isinstance(module, layers.Linear):
         return nn.Linear(module.in_features, module.out_features, module.bias_used)
     if isinstance(module, layers.Embedding):
-        return nn.Embedding(module.num_embeddings, module.embedding_dim)
+        return nn.Embedding(module.num_embeddings, module.embedding_dim, module.padding_idx)
     if isinstance(module, layers.Dropout):
         return nn.Dropout(module.p)
     if isinstance(module, layers.LayerNorm):
@@ -281,7 +285,7 @@ def torch_of(module):
     raise no_counterpart(type(module).__name__)
 
 
-def torch_recurrent(module):
+def torch_recurrent(module: Any) -> Any:
     from torch import nn
 
     refuse_options(module, but=("projection_size",))
@@ -303,11 +307,11 @@ def torch_recurrent(module):
 # ---- the check ----------------------------------------------------------------------------------
 
 
-def first_of(module):
+def first_of(module: Any) -> Any:
     return first_of(module.children()[0]) if isinstance(module, Sequential) else module
 
 
-def samples_for(module) -> list:
+def samples_for(module: Any) -> list[Any]:
     """(x, state) in the forms that the module takes; state is None where it has none."""
     rng, start = _verify.random(), first_of(module)
     info = getattr(module, "_info", None)
@@ -333,18 +337,18 @@ def samples_for(module) -> list:
     return found
 
 
-def leaves(value) -> list:
+def leaves(value: Any) -> list[Any]:
     """The arrays in a result: y, (y, h), (y, (h, c)), (h, c)."""
     return [leaf for v in value for leaf in leaves(v)] if isinstance(value, tuple) else [value]
 
 
-def check(converter, other, module, theirs, swapped=False):
+def check(converter: Any, other: Any, module: Any, theirs: Any, swapped: bool = False) -> None:
     """Runs samples through a recur module and a torch one, which is in eval mode."""
     import torch
 
     view = _verify.evaluating(module)
 
-    def run(sample):
+    def run(sample: Any) -> list[Any]:
         x, state = sample
         given = [torch.from_numpy(a) for a in (x, *leaves(state)) if a is not None]
         if len(given) > 2:

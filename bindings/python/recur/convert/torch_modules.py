@@ -1,6 +1,10 @@
 """What recur has and torch.nn has not, as torch modules. to_torch makes them, from_torch knows
 them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -8,7 +12,7 @@ from torch import nn
 class Chain(nn.Sequential):
     """recur's Sequential: recurrent layers pass on y without their states."""
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         for part in self:
             x = part(x)
             x = x[0] if isinstance(part, (nn.RNN, nn.LSTM, nn.GRU)) else x
@@ -18,7 +22,7 @@ class Chain(nn.Sequential):
 class Residual(Chain):
     """recur's Residual: the input is added to the output of the chain."""
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         y = super().forward(x)
         if isinstance(y, nn.utils.rnn.PackedSequence):
             return y._replace(data=x.data + y.data)
@@ -28,26 +32,26 @@ class Residual(Chain):
 class Merge(nn.Module):
     """recur's Merge: the two halves of each row become one."""
 
-    def __init__(self, way):
+    def __init__(self, way: str) -> None:
         super().__init__()
         self.way = way
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         a, b = x.chunk(2, -1)
         return a * b if self.way == "multiply" else (a + b) / (2 if self.way == "mean" else 1)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"way={self.way!r}"
 
 
 class Last(nn.Module):
     """recur's Last: dense arrays and packed sequences."""
 
-    def __init__(self, direction, batch_first):
+    def __init__(self, direction: str | None, batch_first: bool) -> None:
         super().__init__()
         self.direction, self.batch_first = direction, batch_first
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         if isinstance(x, nn.utils.rnn.PackedSequence):
             x, lengths = nn.utils.rnn.pad_packed_sequence(x)
             end = x[lengths - 1, torch.arange(x.shape[1])]
@@ -58,5 +62,5 @@ class Last(nn.Module):
         half = widths[self.direction]
         return torch.cat([end[..., :half], x[0][..., half:]], -1)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"direction={self.direction!r}, batch_first={self.batch_first}"
