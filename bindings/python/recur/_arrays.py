@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from typing import Any
 
@@ -11,6 +13,17 @@ import numpy.typing as npt
 F32 = np.dtype(np.float32)
 INT32 = np.iinfo(np.int32)
 _told: set[str] = set()  # types of which a warning has said that they lose precision
+_HERE = os.path.dirname(__file__) + os.sep
+
+
+def warn_caller(message: str) -> None:
+    """A warning that points at the line outside of this package which came here."""
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, stacklevel=level)
 
 
 def to_numpy(value: Any, name: str = "x") -> npt.NDArray[Any]:
@@ -50,10 +63,9 @@ def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
         raise ValueError(f"{name} holds {np.abs(array[np.isfinite(array)]).max():g}, which is more than float32 can hold")
     if not small and not listed and array.dtype not in _told:
         _told.add(array.dtype)
-        warnings.warn(
+        warn_caller(
             f"{name} is {array.dtype} and is rounded to float32, in which everything is computed; "
-            "x.astype(numpy.float32) says that this is meant (there is no second warning)",
-            stacklevel=3,
+            "x.astype(numpy.float32) says that this is meant (there is no second warning)"
         )
     made: npt.NDArray[Any] = result
     return made

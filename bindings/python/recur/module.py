@@ -6,7 +6,6 @@ import copy
 import math
 import threading
 import types
-import warnings
 import weakref
 from typing import Any, Callable, Mapping, TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _api, c, settings
-from ._arrays import F32, floats, here, rows_or_ids, to_numpy
+from ._arrays import F32, floats, here, rows_or_ids, to_numpy, warn_caller
 from ._forms import Dense, Packed, Rows
 from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
 from ._tapes import Held, Pass, Pool
@@ -597,14 +596,13 @@ class Module:
             if part._tensors and part._first < latest and not part._played and not part._detached
         ]
         if lost and settings.warn_once("lost"):
-            warnings.warn(
+            warn_caller(
                 f"{', '.join(repr(name) for name in lost)} of {type(self).__name__} ran in "
                 "training mode, and no backward came to it, as "
                 "it came to other parts: its parameters get no gradient. If its output went "
                 "through an array of your own (out[t] = y, "
                 "numpy.array(y)), use numpy.stack or y itself; if no gradient is meant to come, "
                 "use y.detach(), or eval()",
-                stacklevel=4,
             )
 
     def _forget(self) -> None:
@@ -893,12 +891,11 @@ class Layer(Module):
             self._records = [weakref.ref(one) for one in alive]
             return
         if settings.warn_once("waiting"):
-            warnings.warn(
+            warn_caller(
                 f"{len(alive)} recorded passes of one {type(self).__name__} wait for their "
                 "backward, and the oldest are dropped. Use "
                 "eval() for passes that need no gradient, y.detach() for results that you keep, "
                 "or recur.settings.set_waiting",
-                stacklevel=4,
             )
         for one in alive[: -settings.waiting]:
             one.close(CROWDED.format(one.name, settings.waiting))

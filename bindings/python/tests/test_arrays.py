@@ -17,8 +17,9 @@ from recur import _arrays
 def test_float64_is_told_once(rng):
     fc, x = recur.Linear(3, 2), numbers(rng, 4, 3)
     _arrays._told.clear()
-    with pytest.warns(UserWarning, match="float64 and is rounded to float32"):
+    with pytest.warns(UserWarning, match="float64 and is rounded to float32") as told:
         y = fc(x.astype(np.float64))
+    assert told[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         close(fc(x.astype(np.float64) + 1e-12), y)
