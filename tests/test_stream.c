@@ -182,11 +182,64 @@ static void order_of_weights_changes_no_bit(void **unused)
             }
 }
 
+/* ---- a row alone ---------------------------------------------------------------------------- */
+
+enum { TOGETHER = 5 };
+
+/* Streams of TOGETHER sequences, then of each alone. */
+static void check_alone(const recur_layer *snapshot, int64_t H)
+{
+    const float *x = randoms(T * TOGETHER * I, 1);
+    float *want = floats(T * TOGETHER * H), *y = floats(H);
+    recur_state *state;
+    OK(recur_state_create(snapshot, TOGETHER, &state));
+    for (int t = 0; t < T; t++)
+        OK(recur_layer_step(snapshot, x + t * TOGETHER * I, state, want + t * TOGETHER * H, NULL));
+    recur_state_release(state);
+    OK(recur_state_create(snapshot, 1, &state));
+    for (int b = 0; b < TOGETHER; b++) {
+        OK(recur_state_reset(state, -1));
+        for (int t = 0; t < T; t++) {
+            const int64_t row = t * TOGETHER + b;
+            OK(recur_layer_step(snapshot, x + row * I, state, y, NULL));
+            check_same("y", H, y, want + row * H);
+        }
+    }
+    recur_state_release(state);
+}
+
+/* One group of units, a pair, more of them, and what is left behind them. With a projection the
+ * products are other ones. */
+static void a_row_alone_has_the_bits_of_a_batch(void **unused)
+{
+    (void)unused;
+    static const int64_t widths[] = { 1, 3, 4, 8, 12, 16, 23, 24, 40, 64, 100 };
+    for (recur_context *ctx = NULL; (ctx = next_context(ctx));)
+        for (int k = 0; k < ROWS; k++)
+            for (int h = 0; h < COUNT(widths); h++) {
+                const int64_t H = widths[h];
+                recur_recurrent_options options = options_of(&KINDS[k], I, H, 1,
+                                                             RECUR_DIRECTION_FORWARD, 0);
+                recur_layer *layer, *snapshot;
+                if (options.projection_size > 0) continue;
+                dice(23);
+                trying("%s, H %d", KINDS[k].name, (int)H);
+                OK(recur_recurrent_create(ctx, &options, &layer));
+                randomize(layer, 0.2);
+                OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
+                check_alone(snapshot, H);
+                recur_layer_release(snapshot);
+                recur_layer_release(layer);
+                give_back();
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(steps_equal_a_pass),
         TEST(order_of_weights_changes_no_bit),
+        TEST(a_row_alone_has_the_bits_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

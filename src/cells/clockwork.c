@@ -86,7 +86,6 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
         b = *a;
         b.rows = end - r;
         b.K = a->H - k;
-        b.single_row = a->single_row && b.rows == 1;
         b.init += a->ids ? 0 : r * a->ld_init;
         b.ids = a->ids ? a->ids + r : NULL;
         b.x = a->in ? a->x + r * a->ldx : NULL;

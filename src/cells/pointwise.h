@@ -112,17 +112,12 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell
 INLINE void finish_forward(const shape sh, const recur__step *a, const recur__cell_options *f,
                            forward_part *part, const tile *t)
 {
-    if (a->single_row && a->H - t->unit >= VW &&
-        t->vectors == 1) { /* no loop, so nothing is made ready for its other rounds */
-        finish_units(sh, a, f, part, (units){ t->number[0], 0, t->unit, VW });
-        return;
-    }
     for (int r = 0; VW > 4 && t->narrow && r < t->rows; r++)
         finish_units(sh, a, f, part, (units){ t->number[r], t->row + r * NARROW_ROWS, 0, NARROW });
     for (int r = 0; !t->narrow && r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const int64_t j = t->unit + v * VW, left = a->H - j;
-            if (left >= VW)
+            if (t->whole || left >= VW)
                 finish_units(sh, a, f, part, (units){ &t->number[r][v * VW], t->row + r, j, VW });
             else
                 finish_units(sh, a, f, part, (units){ &t->number[r][v * VW], t->row + r, j, left });

@@ -37,7 +37,7 @@ typedef struct recur__step_call {
     int64_t B;
     bool units_reversed;                    /* every other step: recur__step */
     bool at_once;                           /* a block of steps takes less time as one pass */
-    bool one_tile;                          /* recorded: h may be written over h */
+    bool over_h;                            /* recorded: h may be written over h */
     int32_t index;                          /* layer of a stack */
     const float *dy;                        /* backward: or NULL */
     float *dx;                              /* backward: or NULL */

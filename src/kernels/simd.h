@@ -9,6 +9,7 @@
  *   v_first(a, b, n)           the first n lanes of a, then those of b
  *   v_broadcast4, V_SPREAD     4 floats, again and again; number i of them in all lanes
  *   vh, h_load, h_of           half a vector, where HALVES; else a whole one
+ *   v_load_half                half a vector, where HALVES, and zeros
  *   v_max, v_min               with NaN in the second argument the result is NaN
  *   v_where_positive(x, v)     v in the lanes where x > 0 or x is NaN, else 0
  *   v_exp, v_sigmoid, v_tanh   of every lane
@@ -272,6 +273,7 @@ INLINE vf v_broadcast4(const float *p) { return v_set(p[0]); }
 /* Half vectors, for the ends of rows: where a load of half costs half. */
 #if RECUR__SET == RECUR__IS_avx512
 enum { HALVES = 1 };
+INLINE vf v_load_half(const float *p) { return (vf)_mm512_zextps256_ps512(_mm256_loadu_ps(p)); }
 typedef float vh __attribute__((vector_size(2 * VW)));
 INLINE vh h_of(vf v) { return (vh)_mm512_castps512_ps256((__m512)v); } /* its first half */
 INLINE vh h_load(const float *p) { return (vh)_mm256_loadu_ps(p); }
@@ -285,6 +287,7 @@ INLINE void h_store_n(float *p, vh v, int64_t n)
 }
 #else
 enum { HALVES = 0 };
+INLINE vf v_load_half(const float *p) { return v_load(p); } /* never called */
 typedef vf vh;
 INLINE vh h_of(vf v) { return v; }
 INLINE vh h_load(const float *p)

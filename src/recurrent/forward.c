@@ -117,7 +117,6 @@ static void run_rows(const line *a, const recur__slice *slice, const rows *r)
     recur__step *step = &c.step;
     *step = step_of(a, r->t, from);
     step->rows = own.to - from;
-    step->single_row = r->of.to - r->of.from == 1;
     step->units_reversed = r->t & 1;
     step->h = step->s = r->h + from * r->ldh;
     step->ldh = step->lds = r->ldh;

@@ -2,12 +2,15 @@
  * the state's plan, and recorded on a tape, for loops written by hand. */
 #include "recurrent/cell_step.h"
 
-/* A tile has all units of a row, so that h may be written over h. */
-static bool has_one_tile(const recur_layer *layer)
+/* The products of all units of a row come before the equations of any, so that h may be written
+ * over h. */
+static bool writes_over_h(const recur_layer *layer, int64_t B)
 {
     const recur__cell *cell = layer->spec.cell;
-    const int64_t vectors = cell->phase[0].accumulators > 1 ? 1 : cell->wide;
-    return recur__is_plain(layer) && layer->spec.hidden_size <= cell->width * vectors;
+    const int64_t wide = cell->phase[0].accumulators > 1 ? 1 : cell->wide;
+    const int64_t H = layer->spec.hidden_size, units = cell->width * wide;
+    if (!recur__is_plain(layer)) return false;
+    return H <= units || (B == 1 && H <= 2 * units && recur__pairs(cell->width, wide, H) == 1);
 }
 
 /* ---- scratch of a streaming step: all layers of the stack share it -------------------------- */
@@ -163,13 +166,12 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
         step->U = made->panels.U[0];
     }
     step->rows = at->B;
-    step->single_row = at->B == 1;
     step->h = step->s = call.state;
     if (cell->states > 1) step->c = step->c_after = at->state + L * at->B * P + l * at->B * H;
     step->gate_blocks = to.gate_blocks;
     step->u = to.u;
     for (int s = 0; s < RECUR__STATES; s++) step->zoneout_share[s] = to.zoneout_share[s];
-    step->y = plain && has_one_tile(layer) ? call.state : to.y;
+    step->y = plain && writes_over_h(layer, at->B) ? call.state : to.y;
     return call;
 }
 
@@ -193,8 +195,7 @@ static void stream_step(recur__step_call *whole)
 
 /* ---- recorded steps ------------------------------------------------------------------------- */
 
-/* Where a tile has all units of a row, h is written over h: the next step then waits for nothing
- * else. */
+/* Where h may be written over h, the next step waits for nothing else. */
 static void run_recorded(recur__step_call *call)
 {
     const recur__step_places *at = &call->place;
@@ -202,7 +203,7 @@ static void run_recorded(recur__step_call *call)
     const int64_t BH = call->B * step->H;
     float *record = call->record, *h = call->state, *c = at->c < 0 ? NULL : h + BH;
     float *kept_h = record + at->initial[0], *kept_y = record + at->y;
-    const bool over = call->one_tile;
+    const bool over = call->over_h;
     float *y = over ? h : kept_y;
     recur__copy(kept_h, h, BH);
     if (c) {
@@ -241,13 +242,12 @@ static bool plan_recorded(recur__step_call *call, const recur__shape *shape, voi
                      place_of(w.history.initial[1], record) },
     };
     call->run = run_recorded;
-    call->one_tile = call->B == 1 && has_one_tile(layer);
+    call->over_h = call->B == 1 && writes_over_h(layer, 1);
     call->step = recur__step_of_line(layer, call->pack);
     const recur__pack *pack = call->pack;
     call->step.W = pack->panels.W[0];
     call->step.U = pack->panels.U[0];
     call->step.rows = call->B;
-    call->step.single_row = call->B == 1;
     call->backward = (recur__step_backward){
         .rows = call->B,
         .single_row = call->B == 1,

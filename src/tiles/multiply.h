@@ -22,7 +22,7 @@ INLINE void NAME(multiply_one)(int MR, int V, int shared, int shift,
 }
 
 /* The same for a row alone, whose number is in all lanes of x. */
-INLINE void NAME(multiply_single)(int V, int shared, int shift, SUM acc[ACCUMULATORS], SUM x,
+INLINE void NAME(multiply_spread)(int V, int shared, int shift, SUM acc[ACCUMULATORS], SUM x,
                                   const float *panel)
 {
     UNROLL for (int v = 0; v < V; v++)
@@ -43,12 +43,12 @@ INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift
         UNROLL for (int v = 0; v < ACCUMULATORS; v++) odd[0][v] = SPREAD_ONE(0);
         for (; BROADCAST4 && k + 4 <= K; k += 4, panel += 4 * V * LANES) {
             const vf four = v_broadcast4(a + k);
-            NAME(multiply_single)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
-            NAME(multiply_single)
+            NAME(multiply_spread)(V, shared, shift, acc[0], PART(V_SPREAD(four, 0)), panel);
+            NAME(multiply_spread)
             (V, shared, shift, odd[0], PART(V_SPREAD(four, 1)), panel + V * LANES);
-            NAME(multiply_single)
+            NAME(multiply_spread)
             (V, shared, shift, acc[0], PART(V_SPREAD(four, 2)), panel + 2 * V * LANES);
-            NAME(multiply_single)
+            NAME(multiply_spread)
             (V, shared, shift, odd[0], PART(V_SPREAD(four, 3)), panel + 3 * V * LANES);
         }
         for (; k + 2 <= K; k += 2, panel += 2 * V * LANES) {
@@ -64,29 +64,9 @@ INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift
     }
 }
 
-/* A row alone, both of whose panels are large: sums of their own for W x and U s, so that in turned
- * steps U may come first, which the step before has read last. */
-INLINE void NAME(products_reversed)(const recur__phase p, int NV, const group g,
-                                    SUM acc[MOST_ROWS][ACCUMULATORS])
-{
-    const recur__step *a = g.step;
-    const int V = p.accumulators * NV;
-    SUM of_U[MOST_ROWS][ACCUMULATORS];
-    UNROLL for (int v = 0; v < V; v++) of_U[0][v] = SPREAD_ONE(0);
-    for (int i = 0; i < 2; i++) {
-        if (i == a->units_reversed)
-            NAME(multiply)(true, 1, p.x_gates * NV, V, 0, acc, a->x, a->ldx, a->in, g.W);
-        else
-            NAME(multiply)
-        (true, 1, p.h_gates * NV, p.shared * NV, (p.accumulators - p.h_gates) * NV, of_U, a->s,
-         a->lds, a->K, g.U);
-    }
-    UNROLL for (int v = 0; v < V; v++) acc[0][v] += of_U[0][v];
-}
-
 /* number += W x + U s for MR rows from r0 on */
-INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p, const group g,
-                           int64_t r0, tile_row *number)
+INLINE void NAME(products)(int MR, int NV, const recur__phase p, const group g, int64_t r0,
+                           tile_row *number)
 {
     const recur__step *a = g.step;
     const int A = p.accumulators, V = A * NV;
@@ -95,12 +75,10 @@ INLINE void NAME(products)(bool single_row, int MR, int NV, const recur__phase p
     {
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = LOAD(&number[r][v * VW]);
     }
-    const bool large = single_row && VW > 1 && a->in >= LARGE_INPUT && a->U;
-    if (large) NAME(products_reversed)(p, NV, g, acc);
-    if (a->in && !large) NAME(multiply)
-    (single_row, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, g.W);
-    if (a->U && !large) NAME(multiply)
-    (single_row, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
+    if (a->in) NAME(multiply)
+    (false, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, g.W);
+    if (a->U) NAME(multiply)
+    (false, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
      a->lds, a->K, g.U);
     UNROLL for (int r = 0; r < MR; r++)
     {

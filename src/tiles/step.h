@@ -43,13 +43,20 @@ static inline int64_t recur__lanes(int64_t width, int64_t H, int64_t j)
     return width == 16 && j > 0 && H - j <= 8 ? 8 : width;
 }
 
+/* Pairs of groups of `wide` vectors of units, which the step of a row alone takes together: their
+ * panels have the same form. Only the last group may have another. */
+static inline int64_t recur__pairs(int64_t width, int64_t wide, int64_t H)
+{
+    const int64_t units = width * wide, groups = (H + units - 1) / units;
+    const int64_t j = (groups - 1) * units;
+    const bool alike = wide > 1 ? H - j > units - width : recur__lanes(width, H, j) == width;
+    return width > 1 ? (groups - !alike) / 2 : 0;
+}
+
 /* The rows of one step, forward. Panels are those of recurrent/panels.h. */
 typedef struct recur__step {
     /* K: numbers in a row of s */
     int64_t rows, H, K;
-    /* The step has one row in all, not one in this thread's slice. Then sums may have another
-     * order. */
-    bool single_row;
     /* The last units come first. Every other step does so: the panels used last are still in the
      * cache. */
     bool units_reversed;

@@ -39,6 +39,7 @@ typedef struct tile {
     tile_row *number;  /* [rows] */
     int64_t row, unit; /* where it lies */
     int rows, vectors; /* of units */
+    bool whole;        /* known to the compiler: all its vectors are whole */
     bool narrow;       /* a row of numbers is NARROW_ROWS rows of 4 units: narrow.h */
 } tile;
 
@@ -54,6 +55,10 @@ typedef struct weights {
 
 /* Sets whose machines may have small second caches have tiles that fetch. */
 enum { FETCHES = RECUR__SET == RECUR__IS_avx2 || RECUR__SET == RECUR__IS_neon };
+
+/* Sets in which kinds with gates have the step of a row alone for themselves: single.h. */
+#define OWN_SINGLES \
+    (RECUR__SET == RECUR__IS_avx2 || RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon)
 
 /* What becomes of a tile: functions of their own, or compilers keep their constants in the
  * registers of the products. */

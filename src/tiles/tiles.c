@@ -6,7 +6,7 @@
  * blocks known. The reference set has tiles of one number, summed in double. */
 #include "tiles/tiles.h"
 
-enum { LARGE_INPUT = 16 }; /* numbers of x from which a row alone may begin with U */
+#include "tiles/single.h"
 
 /* One group of units of a step: those from j on, and their panels. */
 typedef struct group {
@@ -36,46 +36,6 @@ typedef struct group {
 #else
 #define half_products products
 #endif
-
-/* A row alone where the last of several vectors has units in its first half: V whole vectors, and a
- * half one of panels that have whole ones. */
-INLINE void multiply_one_and_half(int V, va acc[ACCUMULATORS], vh *half, vf x, const float *panel)
-{
-    UNROLL for (int v = 0; v < V; v++) acc[v] += x * v_load(panel + v * VW);
-    *half += h_of(x) * h_load(panel + V * VW);
-}
-
-INLINE void multiply_and_half(int V, va acc[ACCUMULATORS], vh *half, const float *a, int64_t K,
-                              const float *panel)
-{
-    const int64_t ld = (V + 1) * VW;
-    va odd[ACCUMULATORS];
-    vh odd_half = h_of(v_set(0));
-    UNROLL for (int v = 0; v < V; v++) odd[v] = v_set(0);
-    int64_t k = 0;
-    for (; k + 4 <= K; k += 4, panel += 4 * ld) {
-        const vf four = v_broadcast4(a + k);
-        multiply_one_and_half(V, acc, half, V_SPREAD(four, 0), panel);
-        multiply_one_and_half(V, odd, &odd_half, V_SPREAD(four, 1), panel + ld);
-        multiply_one_and_half(V, acc, half, V_SPREAD(four, 2), panel + 2 * ld);
-        multiply_one_and_half(V, odd, &odd_half, V_SPREAD(four, 3), panel + 3 * ld);
-    }
-    for (; k < K; k++, panel += ld) multiply_one_and_half(V, acc, half, v_set(a[k]), panel);
-    UNROLL for (int v = 0; v < V; v++) acc[v] += odd[v];
-    *half += odd_half;
-}
-
-INLINE void products_and_half(int V, const group g, tile_row *number)
-{
-    const recur__step *a = g.step;
-    va acc[ACCUMULATORS];
-    vh half = h_load(&number[0][V * VW]);
-    UNROLL for (int v = 0; v < V; v++) acc[v] = v_load(&number[0][v * VW]);
-    if (a->in) multiply_and_half(V, acc, &half, a->x, a->in, g.W.at);
-    if (a->U) multiply_and_half(V, acc, &half, a->s, a->K, g.U.at);
-    UNROLL for (int v = 0; v < V; v++) v_store(&number[0][v * VW], (vf)acc[v]);
-    memcpy(&number[0][V * VW], &half, sizeof half);
-}
 
 /* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple
  * of 4. */
@@ -127,8 +87,8 @@ INLINE void fetch_on(weights *w, int64_t K) { w->next += K * w->step; }
 /* ---- forward -------------------------------------------------------------------------------- */
 
 /* The sums of MR rows from r0 on, of NV vectors of units. */
-INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p, const group g,
-                         int64_t r0, tile_row *number)
+INLINE void forward_tile(int MR, int NV, const recur__phase p, const group g, int64_t r0,
+                         tile_row *number)
 {
     const recur__step *a = g.step;
     const int A = p.accumulators, V = A * NV;
@@ -149,13 +109,10 @@ INLINE void forward_tile(bool single_row, int MR, int NV, const recur__phase p, 
         call_for(MR, n, a->gate_blocks && a->c_after ? a->c_after + r0 * H + j : NULL, H, 1, 0);
         call_for(MR, n, a->gate_blocks ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
-    const int64_t last = left - (NV - 1) * VW;
-    if (HALVES && single_row && A == 1 && NV > 1 && last <= VW / 2)
-        products_and_half(NV - 1, g, number);
-    else if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW)
-        half_products(single_row, MR, NV, p, g, r0, number);
+    if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW)
+        half_products(MR, NV, p, g, r0, number);
     else
-        products(single_row, MR, NV, p, g, r0, number);
+        products(MR, NV, p, g, r0, number);
 }
 
 /* Of 4 units, MR vectors of rows from r0 on. */
@@ -217,27 +174,27 @@ INLINE void forward_block(int NV, const recur__phase p, group *g, int64_t r0, in
         rows = block_of(r0 + n - r, most);
         switch (rows) {
         case 1:
-            forward_tile(false, 1, NV, p, *g, r, number);
+            forward_tile(1, NV, p, *g, r, number);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            forward_tile(false, 2, NV, p, *g, r, number);
+            forward_tile(2, NV, p, *g, r, number);
             break;
         case 3:
-            forward_tile(false, 3, NV, p, *g, r, number);
+            forward_tile(3, NV, p, *g, r, number);
             break;
         case 4:
-            if (most >= 4) forward_tile(false, 4, NV, p, *g, r, number);
+            if (most >= 4) forward_tile(4, NV, p, *g, r, number);
             break;
 #if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
         case 5:
-            forward_tile(false, 5, NV, p, *g, r, number);
+            forward_tile(5, NV, p, *g, r, number);
             break;
         case 6:
-            forward_tile(false, 6, NV, p, *g, r, number);
+            forward_tile(6, NV, p, *g, r, number);
             break;
         default:
-            forward_tile(false, 7, NV, p, *g, r, number);
+            forward_tile(7, NV, p, *g, r, number);
             break;
 #endif
 #endif
@@ -268,39 +225,25 @@ INLINE int64_t first_unit(int64_t i, int64_t groups, bool units_reversed, int wi
     return (units_reversed ? groups - 1 - i : i) * wide * VW;
 }
 
-/* A step of one row in all, of which a stream has nothing else, goes the shortest way. */
-INLINE void forward_group(bool single_row, int NV, const recur__phase p, const group g,
-                          forward_finish *finish)
-{
-    if (single_row) {
-        tile_row number[1];
-        forward_tile(true, 1, NV, p, g, 0, number);
-        const tile t = { .number = number, .unit = g.j, .rows = 1, .vectors = NV };
-        finish(g.step, &t);
-    } else {
-        forward_rows_of(NV, p, g, finish);
-    }
-}
-
-INLINE void forward_vectors(bool single_row, int64_t vectors, const recur__phase p, const group g,
+INLINE void forward_vectors(int64_t vectors, const recur__phase p, const group g,
                             forward_finish *finish)
 {
     if (p.accumulators > 1 || VW == 1)
-        forward_group(single_row, 1, p, g, finish);
+        forward_rows_of(1, p, g, finish);
     else
         switch (vectors) {
         case 1:
-            forward_group(single_row, 1, p, g, finish);
+            forward_rows_of(1, p, g, finish);
             break;
 #if RECUR__SET != RECUR__IS_ref
         case 2:
-            forward_group(single_row, 2, p, g, finish);
+            forward_rows_of(2, p, g, finish);
             break;
         case 3:
-            forward_group(single_row, 3, p, g, finish);
+            forward_rows_of(3, p, g, finish);
             break;
         default:
-            forward_group(single_row, 4, p, g, finish);
+            forward_rows_of(4, p, g, finish);
             break;
 #endif
         }
@@ -324,15 +267,14 @@ INLINE group group_at(const recur__phase p, const recur__step *a, int64_t j)
 }
 
 /* Groups first, first + 1, ... of a step. */
-INLINE void forward_groups(bool single_row, const recur__phase p, const recur__step *a,
-                           forward_finish *finish, int64_t first)
+INLINE void forward_groups(const recur__phase p, const recur__step *a, forward_finish *finish,
+                           int64_t first)
 {
     const int wide = p.accumulators > 1 ? 1 : WIDE;
     const int64_t H = a->H, groups = groups_of(H, wide);
     for (int64_t i = first; i < groups; i++) {
         const int64_t j = first_unit(i, groups, a->units_reversed, wide);
-        forward_vectors(single_row, least(wide, (H - j + VW - 1) / VW), p, group_at(p, a, j),
-                        finish);
+        forward_vectors(least(wide, (H - j + VW - 1) / VW), p, group_at(p, a, j), finish);
     }
 }
 
@@ -418,22 +360,27 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
         .shared = S                                                                     \
     }
 /* What fetches is APART, or compilers give its registers to the rest. */
-#define KNOWN(A, X, U, S)                                                            \
-    APART int64_t fetching_##A##X##U##S(const recur__phase *p, const recur__step *a, \
-                                        forward_finish *finish)                      \
-    {                                                                                \
-        return forward_fetching(NUMBERS(p, A, X, U, S), a, finish);                  \
-    }                                                                                \
-    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a,    \
-                                     forward_finish *finish)                         \
-    {                                                                                \
-        int64_t done = 0;                                                            \
-        if (a->single_row) {                                                         \
-            forward_groups(true, NUMBERS(p, A, X, U, S), a, finish, 0);              \
-            return;                                                                  \
-        }                                                                            \
-        if (FETCHES && a->fetches) done = fetching_##A##X##U##S(p, a, finish);       \
-        forward_groups(false, NUMBERS(p, A, X, U, S), a, finish, done);              \
+#define KNOWN(A, X, U, S)                                                               \
+    APART int64_t fetching_##A##X##U##S(const recur__phase *p, const recur__step *a,    \
+                                        forward_finish *finish)                         \
+    {                                                                                   \
+        return forward_fetching(NUMBERS(p, A, X, U, S), a, finish);                     \
+    }                                                                                   \
+    SINGLE_PAIR(pair_##A##X##U##S, NUMBERS(p, A, X, U, S), finisher, false)             \
+    SINGLE_PAIR(fetching_pair_##A##X##U##S, NUMBERS(p, A, X, U, S), finisher, FETCHES)  \
+    SINGLE_GROUP(group_##A##X##U##S, NUMBERS(p, A, X, U, S), finisher)                  \
+    static void forward_##A##X##U##S(const recur__phase *p, const recur__step *a,       \
+                                     forward_finish *finish)                            \
+    {                                                                                   \
+        int64_t done = 0;                                                               \
+        if (a->rows == 1) {                                                             \
+            const single_parts parts = { pair_##A##X##U##S, fetching_pair_##A##X##U##S, \
+                                         group_##A##X##U##S };                          \
+            forward_single(p, wide_of(NUMBERS(p, A, X, U, S)), a, parts, finish);       \
+            return;                                                                     \
+        }                                                                               \
+        if (FETCHES && a->fetches) done = fetching_##A##X##U##S(p, a, finish);          \
+        forward_groups(NUMBERS(p, A, X, U, S), a, finish, done);                        \
     }
 RECUR__KNOWN_PHASES(KNOWN)
 
@@ -444,7 +391,7 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
 {
     const recur__phase p = { .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 };
     const group g = { .step = a, .W.at = W, .U.at = U, .j = j };
-    forward_vectors(false, vectors, p, g, finish);
+    forward_vectors(vectors, p, g, finish);
 }
 
 /* ---- backward ------------------------------------------------------------------------------- */
