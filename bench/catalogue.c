@@ -99,22 +99,28 @@ static void add_training(catalogue *c)
     add(c, &layers_task, layers_of(text_by_characters()), "w5-layer");
 }
 
+/* Streams of one input, as audio has them, and of 64, as speech has. */
+static void add_stream(catalogue *c, int cell, int64_t I, int64_t H)
+{
+    const shape s = { .cell = cells[cell],
+                      .T = 1,
+                      .B = 1,
+                      .I = I,
+                      .H = H,
+                      .L = 1,
+                      .outputs = 1,
+                      .each_step = true };
+    add(c, &stream_task, s, "w6-%s-i%d-h%d", cell_name(cells[cell]), (int)I, (int)H);
+}
+
 static void add_inference(catalogue *c)
 {
-    static const int64_t inputs[] = { 1, 64 }, hidden[] = { 8, 16, 32, 64, 128, 256, 512 };
-    for (int i = LSTM; i < CELLS; i++)
-        for (int k = 0; k < 2; k++)
-            for (int h = 0; h < 7; h++) {
-                const shape s = { .cell = cells[i],
-                                  .T = 1,
-                                  .B = 1,
-                                  .I = inputs[k],
-                                  .H = hidden[h],
-                                  .L = 1,
-                                  .outputs = 1,
-                                  .each_step = true };
-                add(c, &stream_task, s, "w6-%s-i%d-h%d", cell_name(cells[i]), (int)s.I, (int)s.H);
-            }
+    static const int64_t audio[] = { 3, 8, 16, 24, 32, 40, 64, 128, 256, 512 },
+                         speech[] = { 8, 16, 32, 64, 128, 256, 512 };
+    for (int i = LSTM; i < CELLS; i++) {
+        for (int h = 0; h < 10; h++) add_stream(c, i, 1, audio[h]);
+        for (int h = 0; h < 7; h++) add_stream(c, i, 64, speech[h]);
+    }
     for (int i = LSTM; i < CELLS; i++) {
         const shape pixels = { .cell = cells[i], .T = 784, .B = 1, .I = 1, .H = 100, .L = 1 };
         const shape wide = { .cell = cells[i], .T = 100, .B = 32, .I = 512, .H = 512, .L = 1 };

@@ -7,8 +7,9 @@ fast librecur is.
     bench/compare.py --markdown ratios.md --png ratios.png w3 w4 w5
 
 Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow,
-oneDNN (its headers and a C++ compiler), and KANN (--kann DIR, its sources). Run this with the
-Python that has them, or name another: --python keras=FILE. Everything has one thread and is timed
+oneDNN (its headers and a C++ compiler), KANN (--kann DIR, its sources) and RTNeural (--rtneural DIR,
+a checkout with its submodules). Run this with the Python that has them, or name another:
+--python keras=FILE. Everything has one thread and is timed
 in that thread's processor time; w8 compares two threads with one by the wall's clock. In each round
 every library runs once, each round in another order. A ratio is the other's time over librecur's of
 the same round. What is printed is the median of the rounds, with the least and the greatest.
@@ -23,7 +24,7 @@ import sys
 import tempfile
 
 import peer
-from targets import RTNEURAL, TARGETS
+from targets import TARGETS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(os.path.dirname(HERE), "build", "bench")
@@ -69,17 +70,6 @@ class OneThread:
 
     def measure(self, workload, seconds):
         return self.recur.measure(workload.split("-", 1)[1], seconds)
-
-    def close(self):
-        pass
-
-
-class Fixed:
-    """Times that were measured once, elsewhere."""
-    kind, name, workloads = "rtneural", "RTNeural (fixed)", list(RTNEURAL)
-
-    def measure(self, workload, seconds):
-        return {"cpu": RTNEURAL[workload]}
 
     def close(self):
         pass
@@ -188,18 +178,39 @@ def build_kann(directory):
     return [program]
 
 
+def build_rtneural(backend, includes):
+    def build(directory):
+        """RTNeural with one of its backends, for the sizes of the streams and this processor."""
+        if not directory or not os.path.isdir(os.path.join(directory, "RTNeural")):
+            raise NotHere("--rtneural DIR or RTNEURAL_DIR names no checkout of RTNeural")
+        compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+        if not compiler:
+            raise NotHere("no C++ compiler")
+        source = os.path.join(HERE, "rtneural_bench.cpp")
+        program = os.path.join(BUILD, "rtneural_bench_" + backend.lower())
+        if not is_newer(program, [source, os.path.join(HERE, "peer.h")]):
+            folders = [directory] + [os.path.join(directory, "modules", each) for each in includes]
+            run_compiler([compiler, "-O3", "-march=native", "-std=c++17", "-w",
+                          "-DRTNEURAL_DEFAULT_ALIGNMENT=32", "-DRTNEURAL_USE_%s=1" % backend,
+                          *("-I" + each for each in folders), "-o", program, source])
+        return [program]
+    return build
+
+
 PROGRAMS = {
     "torch": script("peer_torch.py"),
     "onnx": script("peer_onnx.py"),
     "dnnl": build_dnnl,
     "kann": build_kann,
+    "rtneural-xsimd": build_rtneural("XSIMD", ["xsimd/include"]),
+    "rtneural-eigen": build_rtneural("EIGEN", ["Eigen"]),
     "keras": script("peer_keras.py"),
 }
 
 
 def start_peers(kinds, recur, where):
     """where: the Python of a peer, or its directory."""
-    peers = [OneThread(recur), Fixed()]
+    peers = [OneThread(recur)]
     for kind in kinds:
         try:
             program = Program(kind, PROGRAMS[kind](where.get(kind, sys.executable)))
@@ -326,6 +337,8 @@ def command_line():
                         help="the Python of a peer")
     parser.add_argument("--kann", default=os.environ.get("KANN_DIR"), metavar="DIR",
                         help="KANN's sources (KANN_DIR)")
+    parser.add_argument("--rtneural", default=os.environ.get("RTNEURAL_DIR"), metavar="DIR",
+                        help="a checkout of RTNeural with its submodules (RTNEURAL_DIR)")
     parser.add_argument("--recur", default=os.path.join(BUILD, "recur-bench"), metavar="FILE",
                         help="recur-bench")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON")
@@ -357,7 +370,9 @@ def main():
     all_cores = os.sched_getaffinity(0)
     own_core = all_cores if args.core is None else {args.core}
     os.sched_setaffinity(0, own_core)
-    peers = start_peers(args.peers, recur, {**args.python, "kann": args.kann})
+    where = {**args.python, "kann": args.kann}
+    where.update({kind: args.rtneural for kind in PROGRAMS if kind.startswith("rtneural-")})
+    peers = start_peers(args.peers, recur, where)
     results = []
     try:
         print_row(HEAD)

@@ -15,36 +15,60 @@ from matplotlib import pyplot, ticker
 
 COLOURS = {"torch": "#c44e31", "torch:padded": "#e2a58f", "torch:native": "#8c2f1b",
            "onnx": "#3b6ea8", "dnnl": "#4d9a5b", "kann": "#2f8f9d", "keras": "#d8a02b",
-           "rtneural": "#8a8a8a", "one-thread": "#6f5aa8"}
+           "rtneural-xsimd": "#444444", "rtneural-eigen": "#9a9a9a", "one-thread": "#6f5aa8"}
 SERIES = {"h": ("H", "hidden size and input size"), "b": ("B", "sequences in the batch"),
           "t": ("T", "steps"), "l": ("L", "layers")}
 
 
+def group_of(workload):
+    """The panel of a workload, and its name there: w6-lstm-i1-h8 is i1-h8 of w6-lstm."""
+    parts = workload.split("-")
+    kept = 2 if parts[0] == "w6" else 1
+    return "-".join(parts[:kept]), "-".join(parts[kept:]) or parts[0]
+
+
+def panel(axes, results):
+    """A column for each workload, and in it a mark for each peer: the ratio with its spread, and the
+    target as a tick of the same colour."""
+    names = list(dict.fromkeys(group_of(r["workload"])[1] for r in results))
+    for x, name in enumerate(names):
+        column = [r for r in results if group_of(r["workload"])[1] == name]
+        for i, r in enumerate(column):
+            at = x + 0.7 * ((i + 0.5) / len(column) - 0.5)
+            colour = COLOURS.get(r["kind"], "#555555")
+            axes.plot([at, at], [r["least"], r["most"]], color=colour, linewidth=1)
+            axes.plot(at, r["ratio"], marker="o", markersize=5, color=colour)
+            if r["target"] is not None:
+                axes.plot([at - 0.1, at + 0.1], [r["target"]] * 2, color=colour, linewidth=1.5)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.grid(axis="y", alpha=0.3)
+
+
 def ratios(results, path):
-    """A bar for each result, with its spread and its target."""
-    results = results[::-1]
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.24 * len(results)))
-    named = set()
-    for y, r in enumerate(results):
-        label = r["peer"] if r["peer"] not in named else None
-        named.add(r["peer"])
-        axes.barh(y, r["ratio"] - 1, left=1, height=0.7, color=COLOURS.get(r["kind"], "#555555"),
-                  label=label)
-        axes.plot([r["least"], r["most"]], [y, y], color="black", linewidth=1)
-        if r["target"] is not None:
-            axes.plot([r["target"]] * 2, [y - 0.45, y + 0.45], color="black", linewidth=2)
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xscale("log")
-    plain = ticker.FuncFormatter(lambda x, _: "%g" % x)
-    axes.xaxis.set_major_formatter(plain)
-    few = max(r["most"] for r in results) < 20
-    axes.xaxis.set_minor_formatter(plain if few else ticker.NullFormatter())
-    axes.set_ylim(-0.8, len(results) - 0.2)
-    axes.set_yticks(range(len(results)), [r["workload"] for r in results], fontsize=7)
-    axes.set_xlabel("time of the other over that of librecur; "
-                    "thin line: least to greatest, thick mark: target")
-    axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8, frameon=False)
+    """One screen: a panel for each group of workloads, side by side, all with the same scale."""
+    groups = list(dict.fromkeys(group_of(r["workload"])[0] for r in results))
+    members = [[r for r in results if group_of(r["workload"])[0] == group] for group in groups]
+    widths = [1 + len({r["workload"] for r in each}) for each in members]
+    figure, panels = pyplot.subplots(1, len(groups), figsize=(14, 6.5), sharey=True, squeeze=False,
+                                     gridspec_kw={"width_ratios": widths})
+    for axes, group, each in zip(panels[0], groups, members):
+        panel(axes, each)
+        axes.set_title(group, fontsize=10)
+    first = panels[0][0]
+    first.set_yscale("log")
+    first.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    first.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: "%g" % y))
+    first.yaxis.set_minor_locator(ticker.NullLocator())
+    first.set_ylabel("time of the other / time of librecur")
+    peers = {r["kind"]: r["peer"] for r in results}
+    marks = [pyplot.Line2D([], [], color=COLOURS.get(kind, "#555555"), marker="o", linestyle="none",
+                           label=name) for kind, name in peers.items()]
+    figure.legend(handles=marks, loc="upper center", ncols=5, fontsize=9, frameon=False,
+                  title="above the line librecur is faster; thin line: least to greatest; "
+                        "tick: target", title_fontsize=9)
+    figure.tight_layout(rect=(0, 0, 1, 0.91), w_pad=0.3)
     save(figure, path)
 
 

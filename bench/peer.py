@@ -17,7 +17,9 @@ SAMPLE = 2e-3  # seconds of a sample at least: reading the clocks costs nothing 
 
 CELLS = ("rnn", "lstm", "gru")
 HIDDEN = (8, 16, 32, 64, 128, 256, 512)
+SMALL = (3, 24, 40)  # of one input
 STREAMS = [(cell, i, h) for cell in ("lstm", "gru") for i in (1, 64) for h in HIDDEN]
+STREAMS += [(cell, 1, h) for cell in ("lstm", "gru") for h in SMALL]
 SEQUENCES = {"h100": (784, 1, 1, 100), "h512": (100, 32, 512, 512)}  # T, B, I, H
 
 

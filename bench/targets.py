@@ -1,5 +1,4 @@
-"""How many times as fast as its peers librecur means to be, by workload and peer; and the fixed
-times of a peer that is not run."""
+"""How many times as fast as its peers librecur means to be, by workload and peer."""
 
 TARGETS = {
     ("w1-rnn", "torch"): 20, ("w1-lstm", "torch"): 25, ("w1-gru", "torch"): 25,
@@ -24,9 +23,6 @@ for cell in ("lstm", "gru"):
             TARGETS[stream + str(hidden), "onnx"] = 20
         TARGETS[stream + "256", "torch"] = 5
         TARGETS[stream + "512", "onnx"] = 1.25
-
-# RTNeural, in microseconds of a streaming LSTM step. It is not run beside the others, so these mean
-# something only on a machine like that of the measurement.
-RTNEURAL = {"w6-lstm-i1-h%d" % hidden: 1e-6 * microseconds for hidden, microseconds in
-            zip((8, 16, 32, 64, 128, 256, 512), (0.054, 0.085, 0.177, 0.77, 2.7, 11, 53))}
-TARGETS.update({(name, "rtneural"): 1.0 for name in RTNEURAL})
+    for hidden in (3, 8, 16, 24, 32, 40, 64):
+        for backend in ("xsimd", "eigen"):
+            TARGETS["w6-%s-i1-h%d" % (cell, hidden), "rtneural-" + backend] = 1.0
