@@ -102,14 +102,9 @@ static void add_training(catalogue *c)
 /* Streams of one input, as audio has them, and of 64, as speech has. */
 static void add_stream(catalogue *c, int cell, int64_t I, int64_t H)
 {
-    const shape s = { .cell = cells[cell],
-                      .T = 1,
-                      .B = 1,
-                      .I = I,
-                      .H = H,
-                      .L = 1,
-                      .outputs = 1,
-                      .each_step = true };
+    const shape s = {
+        .cell = cells[cell], .T = 1, .B = 1, .I = I, .H = H, .L = 1, .outputs = 1, .each_step = true
+    };
     add(c, &stream_task, s, "w6-%s-i%d-h%d", cell_name(cells[cell]), (int)I, (int)H);
 }
 

@@ -7,8 +7,8 @@ fast librecur is.
     bench/compare.py --markdown ratios.md --png ratios.png w3 w4 w5
 
 Whatever of these is here takes part: PyTorch, ONNX Runtime (with the onnx package), TensorFlow,
-oneDNN (its headers and a C++ compiler), KANN (--kann DIR, its sources) and RTNeural (--rtneural DIR,
-a checkout with its submodules). Run this with the Python that has them, or name another:
+oneDNN (its headers and a C++ compiler), KANN (--kann DIR, its sources) and RTNeural (--rtneural
+DIR, a checkout with its submodules). Run this with the Python that has them, or name another:
 --python keras=FILE. Everything has one thread and is timed
 in that thread's processor time; w8 compares two threads with one by the wall's clock. In each round
 every library runs once, each round in another order. A ratio is the other's time over librecur's of

@@ -28,8 +28,8 @@ def group_of(workload):
 
 
 def panel(axes, results):
-    """A column for each workload, and in it a mark for each peer: the ratio with its spread, and the
-    target as a tick of the same colour."""
+    """A column for each workload, and in it a mark for each peer: the ratio with its spread. The
+    target is a tick of the same colour."""
     names = list(dict.fromkeys(group_of(r["workload"])[1] for r in results))
     for x, name in enumerate(names):
         column = [r for r in results if group_of(r["workload"])[1] == name]
