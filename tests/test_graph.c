@@ -295,6 +295,7 @@ static void description(void **unused)
     const recur_layer_info fc = info_of(snapshot, 2), mask = info_of(snapshot, 3);
     assert_int_equal(fc.source_count, 3);
     assert_string_equal(fc.sources[0].part, "dense");
+    assert_ptr_equal(fc.sources[0].part, info_of(snapshot, 0).name);
     assert_int_equal(fc.sources[0].count, 0);
     assert_null(fc.sources[1].part);
     assert_int_equal(fc.sources[1].begin * 10 + fc.sources[1].count, 12);

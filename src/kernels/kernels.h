@@ -81,15 +81,17 @@ typedef struct recur__moments {
 typedef struct recur__normed_rows {
     int64_t R, n;
     double epsilon;
-    bool rms;                /* only scaled: the mean counts as 0 */
     const float *x;          /* [R][n] */
-    const float *w, *b;      /* [n]; w NULL: ones; b NULL: zeros */
+    const float *w, *b;      /* [n]; b NULL: zeros */
     recur__moments *moments; /* [R]: forward fills them, backward and gradient read them */
 } recur__normed_rows;
 
 typedef struct recur__layernorm {
     void (*forward)(const recur__normed_rows *rows, float *y); /* moments or y NULL: not wanted */
     void (*backward)(const recur__normed_rows *rows, const float *dy, float *dx); /* dx [R][n] */
+    /* The same where the mean counts as 0; b is not read. */
+    void (*rms_forward)(const recur__normed_rows *rows, float *y);
+    void (*rms_backward)(const recur__normed_rows *rows, const float *dy, float *dx);
     /* dw [n] and, unless NULL, db [n] are added to. */
     void (*gradient)(const recur__normed_rows *rows, const float *dy, float *dw, float *db);
 } recur__layernorm;

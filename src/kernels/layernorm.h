@@ -1,6 +1,5 @@
 /* layernorm.h - layer normalisation of one row of n numbers; Ba 2016. kernels/layernorm.c takes
- * many rows through it, cells/layernorm.h a step of a recurrence. Without the mean it is RMSNorm;
- * Zhang 2019.
+ * many rows through it, cells/layernorm.h a step of a recurrence.
  *
  *   x̂ = (x - mean) / √(variance + epsilon)      y = w x̂ + b
  *   g = w dy      dx = scale (g - mean(g) - x̂ mean(g x̂))      dw += dy x̂      db += dy
@@ -49,22 +48,6 @@ static __attribute__((noinline, unused)) recur__moments moments_of_large(int64_t
                              .rest = (float)(((double)rounded - mean) * scale) };
 }
 
-/* The mean counts as 0. */
-static __attribute__((unused)) recur__moments rms_of(int64_t n, double epsilon, const float *x)
-{
-    lanes_sum squares = { 0 };
-    for (int64_t i = 0; i < n; i += VW) {
-        const vf v = v_load_part(x + i, n - i);
-        squares = lanes_add_product(squares, v, v);
-    }
-    double square = lanes_total(squares);
-    if (!(square <= (double)FLT_MAX)) {
-        square = 0;
-        for (int64_t i = 0; i < n; i++) square += (double)x[i] * (double)x[i];
-    }
-    return (recur__moments){ .scale = (float)(1 / sqrt(square / (double)n + epsilon)) };
-}
-
 static __attribute__((unused)) recur__moments moments_of(int64_t n, double epsilon, const float *x)
 {
     static const float ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
@@ -83,35 +66,23 @@ static __attribute__((unused)) recur__moments moments_of(int64_t n, double epsil
     return (recur__moments){ .mean = mean, .scale = (float)scale, .rest = (float)(-r * scale) };
 }
 
-/* w dy; w NULL: ones */
-INLINE vf weighted(const float *w, const float *dy, int64_t i, int64_t n)
-{
-    const vf d = v_load_part(dy + i, n - i);
-    return w ? v_load_part(w + i, n - i) * d : d;
-}
-
 /* dx of a row from dy; dx may be x. */
-INLINE void row_backward_of(bool rms, int64_t n, const float *x, recur__moments m, const float *w,
-                            const float *dy, float *dx)
-{
-    lanes_sum g_sum = { 0 }, gx_sum = { 0 };
-    for (int64_t i = 0; i < n; i += VW) {
-        const vf g = weighted(w, dy, i, n);
-        g_sum = lanes_add(g_sum, g);
-        gx_sum = lanes_add_product(gx_sum, g, normal(v_load_part(x + i, n - i), m));
-    }
-    const float g_mean = rms ? 0 : (float)(lanes_total(g_sum) / (double)n),
-                gx_mean = (float)(lanes_total(gx_sum) / (double)n);
-    for (int64_t i = 0; i < n; i += VW) {
-        const vf g = weighted(w, dy, i, n), x_hat = normal(v_load_part(x + i, n - i), m);
-        v_store_part(dx + i, m.scale * (g - g_mean - x_hat * gx_mean), n - i);
-    }
-}
-
 static __attribute__((unused)) void row_backward(int64_t n, const float *x, recur__moments m,
                                                  const float *w, const float *dy, float *dx)
 {
-    row_backward_of(false, n, x, m, w, dy, dx);
+    lanes_sum g_sum = { 0 }, gx_sum = { 0 };
+    for (int64_t i = 0; i < n; i += VW) {
+        const vf g = v_load_part(w + i, n - i) * v_load_part(dy + i, n - i);
+        g_sum = lanes_add(g_sum, g);
+        gx_sum = lanes_add_product(gx_sum, g, normal(v_load_part(x + i, n - i), m));
+    }
+    const float g_mean = (float)(lanes_total(g_sum) / (double)n),
+                gx_mean = (float)(lanes_total(gx_sum) / (double)n);
+    for (int64_t i = 0; i < n; i += VW) {
+        const vf g = v_load_part(w + i, n - i) * v_load_part(dy + i, n - i),
+                 x_hat = normal(v_load_part(x + i, n - i), m);
+        v_store_part(dx + i, m.scale * (g - g_mean - x_hat * gx_mean), n - i);
+    }
 }
 
 /* What a row adds to dw and, unless it is NULL, to db. */

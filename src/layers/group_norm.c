@@ -23,21 +23,33 @@ static recur__initial group_norm_initial(const recur_layer *layer, const char *t
     return (recur__initial){ RECUR__INITIAL_CONSTANT, strcmp(tensor, "weight") == 0 ? 1 : 0 };
 }
 
-/* The groups of one row, as rows. */
-static recur__normed_rows groups_of(const recur_layer *layer, const float *x)
+static int64_t group_size(const recur_layer *layer)
 {
-    return (recur__normed_rows){ .R = layer->spec.groups,
-                                 .n = layer->input_size / layer->spec.groups,
-                                 .epsilon = layer->spec.epsilon,
-                                 .x = x };
+    return layer->input_size / layer->spec.groups;
 }
 
-static void group_norm(const recur_layer *layer, int64_t R, const float *x, float *y)
+/* The groups of one row, as rows. */
+static recur__normed_rows groups_of(const recur_layer *layer, const float *ones, const float *x)
+{
+    return (recur__normed_rows){ .R = layer->spec.groups,
+                                 .n = group_size(layer),
+                                 .epsilon = layer->spec.epsilon,
+                                 .x = x,
+                                 .w = ones };
+}
+
+static void fill_ones(const recur_layer *layer, float *ones)
+{
+    for (int64_t j = 0; j < group_size(layer); j++) ones[j] = 1;
+}
+
+static void group_norm(const recur_layer *layer, int64_t R, float *ones, const float *x, float *y)
 {
     const int64_t F = layer->input_size, C = layer->spec.channels, L = F / C;
     const float *w = layer->params, *b = w + C;
+    fill_ones(layer, ones);
     for (int64_t r = 0; r < R && y; r++, x += F) {
-        const recur__normed_rows groups = groups_of(layer, x);
+        const recur__normed_rows groups = groups_of(layer, ones, x);
         layer->root->kernels->layernorm->forward(&groups, y);
         for (int64_t c = 0; c < C; c++, y += L)
             for (int64_t j = 0; j < L; j++) y[j] = w[c] * y[j] + b[c];
@@ -48,6 +60,7 @@ static void group_norm(const recur_layer *layer, int64_t R, const float *x, floa
 typedef struct room {
     recur__moments *moments; /* [groups] */
     float *x_hat, *g;        /* [features]: x̂; w dy */
+    float *ones;             /* [features of a group] */
 } room;
 
 static room carve(const recur_layer *layer, recur__workspace *workspace)
@@ -56,6 +69,7 @@ static room carve(const recur_layer *layer, recur__workspace *workspace)
         .moments = recur__scratch(workspace, layer->spec.groups, sizeof(recur__moments)),
         .x_hat = recur__scratch(workspace, layer->input_size, sizeof(float)),
         .g = recur__scratch(workspace, layer->input_size, sizeof(float)),
+        .ones = recur__scratch(workspace, group_size(layer), sizeof(float)),
     };
 }
 
@@ -63,17 +77,30 @@ static void group_norm_measure(const recur_layer *layer, const recur__shape *sha
                                recur__workspace *workspace)
 {
     const size_t mark = workspace->scratch.used;
-    if (shape->record) carve(layer, workspace);
+    if (shape->record)
+        carve(layer, workspace);
+    else
+        recur__scratch(workspace, group_size(layer), sizeof(float));
     workspace->scratch.used = mark;
 }
 
 static void group_norm_forward(const recur_layer *layer, recur__pass *pass)
 {
-    group_norm(layer, recur__shape_rows(&pass->shape), pass->x, pass->y);
+    const size_t mark = pass->workspace->scratch.used;
+    float *ones = recur__scratch(pass->workspace, group_size(layer), sizeof(float));
+    group_norm(layer, recur__shape_rows(&pass->shape), ones, pass->x, pass->y);
+    pass->workspace->scratch.used = mark;
 }
+
+static int64_t group_norm_scratch(const recur_layer *layer, int64_t B)
+{
+    (void)B;
+    return group_size(layer);
+}
+
 static void group_norm_step(recur__step_call *call)
 {
-    group_norm(call->layer, call->B, call->x, call->y);
+    group_norm(call->layer, call->B, call->scratch, call->x, call->y);
 }
 
 static void backward_row(const recur_layer *layer, const room *own, const float *x, const float *dy,
@@ -82,7 +109,7 @@ static void backward_row(const recur_layer *layer, const room *own, const float 
     const int64_t C = layer->spec.channels, L = layer->input_size / C;
     const recur__layernorm *norm = layer->root->kernels->layernorm;
     const float *w = layer->params;
-    recur__normed_rows groups = groups_of(layer, x);
+    recur__normed_rows groups = groups_of(layer, own->ones, x);
     groups.moments = own->moments;
     norm->forward(&groups, own->x_hat);
     for (int64_t c = 0; c < C; c++) {
@@ -105,6 +132,7 @@ static void group_norm_backward(const recur_layer *layer, recur__pass *pass)
     const size_t mark = pass->workspace->scratch.used;
     if (recur__no_gradient(layer, R, pass->dy, pass->dx)) return;
     const room own = carve(layer, pass->workspace);
+    fill_ones(layer, own.ones);
     for (int64_t r = 0; r < R; r++)
         backward_row(layer, &own, pass->x + r * F, pass->dy + r * F,
                      pass->dx ? pass->dx + r * F : NULL, pass->dparams);
@@ -123,7 +151,7 @@ static const recur__pass_ops pass_ops = {
 };
 
 static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
+    .scratch = group_norm_scratch,
     .forward = group_norm_step,
 };
 

@@ -51,7 +51,6 @@ static recur__normed_rows rows_of(const recur_layer *layer, int64_t R, const flo
         .R = R,
         .n = layer->input_size,
         .epsilon = layer->spec.epsilon,
-        .rms = layer->spec.variant == RECUR_NORM_RMS,
         .x = x,
         .w = layer->params,
         .b = bias_of(layer, layer->params),
@@ -61,7 +60,12 @@ static recur__normed_rows rows_of(const recur_layer *layer, int64_t R, const flo
 
 static void normalise(const recur_layer *layer, const recur__normed_rows *rows, float *y)
 {
-    if (y || rows->moments) layer->root->kernels->layernorm->forward(rows, y);
+    const recur__layernorm *norm = layer->root->kernels->layernorm;
+    if (!y && !rows->moments) return;
+    if (layer->spec.variant == RECUR_NORM_RMS)
+        norm->rms_forward(rows, y);
+    else
+        norm->forward(rows, y);
 }
 
 static void norm_forward(const recur_layer *layer, recur__pass *pass)
@@ -87,7 +91,11 @@ static void norm_backward(const recur_layer *layer, recur__pass *pass)
     const recur__normed_rows rows = rows_of(layer, R, pass->x, moments);
     float *db = pass->dparams ? bias_of(layer, pass->dparams) : NULL;
     if (pass->dparams) norm->gradient(&rows, pass->dy, pass->dparams, db);
-    if (pass->dx) norm->backward(&rows, pass->dy, pass->dx);
+    if (!pass->dx) return;
+    if (layer->spec.variant == RECUR_NORM_RMS)
+        norm->rms_backward(&rows, pass->dy, pass->dx);
+    else
+        norm->backward(&rows, pass->dy, pass->dx);
 }
 
 static const recur__parameter_ops parameter_ops = {
