@@ -10,6 +10,8 @@
  *   recur/random.h     counter-based random numbers; drawing ids from logits
  *   recur/packed.h     the layout of a batch of sequences of different lengths
  *   recur/recurrent.h  cells over time: kinds of recurrence and their options
+ *   recur/convolution.h  convolutions over time, and inside a row
+ *   recur/graph.h      layers whose parts take each other's output
  *   recur/layer.h      anything that maps rows to rows: making, parameters, passes
  *   recur/cell.h       one step of a recurrence, for loops written by hand
  *   recur/state.h      hidden state between calls
@@ -71,6 +73,8 @@
 #include "recur/random.h"
 #include "recur/packed.h"
 #include "recur/recurrent.h"
+#include "recur/convolution.h"
+#include "recur/graph.h"
 #include "recur/layer.h"
 #include "recur/cell.h"
 #include "recur/state.h"

@@ -80,6 +80,13 @@ static void null_handles(void **unused)
     REFUSED(recur_activation_create(NULL, 1, 1, NULL), "NULL");
     REFUSED(recur_norm_create(NULL, 1, 0, 0, NULL), "NULL");
     REFUSED(recur_merge_create(NULL, 2, 1, NULL), "NULL");
+    REFUSED(recur_softmax_create(NULL, 2, NULL), "NULL");
+    REFUSED(recur_affine_create(NULL, 2, 1, 0, NULL), "NULL");
+    REFUSED(recur_prelu_create(NULL, 2, 1, NULL), "NULL");
+    REFUSED(recur_rms_norm_create(NULL, 2, 0, NULL), "NULL");
+    REFUSED(recur_group_norm_create(NULL, 2, 1, 1, 0, NULL), "NULL");
+    REFUSED(recur_conv_create(NULL, NULL, &layer), "NULL");
+    REFUSED(recur_graph_create(NULL, 1, 1, NULL, &layer), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, NULL, &rnn, &layer), "NULL");
     REFUSED(recur_compose_create(NULL, RECUR_COMPOSE_GROUP, 1, (const char *const[]){ "a" }, NULL,
                                  &layer),

@@ -209,10 +209,10 @@ static void sizes_of_layers(void **unused)
     REFUSED(recur_dropout_create(NULL, 4, -0.5, &layer), "-0.5");
     REFUSED(recur_dropout_create(NULL, 4, (double)NAN, &layer), "nan");
     REFUSED(recur_activation_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_activation_create(NULL, 4, 7, &layer), "7");
+    REFUSED(recur_activation_create(NULL, 4, 10, &layer), "10");
     REFUSED(recur_norm_create(NULL, 4, 0, 2, &layer), "2");
     REFUSED(recur_merge_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_merge_create(NULL, 4, 4, &layer), "4");
+    REFUSED(recur_merge_create(NULL, 4, 6, &layer), "6");
     recur_state *none = NULL;
     OK(recur_state_create(rnn, 0, &none));
     FAILS(RECUR_E_SHAPE, recur_layer_forward(rnn, packed, x, none, y, NULL), "batch 0");

@@ -7,7 +7,7 @@
  * whose truncation, e⁴/30 times the fifth derivative, is some 1e-7; float32 outputs with errors of
  * 1e-7, some hundred of them, add about 1e-6/e = 3e-5. The reference arithmetic is used, so neither
  * hides the other. */
-#include "support/support.h"
+#include "support/networks.h"
 
 static const double E = 1.0 / 32;
 static const tolerance DIFFERENCES = { 1e-4, 0, 1e-3 };
@@ -303,7 +303,7 @@ static void row_layers(void **unused)
         OK(recur_dropout_create(ctx, 6, 0.4, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, mode);
     }
-    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_IDENTITY; function++) {
+    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_GELU; function++) {
         trying("activation %d", function);
         OK(recur_activation_create(ctx, 5, function, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
@@ -314,10 +314,73 @@ static void row_layers(void **unused)
         randomize(layer, 1);
         check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
     }
-    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++) {
+    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MAGNITUDE; way++) {
         trying("merge %d", way);
         OK(recur_merge_create(ctx, 6, way, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+/* Layers of rows with channels. A row layer has no state: p.s0 stays NULL. */
+static void channel_layers(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(17);
+    recur_layer *layers[] = { softmax(ctx, 5),
+                              softmax(ctx, 1),
+                              affine(ctx, 5, 1, 0),
+                              affine(ctx, 2, 3, RECUR_LAYER_NO_BIAS),
+                              affine(ctx, 1, 4, 0),
+                              prelu(ctx, 5, 1),
+                              prelu(ctx, 2, 3),
+                              prelu(ctx, 1, 4),
+                              rms_norm(ctx, 6, 0),
+                              rms_norm(ctx, 5, 0.5),
+                              group_norm(ctx, 6, 1, 2, 0.5),
+                              group_norm(ctx, 4, 3, 2, 0.5),
+                              group_norm(ctx, 4, 2, 1, 0.5) };
+    for (int i = 0; i < COUNT(layers); i++) {
+        trying("%s %d", info_of(layers[i], -1).type, i);
+        randomize(layers[i], 1);
+        check_layer(ctx, layers[i], NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);
+    }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+static void convolutions(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(18);
+    for (int i = 0; i < CONVS - 1; i++)
+        for (int with_state = 0; with_state < 2; with_state++) {
+            trying("convolution %d, with a state: %d", i, with_state);
+            recur_layer *layer = conv(ctx, &CONV[i]);
+            randomize(layer, 1);
+            check_layer(ctx, layer, NULL, packed, false,
+                        with_state && i < TIMES && CONV[i].pad_after == 0 && CONV[i].kernel > 1,
+                        RECUR_TAPE_RECORD_NO_DROPOUT);
+        }
+    recur_packed_release(packed);
+    close_context(ctx);
+}
+
+static void graphs(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    recur_packed *packed = ragged(ctx);
+    dice(19);
+    for (int with_state = 0; with_state < 2; with_state++) {
+        trying("a graph, with a state: %d", with_state);
+        check_layer(ctx, prepared(skips(ctx), 0), NULL, packed, false, with_state,
+                    RECUR_TAPE_RECORD_NO_DROPOUT);
     }
     recur_packed_release(packed);
     close_context(ctx);
@@ -408,7 +471,8 @@ static void stacks(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(recurrences), TEST(cells), TEST(row_layers),
-                                        TEST(chains), TEST(stacks) };
+    const struct CMUnitTest tests[] = { TEST(recurrences),    TEST(cells),        TEST(row_layers),
+                                        TEST(channel_layers), TEST(convolutions), TEST(graphs),
+                                        TEST(chains),         TEST(stacks) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_layer_memory.c - recur_layer_memory says, to the byte, what the allocator is asked for. */
-#include "support/support.h"
+#include "support/networks.h"
 
 enum { I = 5, H = 7, ANY = 0, EVERY = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS };
 
@@ -261,6 +261,25 @@ static void every_kind(void **unused)
                 for (int64_t L = 1; L <= 3; L += 2) one_kind(isa, k, direction, L);
 }
 
+static void channels_convolutions_graphs(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = counting_context(&count, RECUR_ISA_AUTO);
+    for (int i = 0; i < CONVS + 6; i++) {
+        recur_layer *layer = i < CONVS        ? conv(ctx, &CONV[i])
+                             : i == CONVS     ? group_norm(ctx, 4, 3, 2, 0)
+                             : i == CONVS + 1 ? rms_norm(ctx, 4, 0)
+                             : i == CONVS + 2 ? prelu(ctx, 4, 1)
+                             : i == CONVS + 3 ? affine(ctx, 4, 1, 0)
+                             : i == CONVS + 4 ? softmax(ctx, 4)
+                                              : skips(ctx);
+        randomize(layer, 0.5);
+        check_layouts(ctx, layer, info_of(layer, -1).type);
+        recur_layer_release(layer);
+    }
+    close_counted(ctx);
+}
+
 static void every_other_layer(void **unused)
 {
     (void)unused;
@@ -378,6 +397,7 @@ static void loops_and_growth(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(every_kind), TEST(every_other_layer),
-                                        TEST(chains_and_parts), TEST(loops_and_growth) };
+                                        TEST(channels_convolutions_graphs), TEST(chains_and_parts),
+                                        TEST(loops_and_growth) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

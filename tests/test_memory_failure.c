@@ -22,6 +22,21 @@ MAKES(residual_create, layer,
 MAKES(compose_create, layer,
       recur_compose_create(w->ctx, RECUR_COMPOSE_GROUP, 2, (const char *const[]){ "a", "b" },
                            (recur_layer *const[]){ w->net, w->line }, &out))
+MAKES(conv_create, layer,
+      recur_conv_create(w->ctx,
+                        &(recur_conv_options){ .size = sizeof(recur_conv_options),
+                                               .axis = RECUR_CONV_TIME,
+                                               .in_channels = 2,
+                                               .out_channels = 3,
+                                               .kernel = 2 },
+                        &out))
+MAKES(graph_create, layer,
+      recur_graph_create(w->ctx, 3, 1,
+                         &(recur_graph_part){ .name = "line",
+                                              .layer = w->line,
+                                              .sources = &(recur_source){ .part = NULL },
+                                              .source_count = 1 },
+                         &out))
 MAKES(layer_child, layer, recur_layer_child(w->net, "fc", &out, NULL))
 MAKES(layer_snapshot, layer, recur_layer_snapshot(w->net, RECUR_PRECISION_FLOAT32, &out))
 MAKES(cell_create, cell, recur_cell_create(w->ctx, &LINE, &out))
@@ -102,7 +117,7 @@ static const call CALLS[] = {
     CALL(tape_create),    CALL(packed_reset),     CALL(forward),           GROWS(forward_recorded),
     GROWS(forward_above), CALL(forward_ids),      GROWS(forward_rows),     GROWS(evaluate),
     GROWS(backward),      GROWS(reserve),         GROWS(reserve_above),    GROWS(cell_step),
-    GROWS(cell_step_ids),
+    GROWS(cell_step_ids), CALL(conv_create),      CALL(graph_create),
 };
 
 static void every_allocation_fails(void **unused)
@@ -111,7 +126,8 @@ static void every_allocation_fails(void **unused)
     every_allocation_of(CALLS, COUNT(CALLS));
 }
 
-/* A handle takes one allocation, as the headers promise. */
+/* A handle takes one allocation, as the headers promise; what is composed takes another one while
+ * it is made. */
 static void one_allocation_each(void **unused)
 {
     (void)unused;
@@ -122,10 +138,11 @@ static void one_allocation_each(void **unused)
     } rows[] = { { "packed", packed_create, 1 },    { "recurrent", recurrent_create, 1 },
                  { "linear", linear_create, 1 },    { "embedding", embedding_create, 1 },
                  { "last", last_create, 1 },        { "dropout", dropout_create, 1 },
-                 { "compose", compose_create, 1 },  { "child", layer_child, 0 },
+                 { "compose", compose_create, 2 },  { "child", layer_child, 0 },
                  { "snapshot", layer_snapshot, 1 }, { "norm", norm_create, 1 },
-                 { "merge", merge_create, 1 },      { "residual", residual_create, 1 },
+                 { "merge", merge_create, 1 },      { "residual", residual_create, 2 },
                  { "cell", cell_create, 2 },        { "from layer", cell_from_layer, 1 },
+                 { "graph", graph_create, 2 },      { "conv", conv_create, 1 },
                  { "state", state_create, 1 },      { "tape", tape_create, 1 } };
     for (int i = 0; i < COUNT(rows); i++) {
         world *w = make_world();

@@ -18,13 +18,23 @@ static void check_same_layer(const recur_layer *a, const recur_layer *b)
     assert_int_equal(x.clockwork == NULL, y.clockwork == NULL);
     if (x.clockwork) assert_memory_equal(x.clockwork, y.clockwork, sizeof *x.clockwork);
     x.name = y.name = x.type = y.type = NULL;
+    assert_int_equal(x.conv == NULL, y.conv == NULL);
+    if (x.conv) assert_memory_equal(x.conv, y.conv, sizeof *x.conv);
     x.clockwork = y.clockwork = NULL;
+    x.conv = y.conv = NULL;
     assert_memory_equal(&x, &y, sizeof x);
     for (int64_t i = 0; i < x.parts; i++) {
         recur_layer *p = NULL, *q = NULL;
         OK(recur_layer_child(a, info_of(a, i).name, &p, NULL));
         OK(recur_layer_child(b, info_of(b, i).name, &q, NULL));
         check_same_layer(p, q);
+        const recur_layer_info from = info_of(a, i), to = info_of(b, i);
+        assert_int_equal(from.source_count, to.source_count);
+        for (int64_t n = 0; n < from.source_count; n++) {
+            const recur_source *s = &from.sources[n], *t = &to.sources[n];
+            assert_true(s->begin == t->begin && s->count == t->count);
+            assert_true(s->part == t->part || strcmp(s->part, t->part) == 0);
+        }
         recur_layer_release(p);
         recur_layer_release(q);
     }
@@ -124,15 +134,23 @@ static void other_layers_come_back(void **state)
     for (int direction = 0; direction < 3; direction++) comes_back(ctx, last(ctx, 4, direction));
     comes_back(ctx, dropout(ctx, 3, 0.1));
     comes_back(ctx, dropout(ctx, 3, 0));
-    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_IDENTITY; f++)
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_GELU; f++)
         comes_back(ctx, activation(ctx, 3, f));
     comes_back(ctx, norm(ctx, 3, 0, 0));
     comes_back(ctx, norm(ctx, 3, 1e-3, RECUR_LAYER_NO_BIAS));
-    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MULTIPLY; way++)
+    for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MAGNITUDE; way++)
         comes_back(ctx, merge(ctx, 4, way));
     comes_back(ctx, pair(ctx, RECUR_COMPOSE_RESIDUAL, "rnn",
                          recurrent(ctx, RECUR_CELL_GRU, 3, 3, 1, BOTH, 0), "merge",
                          merge(ctx, 6, RECUR_MERGE_SUM)));
+    comes_back(ctx, rms_norm(ctx, 3, 1e-3));
+    comes_back(ctx, group_norm(ctx, 6, 2, 3, 0));
+    comes_back(ctx, affine(ctx, 3, 2, RECUR_LAYER_NO_BIAS));
+    comes_back(ctx, prelu(ctx, 3, 2));
+    comes_back(ctx, softmax(ctx, 3));
+    for (int i = 0; i < CONVS; i++) comes_back(ctx, conv(ctx, &CONV[i]));
+    comes_back(ctx, skips(ctx));
+    comes_back(ctx, pair(ctx, SEQUENTIAL, "net", skips(ctx), "fc", linear(ctx, 4, 2, 0)));
     comes_back(ctx, tagger(ctx));
     comes_back(
         ctx, pair(ctx, GROUP, "encoder", classifier(ctx, RECUR_CELL_GRU), "decoder", tagger(ctx)));
@@ -171,6 +189,17 @@ static void every_member_is_written(void **state)
     recur_clockwork_options clocks = { .size = sizeof clocks, .modules = 16 };
     for (int i = 0; i < RECUR_MOST_MODULES; i++) clocks.periods[i] = 1 << i;
     full.clockwork = &clocks;
+    recur_conv_options windows = { .size = sizeof windows,
+                                   .padding = RECUR_PADDING_REFLECT,
+                                   .out_channels = 11,
+                                   .kernel = 12,
+                                   .stride = 13,
+                                   .dilation = 14,
+                                   .pad_before = 15,
+                                   .pad_after = 16 };
+    full.conv = &windows;
+    full.channels = 17;
+    full.groups = 18;
     for (int f = 0; f <= RECUR_ACTIVATION_IDENTITY; f++) {
         full.gate_activation = f;
         full.activation = RECUR_ACTIVATION_IDENTITY - f;
@@ -178,13 +207,16 @@ static void every_member_is_written(void **state)
         json_t *object = NULL;
         OK(recur__structure_put(&full, false, &object));
         recur_layer_info back;
-        recur_clockwork_options clocks_back;
+        recur__structure_families families;
         memset(&back, 0, sizeof back);
-        OK(recur__structure_take("", object, &back, &clocks_back));
-        assert_ptr_equal(back.clockwork, &clocks_back);
-        assert_memory_equal(&clocks, &clocks_back, sizeof clocks);
+        OK(recur__structure_take("", object, &back, &families));
+        assert_ptr_equal(back.clockwork, &families.clockwork);
+        assert_memory_equal(&clocks, back.clockwork, sizeof clocks);
+        assert_ptr_equal(back.conv, &families.conv);
+        assert_memory_equal(&windows, back.conv, sizeof windows);
         back.type = full.type;
         back.clockwork = full.clockwork;
+        back.conv = full.conv;
         assert_memory_equal(&full, &back, sizeof full);
         OK(recur__structure_check("", object, &full));
         json_decref(object);

@@ -56,14 +56,20 @@ enum {
     RECUR_LAYER_OUTPUT_CELL = 16         /**< LSTM kinds: a row of y is [h][c] for each direction */
 };
 
-/** Functions of recur_activation_create and of recurrent layers. */
+/** Functions of recur_activation_create and, but for the last three, of recurrent layers, whose
+ * backward knows only the value of a function. */
 enum {
     RECUR_ACTIVATION_TANH = 1,
     RECUR_ACTIVATION_SIGMOID = 2,
     RECUR_ACTIVATION_RELU = 3,
     RECUR_ACTIVATION_HARD_SIGMOID = 4, /**< 0.2 x + 0.5 between 0 and 1: ONNX, Keras 2            */
     RECUR_ACTIVATION_SOFTSIGN = 5,     /**< x / (1 + |x|)                                         */
-    RECUR_ACTIVATION_IDENTITY = 6
+    RECUR_ACTIVATION_IDENTITY = 6,
+    RECUR_ACTIVATION_SILU = 7, /**< x / (1 + exp(-x)), swish; Elfwing 2017. Layers only           */
+    RECUR_ACTIVATION_ELU = 8,  /**< x above 0, exp(x) - 1 below; Clevert 2015. Layers only        */
+    RECUR_ACTIVATION_GELU = 9  /**< x Φ(x) with the normal distribution Φ itself, that is
+                                    x/2 (1 + erf(x/√2)), not its tanh form; Hendrycks 2016.
+                                    Layers only                                                   */
 };
 
 /** Makes a linear layer: y = W x + b for every row. Parameters: weight [out_features][in_features],
@@ -170,15 +176,107 @@ RECUR_NODISCARD recur_status recur_activation_create(recur_context *ctx, int64_t
 RECUR_NODISCARD recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon,
                                                uint32_t flags, recur_layer **out);
 
+/** The same without the mean: y = weight x / √(mean of x² + epsilon); Zhang 2019. Parameter: weight
+ * [features]; RECUR_INIT_DEFAULT gives 1.
+ *
+ * Shapes:  x [R][features], y [R][features].
+ * Memory:  one allocation. A recorded pass keeps three floats of each row.
+ * Errors:  as recur_norm_create.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
+ * @param epsilon added to the mean square; 0 = 1e-5.
+ * @param out the layer.
+ */
+RECUR_NODISCARD recur_status recur_rms_norm_create(recur_context *ctx, int64_t features,
+                                                   double epsilon, recur_layer **out);
+
+/** Makes a group normalisation: a row is [channels][length], and each of its groups of channels is
+ * shifted and scaled to mean 0 and variance 1; then y = weight x + bias with a weight and a bias
+ * for each channel; Wu 2018. Parameters: weight [channels], bias [channels]; RECUR_INIT_DEFAULT
+ * gives 1 and 0.
+ *
+ * Shapes:  x [R][channels * length], y the same.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: sizes < 1 or too large together, epsilon neither 0 nor a normal float above 0.
+ *          SHAPE: groups do not divide channels. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param channels of a row.
+ * @param length numbers in a channel.
+ * @param groups how many; 1: the whole row.
+ * @param epsilon added to the variance; 0 = 1e-5.
+ * @param out the layer.
+ */
+RECUR_NODISCARD recur_status recur_group_norm_create(recur_context *ctx, int64_t channels,
+                                                     int64_t length, int64_t groups, double epsilon,
+                                                     recur_layer **out);
+
+/** Makes a layer that scales and shifts each channel: a row is [channels][length], and
+ * y = weight x + bias with a weight and a bias for each channel. A batch normalisation that is no
+ * longer trained is such a layer. Parameters: weight [channels], bias [channels];
+ * RECUR_INIT_DEFAULT gives 1 and 0.
+ *
+ * Shapes:  x [R][channels * length], y the same.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: sizes < 1 or too large together, unknown flags. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param channels of a row.
+ * @param length numbers in a channel; 1: each number has its own weight.
+ * @param flags RECUR_LAYER_NO_BIAS or 0.
+ * @param out the layer.
+ */
+RECUR_NODISCARD recur_status recur_affine_create(recur_context *ctx, int64_t channels,
+                                                 int64_t length, uint32_t flags, recur_layer **out);
+
+/** Makes a PReLU: a row is [channels][length], and y is x where x is above 0, else weight x with a
+ * weight for each channel; He 2015. With one channel all numbers share it, and a weight that is not
+ * trained makes it a leaky ReLU. Parameter: weight [channels]; RECUR_INIT_DEFAULT gives 0.25.
+ *
+ * Shapes:  x [R][channels * length], y the same.
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: sizes < 1 or too large together. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param channels of a row.
+ * @param length numbers in a channel; 1: each number has its own weight.
+ * @param out the layer.
+ */
+RECUR_NODISCARD recur_status recur_prelu_create(recur_context *ctx, int64_t channels,
+                                                int64_t length, recur_layer **out);
+
+/** Makes a softmax over the features of each row: y = exp(x) / sum of exp(x).
+ *
+ * Shapes:  x [R][features], y [R][features].
+ * Memory:  one allocation.
+ * Errors:  ARGUMENT: features < 1. MEMORY.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx NULL: the default context.
+ * @param features numbers in a row.
+ * @param out the layer.
+ */
+RECUR_NODISCARD recur_status recur_softmax_create(recur_context *ctx, int64_t features,
+                                                  recur_layer **out);
+
 /** Ways of recur_merge_create. */
 enum {
-    RECUR_MERGE_SUM = 1,     /**< a + b                                                           */
-    RECUR_MERGE_MEAN = 2,    /**< (a + b) / 2                                                     */
-    RECUR_MERGE_MULTIPLY = 3 /**< a b                                                             */
+    RECUR_MERGE_SUM = 1,      /**< a + b                                                          */
+    RECUR_MERGE_MEAN = 2,     /**< (a + b) / 2                                                    */
+    RECUR_MERGE_MULTIPLY = 3, /**< a b                                                            */
+    RECUR_MERGE_GATE = 4,     /**< a sigmoid(b): a gated linear unit; Dauphin 2016                */
+    RECUR_MERGE_MAGNITUDE = 5 /**< √(a² + b²), such as of the real and imaginary parts of a
+                                   spectrum; where that is 0, so is its gradient                  */
 };
 
 /** Makes a layer that joins the two halves [a][b] of each row, number by number: behind a
- * bidirectional layer these are the outputs of both directions at a step.
+ * bidirectional layer these are the outputs of both directions at a step, behind two sources of a
+ * graph (recur_graph_create) the rows of both.
  *
  * Shapes:  x [R][features], y [R][features / 2].
  * Memory:  one allocation.
@@ -199,8 +297,9 @@ enum {
     RECUR_COMPOSE_GROUP = 2,      /**< parts that the caller runs himself, through
                                        recur_layer_child: one flat vector, one optimizer, one file
                                        for all                                                    */
-    RECUR_COMPOSE_RESIDUAL = 3    /**< a chain whose input is added to its output:
+    RECUR_COMPOSE_RESIDUAL = 3,   /**< a chain whose input is added to its output:
                                        y = x + chain(x); He 2015, Wu 2016                         */
+    RECUR_COMPOSE_GRAPH = 4       /**< each part says what it takes: made by recur_graph_create   */
 };
 
 /** Makes a layer of named parts. The parts are copied, values included, into one flat vector;
@@ -210,7 +309,7 @@ enum {
  * Shapes:  SEQUENTIAL: part i+1 takes as many features as part i gives; what looks through time
  *          stands before a `last`. RESIDUAL: the same, of rows, without a `last`, and the last part
  *          gives as many features as the first takes.
- * Memory:  one allocation.
+ * Memory:  one allocation, and another one while it is made.
  * Errors:  ARGUMENT: NULL, no parts, a name that is empty, has a dot or is used twice, unknown
  *          kind. SHAPE: parts that do not fit each other; the sentence names both. UNSUPPORTED: a
  *          snapshot as part: compose first, then make a snapshot of the whole; in a chain, a group,
@@ -310,7 +409,18 @@ enum {
     RECUR_KIND_ACTIVATION = 6,
     RECUR_KIND_COMPOSE = 7,
     RECUR_KIND_NORM = 8,
-    RECUR_KIND_MERGE = 9
+    RECUR_KIND_MERGE = 9,
+    RECUR_KIND_SOFTMAX = 10,
+    RECUR_KIND_AFFINE = 11,
+    RECUR_KIND_PRELU = 12,
+    RECUR_KIND_CONV = 13
+};
+
+/** Sorts of normalisation: recur_layer_info.variant. */
+enum {
+    RECUR_NORM_LAYER = 0, /**< recur_norm_create                                                  */
+    RECUR_NORM_RMS = 1,   /**< recur_rms_norm_create                                              */
+    RECUR_NORM_GROUP = 2  /**< recur_group_norm_create                                            */
 };
 
 /** What a layer can do: bits of recur_layer_info.capabilities. */
@@ -333,8 +443,8 @@ typedef struct recur_layer_info {
     int64_t parts;             /**< composed: number of parts; else 0                             */
     int64_t offset;            /**< of its first parameter in the flat vector of the layer asked  */
     double dropout;            /**< recurrent, dropout: the probability                           */
-    int32_t variant;           /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*,
-                                    RECUR_COMPOSE_*; else 0                                       */
+    int32_t variant;           /**< RECUR_CELL_*, RECUR_ACTIVATION_*, RECUR_MERGE_*, RECUR_NORM_*,
+                                    RECUR_CONV_*, RECUR_COMPOSE_*; else 0                         */
     int32_t direction;         /**< RECUR_DIRECTION_*                                             */
     uint32_t flags;            /**< RECUR_LAYER_*                                                 */
     uint32_t capabilities;     /**< RECUR_CAN_*                                                   */
@@ -351,9 +461,17 @@ typedef struct recur_layer_info {
     int32_t activation;        /**< as there; 0: the kind's own                                   */
     int32_t output_activation; /**< as there; 0: the kind's own                                   */
     int32_t reserved;          /**< 0                                                             */
-    double epsilon;            /**< norm: what is added to the variance; else 0                   */
+    double epsilon;            /**< norms: what is added to the variance; else 0                  */
     /** clockwork: its modules and all their periods; NULL for other kinds */
     const recur_clockwork_options *clockwork;
+    /** convolution: all its options, defaults written out; NULL for other kinds */
+    const recur_conv_options *conv;
+    int64_t channels;             /**< affine, prelu, group norm, convolution: channels of a row of
+                                       x; else 0                                                  */
+    int64_t groups;               /**< group norm, convolution: groups of channels; else 0        */
+    int64_t source_count;         /**< part of a graph: how many sources it has; else 0           */
+    int64_t reserved_count;       /**< 0                                                          */
+    const recur_source *sources;  /**< [source_count]; they live as long as the layer             */
     const void *reserved_pointer; /**< NULL                                                       */
 } recur_layer_info;
 

@@ -196,6 +196,54 @@ inline layer norm(int64_t features, double epsilon = 0, uint32_t flags = 0, in_c
 {
     return detail::make_layer(recur_norm_create, ctx, features, epsilon, flags);
 }
+/** Without the mean; epsilon 0: 1e-5. */
+inline layer rms_norm(int64_t features, double epsilon = 0, in_context ctx = none)
+{
+    return detail::make_layer(recur_rms_norm_create, ctx, features, epsilon);
+}
+/** Of groups of the channels of a row, which is [channels][length]. */
+inline layer group_norm(int64_t channels, int64_t length, int64_t groups, double epsilon = 0,
+                        in_context ctx = none)
+{
+    return detail::make_layer(recur_group_norm_create, ctx, channels, length, groups, epsilon);
+}
+/** A weight and a bias for each channel of a row, which is [channels][length]. */
+inline layer affine(int64_t channels, int64_t length = 1, uint32_t flags = 0, in_context ctx = none)
+{
+    return detail::make_layer(recur_affine_create, ctx, channels, length, flags);
+}
+inline layer prelu(int64_t channels, int64_t length = 1, in_context ctx = none)
+{
+    return detail::make_layer(recur_prelu_create, ctx, channels, length);
+}
+inline layer softmax(int64_t features, in_context ctx = none)
+{
+    return detail::make_layer(recur_softmax_create, ctx, features);
+}
+
+/** Options of conv(), zero as C has them, their size set. */
+using conv_options = options<recur_conv_options>;
+inline layer conv(const recur_conv_options &o, in_context ctx = none)
+{
+    return detail::make_layer(recur_conv_create, ctx, &o);
+}
+/** A causal convolution over time. */
+inline layer conv_time(int64_t in_channels, int64_t out_channels, int64_t kernel,
+                       conv_options o = {}, in_context ctx = none)
+{
+    o.axis = RECUR_CONV_TIME, o.in_channels = in_channels, o.out_channels = out_channels;
+    o.kernel = kernel;
+    return conv(o, ctx);
+}
+/** A convolution inside a row, which is [in_channels][length]. */
+inline layer conv_row(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t length,
+                      conv_options o = {}, in_context ctx = none)
+{
+    o.axis = RECUR_CONV_ROW, o.in_channels = in_channels, o.out_channels = out_channels;
+    o.kernel = kernel, o.length = length;
+    return conv(o, ctx);
+}
+
 inline layer merge(int64_t features, int32_t way = RECUR_MERGE_SUM, in_context ctx = none)
 {
     return detail::make_layer(recur_merge_create, ctx, features, way);
@@ -224,6 +272,42 @@ inline layer sequential(std::initializer_list<part> parts, in_context ctx = none
 inline layer residual(std::initializer_list<part> parts, in_context ctx = none)
 {
     return compose(RECUR_COMPOSE_RESIDUAL, parts, ctx);
+}
+/** What a part of a graph takes: of an earlier part, or (nullptr) of the graph's input. */
+struct source {
+    source(const char *part_, int64_t begin_ = 0, int64_t count_ = 0)
+        : part(part_), begin(begin_), count(count_)
+    {
+    }
+    const char *part;
+    int64_t begin, count;
+};
+/** A part of a graph; without sources it takes all of the part before it. */
+struct graph_part {
+    graph_part(const char *name_, const layer &layer_, std::vector<source> sources_ = {})
+        : name(name_), handle(layer_.get()), sources(std::move(sources_))
+    {
+    }
+    const char *name;
+    recur_layer *handle;
+    std::vector<source> sources;
+};
+
+inline layer graph(int64_t input_size, std::initializer_list<graph_part> parts,
+                   in_context ctx = none)
+{
+    std::vector<recur_source> sources;
+    std::vector<recur_graph_part> all;
+    for (const graph_part &p : parts)
+        for (const source &s : p.sources) sources.push_back({s.part, nullptr, s.begin, s.count});
+    const recur_source *next = sources.data();
+    for (const graph_part &p : parts) {
+        const auto count = static_cast<int64_t>(p.sources.size());
+        all.push_back({p.name, p.handle, count ? next : nullptr, nullptr, count});
+        next += count;
+    }
+    return detail::make_layer(recur_graph_create, ctx, input_size,
+                              static_cast<int64_t>(all.size()), all.data());
 }
 inline layer group(std::initializer_list<part> parts, in_context ctx = none)
 {

@@ -1,4 +1,5 @@
 /* build.c - the tree of nodes: built in one allocation, counted, given back. */
+#include <float.h>
 #include <stdatomic.h>
 
 #include "core/layer.h"
@@ -25,6 +26,13 @@ static bool describe_tensor(const recur_layer *layer, int64_t index, char *name,
     return ops && ops->tensor(layer, index, name, t);
 }
 
+static int64_t floats_of(const recur_tensor *t)
+{
+    int64_t floats = 1;
+    for (int i = 0; i < t->rank; i++) floats = recur__times(floats, t->dim[i]);
+    return floats;
+}
+
 /* Tensors and floats of a prototype. */
 static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
 {
@@ -33,9 +41,9 @@ static void count(const recur_layer *from, int64_t *tensors, int64_t *floats)
         *floats += from->part[i]->count;
     }
     char name[LOCAL_NAME];
-    recur_tensor t;
+    recur_tensor t = { .dim = { 1, 1, 1, 1 } };
     for (int64_t i = 0; describe_tensor(from, i, name, &t); i++) {
-        const int64_t size = recur__times(t.dim[0], t.rank > 1 ? t.dim[1] : 1);
+        const int64_t size = floats_of(&t);
         if (size < 0 || __builtin_add_overflow(*floats, size, floats)) *floats = INT64_MAX;
         ++*tensors;
     }
@@ -60,7 +68,7 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
     char local[LOCAL_NAME];
     recur_tensor t = { .size = sizeof t, .dim = { 1, 1, 1, 1 }, .type = "F32" };
     for (int64_t i = 0; describe_tensor(from, i, local, &t); i++) {
-        t.count = t.dim[0] * t.dim[1];
+        t.count = floats_of(&t);
         t.offset = b->floats;
         t.name = join(b, path, path_length, local, "");
         if (node) b->table[b->tensors] = t;
@@ -109,6 +117,39 @@ static void lay_out_parts(builder *b, const recur_layer *from, recur_layer *node
     if (node) node->part = part;
 }
 
+static recur__wiring lay_out_links(builder *b, const recur__wiring *from)
+{
+    recur__wiring to = *from;
+    to.link = recur__carve(&b->carver, from->links, sizeof *to.link);
+    if (to.link) memcpy(to.link, from->link, (size_t)from->links * sizeof *to.link);
+    if (!from->source) return to;
+    to.source = recur__carve(&b->carver, from->links, sizeof *to.source);
+    if (to.source) memcpy(to.source, from->source, (size_t)from->links * sizeof *to.source);
+    return to;
+}
+
+/* Sources name the new parts. */
+static void name_sources(const recur_layer *node, const recur__wiring *wiring)
+{
+    for (int64_t i = 0; i < wiring->links && wiring->source; i++) {
+        const int64_t part = wiring->link[i].part;
+        wiring->source[i].part = part < 0 ? NULL : node->part[part]->name;
+    }
+}
+
+static void lay_out_wiring(builder *b, const recur_layer *from, recur_layer *node)
+{
+    if (!from->wiring) return;
+    recur__wiring *wiring = recur__carve(&b->carver, from->parts, sizeof *wiring);
+    for (int64_t i = 0; i < from->parts; i++) {
+        const recur__wiring to = lay_out_links(b, &from->wiring[i]);
+        if (!node) continue;
+        wiring[i] = to;
+        name_sources(node, &wiring[i]);
+    }
+    if (node) node->wiring = wiring;
+}
+
 static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char *name,
                                  const char *path, size_t path_length)
 {
@@ -128,6 +169,7 @@ static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char
     }
     const int64_t first_tensor = b->tensors, first_float = b->floats;
     lay_out_parts(b, from, node, path, path_length);
+    lay_out_wiring(b, from, node);
     if (from->parts == 0) lay_out_leaf(b, from, node, path, path_length);
     if (node) {
         node->tensors = b->tensors - first_tensor;
@@ -181,6 +223,16 @@ recur_status recur__layer_check_size(const char *what, int64_t size)
     if (size >= 1 && size <= RECUR__LARGEST) return RECUR_OK;
     return recur__fail(RECUR_E_ARGUMENT, "%s is %lld: it must lie between 1 and %d", what,
                        (long long)size, RECUR__LARGEST);
+}
+
+recur_status recur__layer_take_epsilon(const char *function, double *epsilon)
+{
+    if (*epsilon != 0 && !(*epsilon >= (double)FLT_MIN && *epsilon <= (double)FLT_MAX))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "%s: epsilon is %g: it must be 0, or between %g and %g", function,
+                           *epsilon, (double)FLT_MIN, (double)FLT_MAX);
+    if (*epsilon == 0) *epsilon = 1e-5;
+    return RECUR_OK;
 }
 
 /* ---- handles -------------------------------------------------------------------------------- */

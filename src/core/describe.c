@@ -64,7 +64,15 @@ recur_status recur_layer_describe(const recur_layer *layer, int64_t part, recur_
         .output_activation = o->output_activation,
         .epsilon = node->spec.epsilon,
         .clockwork = node->spec.clockwork.modules ? &node->spec.clockwork : NULL,
+        .conv = node->spec.conv.axis ? &node->spec.conv : NULL,
+        .channels = node->spec.channels,
+        .groups = node->spec.groups,
     };
+    const recur__wiring *wiring = part < 0 || !layer->wiring ? NULL : &layer->wiring[part];
+    if (wiring && wiring->source) {
+        info.source_count = wiring->links;
+        info.sources = wiring->source;
+    }
     return recur__give("recur_layer_info", &info, out, sizeof info,
                        offsetof(recur_layer_info, projection_size));
 }

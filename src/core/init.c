@@ -200,9 +200,9 @@ static void visit_tensor(job *j, const recur_layer *leaf, const recur_tensor *t)
     block b = { .leaf = leaf,
                 .name = t->name + leaf->prefix,
                 .rows = t->dim[0] / gates,
-                .columns = t->dim[1],
+                .columns = t->count / t->dim[0],
                 .count = t->count / gates,
-                .matrix = t->rank == 2,
+                .matrix = t->rank >= 2,
                 .value = j->value,
                 .scratch = j->scratch };
     b.seed = recur_random(j->seed, (uint64_t)j->scheme);

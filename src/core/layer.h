@@ -20,13 +20,30 @@ typedef struct recur__spec {
     uint32_t flags;
     int64_t hidden_size, num_layers;   /* recurrent */
     double dropout;                    /* probability */
-    double epsilon;                    /* norm */
+    double epsilon;                    /* norms */
+    int64_t channels, groups;          /* of a row, where parts of it have parameters */
     const recur__cell *cell;           /* recurrent, like all that follows */
     recur_recurrent_options options;   /* as they were given, without pointers */
     recur_clockwork_options clockwork; /* of that kind; else zeros */
+    recur_conv_options conv;           /* of a convolution, defaults written out; else zeros */
     recur__cell_options cell_options;  /* what they change in the equations; */
     bool modified;                     /* if they do */
 } recur__spec;
+
+/* Features [begin, begin + count) of the rows of a part; part -1: of the whole's input. */
+typedef struct recur__link {
+    int64_t part, begin, count;
+} recur__link;
+
+/* What a part of a whole takes. Of a chain: one link, all of the part before. */
+typedef struct recur__wiring {
+    int64_t links;
+    recur__link *link;    /* [links], side by side */
+    recur_source *source; /* [links] the same by name, of a part of a graph; else NULL */
+    bool gathers;         /* its input has to be put together */
+    bool alone;           /* it takes all that one part gives, and no other part takes of that */
+    bool reduced;         /* its input has a row for each sequence, by a part of the same whole */
+} recur__wiring;
 
 struct recur_layer {
     const recur__layer_ops *ops;
@@ -38,6 +55,7 @@ struct recur_layer {
     int64_t input_size, output_size;
     int64_t parts;
     recur_layer **part;    /* [parts] */
+    recur__wiring *wiring; /* [parts], what each of them takes; NULL: they are not run (a group) */
     float *params;         /* [count] */
     int64_t offset, count; /* in the root's vector */
     recur_tensor *tensor;  /* [tensors], those of the root's table that are this node's */
@@ -59,8 +77,8 @@ struct recur_layer {
 /* ---- the tree (build.c) ------------------------------------------------------------------- */
 
 /* Makes a layer after a prototype on the caller's stack: ops, type, spec, sizes, capabilities,
- * parts (names: their new ones, or NULL). Parameters are those of the parts, else zero. snapshot:
- * takes away the right to record, and adds packs. */
+ * parts with their wiring (names: their new ones, or NULL). Parameters are those of the parts, else
+ * zero. snapshot: takes away the right to record, and adds packs. */
 recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype,
                                 const char *const *names, bool snapshot, recur_layer **out);
 
@@ -81,6 +99,9 @@ static inline bool recur__layer_is_snapshot(const recur_layer *layer)
 
 /* Checks a number of features or symbols. */
 recur_status recur__layer_check_size(const char *what, int64_t size);
+
+/* Checks what is added to a variance; 0 becomes 1e-5. */
+recur_status recur__layer_take_epsilon(const char *function, double *epsilon);
 
 /* Floats of a row that is followed by another one on a cache line of its own. */
 static inline int64_t recur__padded(int64_t n)

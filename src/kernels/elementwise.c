@@ -29,6 +29,9 @@ INLINE vf d_hard_sigmoid(vf x, vf dy)
     return v_where_hard_sigmoid_rises(v_hard_sigmoid(x), 0.2f * dy);
 }
 INLINE vf d_softsign(vf x, vf dy) { return dy * v_softsign_slope_at(x); }
+INLINE vf d_silu(vf x, vf dy) { return dy * v_silu_slope_at(x); }
+INLINE vf d_elu(vf x, vf dy) { return dy * v_elu_slope_at(x); }
+INLINE vf d_gelu(vf x, vf dy) { return dy * v_gelu_slope_at(x); }
 INLINE vf d_identity(vf x, vf dy)
 {
     (void)x;
@@ -41,6 +44,9 @@ static void relu(int64_t n, const float *x, float *y) { map(n, x, y, v_relu); }
 static void hard_sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_hard_sigmoid); }
 static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, v_softsign); }
 static void identity(int64_t n, const float *x, float *y) { map(n, x, y, identity_of); }
+static void silu(int64_t n, const float *x, float *y) { map(n, x, y, v_silu); }
+static void elu(int64_t n, const float *x, float *y) { map(n, x, y, v_elu); }
+static void gelu(int64_t n, const float *x, float *y) { map(n, x, y, v_gelu); }
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
 
 static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx)
@@ -66,6 +72,19 @@ static void softsign_backward(int64_t n, const float *x, const float *dy, float 
 static void identity_backward(int64_t n, const float *x, const float *dy, float *dx)
 {
     map_backward(n, x, dy, dx, d_identity);
+}
+
+static void silu_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_silu);
+}
+static void elu_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_elu);
+}
+static void gelu_backward(int64_t n, const float *x, const float *dy, float *dx)
+{
+    map_backward(n, x, dy, dx, d_gelu);
 }
 
 static void add(int64_t n, const float *x, float *y)
@@ -109,13 +128,19 @@ const recur__elementwise RECUR__PER_ISA(elementwise) = {
                     [RECUR_ACTIVATION_RELU] = relu,
                     [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid,
                     [RECUR_ACTIVATION_SOFTSIGN] = softsign,
-                    [RECUR_ACTIVATION_IDENTITY] = identity },
+                    [RECUR_ACTIVATION_IDENTITY] = identity,
+                    [RECUR_ACTIVATION_SILU] = silu,
+                    [RECUR_ACTIVATION_ELU] = elu,
+                    [RECUR_ACTIVATION_GELU] = gelu },
     .activation_backward = { [RECUR_ACTIVATION_TANH] = tanh_backward,
                              [RECUR_ACTIVATION_SIGMOID] = sigmoid_backward,
                              [RECUR_ACTIVATION_RELU] = relu_backward,
                              [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_backward,
                              [RECUR_ACTIVATION_SOFTSIGN] = softsign_backward,
-                             [RECUR_ACTIVATION_IDENTITY] = identity_backward },
+                             [RECUR_ACTIVATION_IDENTITY] = identity_backward,
+                             [RECUR_ACTIVATION_SILU] = silu_backward,
+                             [RECUR_ACTIVATION_ELU] = elu_backward,
+                             [RECUR_ACTIVATION_GELU] = gelu_backward },
     .add = add,
     .dropout = dropout,
     .exp = exp_,

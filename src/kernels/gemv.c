@@ -23,6 +23,11 @@ static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const 
     }
 }
 
+static void rows_n(recur__sizes s, recur__matrix A, recur__matrix W, const float *b, recur__sums y)
+{
+    for (int64_t r = 0; r < s.M; r++) gemv_n(s.K, s.N, W, A.data + r * A.ld, b, y.data + r * y.ld);
+}
+
 #else
 
 /* Sum of R products of rows of W with x, the x vector loaded once for all R. */
@@ -157,6 +162,108 @@ static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const 
     }
 }
 
+/* Some rows and vectors of columns of such a product with many rows. */
+enum { MANY = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon };
+enum { ROWS = MANY ? 6 : 3, COLUMNS = 2 };
+typedef struct tile {
+    int64_t K, lda, ldw, ldy, tail; /* tail: lanes of the last vector */
+    const float *a, *w, *b;
+    float *y;
+} tile;
+
+/* acc += one column of A times one row of W */
+INLINE void add_outer(int R, int V, const tile *t, int64_t k, vf acc[ROWS][COLUMNS])
+{
+    vf w[COLUMNS];
+    UNROLL for (int v = 0; v < V; v++)
+        w[v] = v_load_part(t->w + k * t->ldw + v * VW, v < V - 1 ? VW : t->tail);
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        const vf a = v_set(t->a[r * t->lda + k]);
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] += a * w[v];
+    }
+}
+
+/* The sums of gemv_n: even and odd rows of W apart, b first. */
+INLINE void multiply_tile(int R, int V, const tile *t)
+{
+    vf even[ROWS][COLUMNS], odd[ROWS][COLUMNS];
+    UNROLL for (int v = 0; v < V; v++)
+    {
+        const int64_t lanes = v < V - 1 ? VW : t->tail;
+        const vf b = t->b ? v_load_part(t->b + v * VW, lanes) : v_set(0);
+        UNROLL for (int r = 0; r < R; r++)
+        {
+            even[r][v] = b;
+            odd[r][v] = v_set(0);
+        }
+    }
+    int64_t k = 0;
+    for (; k + 2 <= t->K; k += 2) {
+        add_outer(R, V, t, k, even);
+        add_outer(R, V, t, k + 1, odd);
+    }
+    if (k < t->K) add_outer(R, V, t, k, even);
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int v = 0; v < V; v++) v_store_part(
+            t->y + r * t->ldy + v * VW, even[r][v] + odd[r][v], v < V - 1 ? VW : t->tail);
+    }
+}
+
+INLINE void tile_of_rows(int64_t rows, int V, const tile *t)
+{
+    switch (rows) {
+    case 1:
+        multiply_tile(1, V, t);
+        break;
+    case 2:
+        multiply_tile(2, V, t);
+        break;
+#if RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon
+    case 3:
+        multiply_tile(3, V, t);
+        break;
+    case 4:
+        multiply_tile(4, V, t);
+        break;
+    case 5:
+        multiply_tile(5, V, t);
+        break;
+#endif
+    default:
+        multiply_tile(ROWS, V, t);
+        break;
+    }
+}
+
+static void rows_n(recur__sizes s, recur__matrix A, recur__matrix W, const float *b, recur__sums y)
+{
+    enum { PANEL = COLUMNS * VW };
+    if (s.M == 1) {
+        gemv_n(s.K, s.N, W, A.data, b, y.data);
+        return;
+    }
+    for (int64_t n = 0; n < s.N; n += PANEL) {
+        const int64_t left = s.N - n;
+        const int V = left > VW ? COLUMNS : 1;
+        tile t = { .K = s.K, .lda = A.ld, .ldw = W.ld, .ldy = y.ld };
+        t.tail = recur__min(left - (V - 1) * VW, VW);
+        t.w = W.data + n;
+        t.b = b ? b + n : NULL;
+        for (int64_t r = 0, rows; r < s.M; r += rows) {
+            const int64_t below = s.M - r;
+            rows = below > ROWS && below < 2 * ROWS ? (below + 1) / 2 : recur__min(below, ROWS);
+            t.a = A.data + r * A.ld;
+            t.y = y.data + r * y.ld + n;
+            if (V == 1)
+                tile_of_rows(rows, 1, &t);
+            else
+                tile_of_rows(rows, COLUMNS, &t);
+        }
+    }
+}
+
 #endif
 
 /* One row of C. The last vector overlaps the one before: it is read before that one is written, so
@@ -210,5 +317,6 @@ static void ger(int64_t M, int64_t N, const float *a, const float *b, float *C, 
 const recur__gemv RECUR__PER_ISA(gemv) = {
     .gemv_t = gemv_t,
     .gemv_n = gemv_n,
+    .rows_n = rows_n,
     .ger = ger,
 };

@@ -29,6 +29,10 @@ typedef struct recur__gemv {
     void (*gemv_t)(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y);
     /* y[n] = b[n] + Σk x[k] W[k][n] */
     void (*gemv_n)(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y);
+    /* y[r][n] = b[n] + Σk A[r][k] W[k][n] for M rows. Each has the bits that gemv_n gives it,
+     * whatever rows stand beside it: so a stream equals the whole. */
+    void (*rows_n)(recur__sizes sizes, recur__matrix A, recur__matrix W, const float *b,
+                   recur__sums y);
     void (*ger)(int64_t M, int64_t N, const float *a, const float *b, float *C,
                 int64_t ldc); /* C[m][n] += a[m] b[n]    */
 } recur__gemv;
@@ -51,7 +55,7 @@ typedef struct recur__gemm {
     int64_t blas_from, width; /* width: numbers in a vector */
 } recur__gemm;
 
-enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_IDENTITY + 1 }; /* one more than the last */
+enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_GELU + 1 }; /* one more than the last */
 
 /* One pass over a vector of n numbers; y may be x. */
 typedef struct recur__elementwise {
@@ -73,7 +77,7 @@ typedef struct recur__moments {
     float mean, scale, rest; /* scale = 1 / √(variance + epsilon) */
 } recur__moments;
 
-/* Layer normalisation of R rows of n numbers: y = w x̂ + b. */
+/* Normalisation of R rows of n numbers: y = w x̂ + b. */
 typedef struct recur__normed_rows {
     int64_t R, n;
     double epsilon;
@@ -85,6 +89,9 @@ typedef struct recur__normed_rows {
 typedef struct recur__layernorm {
     void (*forward)(const recur__normed_rows *rows, float *y); /* moments or y NULL: not wanted */
     void (*backward)(const recur__normed_rows *rows, const float *dy, float *dx); /* dx [R][n] */
+    /* The same where the mean counts as 0; b is not read. */
+    void (*rms_forward)(const recur__normed_rows *rows, float *y);
+    void (*rms_backward)(const recur__normed_rows *rows, const float *dy, float *dx);
     /* dw [n] and, unless NULL, db [n] are added to. */
     void (*gradient)(const recur__normed_rows *rows, const float *dy, float *dw, float *db);
 } recur__layernorm;

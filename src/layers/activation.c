@@ -30,9 +30,10 @@ RECUR__LEAF_OPS(RECUR_KIND_ACTIVATION, activation, NULL)
 recur_status recur_activation_create(recur_context *ctx, int64_t features, int32_t function,
                                      recur_layer **out)
 {
-    static const char *const types[RECUR__ACTIVATIONS] = { NULL,      "tanh",         "sigmoid",
-                                                           "relu",    "hard_sigmoid", "softsign",
-                                                           "identity" };
+    static const char *const types[RECUR__ACTIVATIONS] = { NULL,       "tanh",         "sigmoid",
+                                                           "relu",     "hard_sigmoid", "softsign",
+                                                           "identity", "silu",         "elu",
+                                                           "gelu" };
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("features", features));

@@ -19,17 +19,21 @@ static inline int64_t recur__no_scratch(const recur_layer *layer, int64_t B)
     return 0;
 }
 
-/* The tables pass_ops, step_ops and name_ops of such a layer, from its functions name_forward,
- * name_step and name_backward. */
-#define RECUR__LEAF_OPS(KIND, name, parameter_table)                                        \
-    static const recur__pass_ops pass_ops = { .measure = recur__measure_nothing,            \
-                                              .forward = name##_forward,                    \
-                                              .backward = name##_backward };                \
-    static const recur__step_ops step_ops = { .scratch = recur__no_scratch,                 \
-                                              .forward = name##_step };                     \
-    static const recur__layer_ops name##_ops = {                                            \
-        .kind = KIND, .parameters = (parameter_table), .pass = &pass_ops, .step = &step_ops \
-    };
+/* What a layer can do that maps any row to a row. */
+enum { RECUR__ROW_CAPABILITIES = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD };
+
+/* The tables of such a layer, the last of them name_ops, from its functions name_forward, name_step
+ * and name_backward. */
+#define RECUR__LEAF_OPS(KIND, name, parameter_table)                                    \
+    static const recur__pass_ops name##_pass_ops = { .measure = recur__measure_nothing, \
+                                                     .forward = name##_forward,         \
+                                                     .backward = name##_backward };     \
+    static const recur__step_ops name##_step_ops = { .scratch = recur__no_scratch,      \
+                                                     .forward = name##_step };          \
+    static const recur__layer_ops name##_ops = { .kind = KIND,                          \
+                                                 .parameters = (parameter_table),       \
+                                                 .pass = &name##_pass_ops,              \
+                                                 .step = &name##_step_ops };
 
 /* A gradient of zeros goes back as zeros. True if there is nothing else to do. */
 static inline bool recur__no_gradient(const recur_layer *layer, int64_t rows, const float *dy,

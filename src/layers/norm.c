@@ -1,9 +1,9 @@
-/* norm.c - layer normalisation over the features of a row; Ba 2016:
+/* norm.c - normalisation over the features of a row; Ba 2016, without the mean Zhang 2019:
  *
  *   x̂ = (x - mean) / √(variance + epsilon)      y = w x̂ + b
+ *   x̂ = x / √(mean(x²) + epsilon)               y = w x̂
  *
  * What is known of each row is kept for backward, whose equations are in kernels/layernorm.h. */
-#include <float.h>
 #include <stdio.h>
 
 #include "layers/leaf.h"
@@ -60,7 +60,12 @@ static recur__normed_rows rows_of(const recur_layer *layer, int64_t R, const flo
 
 static void normalise(const recur_layer *layer, const recur__normed_rows *rows, float *y)
 {
-    if (y || rows->moments) layer->root->kernels->layernorm->forward(rows, y);
+    const recur__layernorm *norm = layer->root->kernels->layernorm;
+    if (!y && !rows->moments) return;
+    if (layer->spec.variant == RECUR_NORM_RMS)
+        norm->rms_forward(rows, y);
+    else
+        norm->forward(rows, y);
 }
 
 static void norm_forward(const recur_layer *layer, recur__pass *pass)
@@ -86,7 +91,11 @@ static void norm_backward(const recur_layer *layer, recur__pass *pass)
     const recur__normed_rows rows = rows_of(layer, R, pass->x, moments);
     float *db = pass->dparams ? bias_of(layer, pass->dparams) : NULL;
     if (pass->dparams) norm->gradient(&rows, pass->dy, pass->dparams, db);
-    if (pass->dx) norm->backward(&rows, pass->dy, pass->dx);
+    if (!pass->dx) return;
+    if (layer->spec.variant == RECUR_NORM_RMS)
+        norm->rms_backward(&rows, pass->dy, pass->dx);
+    else
+        norm->backward(&rows, pass->dy, pass->dx);
 }
 
 static const recur__parameter_ops parameter_ops = {
@@ -112,25 +121,44 @@ static const recur__layer_ops norm_ops = {
     .step = &step_ops,
 };
 
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static recur_status make(recur_context *ctx, const char *function, const recur_layer *prototype,
+                         recur_layer **out)
+{
+    recur_layer layer = *prototype;
+    RECUR__CHECK(recur__layer_check_size("features", layer.input_size));
+    RECUR__CHECK(recur__layer_take_epsilon(function, &layer.spec.epsilon));
+    layer.ops = &norm_ops;
+    layer.capabilities = RECUR__ROW_CAPABILITIES;
+    layer.output_size = layer.input_size;
+    return recur__layer_build(ctx, &layer, NULL, false, out);
+}
+
 recur_status recur_norm_create(recur_context *ctx, int64_t features, double epsilon, uint32_t flags,
                                recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
-    RECUR__CHECK(recur__layer_check_size("features", features));
-    if (epsilon != 0 && !(epsilon >= (double)FLT_MIN && epsilon <= (double)FLT_MAX))
-        return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_norm_create: epsilon is %g: it must be 0, or between %g and %g",
-                           epsilon, (double)FLT_MIN, (double)FLT_MAX);
     RECUR__CHECK(
         recur__check_flags(__func__, flags, RECUR_LAYER_NO_BIAS, "RECUR_LAYER_NO_BIAS only"));
     const recur_layer layer = {
-        .ops = &norm_ops,
         .type = "norm",
-        .spec = { .flags = flags, .epsilon = epsilon == 0 ? 1e-5 : epsilon },
-        .capabilities = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD,
+        .spec = { .flags = flags, .epsilon = epsilon, .variant = RECUR_NORM_LAYER },
         .input_size = features,
-        .output_size = features,
     };
-    return recur__layer_build(ctx, &layer, NULL, false, out);
+    return make(ctx, __func__, &layer, out);
+}
+
+recur_status recur_rms_norm_create(recur_context *ctx, int64_t features, double epsilon,
+                                   recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    const recur_layer layer = {
+        .type = "rms_norm",
+        .spec = { .flags = RECUR_LAYER_NO_BIAS, .epsilon = epsilon, .variant = RECUR_NORM_RMS },
+        .input_size = features,
+    };
+    return make(ctx, __func__, &layer, out);
 }

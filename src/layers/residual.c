@@ -5,7 +5,7 @@
  *
  * What is kept as y is the sum, so the chain is told that its own output is not: its last part
  * keeps what it needs of it. */
-#include "layers/chain.h"
+#include "layers/graph.h"
 
 static recur__shape inner(recur__shape shape)
 {
@@ -17,7 +17,7 @@ static void residual_measure(const recur_layer *layer, const recur__shape *shape
                              recur__workspace *workspace)
 {
     const recur__shape chain = inner(*shape);
-    recur__chain_measure(layer, &chain, workspace);
+    recur__graph_measure(layer, &chain, workspace);
 }
 
 static int64_t floats_of(const recur_layer *layer, const recur__pass *pass)
@@ -29,7 +29,7 @@ static void residual_forward(const recur_layer *layer, recur__pass *pass)
 {
     recur__pass chain = *pass;
     chain.shape = inner(pass->shape);
-    recur__chain_forward(layer, &chain);
+    recur__graph_forward(layer, &chain);
     if (pass->y) pass->kernels->elementwise->add(floats_of(layer, pass), pass->x, pass->y);
 }
 
@@ -38,7 +38,7 @@ static void residual_backward(const recur_layer *layer, recur__pass *pass)
     recur__pass chain = *pass;
     chain.shape = inner(pass->shape);
     chain.y = NULL;
-    recur__chain_backward(layer, &chain);
+    recur__graph_backward(layer, &chain);
     if (pass->dx && pass->dy)
         pass->kernels->elementwise->add(floats_of(layer, pass), pass->dy, pass->dx);
 }
@@ -46,7 +46,7 @@ static void residual_backward(const recur_layer *layer, recur__pass *pass)
 static void residual_step(recur__step_call *call)
 {
     const recur_layer *layer = call->layer;
-    recur__chain_step(call);
+    recur__graph_step(call);
     if (!call->y) return;
     layer->root->kernels->elementwise->add(call->B * layer->input_size, call->x, call->y);
 }
@@ -58,7 +58,7 @@ static const recur__pass_ops pass_ops = {
 };
 
 static const recur__step_ops step_ops = {
-    .scratch = recur__chain_scratch,
+    .scratch = recur__graph_scratch,
     .forward = residual_step,
 };
 

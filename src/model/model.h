@@ -2,6 +2,7 @@
  *
  *     layer ──▶ recur_layer_info ──▶ JSON    structure.c: one table of members, both ways
  *           └─▶ parts ──▶ ...                save.c, open.c: the tree
+ *                                            wiring.c: what the parts of a graph take
  *                                            types.c: what makes a layer of an info
  *     sample ──▶ tensors, run again          sample.c */
 #ifndef RECUR__MODEL_H
@@ -23,11 +24,17 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 /* "type" and the members that are not zero, of a part "name" first, as a new object. */
 recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out);
 
-/* The members of an object. One that is not known, or of another form, is an error; "type", "name"
- * and "parts" are the caller's. where: "rnn.fc", for messages. What the object says of a clockwork
- * goes to `clockwork`, to which info points then. */
+/* Options of families of layers, to which a recur_layer_info points. */
+typedef struct recur__structure_families {
+    recur_clockwork_options clockwork;
+    recur_conv_options conv;
+} recur__structure_families;
+
+/* The members of an object. One that is not known, or of another form, is an error; "type", "name",
+ * "parts" and "from" are the caller's. where: "rnn.fc", for messages. What the object says of a
+ * family goes to `families`, to which info points then. */
 recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
-                                   recur_clockwork_options *clockwork);
+                                   recur__structure_families *families);
 
 /* Whether a layer that was made says of itself what the object says of it. */
 recur_status recur__structure_check(const char *where, json_t *object,
@@ -38,6 +45,19 @@ recur_recurrent_options recur__structure_options(const recur_layer_info *info);
 /* The string called key; FORMAT if it is something else or not there. */
 recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
                                    const char **out);
+
+/* ---- what a part of a graph takes (wiring.c) ------------------------------------------------ */
+
+/* "from" of a part: [["rnn"], [null, 3, 2]], all of the part rnn and two features of the input. */
+recur_status recur__wiring_put(const recur_layer_info *info, json_t *object);
+
+/* How many sources an object has; 0: all of the part before it. A "from" that says none counts as
+ * one, which cannot be taken. */
+int64_t recur__wiring_count(const json_t *object);
+
+/* Those of part i, whose names are those of parts before it. */
+recur_status recur__wiring_take(const char *where, const json_t *object, int64_t i,
+                                const char *const *names, recur_source *out);
 
 /* ---- types of layer (types.c) --------------------------------------------------------- */
 

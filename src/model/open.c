@@ -37,9 +37,11 @@ static recur_status make_leaf(builder *b, const char *where, const recur__model_
 
 /* Parts under construction. */
 typedef struct parts {
-    int64_t count;
-    recur_layer **part; /* [count] */
-    const char **name;  /* [count] */
+    int64_t count, sources;
+    recur_layer **part;      /* [count] */
+    const char **name;       /* [count] */
+    recur_graph_part *graph; /* [count] */
+    recur_source *source;    /* [sources] of all parts, of a graph */
     void *memory;
     size_t bytes;
 } parts;
@@ -48,6 +50,8 @@ static void lay_out(recur__carver *carver, parts *p)
 {
     p->part = recur__carve(carver, p->count, sizeof *p->part);
     p->name = recur__carve(carver, p->count, sizeof *p->name);
+    p->graph = recur__carve(carver, p->count, sizeof *p->graph);
+    p->source = recur__carve(carver, p->sources, sizeof *p->source);
 }
 
 static void release_parts(const builder *b, parts *p)
@@ -65,11 +69,41 @@ static recur_status build_part(builder *b, const char *where, int depth, json_t 
     return build(b, path, depth, object, out);
 }
 
+/* A graph: each part says what it takes. */
+static recur_status make_graph(const builder *b, const char *where, const recur_layer_info *info,
+                               parts *p, const json_t *array, recur_layer **out)
+{
+    recur_source *source = p->source;
+    for (int64_t i = 0; i < p->count; i++) {
+        const json_t *object = json_array_get(array, (size_t)i);
+        const int64_t count = recur__wiring_count(object);
+        p->graph[i] = (recur_graph_part){ .name = p->name[i],
+                                          .layer = p->part[i],
+                                          .sources = count ? source : NULL,
+                                          .source_count = count };
+        RECUR__CHECK(recur__wiring_take(where, object, i, p->name, source));
+        source += count;
+    }
+    return recur_graph_create(b->ctx, info->input_size, p->count, p->graph, out);
+}
+
+static recur_status make_whole(const builder *b, const char *where, const recur_layer_info *info,
+                               parts *p, const json_t *array, recur_layer **out)
+{
+    if (info->variant == RECUR_COMPOSE_GRAPH) return make_graph(b, where, info, p, array, out);
+    if (p->sources)
+        return recur__fail(RECUR_E_FORMAT,
+                           "layer \"%.150s\" is no graph, but has a part with \"from\"", where);
+    return recur_compose_create(b->ctx, info->variant, p->count, p->name, p->part, out);
+}
+
 static recur_status make_composed(builder *b, const char *where, int depth,
-                                  const recur__model_type *m, json_t *object, recur_layer **out)
+                                  const recur_layer_info *info, json_t *object, recur_layer **out)
 {
     json_t *array = json_object_get(object, "parts");
     parts p = { .count = (int64_t)json_array_size(array) };
+    for (int64_t i = 0; i < p.count; i++)
+        p.sources += recur__wiring_count(json_array_get(array, (size_t)i));
     if (p.count == 0)
         return recur__fail(RECUR_E_FORMAT,
                            "layer \"%.150s\": parts is not there, or not an array of parts", where);
@@ -85,7 +119,7 @@ static recur_status make_composed(builder *b, const char *where, int depth,
     for (int64_t i = 0; !status && i < p.count; i++)
         status = build_part(b, where, depth + 1, json_array_get(array, (size_t)i), &p.name[i],
                             &p.part[i]);
-    if (!status) status = recur_compose_create(b->ctx, m->variant, p.count, p.name, p.part, out);
+    if (!status) status = make_whole(b, where, info, &p, array, out);
     release_parts(b, &p);
     return status;
 }
@@ -111,9 +145,9 @@ static recur_status make(builder *b, const char *where, int depth, json_t *objec
     RECUR__CHECK(recur__structure_text(where, object, "type", &type));
     RECUR__CHECK(recur__model_type_of(where, type, &m));
     recur_layer_info info = { .variant = m.variant };
-    recur_clockwork_options clockwork;
-    RECUR__CHECK(recur__structure_take(where, object, &info, &clockwork));
-    if (!m.make) return make_composed(b, where, depth, &m, object, out);
+    recur__structure_families families;
+    RECUR__CHECK(recur__structure_take(where, object, &info, &families));
+    if (!m.make) return make_composed(b, where, depth, &info, object, out);
     if (!json_object_get(object, "parts")) return make_leaf(b, where, &m, &info, out);
     return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" of type %.40s has parts", where, type);
 }
@@ -176,9 +210,12 @@ static recur_status check_root(json_t *root)
                                RECUR__MODEL_TEXT ": this version does not know what %.80s means",
                                key);
     }
-    if (json_object_get(json_object_get(root, "layer"), "name"))
-        return recur__fail(RECUR_E_FORMAT,
-                           RECUR__MODEL_TEXT ": the layer has a name, but is nobody's part");
+    static const char *const of_parts[] = { "name", "from" };
+    for (int i = 0; i < 2; i++)
+        if (json_object_get(json_object_get(root, "layer"), of_parts[i]))
+            return recur__fail(RECUR_E_FORMAT,
+                               RECUR__MODEL_TEXT ": the layer has a %s, but is nobody's part",
+                               of_parts[i]);
     return RECUR_OK;
 }
 

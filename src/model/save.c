@@ -24,7 +24,7 @@ static recur_status part_json(const recur_layer *layer, int64_t index, int depth
     RECUR__CHECK(recur_layer_child(layer, info.name, &part, NULL));
     const recur_status status = tree_json(part, depth, layers, out);
     recur_layer_release(part);
-    return status;
+    return status ? status : recur__wiring_put(&info, *out);
 }
 
 static recur_status parts_json(const recur_layer *layer, int64_t parts, int depth, int64_t *layers,

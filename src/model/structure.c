@@ -15,7 +15,11 @@ typedef struct member {
     const struct form *form;
     size_t at, option; /* offsets in recur_layer_info and, unless 0, recur_recurrent_options */
     uint32_t flag;
-    bool of_clockwork; /* `at` is an offset in recur_clockwork_options */
+    enum {
+        OF_INFO,
+        OF_CLOCKWORK,
+        OF_CONV
+    } of; /* whose offset `at` is: that of a family's options */
 } member;
 
 typedef struct form {
@@ -77,6 +81,7 @@ static bool take_periods(json_t *value, void *at)
 
 /* Constants have words; theirs is the place. */
 static const char *const directions[] = { "forward", "reverse", "bidirectional", NULL };
+static const char *const paddings[] = { "zeros", "reflect", NULL };
 static const char *const functions[] = { "",         "tanh",     "sigmoid", "relu", "hard_sigmoid",
                                          "softsign", "identity", NULL };
 
@@ -97,6 +102,8 @@ static bool take_word(const char *const *words, json_t *value, int32_t *code)
 
 static json_t *put_direction(const void *at) { return put_word(directions, *(const int32_t *)at); }
 static json_t *put_function(const void *at) { return put_word(functions, *(const int32_t *)at); }
+static json_t *put_padding(const void *at) { return put_word(paddings, *(const int32_t *)at); }
+static bool take_padding(json_t *value, void *at) { return take_word(paddings, value, at); }
 static bool take_direction(json_t *value, void *at) { return take_word(directions, value, at); }
 static bool take_function(json_t *value, void *at) { return take_word(functions, value, at); }
 
@@ -108,29 +115,34 @@ static const form periods = { "an array of at most 16 whole numbers",
                               sizeof(int32_t[RECUR_MOST_MODULES]), put_periods, take_periods };
 static const form directed = { "forward, reverse or bidirectional", sizeof(int32_t), put_direction,
                                take_direction };
+static const form padded = { "zeros or reflect", sizeof(int32_t), put_padding, take_padding };
 static const form function = { "the name of a function", sizeof(int32_t), put_function,
                                take_function };
 static const form flags = { "true or false", 0, NULL, NULL };
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-#define INFO(name, form)                                            \
-    {                                                               \
-#name, &form, offsetof(recur_layer_info, name), 0, 0, false \
+#define INFO(name, form)                                              \
+    {                                                                 \
+#name, &form, offsetof(recur_layer_info, name), 0, 0, OF_INFO \
     }
-#define CLOCKWORK(name, form)                                             \
-    {                                                                     \
-#name, &form, offsetof(recur_clockwork_options, name), 0, 0, true \
+#define CLOCKWORK(name, form)                                                     \
+    {                                                                             \
+#name, &form, offsetof(recur_clockwork_options, name), 0, 0, OF_CLOCKWORK \
+    }
+#define CONV(name, form)                                                \
+    {                                                                   \
+#name, &form, offsetof(recur_conv_options, name), 0, 0, OF_CONV \
     }
 #define BOTH(name, form)                                                                         \
     {                                                                                            \
 #name, &form, offsetof(recur_layer_info, name), offsetof(recur_recurrent_options, name), \
-            0, false                                                                             \
+            0, OF_INFO                                                                           \
     }
 #define FLAG(name, bit)                                                                            \
     {                                                                                              \
         name, &flags, offsetof(recur_layer_info, flags), offsetof(recur_recurrent_options, flags), \
-            bit, false                                                                             \
+            bit, OF_INFO                                                                           \
     }
 
 static const member members[] = {
@@ -157,23 +169,34 @@ static const member members[] = {
     CLOCKWORK(modules, integers),
     CLOCKWORK(periods, periods),
     INFO(epsilon, reals),
+    INFO(channels, counts),
+    INFO(groups, counts),
+    CONV(out_channels, counts),
+    CONV(kernel, counts),
+    CONV(stride, counts),
+    CONV(dilation, counts),
+    CONV(pad_before, counts),
+    CONV(pad_after, counts),
+    CONV(padding, padded),
 };
 enum { MEMBERS = sizeof members / sizeof *members };
 
-/* Not here: kind, variant and type, which are "type"; parts and name, which are the tree's; offset
- * and capabilities, which follow. */
+/* Not here: kind, variant and type, which are "type"; parts, name and sources, which are the
+ * tree's; offset and capabilities, which follow, as a convolution's in_channels and length do. */
 _Static_assert(sizeof(recur_layer_info) ==
                    offsetof(recur_layer_info, reserved_pointer) + sizeof(void *),
                "a new member of recur_layer_info needs a row in this table");
 
 static bool is_flag(const member *m) { return m->form == &flags; }
 
-/* Where a member lies. A layer that is no clockwork has zeros for a clockwork's. */
+/* Where a member lies. A layer that is not of a family has zeros for its options. */
 static const void *in_const(const member *m, const recur_layer_info *info)
 {
-    static const recur_clockwork_options none;
+    static const recur_clockwork_options no_clockwork;
+    static const recur_conv_options no_conv;
     const void *from = info;
-    if (m->of_clockwork) from = info->clockwork ? info->clockwork : &none;
+    if (m->of == OF_CLOCKWORK) from = info->clockwork ? info->clockwork : &no_clockwork;
+    if (m->of == OF_CONV) from = info->conv ? info->conv : &no_conv;
     return (const unsigned char *)from + m->at;
 }
 
@@ -230,9 +253,11 @@ static const member *find(const char *name)
 }
 
 static bool take(const member *m, json_t *value, recur_layer_info *info,
-                 recur_clockwork_options *clockwork)
+                 recur__structure_families *families)
 {
-    unsigned char *to = m->of_clockwork ? (unsigned char *)clockwork : (unsigned char *)info;
+    unsigned char *to = (unsigned char *)info;
+    if (m->of == OF_CLOCKWORK) to = (unsigned char *)&families->clockwork;
+    if (m->of == OF_CONV) to = (unsigned char *)&families->conv;
     if (!is_flag(m)) return m->form->take(value, to + m->at);
     if (json_is_true(value)) info->flags |= m->flag;
     return json_is_boolean(value);
@@ -240,14 +265,18 @@ static bool take(const member *m, json_t *value, recur_layer_info *info,
 
 static bool is_of_the_tree(const char *name)
 {
-    return strcmp(name, "type") == 0 || strcmp(name, "name") == 0 || strcmp(name, "parts") == 0;
+    static const char *const names[] = { "type", "name", "parts", "from" };
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
 }
 
 recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
-                                   recur_clockwork_options *clockwork)
+                                   recur__structure_families *families)
 {
-    const recur_clockwork_options none = { .size = sizeof none };
-    *clockwork = none;
+    const recur__structure_families none = { .clockwork.size = sizeof none.clockwork,
+                                             .conv.size = sizeof none.conv };
+    *families = none;
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
         const char *name = json_object_iter_key(at);
         const member *m = find(name);
@@ -256,11 +285,13 @@ recur_status recur__structure_take(const char *where, json_t *object, recur_laye
             return recur__fail(RECUR_E_UNSUPPORTED,
                                "layer \"%.150s\": this version does not know what %.80s means",
                                where, name);
-        if (!take(m, json_object_iter_value(at), info, clockwork))
+        if (!take(m, json_object_iter_value(at), info, families))
             return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not %s", where, name,
                                m->form->words);
     }
-    if (memcmp(clockwork, &none, sizeof none)) info->clockwork = clockwork;
+    if (memcmp(&families->clockwork, &none.clockwork, sizeof none.clockwork))
+        info->clockwork = &families->clockwork;
+    if (memcmp(&families->conv, &none.conv, sizeof none.conv)) info->conv = &families->conv;
     return RECUR_OK;
 }
 
@@ -297,8 +328,8 @@ static bool agree(const member *m, const recur_layer_info *a, const recur_layer_
 recur_status recur__structure_check(const char *where, json_t *object, const recur_layer_info *made)
 {
     recur_layer_info told = { 0 };
-    recur_clockwork_options clockwork;
-    RECUR__CHECK(recur__structure_take(where, object, &told, &clockwork));
+    recur__structure_families families;
+    RECUR__CHECK(recur__structure_take(where, object, &told, &families));
     for (int i = 0; i < MEMBERS; i++) {
         const member *m = &members[i];
         const json_t *value = json_object_get(object, m->name);

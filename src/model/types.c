@@ -70,6 +70,69 @@ static int64_t norm_floats(const recur_layer_info *info)
     return info->input_size;
 } /* without a bias */
 
+static int64_t channel_floats(const recur_layer_info *info) { return info->channels; }
+
+static recur_status make_rms_norm(recur_context *ctx, const recur_layer_info *info,
+                                  recur_layer **out)
+{
+    return recur_rms_norm_create(ctx, info->input_size, info->epsilon, out);
+}
+
+/* Numbers in a channel: if there is a remainder, the layer that is made says another input_size. */
+static int64_t length_of(const recur_layer_info *info)
+{
+    return info->channels > 0 ? info->input_size / info->channels : 0;
+}
+
+static recur_status make_group_norm(recur_context *ctx, const recur_layer_info *info,
+                                    recur_layer **out)
+{
+    return recur_group_norm_create(ctx, info->channels, length_of(info), info->groups,
+                                   info->epsilon, out);
+}
+
+static recur_status make_affine(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+{
+    return recur_affine_create(ctx, info->channels, length_of(info), info->flags, out);
+}
+
+static recur_status make_prelu(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+{
+    return recur_prelu_create(ctx, info->channels, length_of(info), out);
+}
+
+static recur_status make_softmax(recur_context *ctx, const recur_layer_info *info,
+                                 recur_layer **out)
+{
+    return recur_softmax_create(ctx, info->input_size, out);
+}
+
+static recur_conv_options conv_options(const recur_layer_info *info)
+{
+    recur_conv_options o = { .size = sizeof o };
+    if (info->conv) o = *info->conv;
+    o.axis = info->variant;
+    o.flags = info->flags;
+    o.in_channels = info->channels;
+    o.groups = info->groups;
+    if (o.axis == RECUR_CONV_ROW) o.length = length_of(info);
+    return o;
+}
+
+static int64_t conv_floats(const recur_layer_info *info)
+{
+    const recur_conv_options o = conv_options(info);
+    if (o.groups < 0) return -1;
+    const int64_t in = o.in_channels / recur__max(1, o.groups);
+    return recur__times(o.out_channels, recur__times(in, o.kernel));
+}
+
+static recur_status make_conv(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
+{
+    const recur_conv_options options = conv_options(info);
+    return recur_conv_create(ctx, &options, out);
+}
+
 static recur_status make_norm(recur_context *ctx, const recur_layer_info *info, recur_layer **out)
 {
     return recur_norm_create(ctx, info->input_size, info->epsilon, info->flags, out);
@@ -92,13 +155,26 @@ static const recur__model_type types[] = {
     { "hard_sigmoid", RECUR_ACTIVATION_HARD_SIGMOID, make_activation, no_floats },
     { "softsign", RECUR_ACTIVATION_SOFTSIGN, make_activation, no_floats },
     { "identity", RECUR_ACTIVATION_IDENTITY, make_activation, no_floats },
+    { "silu", RECUR_ACTIVATION_SILU, make_activation, no_floats },
+    { "elu", RECUR_ACTIVATION_ELU, make_activation, no_floats },
+    { "gelu", RECUR_ACTIVATION_GELU, make_activation, no_floats },
     { "norm", 0, make_norm, norm_floats },
     { "merge_sum", RECUR_MERGE_SUM, make_merge, no_floats },
     { "merge_mean", RECUR_MERGE_MEAN, make_merge, no_floats },
     { "merge_multiply", RECUR_MERGE_MULTIPLY, make_merge, no_floats },
+    { "merge_gate", RECUR_MERGE_GATE, make_merge, no_floats },
+    { "merge_magnitude", RECUR_MERGE_MAGNITUDE, make_merge, no_floats },
+    { "rms_norm", RECUR_NORM_RMS, make_rms_norm, norm_floats },
+    { "group_norm", RECUR_NORM_GROUP, make_group_norm, channel_floats },
+    { "affine", 0, make_affine, channel_floats },
+    { "prelu", 0, make_prelu, channel_floats },
+    { "softmax", 0, make_softmax, no_floats },
+    { "conv_time", RECUR_CONV_TIME, make_conv, conv_floats },
+    { "conv_row", RECUR_CONV_ROW, make_conv, conv_floats },
     { "sequential", RECUR_COMPOSE_SEQUENTIAL, NULL, NULL },
     { "group", RECUR_COMPOSE_GROUP, NULL, NULL },
     { "residual", RECUR_COMPOSE_RESIDUAL, NULL, NULL },
+    { "graph", RECUR_COMPOSE_GRAPH, NULL, NULL },
 };
 enum { TYPES = sizeof types / sizeof *types };
 

@@ -63,9 +63,9 @@ static recur_status check_words(const recur_recurrent_options *o)
     static const char *const members[] = { "gate_activation", "activation", "output_activation" };
     const int32_t functions[] = { o->gate_activation, o->activation, o->output_activation };
     for (int i = 0; i < 3; i++)
-        if (functions[i] < 0 || functions[i] > RECUR_ACTIVATION_IDENTITY)
-            return RECUR__NO_CONSTANT("recur_recurrent_options", members[i], functions[i],
-                                      recur__activations);
+        if (functions[i] < 0 || functions[i] > RECUR__CELL_ACTIVATIONS)
+            return recur__no_constant("recur_recurrent_options", members[i], functions[i],
+                                      recur__activations, RECUR__CELL_ACTIVATIONS);
     if (o->flags & RECUR_LAYER_CELL_NAMES &&
         (o->num_layers != 1 || o->direction != RECUR_DIRECTION_FORWARD))
         return recur__fail(RECUR_E_UNSUPPORTED,
@@ -204,7 +204,8 @@ recur_status recur_recurrent_options_init(recur_recurrent_options *options, size
 static recur_status take_function(const char *member, int32_t own, int32_t *function)
 {
     if (own && !*function)
-        return RECUR__NO_CONSTANT("recur_recurrent_options", member, *function, recur__activations);
+        return recur__no_constant("recur_recurrent_options", member, *function, recur__activations,
+                                  RECUR__CELL_ACTIVATIONS);
     if (*function == own) *function = 0;
     return RECUR_OK;
 }

@@ -14,7 +14,8 @@ static const recur_layer *find_culprit(const recur_layer *node)
 
 static const char *why_no_steps(const recur_layer *node)
 {
-    if (node->ops->kind != RECUR_KIND_RECURRENT) return "gives one row for a whole sequence";
+    if (node->capabilities & RECUR_CAN_REDUCE_TIME) return "gives one row for a whole sequence";
+    if (node->ops->kind == RECUR_KIND_CONV) return "looks ahead in time (pad_after)";
     return node->spec.direction == RECUR_DIRECTION_REVERSE
                ? "begins at the end of a sequence (RECUR_DIRECTION_REVERSE)"
                : "looks ahead in time (RECUR_DIRECTION_BIDIRECTIONAL)";

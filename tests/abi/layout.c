@@ -70,6 +70,34 @@ static void structs(void)
     MEMBER(recur_recurrent_options, clockwork);
     MEMBER(recur_recurrent_options, reserved_pointer);
 
+    STRUCT(recur_conv_options);
+    MEMBER(recur_conv_options, size);
+    MEMBER(recur_conv_options, axis);
+    MEMBER(recur_conv_options, flags);
+    MEMBER(recur_conv_options, padding);
+    MEMBER(recur_conv_options, in_channels);
+    MEMBER(recur_conv_options, out_channels);
+    MEMBER(recur_conv_options, kernel);
+    MEMBER(recur_conv_options, length);
+    MEMBER(recur_conv_options, stride);
+    MEMBER(recur_conv_options, dilation);
+    MEMBER(recur_conv_options, groups);
+    MEMBER(recur_conv_options, pad_before);
+    MEMBER(recur_conv_options, pad_after);
+
+    STRUCT(recur_source);
+    MEMBER(recur_source, part);
+    MEMBER(recur_source, reserved);
+    MEMBER(recur_source, begin);
+    MEMBER(recur_source, count);
+
+    STRUCT(recur_graph_part);
+    MEMBER(recur_graph_part, name);
+    MEMBER(recur_graph_part, layer);
+    MEMBER(recur_graph_part, sources);
+    MEMBER(recur_graph_part, reserved);
+    MEMBER(recur_graph_part, source_count);
+
     STRUCT(recur_layer_info);
     MEMBER(recur_layer_info, size);
     MEMBER(recur_layer_info, kind);
@@ -98,6 +126,12 @@ static void structs(void)
     MEMBER(recur_layer_info, reserved);
     MEMBER(recur_layer_info, epsilon);
     MEMBER(recur_layer_info, clockwork);
+    MEMBER(recur_layer_info, conv);
+    MEMBER(recur_layer_info, channels);
+    MEMBER(recur_layer_info, groups);
+    MEMBER(recur_layer_info, source_count);
+    MEMBER(recur_layer_info, reserved_count);
+    MEMBER(recur_layer_info, sources);
     MEMBER(recur_layer_info, reserved_pointer);
 
     STRUCT(recur_trace);
@@ -243,6 +277,11 @@ static void values(void)
     VALUE(RECUR_DIRECTION_REVERSE);
     VALUE(RECUR_DIRECTION_BIDIRECTIONAL);
     VALUE(RECUR_MOST_MODULES);
+    /* recur/convolution.h */
+    VALUE(RECUR_CONV_TIME);
+    VALUE(RECUR_CONV_ROW);
+    VALUE(RECUR_PADDING_ZEROS);
+    VALUE(RECUR_PADDING_REFLECT);
     /* recur/layer.h */
     VALUE(RECUR_LAYER_NO_BIAS);
     VALUE(RECUR_LAYER_CELL_NAMES);
@@ -255,12 +294,18 @@ static void values(void)
     VALUE(RECUR_ACTIVATION_HARD_SIGMOID);
     VALUE(RECUR_ACTIVATION_SOFTSIGN);
     VALUE(RECUR_ACTIVATION_IDENTITY);
+    VALUE(RECUR_ACTIVATION_SILU);
+    VALUE(RECUR_ACTIVATION_ELU);
+    VALUE(RECUR_ACTIVATION_GELU);
     VALUE(RECUR_COMPOSE_SEQUENTIAL);
     VALUE(RECUR_COMPOSE_GROUP);
     VALUE(RECUR_COMPOSE_RESIDUAL);
+    VALUE(RECUR_COMPOSE_GRAPH);
     VALUE(RECUR_MERGE_SUM);
     VALUE(RECUR_MERGE_MEAN);
     VALUE(RECUR_MERGE_MULTIPLY);
+    VALUE(RECUR_MERGE_GATE);
+    VALUE(RECUR_MERGE_MAGNITUDE);
     VALUE(RECUR_PRECISION_FLOAT32);
     VALUE(RECUR_KIND_RECURRENT);
     VALUE(RECUR_KIND_LINEAR);
@@ -271,6 +316,13 @@ static void values(void)
     VALUE(RECUR_KIND_COMPOSE);
     VALUE(RECUR_KIND_NORM);
     VALUE(RECUR_KIND_MERGE);
+    VALUE(RECUR_KIND_SOFTMAX);
+    VALUE(RECUR_KIND_AFFINE);
+    VALUE(RECUR_KIND_PRELU);
+    VALUE(RECUR_KIND_CONV);
+    VALUE(RECUR_NORM_LAYER);
+    VALUE(RECUR_NORM_RMS);
+    VALUE(RECUR_NORM_GROUP);
     VALUE(RECUR_CAN_TAKE_ROWS);
     VALUE(RECUR_CAN_TAKE_IDS);
     VALUE(RECUR_CAN_STEP);

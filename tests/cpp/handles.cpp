@@ -235,6 +235,29 @@ void training()
     recur::layer product = recur::merge(2, RECUR_MERGE_MULTIPLY);
     CHECK(product.run(recur::packed({1}), floats{3, 5}) == floats{15});
     check_throws(RECUR_E_SHAPE, "3", [&] { recur::merge(3); });
+    CHECK(recur::softmax(2).run(recur::packed({1}), floats{7, 7}) == (floats{0.5, 0.5}));
+    CHECK(recur::prelu(2, 3).count() == 2 && recur::affine(2, 3).count() == 4);
+    CHECK(recur::rms_norm(4).count() == 4 && recur::group_norm(4, 2, 2).count() == 8);
+}
+
+void convolutions_and_graphs()
+{
+    recur::layer over_time = recur::conv_time(1, 1, 2);
+    over_time.init(nullptr, RECUR_INIT_CONSTANT, 1);
+    CHECK(over_time.run(recur::packed({3}), floats{1, 2, 3}) == (floats{2, 4, 6}));
+    recur::conv_options o;
+    o.padding = RECUR_PADDING_REFLECT, o.pad_after = 1, o.flags = RECUR_LAYER_NO_BIAS;
+    recur::layer in_row = recur::conv_row(1, 1, 2, 3, o);
+    in_row.init(nullptr, RECUR_INIT_CONSTANT, 1);
+    CHECK(in_row.run(recur::packed({1}), floats{1, 2, 4}) == (floats{3, 6, 6}));
+    const recur::layer masked = recur::graph(
+        2, {{"relu", recur::activation(2, RECUR_ACTIVATION_RELU)},
+            {"out", recur::merge(4, RECUR_MERGE_MULTIPLY), {{"relu"}, {nullptr}}}});
+    CHECK(masked.run(recur::packed({1}), floats{-2, 3}) == (floats{0, 9}));
+    CHECK(masked.describe(1).sources[0].part == std::string("relu"));
+    check_throws(RECUR_E_ARGUMENT, "late", [] {
+        recur::graph(2, {{"a", recur::activation(2, RECUR_ACTIVATION_RELU), {{"late"}}}});
+    });
 }
 
 void models()
@@ -281,5 +304,6 @@ int main()
     layouts();
     cells();
     training();
+    convolutions_and_graphs();
     models();
 }

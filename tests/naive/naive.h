@@ -143,4 +143,18 @@ void naive_norm(int64_t R, int64_t F, double epsilon, const double *w, const dou
 void naive_norm_backward(int64_t R, int64_t F, double epsilon, const double *w, const double *x,
                          const double *dy, double *dx, double *dw, double *db);
 
+/* ---- convolutions (conv.c) ------------------------------------------------------------------ */
+
+/* W [out][in / groups][kernel], b [out] or NULL; x gives number `at` of a channel, zero or whatever
+ * stands beyond its ends. */
+typedef struct naive_conv {
+    int64_t in, out, kernel, dilation, groups;
+    const double *W, *b;
+    double (*x)(const void *user, int64_t channel, int64_t at);
+    const void *user;
+} naive_conv;
+
+/* y of channel o, whose kernel begins at number `at`. */
+double naive_conv_at(const naive_conv *c, int64_t o, int64_t at);
+
 #endif

@@ -17,8 +17,9 @@ from __future__ import annotations
 from . import c, nn
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Group, ModuleDict, ModuleList, Residual, Sequential
+from .compose import Graph, Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
+from .convolution import ConvRow, ConvTime
 from .errors import (
     ArgumentError,
     Error,
@@ -34,16 +35,24 @@ from .errors import (
 )
 from .files import File, load, save
 from .layers import (
+    ELU,
+    GELU,
+    Affine,
     Dropout,
     Embedding,
+    GroupNorm,
     HardSigmoid,
     Identity,
     Last,
     LayerNorm,
     Linear,
     Merge,
+    PReLU,
+    RMSNorm,
     ReLU,
+    SiLU,
     Sigmoid,
+    Softmax,
     Softsign,
     Tanh,
 )
@@ -125,6 +134,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Affine",
     "ArgumentError",
     "Array",
     "BCELoss",
@@ -135,6 +145,8 @@ __all__ = [
     "ClockworkRNN",
     "ConstantLR",
     "Context",
+    "ConvRow",
+    "ConvTime",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "CoupledLSTM",
@@ -142,6 +154,7 @@ __all__ = [
     "CTCDecoder",
     "CTCLoss",
     "Dropout",
+    "ELU",
     "Embedding",
     "Error",
     "ExponentialLR",
@@ -151,8 +164,11 @@ __all__ = [
     "from_keras",
     "from_onnx",
     "from_torch",
+    "GELU",
     "grad_norm",
+    "Graph",
     "Group",
+    "GroupNorm",
     "GRU",
     "GRUCell",
     "HardSigmoid",
@@ -201,12 +217,14 @@ __all__ = [
     "Parameter",
     "PeepholeLSTM",
     "PolynomialLR",
+    "PReLU",
     "put_model",
     "RAdam",
     "random",
     "ReduceLROnPlateau",
     "ReLU",
     "Residual",
+    "RMSNorm",
     "RMSprop",
     "RNN",
     "RNNCell",
@@ -221,7 +239,9 @@ __all__ = [
     "SGD",
     "ShapeError",
     "Sigmoid",
+    "SiLU",
     "SmoothL1Loss",
+    "Softmax",
     "Softsign",
     "State",
     "StepLR",

@@ -104,6 +104,8 @@ def struct(kind):
             return None, None
         if isinstance(value, dict):
             value = expected(**value)
+        if isinstance(value, ctypes.Array) and value._type_ is expected:
+            return value, value
         if not isinstance(value, expected):
             raise TypeError(f"{name}: a {kind} (or a dict of its members) is needed, not {type(value).__name__}")
         return value, ctypes.byref(value)

@@ -86,7 +86,9 @@ def _plain(struct):
         elif ctype[6:-2] in STRUCTS:
             value = _plain(value.contents) if value else None
         members[name] = tuple(value) if length else value
-    members.pop("size")
+    members.pop("size", None)
+    if "sources" in members:
+        members["sources"] = tuple(_plain(struct.sources[i]) for i in range(struct.source_count))
     return types.SimpleNamespace(**members)
 
 

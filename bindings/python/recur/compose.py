@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator
 import numpy as np
 
 from . import c, settings
+from ._arrays import size
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy
 from .module import EVALUATE, Layer, Module, by_names
@@ -44,10 +45,13 @@ class Composite(Layer):
             raise ValueError("the same module is given twice")
         self._bind(names, parts)
         layers = [part._open() for part in parts]
-        layer = c.recur_compose_create(settings.handle_of(context), kind, len(parts), names, layers)
-        self._own(layer, context, init=False)
+        self._own(self._make_whole(kind, names, layers, context), context, init=False)
         self._composed, self._random, self._padded = list(zip(names, parts)), None, None
         self._adopt(self._composed)
+
+    def _make_whole(self, kind: Any, names: Any, layers: Any, context: Context | None) -> Any:
+        handle = settings.handle_of(context)
+        return c.recur_compose_create(handle, kind, len(layers), names, layers)
 
     def _bind(self, names: Any, parts: Any) -> None:
         for name, part in zip(names, parts):
@@ -333,6 +337,96 @@ class Residual(Sequential):
     """
 
     kind = c.RECUR_COMPOSE_RESIDUAL
+
+
+class Graph(Sequential):
+    """Parts that take each other's output. Each is a module, which takes all of the part before
+    it, or (module, sources): names of parts before it, None for the graph's input, or (name, begin,
+    count) for some of the features; they stand side by side. The last part's output is the graph's.
+
+    A skip, a mask, a sum of branches are sources of a Merge; Identity with several sources gives
+    them side by side.
+
+    >>> import numpy as np, recur
+    >>> net = recur.Graph(4, {
+    ...     "rnn": recur.LSTM(4, 4),
+    ...     "mask": recur.Sigmoid(),
+    ...     "out": (recur.Merge("multiply"), ["mask", None]),
+    ... })
+    >>> net(np.zeros((5, 2, 4), np.float32)).shape
+    (5, 2, 4)
+    """
+
+    kind = c.RECUR_COMPOSE_GRAPH
+
+    def __init__(self, input_size: int, parts: Any, *, context: Context | None = None) -> None:
+        if not hasattr(parts, "items") or not len(parts):
+            raise ValueError("a Graph needs a dict of parts, at least one")
+        self.input_size = size(input_size, "input_size")
+        given = {str(k): v if isinstance(v, tuple) else (v, None) for k, v in parts.items()}
+        self._sources = {name: sources_of(name, v[1:]) for name, v in given.items()}
+        self._build(self.kind, list(given), [v[0] for v in given.values()], context)
+
+    def _make_whole(self, kind: Any, names: Any, layers: Any, context: Context | None) -> Any:
+        spelled = []  # keeps what the array below points to
+        for name, layer in zip(names, layers):
+            sources = [c.recur_source(part=p, begin=b, count=n) for p, b, n in self._sources[name]]
+            array = (c.recur_source * len(sources))(*sources) if sources else None
+            spelled.append(
+                c.recur_graph_part(
+                    name=name, layer=layer, sources=array, source_count=len(sources)
+                )
+            )
+        parts = (c.recur_graph_part * len(spelled))(*spelled)
+        handle = settings.handle_of(context)
+        return c.recur_graph_create(handle, self.input_size, len(spelled), parts)
+
+    def _width(self, widths: dict[Any, int], sources: Any) -> int | None:
+        """Features of these sources together; None if one is not there, which C refuses."""
+        if any(part not in widths for part, _, _ in sources):
+            return None
+        total: int = sum(count or widths[part] - begin for part, begin, count in sources)
+        return total
+
+    def _bind(self, names: Any, parts: Any) -> None:
+        widths: dict[Any, int] = {None: self.input_size}
+        before: Any = None
+        for name, part in zip(names, parts):
+            if isinstance(part, Lazy) and part._layer is None:
+                if isinstance(part, Last) and part.direction is None:
+                    raise ValueError(f"part {name!r} (Last) of a Graph needs a direction")
+                width = self._width(widths, self._sources[name] or [(before, 0, 0)])
+                if width is None:
+                    super()._bind([name], [part])
+                part.bind(width)
+            widths[name], before = part._info.output_size, name
+
+    def _rebuild(self, names: Any, parts: Any) -> None:
+        if list(names) != [name for name, _ in self._named_parts()]:
+            raise TypeError("the parts of a Graph stay as they are: make a new one")
+        super()._rebuild(names, parts)
+
+    def insert(self, index: int, module: Module) -> Sequential:
+        """Refused: a part says what it takes when the graph is made."""
+        raise TypeError("the parts of a Graph stay as they are: make a new one")
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            raise IndexError("a Graph has no slices: its parts take more than the one before")
+        return super().__getitem__(key)
+
+
+def sources_of(name: str, given: Any) -> list[tuple[str | None, int, int]]:
+    """(part, begin, count) of each source of a part; [] for the part before it."""
+    if len(given) != 1:
+        raise ValueError(f"part {name!r} is (module, sources), not a tuple of {len(given) + 1}")
+    found = []
+    for one in [] if given[0] is None else given[0]:
+        part, begin, count = one if isinstance(one, tuple) else (one, 0, 0)
+        if not (part is None or isinstance(part, str)):
+            raise TypeError(f"a source of part {name!r} is {part!r}: it is a name, or None")
+        found.append((part, size(begin, "begin", 0), size(count, "count", 0)))
+    return found
 
 
 class Group(Composite):

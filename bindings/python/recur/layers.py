@@ -304,6 +304,39 @@ class Identity(Activation):
     function = c.RECUR_ACTIVATION_IDENTITY
 
 
+class SiLU(Activation):
+    """x / (1 + exp(-x)), also called swish
+
+    >>> import numpy as np, recur
+    >>> recur.SiLU()(np.array([[0.0, 30.0]], np.float32)).tolist()
+    [[0.0, 30.0]]
+    """
+
+    function = c.RECUR_ACTIVATION_SILU
+
+
+class ELU(Activation):
+    """x above 0, exp(x) - 1 below
+
+    >>> import numpy as np, recur
+    >>> recur.ELU()(np.array([[0.0, 3.0]], np.float32)).tolist()
+    [[0.0, 3.0]]
+    """
+
+    function = c.RECUR_ACTIVATION_ELU
+
+
+class GELU(Activation):
+    """x Φ(x), with the normal distribution Φ itself: PyTorch's approximate="none"
+
+    >>> import numpy as np, recur
+    >>> recur.GELU()(np.array([[0.0, 30.0]], np.float32)).tolist()
+    [[0.0, 30.0]]
+    """
+
+    function = c.RECUR_ACTIVATION_GELU
+
+
 class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last
     dimension.
@@ -352,12 +385,171 @@ class LayerNorm(Layer):
         return f"{self.normalized_shape}, eps={self.eps}, bias={self.bias_used}"
 
 
-WAYS = {"sum": c.RECUR_MERGE_SUM, "mean": c.RECUR_MERGE_MEAN, "multiply": c.RECUR_MERGE_MULTIPLY}
+class RMSNorm(Layer):
+    """Each row divided by its root mean square, then times weight; over the last dimension.
+
+    >>> import numpy as np, recur
+    >>> recur.RMSNorm(2)(np.array([[3.0, -3.0]], np.float32)).round(2).tolist()
+    [[1.0, -1.0]]
+    """
+
+    def __init__(
+        self, normalized_shape: int, eps: float | None = None, *, context: Context | None = None
+    ) -> None:
+        given: Any = normalized_shape
+        shape = tuple(given) if hasattr(given, "__len__") else (given,)
+        if len(shape) != 1:
+            raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
+        self.normalized_shape = (size(shape[0], "normalized_shape"),)
+        self.eps = float(np.finfo(np.float32).eps) if eps is None else check_number(eps, "eps")
+        if self.eps <= 0:
+            raise ValueError(f"eps is {self.eps}: it must be above 0")
+        self._own(
+            c.recur_rms_norm_create(
+                settings.handle_of(context), self.normalized_shape[0], self.eps
+            ),
+            context,
+        )
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+class Channels(Layer):
+    """Base of layers whose rows are [channels][length]."""
+
+    channels: int
+    length: int
+
+    def _take(self, channels: int, length: int) -> None:
+        self.channels, self.length = size(channels, "channels"), size(length, "length")
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
+        return f"{self.channels}, length={self.length}"
+
+
+class GroupNorm(Channels):
+    """Each of the groups of a row's channels shifted and scaled to mean 0 and variance 1, then
+    weight x + bias, with a weight and a bias for each channel.
+
+    x [..., num_channels * length] gives y of the same shape.
+
+    >>> import numpy as np, recur
+    >>> recur.GroupNorm(2, 4)(np.array([[1.0, 3.0, 2.0, 6.0]], np.float32)).round(2).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        *,
+        length: int = 1,
+        context: Context | None = None,
+    ) -> None:
+        self._take(num_channels, length)
+        self.num_groups, self.eps = size(num_groups, "num_groups"), check_number(eps, "eps")
+        if self.eps <= 0:
+            raise ValueError(f"eps is {self.eps}: it must be above 0")
+        self._own(
+            c.recur_group_norm_create(
+                settings.handle_of(context), self.channels, self.length, self.num_groups, self.eps
+            ),
+            context,
+        )
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
+        return f"{self.num_groups}, {super().extra_repr()}, eps={self.eps}"
+
+
+class Affine(Channels):
+    """weight x + bias, with a weight and a bias for each channel: a batch normalisation that is
+    no longer trained.
+
+    x [..., channels * length] gives y of the same shape.
+
+    >>> import numpy as np, recur
+    >>> recur.Affine(2)(np.array([[1.0, 3.0]], np.float32)).tolist()
+    [[1.0, 3.0]]
+    """
+
+    def __init__(
+        self, channels: int, length: int = 1, bias: bool = True, *, context: Context | None = None
+    ) -> None:
+        self._take(channels, length)
+        self.bias_used = bool(bias)
+        flags = 0 if bias else c.RECUR_LAYER_NO_BIAS
+        self._own(
+            c.recur_affine_create(settings.handle_of(context), self.channels, self.length, flags),
+            context,
+        )
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
+        return f"{super().extra_repr()}, bias={self.bias_used}"
+
+
+class PReLU(Channels):
+    """x where it is above 0, else weight x, with a weight for each channel.
+
+    x [..., num_parameters * length] gives y of the same shape: one weight for rows of 8 numbers
+    is PReLU(1, length=8).
+
+    >>> import numpy as np, recur
+    >>> recur.PReLU(2)(np.array([[-1.0, 3.0]], np.float32)).tolist()
+    [[-0.25, 3.0]]
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        *,
+        length: int = 1,
+        context: Context | None = None,
+    ) -> None:
+        self._take(num_parameters, length)
+        self._own(
+            c.recur_prelu_create(settings.handle_of(context), self.channels, self.length), context
+        )
+        self.params["weight"][...] = check_number(init, "init")
+
+
+class Softmax(Lazy):
+    """exp(x) / sum of exp(x), over the last dimension.
+
+    >>> import numpy as np, recur
+    >>> recur.Softmax()(np.zeros((1, 4), np.float32)).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+
+    def __init__(
+        self, dim: int = -1, *, features: int | None = None, context: Context | None = None
+    ) -> None:
+        if dim != -1:
+            raise NotImplementedError(f"dim is {dim}: a Softmax goes over the last dimension, -1")
+        self._plan(features, context)
+
+    def _create(self, context: Context | None, features: int) -> Any:
+        return c.recur_softmax_create(context, features)
+
+
+WAYS = {
+    "sum": c.RECUR_MERGE_SUM,
+    "mean": c.RECUR_MERGE_MEAN,
+    "multiply": c.RECUR_MERGE_MULTIPLY,
+    "gate": c.RECUR_MERGE_GATE,
+    "magnitude": c.RECUR_MERGE_MAGNITUDE,
+}
 
 
 class Merge(Lazy):
-    """Joins the two halves of each row, such as both directions of a layer, into one: "sum",
-    "mean" or "multiply".
+    """Joins the two halves a and b of each row, such as both directions of a layer, into one:
+    "sum", "mean", "multiply", "gate" (a σ(b), a gated linear unit) or "magnitude" (√(a² + b²)).
 
     x [..., 2 n] gives y [..., n].
 

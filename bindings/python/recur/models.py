@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING, Any, Mapping
 
 from . import c
 from .cells import GRUCell, LSTMCell, RNNCell
-from .compose import Composite, Group, Residual, Sequential
+from .compose import Composite, Graph, Group, Residual, Sequential
+from .convolution import ConvRow, ConvTime
 from .files import File, heed, note
 from .layers import (
     DIRECTIONS,
+    ELU,
+    GELU,
     WAYS,
+    Affine,
     Dropout,
     Embedding,
+    GroupNorm,
     HardSigmoid,
     Identity,
     Last,
     LayerNorm,
     Linear,
     Merge,
+    PReLU,
     ReLU,
+    RMSNorm,
     Sigmoid,
+    SiLU,
+    Softmax,
     Softsign,
     Tanh,
 )
@@ -172,11 +181,53 @@ def of_dropout(info: Any) -> Any:
 
 
 def of_activation(info: Any) -> Any:
-    kinds = {kind.function: kind for kind in (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity)}
+    functions = (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity, SiLU, ELU, GELU)
+    kinds = {kind.function: kind for kind in functions}
     return lazy(kinds[info.variant], info)
 
 
+def channels(info: Any) -> dict[str, Any]:
+    return {"channels": info.channels, "length": info.input_size // info.channels}
+
+
+def of_affine(info: Any) -> Any:
+    return Affine, {**channels(info), "bias_used": not info.flags & c.RECUR_LAYER_NO_BIAS}
+
+
+def of_prelu(info: Any) -> Any:
+    return PReLU, channels(info)
+
+
+def of_softmax(info: Any) -> Any:
+    return lazy(Softmax, info)
+
+
+def of_conv(info: Any) -> Any:
+    options = info.conv
+    told = {
+        "in_channels": options.in_channels,
+        "out_channels": options.out_channels,
+        "kernel_size": options.kernel,
+        "dilation": options.dilation,
+        "groups": options.groups,
+        "bias_used": not info.flags & c.RECUR_LAYER_NO_BIAS,
+    }
+    if options.axis == c.RECUR_CONV_TIME:
+        return ConvTime, {**told, "ahead": options.pad_after}
+    return ConvRow, {
+        **told,
+        "stride": options.stride,
+        "padding": (options.pad_before, options.pad_after),
+        "padding_mode": "reflect" if options.padding == c.RECUR_PADDING_REFLECT else "zeros",
+        "length": options.length,
+    }
+
+
 def of_norm(info: Any) -> Any:
+    if info.variant == c.RECUR_NORM_RMS:
+        return RMSNorm, {"normalized_shape": (info.input_size,), "eps": info.epsilon}
+    if info.variant == c.RECUR_NORM_GROUP:
+        return GroupNorm, {**channels(info), "num_groups": info.groups, "eps": info.epsilon}
     bias = not info.flags & c.RECUR_LAYER_NO_BIAS
     return LayerNorm, {
         "normalized_shape": (info.input_size,),
@@ -197,8 +248,10 @@ def of_composed(info: Any) -> Any:
         c.RECUR_COMPOSE_SEQUENTIAL: Sequential,
         c.RECUR_COMPOSE_GROUP: Group,
         c.RECUR_COMPOSE_RESIDUAL: Residual,
+        c.RECUR_COMPOSE_GRAPH: Graph,
     }
-    return kinds[info.variant], {}
+    told = {"input_size": info.input_size} if info.variant == c.RECUR_COMPOSE_GRAPH else {}
+    return kinds[info.variant], told
 
 
 # (layer, cell, what the constructor was told)
@@ -253,6 +306,10 @@ KINDS = {
     c.RECUR_KIND_NORM: of_norm,
     c.RECUR_KIND_MERGE: of_merge,
     c.RECUR_KIND_COMPOSE: of_composed,
+    c.RECUR_KIND_SOFTMAX: of_softmax,
+    c.RECUR_KIND_AFFINE: of_affine,
+    c.RECUR_KIND_PRELU: of_prelu,
+    c.RECUR_KIND_CONV: of_conv,
 }
 
 
@@ -274,7 +331,12 @@ def wrapped(layer: Any, batch_first: bool) -> Module:
 
 
 def adopt(whole: Any, layer: Any, parts: Any, batch_first: bool) -> None:
-    names = [c.recur_layer_describe(layer, i).name for i in range(parts)]
+    found = [c.recur_layer_describe(layer, i) for i in range(parts)]
+    names = [info.name for info in found]
+    if isinstance(whole, Graph):
+        whole.__dict__["_sources"] = {
+            info.name: [(s.part, s.begin, s.count) for s in info.sources] for info in found
+        }
     whole._composed = [
         (name, wrapped(c.recur_layer_child(layer, name)[0], batch_first)) for name in names
     ]
