@@ -1,6 +1,5 @@
 /* test_model_damaged.c - model files that are cut off, changed byte by byte, or met without memory
  * or room on the disk: each is refused with a sentence, or opens as a layer that works. */
-#include <jansson.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -157,55 +156,13 @@ static void no_room_on_the_disk(void **state)
     recur_layer_release(got);
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static int64_t until_json_fails;
-
-static void *json_alloc(size_t bytes) { return until_json_fails-- > 0 ? malloc(bytes) : NULL; }
-
-/* JSON objects come from the JSON library's own allocator, which can fail too, at the n-th call and
-   all later ones. Its parser may then say that the text is wrong. */
-static void no_memory_for_json(void **state)
-{
-    (void)state;
-    size_t bytes;
-    const unsigned char *data = whole_file(false, &bytes);
-    recur_layer *net = NULL, *got = NULL;
-    recur_file *file = NULL;
-    OK(recur_model_open_memory(NULL, data, bytes, &net));
-    OK(recur_file_open_memory(NULL, NULL, 0, &file));
-    json_set_alloc_funcs(json_alloc, free);
-    int64_t opens = 0, puts = 0;
-    for (recur_status status = RECUR_E_MEMORY; status; opens++) {
-        trying("JSON allocation %lld fails", (long long)opens);
-        until_json_fails = opens;
-        support_forget();
-        status = recur_model_open_memory(NULL, data, bytes, &got);
-        if (status)
-            support_fails(status == RECUR_E_FORMAT ? status : RECUR_E_MEMORY, status, "", "open",
-                          __FILE__, __LINE__);
-        assert_int_equal(got != NULL, !status);
-    }
-    for (recur_status status = RECUR_E_MEMORY; status; puts++) {
-        trying("JSON allocation %lld fails", (long long)puts);
-        until_json_fails = puts;
-        support_forget();
-        status = recur_file_put_model(file, "", net, NULL);
-        if (status) support_fails(RECUR_E_MEMORY, status, "", "put", __FILE__, __LINE__);
-        assert_int_equal(recur_file_metadata_count(file), !status);
-    }
-    json_set_alloc_funcs(malloc, free);
-    assert_true(opens > 20 && puts > 10);
-    recur_layer_release(net);
-    recur_layer_release(got);
-    recur_file_release(file);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hostile_lengths_and_ids), TEST(truncations),        TEST(mutations),
-        TEST(no_room_on_the_disk),     TEST(no_memory_for_json),
+        TEST(hostile_lengths_and_ids),
+        TEST(truncations),
+        TEST(mutations),
+        TEST(no_room_on_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,52 +18,76 @@ static recur_status failed(const char *what, const char *path)
                        path, reason, number);
 }
 
+enum { MOST_AT_ONCE = 1 << 30 }; /* some systems refuse more */
+
 /* ---- in ------------------------------------------------------------------------------------- */
 
-static recur_status fill(int fd, const char *path, unsigned char *data, size_t bytes)
+/* Size and time say whether a file is still what it was. That its name is gone, or another file's,
+ * does no harm: what was opened stays whole. */
+static recur_status about(recur__disk_in *in, struct stat *out)
+{
+    if (fstat(in->fd, out)) return failed("cannot read", in->path);
+    if (S_ISREG(out->st_mode)) return RECUR_OK;
+    return recur__fail(RECUR_E_IO, "cannot read %.250s: it is not a regular file", in->path);
+}
+
+recur_status recur__disk_open(recur__disk_in *in, const char *path)
+{
+    struct stat now;
+    *in = (recur__disk_in){ .path = path };
+    do in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
+    while (in->fd < 0 && errno == EINTR);
+    if (in->fd < 0) return failed("cannot open", path);
+    recur_status status = about(in, &now);
+    if (!status && (uintmax_t)now.st_size > SIZE_MAX / 2) status = recur__no_memory(SIZE_MAX);
+    if (status) {
+        close(in->fd);
+        return status;
+    }
+    in->bytes = (size_t)now.st_size;
+    in->time[0] = now.st_mtim.tv_sec;
+    in->time[1] = now.st_mtim.tv_nsec;
+    return RECUR_OK;
+}
+
+recur_status recur__disk_read(const recur__disk_in *in, size_t offset, unsigned char *to,
+                              size_t bytes)
 {
     for (size_t at = 0; at < bytes;) {
-        const ssize_t n = read(fd, data + at, bytes - at);
+        const size_t part = (size_t)recur__min((int64_t)(bytes - at), MOST_AT_ONCE);
+        const ssize_t n = pread(in->fd, to + at, part, (off_t)(offset + at));
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return failed("cannot read", path);
+        if (n < 0) return failed("cannot read", in->path);
         if (n == 0)
             return recur__fail(RECUR_E_IO,
-                               "%.250s became shorter while it was read: %zu of %zu bytes", path,
-                               at, bytes);
+                               "%.250s became shorter while it was read: %zu of %zu bytes",
+                               in->path, offset + at, in->bytes);
         at += (size_t)n;
     }
     return RECUR_OK;
 }
 
-static recur_status read_all(const recur_context *ctx, int fd, const char *path,
-                             unsigned char **data, size_t *bytes)
+static recur_status check_unchanged(recur__disk_in *in)
 {
-    struct stat about;
-    if (fstat(fd, &about)) return failed("cannot read", path);
-    if (!S_ISREG(about.st_mode))
-        return recur__fail(RECUR_E_IO, "cannot read %.250s: it is not a regular file", path);
-    if ((uintmax_t)about.st_size > SIZE_MAX / 2) return recur__no_memory(SIZE_MAX);
-    *bytes = (size_t)about.st_size;
-    *data = recur__alloc(ctx, *bytes);
-    if (!*data) return recur__no_memory(*bytes);
-    const recur_status status = fill(fd, path, *data, *bytes);
-    if (status) {
-        recur__free(ctx, *data, *bytes);
-        *data = NULL;
-    }
-    return status;
+    struct stat now;
+    RECUR__CHECK(about(in, &now));
+    if ((uintmax_t)now.st_size == in->bytes && now.st_mtim.tv_sec == in->time[0] &&
+        now.st_mtim.tv_nsec == in->time[1])
+        return RECUR_OK;
+    return recur__fail(RECUR_E_IO,
+                       "%.250s was changed while it was read: it had %zu bytes and has %llu now; "
+                       "read it again when it is complete, and replace files by renaming, as "
+                       "recur_file_write does",
+                       in->path, in->bytes, (unsigned long long)now.st_size);
 }
 
-recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data,
-                              size_t *bytes)
+recur_status recur__disk_close(recur__disk_in *in, recur_status status)
 {
-    *data = NULL;
-    const int fd = open(path,
-                        O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
-    if (fd < 0) return failed("cannot open", path);
-    const recur_status status = read_all(ctx, fd, path, data, bytes);
-    close(fd);
-    return status;
+    /* What looks damaged may only be unfinished. */
+    const bool told = !status || status == RECUR_E_FORMAT;
+    const recur_status changed = told ? check_unchanged(in) : RECUR_OK;
+    close(in->fd);
+    return changed ? changed : status;
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */

@@ -1,8 +1,7 @@
 /* write.c - the header in JSON, then the data of every tensor in the order they were added: to
  * memory or to disk. */
-#include <jansson.h>
-
 #include "file/file.h"
+#include "json/json.h"
 
 enum { LENGTH = 8, PADDING = 8 };
 
@@ -13,78 +12,50 @@ typedef struct front_matter {
     size_t total; /* with the buffer */
 } front_matter;
 
-/* ---- the header: functions give NULL or false for lack of memory ---------------------------- */
+/* ---- the header ----------------------------------------------------------------------------- */
 
-static json_t *texts_json(const recur_file *file)
+static void put_texts(recur__json_writer *w, const recur_file *file)
 {
-    json_t *texts = json_object();
-    bool good = texts != NULL;
-    for (int64_t i = 0; good && i < file->texts.count; i++) {
-        const recur__text *text = recur__text_at(file, i);
-        good = json_object_set_new(texts, text->key, json_string(text->value)) == 0;
+    recur__json_put_name(w, "", "__metadata__");
+    recur__json_open(w, '{');
+    for (int64_t i = 0; i < file->texts.count; i++) {
+        recur__json_put_name(w, "", recur__key_at(file, i));
+        recur__json_put_string(w, recur__value_at(file, i));
     }
-    if (good) return texts;
-    json_decref(texts);
-    return NULL;
+    recur__json_close(w, '}');
 }
 
-static bool append(json_t *array, int64_t value)
+static void put_entry(recur__json_writer *w, const recur__entry *entry, size_t begin)
 {
-    return json_array_append_new(array, json_integer(value)) == 0;
+    recur__json_put_name(w, "", entry->name);
+    recur__json_open(w, '{');
+    recur__json_put_name(w, "", "dtype");
+    recur__json_put_string(w, entry->type->name);
+    recur__json_put_name(w, "", "shape");
+    recur__json_open(w, '[');
+    for (int i = 0; i < entry->rank; i++) recur__json_put_whole(w, entry->shape[i]);
+    recur__json_close(w, ']');
+    recur__json_put_name(w, "", "data_offsets");
+    recur__json_open(w, '[');
+    recur__json_put_whole(w, (int64_t)begin);
+    recur__json_put_whole(w, (int64_t)(begin + entry->bytes));
+    recur__json_close(w, ']');
+    recur__json_close(w, '}');
 }
 
-static json_t *entry_json(const recur__entry *entry, size_t begin)
+static void put_header(recur__json_writer *w, const recur_file *file)
 {
-    json_t *object = json_object(), *shape = json_array(), *offsets = json_array();
-    bool good = json_object_set_new(object, "dtype", json_string(entry->type->name)) == 0;
-    for (int i = 0; i < entry->rank; i++) good = append(shape, entry->shape[i]) && good;
-    good = append(offsets, (int64_t)begin) && append(offsets, (int64_t)(begin + entry->bytes)) &&
-           good;
-    good = json_object_set_new(object, "shape", shape) == 0 &&
-           good; /* takes shape over, even on failure */
-    good = json_object_set_new(object, "data_offsets", offsets) == 0 && good;
-    if (good) return object;
-    json_decref(object);
-    return NULL;
-}
-
-static json_t *header_json(const recur_file *file)
-{
-    json_t *root = json_object();
-    bool good = root != NULL;
-    if (file->texts.count) good = json_object_set_new(root, "__metadata__", texts_json(file)) == 0;
     size_t at = 0;
-    for (int64_t i = 0; good && i < file->entries.count; i++) {
-        const recur__entry *entry = recur__entry_at(file, i);
-        good = json_object_set_new(root, entry->name, entry_json(entry, at)) == 0;
-        at += entry->bytes;
+    recur__json_open(w, '{');
+    if (file->texts.count) put_texts(w, file);
+    for (int64_t i = 0; i < file->entries.count; i++) {
+        put_entry(w, recur__entry_at(file, i), at);
+        at += recur__entry_at(file, i)->bytes;
     }
-    if (good) return root;
-    json_decref(root);
-    return NULL;
+    recur__json_close(w, '}');
 }
 
 /* ---- the front ------------------------------------------------------------------------------ */
-
-static recur_status put_json(const recur_file *file, const json_t *root, front_matter *out)
-{
-    const size_t used = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
-    if (used == 0)
-        return recur__fail(RECUR_E_MEMORY, "there is no memory for the header of %lld tensors",
-                           (long long)file->entries.count);
-    const size_t header = (used + PADDING - 1) / PADDING * PADDING;
-    if (header > RECUR__FILE_HEADER)
-        return recur__fail(RECUR_E_FORMAT, "a header of %zu bytes; safetensors allows %d", header,
-                           RECUR__FILE_HEADER);
-    out->bytes = LENGTH + header;
-    out->data = recur__alloc(file->ctx, out->bytes);
-    if (!out->data) return recur__no_memory(out->bytes);
-    for (int i = 0; i < LENGTH; i++) out->data[i] = (unsigned char)((uint64_t)header >> 8 * i);
-    memset(out->data + LENGTH + used, ' ', header - used);
-    if (json_dumpb(root, (char *)out->data + LENGTH, used, JSON_COMPACT) == used) return RECUR_OK;
-    recur__free(file->ctx, out->data, out->bytes);
-    return recur__fail(RECUR_E_MEMORY, "there is no memory to write a header of %zu bytes", header);
-}
 
 static recur_status make_front(const recur_file *file, front_matter *out)
 {
@@ -92,13 +63,21 @@ static recur_status make_front(const recur_file *file, front_matter *out)
     for (int64_t i = 0; i < file->entries.count; i++)
         if (__builtin_add_overflow(buffer, recur__entry_at(file, i)->bytes, &buffer))
             return recur__no_memory(SIZE_MAX);
-    json_t *root = header_json(file);
-    const recur_status status = put_json(file, root, out);
-    json_decref(root);
-    if (status) return status;
-    if (!__builtin_add_overflow(out->bytes, buffer, &out->total)) return RECUR_OK;
-    recur__free(file->ctx, out->data, out->bytes);
-    return recur__no_memory(SIZE_MAX);
+    recur__json_writer measure = { .to = NULL };
+    put_header(&measure, file);
+    const size_t header = (measure.used + PADDING - 1) / PADDING * PADDING;
+    if (header > RECUR__FILE_HEADER)
+        return recur__fail(RECUR_E_FORMAT, "a header of %zu bytes; safetensors allows %d", header,
+                           RECUR__FILE_HEADER);
+    out->bytes = LENGTH + header;
+    if (__builtin_add_overflow(out->bytes, buffer, &out->total)) return recur__no_memory(SIZE_MAX);
+    out->data = recur__alloc(file->ctx, out->bytes);
+    if (!out->data) return recur__no_memory(out->bytes);
+    for (int i = 0; i < LENGTH; i++) out->data[i] = (unsigned char)((uint64_t)header >> 8 * i);
+    recur__json_writer write = { .to = (char *)out->data + LENGTH };
+    put_header(&write, file);
+    memset(out->data + LENGTH + write.used, ' ', header - write.used);
+    return RECUR_OK;
 }
 
 /* ---- into memory, onto the disk ------------------------------------------------------------- */
