@@ -102,9 +102,10 @@ RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const v
  * Memory:  copies.
  * Errors:  ARGUMENT: NULL, a name that exists in the file, no packed, not one of x and ids, an id
  *          out of range, tolerance negative or not finite. NUMERIC: the layer gives something else
- *          than y, or NaN. UNSUPPORTED: a snapshot; more than 4096 layers, or parts in parts to a
- *          depth of more than 32; a sample that is too large, or that the layer does not take (ids,
- *          rows; a group is not run). MEMORY. On failure the file is as before.
+ *          than y, or NaN; a parameter is NaN or infinite. UNSUPPORTED: a snapshot; more than 4096
+ *          layers, or parts in parts to a depth of more than 32; a sample that is too large, or
+ *          that the layer does not take (ids, rows; a group is not run). MEMORY. On failure the
+ *          file is as before.
  * Threads: one at a time in file; free in layer.
  * Since:   0.1
  * @param file is added to.
@@ -125,7 +126,7 @@ RECUR_NODISCARD recur_status recur_file_put_model(recur_file *file, const char *
  *          FORMAT: not the structure of a network, or not the one whose parameters are there: says
  *          where. SHAPE: parts that do not fit each other, a misshapen parameter. UNSUPPORTED: a
  *          later version, a member or type of layer that this one does not know. NUMERIC: the
- *          sample gives something else. MEMORY.
+ *          sample gives something else; a parameter is NaN or infinite. MEMORY.
  * Threads: one at a time.
  * Since:   0.1
  * @param file its tensors count as used.

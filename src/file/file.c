@@ -329,6 +329,10 @@ recur_status recur_file_set_metadata(recur_file *file, const char *key, const ch
         return recur__fail(RECUR_E_FORMAT,
                            "a text of %zu bytes under a key of %zu bytes is not UTF-8",
                            strlen(value), strlen(key));
+    if (strcmp(key, RECUR__CHECKSUM_KEY) == 0 || recur__is_checksum(value, strlen(value)))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "the text " RECUR__CHECKSUM_KEY " is made when the file is written; "
+                           "leave it out");
     const int64_t at = find_text(file, "", key);
     return at < 0 ? recur__text_add(file, "", key, value) : replace_text(file, at, key, value);
 }

@@ -85,6 +85,16 @@ static inline const char *recur__value_at(const recur_file *file, int64_t i)
 
 recur_status recur__file_create(recur_context *ctx, recur_file **out);
 
+/* The checksum: a text that is first in every file that is written, and in no list. Behind the
+ * words stand 16 hexadecimal digits: XXH3-64 of the whole file, with zeros in their place. */
+#define RECUR__CHECKSUM_KEY   "recur.checksum"
+#define RECUR__CHECKSUM_WORDS "XXH3-64 of this file with zeros here: "
+#define RECUR__CHECKSUM_ZEROS "0000000000000000"
+enum { RECUR__CHECKSUM_DIGITS = 16 };
+
+/* Whether a text says that it is a checksum, whatever its key. */
+bool recur__is_checksum(const char *value, size_t length);
+
 /* Makes room in a list for so many items. */
 recur_status recur__list_reserve(const recur_context *ctx, recur__list *list, int64_t count);
 
@@ -170,6 +180,7 @@ typedef struct recur__old_name {
  * (a layer, an optimizer, a state) only the caller knows. */
 typedef struct recur__bundle {
     const char *what;           /* "layer", for messages */
+    bool finite;                /* NaN and infinity are not read and not written */
     const char *beside;         /* other tensors whose names begin so may lie there; NULL: none */
     const recur__old_name *old; /* names that are read, too; the last has now NULL; NULL: none */
     const void *object;

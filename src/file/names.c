@@ -33,6 +33,16 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
     return words;
 }
 
+bool recur__is_checksum(const char *value, size_t length)
+{
+    const size_t words = strlen(RECUR__CHECKSUM_WORDS);
+    if (length != words + RECUR__CHECKSUM_DIGITS) return false;
+    if (memcmp(value, RECUR__CHECKSUM_WORDS, words) != 0) return false;
+    for (size_t i = words; i < length; i++)
+        if (!strchr("0123456789abcdef", value[i])) return false;
+    return true;
+}
+
 bool recur__is_utf8(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;

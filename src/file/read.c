@@ -3,12 +3,13 @@
  *
  * Checked: its length; JSON without duplicate keys; for each tensor a known type, a shape whose
  * product does not overflow, a range of the buffer as long as type and shape say; that the ranges
- * cover the buffer without hole or overlap.
+ * cover the buffer without hole or overlap. Behind the buffer: the checksum, if there is one.
  *
  * Memory: the header, given back at the end, and one block for what it says, which is counted
  * first: names and texts without their quotation marks, 80 bytes for a tensor, 8 for a dimension
  * and for a text. */
 #include "file/file.h"
+#include "file/xxh3.h"
 #include "json/json.h"
 
 enum { LENGTH = 8, FIRST = 64 }; /* bytes of the header's length; those looked at first */
@@ -18,9 +19,10 @@ typedef struct contents {
     recur_file *file;
     size_t buffer; /* bytes behind the header */
     int64_t tensors, texts, dims, characters;
-    recur__entry *entry; /* [tensors] */
-    int64_t *dim;        /* [dims] those not taken yet */
-    char *text;          /* [characters] alike */
+    recur__entry *entry;  /* [tensors] */
+    int64_t *dim;         /* [dims] those not taken yet */
+    char *text;           /* [characters] alike */
+    recur__json checksum; /* the text of that name; none: the file has none */
 } contents;
 
 static bool is_texts(recur__json key) { return recur__json_is(key, "__metadata__"); }
@@ -127,6 +129,7 @@ static recur_status take_texts(contents *c, recur__json value)
 {
     recur__json_items items = recur__json_items_of(value);
     while (recur__json_next(&items)) {
+        if (items.value.at == c->checksum.at) continue;
         c->file->texts.items[c->file->texts.count++] = c->text;
         c->text = recur__json_copy(items.key, c->text);
         c->text = recur__json_copy(items.value, c->text);
@@ -145,6 +148,25 @@ static recur_status count_string(contents *c, recur__json string)
                        recur__json_say(string).text);
 }
 
+/* A text is the checksum by its key and by its words. Where only one of them says so, the other is
+ * damaged. */
+static recur_status find_checksum(contents *c, const recur__json_items *text, bool *is_it)
+{
+    const bool named = recur__json_is(text->key, RECUR__CHECKSUM_KEY);
+    const size_t length = (size_t)(text->value.end - text->value.at) - 2;
+    *is_it = recur__is_checksum(text->value.at + 1, length);
+    if (named != *is_it)
+        return recur__fail(RECUR_E_FORMAT,
+                           "the file is damaged: its text %.60s is \"%.100s\"; a checksum is "
+                           "called " RECUR__CHECKSUM_KEY
+                           ", and begins with \"" RECUR__CHECKSUM_WORDS "\"",
+                           recur__json_say(text->key).text, recur__json_say(text->value).text);
+    if (*is_it && c->checksum.at)
+        return recur__fail(RECUR_E_FORMAT, "__metadata__ has a duplicate " RECUR__CHECKSUM_KEY);
+    if (*is_it) c->checksum = text->value;
+    return RECUR_OK;
+}
+
 static recur_status count_texts(contents *c, recur__json value)
 {
     if (recur__json_kind_of(value) != RECUR__JSON_OBJECT)
@@ -154,6 +176,9 @@ static recur_status count_texts(contents *c, recur__json value)
         if (recur__json_kind_of(items.value) != RECUR__JSON_STRING)
             return recur__fail(RECUR_E_FORMAT, "__metadata__: %s is not a string",
                                recur__json_say(items.key).text);
+        bool checksum;
+        RECUR__CHECK(find_checksum(c, &items, &checksum));
+        if (checksum) continue;
         RECUR__CHECK(count_string(c, items.key));
         RECUR__CHECK(count_string(c, items.value));
         c->texts++;
@@ -283,7 +308,9 @@ static recur_status check_cover(recur_file *file, size_t buffer)
                        buffer);
 }
 
-static recur_status take_header(recur_file *file, const char *text, size_t header, size_t buffer)
+/* digits: where those of the checksum lie; NULL: there is none. */
+static recur_status take_header(recur_file *file, const char *text, size_t header, size_t buffer,
+                                const char **digits)
 {
     recur__json root;
     contents c = { .file = file, .buffer = buffer };
@@ -291,6 +318,7 @@ static recur_status take_header(recur_file *file, const char *text, size_t heade
     RECUR__CHECK(count(&c, root));
     RECUR__CHECK(make_room(&c));
     RECUR__CHECK(take_all(&c, root));
+    *digits = c.checksum.at ? c.checksum.end - 1 - RECUR__CHECKSUM_DIGITS : NULL;
     RECUR__CHECK(check_names(file));
     return check_cover(file, buffer);
 }
@@ -403,8 +431,11 @@ static recur_status get(const source *from, size_t offset, unsigned char *to, si
     return RECUR_OK;
 }
 
-static recur_status take_data(recur_file *file, const source *from, size_t offset)
+/* The buffer, piece by piece, so that the hash finds it in the cache. */
+static recur_status take_data(recur_file *file, const source *from, size_t offset,
+                              recur__xxh3 *hash)
 {
+    enum { PIECE = 1 << 18 };
     recur__opened *opened = &file->opened;
     opened->data_bytes = from->bytes - offset;
     opened->data = recur__alloc(file->ctx, opened->data_bytes);
@@ -413,14 +444,48 @@ static recur_status take_data(recur_file *file, const source *from, size_t offse
         recur__entry *entry = recur__entry_at(file, i);
         entry->data = opened->data + entry->begin;
     }
-    return get(from, offset, opened->data, opened->data_bytes);
+    for (size_t at = 0; at < opened->data_bytes; at += PIECE) {
+        const size_t left = opened->data_bytes - at;
+        const size_t bytes = left < PIECE ? left : PIECE;
+        RECUR__CHECK(get(from, offset + at, opened->data + at, bytes));
+        if (hash) recur__xxh3_add(hash, opened->data + at, bytes);
+    }
+    return RECUR_OK;
+}
+
+static recur_status check_sum(uint64_t sum, const char *digits)
+{
+    uint64_t wanted = 0;
+    for (int i = 0; i < RECUR__CHECKSUM_DIGITS; i++) {
+        const uint64_t digit = (uint64_t)(unsigned char)digits[i];
+        wanted = wanted << 4 | (digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    }
+    if (sum == wanted) return RECUR_OK;
+    return recur__fail(
+        RECUR_E_FORMAT,
+        "the file is damaged: its checksum is %016llx and says %016llx; if a program "
+        "changed it on purpose and kept the text " RECUR__CHECKSUM_KEY
+        ", write it again without that text",
+        (unsigned long long)sum, (unsigned long long)wanted);
 }
 
 static recur_status take_file(recur_file *file, const source *from, const char *text, size_t header)
 {
     const size_t before = LENGTH + header;
-    RECUR__CHECK(take_header(file, text, header, from->bytes - before));
-    return take_data(file, from, before);
+    const char *digits;
+    recur__xxh3 hash;
+    unsigned char length[LENGTH];
+    RECUR__CHECK(take_header(file, text, header, from->bytes - before, &digits));
+    if (!digits) return take_data(file, from, before, NULL);
+    for (int i = 0; i < LENGTH; i++) length[i] = (unsigned char)((uint64_t)header >> 8 * i);
+    const char *behind = digits + RECUR__CHECKSUM_DIGITS;
+    recur__xxh3_begin(&hash);
+    recur__xxh3_add(&hash, length, LENGTH);
+    recur__xxh3_add(&hash, text, (size_t)(digits - text));
+    recur__xxh3_add(&hash, RECUR__CHECKSUM_ZEROS, RECUR__CHECKSUM_DIGITS);
+    recur__xxh3_add(&hash, behind, (size_t)(text + header - behind));
+    RECUR__CHECK(take_data(file, from, before, &hash));
+    return check_sum(recur__xxh3_end(&hash), digits);
 }
 
 /* The header is looked at where it lies in memory. From the disk it is copied for as long. */

@@ -1,6 +1,7 @@
 /* write.c - the header in JSON, then the data of every tensor in the order they were added: to
  * memory or to disk. */
 #include "file/file.h"
+#include "file/xxh3.h"
 #include "json/json.h"
 
 enum { LENGTH = 8, PADDING = 8 };
@@ -9,20 +10,26 @@ enum { LENGTH = 8, PADDING = 8 };
 typedef struct front_matter {
     unsigned char *data;
     size_t bytes;
-    size_t total; /* with the buffer */
+    size_t total;  /* with the buffer */
+    size_t digits; /* where those of the checksum lie */
 } front_matter;
 
 /* ---- the header ----------------------------------------------------------------------------- */
 
-static void put_texts(recur__json_writer *w, const recur_file *file)
+/* Gives the place behind the digits of the checksum, and its quotation mark. */
+static size_t put_texts(recur__json_writer *w, const recur_file *file)
 {
     recur__json_put_name(w, "", "__metadata__");
     recur__json_open(w, '{');
+    recur__json_put_name(w, "", RECUR__CHECKSUM_KEY);
+    recur__json_put_string(w, RECUR__CHECKSUM_WORDS RECUR__CHECKSUM_ZEROS);
+    const size_t behind = w->used;
     for (int64_t i = 0; i < file->texts.count; i++) {
         recur__json_put_name(w, "", recur__key_at(file, i));
         recur__json_put_string(w, recur__value_at(file, i));
     }
     recur__json_close(w, '}');
+    return behind;
 }
 
 static void put_entry(recur__json_writer *w, const recur__entry *entry, size_t begin)
@@ -43,16 +50,18 @@ static void put_entry(recur__json_writer *w, const recur__entry *entry, size_t b
     recur__json_close(w, '}');
 }
 
-static void put_header(recur__json_writer *w, const recur_file *file)
+/* Gives where the digits of the checksum lie. */
+static size_t put_header(recur__json_writer *w, const recur_file *file)
 {
     size_t at = 0;
     recur__json_open(w, '{');
-    if (file->texts.count) put_texts(w, file);
+    const size_t behind = put_texts(w, file);
     for (int64_t i = 0; i < file->entries.count; i++) {
         put_entry(w, recur__entry_at(file, i), at);
         at += recur__entry_at(file, i)->bytes;
     }
     recur__json_close(w, '}');
+    return behind - RECUR__CHECKSUM_DIGITS - 1;
 }
 
 /* ---- the front ------------------------------------------------------------------------------ */
@@ -75,9 +84,22 @@ static recur_status make_front(const recur_file *file, front_matter *out)
     if (!out->data) return recur__no_memory(out->bytes);
     for (int i = 0; i < LENGTH; i++) out->data[i] = (unsigned char)((uint64_t)header >> 8 * i);
     recur__json_writer write = { .to = (char *)out->data + LENGTH };
-    put_header(&write, file);
+    out->digits = LENGTH + put_header(&write, file);
     memset(out->data + LENGTH + write.used, ' ', header - write.used);
     return RECUR_OK;
+}
+
+static void put_checksum(const recur_file *file, front_matter *front)
+{
+    recur__xxh3 hash;
+    recur__xxh3_begin(&hash);
+    recur__xxh3_add(&hash, front->data, front->bytes);
+    for (int64_t i = 0; i < file->entries.count; i++)
+        recur__xxh3_add(&hash, recur__entry_at(file, i)->data, recur__entry_at(file, i)->bytes);
+    const uint64_t sum = recur__xxh3_end(&hash);
+    for (int i = 0; i < RECUR__CHECKSUM_DIGITS; i++)
+        front->data[front->digits + (size_t)i] =
+            (unsigned char)"0123456789abcdef"[sum >> (60 - 4 * i) & 15];
 }
 
 /* ---- into memory, onto the disk ------------------------------------------------------------- */
@@ -105,8 +127,10 @@ recur_status recur_file_write_memory(const recur_file *file, void *data, size_t 
     if (data && room < front.total)
         status = recur__fail(RECUR_E_SHAPE, "the file needs %zu bytes, room is given for %zu",
                              front.total, room);
-    else if (data)
+    else if (data) {
+        put_checksum(file, &front);
         copy_out(file, &front, data);
+    }
     recur__free(file->ctx, front.data, front.bytes);
     return status;
 }
@@ -128,6 +152,7 @@ recur_status recur_file_write(const recur_file *file, const char *path)
     RECUR__NOT_NULL(path);
     front_matter front;
     RECUR__CHECK(make_front(file, &front));
+    put_checksum(file, &front);
     const recur_status status = put_all(file, &front, path);
     recur__free(file->ctx, front.data, front.bytes);
     return status;
