@@ -85,14 +85,22 @@ RECUR_NODISCARD recur_status recur_file_open_memory(recur_context *ctx, const vo
  */
 RECUR_API void recur_file_release(recur_file *file);
 
-/** Writes the file to disk: to a temporary name beside path, then renamed, so that path holds the
- * old file or the new one, never half.
+/** Writes the file to disk: to a temporary name beside path, brought to the disk, then renamed;
+ * then the folder is brought to the disk. So path holds the old file or the new one, never half,
+ * after a kill and after a power loss too.
+ *
+ * A symbolic link stays: the file that it names is replaced, or made. Mode, owner and group stay
+ * where the system allows it; if the group cannot be kept, its members may do what everybody may.
+ * Other hard links keep the old file. Access lists and extended attributes are not copied. A
+ * process that is killed while it writes leaves a file ".recur-" and 16 digits ".tmp" in the
+ * folder; remove such files when nobody is writing there.
  *
  * Shapes:  -
  * Memory:  may allocate.
  * Errors:  ARGUMENT: NULL. NOT_FOUND: the folder is not there. IO: the system's reason. MEMORY.
- *          Then path is as before.
- * Threads: one at a time.
+ *          Then path is as before, but for one case, of which the sentence says that the new file
+ *          is there: the folder could not be brought to the disk. Write it again.
+ * Threads: one at a time. Several processes may write to one path: the last one stays.
  * Since:   0.1
  * @param file is not changed.
  * @param path where to; a file that is there is replaced.

@@ -47,8 +47,8 @@ typedef struct recur_model_sample {
  */
 RECUR_NODISCARD recur_status recur_model_sample_init(recur_model_sample *sample, size_t size);
 
-/** Saves a layer, structure and parameters, as one file: to a temporary name beside path, then
- * renamed, so that path holds the old file or the new one, never half.
+/** Saves a layer, structure and parameters, as one file, by recur_file_write: path holds the old
+ * file or the new one, never half, and links, mode and owner stay.
  *
  * Shapes:  as in recur_model_sample.
  * Memory:  may allocate.

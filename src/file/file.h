@@ -155,7 +155,10 @@ recur_status recur__disk_close(recur__disk_in *in, recur_status status);
 typedef struct recur__disk {
     const recur_context *ctx;
     const char *path;
-    char *temporary;
+    char *target;    /* the file at the end of the links that path may name */
+    char *link;      /* what one of them says */
+    char *temporary; /* beside the target */
+    void *memory;    /* of all three */
     size_t allocated;
     int fd;
 } recur__disk;
