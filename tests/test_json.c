@@ -19,7 +19,7 @@ static char *block_of(const char *text, size_t bytes)
 
 static void accepts_bytes(const char *text, size_t bytes)
 {
-    trying("%.60s", text);
+    trying("%.*s", bytes < 60 ? (int)bytes : 60, text);
     recur__json value;
     char *block = block_of(text, bytes);
     OK(recur__json_check("text", block, bytes, &value));
@@ -28,7 +28,7 @@ static void accepts_bytes(const char *text, size_t bytes)
 
 static void refuses_bytes(const char *text, size_t bytes, const char *words)
 {
-    trying("%.60s", text);
+    trying("%.*s", bytes < 60 ? (int)bytes : 60, text);
     recur__json value;
     char *block = block_of(text, bytes);
     FAILS(RECUR_E_FORMAT, recur__json_check("text", block, bytes, &value), words);

@@ -6,7 +6,7 @@
 
 static void put(recur__json_writer *w, const char *bytes, size_t count)
 {
-    if (w->to) memcpy(w->to + w->used, bytes, count);
+    if (w->to && count) memcpy(w->to + w->used, bytes, count);
     w->used += count;
 }
 
@@ -30,22 +30,29 @@ void recur__json_close(recur__json_writer *w, char bracket)
     w->first = false;
 }
 
-static void put_escaped(recur__json_writer *w, const char *text)
+static bool is_plain(char c) { return (unsigned char)c >= ' ' && c != '"' && c != '\\'; }
+
+static void put_escape(recur__json_writer *w, char c)
 {
     static const char letters[] = "\"\\bfnrt";
     static const char meant[] = "\"\\\b\f\n\r\t";
-    for (; *text; text++) {
-        const char *found = strchr(meant, *text);
-        char escape[8];
-        if (found) {
-            const char pair[2] = { '\\', letters[found - meant] };
-            put(w, pair, 2);
-        } else if ((unsigned char)*text < ' ') {
-            snprintf(escape, sizeof escape, "\\u%04X", (unsigned)*text);
-            put(w, escape, 6);
-        } else {
-            put(w, text, 1);
-        }
+    const char *found = strchr(meant, c);
+    char escape[16] = "\\";
+    if (found)
+        escape[1] = letters[found - meant];
+    else
+        snprintf(escape, sizeof escape, "\\u%04X", (unsigned)c);
+    put(w, escape, strlen(escape));
+}
+
+static void put_escaped(recur__json_writer *w, const char *text)
+{
+    while (*text) {
+        const char *end = text;
+        while (*end && is_plain(*end)) end++;
+        put(w, text, (size_t)(end - text));
+        if (*end) put_escape(w, *end++);
+        text = end;
     }
 }
 
