@@ -119,13 +119,43 @@ static void data_are_held_once(void **state)
     unlink(path);
 }
 
+/* A model that opens from memory takes the memory of its parameters, and no copy of the file. */
+static void models_open_without_a_copy(void **state)
+{
+    (void)state;
+    counter c;
+    recur_context *ctx = counting_context(&c, RECUR_ISA_REF);
+    recur_layer *net = recurrent(ctx, RECUR_CELL_LSTM, 100, 200, 1, 0, 0);
+    recur_layer *got = NULL;
+    recur_file *file = new_file(ctx);
+    size_t bytes = 0;
+    OK(recur_file_put_model(file, "", net, NULL));
+    OK(recur_file_write_memory(file, NULL, &bytes));
+    unsigned char *data = bytes_of((int64_t)bytes, 1);
+    OK(recur_file_write_memory(file, data, &bytes));
+    recur_file_release(file);
+    const size_t before = c.bytes;
+    c.most = before;
+    OK(recur_model_open_memory(ctx, data, bytes, &got));
+    const size_t layer = c.bytes - before;
+    trying("a layer of %zu bytes took %zu", layer, c.most - before);
+    assert_true(layer > bytes - 2000 && layer < bytes + 20000);
+    assert_true(c.most - before < layer + 5000);
+    memset(data, 0, bytes); /* it is not needed any more */
+    check_same("parameters", recur_layer_param_count(net), recur_layer_params(got),
+               recur_layer_params(net));
+    recur_layer_release(net);
+    recur_layer_release(got);
+    recur_context_release(ctx);
+    assert_int_equal(c.blocks + c.mistakes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(headers_cost_four_times_their_size),
-        TEST(dimensions_cost_eight_bytes),
-        TEST(a_foreign_file_is_not_read),
-        TEST(data_are_held_once),
+        TEST(headers_cost_four_times_their_size), TEST(dimensions_cost_eight_bytes),
+        TEST(a_foreign_file_is_not_read),         TEST(data_are_held_once),
+        TEST(models_open_without_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

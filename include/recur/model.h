@@ -78,10 +78,11 @@ RECUR_NODISCARD recur_status recur_model_save(const recur_layer *layer, const ch
 RECUR_NODISCARD recur_status recur_model_open(recur_context *ctx, const char *path,
                                               recur_layer **out);
 
-/** The same from memory.
+/** The same from memory, such as a mapping of a file or a resource of the program.
  *
  * Shapes:  as recur_model_open.
- * Memory:  as recur_model_open.
+ * Memory:  data are read where they lie, and not kept: beside the layer it takes only what the
+ *          header of the file needs.
  * Errors:  as recur_file_open_memory and recur_file_get_model.
  * Threads: free.
  * Since:   0.1

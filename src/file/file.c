@@ -86,7 +86,7 @@ void recur_file_release(recur_file *file)
     recur__free(ctx, file->entries.items, (size_t)file->entries.room * sizeof(void *));
     recur__free(ctx, file->texts.items, (size_t)file->texts.room * sizeof(void *));
     recur__free(ctx, file->opened.names, file->opened.names_bytes);
-    recur__free(ctx, file->opened.data, file->opened.data_bytes);
+    if (file->opened.data_bytes) recur__free(ctx, file->opened.data, file->opened.data_bytes);
     recur__free(ctx, file, sizeof *file);
     recur_context_release(ctx);
 }

@@ -59,7 +59,7 @@ typedef struct recur__opened {
     unsigned char *names; /* entries, shapes, texts */
     size_t names_bytes;
     unsigned char *data;
-    size_t data_bytes;
+    size_t data_bytes; /* 0: the data are not the file's own */
 } recur__opened;
 
 struct recur_file {
@@ -94,6 +94,11 @@ enum { RECUR__CHECKSUM_DIGITS = 16 };
 
 /* Whether a text says that it is a checksum, whatever its key. */
 bool recur__is_checksum(const char *value, size_t length);
+
+/* recur_file_open_memory, but the tensors stay where they lie in data, which must outlive the file.
+ */
+recur_status recur__file_borrow(recur_context *ctx, const void *data, size_t bytes,
+                                recur_file **out);
 
 /* Makes room in a list for so many items. */
 recur_status recur__list_reserve(const recur_context *ctx, recur__list *list, int64_t count);

@@ -422,6 +422,7 @@ typedef struct source {
     size_t bytes;
     const unsigned char *memory;
     const recur__disk_in *disk;
+    bool borrowed; /* the memory outlives the file */
 } source;
 
 static recur_status get(const source *from, size_t offset, unsigned char *to, size_t bytes)
@@ -431,24 +432,34 @@ static recur_status get(const source *from, size_t offset, unsigned char *to, si
     return RECUR_OK;
 }
 
+static recur_status make_buffer(recur_file *file, const source *from, size_t offset)
+{
+    recur__opened *opened = &file->opened;
+    if (from->borrowed) {
+        opened->data = (unsigned char *)(uintptr_t)(from->memory + offset);
+        return RECUR_OK;
+    }
+    /* One byte more, so that an empty buffer is the file's own, too. */
+    opened->data_bytes = from->bytes - offset + 1;
+    opened->data = recur__alloc(file->ctx, opened->data_bytes);
+    return opened->data ? RECUR_OK : recur__no_memory(opened->data_bytes);
+}
+
 /* The buffer, piece by piece, so that the hash finds it in the cache. */
 static recur_status take_data(recur_file *file, const source *from, size_t offset,
                               recur__xxh3 *hash)
 {
     enum { PIECE = 1 << 18 };
-    recur__opened *opened = &file->opened;
-    opened->data_bytes = from->bytes - offset;
-    opened->data = recur__alloc(file->ctx, opened->data_bytes);
-    if (!opened->data) return recur__no_memory(opened->data_bytes);
-    for (int64_t i = 0; i < file->entries.count; i++) {
-        recur__entry *entry = recur__entry_at(file, i);
-        entry->data = opened->data + entry->begin;
-    }
-    for (size_t at = 0; at < opened->data_bytes; at += PIECE) {
-        const size_t left = opened->data_bytes - at;
+    RECUR__CHECK(make_buffer(file, from, offset));
+    unsigned char *data = file->opened.data;
+    for (int64_t i = 0; i < file->entries.count; i++)
+        recur__entry_at(file, i)->data = data + recur__entry_at(file, i)->begin;
+    for (size_t at = offset; at < from->bytes; at += PIECE) {
+        const size_t left = from->bytes - at;
         const size_t bytes = left < PIECE ? left : PIECE;
-        RECUR__CHECK(get(from, offset + at, opened->data + at, bytes));
-        if (hash) recur__xxh3_add(hash, opened->data + at, bytes);
+        unsigned char *to = data + (at - offset);
+        if (!from->borrowed) RECUR__CHECK(get(from, at, to, bytes));
+        if (hash) recur__xxh3_add(hash, to, bytes);
     }
     return RECUR_OK;
 }
@@ -533,14 +544,26 @@ recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **
     return finish(file, open_disk(file, path), out);
 }
 
-recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes,
-                                    recur_file **out)
+static recur_status open_bytes(recur_context *ctx, const void *data, size_t bytes, bool borrowed,
+                               recur_file **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     if (!data && bytes) return recur__fail(RECUR_E_ARGUMENT, "data is NULL for %zu bytes", bytes);
     recur_file *file;
     RECUR__CHECK(recur__file_create(ctx, &file));
-    const source from = { .bytes = bytes, .memory = data };
+    const source from = { .bytes = bytes, .memory = data, .borrowed = borrowed };
     return finish(file, data ? parse(file, &from) : RECUR_OK, out);
+}
+
+recur_status recur_file_open_memory(recur_context *ctx, const void *data, size_t bytes,
+                                    recur_file **out)
+{
+    return open_bytes(ctx, data, bytes, false, out);
+}
+
+recur_status recur__file_borrow(recur_context *ctx, const void *data, size_t bytes,
+                                recur_file **out)
+{
+    return open_bytes(ctx, data, bytes, true, out);
 }

@@ -301,6 +301,6 @@ recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_file *file;
-    RECUR__CHECK(recur_file_open_memory(ctx, data, bytes, &file));
+    RECUR__CHECK(recur__file_borrow(ctx, data, bytes, &file));
     return get_whole(file, out);
 }
