@@ -83,7 +83,7 @@ LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
 TEST_FLAGS    = $(LIBRARY_FLAGS) -Itests $(HAS)
 EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
-LIBRARY_LIBS := $(BLAS_LIBS) -ljansson -lm -lpthread
+LIBRARY_LIBS := $(BLAS_LIBS) -lm -lpthread
 SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
                 $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
 

@@ -21,8 +21,9 @@ layers:    base kernels linalg packed core
 recurrent: base kernels linalg tiles cells packed core
 run:       base kernels packed core
 train:     base kernels linalg
-file:      base
-model:     base kernels packed core layers recurrent run train file
+json:      base
+file:      base json
+model:     base kernels packed core layers recurrent run train json file
 '
 
 # what may not be there; where it may (a file, a folder, or -); why

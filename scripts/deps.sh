@@ -10,10 +10,10 @@ check=
 [ "${1:-}" = --check ] && check=1 && shift
 how="make deps"
 case "${1:-library}" in
-library) wanted="compiler cblas jansson" ;;
-examples) wanted="compiler cblas jansson zlib" ;;
-tests) wanted="compiler cblas jansson zlib cmocka pkg-config" ;;
-valgrind) wanted="compiler cblas jansson cmocka valgrind" ;;
+library) wanted="compiler cblas" ;;
+examples) wanted="compiler cblas zlib" ;;
+tests) wanted="compiler cblas zlib cmocka pkg-config" ;;
+valgrind) wanted="compiler cblas cmocka valgrind" ;;
 lint) wanted="clang-format python3" how="scripts/deps.sh lint" ;;
 *) echo "deps.sh: unknown purpose $1" >&2 && exit 2 ;;
 esac
@@ -28,8 +28,6 @@ program() {
     case $1 in
     cblas) echo '#include <cblas.h>
         double cblas(void) { double x = 2; return cblas_ddot(1, &x, 1, &x, 1); }' ;;
-    jansson) echo '#include <jansson.h>
-        void jansson(void) { json_decref(json_object()); }' ;;
     zlib) echo '#include <zlib.h>
         const char *zlib(void) { return zlibVersion(); }' ;;
     cmocka) echo '#include <stdarg.h>
@@ -44,7 +42,6 @@ program() {
 libraries() {
     case $1 in
     cblas) echo "$blas_libs -lm" ;;
-    jansson) echo -ljansson ;;
     zlib) echo -lz ;;
     cmocka) echo -lcmocka ;;
     esac
@@ -97,16 +94,14 @@ package() {
     case $1:$2 in
     apt-get:compiler) echo gcc libc6-dev ;;
     apt-get:cblas) echo libopenblas-dev ;;
-    apt-get:jansson) echo libjansson-dev ;;
     apt-get:zlib) echo zlib1g-dev ;;
     apt-get:cmocka) echo libcmocka-dev ;;
     apk:compiler) echo gcc musl-dev ;;
     apk:cblas) echo openblas-dev ;;
-    apk:jansson | apk:zlib | apk:cmocka) echo "$2-dev" ;;
+    apk:zlib | apk:cmocka) echo "$2-dev" ;;
     dnf:cblas | zypper:cblas) echo openblas-devel ;;
     dnf:cmocka | zypper:cmocka) echo libcmocka-devel ;;
-    zypper:jansson) echo libjansson-devel ;;
-    dnf:jansson | dnf:zlib | zypper:zlib) echo "$2-devel" ;;
+    dnf:zlib | zypper:zlib) echo "$2-devel" ;;
     pacman:cblas | brew:cblas) echo openblas ;;
     apk:clang-format) echo clang-extra-tools ;;
     dnf:clang-format) echo clang-tools-extra ;;

@@ -1,5 +1,4 @@
 /* test_io_failure.c - containers when there is no memory, or no room on the disk. */
-#include <jansson.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -69,41 +68,6 @@ static void no_memory(void **state)
     unlink(path);
 }
 
-static int64_t until_json_fails;
-
-static void *json_alloc(size_t bytes) { return until_json_fails-- > 0 ? malloc(bytes) : NULL; }
-
-/* JSON objects come from the JSON library's own allocator, which can fail too. */
-static void no_memory_for_json(void **state)
-{
-    (void)state;
-    size_t bytes;
-    const unsigned char *data = file_bytes(SMALL, 8, &bytes);
-    json_malloc_t before_malloc;
-    json_free_t before_free;
-    json_get_alloc_funcs(&before_malloc, &before_free);
-    recur_status status = RECUR_E_MEMORY;
-    int64_t n = 0;
-    for (; status; n++) {
-        trying("JSON's allocation %lld fails", (long long)n);
-        recur_file *file = NULL;
-        size_t needed = 0;
-        support_forget();
-        until_json_fails = n;
-        json_set_alloc_funcs(json_alloc, free);
-        status = recur_file_open_memory(NULL, data, bytes, &file);
-        if (!status) status = recur_file_write_memory(file, NULL, &needed);
-        json_set_alloc_funcs(before_malloc, before_free);
-        if (status &&
-            status !=
-                RECUR_E_FORMAT) /* as which it passes off a string that it has no memory for */
-            support_fails(RECUR_E_MEMORY, status, "memory", "recur_file_*", __FILE__, __LINE__);
-        if (!status) assert_int_equal(recur_file_tensor_count(file), 1);
-        recur_file_release(file);
-    }
-    assert_true(n > 10);
-}
-
 static void failed_changes_leave_the_file(void **state)
 {
     (void)state;
@@ -160,8 +124,7 @@ static void no_room_on_the_disk(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(no_memory), TEST(no_memory_for_json),
-                                        TEST(failed_changes_leave_the_file),
+    const struct CMUnitTest tests[] = { TEST(no_memory), TEST(failed_changes_leave_the_file),
                                         TEST(no_room_on_the_disk) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

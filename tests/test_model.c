@@ -204,22 +204,27 @@ static void every_member_is_written(void **state)
         full.gate_activation = f;
         full.activation = RECUR_ACTIVATION_IDENTITY - f;
         full.output_activation = f;
-        json_t *object = NULL;
-        OK(recur__structure_put(&full, false, &object));
-        recur_layer_info back;
-        recur__structure_families families;
-        memset(&back, 0, sizeof back);
-        OK(recur__structure_take("", object, &back, &families));
-        assert_ptr_equal(back.clockwork, &families.clockwork);
-        assert_memory_equal(&clocks, back.clockwork, sizeof clocks);
-        assert_ptr_equal(back.conv, &families.conv);
-        assert_memory_equal(&windows, back.conv, sizeof windows);
-        back.type = full.type;
-        back.clockwork = full.clockwork;
-        back.conv = full.conv;
-        assert_memory_equal(&full, &back, sizeof full);
-        OK(recur__structure_check("", object, &full));
-        json_decref(object);
+        char text[2000];
+        recur__json_writer w = { .to = text };
+        recur__json object;
+        recur__structure back;
+        OK(recur__structure_can_put(&full));
+        recur__json_open(&w, '{');
+        recur__structure_put(&w, &full, false);
+        recur__json_close(&w, '}');
+        assert_true(w.used < sizeof text);
+        OK(recur__json_check("text", text, w.used, &object));
+        OK(recur__structure_take("", object, &back));
+        assert_ptr_equal(back.info.clockwork, &back.clockwork);
+        assert_memory_equal(&clocks, &back.clockwork, sizeof clocks);
+        assert_ptr_equal(back.info.conv, &back.conv);
+        assert_memory_equal(&windows, &back.conv, sizeof windows);
+        assert_true(recur__json_is(back.type, full.type));
+        OK(recur__structure_check("", &back, object, &full));
+        back.info.type = full.type;
+        back.info.clockwork = full.clockwork;
+        back.info.conv = full.conv;
+        assert_memory_equal(&full, &back.info, sizeof full);
     }
     const recur_recurrent_options options = recur__structure_options(&full);
     assert_int_equal(options.input_size, full.input_size);
@@ -234,9 +239,10 @@ static void every_member_is_written(void **state)
                             offsetof(recur_recurrent_options, recurrent_dropout));
     assert_ptr_equal(options.clockwork, &clocks);
     full.flags |= 1u << 31;
-    json_t *object = NULL;
-    FAILS(RECUR_E_UNSUPPORTED, recur__structure_put(&full, false, &object), "0x80000000 lstm");
-    assert_null(object);
+    FAILS(RECUR_E_UNSUPPORTED, recur__structure_can_put(&full), "0x80000000 lstm");
+    full.flags = 0;
+    full.direction = 3;
+    FAILS(RECUR_E_UNSUPPORTED, recur__structure_can_put(&full), "direction lstm");
 }
 
 /* ---- in a file with others ------------------------------------------------------------------ */

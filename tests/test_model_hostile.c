@@ -52,7 +52,7 @@ static void hostile_roots(void **state)
     refuses(FORMAT, "{", "JSON");
     refuses(FORMAT, "{} {}", "JSON");
     refuses(FORMAT, "[]", "version");
-    refuses(FORMAT, "7", "JSON");
+    refuses(FORMAT, "7", "version");
     refuses(FORMAT, "{}", "version");
     refuses(FORMAT, "{\"version\":\"1\"}", "version");
     refuses(FORMAT, "{\"version\":1.0}", "version");
@@ -60,7 +60,7 @@ static void hostile_roots(void **state)
     refuses(FORMAT, "{\"version\":-1}", "version");
     refuses(UNSUPPORTED, "{\"version\":2}", "version 2 1");
     refuses(UNSUPPORTED, "{\"version\":9223372036854775807}", "9223372036854775807 1");
-    refuses(FORMAT, "{\"version\":9223372036854775808}", "JSON");
+    refuses(FORMAT, "{\"version\":9223372036854775808}", "version");
     refuses(FORMAT, "{\"version\":1,\"version\":1}", "duplicate");
     refuses(UNSUPPORTED, "{\"version\":1,\"quantised\":true}", "quantised");
     refuses(FORMAT, "{\"version\":1}", "object");
@@ -93,6 +93,9 @@ static void hostile_layers(void **state)
     refuses(UNSUPPORTED, LINEAR(",\"zoneout_hidden\":1e-300"), "zoneout_hidden linear");
     refuses(UNSUPPORTED, LINEAR(",\"periods\":[1,2]"), "periods [1,2] linear");
     refuses(RECUR_E_ARGUMENT, LINEAR(",\"cell_names\":true"), "flags");
+    refuses(FORMAT, LINEAR(",\"input_size\":3"), "duplicate input_size");
+    refuses(FORMAT, LINEAR(",\"type\":\"linear\""), "duplicate type");
+    refuses(FORMAT, V("{\"type\":\"lin\\u0000ear\"}"), "type");
     refuses(FORMAT, LINEAR(",\"parts\":[]"), "linear parts");
     refuses(FORMAT, LINEAR(",\"no_bias\":1"), "no_bias");
     refuses(FORMAT, LINEAR(",\"no_bias\":null"), "no_bias");
@@ -100,7 +103,7 @@ static void hostile_layers(void **state)
     refuses(FORMAT, LINEAR(",\"direction\":1"), "direction");
     refuses(FORMAT, LINEAR(",\"dropout\":\"0.5\""), "dropout");
     refuses(FORMAT, LINEAR(",\"dropout\":NaN"), "JSON");
-    refuses(FORMAT, LINEAR(",\"dropout\":1e999"), "JSON");
+    refuses(FORMAT, LINEAR(",\"dropout\":1e999"), "dropout 1e999 float64");
     refuses(FORMAT, LINEAR(",\"gate_activation\":\"cosine\""), "gate_activation");
     refuses(FORMAT, LINEAR(",\"modules\":2147483648"), "modules");
     refuses(FORMAT, LINEAR(",\"periods\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"),

@@ -5,6 +5,12 @@
  * (safetensors.torch.save_file of a state_dict). Reading checks everything in the header before any
  * of it is used.
  *
+ * Files that are written carry a checksum, XXH3-64 of all their bytes, in the text
+ * "recur.checksum". Whoever opens one that is damaged, be it by a bit, gets RECUR_E_FORMAT. Files
+ * without that text open as they are. The text is in none of the lists below: it is checked when a
+ * file is opened, and made when it is written. A program that changes a file and keeps its texts
+ * should leave that one out.
+ *
  * Example: two layers in one file, out and in again.
  *
  *     recur_layer *a, *b;
@@ -38,9 +44,12 @@ extern "C" {
 /** Opens a file and reads it.
  *
  * Shapes:  -
- * Memory:  holds the file's contents.
- * Errors:  ARGUMENT: NULL. NOT_FOUND: nothing is at path. IO: the system's reason. FORMAT: not
- *          safetensors (and what it seems to be), truncated, damaged: says where. MEMORY.
+ * Memory:  holds the data of the tensors, and their names. While it opens, at most 4 times the
+ *          header and 8 bytes for each dimension of a tensor beside the data. All of the header is
+ *          checked before memory for the data is asked for.
+ * Errors:  ARGUMENT: NULL. NOT_FOUND: nothing is at path. IO: the system's reason; the file was
+ *          changed while it was read, so try again. FORMAT: not safetensors (and what it seems to
+ *          be), truncated, damaged: says where. MEMORY.
  * Threads: free.
  * Since:   0.1
  * @param ctx NULL: the default context.
@@ -76,14 +85,22 @@ RECUR_NODISCARD recur_status recur_file_open_memory(recur_context *ctx, const vo
  */
 RECUR_API void recur_file_release(recur_file *file);
 
-/** Writes the file to disk: to a temporary name beside path, then renamed, so that path holds the
- * old file or the new one, never half.
+/** Writes the file to disk: to a temporary name beside path, brought to the disk, then renamed;
+ * then the folder is brought to the disk. So path holds the old file or the new one, never half,
+ * after a kill and after a power loss too.
+ *
+ * A symbolic link stays: the file that it names is replaced, or made. Mode, owner and group stay
+ * where the system allows it; if the group cannot be kept, its members may do what everybody may.
+ * Other hard links keep the old file. Access lists and extended attributes are not copied. A
+ * process that is killed while it writes leaves a file ".recur-" and 16 digits ".tmp" in the
+ * folder; remove such files when nobody is writing there.
  *
  * Shapes:  -
  * Memory:  may allocate.
  * Errors:  ARGUMENT: NULL. NOT_FOUND: the folder is not there. IO: the system's reason. MEMORY.
- *          Then path is as before.
- * Threads: one at a time.
+ *          Then path is as before, but for one case, of which the sentence says that the new file
+ *          is there: the folder could not be brought to the disk. Write it again.
+ * Threads: one at a time. Several processes may write to one path: the last one stays.
  * Since:   0.1
  * @param file is not changed.
  * @param path where to; a file that is there is replaced.
@@ -216,7 +233,7 @@ RECUR_API const char *recur_file_metadata(const recur_file *file, const char *ke
  *
  * Shapes:  -
  * Memory:  copies.
- * Errors:  ARGUMENT: NULL. FORMAT: not UTF-8. MEMORY.
+ * Errors:  ARGUMENT: NULL, "recur.checksum". FORMAT: not UTF-8. MEMORY.
  * Threads: one at a time.
  * Since:   0.1
  * @param file is changed.
@@ -230,8 +247,9 @@ RECUR_NODISCARD recur_status recur_file_set_metadata(recur_file *file, const cha
  *
  * Shapes:  -
  * Memory:  copies.
- * Errors:  ARGUMENT: NULL, a name that exists in the file. UNSUPPORTED: a snapshot. MEMORY. On
- *          failure the file is as before.
+ * Errors:  ARGUMENT: NULL, a name that exists in the file. UNSUPPORTED: a snapshot. NUMERIC: a
+ *          parameter that is NaN or infinite, which would not be read again; recur_file_add writes
+ *          it all the same. MEMORY. On failure the file is as before.
  * Threads: one at a time in layer and file.
  * Since:   0.1
  * @param file is added to.
@@ -249,7 +267,8 @@ RECUR_NODISCARD recur_status recur_file_put_layer(recur_file *file, const char *
  * Memory:  may allocate.
  * Errors:  ARGUMENT: NULL. MISSING: a tensor that the layer has and the file has not. SHAPE: a
  *          misshapen one. FORMAT: one under the prefix that the layer does not have. UNSUPPORTED: a
- *          snapshot; a type that is not a number's. MEMORY.
+ *          snapshot; a type that is not a number's. NUMERIC: a parameter that is NaN or infinite,
+ *          with its tensor and place; recur_file_read reads it all the same. MEMORY.
  * Threads: one at a time in layer and file.
  * Since:   0.1
  * @param file its tensors count as used.

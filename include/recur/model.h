@@ -47,8 +47,8 @@ typedef struct recur_model_sample {
  */
 RECUR_NODISCARD recur_status recur_model_sample_init(recur_model_sample *sample, size_t size);
 
-/** Saves a layer, structure and parameters, as one file: to a temporary name beside path, then
- * renamed, so that path holds the old file or the new one, never half.
+/** Saves a layer, structure and parameters, as one file, by recur_file_write: path holds the old
+ * file or the new one, never half, and links, mode and owner stay.
  *
  * Shapes:  as in recur_model_sample.
  * Memory:  may allocate.
@@ -78,10 +78,11 @@ RECUR_NODISCARD recur_status recur_model_save(const recur_layer *layer, const ch
 RECUR_NODISCARD recur_status recur_model_open(recur_context *ctx, const char *path,
                                               recur_layer **out);
 
-/** The same from memory.
+/** The same from memory, such as a mapping of a file or a resource of the program.
  *
  * Shapes:  as recur_model_open.
- * Memory:  as recur_model_open.
+ * Memory:  data are read where they lie, and not kept: beside the layer it takes only what the
+ *          header of the file needs.
  * Errors:  as recur_file_open_memory and recur_file_get_model.
  * Threads: free.
  * Since:   0.1
@@ -102,9 +103,10 @@ RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const v
  * Memory:  copies.
  * Errors:  ARGUMENT: NULL, a name that exists in the file, no packed, not one of x and ids, an id
  *          out of range, tolerance negative or not finite. NUMERIC: the layer gives something else
- *          than y, or NaN. UNSUPPORTED: a snapshot; more than 4096 layers, or parts in parts to a
- *          depth of more than 32; a sample that is too large, or that the layer does not take (ids,
- *          rows; a group is not run). MEMORY. On failure the file is as before.
+ *          than y, or NaN; a parameter is NaN or infinite. UNSUPPORTED: a snapshot; more than 4096
+ *          layers, or parts in parts to a depth of more than 32; a sample that is too large, or
+ *          that the layer does not take (ids, rows; a group is not run). MEMORY. On failure the
+ *          file is as before.
  * Threads: one at a time in file; free in layer.
  * Since:   0.1
  * @param file is added to.
@@ -125,7 +127,7 @@ RECUR_NODISCARD recur_status recur_file_put_model(recur_file *file, const char *
  *          FORMAT: not the structure of a network, or not the one whose parameters are there: says
  *          where. SHAPE: parts that do not fit each other, a misshapen parameter. UNSUPPORTED: a
  *          later version, a member or type of layer that this one does not know. NUMERIC: the
- *          sample gives something else. MEMORY.
+ *          sample gives something else; a parameter is NaN or infinite. MEMORY.
  * Threads: one at a time.
  * Since:   0.1
  * @param file its tensors count as used.

@@ -6,6 +6,8 @@
  * is written. */
 #include "file/file.h"
 
+#include <math.h>
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 /* Where the last part of a name begins: "rnn.norm_weight_l0" has norm_weight_l0 behind its last
@@ -67,6 +69,26 @@ static recur__entry *entry_of(const recur__bundle *bundle, const recur_file *fil
     return NULL;
 }
 
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+/* The first number that is NaN or infinite; count: none is. */
+static int64_t first_not_finite(const float *x, int64_t count)
+{
+    enum { BLOCK = 1024 };
+    for (int64_t at = 0; at < count; at += BLOCK) {
+        const int64_t n = recur__min(BLOCK, count - at);
+        uint32_t all = 0; /* its highest bit is set if an exponent has all of its bits */
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t bits;
+            memcpy(&bits, x + at + i, sizeof bits);
+            all |= (bits & 0x7fffffff) + 0x800000;
+        }
+        for (int64_t i = 0; all >> 31 && i < n; i++)
+            if (!isfinite(x[at + i])) return at + i;
+    }
+    return count;
+}
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static recur_status check_tensor(const recur__bundle *bundle, const recur_file *file,
@@ -86,6 +108,25 @@ static recur_status check_tensor(const recur__bundle *bundle, const recur_file *
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "tensor %.300s is of type %s, which does not become float32",
                            entry->name, entry->type->name);
+    return RECUR_OK;
+}
+
+static recur_status check_entry(const recur__bundle *bundle, const recur__entry *entry)
+{
+    enum { BLOCK = 1024 };
+    float x[BLOCK];
+    const int64_t bytes = entry->type->bits / 8;
+    for (int64_t at = 0; bundle->finite && at < entry->count; at += BLOCK) {
+        const int64_t n = recur__min(BLOCK, entry->count - at);
+        recur__floats_from(entry->type, entry->data + at * bytes, n, x);
+        const int64_t i = first_not_finite(x, n);
+        if (i < n)
+            return recur__fail(RECUR_E_NUMERIC,
+                               "tensor %.200s: number %lld of its %lld is %g, and a %s with it "
+                               "would compute nothing else; recur_file_read reads it all the same",
+                               entry->name, (long long)(at + i), (long long)entry->count,
+                               (double)x[i], bundle->what);
+    }
     return RECUR_OK;
 }
 
@@ -151,6 +192,10 @@ recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, co
     RECUR__CHECK(check_strangers(bundle, file, prefix));
     for (int64_t i = 0; i < bundle->tensors; i++) {
         RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
+        RECUR__CHECK(check_entry(bundle, entry_of(bundle, file, prefix, info.name)));
+    }
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
         recur__entry *entry = entry_of(bundle, file, prefix, info.name);
         recur__floats_from(entry->type, entry->data, entry->count, data);
         entry->used = true;
@@ -161,15 +206,29 @@ recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, co
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+static recur_status put_tensor(const recur__bundle *bundle, recur_file *file, const char *prefix,
+                               int64_t index)
+{
+    recur_tensor info = { .size = sizeof info };
+    float *data;
+    RECUR__CHECK(bundle->tensor(bundle, index, &info, &data));
+    const int64_t i = bundle->finite ? first_not_finite(data, info.count) : info.count;
+    if (i < info.count)
+        return recur__fail(
+            RECUR_E_NUMERIC,
+            "tensor %.150s%.150s: number %lld of its %lld is %g, so that the %s would "
+            "not open again; go back to the last good parameters, or write these "
+            "with recur_file_add",
+            prefix, info.name, (long long)i, (long long)info.count, (double)data[i], bundle->what);
+    return recur__file_add(file, prefix, &info, data);
+}
+
 recur_status recur__bundle_put(const recur__bundle *bundle, recur_file *file, const char *prefix)
 {
     const int64_t entries = file->entries.count;
     const int64_t texts = file->texts.count;
-    recur_tensor info = { .size = sizeof info };
-    float *data;
     for (int64_t i = 0; i < bundle->tensors; i++) {
-        recur_status status = bundle->tensor(bundle, i, &info, &data);
-        if (!status) status = recur__file_add(file, prefix, &info, data);
+        const recur_status status = put_tensor(bundle, file, prefix, i);
         if (status) {
             recur__file_shrink(file, entries, texts);
             return status;

@@ -9,6 +9,13 @@
 
 #include "file/file.h"
 
+/* Whether floats lie in memory as in files. */
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+enum { LITTLE_ENDIAN_FLOATS = 1 };
+#else
+enum { LITTLE_ENDIAN_FLOATS = 0 };
+#endif
+
 static uint64_t bits_of(const unsigned char *from, int bytes)
 {
     uint64_t bits = 0;
@@ -113,11 +120,19 @@ void recur__floats_from(const recur__type *type, const unsigned char *from, int6
                         float *to)
 {
     const int64_t bytes = type->bits / 8;
+    if (LITTLE_ENDIAN_FLOATS && type->element == f32) {
+        if (count) memcpy(to, from, (size_t)count * sizeof *to);
+        return;
+    }
     for (int64_t i = 0; i < count; i++) to[i] = type->element(from + i * bytes);
 }
 
 void recur__floats_to(const float *from, int64_t count, unsigned char *to)
 {
+    if (LITTLE_ENDIAN_FLOATS) {
+        if (count) memcpy(to, from, (size_t)count * sizeof *from);
+        return;
+    }
     for (int64_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, from + i, sizeof bits);

@@ -6,17 +6,22 @@
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
+recur_status recur__list_reserve(const recur_context *ctx, recur__list *list, int64_t count)
+{
+    if (count <= list->room) return RECUR_OK;
+    void **items = recur__alloc(ctx, (size_t)count * sizeof *items);
+    if (!items) return recur__no_memory((size_t)count * sizeof *items);
+    if (list->count) memcpy(items, list->items, (size_t)list->count * sizeof *items);
+    recur__free(ctx, list->items, (size_t)list->room * sizeof *items);
+    list->items = items;
+    list->room = count;
+    return RECUR_OK;
+}
+
 static recur_status push(const recur_context *ctx, recur__list *list, void *item)
 {
-    if (list->count == list->room) {
-        const int64_t room = list->room ? 2 * list->room : 16;
-        void **items = recur__alloc(ctx, (size_t)room * sizeof *items);
-        if (!items) return recur__no_memory((size_t)room * sizeof *items);
-        if (list->count) memcpy(items, list->items, (size_t)list->count * sizeof *items);
-        recur__free(ctx, list->items, (size_t)list->room * sizeof *items);
-        list->items = items;
-        list->room = room;
-    }
+    if (list->count == list->room)
+        RECUR__CHECK(recur__list_reserve(ctx, list, list->room ? 2 * list->room : 16));
     list->items[list->count++] = item;
     return RECUR_OK;
 }
@@ -46,16 +51,31 @@ recur_status recur__file_create(recur_context *ctx, recur_file **out)
     return RECUR_OK;
 }
 
+/* Whether a text lies among the names of the file that was opened. */
+static bool was_opened(const recur_file *file, const char *key)
+{
+    const uintptr_t begin = (uintptr_t)file->opened.names;
+    return (uintptr_t)key >= begin && (uintptr_t)key - begin < file->opened.names_bytes;
+}
+
+static size_t text_bytes(const char *key)
+{
+    const size_t length = strlen(key) + 1;
+    return length + strlen(key + length) + 1;
+}
+
+static void free_text(const recur_file *file, char *key)
+{
+    if (!was_opened(file, key)) recur__free(file->ctx, key, text_bytes(key));
+}
+
 void recur__file_shrink(recur_file *file, int64_t entries, int64_t texts)
 {
     while (file->entries.count > entries) {
         recur__entry *entry = recur__entry_at(file, --file->entries.count);
-        recur__free(file->ctx, entry, entry->allocated);
+        if (entry->allocated) recur__free(file->ctx, entry, entry->allocated);
     }
-    while (file->texts.count > texts) {
-        recur__text *text = recur__text_at(file, --file->texts.count);
-        recur__free(file->ctx, text, text->allocated);
-    }
+    while (file->texts.count > texts) free_text(file, file->texts.items[--file->texts.count]);
 }
 
 void recur_file_release(recur_file *file)
@@ -65,7 +85,8 @@ void recur_file_release(recur_file *file)
     recur__file_shrink(file, 0, 0);
     recur__free(ctx, file->entries.items, (size_t)file->entries.room * sizeof(void *));
     recur__free(ctx, file->texts.items, (size_t)file->texts.room * sizeof(void *));
-    recur__free(ctx, file->contents, file->bytes);
+    recur__free(ctx, file->opened.names, file->opened.names_bytes);
+    if (file->opened.data_bytes) recur__free(ctx, file->opened.data, file->opened.data_bytes);
     recur__free(ctx, file, sizeof *file);
     recur_context_release(ctx);
 }
@@ -102,6 +123,7 @@ recur_status recur__entry_add(recur_file *file, const char *prefix, const recur_
     if (like->rank) memcpy(p.shape, like->shape, (size_t)like->rank * sizeof *p.shape);
     *p.entry = *like;
     p.entry->allocated = measure.used;
+    p.entry->begin = 0;
     p.entry->name = p.name;
     p.entry->shape = p.shape;
     if (!like->data) p.entry->data = p.data;
@@ -244,7 +266,7 @@ recur_status recur_file_all_used(const recur_file *file)
 static int64_t find_text(const recur_file *file, const char *prefix, const char *key)
 {
     for (int64_t i = 0; i < file->texts.count; i++)
-        if (is_joined(recur__text_at(file, i)->key, prefix, key)) return i;
+        if (is_joined(recur__key_at(file, i), prefix, key)) return i;
     return -1;
 }
 
@@ -252,14 +274,13 @@ int64_t recur_file_metadata_count(const recur_file *file) { return file ? file->
 
 const char *recur_file_metadata_key(const recur_file *file, int64_t index)
 {
-    return file && index >= 0 && index < file->texts.count ? recur__text_at(file, index)->key
-                                                           : NULL;
+    return file && index >= 0 && index < file->texts.count ? recur__key_at(file, index) : NULL;
 }
 
 const char *recur__file_text(const recur_file *file, const char *prefix, const char *key)
 {
     const int64_t at = find_text(file, prefix, key);
-    return at < 0 ? NULL : recur__text_at(file, at)->value;
+    return at < 0 ? NULL : recur__value_at(file, at);
 }
 
 const char *recur_file_metadata(const recur_file *file, const char *key)
@@ -268,16 +289,14 @@ const char *recur_file_metadata(const recur_file *file, const char *key)
 }
 
 static recur_status make_text(recur_file *file, const char *prefix, const char *key,
-                              const char *value, recur__text **out)
+                              const char *value, char **out)
 {
-    const size_t key_bytes = strlen(prefix) + strlen(key) + 1, value_bytes = strlen(value) + 1;
-    const size_t bytes = sizeof(recur__text) + key_bytes + value_bytes;
-    recur__text *text = recur__alloc(file->ctx, bytes);
-    if (!text) return recur__no_memory(bytes);
-    char *words = (char *)(text + 1);
-    join(words, prefix, key);
-    memcpy(words + key_bytes, value, value_bytes);
-    *text = (recur__text){ .allocated = bytes, .key = words, .value = words + key_bytes };
+    const size_t key_bytes = strlen(prefix) + strlen(key) + 1;
+    const size_t value_bytes = strlen(value) + 1;
+    char *text = recur__alloc(file->ctx, key_bytes + value_bytes);
+    if (!text) return recur__no_memory(key_bytes + value_bytes);
+    join(text, prefix, key);
+    memcpy(text + key_bytes, value, value_bytes);
     *out = text;
     return RECUR_OK;
 }
@@ -285,19 +304,19 @@ static recur_status make_text(recur_file *file, const char *prefix, const char *
 recur_status recur__text_add(recur_file *file, const char *prefix, const char *key,
                              const char *value)
 {
-    recur__text *text = NULL;
+    char *text = NULL;
     RECUR__CHECK(make_text(file, prefix, key, value, &text));
     const recur_status status = push(file->ctx, &file->texts, text);
-    if (status) recur__free(file->ctx, text, text->allocated);
+    if (status) free_text(file, text);
     return status;
 }
 
 static recur_status replace_text(recur_file *file, int64_t at, const char *key, const char *value)
 {
-    recur__text *text = NULL, *old = recur__text_at(file, at);
+    char *text = NULL;
     RECUR__CHECK(make_text(file, "", key, value, &text));
+    free_text(file, file->texts.items[at]);
     file->texts.items[at] = text;
-    recur__free(file->ctx, old, old->allocated);
     return RECUR_OK;
 }
 
@@ -310,6 +329,10 @@ recur_status recur_file_set_metadata(recur_file *file, const char *key, const ch
         return recur__fail(RECUR_E_FORMAT,
                            "a text of %zu bytes under a key of %zu bytes is not UTF-8",
                            strlen(value), strlen(key));
+    if (strcmp(key, RECUR__CHECKSUM_KEY) == 0 || recur__is_checksum(value, strlen(value)))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "the text " RECUR__CHECKSUM_KEY " is made when the file is written; "
+                           "leave it out");
     const int64_t at = find_text(file, "", key);
     return at < 0 ? recur__text_add(file, "", key, value) : replace_text(file, at, key, value);
 }

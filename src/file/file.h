@@ -41,7 +41,7 @@ typedef struct recur__list {
 } recur__list;
 
 typedef struct recur__entry {
-    size_t allocated; /* of this allocation, which holds name, shape and perhaps data */
+    size_t allocated; /* of its own allocation, which holds name, shape and data; 0: the file's */
     const char *name;
     const recur__type *type;
     const int64_t *shape; /* [rank] */
@@ -50,30 +50,58 @@ typedef struct recur__entry {
     int64_t count;
     unsigned char *data; /* [bytes] */
     size_t bytes;
+    size_t begin; /* of data in the buffer of the file that was opened */
 } recur__entry;
 
-typedef struct recur__text {
-    size_t allocated;
-    const char *key, *value;
-} recur__text;
+/* Of the file that was opened: what its header says, and the buffer behind it. Both NULL in a new
+ * file. */
+typedef struct recur__opened {
+    unsigned char *names; /* entries, shapes, texts */
+    size_t names_bytes;
+    unsigned char *data;
+    size_t data_bytes; /* 0: the data are not the file's own */
+} recur__opened;
 
 struct recur_file {
     recur_context *ctx;
-    unsigned char *contents; /* of the file that was opened, else NULL */
-    size_t bytes;
-    recur__list entries, texts;
+    recur__opened opened;
+    recur__list entries;
+    recur__list texts; /* of characters: a key, and behind its 0 the value */
 };
 
 static inline recur__entry *recur__entry_at(const recur_file *file, int64_t i)
 {
     return file->entries.items[i];
 }
-static inline recur__text *recur__text_at(const recur_file *file, int64_t i)
+static inline const char *recur__key_at(const recur_file *file, int64_t i)
 {
     return file->texts.items[i];
 }
+static inline const char *recur__value_at(const recur_file *file, int64_t i)
+{
+    const char *key = recur__key_at(file, i);
+    return key + strlen(key) + 1;
+}
 
 recur_status recur__file_create(recur_context *ctx, recur_file **out);
+
+/* The checksum: a text that is first in every file that is written, and in no list. Behind the
+ * words stand 16 hexadecimal digits: XXH3-64 of the whole file, with zeros in their place. */
+#define RECUR__CHECKSUM_KEY   "recur.checksum"
+#define RECUR__CHECKSUM_WORDS "XXH3-64 of this file with zeros here: "
+#define RECUR__CHECKSUM_ZEROS "0000000000000000"
+enum { RECUR__CHECKSUM_DIGITS = 16 };
+
+/* Whether a text says that it is a checksum, whatever its key. */
+bool recur__is_checksum(const char *value, size_t length);
+
+/* recur_file_open_memory, but the tensors stay where they lie in data, which must outlive the file.
+ */
+recur_status recur__file_borrow(recur_context *ctx, const void *data, size_t bytes,
+                                recur_file **out);
+
+/* Makes room in a list for so many items. */
+recur_status recur__list_reserve(const recur_context *ctx, recur__list *list, int64_t count);
 
 /* Product of the dimensions, or -1 if one is negative or that of those above 0 overflows. */
 int64_t recur__shape_count(int rank, const int64_t *shape);
@@ -101,6 +129,10 @@ void recur__file_shrink(recur_file *file, int64_t entries, int64_t texts);
 
 bool recur__is_utf8(const char *text);
 
+/* Sorts pointers in place, whatever they point to, without more memory. */
+typedef int recur__order(const void *a, const void *b);
+void recur__sort(void **items, int64_t count, recur__order *order);
+
 /* "[16,8]" for messages; a long one ends in "...". */
 typedef struct recur__shape_words {
     char text[100];
@@ -109,15 +141,29 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape);
 
 /* ---- the disk ------------------------------------------------------------------------------- */
 
-/* The contents of a regular file, from recur__alloc. */
-recur_status recur__disk_read(const recur_context *ctx, const char *path, unsigned char **data,
-                              size_t *bytes);
+/* A regular file being read. */
+typedef struct recur__disk_in {
+    const char *path;
+    int fd;
+    size_t bytes;    /* when it was opened, */
+    int64_t time[2]; /* and when it was changed last */
+} recur__disk_in;
+
+recur_status recur__disk_open(recur__disk_in *in, const char *path);
+recur_status recur__disk_read(const recur__disk_in *in, size_t offset, unsigned char *to,
+                              size_t bytes);
+
+/* Closes it, and hands on whether it could be read: IO if it was changed meanwhile. */
+recur_status recur__disk_close(recur__disk_in *in, recur_status status);
 
 /* A file being written under a temporary name. */
 typedef struct recur__disk {
     const recur_context *ctx;
     const char *path;
-    char *temporary;
+    char *target;    /* the file at the end of the links that path may name */
+    char *link;      /* what one of them says */
+    char *temporary; /* beside the target */
+    void *memory;    /* of all three */
     size_t allocated;
     int fd;
 } recur__disk;
@@ -142,6 +188,7 @@ typedef struct recur__old_name {
  * (a layer, an optimizer, a state) only the caller knows. */
 typedef struct recur__bundle {
     const char *what;           /* "layer", for messages */
+    bool finite;                /* NaN and infinity are not read and not written */
     const char *beside;         /* other tensors whose names begin so may lie there; NULL: none */
     const recur__old_name *old; /* names that are read, too; the last has now NULL; NULL: none */
     const void *object;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "file/file.h"
+#include "json/json.h"
 
 int64_t recur__shape_count(int rank, const int64_t *shape)
 {
@@ -32,34 +33,24 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape)
     return words;
 }
 
-/* Bytes of the character that starts here, 0 if it is none: no surrogates, nothing overlong or
- * above U+10FFFF. */
-static int character(const unsigned char *s)
+bool recur__is_checksum(const char *value, size_t length)
 {
-    const unsigned char a = s[0];
-    int n = 0;
-    if (a < 0x80)
-        n = 1;
-    else if (a >= 0xc2 && a < 0xe0)
-        n = 2;
-    else if (a >= 0xe0 && a < 0xf0)
-        n = 3;
-    else if (a >= 0xf0 && a < 0xf5)
-        n = 4;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((a == 0xe0 && s[1] < 0xa0) || (a == 0xed && s[1] > 0x9f)) return 0;
-    if ((a == 0xf0 && s[1] < 0x90) || (a == 0xf4 && s[1] > 0x8f)) return 0;
-    return n;
+    const size_t words = strlen(RECUR__CHECKSUM_WORDS);
+    if (length != words + RECUR__CHECKSUM_DIGITS) return false;
+    if (memcmp(value, RECUR__CHECKSUM_WORDS, words) != 0) return false;
+    for (size_t i = words; i < length; i++)
+        if (!strchr("0123456789abcdef", value[i])) return false;
+    return true;
 }
 
 bool recur__is_utf8(const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    while (*s) {
-        const int n = character(s);
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + strlen(text);
+    while (at < end) {
+        const int n = recur__utf8(at, end);
         if (n == 0) return false;
-        s += n;
+        at += n;
     }
     return true;
 }

@@ -1,8 +1,8 @@
 /* write.c - the header in JSON, then the data of every tensor in the order they were added: to
  * memory or to disk. */
-#include <jansson.h>
-
 #include "file/file.h"
+#include "file/xxh3.h"
+#include "json/json.h"
 
 enum { LENGTH = 8, PADDING = 8 };
 
@@ -10,81 +10,61 @@ enum { LENGTH = 8, PADDING = 8 };
 typedef struct front_matter {
     unsigned char *data;
     size_t bytes;
-    size_t total; /* with the buffer */
+    size_t total;  /* with the buffer */
+    size_t digits; /* where those of the checksum lie */
 } front_matter;
 
-/* ---- the header: functions give NULL or false for lack of memory ---------------------------- */
+/* ---- the header ----------------------------------------------------------------------------- */
 
-static json_t *texts_json(const recur_file *file)
+/* Gives the place behind the digits of the checksum, and its quotation mark. */
+static size_t put_texts(recur__json_writer *w, const recur_file *file)
 {
-    json_t *texts = json_object();
-    bool good = texts != NULL;
-    for (int64_t i = 0; good && i < file->texts.count; i++) {
-        const recur__text *text = recur__text_at(file, i);
-        good = json_object_set_new(texts, text->key, json_string(text->value)) == 0;
+    recur__json_put_name(w, "", "__metadata__");
+    recur__json_open(w, '{');
+    recur__json_put_name(w, "", RECUR__CHECKSUM_KEY);
+    recur__json_put_string(w, RECUR__CHECKSUM_WORDS RECUR__CHECKSUM_ZEROS);
+    const size_t behind = w->used;
+    for (int64_t i = 0; i < file->texts.count; i++) {
+        recur__json_put_name(w, "", recur__key_at(file, i));
+        recur__json_put_string(w, recur__value_at(file, i));
     }
-    if (good) return texts;
-    json_decref(texts);
-    return NULL;
+    recur__json_close(w, '}');
+    return behind;
 }
 
-static bool append(json_t *array, int64_t value)
+static void put_entry(recur__json_writer *w, const recur__entry *entry, size_t begin)
 {
-    return json_array_append_new(array, json_integer(value)) == 0;
+    recur__json_put_name(w, "", entry->name);
+    recur__json_open(w, '{');
+    recur__json_put_name(w, "", "dtype");
+    recur__json_put_string(w, entry->type->name);
+    recur__json_put_name(w, "", "shape");
+    recur__json_open(w, '[');
+    for (int i = 0; i < entry->rank; i++) recur__json_put_whole(w, entry->shape[i]);
+    recur__json_close(w, ']');
+    recur__json_put_name(w, "", "data_offsets");
+    recur__json_open(w, '[');
+    recur__json_put_whole(w, (int64_t)begin);
+    recur__json_put_whole(w, (int64_t)(begin + entry->bytes));
+    recur__json_close(w, ']');
+    recur__json_close(w, '}');
 }
 
-static json_t *entry_json(const recur__entry *entry, size_t begin)
+/* Gives where the digits of the checksum lie. */
+static size_t put_header(recur__json_writer *w, const recur_file *file)
 {
-    json_t *object = json_object(), *shape = json_array(), *offsets = json_array();
-    bool good = json_object_set_new(object, "dtype", json_string(entry->type->name)) == 0;
-    for (int i = 0; i < entry->rank; i++) good = append(shape, entry->shape[i]) && good;
-    good = append(offsets, (int64_t)begin) && append(offsets, (int64_t)(begin + entry->bytes)) &&
-           good;
-    good = json_object_set_new(object, "shape", shape) == 0 &&
-           good; /* takes shape over, even on failure */
-    good = json_object_set_new(object, "data_offsets", offsets) == 0 && good;
-    if (good) return object;
-    json_decref(object);
-    return NULL;
-}
-
-static json_t *header_json(const recur_file *file)
-{
-    json_t *root = json_object();
-    bool good = root != NULL;
-    if (file->texts.count) good = json_object_set_new(root, "__metadata__", texts_json(file)) == 0;
     size_t at = 0;
-    for (int64_t i = 0; good && i < file->entries.count; i++) {
-        const recur__entry *entry = recur__entry_at(file, i);
-        good = json_object_set_new(root, entry->name, entry_json(entry, at)) == 0;
-        at += entry->bytes;
+    recur__json_open(w, '{');
+    const size_t behind = put_texts(w, file);
+    for (int64_t i = 0; i < file->entries.count; i++) {
+        put_entry(w, recur__entry_at(file, i), at);
+        at += recur__entry_at(file, i)->bytes;
     }
-    if (good) return root;
-    json_decref(root);
-    return NULL;
+    recur__json_close(w, '}');
+    return behind - RECUR__CHECKSUM_DIGITS - 1;
 }
 
 /* ---- the front ------------------------------------------------------------------------------ */
-
-static recur_status put_json(const recur_file *file, const json_t *root, front_matter *out)
-{
-    const size_t used = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
-    if (used == 0)
-        return recur__fail(RECUR_E_MEMORY, "there is no memory for the header of %lld tensors",
-                           (long long)file->entries.count);
-    const size_t header = (used + PADDING - 1) / PADDING * PADDING;
-    if (header > RECUR__FILE_HEADER)
-        return recur__fail(RECUR_E_FORMAT, "a header of %zu bytes; safetensors allows %d", header,
-                           RECUR__FILE_HEADER);
-    out->bytes = LENGTH + header;
-    out->data = recur__alloc(file->ctx, out->bytes);
-    if (!out->data) return recur__no_memory(out->bytes);
-    for (int i = 0; i < LENGTH; i++) out->data[i] = (unsigned char)((uint64_t)header >> 8 * i);
-    memset(out->data + LENGTH + used, ' ', header - used);
-    if (json_dumpb(root, (char *)out->data + LENGTH, used, JSON_COMPACT) == used) return RECUR_OK;
-    recur__free(file->ctx, out->data, out->bytes);
-    return recur__fail(RECUR_E_MEMORY, "there is no memory to write a header of %zu bytes", header);
-}
 
 static recur_status make_front(const recur_file *file, front_matter *out)
 {
@@ -92,13 +72,34 @@ static recur_status make_front(const recur_file *file, front_matter *out)
     for (int64_t i = 0; i < file->entries.count; i++)
         if (__builtin_add_overflow(buffer, recur__entry_at(file, i)->bytes, &buffer))
             return recur__no_memory(SIZE_MAX);
-    json_t *root = header_json(file);
-    const recur_status status = put_json(file, root, out);
-    json_decref(root);
-    if (status) return status;
-    if (!__builtin_add_overflow(out->bytes, buffer, &out->total)) return RECUR_OK;
-    recur__free(file->ctx, out->data, out->bytes);
-    return recur__no_memory(SIZE_MAX);
+    recur__json_writer measure = { .to = NULL };
+    put_header(&measure, file);
+    const size_t header = (measure.used + PADDING - 1) / PADDING * PADDING;
+    if (header > RECUR__FILE_HEADER)
+        return recur__fail(RECUR_E_FORMAT, "a header of %zu bytes; safetensors allows %d", header,
+                           RECUR__FILE_HEADER);
+    out->bytes = LENGTH + header;
+    if (__builtin_add_overflow(out->bytes, buffer, &out->total)) return recur__no_memory(SIZE_MAX);
+    out->data = recur__alloc(file->ctx, out->bytes);
+    if (!out->data) return recur__no_memory(out->bytes);
+    for (int i = 0; i < LENGTH; i++) out->data[i] = (unsigned char)((uint64_t)header >> 8 * i);
+    recur__json_writer write = { .to = (char *)out->data + LENGTH };
+    out->digits = LENGTH + put_header(&write, file);
+    memset(out->data + LENGTH + write.used, ' ', header - write.used);
+    return RECUR_OK;
+}
+
+static void put_checksum(const recur_file *file, front_matter *front)
+{
+    recur__xxh3 hash;
+    recur__xxh3_begin(&hash);
+    recur__xxh3_add(&hash, front->data, front->bytes);
+    for (int64_t i = 0; i < file->entries.count; i++)
+        recur__xxh3_add(&hash, recur__entry_at(file, i)->data, recur__entry_at(file, i)->bytes);
+    const uint64_t sum = recur__xxh3_end(&hash);
+    for (int i = 0; i < RECUR__CHECKSUM_DIGITS; i++)
+        front->data[front->digits + (size_t)i] =
+            (unsigned char)"0123456789abcdef"[sum >> (60 - 4 * i) & 15];
 }
 
 /* ---- into memory, onto the disk ------------------------------------------------------------- */
@@ -126,8 +127,10 @@ recur_status recur_file_write_memory(const recur_file *file, void *data, size_t 
     if (data && room < front.total)
         status = recur__fail(RECUR_E_SHAPE, "the file needs %zu bytes, room is given for %zu",
                              front.total, room);
-    else if (data)
+    else if (data) {
+        put_checksum(file, &front);
         copy_out(file, &front, data);
+    }
     recur__free(file->ctx, front.data, front.bytes);
     return status;
 }
@@ -149,6 +152,7 @@ recur_status recur_file_write(const recur_file *file, const char *path)
     RECUR__NOT_NULL(path);
     front_matter front;
     RECUR__CHECK(make_front(file, &front));
+    put_checksum(file, &front);
     const recur_status status = put_all(file, &front, path);
     recur__free(file->ctx, front.data, front.bytes);
     return status;

@@ -8,9 +8,8 @@
 #ifndef RECUR__MODEL_H
 #define RECUR__MODEL_H
 
-#include <jansson.h>
-
 #include "file/file.h"
+#include "json/json.h"
 
 enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 4096 };
 
@@ -21,42 +20,48 @@ enum { RECUR__MODEL_VERSION = 1, RECUR__MODEL_DEPTH = 32, RECUR__MODEL_LAYERS = 
 
 /* ---- one layer (structure.c) ---------------------------------------------------------------- */
 
-/* "type" and the members that are not zero, of a part "name" first, as a new object. */
-recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out);
+/* The members of an object that describes a layer: "type" and those that are not zero, of a part
+ * "name" first. The caller opens and closes the object. */
+void recur__structure_put(recur__json_writer *w, const recur_layer_info *info, bool is_part);
 
-/* Options of families of layers, to which a recur_layer_info points. */
-typedef struct recur__structure_families {
+/* UNSUPPORTED: a layer with something that has no name in model files. */
+recur_status recur__structure_can_put(const recur_layer_info *info);
+
+/* What an object says of a layer. */
+typedef struct recur__structure {
+    recur__json type, name, parts, from; /* as they stand there */
+    recur_layer_info info;
+    /* Options of families of layers, of info, if the object says anything of them. */
     recur_clockwork_options clockwork;
     recur_conv_options conv;
-} recur__structure_families;
+    uint64_t told; /* a bit for each member of the table that is there */
+} recur__structure;
 
-/* The members of an object. One that is not known, or of another form, is an error; "type", "name",
- * "parts" and "from" are the caller's. where: "rnn.fc", for messages. What the object says of a
- * family goes to `families`, to which info points then. */
-recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
-                                   recur__structure_families *families);
+/* The members of an object. One that is not known, or of another form, or there twice, is an error.
+ * where: "rnn.fc", for messages. */
+recur_status recur__structure_take(const char *where, recur__json object, recur__structure *out);
 
 /* Whether a layer that was made says of itself what the object says of it. */
-recur_status recur__structure_check(const char *where, json_t *object,
-                                    const recur_layer_info *made);
+recur_status recur__structure_check(const char *where, const recur__structure *s,
+                                    recur__json object, const recur_layer_info *made);
+
+/* FORMAT unless a member is there and a string without U+0000. */
+recur_status recur__structure_string(const char *where, recur__json value, const char *name);
 
 recur_recurrent_options recur__structure_options(const recur_layer_info *info);
 
-/* The string called key; FORMAT if it is something else or not there. */
-recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
-                                   const char **out);
-
 /* ---- what a part of a graph takes (wiring.c) ------------------------------------------------ */
 
-/* "from" of a part: [["rnn"], [null, 3, 2]], all of the part rnn and two features of the input. */
-recur_status recur__wiring_put(const recur_layer_info *info, json_t *object);
+/* "from" of a part, if it has sources: [["rnn"], [null, 3, 2]], all of the part rnn and two
+ * features of the input. */
+void recur__wiring_put(recur__json_writer *w, const recur_layer_info *info);
 
 /* How many sources an object has; 0: all of the part before it. A "from" that says none counts as
  * one, which cannot be taken. */
-int64_t recur__wiring_count(const json_t *object);
+int64_t recur__wiring_count(recur__json object);
 
 /* Those of part i, whose names are those of parts before it. */
-recur_status recur__wiring_take(const char *where, const json_t *object, int64_t i,
+recur_status recur__wiring_take(const char *where, recur__json object, int64_t i,
                                 const char *const *names, recur_source *out);
 
 /* ---- types of layer (types.c) --------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* open.c - a network out of a file that says what it is. The text is parsed; each layer is made,
+/* open.c - a network out of a file that says what it is. The text is checked; each layer is made,
  * asked what it is and held against the text; then the parameters are loaded, strictly; then the
  * sample is run. */
 #include <stdio.h>
@@ -13,7 +13,7 @@ typedef struct builder {
     int64_t layers; /* made so far */
 } builder;
 
-static recur_status build(builder *b, const char *where, int depth, json_t *object,
+static recur_status build(builder *b, const char *where, int depth, recur__json object,
                           recur_layer **out);
 
 /* A layer without parts. A type that needs more parameters than the file has is not made: it could
@@ -38,10 +38,12 @@ static recur_status make_leaf(builder *b, const char *where, const recur__model_
 /* Parts under construction. */
 typedef struct parts {
     int64_t count, sources;
+    int64_t characters;      /* of their names, with a 0 behind each */
     recur_layer **part;      /* [count] */
     const char **name;       /* [count] */
     recur_graph_part *graph; /* [count] */
     recur_source *source;    /* [sources] of all parts, of a graph */
+    char *character;         /* [characters] */
     void *memory;
     size_t bytes;
 } parts;
@@ -52,6 +54,7 @@ static void lay_out(recur__carver *carver, parts *p)
     p->name = recur__carve(carver, p->count, sizeof *p->name);
     p->graph = recur__carve(carver, p->count, sizeof *p->graph);
     p->source = recur__carve(carver, p->sources, sizeof *p->source);
+    p->character = recur__carve(carver, p->characters, 1);
 }
 
 static void release_parts(const builder *b, parts *p)
@@ -60,35 +63,66 @@ static void release_parts(const builder *b, parts *p)
     recur__free(b->ctx, p->memory, p->bytes);
 }
 
-static recur_status build_part(builder *b, const char *where, int depth, json_t *object,
-                               const char **name, recur_layer **out)
+/* Makes room for the parts, with their names in it. */
+static recur_status begin_parts(builder *b, const char *where, recur__json array, parts *p)
 {
-    RECUR__CHECK(recur__structure_text(where, object, "name", name));
+    recur__json_items items = recur__json_items_of(array);
+    *p = (parts){ .count = 0 };
+    while (recur__json_next(&items)) {
+        const recur__json name = recur__json_member(items.value, "name");
+        RECUR__CHECK(recur__structure_string(where, name, "the name of a part"));
+        p->characters += recur__json_bytes(name) + 1;
+        p->sources += recur__wiring_count(items.value);
+        p->count++;
+    }
+    if (p->count == 0 || recur__json_kind_of(array) != RECUR__JSON_ARRAY)
+        return recur__fail(RECUR_E_FORMAT,
+                           "layer \"%.150s\": parts is not there, or not an array of parts", where);
+    recur__carver measure = { NULL, 0 };
+    lay_out(&measure, p);
+    p->bytes = measure.used;
+    p->memory = recur__alloc(b->ctx, p->bytes);
+    if (!p->memory) return recur__no_memory(p->bytes);
+    recur__carver carve = { p->memory, 0 };
+    lay_out(&carve, p);
+    char *to = p->character;
+    items = recur__json_items_of(array);
+    for (int64_t i = 0; recur__json_next(&items); i++) {
+        p->part[i] = NULL;
+        p->name[i] = to;
+        to = recur__json_copy(recur__json_member(items.value, "name"), to);
+    }
+    return RECUR_OK;
+}
+
+static recur_status build_part(builder *b, const char *where, int depth, recur__json object,
+                               const char *name, recur_layer **out)
+{
     char path[160];
-    snprintf(path, sizeof path, "%s%s%s", where, *where ? "." : "", *name);
+    snprintf(path, sizeof path, "%s%s%s", where, *where ? "." : "", name);
     return build(b, path, depth, object, out);
 }
 
 /* A graph: each part says what it takes. */
 static recur_status make_graph(const builder *b, const char *where, const recur_layer_info *info,
-                               parts *p, const json_t *array, recur_layer **out)
+                               parts *p, recur__json array, recur_layer **out)
 {
     recur_source *source = p->source;
-    for (int64_t i = 0; i < p->count; i++) {
-        const json_t *object = json_array_get(array, (size_t)i);
-        const int64_t count = recur__wiring_count(object);
+    recur__json_items items = recur__json_items_of(array);
+    for (int64_t i = 0; recur__json_next(&items); i++) {
+        const int64_t count = recur__wiring_count(items.value);
         p->graph[i] = (recur_graph_part){ .name = p->name[i],
                                           .layer = p->part[i],
                                           .sources = count ? source : NULL,
                                           .source_count = count };
-        RECUR__CHECK(recur__wiring_take(where, object, i, p->name, source));
+        RECUR__CHECK(recur__wiring_take(where, items.value, i, p->name, source));
         source += count;
     }
     return recur_graph_create(b->ctx, info->input_size, p->count, p->graph, out);
 }
 
 static recur_status make_whole(const builder *b, const char *where, const recur_layer_info *info,
-                               parts *p, const json_t *array, recur_layer **out)
+                               parts *p, recur__json array, recur_layer **out)
 {
     if (info->variant == RECUR_COMPOSE_GRAPH) return make_graph(b, where, info, p, array, out);
     if (p->sources)
@@ -98,35 +132,23 @@ static recur_status make_whole(const builder *b, const char *where, const recur_
 }
 
 static recur_status make_composed(builder *b, const char *where, int depth,
-                                  const recur_layer_info *info, json_t *object, recur_layer **out)
+                                  const recur_layer_info *info, recur__json array,
+                                  recur_layer **out)
 {
-    json_t *array = json_object_get(object, "parts");
-    parts p = { .count = (int64_t)json_array_size(array) };
-    for (int64_t i = 0; i < p.count; i++)
-        p.sources += recur__wiring_count(json_array_get(array, (size_t)i));
-    if (p.count == 0)
-        return recur__fail(RECUR_E_FORMAT,
-                           "layer \"%.150s\": parts is not there, or not an array of parts", where);
-    recur__carver measure = { NULL, 0 };
-    lay_out(&measure, &p);
-    p.bytes = measure.used;
-    p.memory = recur__alloc(b->ctx, p.bytes);
-    if (!p.memory) return recur__no_memory(p.bytes);
-    recur__carver carve = { p.memory, 0 };
-    lay_out(&carve, &p);
-    for (int64_t i = 0; i < p.count; i++) p.part[i] = NULL;
+    parts p;
+    RECUR__CHECK(begin_parts(b, where, array, &p));
     recur_status status = RECUR_OK;
-    for (int64_t i = 0; !status && i < p.count; i++)
-        status = build_part(b, where, depth + 1, json_array_get(array, (size_t)i), &p.name[i],
-                            &p.part[i]);
+    recur__json_items items = recur__json_items_of(array);
+    for (int64_t i = 0; !status && recur__json_next(&items); i++)
+        status = build_part(b, where, depth + 1, items.value, p.name[i], &p.part[i]);
     if (!status) status = make_whole(b, where, info, &p, array, out);
     release_parts(b, &p);
     return status;
 }
 
-static recur_status check_limits(builder *b, const char *where, int depth, const json_t *object)
+static recur_status check_limits(builder *b, const char *where, int depth, recur__json object)
 {
-    if (!json_is_object(object))
+    if (recur__json_kind_of(object) != RECUR__JSON_OBJECT)
         return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" is not a JSON object", where);
     if (depth > RECUR__MODEL_DEPTH || ++b->layers > RECUR__MODEL_LAYERS)
         return recur__fail(RECUR_E_FORMAT,
@@ -137,29 +159,30 @@ static recur_status check_limits(builder *b, const char *where, int depth, const
     return RECUR_OK;
 }
 
-static recur_status make(builder *b, const char *where, int depth, json_t *object,
+static recur_status make(builder *b, const char *where, int depth, recur__structure *s,
                          recur_layer **out)
 {
-    const char *type;
     recur__model_type m;
-    RECUR__CHECK(recur__structure_text(where, object, "type", &type));
-    RECUR__CHECK(recur__model_type_of(where, type, &m));
-    recur_layer_info info = { .variant = m.variant };
-    recur__structure_families families;
-    RECUR__CHECK(recur__structure_take(where, object, &info, &families));
-    if (!m.make) return make_composed(b, where, depth, &info, object, out);
-    if (!json_object_get(object, "parts")) return make_leaf(b, where, &m, &info, out);
-    return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" of type %.40s has parts", where, type);
+    RECUR__CHECK(recur__structure_string(where, s->type, "type"));
+    const recur__json_words type = recur__json_say(s->type);
+    RECUR__CHECK(recur__model_type_of(where, type.text, &m));
+    s->info.variant = m.variant;
+    if (!m.make) return make_composed(b, where, depth, &s->info, s->parts, out);
+    if (!s->parts.at) return make_leaf(b, where, &m, &s->info, out);
+    return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" of type %.40s has parts", where,
+                       type.text);
 }
 
-static recur_status build(builder *b, const char *where, int depth, json_t *object,
+static recur_status build(builder *b, const char *where, int depth, recur__json object,
                           recur_layer **out)
 {
+    recur__structure s;
     RECUR__CHECK(check_limits(b, where, depth, object));
-    RECUR__CHECK(make(b, where, depth, object, out));
+    RECUR__CHECK(recur__structure_take(where, object, &s));
+    RECUR__CHECK(make(b, where, depth, &s, out));
     recur_layer_info made = { .size = sizeof made };
     recur_status status = recur_layer_describe(*out, -1, &made);
-    if (!status) status = recur__structure_check(where, object, &made);
+    if (!status) status = recur__structure_check(where, &s, object, &made);
     if (!status) return RECUR_OK;
     recur_layer_release(*out);
     *out = NULL;
@@ -173,7 +196,7 @@ static recur_status no_model(const recur_file *file, const char *prefix)
 {
     const size_t ending = strlen(RECUR__MODEL_TEXT);
     for (int64_t i = 0; i < file->texts.count; i++) {
-        const char *key = recur__text_at(file, i)->key;
+        const char *key = recur__key_at(file, i);
         const size_t n = strlen(key);
         if (n > ending && strcmp(key + n - ending, RECUR__MODEL_TEXT) == 0)
             return recur__fail(
@@ -188,57 +211,62 @@ static recur_status no_model(const recur_file *file, const char *prefix)
         prefix, (long long)file->entries.count);
 }
 
-static recur_status check_version(const json_t *root)
+/* The members of the outermost object. */
+typedef struct root {
+    recur__json version, layer, sample;
+} root;
+
+static recur_status check_version(recur__json version)
 {
-    const json_t *version = json_object_get(root, "version");
-    if (!json_is_integer(version) || json_integer_value(version) < 1)
+    int64_t number = 0;
+    if (!recur__json_whole(version, &number) || number < 1)
         return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT
                            ": version is not there, or not a whole number above 0");
-    if (json_integer_value(version) == RECUR__MODEL_VERSION) return RECUR_OK;
+    if (number == RECUR__MODEL_VERSION) return RECUR_OK;
     return recur__fail(RECUR_E_UNSUPPORTED,
                        "the model is of version %lld, this library opens version %d",
-                       (long long)json_integer_value(version), RECUR__MODEL_VERSION);
+                       (long long)number, RECUR__MODEL_VERSION);
 }
 
-static recur_status check_root(json_t *root)
+static recur__json *member_of(root *r, recur__json key)
 {
-    RECUR__CHECK(check_version(root));
-    for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
-        const char *key = json_object_iter_key(at);
-        if (strcmp(key, "version") && strcmp(key, "layer") && strcmp(key, "sample"))
+    if (recur__json_is(key, "version")) return &r->version;
+    if (recur__json_is(key, "layer")) return &r->layer;
+    return recur__json_is(key, "sample") ? &r->sample : NULL;
+}
+
+static recur_status take_root(recur__json object, root *out)
+{
+    recur__json_items items = recur__json_items_of(object);
+    RECUR__CHECK(check_version(recur__json_member(object, "version")));
+    while (recur__json_next(&items)) {
+        const recur__json_words key = recur__json_say(items.key);
+        recur__json *member = member_of(out, items.key);
+        if (!member)
             return recur__fail(RECUR_E_UNSUPPORTED,
                                RECUR__MODEL_TEXT ": this version does not know what %.80s means",
-                               key);
+                               key.text);
+        if (member->at)
+            return recur__fail(RECUR_E_FORMAT, RECUR__MODEL_TEXT " has a duplicate %s", key.text);
+        *member = items.value;
     }
     static const char *const of_parts[] = { "name", "from" };
     for (int i = 0; i < 2; i++)
-        if (json_object_get(json_object_get(root, "layer"), of_parts[i]))
+        if (recur__json_member(out->layer, of_parts[i]).at)
             return recur__fail(RECUR_E_FORMAT,
                                RECUR__MODEL_TEXT ": the layer has a %s, but is nobody's part",
                                of_parts[i]);
     return RECUR_OK;
 }
 
-static recur_status parse(const recur_file *file, const char *prefix, json_t **out)
+static recur_status parse(const recur_file *file, const char *prefix, root *out)
 {
+    recur__json object;
     const char *text = recur__file_text(file, prefix, RECUR__MODEL_TEXT);
     if (!text) return no_model(file, prefix);
-    json_error_t error = { 0 };
-    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (!root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return recur__fail(RECUR_E_MEMORY,
-                           "there is no memory to parse %zu bytes of " RECUR__MODEL_TEXT,
-                           strlen(text));
-    if (!root)
-        return recur__fail(RECUR_E_FORMAT,
-                           RECUR__MODEL_TEXT " is not JSON at byte %d of %zu: %.200s",
-                           error.position, strlen(text), error.text);
-    const recur_status status = check_root(root);
-    if (status)
-        json_decref(root);
-    else
-        *out = root;
-    return status;
+    RECUR__CHECK(recur__json_check(RECUR__MODEL_TEXT, text, strlen(text), &object));
+    *out = (root){ .version = { NULL, NULL } };
+    return take_root(object, out);
 }
 
 /* ---- all together --------------------------------------------------------------------------- */
@@ -253,24 +281,23 @@ static int64_t floats_under(const recur_file *file, const char *prefix)
 }
 
 static recur_status check_sample(const recur_layer *layer, recur_file *file, const char *prefix,
-                                 json_t *sample)
+                                 recur__json sample)
 {
-    const json_t *tolerance = json_object_get(sample, "tolerance");
-    if (json_object_size(sample) != 1 || !json_is_number(tolerance) ||
-        !(json_number_value(tolerance) >= 0))
+    double tolerance = -1;
+    const recur__json value = recur__json_member(sample, "tolerance");
+    if (recur__json_count(sample) != 1 || !recur__json_double(value, &tolerance) || tolerance < 0)
         return recur__fail(
             RECUR_E_FORMAT, RECUR__MODEL_TEXT
             ": sample is not an object with a tolerance of 0 or more, and nothing else");
-    return recur__sample_check(layer, file, prefix, json_number_value(tolerance));
+    return recur__sample_check(layer, file, prefix, tolerance);
 }
 
-static recur_status get(recur_file *file, const char *prefix, json_t *root, recur_layer **out)
+static recur_status get(recur_file *file, const char *prefix, const root *r, recur_layer **out)
 {
     builder b = { .ctx = file->ctx, .floats = floats_under(file, prefix) };
-    RECUR__CHECK(build(&b, "", 1, json_object_get(root, "layer"), out));
+    RECUR__CHECK(build(&b, "", 1, r->layer, out));
     recur_status status = recur_file_get_layer(file, prefix, *out);
-    json_t *sample = json_object_get(root, "sample");
-    if (!status && sample) status = check_sample(*out, file, prefix, sample);
+    if (!status && r->sample.at) status = check_sample(*out, file, prefix, r->sample);
     if (!status) return RECUR_OK;
     recur_layer_release(*out);
     *out = NULL;
@@ -283,11 +310,9 @@ recur_status recur_file_get_model(recur_file *file, const char *prefix, recur_la
     *out = NULL;
     RECUR__NOT_NULL(file);
     if (!prefix) prefix = "";
-    json_t *root = NULL;
-    RECUR__CHECK(parse(file, prefix, &root));
-    const recur_status status = get(file, prefix, root, out);
-    json_decref(root);
-    return status;
+    root r;
+    RECUR__CHECK(parse(file, prefix, &r));
+    return get(file, prefix, &r, out);
 }
 
 static recur_status get_whole(recur_file *file, recur_layer **out)
@@ -313,6 +338,6 @@ recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_
     RECUR__NOT_NULL(out);
     *out = NULL;
     recur_file *file;
-    RECUR__CHECK(recur_file_open_memory(ctx, data, bytes, &file));
+    RECUR__CHECK(recur__file_borrow(ctx, data, bytes, &file));
     return get_whole(file, out);
 }

@@ -26,6 +26,7 @@ static recur_status bundle_of_layer(const recur_layer *layer, recur__bundle *out
                            "a snapshot has no parameters to load or save; its original has %lld",
                            (long long)recur_layer_param_count(layer));
     *out = (recur__bundle){ .what = "layer",
+                            .finite = true,
                             .beside = RECUR__SAMPLE,
                             .old = old_names,
                             .object = layer,

@@ -10,10 +10,11 @@
 
 /* ---- the tree ------------------------------------------------------------------------------- */
 
-static recur_status tree_json(const recur_layer *layer, int depth, int64_t *layers, json_t **out);
+static recur_status put_layer(recur__json_writer *w, const recur_layer *layer,
+                              const recur_layer_info *part, int depth, int64_t *layers);
 
-static recur_status part_json(const recur_layer *layer, int64_t index, int depth, int64_t *layers,
-                              json_t **out)
+static recur_status put_part(recur__json_writer *w, const recur_layer *layer, int64_t index,
+                             int depth, int64_t *layers)
 {
     recur_layer_info info = { .size = sizeof info };
     recur_layer *part;
@@ -22,79 +23,74 @@ static recur_status part_json(const recur_layer *layer, int64_t index, int depth
         return recur__fail(RECUR_E_FORMAT, "the name of part %lld, of %zu bytes, is not UTF-8",
                            (long long)index, strlen(info.name));
     RECUR__CHECK(recur_layer_child(layer, info.name, &part, NULL));
-    const recur_status status = tree_json(part, depth, layers, out);
+    const recur_status status = put_layer(w, part, &info, depth, layers);
     recur_layer_release(part);
-    return status ? status : recur__wiring_put(&info, *out);
+    return status;
 }
 
-static recur_status parts_json(const recur_layer *layer, int64_t parts, int depth, int64_t *layers,
-                               json_t *object)
+static recur_status put_parts(recur__json_writer *w, const recur_layer *layer, int64_t parts,
+                              int depth, int64_t *layers)
 {
-    json_t *array = json_array();
-    if (json_object_set_new(object, "parts", array))
-        return recur__fail(RECUR_E_MEMORY, "there is no memory to describe %lld parts",
-                           (long long)parts);
-    for (int64_t i = 0; i < parts; i++) {
-        json_t *part = NULL;
-        recur_status status = part_json(layer, i, depth, layers, &part);
-        if (!status && json_array_append(array, part))
-            status = recur__fail(RECUR_E_MEMORY, "there is no memory to describe %lld parts",
-                                 (long long)parts);
-        json_decref(part);
-        if (status) return status;
-    }
+    recur__json_put_name(w, "", "parts");
+    recur__json_open(w, '[');
+    for (int64_t i = 0; i < parts; i++) RECUR__CHECK(put_part(w, layer, i, depth, layers));
+    recur__json_close(w, ']');
     return RECUR_OK;
 }
 
-static recur_status tree_json(const recur_layer *layer, int depth, int64_t *layers, json_t **out)
+/* part: what its layer says of it, and what it takes; NULL: it is nobody's part. */
+static recur_status put_layer(recur__json_writer *w, const recur_layer *layer,
+                              const recur_layer_info *part, int depth, int64_t *layers)
 {
     if (depth > RECUR__MODEL_DEPTH || ++*layers > RECUR__MODEL_LAYERS)
         return recur__fail(RECUR_E_UNSUPPORTED, "a model file holds at most %d layers, %d deep",
                            RECUR__MODEL_LAYERS, RECUR__MODEL_DEPTH);
     recur_layer_info info = { .size = sizeof info };
     RECUR__CHECK(recur_layer_describe(layer, -1, &info));
-    RECUR__CHECK(recur__structure_put(&info, depth > 1, out));
-    const recur_status status = info.parts ? parts_json(layer, info.parts, depth + 1, layers, *out)
-                                           : RECUR_OK;
-    if (status) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return status;
+    RECUR__CHECK(recur__structure_can_put(&info));
+    recur__json_open(w, '{');
+    recur__structure_put(w, &info, part != NULL);
+    if (part) recur__wiring_put(w, part);
+    if (info.parts) RECUR__CHECK(put_parts(w, layer, info.parts, depth + 1, layers));
+    recur__json_close(w, '}');
+    return RECUR_OK;
 }
 
 /* ---- the text ------------------------------------------------------------------------------- */
 
-static recur_status add_text(recur_file *file, const char *prefix, const json_t *root)
-{
-    const size_t used = json_dumpb(root, NULL, 0, JSON_COMPACT);
-    char *text = used ? recur__alloc(file->ctx, used + 1) : NULL;
-    if (!text) return recur__no_memory(used + 1);
-    recur_status status = RECUR_OK;
-    if (json_dumpb(root, text, used, JSON_COMPACT) != used) status = recur__no_memory(used);
-    text[used] = '\0';
-    if (!status) status = recur__text_add(file, prefix, RECUR__MODEL_TEXT, text);
-    recur__free(file->ctx, text, used + 1);
-    return status;
-}
-
-/* Takes the tree over. */
-static recur_status add_structure(recur_file *file, const char *prefix, json_t *tree,
+/* Measures the text, or writes it. tolerance NULL: there is no sample. */
+static recur_status put_structure(recur__json_writer *w, const recur_layer *layer,
                                   const double *tolerance)
 {
-    json_t *root = json_object();
-    bool good = json_object_set_new(root, "version", json_integer(RECUR__MODEL_VERSION)) == 0;
-    good = json_object_set_new(root, "layer", tree) == 0 &&
-           good; /* takes it over, even on failure */
-    if (tolerance)
-        good = good && json_object_set_new(root, "sample",
-                                           json_pack("{s:f}", "tolerance", *tolerance)) == 0;
-    recur_status status;
-    if (good)
-        status = add_text(file, prefix, root);
-    else
-        status = recur__fail(RECUR_E_MEMORY, "there is no memory for the structure of a model");
-    json_decref(root);
+    int64_t layers = 0;
+    recur__json_open(w, '{');
+    recur__json_put_name(w, "", "version");
+    recur__json_put_whole(w, RECUR__MODEL_VERSION);
+    recur__json_put_name(w, "", "layer");
+    RECUR__CHECK(put_layer(w, layer, NULL, 1, &layers));
+    if (tolerance) {
+        recur__json_put_name(w, "", "sample");
+        recur__json_open(w, '{');
+        recur__json_put_name(w, "", "tolerance");
+        recur__json_put_double(w, *tolerance);
+        recur__json_close(w, '}');
+    }
+    recur__json_close(w, '}');
+    return RECUR_OK;
+}
+
+static recur_status add_structure(recur_file *file, const char *prefix, const recur_layer *layer,
+                                  const double *tolerance)
+{
+    recur__json_writer measure = { .to = NULL };
+    RECUR__CHECK(put_structure(&measure, layer, tolerance));
+    const size_t bytes = measure.used + 1;
+    recur__json_writer write = { .to = recur__alloc(file->ctx, bytes) };
+    if (!write.to) return recur__no_memory(bytes);
+    recur_status status = put_structure(&write, layer, tolerance);
+    write.to[measure.used] = '\0';
+    if (!status) status = recur__text_add(file, prefix, RECUR__MODEL_TEXT, write.to);
+    recur__free(file->ctx, write.to, bytes);
     return status;
 }
 
@@ -105,12 +101,9 @@ static recur_status put(const recur_layer *layer, recur_file *file, const char *
         return recur__fail(RECUR_E_ARGUMENT,
                            "the file has a model under the prefix \"%.200s\" already", prefix);
     double tolerance = 0;
-    int64_t layers = 0;
-    json_t *tree = NULL;
     RECUR__CHECK(recur_file_put_layer(file, prefix, layer));
     if (sample) RECUR__CHECK(recur__sample_put(layer, file, prefix, sample, &tolerance));
-    RECUR__CHECK(tree_json(layer, 1, &layers, &tree));
-    return add_structure(file, prefix, tree, sample ? &tolerance : NULL);
+    return add_structure(file, prefix, layer, sample ? &tolerance : NULL);
 }
 
 /* ---- the doors ------------------------------------------------------------------------------ */

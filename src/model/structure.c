@@ -25,57 +25,57 @@ typedef struct member {
 typedef struct form {
     const char *words;
     size_t bytes;
-    json_t *(*put)(const void *at);        /* NULL: no memory, or no word for it */
-    bool (*take)(json_t *value, void *at); /* false: of another form */
+    void (*put)(recur__json_writer *w, const void *at);
+    bool (*take)(recur__json value, void *at); /* false: of another form */
+    const char *const *named;                  /* words of the values from 0 on; NULL: numbers */
 } form;
 
-static json_t *put_count(const void *at) { return json_integer(*(const int64_t *)at); }
-static json_t *put_integer(const void *at) { return json_integer(*(const int32_t *)at); }
-static json_t *put_real(const void *at) { return json_real(*(const double *)at); }
-
-static bool take_count(json_t *value, void *at)
+static void put_count(recur__json_writer *w, const void *at)
 {
-    if (!json_is_integer(value)) return false;
-    *(int64_t *)at = json_integer_value(value);
+    recur__json_put_whole(w, *(const int64_t *)at);
+}
+
+static void put_integer(recur__json_writer *w, const void *at)
+{
+    recur__json_put_whole(w, *(const int32_t *)at);
+}
+
+static void put_real(recur__json_writer *w, const void *at)
+{
+    recur__json_put_double(w, *(const double *)at);
+}
+
+static bool take_count(recur__json value, void *at) { return recur__json_whole(value, at); }
+
+static bool take_integer(recur__json value, void *at)
+{
+    int64_t whole;
+    if (!recur__json_whole(value, &whole) || whole < INT32_MIN || whole > INT32_MAX) return false;
+    *(int32_t *)at = (int32_t)whole;
     return true;
 }
 
-static bool take_integer(json_t *value, void *at)
-{
-    if (!json_is_integer(value) || json_integer_value(value) < INT32_MIN ||
-        json_integer_value(value) > INT32_MAX)
-        return false;
-    *(int32_t *)at = (int32_t)json_integer_value(value);
-    return true;
-}
-
-static bool take_real(json_t *value, void *at)
-{
-    if (!json_is_number(value)) return false;
-    *(double *)at = json_number_value(value);
-    return true;
-}
+static bool take_real(recur__json value, void *at) { return recur__json_double(value, at); }
 
 /* Integers up to the last that is not 0. */
-static json_t *put_periods(const void *at)
+static void put_periods(recur__json_writer *w, const void *at)
 {
     const int32_t *period = at;
     int n = RECUR_MOST_MODULES;
     while (n > 0 && period[n - 1] == 0) n--;
-    json_t *array = json_array();
-    for (int i = 0; array && i < n; i++)
-        if (json_array_append_new(array, json_integer(period[i]))) {
-            json_decref(array);
-            array = NULL;
-        }
-    return array;
+    recur__json_open(w, '[');
+    for (int i = 0; i < n; i++) recur__json_put_whole(w, period[i]);
+    recur__json_close(w, ']');
 }
 
-static bool take_periods(json_t *value, void *at)
+static bool take_periods(recur__json value, void *at)
 {
-    if (!json_is_array(value) || json_array_size(value) > RECUR_MOST_MODULES) return false;
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (!take_integer(json_array_get(value, i), (int32_t *)at + i)) return false;
+    int32_t *period = at;
+    recur__json_items items = recur__json_items_of(value);
+    if (recur__json_kind_of(value) != RECUR__JSON_ARRAY) return false;
+    if (recur__json_count(value) > RECUR_MOST_MODULES) return false;
+    while (recur__json_next(&items))
+        if (!take_integer(items.value, period++)) return false;
     return true;
 }
 
@@ -85,40 +85,53 @@ static const char *const paddings[] = { "zeros", "reflect", NULL };
 static const char *const functions[] = { "",         "tanh",     "sigmoid", "relu", "hard_sigmoid",
                                          "softsign", "identity", NULL };
 
-static json_t *put_word(const char *const *words, int32_t code)
+/* NULL: there is none. */
+static const char *word_of(const char *const *words, int32_t code)
 {
     for (int32_t i = 0; words[i]; i++)
-        if (i == code) return json_string(words[i]);
+        if (i == code) return words[i];
     return NULL;
 }
 
-static bool take_word(const char *const *words, json_t *value, int32_t *code)
+static bool take_word(const char *const *words, recur__json value, int32_t *code)
 {
-    const char *word = json_string_value(value);
-    for (*code = 0; word && words[*code]; ++*code)
-        if (strcmp(words[*code], word) == 0) return true;
+    for (*code = 0; words[*code]; ++*code)
+        if (recur__json_is(value, words[*code])) return true;
     return false;
 }
 
-static json_t *put_direction(const void *at) { return put_word(directions, *(const int32_t *)at); }
-static json_t *put_function(const void *at) { return put_word(functions, *(const int32_t *)at); }
-static json_t *put_padding(const void *at) { return put_word(paddings, *(const int32_t *)at); }
-static bool take_padding(json_t *value, void *at) { return take_word(paddings, value, at); }
-static bool take_direction(json_t *value, void *at) { return take_word(directions, value, at); }
-static bool take_function(json_t *value, void *at) { return take_word(functions, value, at); }
+static void put_direction(recur__json_writer *w, const void *at)
+{
+    recur__json_put_string(w, word_of(directions, *(const int32_t *)at));
+}
+static void put_function(recur__json_writer *w, const void *at)
+{
+    recur__json_put_string(w, word_of(functions, *(const int32_t *)at));
+}
+static void put_padding(recur__json_writer *w, const void *at)
+{
+    recur__json_put_string(w, word_of(paddings, *(const int32_t *)at));
+}
+static bool take_padding(recur__json value, void *at) { return take_word(paddings, value, at); }
+static bool take_direction(recur__json value, void *at) { return take_word(directions, value, at); }
+static bool take_function(recur__json value, void *at) { return take_word(functions, value, at); }
 
-static const form counts = { "a whole number", sizeof(int64_t), put_count, take_count };
+static const form counts = { "a whole number of 64 bits", sizeof(int64_t), put_count, take_count,
+                             NULL };
 static const form integers = { "a whole number of 32 bits", sizeof(int32_t), put_integer,
-                               take_integer };
-static const form reals = { "a number", sizeof(double), put_real, take_real };
+                               take_integer, NULL };
+static const form reals = { "a number in the range of float64", sizeof(double), put_real, take_real,
+                            NULL };
 static const form periods = { "an array of at most 16 whole numbers",
-                              sizeof(int32_t[RECUR_MOST_MODULES]), put_periods, take_periods };
+                              sizeof(int32_t[RECUR_MOST_MODULES]), put_periods, take_periods,
+                              NULL };
 static const form directed = { "forward, reverse or bidirectional", sizeof(int32_t), put_direction,
-                               take_direction };
-static const form padded = { "zeros or reflect", sizeof(int32_t), put_padding, take_padding };
+                               take_direction, directions };
+static const form padded = { "zeros or reflect", sizeof(int32_t), put_padding, take_padding,
+                             paddings };
 static const form function = { "the name of a function", sizeof(int32_t), put_function,
-                               take_function };
-static const form flags = { "true or false", 0, NULL, NULL };
+                               take_function, functions };
+static const form flags = { "true or false", 0, NULL, NULL, NULL };
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
@@ -180,6 +193,7 @@ static const member members[] = {
     CONV(padding, padded),
 };
 enum { MEMBERS = sizeof members / sizeof *members };
+_Static_assert(MEMBERS <= 64, "recur__structure.told has a bit for each");
 
 /* Not here: kind, variant and type, which are "type"; parts, name and sources, which are the
  * tree's; offset and capabilities, which follow, as a convolution's in_channels and length do. */
@@ -207,115 +221,117 @@ static bool is_default(const member *m, const recur_layer_info *info)
                       : memcmp(in_const(m, info), in_const(m, &none), m->form->bytes) == 0;
 }
 
-static json_t *value_of(const member *m, const recur_layer_info *info)
+static void put_value(recur__json_writer *w, const member *m, const recur_layer_info *info)
 {
-    return is_flag(m) ? json_boolean(info->flags & m->flag) : m->form->put(in_const(m, info));
+    if (is_flag(m))
+        recur__json_put_true(w, info->flags & m->flag);
+    else
+        m->form->put(w, in_const(m, info));
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
 
-static recur_status check_flags(const recur_layer_info *info)
+recur_status recur__structure_can_put(const recur_layer_info *info)
 {
     uint32_t known = 0;
-    for (int i = 0; i < MEMBERS; i++) known |= members[i].flag;
+    for (int i = 0; i < MEMBERS; i++) {
+        const member *m = &members[i];
+        known |= m->flag;
+        if (m->form->named && !word_of(m->form->named, *(const int32_t *)in_const(m, info)))
+            return recur__fail(RECUR_E_UNSUPPORTED,
+                               "%s of a layer of type %s has no name in model "
+                               "files",
+                               m->name, info->type);
+    }
     if (!(info->flags & ~known)) return RECUR_OK;
     return recur__fail(RECUR_E_UNSUPPORTED,
                        "flags %#x of a layer of type %s have no name in model files",
                        (unsigned)(info->flags & ~known), info->type);
 }
 
-recur_status recur__structure_put(const recur_layer_info *info, bool is_part, json_t **out)
+void recur__structure_put(recur__json_writer *w, const recur_layer_info *info, bool is_part)
 {
-    *out = NULL;
-    RECUR__CHECK(check_flags(info));
-    json_t *object = json_object();
-    bool good = !is_part || json_object_set_new(object, "name", json_string(info->name)) == 0;
-    good = good && json_object_set_new(object, "type", json_string(info->type)) == 0;
-    for (int i = 0; good && i < MEMBERS; i++)
-        if (!is_default(&members[i], info))
-            good = json_object_set_new(object, members[i].name, value_of(&members[i], info)) == 0;
-    if (good) {
-        *out = object;
-        return RECUR_OK;
+    if (is_part) {
+        recur__json_put_name(w, "", "name");
+        recur__json_put_string(w, info->name);
     }
-    json_decref(object);
-    return recur__fail(RECUR_E_MEMORY, "there is no memory to describe a layer of type %s",
-                       info->type);
+    recur__json_put_name(w, "", "type");
+    recur__json_put_string(w, info->type);
+    for (int i = 0; i < MEMBERS; i++) {
+        if (is_default(&members[i], info)) continue;
+        recur__json_put_name(w, "", members[i].name);
+        put_value(w, &members[i], info);
+    }
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */
 
-static const member *find(const char *name)
+static const member *find(recur__json name)
 {
     for (int i = 0; i < MEMBERS; i++)
-        if (strcmp(members[i].name, name) == 0) return &members[i];
+        if (recur__json_is(name, members[i].name)) return &members[i];
     return NULL;
 }
 
-static bool take(const member *m, json_t *value, recur_layer_info *info,
-                 recur__structure_families *families)
+static bool take(const member *m, recur__json value, recur__structure *out)
 {
-    unsigned char *to = (unsigned char *)info;
-    if (m->of == OF_CLOCKWORK) to = (unsigned char *)&families->clockwork;
-    if (m->of == OF_CONV) to = (unsigned char *)&families->conv;
+    unsigned char *to = (unsigned char *)&out->info;
+    if (m->of == OF_CLOCKWORK) to = (unsigned char *)&out->clockwork;
+    if (m->of == OF_CONV) to = (unsigned char *)&out->conv;
     if (!is_flag(m)) return m->form->take(value, to + m->at);
-    if (json_is_true(value)) info->flags |= m->flag;
-    return json_is_boolean(value);
+    const recur__json_kind kind = recur__json_kind_of(value);
+    if (kind == RECUR__JSON_TRUE) out->info.flags |= m->flag;
+    return kind == RECUR__JSON_TRUE || kind == RECUR__JSON_FALSE;
 }
 
-static bool is_of_the_tree(const char *name)
+/* A member that belongs to the tree; NULL: it is none. */
+static recur__json *of_the_tree(recur__json name, recur__structure *out)
 {
-    static const char *const names[] = { "type", "name", "parts", "from" };
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0) return true;
-    return false;
+    if (recur__json_is(name, "type")) return &out->type;
+    if (recur__json_is(name, "name")) return &out->name;
+    if (recur__json_is(name, "parts")) return &out->parts;
+    if (recur__json_is(name, "from")) return &out->from;
+    return NULL;
 }
 
-recur_status recur__structure_take(const char *where, json_t *object, recur_layer_info *info,
-                                   recur__structure_families *families)
+static recur_status take_member(const char *where, const recur__json_items *item,
+                                recur__structure *out)
 {
-    const recur__structure_families none = { .clockwork.size = sizeof none.clockwork,
-                                             .conv.size = sizeof none.conv };
-    *families = none;
-    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
-        const char *name = json_object_iter_key(at);
-        const member *m = find(name);
-        if (is_of_the_tree(name)) continue;
-        if (!m)
-            return recur__fail(RECUR_E_UNSUPPORTED,
-                               "layer \"%.150s\": this version does not know what %.80s means",
-                               where, name);
-        if (!take(m, json_object_iter_value(at), info, families))
-            return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not %s", where, name,
-                               m->form->words);
-    }
-    if (memcmp(&families->clockwork, &none.clockwork, sizeof none.clockwork))
-        info->clockwork = &families->clockwork;
-    if (memcmp(&families->conv, &none.conv, sizeof none.conv)) info->conv = &families->conv;
+    const recur__json_words name = recur__json_say(item->key);
+    recur__json *tree = of_the_tree(item->key, out);
+    const member *m = find(item->key);
+    if (!tree && !m)
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "layer \"%.150s\": this version does not know what %.80s means", where,
+                           name.text);
+    const uint64_t bit = m ? UINT64_C(1) << (m - members) : 0;
+    if (tree ? tree->at != NULL : (out->told & bit) != 0)
+        return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\" has a duplicate %s", where, name.text);
+    out->told |= bit;
+    if (tree) *tree = item->value;
+    if (tree || take(m, item->value, out)) return RECUR_OK;
+    return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is %.60s, not %s", where, m->name,
+                       recur__json_say(item->value).text, m->form->words);
+}
+
+recur_status recur__structure_take(const char *where, recur__json object, recur__structure *out)
+{
+    static const recur_clockwork_options no_clockwork = { .size = sizeof no_clockwork };
+    static const recur_conv_options no_conv = { .size = sizeof no_conv };
+    *out = (recur__structure){ .clockwork = no_clockwork, .conv = no_conv };
+    recur__json_items items = recur__json_items_of(object);
+    while (recur__json_next(&items)) RECUR__CHECK(take_member(where, &items, out));
+    if (memcmp(&out->clockwork, &no_clockwork, sizeof no_clockwork))
+        out->info.clockwork = &out->clockwork;
+    if (memcmp(&out->conv, &no_conv, sizeof no_conv)) out->info.conv = &out->conv;
     return RECUR_OK;
 }
 
-recur_status recur__structure_text(const char *where, const json_t *object, const char *key,
-                                   const char **out)
+recur_status recur__structure_string(const char *where, recur__json value, const char *name)
 {
-    *out = json_string_value(json_object_get(object, key));
-    if (*out) return RECUR_OK;
+    if (recur__json_bytes(value) >= 0) return RECUR_OK;
     return recur__fail(RECUR_E_FORMAT, "layer \"%.150s\": %s is not there, or not a string", where,
-                       key);
-}
-
-/* A value for messages. */
-typedef struct said {
-    char text[60];
-} said;
-
-static said say(const json_t *value)
-{
-    said s = { "" };
-    const size_t used = json_dumpb(value, s.text, sizeof s.text - 1,
-                                   JSON_ENCODE_ANY | JSON_COMPACT);
-    s.text[used < sizeof s.text ? used : sizeof s.text - 1] = '\0';
-    return s;
+                       name);
 }
 
 /* Whether two descriptions agree in a member. */
@@ -325,23 +341,32 @@ static bool agree(const member *m, const recur_layer_info *a, const recur_layer_
                       : memcmp(in_const(m, a), in_const(m, b), m->form->bytes) == 0;
 }
 
-recur_status recur__structure_check(const char *where, json_t *object, const recur_layer_info *made)
+/* What a layer says of itself, for messages. */
+static recur__json_words say_made(const member *m, const recur_layer_info *made)
 {
-    recur_layer_info told = { 0 };
-    recur__structure_families families;
-    RECUR__CHECK(recur__structure_take(where, object, &told, &families));
+    char text[400];
+    recur__json_writer measure = { .to = NULL };
+    recur__json_writer write = { .to = text };
+    if (m->form->named && !word_of(m->form->named, *(const int32_t *)in_const(m, made)))
+        return (recur__json_words){ "something else" };
+    put_value(&measure, m, made);
+    if (measure.used > sizeof text) return (recur__json_words){ "something else" };
+    put_value(&write, m, made);
+    return recur__json_say((recur__json){ text, text + write.used });
+}
+
+recur_status recur__structure_check(const char *where, const recur__structure *s,
+                                    recur__json object, const recur_layer_info *made)
+{
     for (int i = 0; i < MEMBERS; i++) {
         const member *m = &members[i];
-        const json_t *value = json_object_get(object, m->name);
-        if (!value || agree(m, &told, made)) continue;
-        json_t *here = value_of(m, made);
-        const recur_status status = recur__fail(
+        if (!(s->told >> i & 1) || agree(m, &s->info, made)) continue;
+        return recur__fail(
             RECUR_E_UNSUPPORTED,
-            "layer \"%.150s\": %s is %s in the file, and %s in the %.40s that this version makes "
-            "of it",
-            where, m->name, say(value).text, here ? say(here).text : "something else", made->type);
-        json_decref(here);
-        return status;
+            "layer \"%.150s\": %s is %.60s in the file, and %.60s in the %.40s that this version "
+            "makes of it",
+            where, m->name, recur__json_say(recur__json_member(object, m->name)).text,
+            say_made(m, made).text, made->type);
     }
     return RECUR_OK;
 }

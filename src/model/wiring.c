@@ -2,72 +2,73 @@
  * [part], or [part, begin], or [part, begin, count]. The part null is the graph's input. */
 #include "model/model.h"
 
-static json_t *source_json(const recur_source *source)
+void recur__wiring_put(recur__json_writer *w, const recur_layer_info *info)
 {
-    json_t *name = source->part ? json_string(source->part) : json_null(), *array = json_array();
-    bool good = json_array_append_new(array, name) == 0;
-    if (source->begin || source->count)
-        good = good && json_array_append_new(array, json_integer(source->begin)) == 0;
-    if (source->count)
-        good = good && json_array_append_new(array, json_integer(source->count)) == 0;
-    if (good) return array;
-    json_decref(array);
-    return NULL;
+    if (!info->source_count) return;
+    recur__json_put_name(w, "", "from");
+    recur__json_open(w, '[');
+    for (int64_t i = 0; i < info->source_count; i++) {
+        const recur_source *s = &info->sources[i];
+        recur__json_open(w, '[');
+        if (s->part)
+            recur__json_put_string(w, s->part);
+        else
+            recur__json_put_null(w);
+        if (s->begin || s->count) recur__json_put_whole(w, s->begin);
+        if (s->count) recur__json_put_whole(w, s->count);
+        recur__json_close(w, ']');
+    }
+    recur__json_close(w, ']');
 }
 
-recur_status recur__wiring_put(const recur_layer_info *info, json_t *object)
+int64_t recur__wiring_count(recur__json object)
 {
-    if (!info->source_count) return RECUR_OK;
-    json_t *array = json_array();
-    bool good = json_object_set_new(object, "from", array) == 0;
-    for (int64_t i = 0; good && i < info->source_count; i++)
-        good = json_array_append_new(array, source_json(&info->sources[i])) == 0;
-    if (good) return RECUR_OK;
-    return recur__fail(RECUR_E_MEMORY, "there is no memory to describe the %lld sources of \"%s\"",
-                       (long long)info->source_count, info->name);
-}
-
-int64_t recur__wiring_count(const json_t *object)
-{
-    const json_t *from = json_object_get(object, "from");
-    return from ? recur__max(1, (int64_t)json_array_size(from)) : 0;
+    const recur__json from = recur__json_member(object, "from");
+    return from.at ? recur__max(1, recur__json_count(from)) : 0;
 }
 
 /* Index of an earlier part; -1 for null, the input; -2: there is none. */
-static int64_t find(const json_t *name, int64_t i, const char *const *names)
+static int64_t find(recur__json name, int64_t i, const char *const *names)
 {
-    if (json_is_null(name)) return -1;
-    for (int64_t part = 0; part < i && json_is_string(name); part++)
-        if (strcmp(names[part], json_string_value(name)) == 0) return part;
+    if (recur__json_kind_of(name) == RECUR__JSON_NULL) return -1;
+    for (int64_t part = 0; part < i; part++)
+        if (recur__json_is(name, names[part])) return part;
     return -2;
 }
 
-static bool take_count(const json_t *value, int64_t *out)
+static bool take_source(recur__json array, int64_t i, const char *const *names, recur_source *out)
 {
-    *out = json_integer_value(value);
-    return !value || json_is_integer(value);
+    int64_t value[3] = { -2, 0, 0 }; /* part, begin, count */
+    recur__json_items items = recur__json_items_of(array);
+    if (recur__json_kind_of(array) != RECUR__JSON_ARRAY || recur__json_count(array) > 3)
+        return false;
+    for (int n = 0; recur__json_next(&items); n++) {
+        if (n == 0)
+            value[0] = find(items.value, i, names);
+        else if (!recur__json_whole(items.value, &value[n]))
+            return false;
+    }
+    *out = (recur_source){ .part = value[0] < 0 ? NULL : names[value[0]],
+                           .begin = value[1],
+                           .count = value[2] };
+    return value[0] >= -1;
 }
 
-recur_status recur__wiring_take(const char *where, const json_t *object, int64_t i,
+recur_status recur__wiring_take(const char *where, recur__json object, int64_t i,
                                 const char *const *names, recur_source *out)
 {
-    const json_t *from = json_object_get(object, "from");
-    if (from && json_array_size(from) == 0)
+    const recur__json from = recur__json_member(object, "from");
+    if (from.at && (recur__json_kind_of(from) != RECUR__JSON_ARRAY || !recur__json_count(from)))
         return recur__fail(RECUR_E_FORMAT,
                            "layer \"%.150s\": from of part \"%.100s\" is not an array of sources",
                            where, names[i]);
-    for (size_t n = 0; n < json_array_size(from); n++, out++) {
-        const json_t *source = json_array_get(from, n);
-        const int64_t part = find(json_array_get(source, 0), i, names);
-        *out = (recur_source){ .part = part < 0 ? NULL : names[part] };
-        if (part < -1 || json_array_size(source) > 3 ||
-            !take_count(json_array_get(source, 1), &out->begin) ||
-            !take_count(json_array_get(source, 2), &out->count))
+    recur__json_items items = recur__json_items_of(from);
+    for (int64_t n = 0; recur__json_next(&items); n++, out++)
+        if (!take_source(items.value, i, names, out))
             return recur__fail(RECUR_E_FORMAT,
-                               "layer \"%.150s\": source %zu of part \"%.100s\" is not [part], "
+                               "layer \"%.150s\": source %lld of part \"%.100s\" is not [part], "
                                "[part, begin] or [part, begin, count] with a part before it, or "
                                "null",
-                               where, n, names[i]);
-    }
+                               where, (long long)n, names[i]);
     return RECUR_OK;
 }

@@ -7,7 +7,7 @@
  *   make SANITIZE=address,undefined,fuzzer-no-link CC=clang libs
  *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/fuzz_file.c \
  *         build/address-undefined-fuzzer-no-link/lib/librecur.a \
- *         -lopenblas -ljansson -lm -lpthread -o build/fuzz_file
+ *         -lopenblas -lm -lpthread -o build/fuzz_file
  *   mkdir -p build/corpus
  *   build/fuzz_file -max_len=4096 -max_total_time=300 build/corpus tests/golden */
 #include <stdlib.h>

@@ -177,6 +177,8 @@ recur_file *new_file(recur_context *ctx);
 recur_file *again(recur_context *ctx, recur_file *file);
 /* The bytes of a file: a header, and so many zero bytes behind it. */
 unsigned char *file_bytes(const char *header, size_t buffer, size_t *bytes);
+/* Takes the checksum out of a file in memory, as other programs leave it out. */
+void drop_checksum(unsigned char *data);
 
 /* ---- padded and packed (models.c) ----------------------------------------------------------- */
 

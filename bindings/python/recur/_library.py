@@ -16,7 +16,6 @@ HINT = (
 # What Debian and Ubuntu, and Fedora, call the package that a library of the system is in.
 PACKAGES = {
     "libopenblas": ("libopenblas0", "openblas"),
-    "libjansson": ("libjansson4", "jansson"),
     "libgfortran": ("libgfortran5", "libgfortran"),
     "libquadmath": ("libquadmath0", "libquadmath"),
     "libgomp": ("libgomp1", "libgomp"),

@@ -104,7 +104,7 @@ def test_a_library_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     "name, package",
-    [(b"libjansson.so.", "libjansson4"), (b"libopenblas.so.", "libopenblas0")],
+    [(b"libopenblas.so.", "libopenblas0")],
 )
 def test_a_library_of_the_system_that_is_not_there(tmp_path, name, package):
     content = pathlib.Path(library_path).read_bytes()
