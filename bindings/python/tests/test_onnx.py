@@ -274,3 +274,11 @@ def test_other_operators_are_refused():
     model = h.make_model(h.make_graph([h.make_node("Exp", ["x"], ["y"])], "g", [x], [y]))
     with pytest.raises(NotImplementedError, match="Exp"):
         recur.from_onnx(model)
+
+
+@pytest.mark.parametrize("option", ["lengths", "states"])
+def test_writing_refuses_inputs_that_nothing_reads(option):
+    net = recur.Sequential(recur.Linear(3, 4), recur.Tanh())
+    with pytest.raises(ValueError, match=f"{option}=True.*leave it out"):
+        recur.to_onnx(net, **{option: True})
+    assert [i.name for i in recur.to_onnx(net).graph.input] == ["x"]

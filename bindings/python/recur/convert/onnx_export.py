@@ -201,6 +201,13 @@ def to_onnx(
 
     module._open()
     check_module(module, "to_onnx")
+    if isinstance(module, layers.Lazy):
+        module.require_features()
+    if not count_recurrent(module) and (lengths or states):
+        raise ValueError(
+            f"to_onnx({'lengths' if lengths else 'states'}=True): this {type(module).__name__} "
+            "has no recurrent layer, which alone would read it: leave it out"
+        )
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
     graph.opset = opset
