@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/../bindings/python" || exit 2
 
-later='_api _convert _handles _library _plans _sizes _structs c module recurrent'
+later='_api _convert _handles _library _plans _sizes _structs c layer module recurrent'
 case ${BUILD:-build} in
 /*) venv=${BUILD}/types ;;
 *) venv=$PWD/../../${BUILD:-build}/types ;;

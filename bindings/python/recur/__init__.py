@@ -71,6 +71,7 @@ from .losses import (
     SampledSoftmaxLoss,
     SmoothL1Loss,
 )
+from .loss_values import LossValue
 from .models import open_model, put_model, save_model
 from .module import Module
 from .optim import (
@@ -97,7 +98,7 @@ from .packed import (
     unpad_sequence,
 )
 from .parameter import Parameter
-from .passes import Array, LossValue
+from .passes import Array
 from .recurrent import (
     GRU,
     LSTM,

@@ -72,8 +72,9 @@ class Dense:
         if per_sequence:
             shape = (width,) if self.unbatched else (self.batch, width)
             return floats(value, "grad", shape).reshape(self.batch, width)
-        lead = (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
-        lead = (self.steps,) if self.unbatched else lead
+        lead: tuple[int, ...] = (self.steps, self.batch)
+        if self.unbatched or self.batch_first:
+            lead = (self.steps,) if self.unbatched else (self.batch, self.steps)
         return self.rows(floats(value, "grad", (*lead, width)))
 
     def state(self, array: Any) -> Any:

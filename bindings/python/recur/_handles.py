@@ -1,7 +1,7 @@
 """Handles: objects of the library with the life of Python objects.
 
-A handle and every call that is under way hold an _Owned, which gives the object back when nobody holds it any more. So a
-handle may be released while another thread runs on it: the call ends first.
+A handle and every call that is under way hold an _Owned, which gives the object back when nobody
+holds it any more. So a handle may be released while another thread runs on it: the call ends first.
 """
 
 import ctypes
@@ -14,7 +14,8 @@ EXCLUSIVE = {"recur_state", "recur_tape", "recur_optimizer", "recur_file"}
 
 
 class _Owned(ctypes.c_void_p):
-    """A pointer that is given back with its last reference. As an argument, ctypes holds it until the call is over."""
+    """A pointer that is given back with its last reference. As an argument, ctypes holds it until
+    the call is over."""
 
     def hold(self, release, exclusive: bool, keep=None):
         self.give_back = release
@@ -57,7 +58,9 @@ class Handle:
         return f"<{self.kind}{', released' if self.released else ''}>"
 
     def __reduce__(self):
-        raise TypeError(f"a {self.kind} cannot be copied or pickled; use the library's own functions")
+        raise TypeError(
+            f"a {self.kind} cannot be copied or pickled; use the library's own functions"
+        )
 
 
 CLASSES = {name: type(name, (Handle,), {"kind": name, "__slots__": ()}) for name in _api.HANDLES}
@@ -75,4 +78,9 @@ class View:
 
     def __init__(self, owned: _Owned, address: int, count: int):
         self.owned = owned
-        self.__array_interface__ = {"data": (address, False), "shape": (count,), "typestr": "<f4", "version": 3}
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": (count,),
+            "typestr": "<f4",
+            "version": 3,
+        }

@@ -37,7 +37,8 @@ def missing_package(reason: str) -> str:
 
 
 def candidates() -> list:
-    """Where a library may be, best first: the one named, the wheel's own, the checkout's, the system's."""
+    """Where a library may be, best first: the one named, the wheel's own, the checkout's, the
+    system's."""
     named = os.environ.get("RECUR_LIBRARY")
     if named:
         return [named]
@@ -63,18 +64,23 @@ def load() -> tuple:
 
 
 def check(library, path) -> None:
-    """It must have every function of the tables, and structs as they have them: the same major version (while it is 0,
-    the same minor one), no older."""
+    """It must have every function of the tables, and structs as they have them: the same major
+    version (while it is 0, the same minor one), no older."""
     library.recur_version.restype = ctypes.c_uint32
     number = library.recur_version()
     found = (number >> 16, number >> 8 & 255, number & 255)
     major, minor, _ = _api.VERSION
     fits = found[:2] == (0, minor) if major == 0 else found[0] == major and found[1] >= minor
     if not fits:
-        raise ImportError(f"it is version {found[0]}.{found[1]}.{found[2]}; this package is made for {major}.{minor}")
+        raise ImportError(
+            f"it is version {found[0]}.{found[1]}.{found[2]}; this package is made for "
+            f"{major}.{minor}"
+        )
     missing = [name for name in _api.FUNCTIONS if not hasattr(library, name)]
     if missing:
-        raise ImportError(f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
+        raise ImportError(
+            f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
+        )
 
 
 LIBRARY, PATH = load()

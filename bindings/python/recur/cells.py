@@ -14,7 +14,8 @@ from . import c, settings
 from ._arrays import floats, here, rows_or_ids, size
 from ._tapes import Pass
 from .errors import OrderError
-from .module import Layer, by_names, kept
+from .layer import Layer, kept
+from .module import by_names
 from .passes import WAITS, Link, link_of
 from .recurrent import nonlinear
 from .state import State

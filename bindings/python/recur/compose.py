@@ -12,7 +12,8 @@ from . import c, settings
 from ._arrays import size
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy
-from .module import EVALUATE, Layer, Module, by_names
+from .layer import EVALUATE, Layer
+from .module import Module, by_names
 from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State

@@ -10,7 +10,7 @@ from . import c, settings
 from ._arrays import floats, here, size
 from ._forms import Numbers
 from ._numbers import check_number
-from .module import Layer
+from .layer import Layer
 from .passes import data_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from . import _api, c, settings
 from ._arrays import floats, here, size
 from .layers import DIRECTIONS, direction_of
 from ._plans import planned_array
-from .module import EVALUATE, Layer, by_names
+from .layer import EVALUATE, Layer
+from .module import by_names
 from .passes import data_of, link_of
 from .state import State
 

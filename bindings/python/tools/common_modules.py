@@ -60,7 +60,7 @@ def leaves(value) -> list:
     """The arrays or tensors of a result, from the outside in."""
     if hasattr(value, "batch_sizes"):
         return [value.data]
-    if isinstance(value, recur.passes.LossValues):
+    if isinstance(value, recur.loss_values.LossValues):
         return [value[0]]
     if isinstance(value, (list, tuple)):
         return [leaf for v in value for leaf in leaves(v)]

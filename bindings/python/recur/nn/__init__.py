@@ -1,4 +1,4 @@
-"""The names of torch.nn that are there: `from recur import nn` in the place of `from torch import nn`."""
+"""The names of torch.nn that are there: `from recur import nn`, as `from torch import nn`."""
 
 from ..cells import GRUCell, LSTMCell, RNNCell
 from ..compose import Sequential
