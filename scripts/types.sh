@@ -33,7 +33,7 @@ if ! find_mypy; then
 fi
 
 files=tests/typed_sample.py
-for file in recur/*.py recur/nn/*.py recur/nn/utils/*.py; do
+for file in recur/*.py recur/nn/*.py recur/nn/utils/*.py recur/optim/*.py; do
     name=$(basename "$file" .py)
     case " $later " in
     *" $name "*) ;;

@@ -14,7 +14,7 @@ Everything is NumPy. `recur.c` has every function of the C library.
 
 from __future__ import annotations
 
-from . import c, nn
+from . import c, nn, optim
 from ._library import PATH as library_path
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Graph, Group, ModuleDict, ModuleList, Residual, Sequential
@@ -79,6 +79,7 @@ from .optim import (
     Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
     NAdam,
     RAdam,
@@ -86,6 +87,23 @@ from .optim import (
     clip_grad_norm_,
     clip_grad_value_,
     grad_norm,
+)
+from .optim.lr_scheduler import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
 )
 from .packed import (
     Layout,
@@ -112,20 +130,6 @@ from .recurrent import (
     PeepholeLSTM,
 )
 from .sampling import random, sample
-from .schedules import (
-    ConstantLR,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiStepLR,
-    OneCycleLR,
-    PolynomialLR,
-    ReduceLROnPlateau,
-    SequentialLR,
-    StepLR,
-)
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 
@@ -134,6 +138,7 @@ __all__ = [
     "Adadelta",
     "Adagrad",
     "Adam",
+    "Adamax",
     "AdamW",
     "Affine",
     "ArgumentError",
@@ -141,6 +146,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "c",
+    "ChainedScheduler",
     "clip_grad_norm_",
     "clip_grad_value_",
     "ClockworkRNN",
@@ -154,6 +160,7 @@ __all__ = [
     "CrossEntropyLoss",
     "CTCDecoder",
     "CTCLoss",
+    "CyclicLR",
     "Dropout",
     "ELU",
     "Embedding",
@@ -199,6 +206,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "MSELoss",
+    "MultiplicativeLR",
     "MultiStepLR",
     "NAdam",
     "NegativeSamplingLoss",
@@ -207,6 +215,7 @@ __all__ = [
     "NotFoundError",
     "NumericError",
     "OneCycleLR",
+    "optim",
     "open_model",
     "OrderError",
     "OutOfMemoryError",
