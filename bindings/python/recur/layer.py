@@ -44,6 +44,7 @@ UNHELD = (
 CROWDED = (
     "this pass of {} was dropped, because more than {} passes waited (recur.settings.set_waiting)"
 )
+MEANT = "; integers are ids, without a dimension of features: for features write 1.0 in place of 1"
 EVALUATE = c.RECUR_TAPE_EVALUATE
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
@@ -173,10 +174,12 @@ class Layer(Module):
             rows, is_ids = rows_or_ids(form.rows(x), "x")
         else:
             array, is_ids = rows_or_ids(x, "x")
-            form = (
-                Dense(array.shape, 2 if is_ids else 3, self.batch_first) if self.over_time else None
-            )
-            if form is None:
+            form = None
+            if self.over_time:
+                if is_ids and array.ndim == 3:
+                    raise ValueError(f"x has three dimensions, {array.shape}{MEANT}")
+                form = Dense(array.shape, 2 if is_ids else 3, self.batch_first)
+            else:
                 if not is_ids and not array.ndim:
                     raise ValueError(
                         f"x must have at least one dimension for {type(self).__name__}"
@@ -513,7 +516,8 @@ class Layer(Module):
         rows, is_ids = rows_or_ids(x, "x")
         wanted = (state.batch,) if is_ids else (state.batch, self._info.input_size)
         if rows.shape != wanted:
-            raise ValueError(f"x must have shape {wanted}, not {rows.shape}")
+            meant = MEANT if is_ids and rows.ndim == 2 else ""
+            raise ValueError(f"x must have shape {wanted}, not {rows.shape}{meant}")
         y = np.empty((state.batch, self._info.output_size), np.float32) if out is None else out
         if out is not None and getattr(out, "shape", None) != (state.batch, self._info.output_size):
             raise ValueError(

@@ -189,3 +189,20 @@ def test_elementwise_gradients(shape):
     np.testing.assert_allclose(tanh.backward(g), g * (1 - np.asarray(y) ** 2), rtol=1e-5, atol=1e-6)
     for _ in range(3):  # the general way, then by a plan
         np.testing.assert_allclose(tanh.eval()(x), np.tanh(x), rtol=1e-6)
+
+
+def test_integers_where_features_are_meant():
+    net = recur.GRU(1, 2)
+    for call in (lambda: net.step([[1]], net.state(1)), lambda: net([[[1]]])):
+        with pytest.raises(ValueError, match="integers are ids.* write 1.0 in place of 1"):
+            call()
+    assert net.step([[1.0]], net.state(1)).shape == (1, 2) and net([[0]])[0].shape == (1, 1, 2)
+
+
+def test_modules_of_the_users_in_a_sequential_are_told_how():
+    class Twice(recur.Module):
+        def forward(self, x):
+            return x
+
+    with pytest.raises(TypeError, match="write a Module whose forward calls the parts"):
+        recur.Sequential(recur.Linear(2, 2), Twice())
