@@ -1,5 +1,5 @@
 """The forms in which a batch comes in, and in which results go back: packed, dense over time,
-plain rows, or plain numbers.
+plain rows, plain numbers, or one step of a cell.
 
 Every form turns the user's array into packed rows [N][...] and rows into the user's form again.
 Rows are N, or one for each sequence behind a `last`.
@@ -126,3 +126,16 @@ class Numbers:
         if is_packed(value):
             value = as_packed(value).data
         return floats(value, "grad", self.shape).reshape(-1, 1)
+
+
+class Step:
+    """One step of a cell: rows, or the one of a single sequence (`alone`)."""
+
+    def __init__(self, batch: int, alone: bool) -> None:
+        self.alone, self.layout = alone, Layout.dense(1, batch)
+
+    def rows(self, value: Any) -> Any:
+        return value.reshape(1, *value.shape) if self.alone else value
+
+    def states(self, array: Any) -> Any:
+        return array[0, 0] if self.alone else array[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import math
 import threading
 import types
 import weakref
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,17 @@ import numpy.typing as npt
 from . import c, settings
 from ._arrays import F32, floats, rows_or_ids, warn_caller
 from ._forms import Dense, Packed, Rows
-from ._plans import MOST_NUMBERS, MOST_PLANS, PassPlan, StepPlan, planned_array, run_forward
+from ._plans import (
+    MOST_NUMBERS,
+    MOST_PLANS,
+    PassPlan,
+    RecordPlan,
+    StepPlan,
+    key_of,
+    planned_array,
+    planned_ids,
+    run_forward,
+)
 from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .module import Module, by_names
@@ -87,8 +98,10 @@ class Layer(Module):
 
     def _ready(self) -> None:
         """No pass is recorded yet."""
-        self._lock, self._pool, self._plans = threading.RLock(), Pool(), {}
-        self._records = []  # weak references to the passes that wait, the newest last
+        self._lock, self._pool = threading.RLock(), Pool()
+        self._plans: dict[Any, Any] = {}  # by the shape of x, of calls in evaluation
+        self._record_plans: dict[Any, Any] = {}  # the same of recorded calls
+        self._records = collections.deque()  # weak references to passes that wait, the newest last
         self._held = Held()  # the newest ones, for backward by hand without an output
         self._drawn, self._random, self._padded = 0, None, None
         self._count_anew()
@@ -231,21 +244,29 @@ class Layer(Module):
             ):
                 before.tape.cut(before.place + 1)
                 return before.tape, before.token
-        self._trim()
-        seed = None
-        if self._draws():
+        return self._fresh_tape()
+
+    def _fresh_tape(self) -> Any:
+        """(tape, token) for one pass alone."""
+        held, seed = self._held, None
+        if held and held[-1].bytes + held.bytes > settings.unheld_bytes:
+            self._trim()
+        if self._random or self._random is None and self._draws():
             seed = c.recur_random(self._seed, self._drawn)
             self._drawn += 1
-        tape = self._pool.take(self._context_handle).prepare(self._mode, seed)
-        return tape, self._pool.lend(tape)
+        pool = self._pool
+        tape = pool.take(self._context_handle).prepare(self._mode, seed)
+        return tape, pool.lend(tape)
 
     def _trim(self) -> None:
         """Lets go of passes that nobody else holds, when they take more memory than
         settings allow."""
-        held = self._held
+        held, passes = self._held, self._records
         expected = held[-1].bytes if held else 0
         while held and expected + held.bytes > settings.unheld_bytes:
             held.popleft()
+        while passes and passes[0]() is None:
+            passes.popleft()
 
     def _remember(self, one: Any, state: Any = None) -> None:
         """Puts a new pass on the list of those that wait. The next one with this State
@@ -253,15 +274,15 @@ class Layer(Module):
         if state is not None:
             state.origin = weakref.ref(one)
         passes, held, tape = self._records, self._held, one.tape
-        self._first = min(self._first, one.serial)
+        if one.serial < self._first:
+            self._first = one.serial
         while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
             passes.pop()
         passes.append(weakref.ref(one))
-        one.bytes = (
-            max(tape.bytes() - sum(other.bytes for other in held if other.tape is tape), 0)
-            if one.place
-            else tape.bytes()
-        )
+        one.bytes = tape.bytes()
+        if one.place:
+            before = sum(other.bytes for other in held if other.tape is tape)
+            one.bytes = max(one.bytes - before, 0)
         held.append(one)
         if len(passes) > settings.waiting:
             self._drop_oldest()
@@ -270,7 +291,7 @@ class Layer(Module):
         """Keeps the number of waiting passes within the bound."""
         alive = [one for one in (ref() for ref in self._records) if one is not None]
         if len(alive) <= settings.waiting:
-            self._records = [weakref.ref(one) for one in alive]
+            self._records = collections.deque(weakref.ref(one) for one in alive)
             return
         if settings.warn_once("waiting"):
             warn_caller(
@@ -306,11 +327,13 @@ class Layer(Module):
             tape = self._pool.take(self._context_handle).prepare(EVALUATE)
             run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
-            if planned_array(x):
+            if is_ids and type(x) is np.ndarray or planned_array(x):
                 self._plan_pass(x, form, rows, y)
             return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
         if type(link) is not Link and not is_ids:
             rows = kept(rows, data)
+        if isinstance(x, np.ndarray):
+            self._plan_pass(x, form, rows, y)
         with self._lock:
             tape, token = self._tape_for(links, state)
             run_forward(run, layer, layout, rows, state, y, tape)
@@ -321,25 +344,90 @@ class Layer(Module):
 
     def _plan_pass(self, x: Any, form: Any, rows: Any, y: Any) -> None:
         """Makes the plan of a shape when it comes for the second time."""
-        plans = self._plans
+        recorded = self.training
+        plans = self._record_plans if recorded else self._plans
         if not x.size or not y.size or x.size + y.size > MOST_NUMBERS:
             return
-        known = plans.get(x.shape)
-        if known is not None and known.fits(self):
-            return
-        if x.shape not in plans:
-            if len(plans) >= MOST_PLANS:
-                plans.clear()
-            plans[x.shape] = None
-            return
+        kind = RecordPlan if recorded else PassPlan
         per_sequence = self._able(c.RECUR_CAN_REDUCE_TIME)
-        plans[x.shape] = PassPlan(self, form, rows, y, per_sequence)
+        self._plan_again(plans, x, lambda: kind(self, form, rows, y, per_sequence))
+
+    def _plan_again(self, plans: dict[Any, Any], x: Any, make: Callable[[], Any]) -> None:
+        """Puts a plan for x among the others, if its shape has come before."""
+        key = key_of(x)
+        known = plans.get(key)
+        if key is None or known is not None and known.fits(self):
+            return
+        if key in plans:
+            plans[key] = make()
+            return
+        if len(plans) >= MOST_PLANS:
+            plans.clear()
+        plans[key] = None
+
+    def _planned_record(self, x: Any, state: Any = None) -> Any:
+        """The results of a recorded call in the form of x, if there is a plan for it. `state`:
+        None, or arrays for all of the initial state."""
+        plan = self._record_plans.get(key_of(x))
+        links = None if plan is None else self._links_of(plan, x, state)
+        if links is None:
+            return None
+        owned = self._layer._owned  # held until the call is over
+        if owned is None:
+            return None
+        rows = plan.rows(x, links[0] is not None)
+        with self._lock:
+            tape, token = self._fresh_tape() if state is None else self._tape_for(links[1:])
+            results = plan.run(rows, state, tape.handle._owned)
+            one = Pass(self, tape, token, rows, plan.is_ids, plan.form, results, links)
+            self._remember(one)
+        return [one.array(i, view) for i, view in enumerate(plan.shaped(results))]
+
+    def _links_of(self, plan: Any, x: Any, state: Any) -> Any:
+        """Where x and the arrays of an initial state come from: a Link, or None for data of the
+        user's own. None in place of a list: they are not what the plan takes."""
+        if not plan.fits(self):
+            return None
+        if plan.is_ids:
+            link = None if type(x) is np.ndarray and planned_ids(x) else Ellipsis
+        else:
+            link = self._known_link(x)
+        if link is Ellipsis:
+            return None
+        links = [link]
+        if state is not None:
+            if len(state) != len(plan.shapes):
+                return None
+            for value, shape in zip(state, plan.shapes):
+                links.append(self._known_link(value))
+                if links[-1] is Ellipsis or value.shape != shape:
+                    return None
+        return links
+
+    def _plan_of(self, x: Any) -> Any:
+        """The plan of a call in evaluation, if x is what it takes."""
+        plan = self._plans.get(key_of(x))
+        if plan is None or not (planned_ids(x) if plan.is_ids else planned_array(x)):
+            return None
+        return plan
+
+    @staticmethod
+    def _known_link(value: Any) -> Any:
+        """None for an array of the user's own, the Link of a result; Ellipsis for what goes the
+        general way."""
+        if type(value) is np.ndarray:
+            known = planned_array(value) and settings.copies_inputs
+            return None if known else Ellipsis
+        if type(value) is not Array or value.dtype is not F32:
+            return Ellipsis
+        link = link_of(value)
+        return link if type(link) is Link else Ellipsis
 
     def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """What a call in evaluation gives, if there is a plan for it: y, and with a State this
         too. None: it goes the general way."""
-        plan = self._plans.get(x.shape)
-        if plan is None or not planned_array(x):
+        plan = self._plan_of(x)
+        if plan is None:
             return None
         owned = plan.take(self)  # held until the call is over
         if owned is None:
@@ -463,10 +551,15 @@ class Layer(Module):
 
     def forward(self, x: Any = None, **more: Any) -> Any:
         """y = module(x): the class says what x is."""
-        if type(x) is np.ndarray and not more and self._mode == EVALUATE:
-            y = self._planned_pass(x)
-            if y is not None:
-                return y
+        if not more and type(x) in (np.ndarray, Array):
+            if self._mode != EVALUATE:
+                results = self._planned_record(x)
+                if results is not None:
+                    return results[0]
+            elif type(x) is np.ndarray:
+                y = self._planned_pass(x)
+                if y is not None:
+                    return y
         if more or x is None:
             x, _ = by_names(self, x, None, more, ("input",))
         given = self._form(x)
@@ -546,6 +639,7 @@ class Layer(Module):
         """Gives the memory back as soon as no view needs it. Calls after this raise
         RuntimeError."""
         self._plans.clear()
+        self._record_plans.clear()
         self._layer.release()
         self._pool.clear()
         self._records.clear()

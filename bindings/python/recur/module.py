@@ -42,6 +42,7 @@ INTERNAL = (
     "_context",
     "_planned",
     "_plans",
+    "_record_plans",
     "_mode",
     "_seed",
     "_cell",
@@ -126,7 +127,7 @@ class Module:
     _grads: Any
     _tensors: list[Any]
     _state_forms: dict[int, Any]
-    _records: list[Any]
+    _records: Any
     _held: Any
     _random: Any
     _padded: Any
@@ -292,7 +293,8 @@ class Module:
         self._adopt(self.__dict__.get("_composed", ()))
 
     def _set(self, layer: Any) -> None:
-        self._layer, self._state_forms, self._plans = layer, {}, {}
+        self._layer, self._state_forms = layer, {}
+        self._plans, self._record_plans = {}, {}
         self._info = c.recur_layer_describe(layer, -1)
         flat = c.recur_layer_params(layer)
         self.flat = np.empty(0, np.float32) if flat is None else flat

@@ -50,9 +50,9 @@ class Node:
         if len(_by_base) > _sweep_at[0]:
             sweep()
 
-    def array(self, index: int = 0) -> Array:
-        """Result number `index` as an Array."""
-        array = self.bases[index].view(Array)
+    def array(self, index: int = 0, view: Any = None) -> Array:
+        """Result number `index`, or a view of it, as an Array."""
+        array = (self.bases[index] if view is None else view).view(Array)
         array._made = (self, index)
         made: Array = array
         return made

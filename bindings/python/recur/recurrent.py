@@ -14,7 +14,7 @@ from .layers import DIRECTIONS, direction_of
 from ._plans import planned_array
 from .layer import EVALUATE, Layer
 from .module import by_names
-from .passes import data_of, link_of
+from .passes import Array, data_of, link_of
 from .state import State
 
 if TYPE_CHECKING:
@@ -165,8 +165,12 @@ class Recurrent(Layer):
     def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         """y, state = layer(x, state). A State is changed and comes back: gradients do not
         go through it."""
-        if type(x) is np.ndarray and not more and self._mode == EVALUATE:
-            known = self._planned_pass(x, state)
+        if not more and type(x) in (np.ndarray, Array):
+            known = None
+            if self._mode != EVALUATE:
+                known = self._recorded(x, state)
+            elif type(x) is np.ndarray:
+                known = self._planned_pass(x, state)
             if known is not None:
                 return known
         if more or x is None:
@@ -184,12 +188,24 @@ class Recurrent(Layer):
         finals = tuple(form.states(final) for final in finals)
         return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
 
+    def _recorded(self, x: Any, state: Any) -> Any:
+        """y and the final state of a recorded call, if there is a plan for it."""
+        if state is not None:
+            state = state if len(self.states) > 1 else (state,)
+            if type(state) is not tuple:
+                return None
+        results = self._planned_record(x, state)
+        if results is None:
+            return None
+        y, *finals = results
+        return y, tuple(finals) if len(finals) > 1 else finals[0]
+
     def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """With arrays or None as the initial state: y and the final state, if there is a plan."""
         if type(state) is State:
             return super()._planned_pass(x, state)
-        plan = self._plans.get(x.shape)
-        if plan is None or not planned_array(x):
+        plan = self._plan_of(x)
+        if plan is None:
             return None
         values = None
         if state is not None:
