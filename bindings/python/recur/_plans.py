@@ -9,6 +9,7 @@ the general way, which finds the words for what is wrong.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
 import threading
@@ -25,6 +26,9 @@ ndarray = np.ndarray
 MOST_NUMBERS = 1 << 14  # of x and y: with more than these, copies cost more than checks
 MOST_PLANS = 16  # of a module
 
+NO_LOCK = contextlib.nullcontext()
+
+backward, backward_ids = c.RAW["recur_layer_backward"], c.RAW["recur_layer_backward_ids"]
 forward = c.bare("recur_layer_forward")
 forward_ids = c.bare("recur_layer_forward_ids")
 step = c.bare("recur_layer_step")
@@ -74,6 +78,27 @@ def run_forward(
         c.unpin(packed, 1)
     if status < 0:
         c.refuse(status)
+
+
+def run_backward(one: Any, layer: Any, dy: Any, dstate: Any, dx: Any, grads: Any) -> None:
+    """Plays a pass back, from arrays that are known to have the right sizes; `dstate` is a handle,
+    or None. Who calls has the lock of the module."""
+    layer, packed, tape = layer.owned, one.form.layout.handle.owned, one.tape.handle.owned
+    to = [address(array) for array in ((grads,) if one.is_ids else (dx, grads))]
+    run = backward_ids if one.is_ids else backward
+    c.pin(packed, 1)
+    try:
+        with dstate.owned.lock if dstate is not None else NO_LOCK:
+            state = dstate.owned if dstate is not None else None
+            status = run(layer, packed, address(one.rows), address(dy), state, *to, tape)
+    finally:
+        c.unpin(packed, 1)
+    if status < 0:
+        c.refuse(status)
+
+
+def address(array: Any) -> Any:
+    return None if array is None else array.__array_interface__["data"][0]
 
 
 class Plan:

@@ -25,6 +25,7 @@ from ._plans import (
     key_of,
     planned_array,
     planned_ids,
+    run_backward,
     run_forward,
 )
 from ._tapes import Held, Pass, Pool
@@ -492,20 +493,15 @@ class Layer(Module):
         """Plays a pass back: dx as rows, or None."""
         if one.status != WAITS:
             raise OrderError(one.status)
-        layer, packed, grads, tape = self._open(), one.form.layout.handle, self.flat_grad, one.tape
-        grads = grads if grads.size else None
+        layer, grads, tape = self._open(), self.flat_grad, one.tape
         padding = [(vector, vector.copy()) for vector in self._padding()]
         tape.cut(
             one.place + 1,
             f"this pass of {one.name} was dropped, because the pass that its state comes from was "
             "played back",
         )
-        if one.is_ids:
-            c.recur_layer_backward_ids(layer, packed, one.rows, dy, dstate, grads, tape.handle)
-            dx = None
-        else:
-            dx = np.empty_like(one.rows) if want_dx else None
-            c.recur_layer_backward(layer, packed, one.rows, dy, dstate, dx, grads, tape.handle)
+        dx = np.empty_like(one.rows) if want_dx and not one.is_ids else None
+        run_backward(one, layer, dy, dstate, dx, grads if grads.size else None)
         for vector, before in padding:
             vector[:] = before
         self._was_played(one)
