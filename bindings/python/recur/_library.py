@@ -1,10 +1,13 @@
 """Finds and loads librecur."""
 
+from __future__ import annotations
+
 import ctypes
 import ctypes.util
 import os
 import pathlib
 import re
+from typing import Any
 
 from . import _api
 
@@ -36,7 +39,7 @@ def missing_package(reason: str) -> str:
     )
 
 
-def candidates() -> list:
+def candidates() -> list[str]:
     """Where a library may be, best first: the one named, the wheel's own, the checkout's, the
     system's."""
     named = os.environ.get("RECUR_LIBRARY")
@@ -48,7 +51,7 @@ def candidates() -> list:
     return found + ([system] if system else [])
 
 
-def load() -> tuple:
+def load() -> tuple[Any, str]:
     """The library and its path; ImportError says what was tried and what to do."""
     tried = []
     for path in candidates():
@@ -63,7 +66,7 @@ def load() -> tuple:
     raise ImportError("\n".join([f"librecur cannot be loaded:\n  {reasons}", *lacking, HINT]))
 
 
-def check(library, path) -> None:
+def check(library: Any, path: str) -> None:
     """It must have every function of the tables, and structs as they have them: the same major
     version (while it is 0, the same minor one), no older."""
     library.recur_version.restype = ctypes.c_uint32

@@ -183,12 +183,12 @@ class Layer(Module):
 
     def _form(self, x: Any) -> Any:
         """(rows, whether they are ids, form) of what the user gave."""
+        form: Any
         if is_packed(x):
             form = Packed(x)
             rows, is_ids = rows_or_ids(form.rows(x), "x")
         else:
             array, is_ids = rows_or_ids(x, "x")
-            form = None
             if self.over_time:
                 if is_ids and array.ndim == 3:
                     raise ValueError(f"x has three dimensions, {array.shape}{MEANT}")
@@ -228,7 +228,7 @@ class Layer(Module):
             self._random = any(getattr(info, name) for name in options) or any(
                 part._draws() for part in self.children()
             )
-        return self._random
+        return bool(self._random)
 
     def _tape_for(self, links: Any, state: Any = None) -> Any:
         """(tape to record on, its token): those of the pass which an initial state comes
@@ -369,7 +369,7 @@ class Layer(Module):
     def _planned_record(self, x: Any, state: Any = None) -> Any:
         """The results of a recorded call in the form of x, if there is a plan for it. `state`:
         None, or arrays for all of the initial state."""
-        plan = self._record_plans.get(key_of(x))
+        plan: Any = self._record_plans.get(key_of(x))
         links = None if plan is None else self._links_of(plan, x, state)
         if links is None:
             return None
@@ -448,7 +448,7 @@ class Layer(Module):
     def _finals(self, state: Any) -> list[Any]:
         return [state[name] for name in self.states]
 
-    def _untracked(self, results: Any, links: Any) -> Any:
+    def _untracked(self, results: list[Any], links: Any) -> list[Any]:
         """Results in evaluation: plain, or with the reason why no gradient goes back to the
         modules that x comes from."""
         if all(link is None for link in links):
@@ -487,7 +487,8 @@ class Layer(Module):
                 "computed from the output of an "
                 "older one: use loss.backward() or y.backward(grad), which know their pass"
             )
-        return newest
+        made: Pass = newest
+        return made
 
     def _back(self, one: Any, dy: Any, dstate: Any, want_dx: bool) -> Any:
         """Plays a pass back: dx as rows, or None."""
@@ -575,7 +576,8 @@ class Layer(Module):
         lengths (or a Layout): parameters, snapshot, state, record, scratch of training and
         of inference ...; recur_memory in C. flags: c.RECUR_MEMORY_*."""
         layout = lengths if isinstance(lengths, Layout) else Layout(lengths)
-        return c.recur_layer_memory(self._open(), layout.handle, flags)
+        made: types.SimpleNamespace = c.recur_layer_memory(self._open(), layout.handle, flags)
+        return made
 
     # ---- streaming, copies, the end -------------------------------------------------------------
 
@@ -597,7 +599,8 @@ class Layer(Module):
             ):
                 owned = layer._owned  # held until the call is over
                 if owned is not None:
-                    return plan.run(x, out)
+                    made: npt.NDArray[Any] = plan.run(x, out)
+                    return made
         if not isinstance(state, State):
             raise TypeError(
                 f"state must be a State (module.state(batch)), not {type(state).__name__}"
@@ -675,7 +678,8 @@ class Layer(Module):
         if layer is not None:
             module._set(layer)
             module._adopt(module.__dict__.get("_composed", ()))
-        return module
+        made: Layer = module
+        return made
 
     def __deepcopy__(self, memo: Any) -> Any:
         if memo and isinstance(

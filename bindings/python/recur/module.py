@@ -128,6 +128,8 @@ class Module:
     _tensors: list[Any]
     _state_forms: dict[int, Any]
     _records: Any
+    _plans: dict[Any, Any]
+    _record_plans: dict[Any, Any]
     _held: Any
     _random: Any
     _padded: Any
@@ -144,7 +146,7 @@ class Module:
 
     def _named_parts(self) -> list[Any]:
         """Children with their names; one that has two names comes once."""
-        found = {}
+        found: dict[int, Any] = {}
         for name, part in self.__dict__.get("_children", {}).items():
             found.setdefault(id(part), (name, part))
         return list(found.values())
@@ -335,7 +337,8 @@ class Module:
                 self._grads = np.zeros(size, np.float32)
             else:
                 self._grads = self._parent.flat_grad[self._offset : self._offset + size]
-        return self._grads
+        made: npt.NDArray[Any] = self._grads
+        return made
 
     @property
     def grads(self) -> Any:
@@ -495,7 +498,7 @@ class Module:
     @property
     def training(self) -> bool:
         """Whether passes record. train() and eval() change it."""
-        return self._mode != c.RECUR_TAPE_EVALUATE
+        return bool(self._mode != c.RECUR_TAPE_EVALUATE)
 
     @training.setter
     def training(self, value: Any) -> Any:

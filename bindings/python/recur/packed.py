@@ -42,7 +42,8 @@ class Layout:
 
     def alone(self) -> Layout:
         """Sequences of equal length like these, with a handle that nobody else has."""
-        return self._all(self.steps, self.batch)
+        made: Layout = self._all(self.steps, self.batch)
+        return made
 
     @classmethod
     def _all(cls, steps: int, batch: int) -> Any:

@@ -135,7 +135,7 @@ class Recurrent(Layer):
 
     @property
     def cell(self) -> int:
-        return self._info.variant
+        return int(self._info.variant)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -179,14 +179,15 @@ class Recurrent(Layer):
         form = given[2]
         if isinstance(state, State):
             return form.shaped(self._call(x, given, state)[0], False), state
-        inner, links = State(self, form.layout.batch), ()
+        inner = State(self, form.layout.batch)
+        links: list[Any] = []
         if state is not None:
             values = self._state_values(state, "initial ")
             self._write_state(inner, values, form, "initial ")
             links = [link_of(value) for value in values]
         y, *finals = self._call(x, given, inner, True, links)
-        finals = tuple(form.states(final) for final in finals)
-        return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
+        state = tuple(form.states(final) for final in finals)
+        return form.shaped(y, False), state if len(state) > 1 else state[0]
 
     def _recorded(self, x: Any, state: Any) -> Any:
         """y and the final state of a recorded call, if there is a plan for it."""
@@ -229,7 +230,7 @@ class Recurrent(Layer):
 
     def _play(self, one: Any, given: Any) -> Any:
         dy, *dfinals = given
-        dstate = None
+        dstate: Any = None
         if any(d is not None for d in dfinals) or any(link is not None for link in one.links[1:]):
             dstate = State(self, one.form.layout.batch)
             for name, d in zip(self.states, dfinals):
@@ -281,7 +282,7 @@ NONLINEARITIES = {"tanh": c.RECUR_CELL_RNN_TANH, "relu": c.RECUR_CELL_RNN_RELU}
 def nonlinear(name: str) -> int:
     if name not in NONLINEARITIES:
         raise ValueError(f"nonlinearity is {name!r}: it is 'tanh' or 'relu'")
-    return NONLINEARITIES[name]
+    return int(NONLINEARITIES[name])
 
 
 class RNN(Recurrent):
@@ -369,7 +370,7 @@ class LSTM(Recurrent):
 
     @property
     def proj_size(self) -> int:
-        return self._info.projection_size
+        return int(self._info.projection_size)
 
 
 class GRU(Recurrent):

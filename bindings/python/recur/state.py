@@ -28,7 +28,7 @@ class State:
 
     def __init__(self, module: Any, batch: int) -> None:
         self._handle = c.recur_state_create(module._open(), batch)
-        self._plan = None  # of its streaming steps
+        self._plan: Any = None  # of its streaming steps
         self.origin = None  # a weak reference to the recorded pass that wrote it last
         self.batch = c.recur_state_batch(self._handle)
         known = module._state_forms  # by batch: what the last few states of the module look like

@@ -20,7 +20,11 @@ class Graph:
 
     def __init__(self, onnx: Any, states: Any, lengths: Any) -> None:
         self.onnx, self.helper = onnx, onnx.helper
-        self.nodes, self.weights, self.inputs, self.outputs = [], [], [], []
+        self.opset = 17
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
         self.states = states
         self.lengths = "lengths" if lengths else ""
         self.timed = self.batch_first = False
@@ -197,7 +201,7 @@ def to_onnx(
     opset: Any = 17,
     verify: bool = True,
 ) -> Any:
-    import onnx
+    import onnx  # type: ignore[import-not-found,unused-ignore]
 
     module._open()
     check_module(module, "to_onnx")

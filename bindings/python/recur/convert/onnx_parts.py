@@ -76,13 +76,15 @@ class Layer:
     over_time = True
 
     def __init__(
-        self, kind: Any, direction: str | None, weights: Any, arguments: Any, coupled: bool = False
+        self, kind: Any, direction: str, weights: Any, arguments: Any, coupled: bool = False
     ) -> None:
         self.kind, self.direction, self.arguments = kind, direction, arguments
         self.weights = weights  # W, R, B and P in ONNX's order; B and P may be None
         self.coupled = coupled  # f = 1 - i
-        self.before, self.lengths, self.initial = (), None, {}
-        self.own_last = None
+        self.before: Any = ()
+        self.lengths: Any = None
+        self.initial: dict[str, Any] = {}
+        self.own_last: Last | None = None
 
     @property
     def directions(self) -> int:
@@ -90,7 +92,8 @@ class Layer:
 
     @property
     def states(self) -> tuple[Any, ...]:
-        return KINDS[self.kind].states
+        states: tuple[Any, ...] = self.module.states
+        return states
 
     @property
     def module(self) -> Any:
@@ -101,7 +104,7 @@ class Layer:
 
     @property
     def width(self) -> int:
-        return self.weights[1].shape[2]
+        return int(self.weights[1].shape[2])
 
     def last(self) -> Last:
         """The part that stands for its final states: one, however often they are read."""
@@ -163,7 +166,7 @@ class Stack:
 
     def __init__(self, layer: Any) -> None:
         self.nodes = [layer]
-        self.module = None
+        self.module: Any = None
 
     def slots(self, what: str) -> list[Any]:
         return [(node, what, d) for node in self.nodes for d in range(node.directions)]
@@ -177,7 +180,7 @@ class Stack:
         a = self.nodes[-1]
         if a.direction != layer.direction or not a.alike(layer) or (a, layer) in apart:
             return False
-        return a.owners() == layer.owners()
+        return bool(a.owners() == layer.owners())
 
     def make(self, batch_first: bool) -> Any:
         first = self.nodes[0]
@@ -193,7 +196,7 @@ class Stack:
 
 def build(parts: Any, batch_first: bool, apart: Any, path: str = "") -> tuple[Any, ...]:
     """(modules, {prefix of the names of a state: Stack})."""
-    grouped = []
+    grouped: list[Any] = []
     for part in parts:
         if isinstance(part, Layer) and grouped and isinstance(grouped[-1], Stack):
             if grouped[-1].takes(part, apart):

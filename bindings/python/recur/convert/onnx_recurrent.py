@@ -36,7 +36,7 @@ def recurrent(node: Any) -> None:
         node.refuse("it needs W, R and a direction that exists")
     count, width = parts.DIRECTION_COUNT[direction], R.shape[-1]
     gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[node.op]
-    wanted = [(count, gates * width, W.shape[-1]), (count, gates * width, width)]
+    wanted: list[Any] = [(count, gates * width, W.shape[-1]), (count, gates * width, width)]
     wanted += [] if B is None else [(count, 2 * gates * width)]
     given = [a.shape for a in (W, R, B) if a is not None]
     if given != wanted or node.attribute("hidden_size", width) != width:
