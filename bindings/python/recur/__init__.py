@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from . import c, nn, optim
 from ._library import PATH as library_path
+from ._missing import refuse_in
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Graph, Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
@@ -262,6 +263,9 @@ __all__ = [
     "unpad_sequence",
     "UnsupportedError",
 ]
+
+
+__getattr__ = refuse_in(__name__)
 
 
 def __dir__() -> list[str]:

@@ -206,3 +206,20 @@ def test_modules_of_the_users_in_a_sequential_are_told_how():
 
     with pytest.raises(TypeError, match="write a Module whose forward calls the parts"):
         recur.Sequential(recur.Linear(2, 2), Twice())
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: recur.nn.GELU(), "activations are ReLU"),
+        (lambda: recur.nn.Softmax(-1), "criteria take logits"),
+        (lambda: recur.optim.LBFGS, "update rules are SGD"),
+        (lambda: recur.ctc_decode, r"CTCDecoder\(beam_width=8\)"),
+        (lambda: recur.no_grad(), "after net.eval"),
+        (lambda: recur.nn.init.xavier_uniform_, "module.init_"),
+        (lambda: recur.nothing_of_the_kind, "no attribute 'nothing_of_the_kind'$"),
+    ],
+)
+def test_names_that_are_not_there_say_what_to_type(call, words):
+    with pytest.raises(AttributeError, match=words):
+        call()

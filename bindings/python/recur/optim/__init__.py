@@ -5,6 +5,7 @@ sgd = SGD([{"params": net.rnn}, {"params": net.fc, "lr": 0.1}], lr=0.01, momentu
 sgd.param_groups[1]["lr"] /= 2
 """
 
+from .._missing import refuse_in
 from . import lr_scheduler
 from .clipping import clip_grad_norm_, clip_grad_value_, grad_norm
 from .kinds import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
@@ -27,3 +28,5 @@ __all__ = [
     "grad_norm",
     "lr_scheduler",
 ]
+
+__getattr__ = refuse_in(__name__)
