@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-_FUNCTIONS = "activations are ReLU, Tanh, Sigmoid, HardSigmoid, Softsign and Identity"
+_FUNCTIONS = "activations are ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, ELU, GELU, SiLU, PReLU"
 _LOGITS = "criteria take logits (CrossEntropyLoss), and recur.sample draws from them"
 _RECURRENT = "this package has recurrent nets: RNN, LSTM, GRU, their cells, Linear, Embedding ..."
 _ADAM = "update rules are SGD, Adam, AdamW, RAdam, NAdam, RMSprop, Adagrad and Adadelta"
 
 INSTEAD = {
-    **dict.fromkeys(("GELU", "ELU", "SELU", "CELU", "SiLU", "Mish", "PReLU", "ReLU6"), _FUNCTIONS),
+    **dict.fromkeys(("SELU", "CELU", "Mish", "ReLU6"), _FUNCTIONS),
     **dict.fromkeys(("LeakyReLU", "Softplus", "LogSigmoid", "Hardtanh", "Threshold"), _FUNCTIONS),
-    **dict.fromkeys(("Softmax", "LogSoftmax", "Softmin"), _LOGITS),
+    **dict.fromkeys(("LogSoftmax", "Softmin"), _LOGITS),
     "Hardsigmoid": "recur.HardSigmoid is 0.2 x + 0.5, another function than torch's x/6 + 0.5",
-    **dict.fromkeys(("Conv1d", "Conv2d", "MaxPool1d", "MaxPool2d", "Flatten"), _RECURRENT),
+    **dict.fromkeys(("Conv2d", "MaxPool1d", "MaxPool2d", "Flatten"), _RECURRENT),
     **dict.fromkeys(("MultiheadAttention", "Transformer", "TransformerEncoder"), _RECURRENT),
-    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "GroupNorm", "RMSNorm"), "LayerNorm is there"),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), "LayerNorm, GroupNorm and RMSNorm are there"),
+    "Conv1d": "ConvTime is a convolution over time, ConvRow one along a row",
     "EmbeddingBag": "Embedding is there",
     "init": "write module.init_('xavier', match='*weight*')",
     "functional": "modules and criteria are there: recur.ReLU()(x), recur.CrossEntropyLoss()(y, t)",

@@ -211,8 +211,8 @@ def test_modules_of_the_users_in_a_sequential_are_told_how():
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: recur.nn.GELU(), "activations are ReLU"),
-        (lambda: recur.nn.Softmax(-1), "criteria take logits"),
+        (lambda: recur.nn.Mish(), "activations are ReLU"),
+        (lambda: recur.nn.LogSoftmax(-1), "criteria take logits"),
         (lambda: recur.optim.LBFGS, "update rules are SGD"),
         (lambda: recur.ctc_decode, r"CTCDecoder\(beam_width=8\)"),
         (lambda: recur.no_grad(), "after net.eval"),
