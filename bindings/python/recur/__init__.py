@@ -14,8 +14,9 @@ Everything is NumPy. `recur.c` has every function of the C library.
 
 from __future__ import annotations
 
-from . import c, nn
+from . import c, nn, optim
 from ._library import PATH as library_path
+from ._missing import refuse_in
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Graph, Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
@@ -71,6 +72,7 @@ from .losses import (
     SampledSoftmaxLoss,
     SmoothL1Loss,
 )
+from .loss_values import LossValue
 from .models import open_model, put_model, save_model
 from .module import Module
 from .optim import (
@@ -78,6 +80,7 @@ from .optim import (
     Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
     NAdam,
     RAdam,
@@ -85,6 +88,23 @@ from .optim import (
     clip_grad_norm_,
     clip_grad_value_,
     grad_norm,
+)
+from .optim.lr_scheduler import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
 )
 from .packed import (
     Layout,
@@ -97,7 +117,7 @@ from .packed import (
     unpad_sequence,
 )
 from .parameter import Parameter
-from .passes import Array, LossValue
+from .passes import Array
 from .recurrent import (
     GRU,
     LSTM,
@@ -111,20 +131,6 @@ from .recurrent import (
     PeepholeLSTM,
 )
 from .sampling import random, sample
-from .schedules import (
-    ConstantLR,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiStepLR,
-    OneCycleLR,
-    PolynomialLR,
-    ReduceLROnPlateau,
-    SequentialLR,
-    StepLR,
-)
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .state import State
 
@@ -133,6 +139,7 @@ __all__ = [
     "Adadelta",
     "Adagrad",
     "Adam",
+    "Adamax",
     "AdamW",
     "Affine",
     "ArgumentError",
@@ -140,6 +147,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "c",
+    "ChainedScheduler",
     "clip_grad_norm_",
     "clip_grad_value_",
     "ClockworkRNN",
@@ -153,6 +161,7 @@ __all__ = [
     "CrossEntropyLoss",
     "CTCDecoder",
     "CTCLoss",
+    "CyclicLR",
     "Dropout",
     "ELU",
     "Embedding",
@@ -198,6 +207,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "MSELoss",
+    "MultiplicativeLR",
     "MultiStepLR",
     "NAdam",
     "NegativeSamplingLoss",
@@ -206,6 +216,7 @@ __all__ = [
     "NotFoundError",
     "NumericError",
     "OneCycleLR",
+    "optim",
     "open_model",
     "OrderError",
     "OutOfMemoryError",
@@ -252,6 +263,9 @@ __all__ = [
     "unpad_sequence",
     "UnsupportedError",
 ]
+
+
+__getattr__ = refuse_in(__name__)
 
 
 def __dir__() -> list[str]:

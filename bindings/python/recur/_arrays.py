@@ -32,7 +32,9 @@ def to_numpy(value: Any, name: str = "x") -> npt.NDArray[Any]:
         return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
-        made: npt.NDArray[Any] = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        made: npt.NDArray[Any] = (
+            value.float() if str(value.dtype) == "torch.bfloat16" else value
+        ).numpy()
         return made
     try:
         return np.asarray(value)
@@ -51,16 +53,22 @@ def floats(value: Any, name: str, shape: Any = None) -> npt.NDArray[Any]:
 
 
 def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
-    """float16, bfloat16, float64 and wider, and numbers in lists become float32. Arrays that lose digits are told of once; a
-    number that float32 cannot hold is an error. Integers in arrays stay ids."""
+    """float16, bfloat16, float64 and wider, and numbers in lists become float32. Arrays that lose
+    digits are told of once; a number that float32 cannot hold is an error. Integers in arrays stay
+    ids."""
     kind = array.dtype.kind
     small = array.dtype.name == "bfloat16" or (kind == "f" and array.dtype.itemsize <= F32.itemsize)
     if not small and kind != "f" and not (listed and kind in "iu"):
-        raise TypeError(f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)")
+        raise TypeError(
+            f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)"
+        )
     with np.errstate(over="ignore"):
         result = array.astype(F32)
     if not small and (np.isinf(result) & np.isfinite(array)).any():
-        raise ValueError(f"{name} holds {np.abs(array[np.isfinite(array)]).max():g}, which is more than float32 can hold")
+        raise ValueError(
+            f"{name} holds {np.abs(array[np.isfinite(array)]).max():g}, which is more than "
+            "float32 can hold"
+        )
     if not small and not listed and array.dtype not in _told:
         _told.add(array.dtype)
         warn_caller(
@@ -74,11 +82,14 @@ def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
 def check_shape(array: Any, name: str, shape: Any) -> None:
     if array.ndim != len(shape) or any(n not in (-1, m) for n, m in zip(shape, array.shape)):
         wanted = tuple("any" if n == -1 else n for n in shape)
-        raise ValueError(f"{name} must have shape {str(wanted).replace(chr(39), '')}, not {array.shape}")
+        raise ValueError(
+            f"{name} must have shape {str(wanted).replace(chr(39), '')}, not {array.shape}"
+        )
 
 
 def ids(value: Any, name: str) -> npt.NDArray[Any]:
-    """Integers of any type as int32: a copy, which no other thread can change after it has been checked."""
+    """Integers of any type as int32: a copy, which no other thread can change after it has been
+    checked."""
     array = to_numpy(value, name)
     if not array.size and isinstance(value, (list, tuple)):
         array = array.astype(np.int32)
@@ -114,12 +125,21 @@ def size(value: Any, name: str, least: Any = 1) -> int:
 
 
 def here(where: Any) -> None:
-    """Refuses devices and types of numbers that are not there; a module, an array or None may stand for what it has."""
+    """Refuses devices and types of numbers that are not there; a module, an array or None may stand
+    for what it has."""
     if where is None or isinstance(where, np.ndarray) or hasattr(where, "parameters"):
         return
-    name = where.__name__ if isinstance(where, type) else str(where).removeprefix("torch.").split(":")[0]
+    name = (
+        where.__name__
+        if isinstance(where, type)
+        else str(where).removeprefix("torch.").split(":")[0]
+    )
     if name in ("cpu", "float32"):
         return
     if name in ("float16", "bfloat16", "float64", "half", "double", "float"):
-        raise NotImplementedError(f"numbers of type {name}: everything is computed in float32; leave it out")
-    raise NotImplementedError(f"the device {where!r}: everything is computed on the CPU; leave it out, or write 'cpu'")
+        raise NotImplementedError(
+            f"numbers of type {name}: everything is computed in float32; leave it out"
+        )
+    raise NotImplementedError(
+        f"the device {where!r}: everything is computed on the CPU; leave it out, or write 'cpu'"
+    )

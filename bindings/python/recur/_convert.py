@@ -1,6 +1,7 @@
 """Arguments of Python made into arguments of C, one converter for each type the headers use.
 
-A converter takes (value, name) and gives (checked, passed): what the size rules look at, and what ctypes hands over.
+A converter takes (value, name) and gives (checked, passed): what the size rules look at, and what
+ctypes hands over.
 """
 
 import ctypes
@@ -49,13 +50,26 @@ def array(dtype, writes):
     def convert(value, name):
         if value is None:
             return None, None
-        if not isinstance(value, np.ndarray) or (dtype is not None and value.dtype != dtype) or value.dtype.hasobject:
-            wanted = f"an array of {np.dtype(dtype)}" if dtype is not None else "an array of plain numbers"
-            given = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        if (
+            not isinstance(value, np.ndarray)
+            or (dtype is not None and value.dtype != dtype)
+            or value.dtype.hasobject
+        ):
+            wanted = (
+                f"an array of {np.dtype(dtype)}"
+                if dtype is not None
+                else "an array of plain numbers"
+            )
+            given = (
+                f"an array of {value.dtype}"
+                if isinstance(value, np.ndarray)
+                else type(value).__name__
+            )
             raise TypeError(f"{name}: {wanted} is needed, not {given}")
         if not value.flags.c_contiguous:
             raise ValueError(
-                f"{name}: its numbers must lie one after the other (numpy.ascontiguousarray), strides are {value.strides}"
+                f"{name}: its numbers must lie one after the other (numpy.ascontiguousarray), "
+                f"strides are {value.strides}"
             )
         if writes and not value.flags.writeable:
             raise ValueError(f"{name}: the array is read-only, and results go there")
@@ -65,7 +79,8 @@ def array(dtype, writes):
 
 
 def integers(dtype):
-    """Ids, lengths: any integers, copied, so that no other thread can change what has been checked."""
+    """Ids, lengths: any integers, copied, so that no other thread can change what has been
+    checked."""
     limits = np.iinfo(dtype)
 
     def convert(value, name):
@@ -77,7 +92,9 @@ def integers(dtype):
         if given.dtype.kind not in "iu":
             raise TypeError(f"{name}: integers are needed, not {given.dtype}")
         if given.size and (int(given.min()) < limits.min or int(given.max()) > limits.max):
-            raise ValueError(f"{name}: {given.min()} to {given.max()} do not fit into {np.dtype(dtype)}")
+            raise ValueError(
+                f"{name}: {given.min()} to {given.max()} do not fit into {np.dtype(dtype)}"
+            )
         copied = np.array(given, dtype, order="C", copy=True)
         return copied, copied.__array_interface__["data"][0]
 
@@ -107,7 +124,9 @@ def struct(kind):
         if isinstance(value, ctypes.Array) and value._type_ is expected:
             return value, value
         if not isinstance(value, expected):
-            raise TypeError(f"{name}: a {kind} (or a dict of its members) is needed, not {type(value).__name__}")
+            raise TypeError(
+                f"{name}: a {kind} (or a dict of its members) is needed, not {type(value).__name__}"
+            )
         return value, ctypes.byref(value)
 
     return convert
@@ -136,7 +155,9 @@ def handles(kind):
 
 def make_converters() -> dict:
     table = {ctype: integer(ctype) for ctype in INTEGERS}
-    table.update({"double": number, "const char *": text, "const char *const *": texts, "const void *": data})
+    table.update(
+        {"double": number, "const char *": text, "const char *const *": texts, "const void *": data}
+    )
     table.update({"const float *": array(np.float32, False), "float *": array(np.float32, True)})
     table.update({"int32_t *": array(np.int32, True), "void *": array(None, True)})
     table.update({ctype: integers(dtype) for ctype, dtype in IDS.items()})

@@ -1,7 +1,8 @@
-"""The forms in which a batch comes in, and in which results go back: packed, dense over time, or plain rows.
+"""The forms in which a batch comes in, and in which results go back: packed, dense over time,
+plain rows, plain numbers, or one step of a cell.
 
-Every form turns the user's array into packed rows [N][...] and rows into the user's form again. Rows are N, or one for
-each sequence behind a `last`.
+Every form turns the user's array into packed rows [N][...] and rows into the user's form again.
+Rows are N, or one for each sequence behind a `last`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Packed:
         """dy as rows."""
         if is_packed(value) and not per_sequence:
             value = as_packed(value).data
-        return floats(value, "grad", (self.layout.batch if per_sequence else self.layout.rows, width))
+        rows = self.layout.batch if per_sequence else self.layout.rows
+        return floats(value, "grad", (rows, width))
 
     def state(self, array: Any) -> Any:
         return array
@@ -43,9 +45,13 @@ class Dense:
     def __init__(self, shape: Any, ndim: Any, batch_first: bool) -> None:
         self.unbatched = len(shape) == ndim - 1
         if not self.unbatched and len(shape) != ndim:
-            raise ValueError(f"x must have {ndim} dimensions (or {ndim - 1} for a single sequence), not shape {shape}")
+            raise ValueError(
+                f"x must have {ndim} dimensions (or {ndim - 1} for a single sequence), not shape "
+                f"{shape}"
+            )
         self.batch_first = batch_first and not self.unbatched
-        steps, batch = (shape[0], 1) if self.unbatched else shape[1::-1] if batch_first else shape[:2]
+        lead = (shape[0], 1) if self.unbatched else shape[:2]
+        steps, batch = lead[::-1] if self.batch_first else lead
         self.steps, self.batch = steps, batch
         self.layout = Layout.dense(steps, batch)
 
@@ -59,13 +65,16 @@ class Dense:
             return rows[0] if self.unbatched else rows
         if self.unbatched:
             return rows
-        y = rows.reshape(self.steps, self.batch, -1) if rows.size else rows.reshape(self.steps, self.batch, rows.shape[1])
+        y = rows.reshape(self.steps, self.batch, rows.shape[1])
         return y.swapaxes(0, 1) if self.batch_first else y
 
     def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
         if per_sequence:
-            return floats(value, "grad", (width,) if self.unbatched else (self.batch, width)).reshape(self.batch, width)
-        lead = (self.steps,) if self.unbatched else (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
+            shape = (width,) if self.unbatched else (self.batch, width)
+            return floats(value, "grad", shape).reshape(self.batch, width)
+        lead: tuple[int, ...] = (self.steps, self.batch)
+        if self.unbatched or self.batch_first:
+            lead = (self.steps,) if self.unbatched else (self.batch, self.steps)
         return self.rows(floats(value, "grad", (*lead, width)))
 
     def state(self, array: Any) -> Any:
@@ -92,3 +101,41 @@ class Rows:
 
     def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
         return floats(value, "grad", (*self.lead, width)).reshape(-1, width)
+
+
+class Numbers:
+    """Any shape: every number stands for itself, as a row of one."""
+
+    def __init__(self, value: Any) -> None:
+        self.packed = Packed(value) if is_packed(value) else None
+        self.shape = self.rows_of(value).shape
+        width = self.shape[-1] if self.shape else 1
+        self.layout = Layout.dense(math.prod(self.shape[:-1]), width)
+
+    def rows_of(self, value: Any) -> Any:
+        return value if self.packed is None else self.packed.rows(value)
+
+    def rows(self, value: Any) -> Any:
+        return self.rows_of(value).reshape(-1, 1)
+
+    def shaped(self, rows: Any, per_sequence: Any) -> Any:
+        y = rows.reshape(self.shape)
+        return y if self.packed is None else self.packed.shaped(y, False)
+
+    def gradient(self, value: Any, width: int, per_sequence: Any) -> Any:
+        if is_packed(value):
+            value = as_packed(value).data
+        return floats(value, "grad", self.shape).reshape(-1, 1)
+
+
+class Step:
+    """One step of a cell: rows, or the one of a single sequence (`alone`)."""
+
+    def __init__(self, batch: int, alone: bool) -> None:
+        self.alone, self.layout = alone, Layout.dense(1, batch)
+
+    def rows(self, value: Any) -> Any:
+        return value.reshape(1, *value.shape) if self.alone else value
+
+    def states(self, array: Any) -> Any:
+        return array[0, 0] if self.alone else array[0]

@@ -1,11 +1,14 @@
 """Handles: objects of the library with the life of Python objects.
 
-A handle and every call that is under way hold an _Owned, which gives the object back when nobody holds it any more. So a
-handle may be released while another thread runs on it: the call ends first.
+A handle and every call that is under way hold an _Owned, which gives the object back when nobody
+holds it any more. So a handle may be released while another thread runs on it: the call ends first.
 """
+
+from __future__ import annotations
 
 import ctypes
 import threading
+from typing import Any
 
 from . import _api
 
@@ -14,16 +17,19 @@ EXCLUSIVE = {"recur_state", "recur_tape", "recur_optimizer", "recur_file"}
 
 
 class _Owned(ctypes.c_void_p):
-    """A pointer that is given back with its last reference. As an argument, ctypes holds it until the call is over."""
+    """A pointer that is given back with its last reference. As an argument, ctypes holds it until
+    the call is over."""
 
-    def hold(self, release, exclusive: bool, keep=None):
+    lock: Any  # of what is used by one call at a time, else None
+
+    def hold(self, release: Any, exclusive: bool, keep: Any = None) -> _Owned:
         self.give_back = release
         self.keep = keep  # what it is borrowed from, or what must live as long
         self.lock = threading.Lock() if exclusive else None
         self.users, self.count_lock = 0, threading.Lock()
         return self
 
-    def __del__(self):
+    def __del__(self) -> None:
         if self.value and getattr(self, "give_back", None):
             self.give_back(ctypes.c_void_p(self.value))
             self.value = None
@@ -34,8 +40,10 @@ class Handle:
 
     __slots__ = ("_owned", "_facts", "__weakref__")
     kind = ""
+    _owned: Any
+    _facts: Any
 
-    def __init__(self, *_args, **_more):
+    def __init__(self, *_args: Any, **_more: Any) -> None:
         raise TypeError(f"a {self.kind or 'handle'} is made by the library's functions only")
 
     @property
@@ -43,7 +51,8 @@ class Handle:
         owned = self._owned
         if owned is None:
             raise RuntimeError(f"this {self.kind} has been released")
-        return owned
+        made: _Owned = owned
+        return made
 
     @property
     def released(self) -> bool:
@@ -53,18 +62,20 @@ class Handle:
         """Gives the object back as soon as no call and no array needs it. Twice is fine."""
         self._owned = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.kind}{', released' if self.released else ''}>"
 
-    def __reduce__(self):
-        raise TypeError(f"a {self.kind} cannot be copied or pickled; use the library's own functions")
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {self.kind} cannot be copied or pickled; use the library's own functions"
+        )
 
 
 CLASSES = {name: type(name, (Handle,), {"kind": name, "__slots__": ()}) for name in _api.HANDLES}
 
 
-def make(kind: str, address: int, release, keep=None) -> Handle:
-    handle = object.__new__(CLASSES[kind])
+def make(kind: str, address: int, release: Any, keep: Any = None) -> Handle:
+    handle: Handle = object.__new__(CLASSES[kind])
     handle._owned = _Owned(address).hold(release, kind in EXCLUSIVE, keep)
     handle._facts = None
     return handle
@@ -75,4 +86,9 @@ class View:
 
     def __init__(self, owned: _Owned, address: int, count: int):
         self.owned = owned
-        self.__array_interface__ = {"data": (address, False), "shape": (count,), "typestr": "<f4", "version": 3}
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": (count,),
+            "typestr": "<f4",
+            "version": 3,
+        }

@@ -1,10 +1,13 @@
 """Finds and loads librecur."""
 
+from __future__ import annotations
+
 import ctypes
 import ctypes.util
 import os
 import pathlib
 import re
+from typing import Any
 
 from . import _api
 
@@ -35,8 +38,9 @@ def missing_package(reason: str) -> str:
     )
 
 
-def candidates() -> list:
-    """Where a library may be, best first: the one named, the wheel's own, the checkout's, the system's."""
+def candidates() -> list[str]:
+    """Where a library may be, best first: the one named, the wheel's own, the checkout's, the
+    system's."""
     named = os.environ.get("RECUR_LIBRARY")
     if named:
         return [named]
@@ -46,7 +50,7 @@ def candidates() -> list:
     return found + ([system] if system else [])
 
 
-def load() -> tuple:
+def load() -> tuple[Any, str]:
     """The library and its path; ImportError says what was tried and what to do."""
     tried = []
     for path in candidates():
@@ -61,19 +65,24 @@ def load() -> tuple:
     raise ImportError("\n".join([f"librecur cannot be loaded:\n  {reasons}", *lacking, HINT]))
 
 
-def check(library, path) -> None:
-    """It must have every function of the tables, and structs as they have them: the same major version (while it is 0,
-    the same minor one), no older."""
+def check(library: Any, path: str) -> None:
+    """It must have every function of the tables, and structs as they have them: the same major
+    version (while it is 0, the same minor one), no older."""
     library.recur_version.restype = ctypes.c_uint32
     number = library.recur_version()
     found = (number >> 16, number >> 8 & 255, number & 255)
     major, minor, _ = _api.VERSION
     fits = found[:2] == (0, minor) if major == 0 else found[0] == major and found[1] >= minor
     if not fits:
-        raise ImportError(f"it is version {found[0]}.{found[1]}.{found[2]}; this package is made for {major}.{minor}")
+        raise ImportError(
+            f"it is version {found[0]}.{found[1]}.{found[2]}; this package is made for "
+            f"{major}.{minor}"
+        )
     missing = [name for name in _api.FUNCTIONS if not hasattr(library, name)]
     if missing:
-        raise ImportError(f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
+        raise ImportError(
+            f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
+        )
 
 
 LIBRARY, PATH = load()

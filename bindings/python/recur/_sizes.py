@@ -1,7 +1,8 @@
 """How many numbers each array argument must hold, for every function that takes one.
 
-A rule gets the arguments by name and gives the least sizes by name: numbers for arrays with a type, bytes for void
-pointers. Where a handle is NULL or a number negative the library refuses the call before it looks at any array.
+A rule gets the arguments by name and gives the least sizes by name: numbers for arrays with a type,
+bytes for void pointers. Where a handle is NULL or a number negative the library refuses the call
+before it looks at any array.
 """
 
 from . import _api
@@ -16,7 +17,11 @@ def rules(ask) -> dict:
         layer, packed = a["layer"], a["packed"]
         if layer is None or packed is None:
             return {}
-        n, rows, (inputs, outputs) = ask.rows_in(packed), ask.rows_out(layer, packed), ask.widths(layer)
+        n, rows, (inputs, outputs) = (
+            ask.rows_in(packed),
+            ask.rows_out(layer, packed),
+            ask.widths(layer),
+        )
         x, y = n * inputs, rows * outputs
         return {"x": x, "ids": n, "y": y, "dy": y, "dx": x, "dparams": ask.count(layer)}
 
@@ -59,7 +64,10 @@ def rules(ask) -> dict:
             for name in ("class_weight", "positive_weight", "counts"):
                 room = options.room(name)
                 if getattr(options, name) and options.classes > room:
-                    raise ValueError(f"options.{name}: {options.classes} numbers are needed (classes), there are {room}")
+                    raise ValueError(
+                        f"options.{name}: {options.classes} numbers are needed (classes), there "
+                        f"are {room}"
+                    )
         return {}
 
     def sampled(a):
@@ -67,10 +75,16 @@ def rules(ask) -> dict:
         packed = sample.handle("packed") if sample is not None else None
         if layer is None or packed is None:
             return {}
-        n, rows, (inputs, outputs) = ask.rows_in(packed), ask.rows_out(layer, packed), ask.widths(layer)
+        n, rows, (inputs, outputs) = (
+            ask.rows_in(packed),
+            ask.rows_out(layer, packed),
+            ask.widths(layer),
+        )
         for name, needed in {"x": n * inputs, "ids": n, "y": rows * outputs}.items():
             if getattr(sample, name) and sample.room(name) < needed:
-                raise ValueError(f"sample.{name}: {needed} numbers are needed, there are {sample.room(name)}")
+                raise ValueError(
+                    f"sample.{name}: {needed} numbers are needed, there are {sample.room(name)}"
+                )
         return {}
 
     def added(a):
@@ -110,7 +124,9 @@ def rules(ask) -> dict:
         "recur_layer_step_ids": step,
         "recur_layer_step_backward": step,
         "recur_layer_step_backward_ids": step,
-        "recur_tape_add_gradients": lambda a: {} if a["layer"] is None else {"dparams": ask.count(a["layer"])},
+        "recur_tape_add_gradients": lambda a: (
+            {} if a["layer"] is None else {"dparams": ask.count(a["layer"])}
+        ),
         "recur_cell_step": cell_step,
         "recur_cell_step_ids": cell_step,
         "recur_cell_step_backward": cell_step,
@@ -121,7 +137,9 @@ def rules(ask) -> dict:
         "recur_packed_pack": move("rows", "from"),
         "recur_packed_unpack": move("rows", "to"),
         "recur_packed_gather": gather,
-        "recur_state_gather": lambda a: {} if a["to"] is None else {"sequences": ask.streams(a["to"])},
+        "recur_state_gather": lambda a: (
+            {} if a["to"] is None else {"sequences": ask.streams(a["to"])}
+        ),
         "recur_state_read": count("to"),
         "recur_state_write": count("from"),
         "recur_loss_create": weights,

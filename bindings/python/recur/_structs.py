@@ -20,7 +20,8 @@ NUMBERS = {
 
 
 class Struct(ctypes.Structure):
-    """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied, pointers to handles handles."""
+    """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied,
+    pointers to handles handles."""
 
     def __init__(self, **members):
         super().__init__()
@@ -29,7 +30,9 @@ class Struct(ctypes.Structure):
             members = {"size": ctypes.sizeof(self), **members}
         for name, value in members.items():
             if name not in self._ctypes:
-                raise TypeError(f"{type(self).__name__} has no member {name}: it has {', '.join(self._ctypes)}")
+                raise TypeError(
+                    f"{type(self).__name__} has no member {name}: it has {', '.join(self._ctypes)}"
+                )
             setattr(self, name, value)
 
     def __setattr__(self, name, value):
@@ -46,8 +49,14 @@ class Struct(ctypes.Structure):
                 raise ValueError(f"{where} has room for {length} numbers, not {len(values)}")
             fill = 1 if name == "dim" else 0
             return (INTEGERS[ctype] * length)(*values, *[fill] * (length - len(values)))
-        if name == "size" and ctype == "uint32_t" and check_integer(value, ctype, where) > ctypes.sizeof(self):
-            raise ValueError(f"{where}: {value} is more than the {ctypes.sizeof(self)} bytes there are")
+        if (
+            name == "size"
+            and ctype == "uint32_t"
+            and check_integer(value, ctype, where) > ctypes.sizeof(self)
+        ):
+            raise ValueError(
+                f"{where}: {value} is more than the {ctypes.sizeof(self)} bytes there are"
+            )
         if ctype in INTEGERS:
             return check_integer(value, ctype, where)
         if ctype == "double":
@@ -69,7 +78,9 @@ class Struct(ctypes.Structure):
 
     def _handle(self, name, value, kind):
         if value is not None and not isinstance(value, kind):
-            raise TypeError(f"{type(self).__name__}.{name}: a {kind.kind} is needed, not {type(value).__name__}")
+            raise TypeError(
+                f"{type(self).__name__}.{name}: a {kind.kind} is needed, not {type(value).__name__}"
+            )
         self._arrays[name] = value
         return None if value is None else value.owned.value
 

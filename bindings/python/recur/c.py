@@ -5,10 +5,11 @@
     y = numpy.empty((3, 2), numpy.float32)
     c.recur_layer_forward(layer, packed, x, None, y, None)
 
-Arguments are those of C, in its order, without the out-parameters: these come back (a tuple, if there are several). A
-failure is an exception with the library's sentence. Handles are objects that keep what they need alive; arrays are NumPy's,
-and must have the type, the order in memory and the room that the function needs, which is checked. None is NULL. Structs
-are classes here too (`c.recur_recurrent_options(cell=c.RECUR_CELL_LSTM, input_size=3, hidden_size=4)`); a dict does as
+Arguments are those of C, in its order, without the out-parameters: these come back (a tuple, if
+there are several). A failure is an exception with the library's sentence. Handles are objects that
+keep what they need alive; arrays are NumPy's, and must have the type, the order in memory and the
+room that the function needs, which is checked. None is NULL. Structs are classes here too
+(`c.recur_recurrent_options(cell=c.RECUR_CELL_LSTM, input_size=3, hidden_size=4)`); a dict does as
 well. docs and header comments of the C library describe each function.
 """
 
@@ -26,8 +27,15 @@ from ._numbers import INTEGERS
 from ._structs import STRUCTS
 from .errors import raise_status
 
-SCALARS_OUT = {"double *": ctypes.c_double, "int64_t *": ctypes.c_int64, "size_t *": ctypes.c_size_t}
-ARRAYS_OUT = {"label_lengths": np.int64, "scores": np.float64}  # out-parameters with a number for each sequence
+SCALARS_OUT = {
+    "double *": ctypes.c_double,
+    "int64_t *": ctypes.c_int64,
+    "size_t *": ctypes.c_size_t,
+}
+ARRAYS_OUT = {
+    "label_lengths": np.int64,
+    "scores": np.float64,
+}  # out-parameters with a number for each sequence
 RESULTS = {**INTEGERS, "void": None, "double": ctypes.c_double, "const char *": ctypes.c_char_p}
 _kept: list = []  # allocators: what they made may outlive every handle that Python has
 
@@ -62,7 +70,7 @@ def bare(name):
     return LIBRARY[name]
 
 
-# ---- what functions give back ---------------------------------------------------------------------
+# ---- what functions give back --------------------------------------------------------------------
 
 
 def _out_kind(ctype, name):
@@ -77,7 +85,8 @@ def _out_kind(ctype, name):
 
 
 def _plain(struct):
-    """A struct that the library filled in, as a namespace: its texts, and structs that it points to, are copies that live on their own."""
+    """A struct that the library filled in, as a namespace: its texts, and structs that it points
+    to, are copies that live on their own."""
     members = {}
     for name, (ctype, length) in struct._ctypes.items():
         value = getattr(struct, name)
@@ -107,7 +116,7 @@ def _finish_out(out, ctype, kind, keep):
     return _plain(out) if kind == "struct" else out.value
 
 
-# ---- calling ---------------------------------------------------------------------------------------
+# ---- calling -------------------------------------------------------------------------------------
 
 
 def pin(owned, change):
@@ -137,8 +146,12 @@ class Function:
         self.inputs = [(arg, CONVERTERS[ctype]) for ctype, arg, out in self.plan if not out]
         self.prototype = f"{self.ret} {name}({', '.join(f'{t} {a}' for t, a in args) or 'void'})"
         self.__doc__ = self.prototype
-        self.shared = [a for t, a, _ in self.plan if t in ("recur_packed *", "const recur_packed *")]
-        self.locked = [a for t, a, o in self.plan if not o and t.replace("const ", "")[:-2] in EXCLUSIVE]
+        self.shared = [
+            a for t, a, _ in self.plan if t in ("recur_packed *", "const recur_packed *")
+        ]
+        self.locked = [
+            a for t, a, o in self.plan if not o and t.replace("const ", "")[:-2] in EXCLUSIVE
+        ]
         self.voids = {a for t, a in args if "void" in t}
         self.size_rule = None
 
@@ -205,12 +218,18 @@ class Function:
             value = checked.get(name)
             if value is None:
                 continue
-            in_bytes = isinstance(value, bytes) or (isinstance(value, np.ndarray) and name in self.voids)
-            room = value.nbytes if in_bytes and isinstance(value, np.ndarray) else _numbers_in(value)
+            in_bytes = isinstance(value, bytes) or (
+                isinstance(value, np.ndarray) and name in self.voids
+            )
+            room = (
+                value.nbytes if in_bytes and isinstance(value, np.ndarray) else _numbers_in(value)
+            )
             if room < needed:
                 unit = "bytes" if in_bytes else "numbers"
                 shape = f" (shape {value.shape})" if isinstance(value, np.ndarray) else ""
-                raise ValueError(f"{self.__name__}: {name} needs {needed} {unit}, and has {room}{shape}")
+                raise ValueError(
+                    f"{self.__name__}: {name} needs {needed} {unit}, and has {room}{shape}"
+                )
         return sizes
 
 
@@ -218,26 +237,34 @@ def _numbers_in(value):
     return value.size if isinstance(value, np.ndarray) else len(value)
 
 
-# ---- functions that need more than their types tell -------------------------------------------------
+# ---- functions that need more than their types tell ----------------------------------------------
 
 
 class Release(Function):
-    """recur_x_release: the handle lets go of its object, which is freed when no call and no array needs it."""
+    """recur_x_release: the handle lets go of its object, which is freed when no call and no array
+    needs it."""
 
     def __call__(self, handle):
         if handle is not None and not isinstance(handle, CLASSES[self.plan[0][0][:-2]]):
-            raise TypeError(f"{self.__name__}: a {self.plan[0][0][:-2]} is needed, not {type(handle).__name__}")
+            raise TypeError(
+                f"{self.__name__}: a {self.plan[0][0][:-2]} is needed, not {type(handle).__name__}"
+            )
         if handle is not None:
             handle.release()
 
 
 class Params(Function):
-    """The flat vector as an array: no copy, and the array keeps the layer alive. None where there are no parameters."""
+    """The flat vector as an array: no copy, and the array keeps the layer alive. None where there
+    are no parameters."""
 
     def __call__(self, layer):
         _, owned = self.inputs[0][1](layer, "layer")
         address = self.raw(owned) if owned is not None else None
-        return np.asarray(View(owned, address, RAW["recur_layer_param_count"](owned))) if address else None
+        return (
+            np.asarray(View(owned, address, RAW["recur_layer_param_count"](owned)))
+            if address
+            else None
+        )
 
 
 class CellLayer(Function):
@@ -271,14 +298,18 @@ TRACE_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.POINTER(STRUCTS["recur_trace"]), 
 
 
 class TapeTrace(Function):
-    """recur_tape_trace(tape, function): the function gets a namespace with the members of recur_trace, arrays copied, h and dh without
-    their strides. None: no trace."""
+    """recur_tape_trace(tape, function): the function gets a namespace with the members of
+    recur_trace, arrays copied, h and dh without their strides. None: no trace."""
 
     def __call__(self, tape, function):
         _, owned = self.inputs[0][1](tape, "tape")
         if function is not None and not callable(function):
             raise TypeError(f"function: a callable is needed, not {type(function).__name__}")
-        called = TRACE_FUNCTION(lambda trace, _: function(_traced(trace.contents))) if function is not None else None
+        called = (
+            TRACE_FUNCTION(lambda trace, _: function(_traced(trace.contents)))
+            if function is not None
+            else None
+        )
         with owned.lock if owned is not None else contextlib.nullcontext():
             status = self.raw(owned, ctypes.cast(called, ctypes.c_void_p) if called else None, None)
             if status < 0:
@@ -302,14 +333,24 @@ def _traced(trace):
         pointer = getattr(trace, name)
         flat = np.ctypeslib.as_array(pointer, (1,)) if pointer else None
         strides = (4 * trace.h_stride, 4) if name == "h" else None
-        setattr(seen, name, None if flat is None else np.lib.stride_tricks.as_strided(flat, shape, strides or _rows_of(shape, flat)).copy())
+        setattr(
+            seen,
+            name,
+            None
+            if flat is None
+            else np.lib.stride_tricks.as_strided(
+                flat, shape, strides or _rows_of(shape, flat)
+            ).copy(),
+        )
     del seen.packed, seen.recurrent
     return seen
 
 
 def _rows_of(shape, flat):
     """Strides of an array without gaps."""
-    return tuple(flat.itemsize * int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape)))
+    return tuple(
+        flat.itemsize * int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))
+    )
 
 
 class ContextCreate(Function):
@@ -328,12 +369,16 @@ class StructInit(Function):
     def __call__(self, struct, size, *kind):
         checked, _ = self.inputs[0][1](struct, self.inputs[0][0])
         if checked is not None and size > ctypes.sizeof(checked):
-            raise ValueError(f"{self.__name__}: size is {size}, more than the {ctypes.sizeof(checked)} bytes of the struct")
+            raise ValueError(
+                f"{self.__name__}: size is {size}, more than the {ctypes.sizeof(checked)} bytes "
+                "of the struct"
+            )
         return super().__call__(checked, size, *kind)
 
 
 def exact(name, *kind, **members):
-    """A struct as recur_x_init makes it, with these members: a zero among them is a zero, not a wish for the default."""
+    """A struct as recur_x_init makes it, with these members: a zero among them is a zero, not a
+    wish for the default."""
     struct = STRUCTS[name]()
     FUNCTIONS[f"{name}_init"](struct, ctypes.sizeof(struct), *kind)
     for member, value in members.items():
@@ -366,13 +411,18 @@ class _Ask:
     batch = staticmethod(lambda packed: RAW["recur_packed_batch"](packed.owned))
     steps = staticmethod(lambda packed: RAW["recur_packed_steps"](packed.owned))
     streams = staticmethod(lambda state: RAW["recur_state_batch"](state.owned))
-    rows_out = staticmethod(lambda layer, packed: RAW["recur_layer_rows"](layer.owned, packed.owned))
+    rows_out = staticmethod(
+        lambda layer, packed: RAW["recur_layer_rows"](layer.owned, packed.owned)
+    )
 
     @staticmethod
     def facts(handle):
         if handle._facts is None:
             info = recur_layer_describe(handle, -1)  # noqa: F821 (made below)
-            handle._facts = ((info.input_size, info.output_size), RAW["recur_layer_param_count"](handle.owned))
+            handle._facts = (
+                (info.input_size, info.output_size),
+                RAW["recur_layer_param_count"](handle.owned),
+            )
         return handle._facts
 
     def widths(self, layer):

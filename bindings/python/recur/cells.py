@@ -12,10 +12,13 @@ import numpy as np
 
 from . import c, settings
 from ._arrays import floats, here, rows_or_ids, size
+from ._forms import Step
+from ._plans import MOST_NUMBERS, CellPlan, key_of
 from ._tapes import Pass
 from .errors import OrderError
-from .module import Layer, by_names, kept
-from .passes import WAITS, Link, link_of
+from .layer import Layer, kept
+from .module import by_names
+from .passes import WAITS, Array, Link, link_of
 from .recurrent import nonlinear
 from .state import State
 
@@ -87,14 +90,52 @@ class Cell(Layer):
         return state
 
     def _values_of(self, state: Any, alone: bool) -> Any:
-        values = tuple(state[name][0, 0] if alone else state[name][0] for name in self.states)
-        return values if len(values) > 1 else values[0]
+        return self._shaped([state[name] for name in self.states], alone)
+
+    def _planned_step(self, x: Any, state: Any) -> Any:
+        """The state after a step, if there is a plan for it."""
+        plan = self._plans.get(key_of(x))
+        if state is not None and len(self.states) == 1:
+            state = (state,)
+        if plan is None or not (state is None or type(state) is tuple):
+            return None
+        links = self._links_of(plan, x, state)
+        if links is None or not self.training and any(link is not None for link in links):
+            return None
+        owned = self._layer._owned, self._cell._owned  # held until the call is over
+        if None in owned:
+            return None
+        rows = plan.rows(x, links[0] is not None)
+        states = plan.form.states
+        with self._lock:
+            if not self.training:
+                return self._one_or_more([states(value) for value in plan.run(rows, state, None)])
+            tape, token = self._fresh_tape() if state is None else self._tape_for(links[1:])
+            finals = plan.run(rows, state, tape.handle._owned)
+            one = Pass(self, tape, token, rows, plan.is_ids, plan.form.alone, finals, links)
+            self._remember(one)
+        return self._one_or_more([one.array(i, states(value)) for i, value in enumerate(finals)])
+
+    @staticmethod
+    def _one_or_more(values: Any) -> Any:
+        return tuple(values) if len(values) > 1 else values[0]
+
+    def _plan_step(self, x: Any, rows: Any, alone: bool) -> None:
+        """Makes the plan of a shape when it comes for the second time."""
+        if type(x) in (np.ndarray, Array) and 0 < rows.size <= MOST_NUMBERS:
+            form = Step(len(rows), alone)
+            self._plan_again(self._plans, x, lambda: CellPlan(self, form, rows))
 
     def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
+        if not more and type(x) in (np.ndarray, Array):
+            known = self._planned_step(x, state)
+            if known is not None:
+                return known
         if more or x is None:
             x, state = by_names(self, x, state, more, ("input", "hx"))
         self._open()
         rows, is_ids, alone = self._rows(x)
+        self._plan_step(x, rows, alone)
         inner = self._state_of(state, len(rows), alone, "")
         step = c.recur_cell_step_ids if is_ids else c.recur_cell_step
         link = None if is_ids else link_of(x)
@@ -123,10 +164,8 @@ class Cell(Layer):
             else self._shaped([one.array(i) for i in range(len(finals))], alone)
         )
 
-    @staticmethod
-    def _shaped(finals: Any, alone: bool) -> Any:
-        values = tuple(final[0, 0] if alone else final[0] for final in finals)
-        return values if len(values) > 1 else values[0]
+    def _shaped(self, finals: Any, alone: bool) -> Any:
+        return self._one_or_more([final[0, 0] if alone else final[0] for final in finals])
 
     def _back_step(self, one: Any, inner: Any, want_dx: bool) -> Any:
         """Plays a step back: the gradient of x; inner goes from the gradient after the step

@@ -12,7 +12,8 @@ from . import c, settings
 from ._arrays import size
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy
-from .module import EVALUATE, Layer, Module, by_names
+from .layer import EVALUATE, Layer
+from .module import Module, by_names
 from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State
@@ -55,7 +56,7 @@ class Composite(Layer):
 
     def _bind(self, names: Any, parts: Any) -> None:
         for name, part in zip(names, parts):
-            if isinstance(part, Lazy) and part._layer is None:
+            if isinstance(part, Lazy) and part.features is None:
                 raise ValueError(
                     f"part {name!r} ({type(part).__name__}) does not know its features: give "
                     "features="
@@ -190,7 +191,8 @@ class Sequential(Composite):
         return self
 
     def _bind(self, names: Any, parts: Any) -> None:
-        timed = [p for p in parts if p.over_time and not (isinstance(p, Last) and p._layer is None)]
+        unbound = [p for p in parts if isinstance(p, Last) and p.features is None]
+        timed = [p for p in parts if p.over_time and p not in unbound]
         if len({p.batch_first for p in timed}) > 1:
             raise ValueError("some parts are batch_first and some are not")
         width: Any = None
@@ -201,7 +203,7 @@ class Sequential(Composite):
                     f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or "
                     "GRU"
                 )
-            if isinstance(part, Lazy) and part._layer is None:
+            if isinstance(part, Lazy) and part.features is None:
                 if width is None:
                     super()._bind([name], [part])
                 if isinstance(part, Last) and part.direction is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import c, settings
 from ._arrays import size
-from .module import Layer
+from .layer import Layer
 
 if TYPE_CHECKING:
     from .settings import Context

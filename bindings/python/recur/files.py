@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from . import c, settings
 from ._arrays import floats
-from .module import Layer, Module
+from .layer import Layer
+from .module import Module
 from .optim import Optimizer
 from .state import State
 
@@ -36,11 +37,16 @@ class File:
         if path is not None:
             self._handle = c.recur_file_open(context, os.fspath(path))
         else:
-            self._handle = c.recur_file_open_memory(context, data, 0 if data is None else len(bytes(data)))
+            self._handle = c.recur_file_open_memory(
+                context, data, 0 if data is None else len(bytes(data))
+            )
 
     def info(self) -> list[Any]:
         """Name, shape and type of every tensor."""
-        infos = [c.recur_file_tensor_info(self._handle, i) for i in range(c.recur_file_tensor_count(self._handle))]
+        infos = [
+            c.recur_file_tensor_info(self._handle, i)
+            for i in range(c.recur_file_tensor_count(self._handle))
+        ]
         return [(t.name, t.dim[: t.rank], t.type) for t in infos]
 
     def keys(self) -> list[str]:
@@ -59,12 +65,19 @@ class File:
     def __setitem__(self, name: str, values: Any) -> None:
         values = floats(values, str(name))
         if values.ndim > 4:
-            raise ValueError(f"{name} has {values.ndim} dimensions: a tensor of a file has at most 4")
-        c.recur_file_add(self._handle, c.recur_tensor(name=name, rank=values.ndim, dim=values.shape), values)
+            raise ValueError(
+                f"{name} has {values.ndim} dimensions: a tensor of a file has at most 4"
+            )
+        c.recur_file_add(
+            self._handle, c.recur_tensor(name=name, rank=values.ndim, dim=values.shape), values
+        )
 
     @property
     def texts(self) -> dict[str, str]:
-        keys = [c.recur_file_metadata_key(self._handle, i) for i in range(c.recur_file_metadata_count(self._handle))]
+        keys = [
+            c.recur_file_metadata_key(self._handle, i)
+            for i in range(c.recur_file_metadata_count(self._handle))
+        ]
         return {key: c.recur_file_metadata(self._handle, key) for key in keys}
 
     def set_text(self, key: str, value: str) -> None:
@@ -108,7 +121,9 @@ class File:
         return made
 
     def __repr__(self) -> str:
-        return f"File({c.recur_file_tensor_count(self._handle)} tensors, {c.recur_file_metadata_count(self._handle)} texts)"
+        tensors = c.recur_file_tensor_count(self._handle)
+        texts = c.recur_file_metadata_count(self._handle)
+        return f"File({tensors} tensors, {texts} texts)"
 
 
 # ---- what a file says of a module beside its tensors --------------------------------------------
@@ -139,8 +154,9 @@ def heed(file: Any, module: Any, prefix: str, padding: bool = False) -> None:
 
 
 def save(things: Any, path: PathLike, texts: Mapping[str, str] | None = None) -> None:
-    """save(net, path), or save({"model": net, "optimizer": adam, "mean": array}, path, texts={"epoch": "3"}): in a dict
-    the tensors of "model" are named "model.rnn.weight_ih_l0" and so on.
+    """save(net, path), or save({"model": net, "optimizer": adam, "mean": array}, path,
+    texts={"epoch": "3"}): in a dict the tensors of "model" are named "model.rnn.weight_ih_l0" and
+    so on.
 
     >>> import os, tempfile
     >>> import recur
@@ -165,8 +181,9 @@ def save(things: Any, path: PathLike, texts: Mapping[str, str] | None = None) ->
 
 
 def load(path: PathLike, into: Any = None) -> dict[str, Any]:
-    """load(path, net) or load(path, {"model": net, "optimizer": adam}) fills them, strictly, and gives the texts. Without
-    `into`: all tensors by name, for load_state_dict (those of a model's sample are left out).
+    """load(path, net) or load(path, {"model": net, "optimizer": adam}) fills them, strictly, and
+    gives the texts. Without `into`: all tensors by name, for load_state_dict (those of a model's
+    sample are left out).
 
     >>> import os, tempfile
     >>> import recur

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Sequence
 import numpy as np
 
 from . import c, settings
-from ._arrays import here, size
+from ._arrays import floats, here, size
+from ._forms import Numbers
 from ._numbers import check_number
-from .module import Layer
+from .layer import Layer
 from .passes import data_of
 
 if TYPE_CHECKING:
@@ -140,8 +141,10 @@ class Lazy(Layer):
 
     def bind(self, features: int | None) -> Any:
         """Makes the layer, unless it is there."""
-        if self._layer is None:
+        if self.features is None:
             mode, seed = self._mode, self._seed
+            if self._layer is not None:
+                self.forget()
             self._own(
                 self._create(settings.handle_of(self._planned), features), self._planned, init=False
             )
@@ -151,11 +154,16 @@ class Lazy(Layer):
 
     def _open(self) -> Any:
         if self._layer is None:
-            raise RuntimeError(
-                f"this {type(self).__name__} does not know its features yet: call it, or give "
-                "features="
-            )
+            self.require_features()
         return super()._open()
+
+    def require_features(self) -> None:
+        """What is written to a file has a number of features."""
+        if self.features is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} does not know its features: give features=, or put "
+                "it behind another part of a Sequential"
+            )
 
     def _form(self, x: Any) -> Any:
         if self._layer is None:
@@ -192,7 +200,24 @@ def refuse_inplace(inplace: bool) -> None:
         )
 
 
-class Dropout(Lazy):
+class Elementwise(Lazy):
+    """A module that treats every number by itself. Where it was told no number of features, it
+    takes arrays of any shape, and each one of another if you like."""
+
+    def _form(self, x: Any) -> Any:
+        if self.features is not None:
+            return super()._form(x)
+        if self._layer is None:
+            self.bind(1)
+            self.__dict__["features"] = None
+        self._open()
+        data = data_of(x)
+        numbers = floats(data, "x")
+        form = Numbers(x if data is not x else numbers)
+        return np.ascontiguousarray(numbers.reshape(-1, 1)), False, form
+
+
+class Dropout(Elementwise):
     """Zeroes each number with probability p in training, and divides the others by 1 - p.
 
     >>> import numpy as np, recur
@@ -225,7 +250,7 @@ class Dropout(Lazy):
         return f"p={self.p}"
 
 
-class Activation(Lazy):
+class Activation(Elementwise):
     function = 0
 
     def __init__(
@@ -362,9 +387,16 @@ class LayerNorm(Layer):
         given: Any = normalized_shape
         shape = tuple(given) if hasattr(given, "__len__") else (given,)
         if len(shape) != 1:
-            raise ValueError(f"normalized_shape is {shape}: only the last dimension is normalised")
+            n = int(np.prod(shape))
+            raise ValueError(
+                f"normalized_shape is {shape}: only the last dimension is normalised. The same "
+                f"numbers come from LayerNorm({n}) of x.reshape(-1, {n})"
+            )
         if not elementwise_affine:
-            raise NotImplementedError("a LayerNorm without weight: leave it at 1")
+            raise NotImplementedError(
+                "elementwise_affine=False: weight and bias are always there. Leave it out, and "
+                "give the optimizer the parameters of the other modules only: they stay 1 and 0"
+            )
         self.normalized_shape, self.eps = (
             (size(shape[0], "normalized_shape"),),
             check_number(eps, "eps"),

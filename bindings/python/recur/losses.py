@@ -17,8 +17,8 @@ import numpy.typing as npt
 from . import c, settings
 from ._arrays import floats, ids, size, to_numpy
 from .layers import Embedding, Linear
+from .loss_values import added_already, tracked
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
-from .passes import added_already, tracked
 
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM, "none": c.RECUR_LOSS_SUM}
 
@@ -94,6 +94,11 @@ class Loss:
             return 0.0, np.zeros(slopes.shape, np.float32)
         return float(costs.sum() / divisor), (slopes / divisor).astype(np.float32)
 
+    def _more_axes(self, gradient: Any, target: Any) -> Any:
+        """The dimensions in which the gradient has more numbers than there are losses, or None
+        where the shapes have to tell."""
+        return None
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(reduction={self.reduction!r})"
 
@@ -142,6 +147,11 @@ class LabelLoss(Loss):
         if last or second:
             vars(self)["_seen"] = -1 if last else 1
         return 1 if second else -1
+
+    def _more_axes(self, gradient: Any, target: Any) -> Any:
+        given = to_numpy(target, "target")
+        soft = self.probabilities and given.dtype.kind not in "iu" and given.size > 0
+        return self._place(gradient.shape, given.shape, soft)
 
     def _run(self, y: Any, target: Any) -> Any:
         y, target, at = self._classes_last(y, target)
@@ -579,7 +589,6 @@ class SampledLoss(Loss):
         )
         return value, grad
 
-
     def _before_backward(self, target: Any, layer: Any) -> Any:
         return added_already(type(self).__name__, layer, ids(target, "target").ravel())
 
@@ -658,6 +667,9 @@ class CTCLoss(Loss):
             value = value[0] if alone else value
         grad = layout.unpack(TIME_FIRST, grad)
         return value, grad[:, 0] if alone else grad
+
+    def _more_axes(self, gradient: Any, target: Any) -> Any:
+        return (0, 2)  # steps and classes
 
     @staticmethod
     def _joined(targets: Any, lengths: Any) -> Any:

@@ -23,6 +23,7 @@ from .layers import (
     Identity,
     Last,
     LayerNorm,
+    Lazy,
     Linear,
     Merge,
     PReLU,
@@ -127,6 +128,8 @@ def put_model(
     """
     if not isinstance(module, Module):
         raise TypeError(f"a module is needed, not {type(module).__name__}")
+    if isinstance(module, Lazy):
+        module.require_features()
     if sample is None and outputs is not None:
         raise ValueError("outputs without a sample")
     given = None if sample is None else sampled(module, sample, outputs, tolerance)

@@ -12,11 +12,16 @@ from . import c
 from ._arrays import check_shape, ids, rows_or_ids, size, to_numpy
 from .passes import Array, joined, plain, remembered
 
-BATCH_FIRST, TIME_FIRST, JOINED = c.RECUR_LAYOUT_BATCH_FIRST, c.RECUR_LAYOUT_TIME_FIRST, c.RECUR_LAYOUT_JOINED
+BATCH_FIRST, TIME_FIRST, JOINED = (
+    c.RECUR_LAYOUT_BATCH_FIRST,
+    c.RECUR_LAYOUT_TIME_FIRST,
+    c.RECUR_LAYOUT_JOINED,
+)
 
 
 class Layout:
-    """Lengths of sequences in the caller's order, and where their rows lie when packed. Never changes.
+    """Lengths of sequences in the caller's order, and where their rows lie when packed. Never
+    changes.
 
     >>> import recur
     >>> layout = recur.Layout([2, 3])
@@ -35,6 +40,11 @@ class Layout:
         made: Layout = _dense(steps, batch)
         return made
 
+    def alone(self) -> Layout:
+        """Sequences of equal length like these, with a handle that nobody else has."""
+        made: Layout = self._all(self.steps, self.batch)
+        return made
+
     @classmethod
     def _all(cls, steps: int, batch: int) -> Any:
         self = object.__new__(cls)
@@ -49,12 +59,16 @@ class Layout:
 
     @functools.cached_property
     def lengths(self) -> npt.NDArray[Any]:
-        return np.array([c.recur_packed_length(self.handle, b) for b in range(self.batch)], np.int64)
+        return np.array(
+            [c.recur_packed_length(self.handle, b) for b in range(self.batch)], np.int64
+        )
 
     @functools.cached_property
     def batch_sizes(self) -> npt.NDArray[Any]:
         longest = int(self.lengths.max(initial=0))
-        return np.array([c.recur_packed_batch_size(self.handle, t) for t in range(longest)], np.int64)
+        return np.array(
+            [c.recur_packed_batch_size(self.handle, t) for t in range(longest)], np.int64
+        )
 
     @functools.cached_property
     def sorted_indices(self) -> npt.NDArray[Any]:
@@ -69,16 +83,24 @@ class Layout:
         width = padded.shape[1 if form == JOINED else 2 :]
         rows = np.empty((self.rows, *width), padded.dtype)
         if rows.size:
-            c.recur_packed_pack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(padded), rows)
+            c.recur_packed_pack(
+                self.handle, form, rows[0].nbytes, np.ascontiguousarray(padded), rows
+            )
         made: npt.NDArray[Any] = remembered(padded, rows, lambda g: self.unpack(form, g))
         return made
 
     def unpack(self, form: int, rows: npt.NDArray[Any], fill: Any = 0) -> npt.NDArray[Any]:
         """The reverse of pack; padding is `fill`."""
-        lead = {BATCH_FIRST: (self.batch, self.steps), TIME_FIRST: (self.steps, self.batch), JOINED: (self.rows,)}[form]
+        lead = {
+            BATCH_FIRST: (self.batch, self.steps),
+            TIME_FIRST: (self.steps, self.batch),
+            JOINED: (self.rows,),
+        }[form]
         padded = np.full((*lead, *rows.shape[1:]), fill, rows.dtype)
         if rows.size:
-            c.recur_packed_unpack(self.handle, form, rows[0].nbytes, np.ascontiguousarray(rows), padded)
+            c.recur_packed_unpack(
+                self.handle, form, rows[0].nbytes, np.ascontiguousarray(rows), padded
+            )
         made: npt.NDArray[Any] = remembered(rows, padded, lambda g: self.pack(form, g))
         return made
 
@@ -109,8 +131,8 @@ def _dense(steps: int, batch: int) -> Any:
 
 
 class PackedSequence:
-    """Rows of a ragged batch in packed order, float32 or int32: PyTorch's data, batch_sizes, sorted_indices and
-    unsorted_indices, and `layout`, which knows the lengths.
+    """Rows of a ragged batch in packed order, float32 or int32: PyTorch's data, batch_sizes,
+    sorted_indices and unsorted_indices, and `layout`, which knows the lengths.
 
     >>> import numpy as np, recur
     >>> packed = recur.pack_sequence([np.ones((2, 3)), np.ones((3, 3))], enforce_sorted=False)
@@ -125,12 +147,19 @@ class PackedSequence:
         sizes = ids(batch_sizes, "batch_sizes").astype(np.int64)
         check_shape(sizes, "batch_sizes", (-1,))
         if (np.diff(sizes) > 0).any() or (sizes < 0).any() or sizes.sum() != len(data):
-            raise ValueError(f"batch_sizes must fall and sum to the {len(data)} rows of data, not {sizes.tolist()}")
+            raise ValueError(
+                f"batch_sizes must fall and sum to the {len(data)} rows of data, not "
+                f"{sizes.tolist()}"
+            )
         batch = int(sizes[0]) if len(sizes) else 0
         lengths = (sizes[:, None] > np.arange(batch)).sum(0)
         if sorted_indices is None and unsorted_indices is not None:
             sorted_indices = np.argsort(ids(unsorted_indices, "unsorted_indices"), kind="stable")
-        order = np.arange(batch) if sorted_indices is None else ids(sorted_indices, "sorted_indices").astype(np.int64)
+        order = (
+            np.arange(batch)
+            if sorted_indices is None
+            else ids(sorted_indices, "sorted_indices").astype(np.int64)
+        )
         if order.shape != (batch,) or (np.sort(order) != np.arange(batch)).any():
             raise ValueError(f"sorted_indices must be an order of {batch} sequences")
         own = np.empty(batch, np.int64)
@@ -142,7 +171,9 @@ class PackedSequence:
     def of(cls, data: npt.NDArray[Any], layout: Layout) -> PackedSequence:
         """The same layout around other rows."""
         if data.shape[:1] != (layout.rows,):
-            raise ValueError(f"data has {len(data) if data.ndim else 0} rows, the layout {layout.rows}")
+            raise ValueError(
+                f"data has {len(data) if data.ndim else 0} rows, the layout {layout.rows}"
+            )
         self = object.__new__(cls)
         self.data, self.layout = data, layout
         return self
@@ -156,11 +187,15 @@ class PackedSequence:
         return iter((self.data, self.batch_sizes, self.sorted_indices, self.unsorted_indices))
 
     def __repr__(self) -> str:
-        return f"PackedSequence({self.layout.batch} sequences, data {self.data.shape} {self.data.dtype})"
+        return (
+            f"PackedSequence({self.layout.batch} sequences, data {self.data.shape} "
+            f"{self.data.dtype})"
+        )
 
 
 def _reorder(data: Any, sizes: Any, order: Any, wanted: Any) -> Any:
-    """Rows of each step from one order of the sequences into another: sequences of equal length may be swapped."""
+    """Rows of each step from one order of the sequences into another: sequences of equal length may
+    be swapped."""
     if np.array_equal(order, wanted):
         return data
     place = np.empty(len(order), np.int64)
@@ -172,17 +207,26 @@ def _reorder(data: Any, sizes: Any, order: Any, wanted: Any) -> Any:
 
 def is_packed(value: Any) -> bool:
     """Ours, or torch's."""
-    return isinstance(value, PackedSequence) or type(value).__name__ == "PackedSequence" and hasattr(value, "batch_sizes")
+    return (
+        isinstance(value, PackedSequence)
+        or type(value).__name__ == "PackedSequence"
+        and hasattr(value, "batch_sizes")
+    )
 
 
 def as_packed(value: Any) -> PackedSequence:
-    return value if isinstance(value, PackedSequence) else PackedSequence(*(to_numpy(v) if v is not None else None for v in value))
+    return (
+        value
+        if isinstance(value, PackedSequence)
+        else PackedSequence(*(to_numpy(v) if v is not None else None for v in value))
+    )
 
 
 def check_order(lengths: Any, enforce_sorted: bool) -> None:
     if enforce_sorted and (np.diff(lengths) > 0).any():
         raise RuntimeError(
-            f"lengths must fall when enforce_sorted is True, not {lengths.tolist()}; enforce_sorted=False takes them in any order"
+            f"lengths must fall when enforce_sorted is True, not {lengths.tolist()}; "
+            "enforce_sorted=False takes them in any order"
         )
 
 
@@ -204,7 +248,10 @@ def pack_padded_sequence(
     check_shape(lengths, "lengths", (batch,))
     check_order(lengths, enforce_sorted)
     if len(lengths) and (lengths.min() < 0 or lengths.max() > steps):
-        raise ValueError(f"lengths are {lengths.min()} to {lengths.max()}: they must lie between 0 and {steps}, the steps of input")
+        raise ValueError(
+            f"lengths are {lengths.min()} to {lengths.max()}: they must lie between 0 and "
+            f"{steps}, the steps of input"
+        )
     longest = int(lengths.max(initial=0))
     layout = Layout(lengths)
     form, shape = BATCH_FIRST if batch_first else TIME_FIRST, padded.shape
@@ -239,9 +286,13 @@ def pad_packed_sequence(
     longest = int(lengths.max(initial=0))
     if total_length is not None:
         if size(total_length, "total_length", 0) < longest:
-            raise ValueError(f"total_length is {total_length}: the longest sequence has {longest} steps")
+            raise ValueError(
+                f"total_length is {total_length}: the longest sequence has {longest} steps"
+            )
         layout = Layout(lengths, total_length)
-    return layout.unpack(BATCH_FIRST if batch_first else TIME_FIRST, sequence.data, padding_value), lengths.copy()
+    return layout.unpack(
+        BATCH_FIRST if batch_first else TIME_FIRST, sequence.data, padding_value
+    ), lengths.copy()
 
 
 def _sequences(sequences: Any) -> list[Any]:
@@ -250,7 +301,10 @@ def _sequences(sequences: Any) -> list[Any]:
         raise ValueError("there are no sequences")
     for i, a in enumerate(arrays):
         if not a.ndim or a.shape[1:] != arrays[0].shape[1:] or a.dtype != arrays[0].dtype:
-            raise ValueError(f"sequences[{i}] is {a.shape} {a.dtype}, the first {arrays[0].shape} {arrays[0].dtype}")
+            raise ValueError(
+                f"sequences[{i}] is {a.shape} {a.dtype}, the first {arrays[0].shape} "
+                f"{arrays[0].dtype}"
+            )
     return arrays
 
 
@@ -268,7 +322,9 @@ def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence
     layout = Layout(lengths)
     rows = plain(layout.pack(JOINED, np.concatenate(arrays)))
     ends = np.cumsum(lengths)[:-1]
-    return PackedSequence.of(joined(sequences, rows, lambda g: np.split(layout.unpack(JOINED, g), ends)), layout)
+    return PackedSequence.of(
+        joined(sequences, rows, lambda g: np.split(layout.unpack(JOINED, g), ends)), layout
+    )
 
 
 def pad_sequence(
@@ -295,7 +351,10 @@ def pad_sequence(
 
     def back(g: Any) -> list[Any]:
         g = g if batch_first else g.swapaxes(0, 1)
-        return [row[: len(a)] if padding_side == "right" else row[longest - len(a) :] for row, a in zip(g, arrays)]
+        return [
+            row[: len(a)] if padding_side == "right" else row[longest - len(a) :]
+            for row, a in zip(g, arrays)
+        ]
 
     made: npt.NDArray[Any] = joined(sequences, padded, back)
     return made
@@ -324,9 +383,14 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
     padded = to_numpy(padded_sequences, "padded_sequences")
     lengths = ids(lengths, "lengths")
     if padded.ndim < 2:
-        raise ValueError(f"padded_sequences must have at least two dimensions, not shape {padded.shape}")
+        raise ValueError(
+            f"padded_sequences must have at least two dimensions, not shape {padded.shape}"
+        )
     padded = padded if batch_first else padded.swapaxes(0, 1)
     check_shape(lengths, "lengths", padded.shape[:1])
     if len(lengths) and not 0 <= lengths.min() <= lengths.max() <= padded.shape[1]:
         raise ValueError(f"lengths must lie between 0 and {padded.shape[1]}")
-    return [padded[b, :n] if isinstance(padded, Array) else padded[b, :n].copy() for b, n in enumerate(lengths)]
+    return [
+        padded[b, :n] if isinstance(padded, Array) else padded[b, :n].copy()
+        for b, n in enumerate(lengths)
+    ]

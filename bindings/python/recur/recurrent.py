@@ -12,8 +12,9 @@ from . import _api, c, settings
 from ._arrays import floats, here, size
 from .layers import DIRECTIONS, direction_of
 from ._plans import planned_array
-from .module import EVALUATE, Layer, by_names
-from .passes import data_of, link_of
+from .layer import EVALUATE, Layer
+from .module import by_names
+from .passes import Array, data_of, link_of
 from .state import State
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Recurrent(Layer):
 
     @property
     def cell(self) -> int:
-        return self._info.variant
+        return int(self._info.variant)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -164,8 +165,12 @@ class Recurrent(Layer):
     def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         """y, state = layer(x, state). A State is changed and comes back: gradients do not
         go through it."""
-        if type(x) is np.ndarray and not more and self._mode == EVALUATE:
-            known = self._planned_pass(x, state)
+        if not more and type(x) in (np.ndarray, Array):
+            known = None
+            if self._mode != EVALUATE:
+                known = self._recorded(x, state)
+            elif type(x) is np.ndarray:
+                known = self._planned_pass(x, state)
             if known is not None:
                 return known
         if more or x is None:
@@ -174,21 +179,34 @@ class Recurrent(Layer):
         form = given[2]
         if isinstance(state, State):
             return form.shaped(self._call(x, given, state)[0], False), state
-        inner, links = State(self, form.layout.batch), ()
+        inner = State(self, form.layout.batch)
+        links: list[Any] = []
         if state is not None:
             values = self._state_values(state, "initial ")
             self._write_state(inner, values, form, "initial ")
             links = [link_of(value) for value in values]
         y, *finals = self._call(x, given, inner, True, links)
-        finals = tuple(form.states(final) for final in finals)
-        return form.shaped(y, False), finals if len(finals) > 1 else finals[0]
+        state = tuple(form.states(final) for final in finals)
+        return form.shaped(y, False), state if len(state) > 1 else state[0]
+
+    def _recorded(self, x: Any, state: Any) -> Any:
+        """y and the final state of a recorded call, if there is a plan for it."""
+        if state is not None:
+            state = state if len(self.states) > 1 else (state,)
+            if type(state) is not tuple:
+                return None
+        results = self._planned_record(x, state)
+        if results is None:
+            return None
+        y, *finals = results
+        return y, tuple(finals) if len(finals) > 1 else finals[0]
 
     def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """With arrays or None as the initial state: y and the final state, if there is a plan."""
         if type(state) is State:
             return super()._planned_pass(x, state)
-        plan = self._plans.get(x.shape)
-        if plan is None or not planned_array(x):
+        plan = self._plan_of(x)
+        if plan is None:
             return None
         values = None
         if state is not None:
@@ -212,7 +230,7 @@ class Recurrent(Layer):
 
     def _play(self, one: Any, given: Any) -> Any:
         dy, *dfinals = given
-        dstate = None
+        dstate: Any = None
         if any(d is not None for d in dfinals) or any(link is not None for link in one.links[1:]):
             dstate = State(self, one.form.layout.batch)
             for name, d in zip(self.states, dfinals):
@@ -264,7 +282,7 @@ NONLINEARITIES = {"tanh": c.RECUR_CELL_RNN_TANH, "relu": c.RECUR_CELL_RNN_RELU}
 def nonlinear(name: str) -> int:
     if name not in NONLINEARITIES:
         raise ValueError(f"nonlinearity is {name!r}: it is 'tanh' or 'relu'")
-    return NONLINEARITIES[name]
+    return int(NONLINEARITIES[name])
 
 
 class RNN(Recurrent):
@@ -352,7 +370,7 @@ class LSTM(Recurrent):
 
     @property
     def proj_size(self) -> int:
-        return self._info.projection_size
+        return int(self._info.projection_size)
 
 
 class GRU(Recurrent):

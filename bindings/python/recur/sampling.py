@@ -31,8 +31,8 @@ def sample(
     seed: int = 0,
     counter: int = 0,
 ) -> npt.NDArray[Any]:
-    """One id for each row of softmax(logits / temperature). top_k=1 takes the likeliest. Row r uses the random number
-    counter + r: pass a growing counter.
+    """One id for each row of softmax(logits / temperature). top_k=1 takes the likeliest. Row r uses
+    the random number counter + r: pass a growing counter.
 
     logits [...][classes] give ids [...].
 

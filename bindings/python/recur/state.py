@@ -12,8 +12,8 @@ from ._arrays import floats
 
 
 class State:
-    """h (and c) of every recurrent part of a module, for a number of sequences in the caller's order. Read and written by
-    copy: state["h"], state["rnn.c"] = array.
+    """h (and c) of every recurrent part of a module, for a number of sequences in the caller's
+    order. Read and written by copy: state["h"], state["rnn.c"] = array.
 
     >>> import numpy as np, recur
     >>> net = recur.LSTM(3, 4)
@@ -28,7 +28,7 @@ class State:
 
     def __init__(self, module: Any, batch: int) -> None:
         self._handle = c.recur_state_create(module._open(), batch)
-        self._plan = None  # of its streaming steps
+        self._plan: Any = None  # of its streaming steps
         self.origin = None  # a weak reference to the recorded pass that wrote it last
         self.batch = c.recur_state_batch(self._handle)
         known = module._state_forms  # by batch: what the last few states of the module look like
@@ -39,7 +39,10 @@ class State:
         self._tensors = known.get(self.batch) or self._look()
 
     def _look(self) -> dict[Any, Any]:
-        infos = [c.recur_state_tensor_info(self._handle, i) for i in range(c.recur_state_tensor_count(self._handle))]
+        infos = [
+            c.recur_state_tensor_info(self._handle, i)
+            for i in range(c.recur_state_tensor_count(self._handle))
+        ]
         return {t.name: (t.offset, t.dim[: t.rank]) for t in infos}
 
     def keys(self) -> Any:
@@ -58,7 +61,9 @@ class State:
 
     def _find(self, name: str) -> Any:
         if name not in self._tensors:
-            raise KeyError(f"the state has no tensor {name!r}: it has {', '.join(self._tensors) or 'none'}")
+            raise KeyError(
+                f"the state has no tensor {name!r}: it has {', '.join(self._tensors) or 'none'}"
+            )
         return self._tensors[name]
 
     def shape(self, name: str) -> tuple[Any, ...]:
@@ -98,7 +103,8 @@ class State:
         return self
 
     def gather_(self, other: State, sequences: Any) -> State:
-        """Sequence b takes the values of sequence sequences[b] of another state: for beam search."""
+        """Sequence b takes the values of sequence sequences[b] of another state: for beam
+        search."""
         if not isinstance(other, State):
             raise TypeError(f"a State is needed, not {type(other).__name__}")
         which = np.ascontiguousarray(sequences, np.int64)

@@ -130,7 +130,7 @@ def test_options_that_change_nothing_here():
 
 def test_numbers_are_no_rows():
     with pytest.raises(ValueError, match="single number"):
-        recur.ReLU()(3.0)
+        recur.Merge()(3.0)
 
 
 def test_names_of_version_0_1(rng):
@@ -157,3 +157,69 @@ def test_names_of_version_0_1(rng):
 def test_examples_in_docstrings():
     result = doctest.testmod(recurrent)
     assert result.attempted and not result.failed
+
+
+def test_elementwise_modules_take_any_shape():
+    """One activation after layers of several widths, and numbers without a dimension."""
+    relu, x = recur.ReLU(), np.linspace(-1, 1, 24, dtype=np.float32)
+    first, second = relu(x.reshape(4, 6)), relu(x.reshape(2, 3, 4))
+    np.testing.assert_array_equal(first, np.maximum(x, 0).reshape(4, 6))
+    first.backward(np.ones((4, 6)))
+    second.backward(np.ones((2, 3, 4)))
+    assert relu(np.float32(-2)).shape == () and relu([1, -2]).tolist() == [1, 0]
+    packed = relu(recur.pack_sequence([x[:6].reshape(2, 3), x[:3].reshape(1, 3)]))
+    assert packed.data.shape == (3, 3) and packed.data.min() == 0
+    drop = recur.Dropout(0.5).manual_seed(3)
+    kept = [drop(np.ones(shape, np.float32)) for shape in ((5, 4), (20,), (2, 2))]
+    assert [y.shape for y in kept] == [(5, 4), (20,), (2, 2)]
+    with pytest.raises(RuntimeError, match="give features="):
+        recur.save_model(relu, "nowhere")
+    net = recur.Sequential(recur.Linear(6, 5), relu)  # now it has a width
+    assert relu.features == 5 and net(x.reshape(4, 6)).shape == (4, 5)
+    with pytest.raises(ValueError, match="takes 5"):
+        relu(x.reshape(4, 6))
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 2, 5), (7,), ()])
+def test_elementwise_gradients(shape):
+    x, g = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    tanh = recur.Tanh()
+    x, g = np.asarray(x), np.asarray(g)
+    y = tanh(x)
+    np.testing.assert_allclose(tanh.backward(g), g * (1 - np.asarray(y) ** 2), rtol=1e-5, atol=1e-6)
+    for _ in range(3):  # the general way, then by a plan
+        np.testing.assert_allclose(tanh.eval()(x), np.tanh(x), rtol=1e-6)
+
+
+def test_integers_where_features_are_meant():
+    net = recur.GRU(1, 2)
+    for call in (lambda: net.step([[1]], net.state(1)), lambda: net([[[1]]])):
+        with pytest.raises(ValueError, match="integers are ids.* write 1.0 in place of 1"):
+            call()
+    assert net.step([[1.0]], net.state(1)).shape == (1, 2) and net([[0]])[0].shape == (1, 1, 2)
+
+
+def test_modules_of_the_users_in_a_sequential_are_told_how():
+    class Twice(recur.Module):
+        def forward(self, x):
+            return x
+
+    with pytest.raises(TypeError, match="write a Module whose forward calls the parts"):
+        recur.Sequential(recur.Linear(2, 2), Twice())
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: recur.nn.Mish(), "activations are ReLU"),
+        (lambda: recur.nn.LogSoftmax(-1), "criteria take logits"),
+        (lambda: recur.optim.LBFGS, "update rules are SGD"),
+        (lambda: recur.ctc_decode, r"CTCDecoder\(beam_width=8\)"),
+        (lambda: recur.no_grad(), "after net.eval"),
+        (lambda: recur.nn.init.xavier_uniform_, "module.init_"),
+        (lambda: recur.nothing_of_the_kind, "no attribute 'nothing_of_the_kind'$"),
+    ],
+)
+def test_names_that_are_not_there_say_what_to_type(call, words):
+    with pytest.raises(AttributeError, match=words):
+        call()

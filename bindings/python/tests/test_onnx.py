@@ -192,9 +192,6 @@ def cases():
     return {k.name: k for k in found if k.model is not None and k.model.graph.node[0].op_type in ("RNN", "LSTM", "GRU")}
 
 
-OUT_OF_REACH = {"test_lstm_with_peepholes": "peepholes"}
-
-
 def test_onnx_node_cases():
     if not cases():
         pytest.skip("this onnx has no node cases")
@@ -205,17 +202,13 @@ def test_onnx_node_cases():
         if "Y" not in node.output:  # a module gives y, and not h alone
             names = [i.name for i in graph.input]
             given = dict(list(zip(names, case.data_sets[0][0]))[1:])
-            with pytest.raises(NotImplementedError, match="final states alone|peepholes"):
+            with pytest.raises(NotImplementedError, match="final states alone|constant lengths"):
                 recur.from_onnx(case.model, given)
             node.output[0] = "Y"
             graph.output.insert(0, onnx.helper.make_tensor_value_info("Y", onnx.TensorProto.FLOAT, None))
         for inputs, outputs in case.data_sets:
             given = dict(zip([i.name for i in case.model.graph.input], inputs))
             x = given.pop(node.input[0])
-            if name in OUT_OF_REACH:
-                with pytest.raises(NotImplementedError, match=OUT_OF_REACH[name]):
-                    recur.from_onnx(case.model, given)
-                continue
             slots = dict(zip(("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"), node.input))
             start = [given.pop(slots[s]) for s in ("initial_h", "initial_c") if slots.get(s) in given]
             lengths = given.pop(slots["sequence_lens"]) if slots.get("sequence_lens") in given else None
@@ -235,7 +228,7 @@ def test_onnx_node_cases():
             for key, value in wanted.items():
                 np.testing.assert_allclose(places[key], value, rtol=case.rtol, atol=1e-5, err_msg=name)
         passed.append(name)
-    assert len(passed) >= len(cases()) - len(OUT_OF_REACH) and len(passed) >= 10, passed
+    assert len(passed) == len(cases()) >= 10, passed
 
 
 # ---- what is out of reach says so --------------------------------------------------------------------
@@ -255,10 +248,15 @@ def one_node(op, **attributes):
 @pytest.mark.parametrize(
     "op, attributes, words",
     [
-        ("LSTM", {"clip": 3.0}, "clip"),
-        ("LSTM", {"input_forget": 1}, "input_forget"),
-        ("GRU", {"activations": ["HardSigmoid", "Tanh"]}, "HardSigmoid"),
-        ("RNN", {"activations": ["Affine"], "activation_alpha": [2.0]}, "Affine"),
+        ("GRU", {"activations": ["Elu", "Tanh"]}, "Elu is out of reach"),
+        (
+            "GRU",
+            {"activations": ["HardSigmoid", "Tanh"], "activation_alpha": [0.25]},
+            "alpha 0.25 of HardSigmoid",
+        ),
+        ("RNN", {"activations": ["Affine"], "activation_alpha": [2.0]}, "alpha 2 of Affine"),
+        ("RNN", {"activations": ["Tanh"], "activation_beta": [2.0]}, "no such activation_alpha"),
+        ("LSTM", {"activations": ["Sigmoid", "Tanh"]}, "activations"),
     ],
 )
 def test_refused_to_read(op, attributes, words):
@@ -274,3 +272,11 @@ def test_other_operators_are_refused():
     model = h.make_model(h.make_graph([h.make_node("Exp", ["x"], ["y"])], "g", [x], [y]))
     with pytest.raises(NotImplementedError, match="Exp"):
         recur.from_onnx(model)
+
+
+@pytest.mark.parametrize("option", ["lengths", "states"])
+def test_writing_refuses_inputs_that_nothing_reads(option):
+    net = recur.Sequential(recur.Linear(3, 4), recur.Tanh())
+    with pytest.raises(ValueError, match=f"{option}=True.*leave it out"):
+        recur.to_onnx(net, **{option: True})
+    assert [i.name for i in recur.to_onnx(net).graph.input] == ["x"]

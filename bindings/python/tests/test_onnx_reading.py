@@ -424,3 +424,59 @@ def test_settings_of_a_constant_step_count(rng):
     """An input with fixed sizes is checked at these sizes."""
     model = gru_and(rng, [], [("s", 3)], inputs=(("x", [4, 1, I]),))
     same_as_model(model, numbers(rng, 4, 1, I), verify=True)
+
+
+# ---- options of recurrent nodes ------------------------------------------------------------------
+
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+ONE_AND_ZERO = {"activation_alpha": [1.0], "activation_beta": [0.0]}
+OPTIONS = [
+    ("RNN", {"activations": ["Sigmoid"]}),
+    ("RNN", {"activations": ["HardSigmoid"], "activation_alpha": [0.2], "activation_beta": [0.5]}),
+    ("RNN", {"activations": ["Affine"], **ONE_AND_ZERO, "clip": 0.7}),
+    ("RNN", {"activations": ["Relu"], "clip": 0.7}),
+    ("GRU", {"activations": ["HardSigmoid", "Softsign"]}),
+    ("GRU", {"activations": ["Sigmoid", "Relu"], "linear_before_reset": 1, "clip": 0.6}),
+    ("GRU", {"clip": 0.5}),
+    ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Softsign"]}),
+    ("LSTM", {"activations": ["Sigmoid", "Relu", "Affine"], **ONE_AND_ZERO}),
+    ("LSTM", {"clip": 0.5}),
+    ("LSTM", {"P": True}),
+    ("LSTM", {"P": True, "clip": 0.5, "activations": ["HardSigmoid", "Softsign", "Tanh"]}),
+    ("LSTM", {"input_forget": 1}),
+    ("LSTM", {"input_forget": 1, "activations": ["HardSigmoid", "Tanh", "Tanh"], "clip": 0.9}),
+]
+
+
+def options_model(rng, op, directions, more):
+    """A node with biases, its directions side by side."""
+    more, count = dict(more), {"forward": 1, "reverse": 1, "bidirectional": 2}[directions]
+    arrays = {k: 2 * v for k, v in weights(rng, GATES[op], directions=count).items()}
+    arrays["B"] = numbers(rng, count, 2 * GATES[op] * H)
+    names = "x W R B"
+    if more.pop("P", False):
+        arrays["P"], names = numbers(rng, count, 3 * H), "x W R B - - - P"
+    for name in ("activations", "activation_alpha", "activation_beta"):
+        if name in more:
+            more[name] = more[name] * count
+    made = recurrent(op, names, "y", direction=directions, **more)
+    nodes = [made, node("Transpose", "y", "t", perm=[0, 2, 1, 3]), node("Reshape", "t s", "z")]
+    arrays["s"] = np.array([0, 0, -1], np.int64)
+    return graph(nodes, [("z", 3)], arrays)
+
+
+@pytest.mark.parametrize("directions", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("op, more", OPTIONS)
+def test_options_of_recurrent_nodes(rng, op, more, directions):
+    same_as_model(options_model(rng, op, directions, more), 2 * numbers(rng, 6, 3, I))
+
+
+def test_an_affine_without_scales_is_refused(rng):
+    with pytest.raises(NotImplementedError, match="Affine has no alpha"):
+        recur.from_onnx(options_model(rng, "RNN", "forward", {"activations": ["Affine"]}))
+
+
+def test_peepholes_with_coupled_gates_are_refused(rng):
+    model = options_model(rng, "LSTM", "forward", {"P": True, "input_forget": 1})
+    with pytest.raises(NotImplementedError, match="together with input_forget"):
+        recur.from_onnx(model)

@@ -104,10 +104,27 @@ def test_losses_that_are_not_reduced_say_what_to_type(rng):
     losses = recur.MSELoss(reduction="none")(y, np.zeros((6, 3), np.float32))
     with pytest.raises(RuntimeError, match=r"losses.mean\(\).backward\(\)"):
         losses.backward()
-    y = recur.Linear(4, 4)(numbers(rng, 3, 4, 4))
-    losses = recur.CrossEntropyLoss(reduction="none", class_dim=1)(y, np.zeros((3, 4), int))
-    with pytest.raises(ValueError, match="2 ways"):
-        losses * np.ones((3, 4), np.float32)
+    with pytest.raises(ValueError, match="3 ways"):  # of a criterion of the user's
+        recur.loss_values.weighted(np.ones((3, 3)), np.ones((3, 3, 3)))
+
+
+@pytest.mark.parametrize("class_dim", [1, -1])
+def test_losses_of_classes_are_weighted_where_shapes_do_not_tell(rng, class_dim):
+    y, t, weights = numbers(rng, 4, 4, 4), rng.integers(0, 4, (4, 4)), numbers(rng, 4, 4)
+    made = recur.Identity()(y)
+    losses = recur.CrossEntropyLoss(reduction="none", class_dim=class_dim)(made, t)
+    given = (losses * weights).sum().grad
+    p = np.exp(y) / np.exp(y).sum(class_dim, keepdims=True)
+    wanted = p - np.moveaxis(np.eye(4)[t], -1, class_dim)
+    np.testing.assert_allclose(given, wanted * np.expand_dims(weights, class_dim), atol=1e-5)
+
+
+def test_losses_of_sequences_are_weighted(rng):
+    y, weights = numbers(rng, 4, 4, 5), numbers(rng, 4)
+    given = (y, rng.integers(1, 5, (4, 2)), [4, 3, 4, 4], [2, 1, 2, 0])
+    _, each = recur.CTCLoss(reduction="none")(*given)
+    losses = recur.CTCLoss(reduction="none")(recur.Identity()(y), *given[1:])
+    np.testing.assert_allclose((losses * weights).sum().grad, each * weights[:, None], rtol=1e-6)
 
 
 def test_settings_of_contexts_and_cells_are_read_only():

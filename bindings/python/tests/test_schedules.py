@@ -22,6 +22,34 @@ NAMES = [
     ("LambdaLR", {"lr_lambda": lambda epoch: 0.95**epoch}),
     ("CosineAnnealingWarmRestarts", {"T_0": 7}),
     ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
+    ("MultiplicativeLR", {"lr_lambda": lambda epoch: 0.95 if epoch % 3 else 1.1}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 7}),
+    (
+        "CyclicLR",
+        {
+            "base_lr": [0.01, 0.02],
+            "max_lr": [0.3, 0.2],
+            "step_size_up": 7,
+            "step_size_down": 4,
+            "mode": "triangular2",
+            "base_momentum": 0.5,
+        },
+    ),
+    (
+        "CyclicLR",
+        {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 5, "mode": "exp_range", "gamma": 0.9},
+    ),
+    (
+        "CyclicLR",
+        {
+            "base_lr": 0.01,
+            "max_lr": 0.3,
+            "step_size_up": 5,
+            "scale_fn": lambda n: 1 / (1 + n),
+            "scale_mode": "iterations",
+            "cycle_momentum": False,
+        },
+    ),
     ("OneCycleLR", {"max_lr": 0.3, "total_steps": 100}),
     (
         "OneCycleLR",
@@ -103,7 +131,48 @@ def test_two_at_once():
             a.step(), b.step()
 
 
+def test_chained_as_torch():
+    torch = pytest.importorskip("torch")
+    ours, theirs = two_groups(), theirs_of(torch)
+    a, b = (
+        kind.ChainedScheduler([kind.LinearLR(o, 0.1, total_iters=10), kind.ExponentialLR(o, 0.9)])
+        for kind, o in ((recur, ours), (torch.optim.lr_scheduler, theirs))
+    )
+    for step in range(20):
+        agree(ours, theirs)
+        assert a.get_last_lr() == pytest.approx(b.get_last_lr(), rel=1e-9)
+        if step == 12:
+            state = a.state_dict()
+            a.step(), a.step()
+            a.load_state_dict(state)
+        theirs.step()
+        a.step(), b.step()
+    with pytest.raises(ValueError, match="same optimizer"):
+        recur.ChainedScheduler([recur.ExponentialLR(ours, 0.9), recur.ExponentialLR(adam(), 0.9)])
+
+
+def test_cyclic_refuses():
+    with pytest.raises(ValueError, match="cycle_momentum=False"):
+        recur.CyclicLR(recur.Adagrad(recur.Linear(1, 1)), 0.1, 0.2)
+    with pytest.raises(ValueError, match="'triangular2'"):
+        recur.CyclicLR(adam(), 0.1, 0.2, mode="square")
+    with pytest.raises(ValueError, match="2 numbers, there are 1 groups"):
+        recur.CyclicLR(adam(), [0.1, 0.2], 0.2)
+
+
+def test_names_of_torch_optim():
+    from recur.optim.lr_scheduler import MultiplicativeLR
+
+    assert recur.optim.Adam is recur.Adam and MultiplicativeLR is recur.MultiplicativeLR
+    with pytest.raises(NotImplementedError, match=r"write Adam\("):
+        recur.optim.Adamax(recur.Linear(1, 1), lr=0.1)
+
+
 PARTS = [
+    lambda kind, o: (
+        kind.ConstantLR(o, 0.1, total_iters=5),
+        kind.MultiplicativeLR(o, lambda t: 0.9),
+    ),
     lambda kind, o: (kind.LinearLR(o, 0.1, total_iters=5), kind.CosineAnnealingLR(o, 20)),
     lambda kind, o: (kind.ConstantLR(o, 0.1, total_iters=5), kind.ExponentialLR(o, 0.9)),
     lambda kind, o: (kind.ExponentialLR(o, 0.5), kind.LambdaLR(o, lambda t: 1 / (1 + t))),
@@ -137,7 +206,7 @@ def test_resumed(name, more):
     for _ in range(13):
         a.step()
     b.load_state_dict(a.state_dict())
-    if name != "OneCycleLR":
+    if name not in ("OneCycleLR", "MultiplicativeLR"):  # rates of these follow from the one before
         d = getattr(recur, name)(third, **more, last_epoch=a.last_epoch - 1)
         assert d.last_epoch == a.last_epoch and d.get_last_lr() == pytest.approx(
             a.get_last_lr(), rel=1e-12

@@ -8,13 +8,16 @@ a busy machine slows both.
 """
 
 import argparse
+import pathlib
 import statistics
 import sys
 import time
 
 import numpy as np
 
-import recur
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import recur  # noqa: E402
 
 try:
     import torch
@@ -25,8 +28,10 @@ except ImportError:
 def ours(hidden, training) -> dict:
     """The calls of this package by name."""
     lstm, linear = recur.LSTM(hidden, hidden), recur.Linear(hidden, hidden)
-    lstm.train(training)
-    linear.train(training)
+    cell, embedding = recur.LSTMCell(hidden, hidden), recur.Embedding(64, hidden)
+    for module in (lstm, linear, cell, embedding):
+        module.train(training)
+    ids = np.array([3])
     x, row = np.ones((1, 1, hidden), np.float32), np.ones((1, hidden), np.float32)
     h, c = np.zeros((1, 1, hidden), np.float32), np.zeros((1, 1, hidden), np.float32)
     state = lstm.state(1)
@@ -34,7 +39,13 @@ def ours(hidden, training) -> dict:
         "lstm(x, (h, c))": lambda: lstm(x, (h, c)),
         "lstm(x)": lambda: lstm(x),
         "Linear, one row": lambda: linear(row),
+        "LSTMCell(x, (h, c))": lambda: cell(row, (h[0], c[0])),
+        "Embedding, one id": lambda: embedding(ids),
     }
+    if training:
+        grad = np.ones((1, hidden), np.float32)
+        calls["Linear, and backward"] = lambda: linear(row).backward(grad)
+        calls["lstm(x), and backward"] = lambda: lstm(x)[0].backward(grad[None])
     if not training:  # passes through one State would wait for each other without end
         calls["lstm(x, State)"] = lambda: lstm(x, state)
         frozen, stream, out = lstm.snapshot(), lstm.state(1), np.empty((1, hidden), np.float32)
@@ -46,8 +57,10 @@ def theirs(hidden, training) -> dict:
     """The calls of PyTorch that do the same, by the same names."""
     torch.set_num_threads(1)
     lstm, linear = torch.nn.LSTM(hidden, hidden), torch.nn.Linear(hidden, hidden)
-    lstm.train(training)
-    linear.train(training)
+    cell, embedding = torch.nn.LSTMCell(hidden, hidden), torch.nn.Embedding(64, hidden)
+    for module in (lstm, linear, cell, embedding):
+        module.train(training)
+    ids, grad = torch.tensor([3]), torch.ones(1, hidden)
     x, row = torch.ones(1, 1, hidden), torch.ones(1, hidden)
     h, c = torch.zeros(1, 1, hidden), torch.zeros(1, 1, hidden)
     calls = {
@@ -56,6 +69,10 @@ def theirs(hidden, training) -> dict:
         "lstm(x, State)": lambda: lstm(x, (h, c)),
         "snapshot.step(x, State, out=)": lambda: lstm(x, (h, c)),
         "Linear, one row": lambda: linear(row),
+        "LSTMCell(x, (h, c))": lambda: cell(row, (h[0], c[0])),
+        "Embedding, one id": lambda: embedding(ids),
+        "Linear, and backward": lambda: linear(row).backward(grad),
+        "lstm(x), and backward": lambda: lstm(x)[0].backward(grad[None]),
     }
     if training:
         return calls

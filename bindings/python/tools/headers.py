@@ -3,8 +3,9 @@
     python tools/headers.py          rewrites recur/_api.py
     python tools/headers.py --check  says whether it is up to date
 
-The headers keep to few forms (a prototype behind RECUR_API or RECUR_NODISCARD, enums without a name, structs with typedef), so
-a few expressions read them; what they do not understand is an error, never left out.
+The headers keep to few forms (a prototype behind RECUR_API or RECUR_NODISCARD, enums without a
+name, structs with typedef), so a few expressions read them; what they do not understand is an
+error, never left out.
 """
 
 import pathlib
@@ -46,9 +47,14 @@ def argument(text: str) -> tuple:
 
 def functions(text: str) -> dict:
     found = {}
-    for ret, name, args in re.findall(r"\bRECUR_(?:API|NODISCARD)\s+([^;{}]*?)(\w+)\s*\(([^;{}]*)\)\s*;", text):
+    for ret, name, args in re.findall(
+        r"\bRECUR_(?:API|NODISCARD)\s+([^;{}]*?)(\w+)\s*\(([^;{}]*)\)\s*;", text
+    ):
         args = args.strip()
-        found[name] = (spelled(ret), tuple(argument(a) for a in args.split(",")) if args != "void" else ())
+        found[name] = (
+            spelled(ret),
+            tuple(argument(a) for a in args.split(",")) if args != "void" else (),
+        )
     if len(found) != len(re.findall(r"\bRECUR_(?:API|NODISCARD)\b", text)):
         raise ValueError("a function of the headers was not understood")
     return dict(sorted(found.items()))
@@ -67,7 +73,9 @@ def constants(text: str) -> dict:
 
 def structs(text: str) -> dict:
     found, known = {}, constants(text)
-    for name, body in re.findall(r"\btypedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", text, flags=re.S):
+    for name, body in re.findall(
+        r"\btypedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", text, flags=re.S
+    ):
         members = []
         for line in filter(None, (m.strip() for m in body.split(";"))):
             pointer = re.fullmatch(r"[\w\s*]+\(\s*\*\s*(\w+)\s*\)\s*\(.*\)", line, flags=re.S)
@@ -76,7 +84,13 @@ def structs(text: str) -> dict:
                 members.append(("function", pointer.group(1), 0))
             elif array:
                 length = array.group(3)
-                members.append((spelled(array.group(1)), array.group(2), int(length) if length.isdigit() else known[length]))
+                members.append(
+                    (
+                        spelled(array.group(1)),
+                        array.group(2),
+                        int(length) if length.isdigit() else known[length],
+                    )
+                )
             else:
                 members.append((*argument(line), 0))
         found[name] = tuple(members)
@@ -89,7 +103,10 @@ def handles(text: str) -> tuple:
 
 def version(folder=INCLUDE) -> tuple:
     text = (pathlib.Path(folder) / "recur" / "base.h").read_text()
-    return tuple(int(re.search(rf"RECUR_VERSION_{part} (\d+)", text).group(1)) for part in ("MAJOR", "MINOR", "PATCH"))
+    return tuple(
+        int(re.search(rf"RECUR_VERSION_{part} (\d+)", text).group(1))
+        for part in ("MAJOR", "MINOR", "PATCH")
+    )
 
 
 def table(folder=INCLUDE) -> str:
@@ -101,7 +118,10 @@ def table(folder=INCLUDE) -> str:
         "CONSTANTS": constants(text),
         "FUNCTIONS": functions(text),
     }
-    lines = ['"""The C API as the headers have it: written by tools/headers.py, not by hand."""', "# fmt: off"]
+    lines = [
+        '"""The C API as the headers have it: written by tools/headers.py, not by hand."""',
+        "# fmt: off",
+    ]
     for name, value in parts.items():
         lines.append(f"\n{name} = {pprint.pformat(value, width=116, sort_dicts=False)}")
     return "\n".join(lines) + "\n"
@@ -111,7 +131,10 @@ def main() -> int:
     text = table()
     if "--check" in sys.argv[1:]:
         same = TABLE.exists() and TABLE.read_text() == text
-        print(f"{TABLE}: {'up to date' if same else 'the headers say something else; run tools/headers.py'}")
+        print(
+            f"{TABLE}: "
+            f"{'up to date' if same else 'the headers say something else; run tools/headers.py'}"
+        )
         return 0 if same else 1
     TABLE.write_text(text)
     return 0

@@ -29,7 +29,8 @@ def random() -> np.random.Generator:
 
 
 def numbers(rng: Any, *shape: Any) -> npt.NDArray[Any]:
-    return rng.standard_normal(shape).astype(np.float32)
+    made: npt.NDArray[Any] = rng.standard_normal(shape).astype(np.float32)
+    return made
 
 
 def evaluating(module: Any) -> Any:

@@ -31,7 +31,7 @@ class Runner:
         try:
             data, cpu = model.SerializeToString(), ["CPUExecutionProvider"]
             session = onnxruntime.InferenceSession(data, options, providers=cpu)
-        except Exception:  # noqa: BLE001: a model that it does not know, or that is too large for it
+        except Exception:  # unknown to it, or too large
             return None
         return lambda names, given: session.run(names, given)
 

@@ -20,7 +20,11 @@ class Graph:
 
     def __init__(self, onnx: Any, states: Any, lengths: Any) -> None:
         self.onnx, self.helper = onnx, onnx.helper
-        self.nodes, self.weights, self.inputs, self.outputs = [], [], [], []
+        self.opset = 17
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
         self.states = states
         self.lengths = "lengths" if lengths else ""
         self.timed = self.batch_first = False
@@ -197,10 +201,17 @@ def to_onnx(
     opset: Any = 17,
     verify: bool = True,
 ) -> Any:
-    import onnx
+    import onnx  # type: ignore[import-not-found,unused-ignore]
 
     module._open()
     check_module(module, "to_onnx")
+    if isinstance(module, layers.Lazy):
+        module.require_features()
+    if not count_recurrent(module) and (lengths or states):
+        raise ValueError(
+            f"to_onnx({'lengths' if lengths else 'states'}=True): this {type(module).__name__} "
+            "has no recurrent layer, which alone would read it: leave it out"
+        )
     opset = size(opset, "opset", 13)
     graph = Graph(onnx, states, lengths)
     graph.opset = opset

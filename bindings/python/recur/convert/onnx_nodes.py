@@ -14,6 +14,7 @@ import numpy as np
 from .. import layers
 from . import onnx_parts as parts
 from .gates import KINDS
+from .onnx_recurrent import recurrent
 from .onnx_values import (
     Axis,
     Constant,
@@ -31,7 +32,6 @@ from .onnx_values import (
 FAR = 2**30  # an end of a Slice above it means the end of the axis
 ACTIVATIONS = {"Relu": layers.ReLU, "Tanh": layers.Tanh, "Sigmoid": layers.Sigmoid}
 ACTIVATIONS.update(Softsign=layers.Softsign, HardSigmoid=layers.HardSigmoid)
-OWN = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 DRAWN = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
 DRAWN += ("Multinomial",)
 
@@ -728,99 +728,6 @@ def mean(node: Any) -> None:
         node.refuse("only the mean of two halves of rows is understood")
     if not merged(node, *values, "mean"):
         node.refuse("only the mean of two halves of rows is understood")
-
-
-# ---- RNN, LSTM, GRU -----------------------------------------------------------------------------
-
-
-def recurrent(node: Any) -> None:
-    layout = node.attribute("layout", 0)
-    direction = node.attribute("direction", "forward")
-    W, R, B = (node.constant(i) for i in (1, 2, 3))
-    if direction not in parts.DIRECTION_COUNT or W is None or R is None:
-        node.refuse("it needs W, R and a direction that exists")
-    count, width = parts.DIRECTION_COUNT[direction], R.shape[-1]
-    gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[node.op]
-    wanted = [(count, gates * width, W.shape[-1]), (count, gates * width, width)]
-    wanted += [] if B is None else [(count, 2 * gates * width)]
-    given = [a.shape for a in (W, R, B) if a is not None]
-    if given != wanted or node.attribute("hidden_size", width) != width:
-        node.refuse(f"its weights have shapes {given}, {wanted} are needed")
-    layer = parts.Layer(node.op, direction, [W, R, B], arguments(node, count))
-    chain, lead, _ = node.rows(0, W.shape[-1])
-    if len(lead) != 2 or any(part.reduces for part in chain):
-        node.refuse(f"its input has axes {spelled(node.tensor(0).groups)}: it needs three")
-    steps, batch = node.reader.time_axes(node, lead[::-1] if layout else lead)
-    layer.before, layer.lengths = chain, lengths_of(node)
-    for place, what in zip((5, 6), layer.states):
-        slots = initial_state(node, place, layer, batch, bool(layout))
-        if slots:
-            layer.initial[what] = slots
-    node.reader.layers.append(layer)
-    leads = ([(steps,), None, (batch,)], [None, (batch,)], [None, (batch,)])
-    if layout:
-        leads = ([(batch,), (steps,), None], [(batch,), None], [(batch,), None])
-    for i, what in enumerate(("y", *layer.states)):
-        stacked, features = Axis("D", count), Axis("F", width)
-        groups = [(stacked,) if g is None else g for g in leads[i]] + [(features,)]
-        slots = [Slot(layer, what, d) for d in range(count)]
-        node.gives(Tensor(groups, features, slots=slots, stacked=stacked), i)
-
-
-def arguments(node: Any, count: int) -> tuple[Any, ...]:
-    """Arguments of the recur layer beyond its sizes; refuses what it does not compute."""
-    if node.has(7):
-        node.refuse("peepholes (P) are out of reach")
-    for name in ("clip", "input_forget"):
-        if node.attribute(name):
-            node.refuse(f"{name} is out of reach")
-    names = [v.decode() for v in node.attribute("activations", [])] or OWN[node.op] * count
-    parameters = [node.attribute("activation_alpha"), node.attribute("activation_beta")]
-    allowed = [OWN[node.op] * count] + ([["Relu"] * count] if node.op == "RNN" else [])
-    if names not in allowed or any(parameters):
-        node.refuse(f"activations {names} are out of reach")
-    if node.op == "RNN":
-        return (("nonlinearity", names[0].lower()),)
-    if node.op == "GRU":
-        return (("reset_after", bool(node.attribute("linear_before_reset", 0))),)
-    return ()
-
-
-def lengths_of(node: Any) -> Any:
-    if not node.has(4):
-        return None
-    value = node.value(4)
-    if not isinstance(value, Lengths):
-        node.refuse(
-            "constant lengths are out of reach: leave sequence_lens an input of the model, and "
-            "pass packed sequences to the module"
-        )
-    return value.name
-
-
-def initial_state(node: Any, place: Any, layer: Any, batch: Any, layout: Any) -> list[Any]:
-    """The slots of the graph input that gives the initial state, or [] for zeros."""
-    if not node.has(place):
-        return []
-    value = node.value(place)
-    if isinstance(value, Filled) and value.value == 0:
-        return []
-    if isinstance(value, Constant) and not np.any(value.array):
-        return []
-    why = "an initial state that is neither zero nor an input of the model is out of reach"
-    if not isinstance(value, Tensor) or value.slots is None:
-        node.refuse(why)
-    owners = [s.owner for s in value.slots]
-    if not all(isinstance(owner, str) for owner in owners):
-        node.refuse(why)
-    count = len(value.slots)
-    order = [value.groups.index(g) for g in value.groups if value.stacked in g]
-    at = 1 if layout else 0
-    if len(value.groups) != 3 or order != [at] or count != layer.directions:
-        node.refuse(f"its initial state has axes {spelled(value.groups)}")
-    if value.features not in value.groups[2] or value.features.size not in (None, layer.width):
-        node.refuse(f"its initial state has axes {spelled(value.groups)}")
-    return list(value.slots)
 
 
 OPERATORS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers
+from .. import layers, recurrent
 from ..compose import Residual, Sequential
 from .gates import KINDS, ONNX, reorder
 
@@ -75,11 +75,16 @@ class Layer:
     reduces = False
     over_time = True
 
-    def __init__(self, kind: Any, direction: str | None, weights: Any, arguments: Any) -> None:
+    def __init__(
+        self, kind: Any, direction: str, weights: Any, arguments: Any, coupled: bool = False
+    ) -> None:
         self.kind, self.direction, self.arguments = kind, direction, arguments
-        self.weights = weights  # W, R and B in ONNX's order; B may be None
-        self.before, self.lengths, self.initial = (), None, {}
-        self.own_last = None
+        self.weights = weights  # W, R, B and P in ONNX's order; B and P may be None
+        self.coupled = coupled  # f = 1 - i
+        self.before: Any = ()
+        self.lengths: Any = None
+        self.initial: dict[str, Any] = {}
+        self.own_last: Last | None = None
 
     @property
     def directions(self) -> int:
@@ -87,11 +92,19 @@ class Layer:
 
     @property
     def states(self) -> tuple[Any, ...]:
-        return KINDS[self.kind].states
+        states: tuple[Any, ...] = self.module.states
+        return states
+
+    @property
+    def module(self) -> Any:
+        """The class that it becomes."""
+        if self.coupled:
+            return recurrent.CoupledLSTM
+        return KINDS[self.kind] if self.weights[3] is None else recurrent.PeepholeLSTM
 
     @property
     def width(self) -> int:
-        return self.weights[1].shape[2]
+        return int(self.weights[1].shape[2])
 
     def last(self) -> Last:
         """The part that stands for its final states: one, however often they are read."""
@@ -105,22 +118,33 @@ class Layer:
 
     def parameters(self, k: Any) -> dict[str, Any]:
         """Arrays by the names of layer k."""
-        W, R, B = self.weights
-        order, found = ONNX[self.kind], {}
+        W, R, B, P = self.weights
+        found = {}
         for d, end in enumerate([f"_l{k}", f"_l{k}_reverse"][: self.directions]):
-            found["weight_ih" + end] = reorder(W[d], order)
-            found["weight_hh" + end] = reorder(R[d], order)
+            found["weight_ih" + end] = self.gates(W[d])
+            found["weight_hh" + end] = self.gates(R[d])
             if B is not None:
                 bias_ih, bias_hh = np.split(B[d], 2)
-                found["bias_ih" + end] = reorder(bias_ih, order)
-                found["bias_hh" + end] = reorder(bias_hh, order)
+                found["bias_ih" + end] = self.gates(bias_ih)
+                found["bias_hh" + end] = self.gates(bias_hh)
+            if P is not None:
+                found["weight_peephole" + end] = reorder(P[d], [0, 2, 1])  # i o f there
         return found
+
+    def gates(self, array: Any) -> Any:
+        """Blocks of rows in our order; where f = 1 - i ours has f alone, of the negated rows of
+        i."""
+        ours = reorder(array, ONNX[self.kind])
+        if not self.coupled:
+            return ours
+        i, _, g, o = np.split(ours, 4)
+        return np.concatenate([-i, g, o])
 
     def alike(self, other: Any) -> bool:
         """Whether the other one computes the same function of other weights of the same size."""
-        mine = (self.kind, self.width, self.weights[2] is None, self.arguments, self.lengths)
+        mine = (self.module, self.width, self.weights[2] is None, self.arguments, self.lengths)
         return mine == (
-            other.kind,
+            other.module,
             other.width,
             other.weights[2] is None,
             other.arguments,
@@ -132,7 +156,7 @@ def joined(forward: Any, reverse: Any) -> Any:
     """A bidirectional node in place of two that read the same rows."""
     pairs = zip(forward.weights, reverse.weights)
     weights = [None if a is None else np.concatenate([a, b]) for a, b in pairs]
-    both = Layer(forward.kind, "bidirectional", weights, forward.arguments)
+    both = Layer(forward.kind, "bidirectional", weights, forward.arguments, forward.coupled)
     both.before, both.lengths = forward.before, forward.lengths
     return both
 
@@ -142,7 +166,7 @@ class Stack:
 
     def __init__(self, layer: Any) -> None:
         self.nodes = [layer]
-        self.module = None
+        self.module: Any = None
 
     def slots(self, what: str) -> list[Any]:
         return [(node, what, d) for node in self.nodes for d in range(node.directions)]
@@ -156,14 +180,13 @@ class Stack:
         a = self.nodes[-1]
         if a.direction != layer.direction or not a.alike(layer) or (a, layer) in apart:
             return False
-        return a.owners() == layer.owners()
+        return bool(a.owners() == layer.owners())
 
     def make(self, batch_first: bool) -> Any:
         first = self.nodes[0]
         sizes = (first.weights[0].shape[2], first.width, len(self.nodes))
         more = {"direction": first.direction, "bias": first.weights[2] is not None}
-        kind = KINDS[first.kind]
-        self.module = kind(*sizes, batch_first=batch_first, **more, **dict(first.arguments))
+        self.module = first.module(*sizes, batch_first=batch_first, **more, **dict(first.arguments))
         arrays = {}
         for k, node in enumerate(self.nodes):
             arrays.update(node.parameters(k))
@@ -173,7 +196,7 @@ class Stack:
 
 def build(parts: Any, batch_first: bool, apart: Any, path: str = "") -> tuple[Any, ...]:
     """(modules, {prefix of the names of a state: Stack})."""
-    grouped = []
+    grouped: list[Any] = []
     for part in parts:
         if isinstance(part, Layer) and grouped and isinstance(grouped[-1], Stack):
             if grouped[-1].takes(part, apart):

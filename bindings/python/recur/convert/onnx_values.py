@@ -192,7 +192,7 @@ def take(atoms: Any, groups: Any, entries: Any, start: Any, keep_zero: Any) -> A
             if groups is None or start + i >= len(groups):
                 return None, atoms
             wanted = size_of(groups[start + i])
-        group = []
+        group: list[Any] = []
         while not group or size_of(group) != wanted:
             if size_of(group) == wanted and not (atoms and atoms[0].size == 1):
                 break

@@ -59,7 +59,7 @@ class Last(nn.Module):
             x = x.transpose(0, 1) if self.batch_first and x.dim() == 3 else x
             end = x[-1]
         widths = {"forward": x.shape[-1], "reverse": 0, "bidirectional": x.shape[-1] // 2}
-        half = widths[self.direction]
+        half = widths[self.direction or "forward"]
         return torch.cat([end[..., :half], x[0][..., half:]], -1)
 
     def extra_repr(self) -> str:

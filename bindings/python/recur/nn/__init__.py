@@ -1,5 +1,6 @@
-"""The names of torch.nn that are there: `from recur import nn` in the place of `from torch import nn`."""
+"""The names of torch.nn that are there: `from recur import nn`, as `from torch import nn`."""
 
+from .._missing import refuse_in
 from ..cells import GRUCell, LSTMCell, RNNCell
 from ..compose import Sequential
 from ..layers import (
@@ -73,3 +74,5 @@ __all__ = [
     "Tanh",
     "utils",
 ]
+
+__getattr__ = refuse_in(__name__)
