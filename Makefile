@@ -5,7 +5,8 @@
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
 # Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR,
-# BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands).
+# BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands),
+# RECUR_PREFIX=my_ (public functions of the static library are called my_recur_...).
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
     { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
@@ -17,13 +18,17 @@ LIBDIR     ?= $(PREFIX)/lib
 MANDIR     ?= $(PREFIX)/share/man
 BLAS_LIBS  ?= -lopenblas
 PKG_CONFIG ?= pkg-config
+OBJCOPY    ?= objcopy
+NM         ?= nm
 ifeq ($(origin AR),default)
 AR := ar
 endif
 export CC CFLAGS CPPFLAGS LDFLAGS BLAS_LIBS BLAS_CFLAGS PKG_CONFIG SANITIZE
+export LIBRARY_LIBS OBJCOPY NM
 
 Q := $(if $(V),,@)
 comma := ,
+OPEN := (
 
 # ---- where things go -----------------------------------------------------------------------------
 
@@ -99,6 +104,12 @@ ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
 OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) \
            $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
 
+# Files with public functions are compiled twice: the shared library exports these, in the static
+# one they are hidden, so that no program or plug-in exports them by accident.
+PUBLIC := $(shell grep -l '^[a-z].*[ *]recur_[a-z][a-z0-9_]*$(OPEN)' $(ONCE))
+HIDDEN := $(filter-out $(PUBLIC:src/%.c=$(DIR)/obj/%.o),$(OBJECTS)) \
+          $(PUBLIC:src/%.c=$(DIR)/obj/%.hidden.o)
+
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
 COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
@@ -134,7 +145,7 @@ libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 # changes with the list of objects.
 export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(BLAS_CFLAGS) \
                      $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
-export objects_TEXT := $(OBJECTS)
+export objects_TEXT := $(OBJECTS) $(RECUR_PREFIX)
 $(DIR)/flags $(DIR)/objects: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$$(@F)_TEXT" | cmp -s - $@ || printf '%s\n' "$$$(@F)_TEXT" >$@
@@ -148,6 +159,11 @@ $(DIR)/obj/%.o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
 	@echo "  cc  $<"
 	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) $(COMPILE)
+
+$(DIR)/obj/%.hidden.o: src/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $(@D)
+	@echo "  cc  $< (hidden)"
+	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) -DRECUR_STATIC $(COMPILE)
 
 define per_isa
 $(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
@@ -171,12 +187,13 @@ $(SHARED): $(filter $(DIR)/obj/tiles/%,$(OBJECTS)) $(OBJECTS) $(DIR)/objects lib
 $(LINKS): $(SHARED)
 	@ln -sf $(<F) $@
 
-# q, not r: rooms may have files of the same name.
-$(STATIC): $(OBJECTS) $(DIR)/objects
+# q, not r: rooms may have files of the same name. With a prefix all names get it, private ones too.
+$(STATIC): $(HIDDEN) $(DIR)/objects
 	@mkdir -p $(@D)
 	@echo "  ar  $@"
 	@rm -f $@
-	$(Q)$(AR) qcs $@ $(OBJECTS)
+	$(Q)$(AR) qcs $@ $(HIDDEN)
+	$(Q)$(if $(RECUR_PREFIX),scripts/prefix.sh $@ $(RECUR_PREFIX))
 
 # Examples see what a user sees: the public header and the shared library.
 $(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
@@ -293,6 +310,7 @@ FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
              -e 's|@PC_LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
              -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
              -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
+             -e 's|@STATIC_DEFINITIONS@|RECUR_STATIC$(RECUR_PREFIX:%=;RECUR_PREFIX=%)|' \
              -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
 
 install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) below PREFIX
