@@ -160,7 +160,7 @@ if [ -z "${SANITIZE:-}" ]; then
 
     # Nothing that can be written to, but for the default context and each thread's last error.
     objdump -t lib/librecur.a | awk -F '\t' '
-        /file format/ { file = $1; sub(/:.*/, "", file) }
+        /file format/ { file = $1; sub(/(\.hidden)?\.o:.*/, ".o", file) }
         {
             count = split($1, word, " ")
             section = word[count]

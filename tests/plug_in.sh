@@ -105,8 +105,8 @@ END
     echo '#include <stdlib.h>'
     grep -o 'recur_[a-z0-9_]*;' lib/librecur.map | tr -d ';' | while read -r name; do
         case $name in
-        recur_version) echo 'unsigned recur_version(void); unsigned recur_version(void) { return 99; }' ;;
-        *) echo "void $name(void); void $name(void) { abort(); }" ;;
+        recur_version) echo 'unsigned recur_version(void) { return 99; }' ;;
+        *) echo "void $name(void) { abort(); }" ;;
         esac
     done
 } >"$scratch/other.c"
@@ -133,7 +133,8 @@ cp plug_in.so again.so
 build host.c -rdynamic -o host -L. -lother -Wl,-rpath,"$PWD" -ldl
 build host.c -DLINKED -rdynamic -o linked ./plug_in.so -L. -lother -Wl,-rpath,"$PWD" -ldl
 build host.c -DLINKED -rdynamic -o linked_last -L. -lother ./plug_in.so -Wl,-rpath,"$PWD" -ldl
-for run in "./host ./plug_in.so ./again.so ./told.so" ./linked ./linked_last "./linked ./again.so"; do
+for run in "./host ./plug_in.so ./again.so ./told.so" "./linked ./again.so" ./linked \
+    ./linked_last; do
     result=$($run) || fail "$run ended with status $?: $result"
     echo "$run: $result"
     [ "$result" = "${wanted:-$result}" ] || fail "$run computes $result, not $wanted"
