@@ -6,7 +6,8 @@
 #
 # Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR,
 # BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands),
-# RECUR_PREFIX=my_ (public functions of the static library are called my_recur_...).
+# RECUR_PREFIX=my_ (public functions of the static library are called my_recur_...), DEBUG=1 (what
+# is installed keeps its names and lines for debuggers).
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
     { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
@@ -20,6 +21,7 @@ BLAS_LIBS  ?= -lopenblas
 PKG_CONFIG ?= pkg-config
 OBJCOPY    ?= objcopy
 NM         ?= nm
+STRIP      ?= strip
 ifeq ($(origin AR),default)
 AR := ar
 endif
@@ -59,7 +61,7 @@ ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
 ISAS := ref neon
 endif
 
-FLAGS_ref    := -O2 -ffp-contract=off
+FLAGS_ref    := -Os -ffp-contract=off
 FLAGS_sse2   := -O3 -msse2 -ffp-contract=off
 FLAGS_avx2   := -O3 -mavx2 -mfma -ffp-contract=fast
 FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
@@ -80,8 +82,10 @@ BLAS_CFLAGS ?= $(addprefix -isystem ,$(dir $(firstword $(wildcard $(CBLAS)))))
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
 CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-BASE     := $(LANGUAGE) -O2 -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
-            -ffp-contract=off $(WARNINGS) $(CHECKED)
+# -g1 is enough for a backtrace; -g takes half as long again to compile. CFLAGS=-g shows variables.
+# Functions and data have sections of their own: a linker leaves out what is not used.
+BASE     := $(LANGUAGE) -O2 -g1 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
+            -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS))
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
@@ -90,6 +94,7 @@ EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
 LIBRARY_LIBS := $(BLAS_LIBS) -ljansson -lm -lpthread
 SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
+                -Wl,--gc-sections -Wl,-Bsymbolic-functions \
                 $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
 
 COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -319,8 +324,10 @@ install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) belo
 	    install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; \
 	done
 	@install -m 755 $(SHARED) $(LIB_TO)/
+	@$(if $(DEBUG),,$(STRIP) --strip-unneeded $(LIB_TO)/$(notdir $(SHARED)))
 	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
 	@install -m 644 $(STATIC) $(LIB_TO)/
+	@$(if $(DEBUG),,$(STRIP) --strip-debug $(LIB_TO)/$(notdir $(STATIC)))
 	@for file in $(TEMPLATES); do \
 	    template=$$(echo $$file | sed 's|cmake/recur/|cmake/|').in; \
 	    $(FILL_IN) $$template >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; \

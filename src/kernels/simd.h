@@ -239,25 +239,35 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 {
     return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n)));
 }
+#elif RECUR__SET == RECUR__IS_ref
+INLINE vf v_load_n(const float *p, int64_t n) { return n > 0 ? *p : 0; }
+INLINE void v_store_n(float *p, vf v, int64_t n)
+{
+    if (n > 0) *p = v;
+}
+INLINE vf v_first(vf a, vf b, int64_t n) { return n > 0 ? a : b; }
 #else
+/* Without a loop, which compilers would unroll in every place where it is used. */
 INLINE vf v_load_n(const float *p, int64_t n)
 {
-    float lanes[VW] = { 0 };
-    for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
-    return v_load(lanes);
+    vf v = { 0 };
+    if (n > 0) v[0] = p[0];
+    if (n > 1) v[1] = p[1];
+    if (n > 2) v[2] = p[2];
+    if (n > 3) v[3] = p[3];
+    return v;
 }
 INLINE void v_store_n(float *p, vf v, int64_t n)
 {
-    float lanes[VW];
-    v_store(lanes, v);
-    for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+    if (n > 0) p[0] = v[0];
+    if (n > 1) p[1] = v[1];
+    if (n > 2) p[2] = v[2];
+    if (n > 3) p[3] = v[3];
 }
 INLINE vf v_first(vf a, vf b, int64_t n)
 {
-    float lanes[VW];
-    v_store(lanes, b);
-    v_store_n(lanes, a, n);
-    return v_load(lanes);
+    const vi lane = { 0, 1, 2, 3 }, mask = lane < (int32_t)n;
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 }
 #endif
 
