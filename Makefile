@@ -4,10 +4,17 @@
 #   make test                   everything that is checked, in one run; TEST=name for one
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
-# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR,
-# BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands),
-# RECUR_PREFIX=my_ (public functions of the static library are called my_recur_...), DEBUG=1 (what
-# is installed keeps its names and lines for debuggers).
+# Yours to set:
+#   CC CFLAGS CPPFLAGS LDFLAGS      compiler and flags; yours come last. CFLAGS=-g shows variables
+#   ISAS="ref avx2"                 instruction sets that are compiled, of ref sse2 avx2 avx512 neon
+#                                   vec4; ref has to be among them
+#   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
+#   PREFIX LIBDIR MANDIR DESTDIR    where install puts things
+#   DEBUG=1                         what is installed keeps its names and lines for debuggers
+#   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
+#   SANITIZE=address,undefined      a build of its own, with these checks
+#   TEST=name MNIST=folder BENCH="" what test, demo and bench take
+#   WERROR=1 V=1                    warnings are errors; whole commands are shown
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
     { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
@@ -52,10 +59,15 @@ STATIC := $(LIB)/librecur.a
 
 # ---- instruction sets ----------------------------------------------------------------------------
 
+# Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler makes
+# them, for machines that have no set of their own here.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-ISAS    := ref
+ISAS    := ref vec4
 ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
 ISAS := ref sse2 avx2 avx512
+endif
+ifneq ($(filter i386-% i486-% i586-% i686-%,$(MACHINE)),)
+ISAS := ref# the floating-point unit of old rounds otherwise
 endif
 ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
 ISAS := ref neon
@@ -67,6 +79,7 @@ FLAGS_avx2   := -O3 -mavx2 -mfma -ffp-contract=fast
 FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
                 -mprefer-vector-width=512 -ffp-contract=fast
 FLAGS_neon   := -O3 -ffp-contract=fast
+FLAGS_vec4   := -O3 -ffp-contract=off $(if $(filter wasm%,$(MACHINE)),-msimd128)
 
 # ---- flags ---------------------------------------------------------------------------------------
 
@@ -377,3 +390,7 @@ analyze: ## look for mistakes that compile (clang's analyzer)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@awk '/^# Yours to set/ { print "Variables, written as make NAME=value:"; on = 1; next } \
+	    on && /^#   / { sub(/^#   /, "  "); print; next } \
+	    { on = 0 }' Makefile
