@@ -59,8 +59,8 @@ STATIC := $(LIB)/librecur.a
 
 # ---- instruction sets ----------------------------------------------------------------------------
 
-# Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler makes
-# them, for machines that have no set of their own here.
+# Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler
+# makes them, for machines that have no set of their own here.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS    := ref vec4
 ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
