@@ -225,8 +225,8 @@ INLINE int64_t first_unit(int64_t i, int64_t groups, bool units_reversed, int wi
     return (units_reversed ? groups - 1 - i : i) * wide * VW;
 }
 
-/* forward_rows_of where a phase has one accumulator. Passes and forward_units share these functions: they
- * are a good part of this file. */
+/* forward_rows_of where a phase has one accumulator. Passes and forward_units share these
+ * functions: they are a good part of this file. */
 #define ROWS(NV)                                                                                   \
     APART void rows_of_##NV(int first_block, const group *g, forward_finish *finish)               \
     {                                                                                              \
