@@ -4,8 +4,17 @@
 #   make test                   everything that is checked, in one run; TEST=name for one
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
-# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS (they come last), PREFIX LIBDIR MANDIR DESTDIR,
-# BLAS_LIBS, SANITIZE=address,undefined, WERROR=1, V=1 (shows whole commands).
+# Yours to set:
+#   CC CFLAGS CPPFLAGS LDFLAGS      compiler and flags; yours come last. CFLAGS=-g shows variables
+#   ISAS="ref avx2"                 instruction sets that are compiled, of ref sse2 avx2 avx512 neon
+#                                   vec4; ref has to be among them
+#   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
+#   PREFIX LIBDIR MANDIR DESTDIR    where install puts things
+#   DEBUG=1                         what is installed keeps its names and lines for debuggers
+#   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
+#   SANITIZE=address,undefined      a build of its own, with these checks
+#   TEST=name MNIST=folder BENCH="" what test, demo and bench take
+#   WERROR=1 V=1                    warnings are errors; whole commands are shown
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
     { v = v (v == "" ? "" : ".") $$3 } END { print v }' include/recur/base.h)
@@ -17,13 +26,18 @@ LIBDIR     ?= $(PREFIX)/lib
 MANDIR     ?= $(PREFIX)/share/man
 BLAS_LIBS  ?= -lopenblas
 PKG_CONFIG ?= pkg-config
+OBJCOPY    ?= objcopy
+NM         ?= nm
+STRIP      ?= strip
 ifeq ($(origin AR),default)
 AR := ar
 endif
 export CC CFLAGS CPPFLAGS LDFLAGS BLAS_LIBS BLAS_CFLAGS PKG_CONFIG SANITIZE
+export LIBRARY_LIBS OBJCOPY NM
 
 Q := $(if $(V),,@)
 comma := ,
+OPEN := (
 
 # ---- where things go -----------------------------------------------------------------------------
 
@@ -45,21 +59,27 @@ STATIC := $(LIB)/librecur.a
 
 # ---- instruction sets ----------------------------------------------------------------------------
 
+# Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler
+# makes them, for machines that have no set of their own here.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-ISAS    := ref
+ISAS    := ref vec4
 ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
 ISAS := ref sse2 avx2 avx512
+endif
+ifneq ($(filter i386-% i486-% i586-% i686-%,$(MACHINE)),)
+ISAS := ref# the floating-point unit of old rounds otherwise
 endif
 ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
 ISAS := ref neon
 endif
 
-FLAGS_ref    := -O2 -ffp-contract=off
+FLAGS_ref    := -Os -ffp-contract=off
 FLAGS_sse2   := -O3 -msse2 -ffp-contract=off
 FLAGS_avx2   := -O3 -mavx2 -mfma -ffp-contract=fast
 FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
                 -mprefer-vector-width=512 -ffp-contract=fast
 FLAGS_neon   := -O3 -ffp-contract=fast
+FLAGS_vec4   := -O3 -ffp-contract=off $(if $(filter wasm%,$(MACHINE)),-msimd128)
 
 # ---- flags ---------------------------------------------------------------------------------------
 
@@ -75,8 +95,10 @@ BLAS_CFLAGS ?= $(addprefix -isystem ,$(dir $(firstword $(wildcard $(CBLAS)))))
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
 CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-BASE     := $(LANGUAGE) -O2 -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
-            -ffp-contract=off $(WARNINGS) $(CHECKED)
+# -g1 is enough for a backtrace; -g takes half as long again to compile. CFLAGS=-g shows variables.
+# Functions and data have sections of their own: a linker leaves out what is not used.
+BASE     := $(LANGUAGE) -O2 -g1 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
+            -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS))
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
@@ -85,6 +107,7 @@ EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
 LIBRARY_LIBS := $(BLAS_LIBS) -lm -lpthread
 SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
+                -Wl,--gc-sections -Wl,-Bsymbolic-functions \
                 $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
 
 COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -98,6 +121,12 @@ PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/tiles/*.
 ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
 OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) \
            $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
+
+# Files with public functions are compiled twice: the shared library exports these, in the static
+# one they are hidden, so that no program or plug-in exports them by accident.
+PUBLIC := $(shell grep -l '^[a-z].*[ *]recur_[a-z][a-z0-9_]*$(OPEN)' $(ONCE))
+HIDDEN := $(filter-out $(PUBLIC:src/%.c=$(DIR)/obj/%.o),$(OBJECTS)) \
+          $(PUBLIC:src/%.c=$(DIR)/obj/%.hidden.o)
 
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
@@ -134,7 +163,7 @@ libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 # changes with the list of objects.
 export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(BLAS_CFLAGS) \
                      $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
-export objects_TEXT := $(OBJECTS)
+export objects_TEXT := $(OBJECTS) $(RECUR_PREFIX)
 $(DIR)/flags $(DIR)/objects: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$$(@F)_TEXT" | cmp -s - $@ || printf '%s\n' "$$$(@F)_TEXT" >$@
@@ -148,6 +177,11 @@ $(DIR)/obj/%.o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
 	@echo "  cc  $<"
 	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) $(COMPILE)
+
+$(DIR)/obj/%.hidden.o: src/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $(@D)
+	@echo "  cc  $< (hidden)"
+	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) -DRECUR_STATIC $(COMPILE)
 
 define per_isa
 $(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
@@ -171,12 +205,13 @@ $(SHARED): $(filter $(DIR)/obj/tiles/%,$(OBJECTS)) $(OBJECTS) $(DIR)/objects lib
 $(LINKS): $(SHARED)
 	@ln -sf $(<F) $@
 
-# q, not r: rooms may have files of the same name.
-$(STATIC): $(OBJECTS) $(DIR)/objects
+# q, not r: rooms may have files of the same name. With a prefix all names get it, private ones too.
+$(STATIC): $(HIDDEN) $(DIR)/objects
 	@mkdir -p $(@D)
 	@echo "  ar  $@"
 	@rm -f $@
-	$(Q)$(AR) qcs $@ $(OBJECTS)
+	$(Q)$(AR) qcs $@ $(HIDDEN)
+	$(Q)$(if $(RECUR_PREFIX),scripts/prefix.sh $@ $(RECUR_PREFIX))
 
 # Examples see what a user sees: the public header and the shared library.
 $(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
@@ -293,6 +328,7 @@ FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
              -e 's|@PC_LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
              -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
              -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' \
+             -e 's|@STATIC_DEFINITIONS@|RECUR_STATIC$(RECUR_PREFIX:%=;RECUR_PREFIX=%)|' \
              -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
 
 install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) below PREFIX
@@ -301,8 +337,10 @@ install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) belo
 	    install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; \
 	done
 	@install -m 755 $(SHARED) $(LIB_TO)/
+	@$(if $(DEBUG),,$(STRIP) --strip-unneeded $(LIB_TO)/$(notdir $(SHARED)))
 	@for link in $(notdir $(LINKS)); do ln -sf $(notdir $(SHARED)) $(LIB_TO)/$$link || exit 1; done
 	@install -m 644 $(STATIC) $(LIB_TO)/
+	@$(if $(DEBUG),,$(STRIP) --strip-debug $(LIB_TO)/$(notdir $(STATIC)))
 	@for file in $(TEMPLATES); do \
 	    template=$$(echo $$file | sed 's|cmake/recur/|cmake/|').in; \
 	    $(FILL_IN) $$template >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; \
@@ -352,3 +390,7 @@ analyze: ## look for mistakes that compile (clang's analyzer)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@awk '/^# Yours to set/ { print "Variables, written as make NAME=value:"; on = 1; next } \
+	    on && /^#   / { sub(/^#   /, "  "); print; next } \
+	    { on = 0 }' Makefile

@@ -21,6 +21,7 @@
  *   recur/optimizer.h  update rules, clipping and learning rates over time, for a flat vector
  *   recur/file.h       safetensors files
  *   recur/model.h      whole networks as files, structure included
+ *   recur/prefix.h     names of functions that begin as you like, for programs with two libraries
  *
  * Conventions of every function
  *   - Data is float32, row-major. In shapes: T time, B batch, N packed rows, I input, H hidden,
@@ -67,6 +68,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "recur/prefix.h"
 #include "recur/base.h"
 #include "recur/status.h"
 #include "recur/context.h"

@@ -2,13 +2,14 @@
 # check-abi.sh [--golden] - the public headers, lib/librecur.map, the exported symbols and
 # tests/abi/recur.abi agree.
 #
-# --golden rewrites tests/abi/recur.abi from the headers. In a sanitizer build the library is not
-# looked at.
+# So does recur/prefix.h, which has one line for each function. --golden rewrites it and
+# tests/abi/recur.abi from the other headers. In a sanitizer build the library is not looked at.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 cc=${CC:-cc}
 golden=tests/abi/recur.abi
+prefix=include/recur/prefix.h
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 failures=0
@@ -80,11 +81,20 @@ awk 'function finish() {
     cat "$scratch/layout.txt"
     sed 's/^/function /' "$scratch/prototypes"
 } >"$scratch/abi"
+{
+    sed '/^#define recur_/,$d' $prefix
+    sed 's/.*/#define & RECUR__PREFIXED(&)/' "$scratch/declared"
+    printf '\n#endif\n#endif\n'
+} >"$scratch/prefix.h"
 if [ "${1:-}" = --golden ]; then
     cp "$scratch/abi" $golden
+    cp "$scratch/prefix.h" $prefix
     echo "abi: $golden has $(grep -vc '^#' $golden) lines"
     exit 0
 fi
+
+cmp -s "$scratch/prefix.h" $prefix ||
+    offence "$prefix has not the functions of the other headers; run make abi-golden" </dev/null
 
 if echo 'int check[sizeof(void *) == 8 ? 1 : -1];' | $cc -x c -fsyntax-only - 2>/dev/null; then
     if ! diff -U 0 $golden "$scratch/abi" >"$scratch/diff"; then
@@ -150,7 +160,7 @@ if [ -z "${SANITIZE:-}" ]; then
 
     # Nothing that can be written to, but for the default context and each thread's last error.
     objdump -t lib/librecur.a | awk -F '\t' '
-        /file format/ { file = $1; sub(/:.*/, "", file) }
+        /file format/ { file = $1; sub(/(\.hidden)?\.o:.*/, ".o", file) }
         {
             count = split($1, word, " ")
             section = word[count]

@@ -3,7 +3,7 @@
 #
 # Finds out what is missing by compiling and linking against it, and installs that with the system's
 # package manager. --check installs nothing and says what to do. With everything there it says
-# nothing.
+# nothing. For a compiler that builds for another machine nothing is installed.
 set -u
 
 check=
@@ -127,6 +127,15 @@ done
 
 find_missing
 [ -z "$missing" ] && exit 0
+
+# A compiler for another machine: the packages of this one are of no use to it.
+machine() { echo "${1%%-*}" | sed 's/^amd64$/x86_64/; s/^arm64$/aarch64/; s/^i[3-6]86$/i686/'; }
+target=$(${CC:-cc} -dumpmachine 2>/dev/null) || target=
+if [ -n "$target" ] && [ "$(machine "$target")" != "$(machine "$(uname -m)")" ]; then
+    echo "librecur needs what is not there for $target: $missing." >&2
+    echo "Install it for $target, and name its folders in CPPFLAGS and LDFLAGS." >&2
+    exit 1
+fi
 
 names=$(packages "${manager:-none}")
 if [ -n "$check" ]; then

@@ -394,7 +394,7 @@ static void contexts(void **unused)
         recur_status code;
         const char *words;
     } rows[] = {
-        { { .size = sizeof(recur_context_options), .isa = 6 }, RECUR_E_ARGUMENT, "6" },
+        { { .size = sizeof(recur_context_options), .isa = 7 }, RECUR_E_ARGUMENT, "7" },
         { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
         { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
         { { .size = sizeof(recur_context_options), .flags = 2 }, RECUR_E_ARGUMENT, "2" },
@@ -407,9 +407,9 @@ static void contexts(void **unused)
         FAILS(rows[i].code, recur_context_create(&rows[i].options, &ctx), rows[i].words);
         assert_null(ctx);
     }
-    static const char *const names[] = { "ref", "sse2", "avx2", "avx512", "neon" };
+    static const char *const names[] = { "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
     int there = 0;
-    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_NEON; isa++) {
+    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_VEC4; isa++) {
         const recur_context_options options = { .size = sizeof options, .isa = isa };
         recur_context *ctx = NULL;
         const recur_status status = recur_context_create(&options, &ctx);

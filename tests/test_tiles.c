@@ -10,7 +10,8 @@
     SET_IF_SSE2(F)        \
     SET_IF_AVX2(F)        \
     SET_IF_AVX512(F)      \
-    SET_IF_NEON(F)
+    SET_IF_NEON(F)        \
+    SET_IF_VEC4(F)
 #ifdef RECUR__HAS_sse2
 #define SET_IF_SSE2(F) F(RECUR_ISA_SSE2, sse2)
 #else
@@ -30,6 +31,11 @@
 #define SET_IF_NEON(F) F(RECUR_ISA_NEON, neon)
 #else
 #define SET_IF_NEON(F)
+#endif
+#ifdef RECUR__HAS_vec4
+#define SET_IF_VEC4(F) F(RECUR_ISA_VEC4, vec4)
+#else
+#define SET_IF_VEC4(F)
 #endif
 
 #define DECLARE(id, set) extern const phase_set recur__phase_set_##set;

@@ -29,16 +29,28 @@
 /** The three in one number, to be compared. */
 #define RECUR_VERSION (RECUR_VERSION_MAJOR << 16 | RECUR_VERSION_MINOR << 8 | RECUR_VERSION_PATCH)
 
+/** @def RECUR_STATIC
+ * Define it where you use the static library: functions are then called directly. They are hidden
+ * either way, so that a plug-in with the library in it exports none of them. */
+/** @def RECUR_PREFIX
+ * Define it as the beginning of names, such as `my_`, where you use a library that was built with
+ * the same prefix: `recur_version` then stands for `my_recur_version`. */
 /** @def RECUR_API
- * Marks an exported function. */
+ * Marks a public function. */
 /** @def RECUR_NODISCARD
- * Marks an exported function whose status must not be ignored. */
-#if defined(__GNUC__)
-#define RECUR_API       extern __attribute__((visibility("default")))
-#define RECUR_NODISCARD extern __attribute__((visibility("default"), warn_unused_result))
-#else
+ * Marks a public function whose status must not be ignored. */
+#if !defined(__GNUC__)
 #define RECUR_API       extern
 #define RECUR_NODISCARD extern
+#elif defined(_WIN32) || defined(__CYGWIN__) /* the DLL exports what its map names */
+#define RECUR_API       extern
+#define RECUR_NODISCARD extern __attribute__((warn_unused_result))
+#elif defined(RECUR_STATIC)
+#define RECUR_API       extern __attribute__((visibility("hidden")))
+#define RECUR_NODISCARD extern __attribute__((visibility("hidden"), warn_unused_result))
+#else
+#define RECUR_API       extern __attribute__((visibility("default")))
+#define RECUR_NODISCARD extern __attribute__((visibility("default"), warn_unused_result))
 #endif
 
 #ifdef __cplusplus

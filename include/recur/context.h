@@ -27,7 +27,8 @@ enum {
     RECUR_ISA_SSE2 = 2,
     RECUR_ISA_AVX2 = 3, /**< with FMA */
     RECUR_ISA_AVX512 = 4,
-    RECUR_ISA_NEON = 5
+    RECUR_ISA_NEON = 5,
+    RECUR_ISA_VEC4 = 6 /**< vectors of 4, as the compiler makes them, where there is no set above */
 };
 
 /** Where memory comes from. Both functions must be callable from every thread that uses the
@@ -76,10 +77,10 @@ RECUR_NODISCARD recur_status recur_context_options_init(recur_context_options *o
 /** Makes a context. Most programs need none: NULL stands for the default context (one thread, the
  * best instruction set, the C library's allocator).
  *
- * The environment variable RECUR_ISA (ref, sse2, avx2, avx512, neon) sets the instruction set where
- * the options leave it to the library, in the default context too. A value that is unknown, or that
- * this machine lacks, is ignored. This is the only place that reads the environment and asks the
- * CPU.
+ * The environment variable RECUR_ISA (ref, sse2, avx2, avx512, neon, vec4) sets the instruction set
+ * where the options leave it to the library, in the default context too. A value that is unknown,
+ * or that this machine lacks, is ignored. This is the only place that reads the environment and
+ * asks the CPU.
  *
  * With more than one thread the context starts a pool, which sleeps between passes. A pass shares
  * the sequences of a batch among its threads; results are the same bits for any number of them. A

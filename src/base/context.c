@@ -43,7 +43,7 @@ static void libc_free(void *user, void *ptr, size_t bytes)
 static int isa_wanted(void)
 {
     const char *name = getenv("RECUR_ISA");
-    for (int isa = RECUR_ISA_REF; name && isa <= RECUR_ISA_NEON; isa++)
+    for (int isa = RECUR_ISA_REF; name && isa <= RECUR_ISA_VEC4; isa++)
         if (strcmp(name, recur__isa_name(isa)) == 0 && recur__cpu_has(isa)) return isa;
     return recur__cpu_best();
 }
@@ -76,8 +76,9 @@ static recur_status check_options(const recur_context_options *o)
         RECUR__CONSTANT(RECUR_ISA_AUTO),   RECUR__CONSTANT(RECUR_ISA_REF),
         RECUR__CONSTANT(RECUR_ISA_SSE2),   RECUR__CONSTANT(RECUR_ISA_AVX2),
         RECUR__CONSTANT(RECUR_ISA_AVX512), RECUR__CONSTANT(RECUR_ISA_NEON),
+        RECUR__CONSTANT(RECUR_ISA_VEC4),
     };
-    if (o->isa < RECUR_ISA_AUTO || o->isa > RECUR_ISA_NEON)
+    if (o->isa < RECUR_ISA_AUTO || o->isa > RECUR_ISA_VEC4)
         return RECUR__NO_CONSTANT("recur_context_create", "isa", o->isa, sets);
     if (o->threads < 0 || o->threads > MOST_THREADS)
         return recur__fail(RECUR_E_ARGUMENT,

@@ -26,6 +26,9 @@ static const struct {
 } sets[] = {
     /* the better, the later */
     { RECUR_ISA_REF, "ref", always },
+#ifdef RECUR__HAS_vec4
+    { RECUR_ISA_VEC4, "vec4", always },
+#endif
 #ifdef RECUR__HAS_sse2
     { RECUR_ISA_SSE2, "sse2", has_sse2 },
 #endif
@@ -57,8 +60,8 @@ int recur__cpu_best(void)
 
 const char *recur__isa_name(int isa)
 {
-    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon" };
-    return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_NEON ? names[isa] : "unknown";
+    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
+    return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_VEC4 ? names[isa] : "unknown";
 }
 
 int64_t recur__cpu_second_cache(void)

@@ -21,6 +21,9 @@ TABLE(avx512)
 #ifdef RECUR__HAS_neon
 TABLE(neon)
 #endif
+#ifdef RECUR__HAS_vec4
+TABLE(vec4)
+#endif
 
 static const recur__cell *const *cells_of(int isa)
 {
@@ -40,6 +43,10 @@ static const recur__cell *const *cells_of(int isa)
 #ifdef RECUR__HAS_neon
     case RECUR_ISA_NEON:
         return neon;
+#endif
+#ifdef RECUR__HAS_vec4
+    case RECUR_ISA_VEC4:
+        return vec4;
 #endif
     default:
         return ref;

@@ -31,6 +31,7 @@
 #define RECUR__IS_avx2   3
 #define RECUR__IS_avx512 4
 #define RECUR__IS_neon   5
+#define RECUR__IS_vec4   6 /* any machine whose compiler has GNU's vectors */
 #define RECUR__IS_2(set) RECUR__IS_##set
 #define RECUR__IS(set)   RECUR__IS_2(set)
 #define RECUR__SET       RECUR__IS(RECUR__ISA)
@@ -71,8 +72,10 @@ enum { VW = 8 };
 #elif RECUR__SET == RECUR__IS_sse2
 #include <emmintrin.h>
 enum { VW = 4 };
-#else
+#elif RECUR__SET == RECUR__IS_neon
 #include <arm_neon.h>
+enum { VW = 4 };
+#else
 enum { VW = 4 };
 #endif
 
@@ -90,9 +93,13 @@ INLINE vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 #elif RECUR__SET == RECUR__IS_sse2
 INLINE vf v_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
-#else
+#elif RECUR__SET == RECUR__IS_neon
 INLINE vf v_max(vf a, vf b) { return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+#else
+INLINE vf v_chosen(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
+INLINE vf v_max(vf a, vf b) { return v_chosen((vi)(a > b), a, b); }
+INLINE vf v_min(vf a, vf b) { return v_chosen((vi)(a < b), a, b); }
 #endif
 
 INLINE vf v_where_positive(vf x, vf v) { return (vf)((vi)v & ~(vi)(x <= 0.0f)); }
@@ -128,7 +135,7 @@ INLINE v_power v_power_exactly(vf x, vf t)
 
 /* Shorter range reduction for sigmoid and tanh, which saturate. With FMA the high part of ln 2 is a
  * full float, and the low part leaves the critical path. */
-#if RECUR__SET == RECUR__IS_sse2
+#if RECUR__SET == RECUR__IS_sse2 || RECUR__SET == RECUR__IS_vec4
 INLINE v_power v_power_soon(vf x, vf t) { return v_power_exactly(x, t); }
 #else
 #if RECUR__SET == RECUR__IS_avx512
@@ -239,25 +246,35 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 {
     return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n)));
 }
+#elif RECUR__SET == RECUR__IS_ref
+INLINE vf v_load_n(const float *p, int64_t n) { return n > 0 ? *p : 0; }
+INLINE void v_store_n(float *p, vf v, int64_t n)
+{
+    if (n > 0) *p = v;
+}
+INLINE vf v_first(vf a, vf b, int64_t n) { return n > 0 ? a : b; }
 #else
+/* Without a loop, which compilers would unroll in every place where it is used. */
 INLINE vf v_load_n(const float *p, int64_t n)
 {
-    float lanes[VW] = { 0 };
-    for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
-    return v_load(lanes);
+    vf v = { 0 };
+    if (n > 0) v[0] = p[0];
+    if (n > 1) v[1] = p[1];
+    if (n > 2) v[2] = p[2];
+    if (n > 3) v[3] = p[3];
+    return v;
 }
 INLINE void v_store_n(float *p, vf v, int64_t n)
 {
-    float lanes[VW];
-    v_store(lanes, v);
-    for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+    if (n > 0) p[0] = v[0];
+    if (n > 1) p[1] = v[1];
+    if (n > 2) p[2] = v[2];
+    if (n > 3) p[3] = v[3];
 }
 INLINE vf v_first(vf a, vf b, int64_t n)
 {
-    float lanes[VW];
-    v_store(lanes, b);
-    v_store_n(lanes, a, n);
-    return v_load(lanes);
+    const vi lane = { 0, 1, 2, 3 }, mask = lane < (int32_t)n;
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 }
 #endif
 

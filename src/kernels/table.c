@@ -33,6 +33,9 @@ DECLARE(avx512)
 #ifdef RECUR__HAS_neon
 DECLARE(neon)
 #endif
+#ifdef RECUR__HAS_vec4
+DECLARE(vec4)
+#endif
 
 static const recur__kernels table[] = { ROW(RECUR_ISA_REF, ref)
 #ifdef RECUR__HAS_sse2
@@ -46,6 +49,9 @@ static const recur__kernels table[] = { ROW(RECUR_ISA_REF, ref)
 #endif
 #ifdef RECUR__HAS_neon
                                                         ROW(RECUR_ISA_NEON, neon)
+#endif
+#ifdef RECUR__HAS_vec4
+                                                            ROW(RECUR_ISA_VEC4, vec4)
 #endif
 };
 

@@ -225,28 +225,51 @@ INLINE int64_t first_unit(int64_t i, int64_t groups, bool units_reversed, int wi
     return (units_reversed ? groups - 1 - i : i) * wide * VW;
 }
 
+/* forward_rows_of where a phase has one accumulator. Passes and forward_units share these
+ * functions: they are a good part of this file. */
+#define ROWS(NV)                                                                                   \
+    APART void rows_of_##NV(int first_block, const group *g, forward_finish *finish)               \
+    {                                                                                              \
+        const recur__phase p = {                                                                   \
+            .first_block = first_block, .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 \
+        };                                                                                         \
+        forward_rows_of(NV, p, *g, finish);                                                        \
+    }
+ROWS(1)
+#if RECUR__SET != RECUR__IS_ref
+ROWS(2)
+ROWS(3)
+ROWS(4)
+#endif
+
+INLINE void forward_rows_of_one(int64_t vectors, int first_block, const group *g,
+                                forward_finish *finish)
+{
+    switch (vectors) {
+    case 1:
+        rows_of_1(first_block, g, finish);
+        break;
+#if RECUR__SET != RECUR__IS_ref
+    case 2:
+        rows_of_2(first_block, g, finish);
+        break;
+    case 3:
+        rows_of_3(first_block, g, finish);
+        break;
+    default:
+        rows_of_4(first_block, g, finish);
+        break;
+#endif
+    }
+}
+
 INLINE void forward_vectors(int64_t vectors, const recur__phase p, const group g,
                             forward_finish *finish)
 {
-    if (p.accumulators > 1 || VW == 1)
-        forward_rows_of(1, p, g, finish);
+    if (p.accumulators == 1)
+        forward_rows_of_one(vectors, p.first_block, &g, finish);
     else
-        switch (vectors) {
-        case 1:
-            forward_rows_of(1, p, g, finish);
-            break;
-#if RECUR__SET != RECUR__IS_ref
-        case 2:
-            forward_rows_of(2, p, g, finish);
-            break;
-        case 3:
-            forward_rows_of(3, p, g, finish);
-            break;
-        default:
-            forward_rows_of(4, p, g, finish);
-            break;
-#endif
-        }
+        forward_rows_of(1, p, g, finish);
 }
 
 /* Weights of K rows of so many columns for each unit, of a group of `units` units. What comes next
@@ -389,9 +412,8 @@ RECUR__KNOWN_PHASES(KNOWN)
 static void forward_units(int64_t vectors, const recur__step *a, forward_finish *finish,
                           const float *W, const float *U, int64_t j)
 {
-    const recur__phase p = { .accumulators = 1, .x_gates = 1, .h_gates = 1, .shared = 1 };
     const group g = { .step = a, .W.at = W, .U.at = U, .j = j };
-    forward_vectors(vectors, p, g, finish);
+    forward_rows_of_one(vectors, 0, &g, finish);
 }
 
 /* ---- backward ------------------------------------------------------------------------------- */

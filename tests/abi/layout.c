@@ -255,6 +255,7 @@ static void values(void)
     VALUE(RECUR_ISA_AVX2);
     VALUE(RECUR_ISA_AVX512);
     VALUE(RECUR_ISA_NEON);
+    VALUE(RECUR_ISA_VEC4);
     VALUE(RECUR_CONTEXT_CHECK);
     /* recur/packed.h */
     VALUE(RECUR_LAYOUT_BATCH_FIRST);

@@ -89,7 +89,7 @@ recur_context *next_context(recur_context *before)
     static int isa;
     if (before) close_context(before);
     if (!before) isa = RECUR_ISA_AUTO;
-    while (++isa <= RECUR_ISA_NEON) {
+    while (++isa <= RECUR_ISA_VEC4) {
         recur_context *ctx = counting_context(&shared, isa);
         if (ctx) return ctx;
     }

@@ -70,8 +70,8 @@ def next_seed() -> int:
 
 
 class Context:
-    """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", or None for the best) and the most
-    threads of a pass.
+    """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", "vec4", or None for the best) and
+    the most threads of a pass.
 
     >>> import recur
     >>> recur.GRU(3, 4, context=recur.Context(isa="ref", threads=2))
@@ -88,7 +88,7 @@ class Context:
         )
         if code is None:
             raise ValueError(
-                f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512' or 'neon'"
+                f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512', 'neon' or 'vec4'"
             )
         self.handle = c.recur_context_create(c.recur_context_options(isa=code, threads=threads))
         self._threads = threads
