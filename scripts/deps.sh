@@ -1,19 +1,24 @@
 #!/bin/sh
 # deps.sh [--check] library|examples|tests|valgrind|lint
+# deps.sh --blas
 #
 # Finds out what is missing by compiling and linking against it, and installs that with the system's
 # package manager. --check installs nothing and says what to do. With everything there it says
-# nothing. For a compiler that builds for another machine nothing is installed.
+# nothing. For a compiler that builds for another machine nothing is installed. A CBLAS is wanted
+# where BLAS=cblas is set. --blas says cblas or none: what is here.
 set -u
 
 check=
 [ "${1:-}" = --check ] && check=1 && shift
 how="make deps"
+cblas=
+[ "${BLAS:-}" = cblas ] && cblas=cblas
 case "${1:-library}" in
-library) wanted="compiler cblas" ;;
-examples) wanted="compiler cblas zlib" ;;
-tests) wanted="compiler cblas zlib cmocka pkg-config" ;;
-valgrind) wanted="compiler cblas cmocka valgrind" ;;
+--blas) wanted=cblas ;;
+library) wanted="compiler $cblas" ;;
+examples) wanted="compiler $cblas zlib" ;;
+tests) wanted="compiler $cblas zlib cmocka pkg-config" ;;
+valgrind) wanted="compiler $cblas cmocka valgrind" ;;
 lint) wanted="clang-format python3" how="scripts/deps.sh lint" ;;
 *) echo "deps.sh: unknown purpose $1" >&2 && exit 2 ;;
 esac
@@ -70,6 +75,11 @@ there() {
     esac
 }
 
+if [ "${1:-library}" = --blas ]; then
+    if links cblas; then echo cblas; else echo none; fi
+    exit 0
+fi
+
 # The fast way first: everything that links in one program, the tools by looking.
 find_missing() {
     missing=
@@ -93,7 +103,8 @@ find_missing() {
 package() {
     case $1:$2 in
     apt-get:compiler) echo gcc libc6-dev ;;
-    apt-get:cblas) echo libopenblas-dev ;;
+    # Of Debian's OpenBLAS the one without threads: one thread of a context is one thread.
+    apt-get:cblas) echo libopenblas-serial-dev ;;
     apt-get:zlib) echo zlib1g-dev ;;
     apt-get:cmocka) echo libcmocka-dev ;;
     apk:compiler) echo gcc musl-dev ;;

@@ -36,7 +36,7 @@ for name in recur_layer_step_backward recur_layer_param_count; do
 done
 # shellcheck disable=SC2086 # lists of flags
 ${CC:-cc} -std=c11 -g -fno-pie -no-pie $has -I"$root/include" -o "$scratch/walk" "$here/walk.c" \
-    "$scratch/lib/librecur.a" ${BLAS_LIBS:--lopenblas} -lm -lpthread || exit 2
+    "$scratch/lib/librecur.a" ${BLAS_LIBS--lopenblas} -lm -lpthread || exit 2
 OPENBLAS_NUM_THREADS=1 "$scratch/walk" >"$scratch/places" || exit 2
 
 # Addresses become files below src/, each address looked up once.

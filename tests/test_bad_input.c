@@ -383,6 +383,27 @@ static void still_works(void **unused)
     check_same("y", COUNT(first), second, first);
 }
 
+/* The layout has now more rows than there are ids, of which none may be read: what lies behind them
+ * is no id, and the guard of the array would be told as one. */
+static void ids_of_an_older_layout(void **unused)
+{
+    (void)unused;
+    recur_layer *layer = recurrent(NULL, RECUR_CELL_GRU, 3, 4, 1, RECUR_DIRECTION_FORWARD, 0);
+    recur_packed *own = layout(NULL, 2, NULL, 2);
+    recur_tape *record;
+    const int32_t *few = random_ids(4, 3);
+    OK(recur_tape_create(NULL, &record));
+    OK(recur_layer_forward_ids(layer, own, few, NULL, floats(16), record));
+    OK(recur_packed_reset(own, 2, NULL, 6));
+    FAILS(RECUR_E_ORDER,
+          recur_layer_backward_ids(layer, own, few, zeros(48), NULL,
+                                   zeros(recur_layer_param_count(layer)), record),
+          "layout 12");
+    recur_tape_release(record);
+    recur_packed_release(own);
+    recur_layer_release(layer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +417,7 @@ int main(void)
         BAD(empty_arrays),
         BAD(losses_of_no_rows),
         BAD(backward_out_of_order),
+        BAD(ids_of_an_older_layout),
         BAD(still_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,27 @@ static void recurrent_options(void **unused)
     }
 }
 
+/* A size that nobody set is no size of a struct: nothing is read or written beyond it. */
+static void sizes_beyond_all_structs(void **unused)
+{
+    (void)unused;
+    const uint32_t garbage[] = { 5000, 0x00FFFFF8, 0x3FFFFFF8 };
+    recur_layer *layer = NULL;
+    OK(recur_linear_create(NULL, 2, 2, 0, &layer));
+    for (int i = 0; i < COUNT(garbage); i++) {
+        recur_layer_info info = { .size = garbage[i] };
+        recur_tensor tensor = { .size = garbage[i] };
+        recur_context_options options = { .size = garbage[i] };
+        recur_context *ctx = NULL;
+        char words[64];
+        snprintf(words, sizeof words, "size %u", (unsigned)garbage[i]);
+        FAILS(RECUR_E_ARGUMENT, recur_layer_describe(layer, -1, &info), words);
+        FAILS(RECUR_E_ARGUMENT, recur_layer_tensor_info(layer, 0, &tensor), words);
+        FAILS(RECUR_E_ARGUMENT, recur_context_create(&options, &ctx), words);
+    }
+    recur_layer_release(layer);
+}
+
 static void sizes_of_layers(void **unused)
 {
     (void)unused;
@@ -236,6 +257,7 @@ static void sizes_of_layers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(recurrent_options),
-                                        cmocka_unit_test(sizes_of_layers) };
+                                        cmocka_unit_test(sizes_of_layers),
+                                        cmocka_unit_test(sizes_beyond_all_structs) };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

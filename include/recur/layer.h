@@ -704,8 +704,8 @@ RECUR_NODISCARD recur_status recur_layer_backward_ids(const recur_layer *layer,
  * step of a loop written by hand, to be played back by recur_layer_step_backward.
  *
  * Shapes:  x [B][input_size], y [B][output_size], B the state's batch.
- * Memory:  streaming never allocates, locks or calls the system: its scratch lies in the state. A
- *          recorded step allocates nothing after warm-up or recur_tape_reserve.
+ * Memory:  streaming never allocates, locks, calls BLAS or the system, and takes at most 16 KiB of
+ *          stack. A recorded step allocates nothing after warm-up or recur_tape_reserve.
  * Errors:  ARGUMENT: layer, x or state is NULL. SHAPE: the state does not fit, or its scratch, made
  *          for another layer, is too small: make the state for this layer. UNSUPPORTED: the layer
  *          looks ahead in time (reverse, bidirectional) or gives one row for a sequence (a `last`):

@@ -22,6 +22,18 @@ bool recur__is_exact(const void *options)
     return options && first_member(options) & RECUR_SIZE_EXACT;
 }
 
+/* A struct of a later version may be larger, but not by so much: that is no size of a struct. */
+enum { MOST_BEYOND = 1024 };
+
+static recur_status check_most(const char *what, size_t size, size_t known)
+{
+    if (size <= known + MOST_BEYOND) return RECUR_OK;
+    return recur__fail(RECUR_E_ARGUMENT,
+                       "%s: size is %zu, but the struct has %zu bytes; set it to the size of the "
+                       "struct",
+                       what, size, known);
+}
+
 recur_status recur__take(const char *what, const void *from, void *to, size_t known)
 {
     memset(to, 0, known);
@@ -30,6 +42,7 @@ recur_status recur__take(const char *what, const void *from, void *to, size_t kn
     if (size < 2 * sizeof(uint32_t))
         return recur__fail(RECUR_E_ARGUMENT, "%s: size is %zu; set it to the size of the struct",
                            what, size);
+    RECUR__CHECK(check_most(what, size, known));
     const unsigned char *bytes = from;
     for (size_t i = known; i < size; i++)
         if (bytes[i])
@@ -46,6 +59,7 @@ recur_status recur__give(const char *what, const void *from, void *to, size_t kn
     if (size < least)
         return recur__fail(RECUR_E_ARGUMENT, "%s: size is %zu; at least %zu is needed", what, size,
                            least);
+    RECUR__CHECK(check_most(what, size, known));
     const size_t skip = sizeof(uint32_t);
     const size_t common = size < known ? size : known;
     memcpy((unsigned char *)to + skip, (const unsigned char *)from + skip, common - skip);

@@ -109,7 +109,7 @@ static void run_forward(const recur__phase *phase, const recur__step *a, forward
     for (int64_t j = 0, vectors; j < H; j += vectors * VW) {
         vectors = least(WIDE, (H - j + VW - 1) / VW);
         forward_units(vectors, a, finish, W, U, j);
-        W += a->in * vectors * VW;
+        if (W) W += a->in * vectors * VW;
         if (U) U += H * vectors * VW;
     }
 }

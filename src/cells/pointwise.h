@@ -42,10 +42,10 @@ typedef struct shape {
     bool two;                       /* the cell has two phases */
 } shape;
 
-/* What a unit has of its own parameters: the same for all rows. */
-INLINE void fetch_extra(int extra, const float *from, int64_t H, int64_t n, vf *e)
+/* What the unit j has of its own parameters: the same for all rows. */
+INLINE void fetch_extra(int extra, const float *from, int64_t j, int64_t H, int64_t n, vf *e)
 {
-    UNROLL for (int i = 0; i < extra; i++) e[i] = fetch(from + i * H, 0, n);
+    UNROLL for (int i = 0; i < extra; i++) e[i] = fetch(from + j + i * H, 0, n);
 }
 
 /* to[0..n) += v; of rows of 4 units all rows */
@@ -95,7 +95,7 @@ INLINE void finish_units(const shape sh, const recur__step *a, const recur__cell
         else
             k[i] = v_set(0);
     }
-    fetch_extra(sh.extra, a->extra + j, H, n, e);
+    fetch_extra(sh.extra, a->extra, j, H, n, e);
     old[0] = s[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
     if (sh.states > 1) old[1] = s[1] = fetch(a->c + r * H + j, H, n);
     part(f, e, k, s, &u);
@@ -147,7 +147,7 @@ INLINE void finish_units_backward(const shape sh, const recur__step_backward *a,
     const bool masked = f && a->mask;
     const vf mask = masked ? fetch(a->mask + at, H, n) : v_set(1);
     UNROLL for (int i = 0; i < sh.gate_blocks; i++) k[i] = fetch(row + i * H, SH, n);
-    fetch_extra(sh.extra, a->extra + j, H, n, b.e);
+    fetch_extra(sh.extra, a->extra, j, H, n, b.e);
     b.before[0] = fetch(a->h + r * a->ldh + j, a->ldh, n);
     if (masked) unmask(sh, mask, &in, &b.before[0]);
     d[0] = fetch(a->dh + at, H, n);

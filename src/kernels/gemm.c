@@ -1,7 +1,12 @@
 /* gemm.c - products over many rows. Operands are read where they lie, in blocks that stay in the
  * cache.
  *
- *   nn  C[M][N] += A[M][K] B[K][N]        tn  C[M][N] += A[K][M]ᵀ B[K][N]
+ *   nt  C[M][N] += A[M][K] B[N][K]ᵀ       nn  C[M][N] += A[M][K] B[K][N]
+ *   tn  C[M][N] += A[K][M]ᵀ B[K][N]
+ *
+ * nt and nn begin with C and add k after k, so their sums do not depend on M, on blocks or on
+ * tiles. nt turns rows of B into the columns of a small panel, by which it multiplies all rows of
+ * A.
  *
  * A tile of ROWS × up to VECTORS vectors of C stays in registers while k runs: a number of A is
  * broadcast, vectors of B go by. For DEPTH values of k, and BLOCK rows at a time, tiles go over all
@@ -11,6 +16,7 @@
  * To pack A apart from that, or B, was slower, as was packing with few columns. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
+#include "kernels/transpose.h"
 
 #if RECUR__SET != RECUR__IS_ref
 
@@ -19,7 +25,8 @@ enum { MANY_REGISTERS = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__I
 /* A vector with a tail costs no more than a full one. */
 enum { MASKS = RECUR__SET == RECUR__IS_avx512 };
 enum { ROWS = 6, VECTORS = MANY_REGISTERS ? 4 : 2, PANEL = VECTORS * VW, FEW_PANELS = 2 };
-enum { DEPTH = 256, BLOCK = 10 * ROWS, WIDTH = 512, LINE = 16 };
+/* Of DEPTH, BLOCK and the depth of a panel: what a product has on the stack takes 9 KiB. */
+enum { DEPTH = 128, BLOCK = 3 * ROWS, WIDTH = 512, LINE = 16, STACK = 2304 };
 /* Rows of B and A that are fetched ahead; with 16 registers it costs more than it brings. */
 enum { SOON = 8, LATER = 16 };
 
@@ -55,9 +62,13 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
     float *c = p->c, *packed = p->packed;
     UNROLL for (int r = 0; r < MR; r++)
     {
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = v_set(0);
+        UNROLL for (int v = 0; v < NV; v++)
+        {
+            const float *from = c + r * ldc + v * VW;
+            acc[r][v] = at ? v_set(0) : full || v < NV - 1 ? v_load(from) : v_load_n(from, tail);
+        }
     }
-    if (K > LATER) {
+    if (at && K > LATER) {
         UNROLL for (int r = 0; r < MR; r++)
         {
             UNROLL for (int v = 0; v < NV; v++)
@@ -89,9 +100,10 @@ INLINE void tile(int MR, int NV, bool at, bool full, int how, const place *p)
         UNROLL for (int v = 0; v < NV; v++)
         {
             if (full || v < NV - 1)
-                v_store(c + v * VW, v_load(c + v * VW) + acc[r][v]);
+                v_store(c + v * VW, at ? v_load(c + v * VW) + acc[r][v] : acc[r][v]);
             else
-                v_store_n(c + v * VW, v_load_n(c + v * VW, tail) + acc[r][v], tail);
+                v_store_n(c + v * VW, at ? v_load_n(c + v * VW, tail) + acc[r][v] : acc[r][v],
+                          tail);
         }
     }
 }
@@ -237,6 +249,34 @@ INLINE void multiply(bool at, product p, float *packed)
     }
 }
 
+/* A panel has the columns of a tile: 9 KiB, which stay in the first cache. */
+enum { PANEL_DEPTH = STACK / PANEL };
+
+/* Columns n to n + N of C, at most a panel, and K numbers of k, for all rows. */
+INLINE void multiply_panel(const product *p, int64_t n, int64_t k, float *panel)
+{
+    product part = *p;
+    part.N = recur__min(p->N - n, PANEL);
+    part.K = recur__min(p->K - k, PANEL_DEPTH);
+    for (int64_t j = 0; j < part.N; j += VW)
+        rows_to_columns(recur__min(part.N - j, VW), part.K, p->B + (n + j) * p->ldb + k, p->ldb,
+                        panel + j, PANEL);
+    part.A = p->A + k;
+    part.B = panel;
+    part.ldb = PANEL;
+    part.C = p->C + n;
+    block q = { .M = part.M, .K = part.K };
+    for (int64_t j = 0; j < part.N;) j += VW * next_columns(false, &part, &q, j, false);
+}
+
+static void nt(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
+{
+    _Alignas(64) float panel[PANEL_DEPTH * PANEL];
+    const product p = product_of(sizes, A, B, C);
+    for (int64_t k = 0; k < p.K; k += PANEL_DEPTH)
+        for (int64_t n = 0; n < p.N; n += PANEL) multiply_panel(&p, n, k, panel);
+}
+
 static void nn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
     multiply(false, product_of(sizes, A, B, C), NULL);
@@ -244,12 +284,22 @@ static void nn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums
 
 static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
-    /* 60 KiB, which leaves room on the smallest stacks of threads, 128 KiB. */
     _Alignas(64) float packed[BLOCK * DEPTH];
     multiply(true, product_of(sizes, A, B, C), packed);
 }
 
 #else
+
+static void nt(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
+{
+    for (int64_t m = 0; m < sizes.M; m++)
+        for (int64_t n = 0; n < sizes.N; n++) {
+            double sum = (double)C.data[m * C.ld + n];
+            for (int64_t k = 0; k < sizes.K; k++)
+                sum += (double)A.data[m * A.ld + k] * (double)B.data[n * B.ld + k];
+            C.data[m * C.ld + n] = (float)sum;
+        }
+}
 
 static void nn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
 {
@@ -279,4 +329,5 @@ static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums
  * AVX2 3 to 10 % slower. */
 enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
 
-const recur__gemm RECUR__PER_ISA(gemm) = { .nn = nn, .tn = tn, .blas_from = LARGEST, .width = VW };
+const recur__gemm
+    RECUR__PER_ISA(gemm) = { .nt = nt, .nn = nn, .tn = tn, .blas_from = LARGEST, .width = VW };

@@ -1,7 +1,12 @@
-/* gemv.c - products with one row, for which a GEMM is the wrong tool. The reference sums in double,
- * in the order of the formula. */
+/* gemv.c - products with one row, for which a GEMM is the wrong tool.
+ *
+ * gemv_t and gemv_n add k by k to b, as gemm.c does for many rows: the same bits. What sums in
+ * another order says so: `dots` has a sum for each lane, which few outputs wait for less, and
+ * gemv_n_split one for even and one for odd k. The reference sums in double, in the order of the
+ * formula. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
+#include "kernels/transpose.h"
 
 #if RECUR__SET == RECUR__IS_ref
 
@@ -30,8 +35,8 @@ static void rows_n(recur__sizes s, recur__matrix A, recur__matrix W, const float
 
 #else
 
-/* Sum of R products of rows of W with x, the x vector loaded once for all R. */
-INLINE void gemv_t_of(int R, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
+/* R products of rows of W with x, the x vector loaded once for all R. */
+INLINE void dots_of(int R, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
     vf acc[4] = { 0 };
     int64_t k = 0;
@@ -46,19 +51,20 @@ INLINE void gemv_t_of(int R, int64_t K, recur__matrix W, const float *x, const f
     for (int r = 0; r < R; r++) y[r] = (b ? b[r] : 0) + v_sum(acc[r]);
 }
 
-static void gemv_t(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
+static void dots(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
     if (N == 1) { /* the head of many streams: without what a loop makes ready */
-        gemv_t_of(1, K, W, x, b, y);
+        dots_of(1, K, W, x, b, y);
         return;
     }
     int64_t n = 0;
-    for (; n + 4 <= N; n += 4, W.data += 4 * W.ld) gemv_t_of(4, K, W, x, b ? b + n : NULL, y + n);
-    for (; n < N; n++, W.data += W.ld) gemv_t_of(1, K, W, x, b ? b + n : NULL, y + n);
+    for (; n + 4 <= N; n += 4, W.data += 4 * W.ld) dots_of(4, K, W, x, b ? b + n : NULL, y + n);
+    for (; n < N; n++, W.data += W.ld) dots_of(1, K, W, x, b ? b + n : NULL, y + n);
 }
 
-/* Vectors of y at once: with 16 registers not more. */
-enum { ROW_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
+/* Vectors of y at once: as many as hide the latency of their sums; where even and odd k have sums
+ * of their own, half as many. */
+enum { ROW_VECTORS = 8, SPLIT_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
 
 /* Columns of W, from where W and y begin. */
 typedef struct columns {
@@ -82,83 +88,128 @@ INLINE void add_row(int V, bool half, int64_t tail, const float *W, vf x, row_su
     if (half) to->half += h_of(x) * h_load_n(W + V * VW, tail);
 }
 
-/* V vectors of y, and half a one, kept in registers while all rows of W go by: even and odd ones
- * apart, so that sums need not wait for each other; with BROADCAST4 their numbers are read four at
- * a time, as loads are what this waits for. */
-INLINE void gemv_n_of(const columns *q, int V, bool half, int64_t tail)
+/* V vectors of y, and half a one, kept in registers while all rows of W go by; split: even and odd
+ * ones apart, so that sums need not wait for each other. With BROADCAST4 their numbers are read
+ * four at a time, as loads are what this waits for. */
+INLINE void gemv_n_of(const columns *q, bool split, int V, bool half, int64_t tail)
 {
     const int64_t K = q->K, ld = q->W.ld;
     const float *W = q->W.data, *x = q->x;
-    row_sums even, odd;
-    even.half = odd.half = h_of(v_set(0));
+    row_sums even, apart, *odd = split ? &apart : &even;
+    even.half = apart.half = h_of(v_set(0));
     for (int v = 0; v < V; v++) {
         const int64_t lanes = half || v < V - 1 ? VW : tail;
         even.full[v] = q->b ? v_load_part(q->b + v * VW, lanes) : v_set(0);
-        odd.full[v] = v_set(0);
+        apart.full[v] = v_set(0);
     }
     if (half && q->b) even.half = h_load_n(q->b + V * VW, tail);
     int64_t k = 0;
     for (; BROADCAST4 && k + 4 <= K; k += 4, W += 4 * ld) {
         const vf vec4 = v_broadcast4(x + k);
         add_row(V, half, tail, W, V_SPREAD(vec4, 0), &even);
-        add_row(V, half, tail, W + ld, V_SPREAD(vec4, 1), &odd);
+        add_row(V, half, tail, W + ld, V_SPREAD(vec4, 1), odd);
         add_row(V, half, tail, W + 2 * ld, V_SPREAD(vec4, 2), &even);
-        add_row(V, half, tail, W + 3 * ld, V_SPREAD(vec4, 3), &odd);
+        add_row(V, half, tail, W + 3 * ld, V_SPREAD(vec4, 3), odd);
     }
     for (; k + 2 <= K; k += 2, W += 2 * ld) {
         add_row(V, half, tail, W, v_set(x[k]), &even);
-        add_row(V, half, tail, W + ld, v_set(x[k + 1]), &odd);
+        add_row(V, half, tail, W + ld, v_set(x[k + 1]), odd);
     }
     if (k < K) add_row(V, half, tail, W, v_set(x[k]), &even);
     for (int v = 0; v < V; v++)
-        v_store_part(q->y + v * VW, even.full[v] + odd.full[v], half || v < V - 1 ? VW : tail);
-    if (half) h_store_n(q->y + V * VW, even.half + odd.half, tail);
+        v_store_part(q->y + v * VW, split ? even.full[v] + apart.full[v] : even.full[v],
+                     half || v < V - 1 ? VW : tail);
+    if (half) h_store_n(q->y + V * VW, split ? even.half + apart.half : even.half, tail);
 }
 
-INLINE void block_of_rows(const columns *q, int V, bool half, int64_t tail)
+INLINE void block_of_rows(const columns *q, bool split, int V, bool half, int64_t tail)
 {
     if (half)
-        gemv_n_of(q, V, HALVES, tail);
+        gemv_n_of(q, split, V, HALVES, tail);
     else
-        gemv_n_of(q, V, false, tail);
+        gemv_n_of(q, split, V, false, tail);
+}
+
+/* So many vectors, of which split ones are SPLIT_VECTORS at most. */
+INLINE void block_of_vectors(const columns *q, bool split, int64_t vectors, bool half, int64_t tail)
+{
+    switch (vectors) {
+    case 0:
+        gemv_n_of(q, split, 0, HALVES, tail);
+        break;
+    case 1:
+        block_of_rows(q, split, 1, half, tail);
+        break;
+    case 2:
+        block_of_rows(q, split, 2, half, tail);
+        break;
+    case 3:
+        block_of_rows(q, split, 3, half, tail);
+        break;
+    case 4:
+        block_of_rows(q, split, 4, half, tail);
+        break;
+    case 5:
+        if (!split || SPLIT_VECTORS >= 5) block_of_rows(q, split, 5, half, tail);
+        break;
+    case 6:
+        if (!split) block_of_rows(q, false, 6, half, tail);
+        break;
+    case 7:
+        if (!split) block_of_rows(q, false, 7, half, tail);
+        break;
+    default:
+        if (!split) block_of_rows(q, false, ROW_VECTORS, half, tail);
+        break;
+    }
 }
 
 /* In blocks of nearly equal numbers of vectors; behind the last one may come half a vector. */
-static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y)
+INLINE void all_columns(columns q, bool split, int64_t N)
 {
+    const int most = split ? SPLIT_VECTORS : ROW_VECTORS;
     const int64_t over = N % VW;
     const bool ends_in_half = HALVES && over > 0 && over <= VW / 2;
     int64_t left = N / VW + (over > 0 && !ends_in_half);
-    columns q = { .K = K, .W = W, .x = x, .b = b, .y = y };
-    for (int64_t blocks = recur__max(1, (left + ROW_VECTORS - 1) / ROW_VECTORS); blocks > 0;
-         blocks--) {
+    for (int64_t blocks = recur__max(1, (left + most - 1) / most); blocks > 0; blocks--) {
         const int64_t vectors = (left + blocks - 1) / blocks,
                       tail = blocks > 1 || over == 0 ? VW : over;
-        const bool half = ends_in_half && blocks == 1;
-        switch (vectors) {
-        case 0:
-            gemv_n_of(&q, 0, HALVES, tail);
-            break;
-        case 1:
-            block_of_rows(&q, 1, half, tail);
-            break;
-        case 2:
-            block_of_rows(&q, 2, half, tail);
-            break;
-        case 3:
-            block_of_rows(&q, 3, half, tail);
-            break;
-        case 4:
-            block_of_rows(&q, 4, half, tail);
-            break;
-        default:
-            block_of_rows(&q, ROW_VECTORS, half, tail);
-            break;
-        }
+        block_of_vectors(&q, split, vectors, ends_in_half && blocks == 1, tail);
         left -= vectors;
         q.W.data += vectors * VW;
         q.y += vectors * VW;
         if (q.b) q.b += vectors * VW;
+    }
+}
+
+static void gemv_n(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b, float *y)
+{
+    all_columns((columns){ .K = K, .W = W, .x = x, .b = b, .y = y }, false, N);
+}
+
+static void gemv_n_split(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b,
+                         float *y)
+{
+    all_columns((columns){ .K = K, .W = W, .x = x, .b = b, .y = y }, true, N);
+}
+
+/* Rows that become columns at once, and numbers of each: 9 KiB, which stay in the first cache. */
+enum { UNITS = ROW_VECTORS * VW, DEPTH = 2304 / UNITS / 4 * 4 };
+
+static void gemv_t(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
+{
+    _Alignas(64) float columns_of_W[DEPTH * UNITS];
+    for (int64_t n = 0; n < N; n += UNITS, W.data += UNITS * W.ld) {
+        const int64_t units = recur__min(N - n, UNITS);
+        for (int64_t k = 0; k < K || k == 0; k += DEPTH) {
+            const int64_t depth = recur__min(K - k, DEPTH);
+            for (int64_t u = 0; u < units; u += VW)
+                rows_to_columns(recur__min(units - u, VW), depth, W.data + u * W.ld + k, W.ld,
+                                columns_of_W + u, UNITS);
+            const float *from = b ? b + n : NULL;
+            gemv_n(depth, units, (recur__matrix){ columns_of_W, UNITS }, x + k,
+                   k > 0 ? y + n : from, y + n);
+        }
     }
 }
 
@@ -184,30 +235,21 @@ INLINE void add_outer(int R, int V, const tile *t, int64_t k, vf acc[ROWS][COLUM
     }
 }
 
-/* The sums of gemv_n: even and odd rows of W apart, b first. */
+/* The sums of gemv_n: b first, then k after k. */
 INLINE void multiply_tile(int R, int V, const tile *t)
 {
-    vf even[ROWS][COLUMNS], odd[ROWS][COLUMNS];
+    vf acc[ROWS][COLUMNS];
     UNROLL for (int v = 0; v < V; v++)
     {
         const int64_t lanes = v < V - 1 ? VW : t->tail;
         const vf b = t->b ? v_load_part(t->b + v * VW, lanes) : v_set(0);
-        UNROLL for (int r = 0; r < R; r++)
-        {
-            even[r][v] = b;
-            odd[r][v] = v_set(0);
-        }
+        UNROLL for (int r = 0; r < R; r++) acc[r][v] = b;
     }
-    int64_t k = 0;
-    for (; k + 2 <= t->K; k += 2) {
-        add_outer(R, V, t, k, even);
-        add_outer(R, V, t, k + 1, odd);
-    }
-    if (k < t->K) add_outer(R, V, t, k, even);
+    for (int64_t k = 0; k < t->K; k++) add_outer(R, V, t, k, acc);
     UNROLL for (int r = 0; r < R; r++)
     {
-        UNROLL for (int v = 0; v < V; v++) v_store_part(
-            t->y + r * t->ldy + v * VW, even[r][v] + odd[r][v], v < V - 1 ? VW : t->tail);
+        UNROLL for (int v = 0; v < V; v++)
+            v_store_part(t->y + r * t->ldy + v * VW, acc[r][v], v < V - 1 ? VW : t->tail);
     }
 }
 
@@ -318,5 +360,12 @@ const recur__gemv RECUR__PER_ISA(gemv) = {
     .gemv_t = gemv_t,
     .gemv_n = gemv_n,
     .rows_n = rows_n,
+#if RECUR__SET == RECUR__IS_ref
+    .gemv_n_split = gemv_n,
+    .dots = gemv_t,
+#else
+    .gemv_n_split = gemv_n_split,
+    .dots = dots,
+#endif
     .ger = ger,
 };

@@ -23,7 +23,10 @@ typedef struct recur__sizes {
 } recur__sizes;
 
 /* Products with one row, and sums, for which a GEMM is the wrong tool. W is [N][K] or [K][N]; b may
- * be y, or NULL: zeros. */
+ * be y, or NULL: zeros.
+ *
+ * What a forward pass computes has one order of sums, whatever the number of rows: a number begins
+ * with b, and gets k after k. So do gemv_t, gemv_n, recur__gemm's nt and nn, and the tiles. */
 typedef struct recur__gemv {
     /* y[n] = b[n] + Σk W[n][k] x[k] */
     void (*gemv_t)(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y);
@@ -33,6 +36,12 @@ typedef struct recur__gemv {
      * whatever rows stand beside it: so a stream equals the whole. */
     void (*rows_n)(recur__sizes sizes, recur__matrix A, recur__matrix W, const float *b,
                    recur__sums y);
+    /* The same as gemv_n, in an order that is faster for few columns: for gradients. */
+    void (*gemv_n_split)(int64_t K, int64_t N, recur__matrix W, const float *x, const float *b,
+                         float *y);
+    /* The same as gemv_t, in an order that is faster for few outputs. Who has so few takes it for
+     * every number of rows. */
+    void (*dots)(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y);
     void (*ger)(int64_t M, int64_t N, const float *a, const float *b, float *C,
                 int64_t ldc); /* C[m][n] += a[m] b[n]    */
 } recur__gemv;
@@ -46,10 +55,13 @@ typedef struct recur__reduce {
                     float *C);
 } recur__reduce;
 
-/* Products of many rows. Where both sides of B or C are at least `blas_from` CBLAS is faster. */
+/* Products of many rows. Where both sides of B or C are at least `blas_from` CBLAS is faster. The
+ * sums of nt and nn begin with C and get k after k; tn, for gradients of weights, adds up blocks of
+ * k by themselves, since there may be many. */
 typedef void recur__gemm_function(recur__sizes sizes, recur__matrix A, recur__matrix B,
                                   recur__sums C);
 typedef struct recur__gemm {
+    recur__gemm_function *nt; /* C[M][N] += A[M][K] B[N][K]ᵀ */
     recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
     int64_t blas_from, width; /* width: numbers in a vector */

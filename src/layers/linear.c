@@ -61,12 +61,20 @@ static void fill_pack(const recur_layer *layer, void *place)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
+/* So few outputs that each is a sum over lanes, for any number of rows. */
+static bool few_outputs(const recur_layer *layer)
+{
+    return layer->output_size < layer->root->kernels->gemm->width;
+}
+
 static void multiply_row(const recur_layer *layer, const pack *packed, const float *x, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     const float *W = layer->params, *b = bias_of(layer, layer->params);
     const recur__gemv *gemv = layer->root->kernels->gemv;
-    if (packed)
+    if (few_outputs(layer))
+        gemv->dots(out, in, (recur__matrix){ W, in }, x, b, y);
+    else if (packed)
         gemv->gemv_n(in, out, (recur__matrix){ packed->columns, packed->ld_out }, x, b, y);
     else
         gemv->gemv_t(out, in, (recur__matrix){ W, in }, x, b, y);
@@ -80,26 +88,26 @@ static void fill_bias(const recur_layer *layer, int64_t R, float *y)
     for (int64_t r = 0; b && r < R; r++) memcpy(y + r * out, b, (size_t)out * sizeof *y);
 }
 
-/* R rows of x */
-static void multiply(const recur_layer *layer, const pack *packed, int64_t R, const float *x,
-                     float *y)
+/* R rows of x; a pass shares them among the threads of ctx, a step (ctx NULL) does not. */
+static void multiply(const recur_layer *layer, const recur_context *ctx, const pack *packed,
+                     int64_t R, const float *x, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
-    const recur_context *ctx = layer->root->ctx;
     const recur__kernels *k = layer->root->kernels;
-    const recur__matrix X = { x, in };
-    if (R == 1) {
-        multiply_row(layer, packed, x, y);
+    const recur__sizes sizes = { R, out, in };
+    const recur__matrix X = { x, in }, W = { layer->params, in };
+    if (R == 1 || few_outputs(layer)) {
+        for (int64_t r = 0; r < R; r++) multiply_row(layer, packed, x + r * in, y + r * out);
         return;
     }
     fill_bias(layer, R, y);
-    if (packed) {
-        const recur__matrix Wt = { packed->columns, packed->ld_out };
-        recur__gemm_nn(ctx, k, (recur__sizes){ R, out, in }, X, Wt, (recur__sums){ y, out });
-    } else {
-        const recur__matrix W = { layer->params, in };
-        recur__gemm_nt(ctx, k, (recur__sizes){ R, out, in }, X, W, (recur__sums){ y, out });
-    }
+    if (ctx)
+        recur__gemm_nt(ctx, k, sizes, X, W, (recur__sums){ y, out });
+    else if (packed)
+        k->gemm->nn(sizes, X, (recur__matrix){ packed->columns, packed->ld_out },
+                    (recur__sums){ y, out });
+    else
+        recur__gemm_nt_here(k, sizes, X, W, (recur__sums){ y, out });
 }
 
 static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
@@ -170,7 +178,7 @@ static void linear_forward(const recur_layer *layer, recur__pass *pass)
     if (pass->ids)
         look_up(layer, R, pass->ids, pass->y);
     else
-        multiply(layer, pass->pack, R, pass->x, pass->y);
+        multiply(layer, layer->root->ctx, pass->pack, R, pass->x, pass->y);
 }
 
 static void linear_backward(const recur_layer *layer, recur__pass *pass)
@@ -189,7 +197,7 @@ static void linear_step(recur__step_call *call)
     if (call->ids)
         look_up(call->layer, call->B, call->ids, call->y);
     else
-        multiply(call->layer, call->pack, call->B, call->x, call->y);
+        multiply(call->layer, NULL, call->pack, call->B, call->x, call->y);
 }
 
 /* A weight that does not stay in the first cache is better read once for a whole block. */

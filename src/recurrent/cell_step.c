@@ -26,17 +26,20 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
     };
 }
 
-void recur__multiply_input(const recur_layer *layer, const recur__weights *p, int64_t rows,
-                           const float *x, float *init)
+void recur__multiply_input(const recur_layer *layer, const recur_context *ctx,
+                           const recur__weights *p, int64_t rows, const float *x, float *init)
 {
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H;
     const recur__matrix X = { x, p->in };
     for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
         const recur__matrix W = { p->W + r.gate * H * p->in, p->in };
-        recur__gemm_nt(layer->root->ctx, layer->root->kernels,
-                       (recur__sizes){ rows, r.gates * H, p->in }, X, W,
-                       (recur__sums){ init + r.block * H, S });
+        const recur__sizes sizes = { rows, r.gates * H, p->in };
+        const recur__sums to = { init + r.block * H, S };
+        if (ctx)
+            recur__gemm_nt(ctx, layer->root->kernels, sizes, X, W, to);
+        else
+            recur__gemm_nt_here(layer->root->kernels, sizes, X, W, to);
     }
 }
 
@@ -69,9 +72,8 @@ static void multiply_state(const recur__cell_step *c, const recur__phase *f)
             const int64_t first = modules ? j : 0;
             const float *U = c->pack->p.U + ((f->h_first + i) * H + j) * P + first;
             const recur__matrix s = { step->s + first, step->lds }, Uj = { U, P };
-            recur__gemm_nt(layer->root->ctx, layer->root->kernels,
-                           (recur__sizes){ step->rows, size, P - first }, s, Uj,
-                           (recur__sums){ init + recur__h_block(f, i) * H + j, S });
+            recur__gemm_nt_here(layer->root->kernels, (recur__sizes){ step->rows, size, P - first },
+                                s, Uj, (recur__sums){ init + recur__h_block(f, i) * H + j, S });
         }
 }
 
@@ -103,8 +105,8 @@ static void project(const recur__cell_step *c, const float *share, float *y, int
     const int64_t P = step->K, H = step->H;
     const recur__matrix m = { step->u, H }, W_hr = { c->pack->p.project, H };
     for (int64_t r = 0; r < step->rows; r++) memset(y + r * ldy, 0, (size_t)P * sizeof *y);
-    recur__gemm_nt(layer->root->ctx, layer->root->kernels, (recur__sizes){ step->rows, P, H }, m,
-                   W_hr, (recur__sums){ y, ldy });
+    recur__gemm_nt_here(layer->root->kernels, (recur__sizes){ step->rows, P, H }, m, W_hr,
+                        (recur__sums){ y, ldy });
     for (int64_t r = 0; share && r < step->rows; r++)
         for (int64_t j = 0; j < P; j++) {
             const float old = share[r * P + j];

@@ -41,7 +41,7 @@ static void fill_init(const line *a, int64_t rows, bool table, const float *x, c
     for (int64_t r = 0; r < rows; r++) memcpy(init + r * S, a->pack.bias, (size_t)S * sizeof *init);
     for (int64_t r = 0; ids && r < rows; r++)
         recur__add_column(w->layer, p, table ? r : ids[r], init + r * S);
-    if (!ids) recur__multiply_input(w->layer, p, rows, x, init);
+    if (!ids) recur__multiply_input(w->layer, w->pass->ctx, p, rows, x, init);
 }
 
 /* Decides where init comes from: the bias alone, a table by id, or a row for every row. Then the

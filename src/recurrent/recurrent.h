@@ -297,9 +297,10 @@ static inline void recur__add_column(const recur_layer *layer, const recur__weig
     }
 }
 
-/* rows of init += x W, each gate to its block of a row [S*H] */
-void recur__multiply_input(const recur_layer *layer, const recur__weights *p, int64_t rows,
-                           const float *x, float *init);
+/* rows of init += x W, each gate to its block of a row [S*H]; a pass shares them among the threads
+ * of ctx, a step (NULL) does not */
+void recur__multiply_input(const recur_layer *layer, const recur_context *ctx,
+                           const recur__weights *p, int64_t rows, const float *x, float *init);
 
 /* One phase, no options: its step is a call of the tiles and nothing else. */
 static inline bool recur__is_plain(const recur_layer *layer)

@@ -92,7 +92,7 @@ static void multiply_input(const recur__step_call *call, const recur__pack *pack
     for (int64_t b = 1; b < call->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
     for (int64_t b = 0; call->ids && b < call->B; b++)
         recur__add_column(layer, p, call->ids[b], init + b * S);
-    if (!call->ids) recur__multiply_input(layer, p, call->B, call->x, init);
+    if (!call->ids) recur__multiply_input(layer, NULL, p, call->B, call->x, init);
 }
 
 static void run_layer(recur__step_call *call)

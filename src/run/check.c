@@ -20,7 +20,8 @@ static recur_status check_ids(const recur__request *q, int64_t rows)
     return RECUR_OK;
 }
 
-recur_status recur__check_input(const recur__request *q, int64_t rows)
+/* The input is there, and of a type that the layer takes. */
+static recur_status check_given(const recur__request *q, int64_t rows)
 {
     const recur_layer *layer = q->layer;
     const uint32_t wanted = q->with_ids ? RECUR_CAN_TAKE_IDS : RECUR_CAN_TAKE_ROWS;
@@ -37,7 +38,13 @@ recur_status recur__check_input(const recur__request *q, int64_t rows)
     if (!input)
         return recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL, but there are %lld rows", q->what,
                            q->with_ids ? "ids" : "x", (long long)rows);
-    return q->with_ids ? check_ids(q, rows) : RECUR_OK;
+    return RECUR_OK;
+}
+
+recur_status recur__check_input(const recur__request *q, int64_t rows)
+{
+    RECUR__CHECK(check_given(q, rows));
+    return q->with_ids && rows ? check_ids(q, rows) : RECUR_OK;
 }
 
 recur_status recur__check_state(const recur__request *q, int64_t batch)
@@ -121,8 +128,10 @@ recur_status recur__check_backward(const recur__request *q)
 {
     RECUR__CHECK(check_request(q));
     if (!q->tape) return recur__fail(RECUR_E_ARGUMENT, "%s: tape is NULL", q->what);
-    RECUR__CHECK(recur__check_input(q, q->packed->rows));
+    RECUR__CHECK(check_given(q, q->packed->rows));
+    /* Before ids are read: those of another layout may be fewer than this one has rows. */
     RECUR__CHECK(check_record(q));
+    RECUR__CHECK(recur__check_input(q, q->packed->rows));
     RECUR__CHECK(recur__check_state(q, q->packed->batch));
     const recur__prepack *prepack = q->tape->newest->prepack;
     if (!prepack || !recur__waits_for_others(prepack, q->dparams)) return RECUR_OK;

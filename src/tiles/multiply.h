@@ -58,8 +58,11 @@ INLINE void NAME(multiply)(bool single_row, int MR, int V, int shared, int shift
         UNROLL for (int v = 0; v < V; v++)
             acc[0][v < shared ? v : v + shift] += odd[0][v < shared ? v : v + shift];
     }
-    for (; k < K; k++, panel += V * LANES, m.next += m.step) {
-        if (m.fetches) __builtin_prefetch(m.next, 0, 2);
+    for (; k < K; k++, panel += V * LANES) {
+        if (m.fetches) {
+            __builtin_prefetch(m.next, 0, 2);
+            m.next += m.step;
+        }
         NAME(multiply_one)(MR, V, shared, shift, acc, a + k, lda, panel);
     }
 }
@@ -77,6 +80,7 @@ INLINE void NAME(products)(int MR, int NV, const recur__phase p, const group g, 
     }
     if (a->in) NAME(multiply)
     (false, MR, p.x_gates * NV, V, 0, acc, a->x + r0 * a->ldx, a->ldx, a->in, g.W);
+    UNROLL for (int v = 0; v < V; v++) acc[0][v] = ROUNDED(acc[0][v]);
     if (a->U) NAME(multiply)
     (false, MR, p.h_gates * NV, p.shared * NV, (A - p.h_gates) * NV, acc, a->s + r0 * a->lds,
      a->lds, a->K, g.U);

@@ -97,6 +97,7 @@ INLINE void forward_single_groups(const single s, const recur__step *a, int64_t 
         W.shared = V;
         multiply_single(s, W, acc, a->x);
     }
+    UNROLL for (int v = 0; v < V; v++) acc[0][v] = ROUNDED(acc[0][v]);
     if (a->U) {
         single_panels U = panels_from(s, a->U, a->K, p.h_gates, j);
         U.shared = p.shared * s.NV;

@@ -20,11 +20,16 @@ enum {
 /* Of a phase whose W and U go to `vectors` accumulators at a time. */
 INLINE int rows_at_most(int vectors) { return MOST_ROWS == 4 && vectors > 3 ? 3 : MOST_ROWS; }
 
-/* An accumulator. */
+/* An accumulator. The reference rounds it where a product of its own would end, by which rows of W
+ * x may be made. */
 #if RECUR__SET == RECUR__IS_ref
 typedef double va;
+/* Not inline: gcc 12 forgets to round pairs of numbers. */
+static __attribute__((noinline, unused)) float rounded(double acc) { return (float)acc; }
+#define ROUNDED(acc) ((va)rounded(acc))
 #else
 typedef vf va;
+#define ROUNDED(acc) (acc)
 #endif
 
 /* Rows whose products are finished before the equations look at them. The equations of many rows

@@ -82,7 +82,10 @@ INLINE void call_for(int MR, int64_t n, const float *from, int64_t ld, int block
 }
 
 /* What the next tile fetches. */
-INLINE void fetch_on(weights *w, int64_t K) { w->next += K * w->step; }
+INLINE void fetch_on(weights *w, int64_t K)
+{
+    if (w->fetches) w->next += K * w->step;
+}
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
@@ -353,6 +356,7 @@ static void forward_any_tile(const recur__phase *p, const recur__step *a, forwar
         c.panel = a->W + j * a->in * c.gates + v * c.gates * lanes;
         multiply_any(&c, a->x + r * a->ldx, a->in, acc);
     }
+    for (int i = 0; i < A; i++) acc[i] = ROUNDED(acc[i]);
     c.gates = p->h_gates;
     c.shared = p->shared;
     c.shift = A - p->h_gates;
