@@ -77,6 +77,8 @@ typedef struct recur__pack_ops {
     void *(*carve)(const recur_layer *layer, recur__carver *carver);
     /* Fills it from the parameters. `pack` may be NULL. */
     void (*fill)(const recur_layer *layer, void *pack);
+    /* The pack of a snapshot has matrices of layer->spec.precision: kernels/reduced.h. */
+    bool reduces;
 } recur__pack_ops;
 
 /* Gradients of parameters from the rows of a step's backward: now, or later for many steps. */
