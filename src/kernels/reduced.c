@@ -90,7 +90,7 @@ enum {
     V = RECUR__PANEL_ROWS / VW,
     MOST = RECUR__SET == RECUR__IS_sse2 ? 3 : 6,
     AT_ONCE = 8 / V,
-    FEW = V > 2 ? 1 : 4 / V /* panels of a tile of up to 3 rows */
+    FEW = V > 2 ? 1 : 4 / V /* panels of a tile of two rows */
 };
 
 INLINE vi load_words(const uint32_t *p)
@@ -151,57 +151,70 @@ INLINE i4 to_nearest(f4 x) { return (i4)vcvtnq_s32_f32((float32x4_t)x); }
 INLINE i4 to_nearest(f4 x) { return (i4)_mm_cvtps_epi32((__m128)x); }
 #endif
 
-/* Numbers k to k + 3 of a row of K, and zeros behind its end. */
-INLINE f4 four_of(const float *x, int64_t K, int64_t k)
-{
-    f4 v = { 0 };
-    if (k + 4 <= K)
-        memcpy(&v, x + k, sizeof v);
-    else
-        for (int i = 0; i < 4 && k + i < K; i++) v[i] = x[k + i];
-    return v;
-}
-
 /* ---- rows of x ------------------------------------------------------------------------------ */
+
+INLINE vf as_bfloat16(vf x)
+{
+    enum { SMALLEST = (127 - 56) << 23 };
+    const vi bits = (vi)x, number = x == x;
+    const vi up = bits + 0x7fff + (bits >> 16 & 1);
+    const vi near = (up & number) | ((bits | 0x00400000) & ~number);
+    return (vf)(near & ((bits & 0x7fffffff) >= SMALLEST) & -0x10000);
+}
 
 static void prepare_bfloat16(int64_t R, int64_t K, recur__matrix x, float *rows)
 {
-    enum { SMALLEST = (127 - 56) << 23 };
-    for (int64_t r = 0; r < R; r++, rows += recur__reduced_row(K))
-        for (int64_t k = 0; k < K; k += 4) {
-            const f4 v = four_of(x.data + r * x.ld, K, k);
-            const i4 bits = (i4)v, number = v == v;
-            const i4 up = bits + 0x7fff + (bits >> 16 & 1);
-            i4 near = (up & number) | ((bits | 0x00400000) & ~number);
-            near &= (i4)((bits & 0x7fffffff) >= SMALLEST) & -0x10000;
-            memcpy(rows + k, &near, sizeof near);
-        }
+    for (int64_t r = 0; r < R; r++, rows += recur__reduced_row(K)) {
+        const float *row = x.data + r * x.ld;
+        int64_t k = 0;
+        for (; k + VW <= K; k += VW) v_store(rows + k, as_bfloat16(v_load(row + k)));
+        if (k < K) v_store(rows + k, as_bfloat16(v_load_n(row + k, K - k)));
+    }
+}
+
+INLINE vi larger(vi a, vi b)
+{
+    const vi first = a > b;
+    return (a & first) | (b & ~first);
 }
 
 static int32_t largest_of(const float *x, int64_t K)
 {
-    i4 largest = { 0 };
-    for (int64_t k = 0; k < K; k += 4) {
-        const i4 magnitude = (i4)four_of(x, K, k) & 0x7fffffff;
-        const i4 larger = magnitude > largest;
-        largest = (magnitude & larger) | (largest & ~larger);
-    }
+    vi largest = { 0 };
+    int64_t k = 0;
+    for (; k + VW <= K; k += VW) largest = larger(largest, (vi)v_load(x + k) & 0x7fffffff);
+    if (k < K) largest = larger(largest, (vi)v_load_n(x + k, K - k) & 0x7fffffff);
     int32_t most = 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < VW; i++)
         if (largest[i] > most) most = largest[i];
     return most;
 }
 
-/* The words of a block of 16 numbers, of which each has number j, j + 4, j + 8 and j + 12. */
-INLINE void prepare_block(const i4 q[4], float *pairs, float *fours)
+/* Where the words of a prepared row begin. */
+typedef struct words_of_row {
+    float *even, *odd, *fours;
+} words_of_row;
+
+INLINE words_of_row words_at(float *row, int64_t words)
 {
+    float *even = row + RECUR__ROW_HEAD;
+    return (words_of_row){ even, even + words, even + 2 * words };
+}
+
+/* The words of a block of 16 numbers, of which each has number j, j + 4, j + 8 and j + 12. */
+INLINE void prepare_block(const float *x, float scale, words_of_row to, int64_t word)
+{
+    i4 q[4];
+    for (int i = 0; i < 4; i++) {
+        f4 v;
+        memcpy(&v, x + 4 * i, sizeof v);
+        q[i] = to_nearest(v * scale);
+    }
     const i4 even = (q[0] & 0xffff) | (q[2] << 16), odd = (q[1] & 0xffff) | (q[3] << 16);
     const i4 all = (even & 0x00ff00ff) | ((odd & 0x00ff00ff) << 8);
-    for (int j = 0; j < 4; j++) {
-        const int32_t word[2] = { even[j], odd[j] };
-        memcpy(pairs + 2 * j, word, sizeof word);
-    }
-    memcpy(fours, &all, sizeof all);
+    memcpy(to.even + word, &even, sizeof even);
+    memcpy(to.odd + word, &odd, sizeof odd);
+    memcpy(to.fours + word, &all, sizeof all);
 }
 
 static void prepare_int8(int64_t R, int64_t K, recur__matrix x, float *rows)
@@ -210,17 +223,27 @@ static void prepare_int8(int64_t R, int64_t K, recur__matrix x, float *rows)
     for (int64_t r = 0; r < R; r++, rows += recur__reduced_row(K)) {
         const float *row = x.data + r * x.ld;
         const recur__scales scales = recur__scales_of(largest_of(row, K));
-        float *pairs = rows + RECUR__ROW_HEAD, *fours = pairs + 2 * words;
+        const words_of_row to = words_at(rows, words);
+        float last[16] = { 0 };
+        int64_t k = 0;
         rows[0] = scales.from;
-        for (int64_t k = 0; k < K; k += 16, pairs += 8, fours += 4) {
-            i4 q[4];
-            for (int i = 0; i < 4; i++) q[i] = to_nearest(four_of(row, K, k + 4 * i) * scales.to);
-            prepare_block(q, pairs, fours);
-        }
+        for (; k + 16 <= K; k += 16) prepare_block(row + k, scales.to, to, k / 4);
+        for (int64_t i = k; i < K; i++) last[i - k] = row[i];
+        if (k < K) prepare_block(last, scales.to, to, k / 4);
     }
 }
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
+
+/* Loads that come behind it stay there, or compilers begin them early and run out of registers. */
+#define STAY __asm__ volatile("" ::: "memory")
+#if RECUR__SET == RECUR__IS_neon
+#define KEEP(v) __asm__ volatile("" : "+w"(v))
+#elif RECUR__SET == RECUR__IS_avx512
+#define KEEP(v) __asm__ volatile("" : "+v"(v))
+#else
+#define KEEP(v) __asm__ volatile("" : "+x"(v))
+#endif
 
 /* Panels and rows of one tile. `next` is what is fetched meanwhile, `step` words with each row of a
  * panel. */
@@ -239,13 +262,27 @@ INLINE const uint32_t *panel_at(const tile *t, int p)
     return t->W->panels + (t->panel + p) * t->words * RECUR__PANEL_ROWS;
 }
 
+/* Rows of W from vector v of panel p on; below 1: there are none. */
+INLINE int64_t left_at(const tile *t, int p, int v)
+{
+    return t->W->N - (t->panel + p) * RECUR__PANEL_ROWS - v * VW;
+}
+
 /* Adds a vector to y where it has rows of W. */
 INLINE void add_to(const tile *t, int p, int r, int v, vf sum)
 {
-    const int64_t n = p * RECUR__PANEL_ROWS + v * VW,
-                  left = t->W->N - t->panel * RECUR__PANEL_ROWS - n;
-    float *y = t->y + r * t->ldy + n;
-    if (left > 0) v_store_part(y, v_load_part(y, left) + sum, left);
+    const int64_t left = left_at(t, p, v);
+    float *y = t->y + r * t->ldy + p * RECUR__PANEL_ROWS + v * VW;
+    if (left >= VW)
+        v_store(y, v_load(y) + sum);
+    else if (left > 0)
+        v_store_n(y, v_load_n(y, left) + sum, left);
+}
+
+INLINE void add_product(vf *sum, vf x, vf w)
+{
+    *sum = plus_product(*sum, x, w);
+    KEEP(*sum);
 }
 
 INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
@@ -270,16 +307,15 @@ INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
             UNROLL for (int r = 0; r < MR; r++)
             {
                 const vf x = v_set(t.rows[r * t.ld + 2 * i]);
-                UNROLL for (int v = 0; v < V; v++)
-                    sum[p][r][v] = plus_product(sum[p][r][v], x, w[v]);
+                UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
             }
+            STAY;
             UNROLL for (int v = 0; v < V; v++)
                 w[v] = (vf)(load_words(word + p * apart + v * VW) & -0x10000);
             UNROLL for (int r = 0; r < MR; r++)
             {
                 const vf x = v_set(t.rows[r * t.ld + 2 * i + 1]);
-                UNROLL for (int v = 0; v < V; v++)
-                    sum[p][r][v] = plus_product(sum[p][r][v], x, w[v]);
+                UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
             }
         }
     }
@@ -295,8 +331,9 @@ INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
 /* What the whole numbers of a tile are worth. */
 INLINE void add_whole(const tile *t, int p, int r, int v, vi sum)
 {
-    const int64_t n = (t->panel + p) * RECUR__PANEL_ROWS + v * VW, left = t->W->N - n;
-    const vf scale = v_load_part(t->W->scale + n, left > 0 ? left : 0);
+    const float *scales = t->W->scale + (t->panel + p) * RECUR__PANEL_ROWS + v * VW;
+    const int64_t left = left_at(t, p, v);
+    const vf scale = left > 0 ? v_load_part(scales, left) : v_set(0);
     add_to(t, p, r, v, rounded(to_floats(sum) * v_set(t->rows[r * t->ld]) * scale));
 }
 
@@ -330,7 +367,7 @@ enum { FOURS = RECUR__SET == RECUR__IS_neon ? MOST : RECUR__SET == RECUR__IS_avx
 INLINE void multiply_fours(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 {
     const uint32_t *word = panel_at(t, 0), *next = t->next;
-    const float *x = t->rows + RECUR__ROW_HEAD + 2 * t->words;
+    const float *x = t->rows + RECUR__ROW_HEAD + 2 * t->words; /* the words of four */
     for (int64_t i = 0; i < t->words; i++, word += RECUR__PANEL_ROWS, next += t->step) {
         if (fetches) __builtin_prefetch(next, 0, 2);
         UNROLL for (int r = 0; r < MR; r++)
@@ -352,24 +389,32 @@ INLINE void multiply_fours(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 #endif
 
 #if RECUR__SET != RECUR__IS_neon
+/* One after the other, or compilers keep so many products that they run out of registers. */
+INLINE void add_pairs(vi *sum, vs w, vi pair)
+{
+    *sum += multiply_pairs(w, pair);
+    KEEP(*sum);
+}
+
 INLINE void multiply_twos(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 {
     const uint32_t *word = panel_at(t, 0), *next = t->next;
     const float *x = t->rows + RECUR__ROW_HEAD;
-    for (int64_t i = 0; i < t->words; i++, word += RECUR__PANEL_ROWS, next += t->step, x += 2) {
+    for (int64_t i = 0; i < t->words; i++, word += RECUR__PANEL_ROWS, next += t->step, x++) {
         if (fetches) __builtin_prefetch(next, 0, 2);
         vs w[V];
         UNROLL for (int v = 0; v < V; v++) w[v] = (vs)load_words(word + v * VW) << 8 >> 8;
         UNROLL for (int r = 0; r < MR; r++)
         {
             const vi pair = spread(x + r * t->ld);
-            UNROLL for (int v = 0; v < V; v++) sum[r][v] += multiply_pairs(w[v], pair);
+            UNROLL for (int v = 0; v < V; v++) add_pairs(&sum[r][v], w[v], pair);
         }
+        STAY;
         UNROLL for (int v = 0; v < V; v++) w[v] = (vs)load_words(word + v * VW) >> 8;
         UNROLL for (int r = 0; r < MR; r++)
         {
-            const vi pair = spread(x + r * t->ld + 1);
-            UNROLL for (int v = 0; v < V; v++) sum[r][v] += multiply_pairs(w[v], pair);
+            const vi pair = spread(x + r * t->ld + t->words);
+            UNROLL for (int v = 0; v < V; v++) add_pairs(&sum[r][v], w[v], pair);
         }
     }
 }
@@ -400,58 +445,48 @@ INLINE void int8_tile(bool fetches, int P, int MR, const tile t)
 
 /* ---- all rows and panels -------------------------------------------------------------------- */
 
-static int64_t block_of(int64_t left)
-{
-    const int64_t blocks = (left + MOST - 1) / MOST;
-    return (left + blocks - 1) / blocks;
-}
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The functions of one precision, from its tile: `few` panels of few rows, and `alone` of one. */
-#define TILES(name, few, alone)                                                                    \
-    static void name##_rows(int64_t rows, const tile *t)                                           \
-    {                                                                                              \
-        switch (rows) {                                                                            \
-        case 1:                                                                                    \
-            name##_tile(true, 1, 1, *t);                                                           \
-            break;                                                                                 \
-        case 2:                                                                                    \
-            name##_tile(true, 1, 2, *t);                                                           \
-            break;                                                                                 \
-        case 3:                                                                                    \
-            name##_tile(true, 1, 3, *t);                                                           \
-            break;                                                                                 \
-        case 4:                                                                                    \
-            if (MOST > 3) name##_tile(true, 1, 4, *t);                                             \
-            break;                                                                                 \
-        case 5:                                                                                    \
-            if (MOST > 3) name##_tile(true, 1, 5, *t);                                             \
-            break;                                                                                 \
-        default:                                                                                   \
-            if (MOST > 3) name##_tile(true, 1, 6, *t);                                             \
-            break;                                                                                 \
-        }                                                                                          \
-    }                                                                                              \
-    /* Some panels of few rows at once. */                                                         \
-    static void name##_few(int64_t rows, const tile *t)                                            \
-    {                                                                                              \
-        switch (rows) {                                                                            \
-        case 1:                                                                                    \
-            name##_tile(false, alone, 1, *t);                                                      \
-            break;                                                                                 \
-        case 2:                                                                                    \
-            name##_tile(false, few, 2, *t);                                                        \
-            break;                                                                                 \
-        default:                                                                                   \
-            name##_tile(false, few, 3, *t);                                                        \
-            break;                                                                                 \
-        }                                                                                          \
-    }                                                                                              \
-    static void multiply_##name(const recur__reduced_product *p)                                   \
-    {                                                                                              \
-        const int64_t at_once = p->R == 1 ? (alone) : p->R <= 3 ? (few) : 0;                       \
-        tile t = tile_of(p);                                                                       \
-        for (; at_once && t.panel + at_once <= p->end; forward(&t, at_once)) name##_few(p->R, &t); \
-        for (; t.panel < p->end; forward(&t, 1)) run_panel(p, t, name##_rows);                     \
+/* The functions of one precision, from its tile: up to `most` rows, `two` panels of two rows at
+ * once, and `alone` of one. */
+#define TILES(name, most, two, alone)                                                             \
+    static void name##_rows(int64_t rows, const tile *t)                                          \
+    {                                                                                             \
+        switch (rows) {                                                                           \
+        case 1:                                                                                   \
+            name##_tile(true, 1, 1, *t);                                                          \
+            break;                                                                                \
+        case 2:                                                                                   \
+            name##_tile(true, 1, 2, *t);                                                          \
+            break;                                                                                \
+        case 3:                                                                                   \
+            name##_tile(true, 1, 3, *t);                                                          \
+            break;                                                                                \
+        case 4:                                                                                   \
+            if (least(most, MOST) > 3) name##_tile(true, 1, 4, *t);                               \
+            break;                                                                                \
+        case 5:                                                                                   \
+            if (least(most, MOST) > 4) name##_tile(true, 1, 5, *t);                               \
+            break;                                                                                \
+        default:                                                                                  \
+            if (least(most, MOST) > 5) name##_tile(true, 1, 6, *t);                               \
+            break;                                                                                \
+        }                                                                                         \
+    }                                                                                             \
+    static void name##_at_once(int64_t rows, const tile *t)                                       \
+    {                                                                                             \
+        if (rows == 1)                                                                            \
+            name##_tile(false, alone, 1, *t);                                                     \
+        else                                                                                      \
+            name##_tile(false, two, 2, *t);                                                       \
+    }                                                                                             \
+    static void multiply_##name(const recur__reduced_product *p)                                  \
+    {                                                                                             \
+        const int64_t at_once = p->R == 1 ? (alone) : (two);                                      \
+        tile t = tile_of(p);                                                                      \
+        for (; p->R <= 2 && t.panel + at_once <= p->end; forward(&t, at_once))                    \
+            name##_at_once(p->R, &t);                                                             \
+        for (; t.panel < p->end; forward(&t, 1)) run_panel(p, t, least(most, MOST), name##_rows); \
     }
 
 INLINE tile tile_of(const recur__reduced_product *p)
@@ -474,14 +509,15 @@ INLINE void forward(tile *t, int64_t panels)
 }
 
 /* One panel and all rows, while the next panel is fetched. */
-INLINE void run_panel(const recur__reduced_product *p, tile t,
+INLINE void run_panel(const recur__reduced_product *p, tile t, int64_t most,
                       void (*run)(int64_t rows, const tile *t))
 {
-    const int64_t tiles = (p->R + MOST - 1) / MOST;
+    const int64_t tiles = (p->R + most - 1) / most;
     t.step = (RECUR__PANEL_ROWS + tiles - 1) / tiles;
     t.next = panel_at(&t, t.panel + 1 < p->end ? 1 : 0);
     for (int64_t r = 0, rows; r < p->R; r += rows) {
-        rows = block_of(p->R - r);
+        const int64_t blocks = (p->R - r + most - 1) / most;
+        rows = (p->R - r + blocks - 1) / blocks;
         run(rows, &t);
         t.rows += rows * t.ld;
         t.y += rows * t.ldy;
@@ -489,8 +525,8 @@ INLINE void run_panel(const recur__reduced_product *p, tile t,
     }
 }
 
-TILES(bfloat16, FEW, AT_ONCE)
-TILES(int8, 1, 1)
+TILES(bfloat16, 5, FEW, AT_ONCE) /* the sixth row of AVX2 has no registers left */
+TILES(int8, 6, 1, 1)
 
 #endif
 

@@ -45,8 +45,9 @@ static inline int64_t recur__reduced_words(int32_t precision, int64_t K)
 /* Rows of x, prepared: each of them takes so many floats, whatever the precision.
  *
  *   bfloat16  rounded floats
- *   int8      its scale and 15 words of nothing; for each word of a panel's row two, of the
- *             numbers 0 and 2 of the four, and 1 and 3, as int16; then one of the four as int8 */
+ *   int8      its scale and 15 words of nothing; a word for each word of a panel's row, of the
+ *             numbers 0 and 2 of the four as int16; as many of the numbers 1 and 3; as many of all
+ *             four as int8. The reference has the numbers in their order. */
 static inline int64_t recur__reduced_row(int64_t K) { return (K + 15) / 16 * 16 + 16; }
 
 enum { RECUR__ROW_HEAD = 16 };
