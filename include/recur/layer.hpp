@@ -37,7 +37,7 @@ public:
     }
     /** Another handle on the same layer. */
     layer share() const { return layer(recur_layer_retain(get())); }
-    /** An immutable copy for running, by any number of threads. */
+    /** An immutable copy for running, by any number of threads. precision: RECUR_PRECISION_*. */
     layer snapshot(int32_t precision = RECUR_PRECISION_FLOAT32) const
     {
         recur_layer *out;

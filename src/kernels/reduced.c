@@ -83,6 +83,7 @@ static void multiply_int8(const recur__reduced_product *p)
 typedef float f4 __attribute__((vector_size(16)));
 typedef int32_t i4 __attribute__((vector_size(16)));
 typedef int16_t vs __attribute__((vector_size(4 * VW)));
+typedef uint32_t vu __attribute__((vector_size(4 * VW)));
 
 /* Vectors of a panel's 16 rows; rows of x in a tile; panels that one row takes at once, as its sums
  * would else wait for each other. */
@@ -157,7 +158,7 @@ INLINE vf as_bfloat16(vf x)
 {
     enum { SMALLEST = (127 - 56) << 23 };
     const vi bits = (vi)x, number = x == x;
-    const vi up = bits + 0x7fff + (bits >> 16 & 1);
+    const vi up = (vi)((vu)bits + 0x7fff + ((vu)bits >> 16 & 1));
     const vi near = (up & number) | ((bits | 0x00400000) & ~number);
     return (vf)(near & ((bits & 0x7fffffff) >= SMALLEST) & -0x10000);
 }

@@ -129,7 +129,7 @@ static const recur__step_ops step_ops = {
 static const recur__pack_ops pack_ops = {
     .carve = carve_pack,
     .fill = fill_pack,
-    .reduces = true,
+    .reduces = recur__is_weight,
 };
 
 static const recur__layer_ops embedding_ops = {

@@ -132,8 +132,16 @@ static void fill_all(const recur_layer *layer, void *pack)
     }
 }
 
+static bool is_reduced(const char *tensor)
+{
+    static const char *const matrix[] = { "weight_ih", "weight_hh", "weight_hr" };
+    for (int i = 0; i < 3; i++)
+        if (strncmp(tensor, matrix[i], strlen(matrix[i])) == 0) return true;
+    return false;
+}
+
 const recur__pack_ops recur__recurrent_pack = {
     .carve = carve_all,
     .fill = fill_all,
-    .reduces = true,
+    .reduces = is_reduced,
 };

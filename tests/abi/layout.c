@@ -167,6 +167,33 @@ static void structs(void)
     MEMBER(recur_memory, training);
     MEMBER(recur_memory, inference);
 
+    STRUCT(recur_quantise_options);
+    MEMBER(recur_quantise_options, size);
+    MEMBER(recur_quantise_options, precision);
+    MEMBER(recur_quantise_options, packed);
+    MEMBER(recur_quantise_options, x);
+    MEMBER(recur_quantise_options, ids);
+    MEMBER(recur_quantise_options, reserved);
+    MEMBER(recur_quantise_options, most_y);
+    MEMBER(recur_quantise_options, most_state);
+
+    STRUCT(recur_quantised);
+    MEMBER(recur_quantised, name);
+    MEMBER(recur_quantised, unused);
+    MEMBER(recur_quantised, weight_error);
+    MEMBER(recur_quantised, y_error);
+    MEMBER(recur_quantised, state_error);
+    MEMBER(recur_quantised, precision);
+    MEMBER(recur_quantised, reserved);
+
+    STRUCT(recur_quantise_report);
+    MEMBER(recur_quantise_report, size);
+    MEMBER(recur_quantise_report, count);
+    MEMBER(recur_quantise_report, matrix);
+    MEMBER(recur_quantise_report, reserved);
+    MEMBER(recur_quantise_report, y_error);
+    MEMBER(recur_quantise_report, state_error);
+
     STRUCT(recur_loss_options);
     MEMBER(recur_loss_options, size);
     MEMBER(recur_loss_options, kind);
