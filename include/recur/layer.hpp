@@ -44,6 +44,13 @@ public:
         detail::check(recur_layer_snapshot(get(), precision, &out));
         return layer(out);
     }
+    /** A snapshot with fewer bits, and what it costs on data: recur_quantise. */
+    layer quantise(const recur_quantise_options &o, recur_quantise_report *report = nullptr) const
+    {
+        recur_layer *out;
+        detail::check(recur_quantise(get(), &o, &out, report));
+        return layer(out);
+    }
 
     recur_layer_info describe(int64_t part = -1) const
     {
