@@ -99,7 +99,7 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_child(group, "a", NULL, NULL), "NULL");
     REFUSED(recur_layer_snapshot(NULL, 0, &layer), "NULL");
     REFUSED(recur_layer_snapshot(rnn, 0, NULL), "NULL");
-    REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1 RECUR_PRECISION_FLOAT32");
+    REFUSED(recur_layer_snapshot(rnn, 3, &layer), "3 RECUR_PRECISION_FLOAT32");
     REFUSED(recur_layer_describe(NULL, -1, &info), "NULL");
     REFUSED(recur_layer_describe(rnn, -1, NULL), "NULL");
     REFUSED(recur_layer_tensor_info(NULL, 0, &t), "NULL");

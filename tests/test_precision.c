@@ -243,7 +243,7 @@ static void accuracy(void **unused)
 static void threads_change_nothing(void **unused)
 {
     (void)unused;
-    enum { B = 20, T = 8, H = 96 };
+    enum { B = 24, T = 60, H = 96 };
     for (int32_t precision = 1; precision < COUNT(PRECISION); precision++) {
         float *y[2];
         for (int i = 0; i < 2; i++) {
