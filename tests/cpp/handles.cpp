@@ -89,7 +89,7 @@ void sizes()
     recur::quantise_options o;
     o.precision = RECUR_PRECISION_INT8;
     o.packed = p.get();
-    o.x = x.data();
+    o.x = x;
     recur::quantise_report report;
     CHECK(net.quantise(o, &report).output_size() == net.output_size());
     CHECK(report.count > 0 && report.y_error > 0);
