@@ -82,6 +82,7 @@
 #include "recur/state.h"
 #include "recur/tape.h"
 #include "recur/memory.h"
+#include "recur/quantise.h"
 #include "recur/loss.h"
 #include "recur/optimizer.h"
 #include "recur/file.h"

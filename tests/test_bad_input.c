@@ -99,7 +99,7 @@ static void null_handles(void **unused)
     REFUSED(recur_layer_child(group, "a", NULL, NULL), "NULL");
     REFUSED(recur_layer_snapshot(NULL, 0, &layer), "NULL");
     REFUSED(recur_layer_snapshot(rnn, 0, NULL), "NULL");
-    REFUSED(recur_layer_snapshot(rnn, 1, &layer), "1 RECUR_PRECISION_FLOAT32");
+    REFUSED(recur_layer_snapshot(rnn, 3, &layer), "3 RECUR_PRECISION_FLOAT32");
     REFUSED(recur_layer_describe(NULL, -1, &info), "NULL");
     REFUSED(recur_layer_describe(rnn, -1, NULL), "NULL");
     REFUSED(recur_layer_tensor_info(NULL, 0, &t), "NULL");
@@ -263,7 +263,8 @@ static void memory_of_nothing(void **unused)
     recur_memory m = { .size = sizeof m - 1 };
     REFUSED(recur_layer_memory(rnn, packed, 0, &m), "87 88");
     m.size = sizeof m;
-    REFUSED(recur_layer_memory(rnn, packed, 16, &m), "16");
+    REFUSED(recur_layer_memory(rnn, packed, 64, &m), "64");
+    REFUSED(recur_layer_memory(rnn, packed, 48, &m), "48 one precision");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(embedding, packed, RECUR_MEMORY_ROWS, &m),
           "embedding rows");
     FAILS(RECUR_E_UNSUPPORTED, recur_layer_memory(last, packed, RECUR_MEMORY_IDS, &m), "last ids");

@@ -28,6 +28,8 @@ template <class C> struct options : C {
 using context_options = options<recur_context_options>;
 using recurrent_options = options<recur_recurrent_options>;
 using clockwork_options = options<recur_clockwork_options>;
+using quantise_options = options<recur_quantise_options>;
+using quantise_report = options<recur_quantise_report>;
 using loss_options = options<recur_loss_options>;
 using optimizer_options = options<recur_optimizer_options>;
 using sample_options = options<recur_sample_options>;

@@ -343,20 +343,41 @@ RECUR_NODISCARD recur_status recur_compose_create(recur_context *ctx, int32_t ki
 RECUR_NODISCARD recur_status recur_layer_child(const recur_layer *layer, const char *name,
                                                recur_layer **out, int64_t *offset);
 
-/** Number formats of recur_layer_snapshot. */
-enum { RECUR_PRECISION_FLOAT32 = 0 };
+/** Number formats of the weights of a snapshot: of the matrices W and U of recurrent layers, of a
+ * projection, of linear layers and embeddings. States, biases, other parameters and all that is not
+ * a product with a matrix are float32 in any case.
+ *
+ * Every instruction set gives the same bits of a product:
+ *
+ *   BFLOAT16  weights and what they multiply are rounded to 8 bits of fraction, to the nearest and
+ *             ties to even; magnitudes below 2^-56 become 0. Sums are float32.
+ *   INT8      weights are whole numbers from -127 to 127 times a scale of their row, and what they
+ *             multiply too, with a scale that follows from the row at hand. Sums are whole
+ *             numbers. A row with an infinity or a NaN gives NaN. Matrices of more than 131072
+ *             columns keep float32, with their layer.
+ *
+ * recur_quantise measures what they cost in accuracy. */
+enum {
+    RECUR_PRECISION_FLOAT32 = 0,
+    RECUR_PRECISION_BFLOAT16 = 1, /**< half the memory traffic                                    */
+    RECUR_PRECISION_INT8 = 2      /**< a quarter of it                                            */
+};
 
 /** Makes an immutable copy laid out for running on this machine, for any number of streams and
  * threads. Later changes of the original do not reach it. It has no parameters to read or write,
  * and no pass on it can be recorded. States made for the original fit it, and are as fast.
  *
+ * Fewer bits pay where weights do not stay in the caches nearest to a core: from about 128 units
+ * on. Steps and passes of such a snapshot give the same bits.
+ *
  * Shapes:  takes and gives what `layer` does.
- * Memory:  one allocation.
- * Errors:  ARGUMENT: NULL, unknown precision. MEMORY.
+ * Memory:  one allocation. A snapshot keeps the float32 parameters, too.
+ * Errors:  ARGUMENT: NULL, unknown precision. UNSUPPORTED: fewer bits of a snapshot: make it of the
+ *          layer that the snapshot was made of. MEMORY.
  * Threads: free, while nobody writes the parameters.
  * Since:   0.1
  * @param layer the layer, or a part.
- * @param precision RECUR_PRECISION_FLOAT32.
+ * @param precision RECUR_PRECISION_*.
  * @param out the snapshot.
  */
 RECUR_NODISCARD recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision,

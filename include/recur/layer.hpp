@@ -37,11 +37,18 @@ public:
     }
     /** Another handle on the same layer. */
     layer share() const { return layer(recur_layer_retain(get())); }
-    /** An immutable copy for running, by any number of threads. */
+    /** An immutable copy for running, by any number of threads. precision: RECUR_PRECISION_*. */
     layer snapshot(int32_t precision = RECUR_PRECISION_FLOAT32) const
     {
         recur_layer *out;
         detail::check(recur_layer_snapshot(get(), precision, &out));
+        return layer(out);
+    }
+    /** A snapshot with fewer bits, and what it costs on data: recur_quantise. */
+    layer quantise(const recur_quantise_options &o, recur_quantise_report *report = nullptr) const
+    {
+        recur_layer *out;
+        detail::check(recur_quantise(get(), &o, &out, report));
         return layer(out);
     }
 

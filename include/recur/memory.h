@@ -37,7 +37,9 @@ enum {
     RECUR_MEMORY_IDS = 2,        /**< on ids                                                      */
     RECUR_MEMORY_NO_DROPOUT = 4, /**< recorded in RECUR_TAPE_RECORD_NO_DROPOUT, not in
                                       RECUR_TAPE_TRAIN                                            */
-    RECUR_MEMORY_TRACE = 8       /**< on a tape with a trace                                      */
+    RECUR_MEMORY_TRACE = 8,      /**< on a tape with a trace                                      */
+    RECUR_MEMORY_BFLOAT16 = 16,  /**< `snapshot` is one of RECUR_PRECISION_BFLOAT16               */
+    RECUR_MEMORY_INT8 = 32       /**< `snapshot` is one of RECUR_PRECISION_INT8                   */
 };
 
 /** Bytes that a layer takes with one layout. Filled in by recur_layer_memory. */
@@ -71,8 +73,8 @@ typedef struct recur_memory {
  *
  * Shapes:  -
  * Memory:  allocates nothing.
- * Errors:  ARGUMENT: NULL, unknown flags, out->size too small. UNSUPPORTED: ROWS or IDS, which the
- *          layer does not take. MEMORY: a number overflows: no machine can run this batch.
+ * Errors:  ARGUMENT: NULL, unknown flags, both precisions, out->size too small. UNSUPPORTED: ROWS
+ * or IDS, which the layer does not take. MEMORY: a number overflows: no machine can run this batch.
  * Threads: free.
  * Since:   0.1
  * @param layer the layer.

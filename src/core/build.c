@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "core/layer.h"
+#include "kernels/reduced.h"
 
 /* ---- building ------------------------------------------------------------------------------- */
 
@@ -13,6 +14,8 @@ typedef struct builder {
     const char *const *names; /* of the prototype's parts; NULL: their own */
     recur_context *ctx;
     bool snapshot;
+    recur__precisions precisions; /* of a snapshot; of NULL: those of the prototype's leaves */
+    int64_t leaves;               /* laid out so far */
     recur_tensor *table;
     float *params;
     int64_t tensors, floats; /* laid out so far */
@@ -82,6 +85,14 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
         memset(b->params + node->offset, 0, (size_t)own * sizeof(float));
 }
 
+static int32_t next_precision(builder *b, const recur_layer *leaf)
+{
+    const recur__precisions *p = &b->precisions;
+    const int64_t i = b->leaves++;
+    if (!p->of) return leaf->spec.precision;
+    return recur__leaf_precision(leaf, p->same ? *p->of : p->of[i]);
+}
+
 /* A leaf: kernels of this context, tensors, and what a snapshot holds beside them. */
 static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node, const char *path,
                          size_t path_length)
@@ -91,7 +102,11 @@ static void lay_out_leaf(builder *b, const recur_layer *from, recur_layer *node,
     if (leaf.spec.cell)
         leaf.spec.cell = recur__cell_of(b->ctx, leaf.spec.variant, leaf.spec.hidden_size,
                                         b->snapshot);
-    if (node) node->spec.cell = leaf.spec.cell;
+    if (b->snapshot) leaf.spec.precision = next_precision(b, from);
+    if (node) {
+        node->spec.cell = leaf.spec.cell;
+        node->spec.precision = leaf.spec.precision;
+    }
     lay_out_tensors(b, from, node, path, path_length);
     if (!b->snapshot || !leaf.ops->pack) return;
     void *pack = leaf.ops->pack->carve(&leaf, &b->carver);
@@ -188,19 +203,30 @@ static recur_layer *lay_out(builder *b)
     return lay_out_node(b, b->prototype, "", "", 0);
 }
 
-recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype,
-                                const char *const *names, bool snapshot, recur_layer **out)
+static size_t bytes_of(const builder *begin)
 {
-    builder b = { .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot };
+    builder b = *begin;
     lay_out(&b);
-    const size_t bytes = b.carver.used;
+    return b.carver.used;
+}
+
+static builder snapshot_of(const recur_layer *layer, recur__precisions precisions)
+{
+    return (builder){ .prototype = layer,
+                      .ctx = recur__layer_context(layer),
+                      .snapshot = true,
+                      .precisions = precisions };
+}
+
+/* From how it begins: measured, then carved. */
+static recur_status build(const builder *begin, recur_layer **out)
+{
+    recur_context *ctx = begin->ctx;
+    const size_t bytes = bytes_of(begin);
     void *memory = recur__alloc(ctx, bytes);
     if (!memory) return recur__no_memory(bytes);
-    b = (builder){ .carver.base = memory,
-                   .prototype = prototype,
-                   .names = names,
-                   .ctx = ctx,
-                   .snapshot = snapshot };
+    builder b = *begin;
+    b.carver.base = memory;
     recur_layer *layer = lay_out(&b);
     layer->ctx = recur__context_retain(ctx);
     layer->kernels = recur__kernels_of(layer->ctx);
@@ -211,11 +237,42 @@ recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype
     return RECUR_OK;
 }
 
-size_t recur__layer_bytes(const recur_layer *layer, bool snapshot)
+recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype,
+                                const char *const *names, bool snapshot, recur_layer **out)
 {
-    builder b = { .prototype = layer, .ctx = recur__layer_context(layer), .snapshot = snapshot };
-    lay_out(&b);
-    return b.carver.used;
+    const builder begin = {
+        .prototype = prototype, .names = names, .ctx = ctx, .snapshot = snapshot
+    };
+    return build(&begin, out);
+}
+
+recur_status recur__snapshot_build(const recur_layer *layer, recur__precisions precisions,
+                                   recur_layer **out)
+{
+    const builder begin = snapshot_of(layer, precisions);
+    return build(&begin, out);
+}
+
+int32_t recur__leaf_precision(const recur_layer *leaf, int32_t precision)
+{
+    const recur__pack_ops *ops = leaf->ops->pack;
+    const bool few = leaf->input_size <= RECUR__MOST_REDUCED &&
+                     leaf->spec.hidden_size <= RECUR__MOST_REDUCED / 2;
+    return ops && ops->reduces && few ? precision : RECUR_PRECISION_FLOAT32;
+}
+
+size_t recur__layer_bytes(const recur_layer *layer)
+{
+    const builder begin = { .prototype = layer,
+                            .ctx = recur__layer_context(layer),
+                            .snapshot = recur__layer_is_snapshot(layer) };
+    return bytes_of(&begin);
+}
+
+size_t recur__snapshot_bytes(const recur_layer *layer, recur__precisions precisions)
+{
+    const builder begin = snapshot_of(layer, precisions);
+    return bytes_of(&begin);
 }
 
 recur_status recur__layer_check_size(const char *what, int64_t size)
@@ -275,8 +332,15 @@ recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, r
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(layer);
-    static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32) };
-    if (precision != RECUR_PRECISION_FLOAT32)
+    static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32),
+                                                  RECUR__CONSTANT(RECUR_PRECISION_BFLOAT16),
+                                                  RECUR__CONSTANT(RECUR_PRECISION_INT8) };
+    if (precision < RECUR_PRECISION_FLOAT32 || precision > RECUR_PRECISION_INT8)
         return RECUR__NO_CONSTANT(__func__, "precision", precision, precisions);
-    return recur__layer_build(recur__layer_context(layer), layer, NULL, true, out);
+    if (precision && recur__layer_is_snapshot(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_layer_snapshot: a snapshot keeps its precision; make one of %s "
+                           "from the layer that it was made of",
+                           precisions[precision].name);
+    return recur__snapshot_build(layer, (recur__precisions){ &precision, true }, out);
 }

@@ -28,6 +28,7 @@ typedef struct recur__spec {
     recur_conv_options conv;           /* of a convolution, defaults written out; else zeros */
     recur__cell_options cell_options;  /* what they change in the equations; */
     bool modified;                     /* if they do */
+    int32_t precision;                 /* RECUR_PRECISION_* of a snapshot's matrices */
 } recur__spec;
 
 /* Features [begin, begin + count) of the rows of a part; part -1: of the whole's input. */
@@ -82,8 +83,20 @@ struct recur_layer {
 recur_status recur__layer_build(recur_context *ctx, const recur_layer *prototype,
                                 const char *const *names, bool snapshot, recur_layer **out);
 
-/* What a copy of a layer takes, or a snapshot of it. SIZE_MAX: too much. */
-size_t recur__layer_bytes(const recur_layer *layer, bool snapshot);
+/* A snapshot whose leaves have these precisions, in the order of the tree. */
+typedef struct recur__precisions {
+    const int32_t *of; /* RECUR_PRECISION_* of each leaf, or of all: */
+    bool same;         /* there is one */
+} recur__precisions;
+recur_status recur__snapshot_build(const recur_layer *layer, recur__precisions precisions,
+                                   recur_layer **out);
+
+/* The precision that a leaf gets of one that was asked for: only what multiplies has one. */
+int32_t recur__leaf_precision(const recur_layer *leaf, int32_t precision);
+
+/* What a layer takes, or a snapshot of it. SIZE_MAX: too much. */
+size_t recur__layer_bytes(const recur_layer *layer);
+size_t recur__snapshot_bytes(const recur_layer *layer, recur__precisions precisions);
 
 recur_layer *recur__layer_retain(const recur_layer *layer);
 

@@ -77,6 +77,9 @@ typedef struct recur__pack_ops {
     void *(*carve)(const recur_layer *layer, recur__carver *carver);
     /* Fills it from the parameters. `pack` may be NULL. */
     void (*fill)(const recur_layer *layer, void *pack);
+    /* Whether a tensor of this name, if it is a matrix, has layer->spec.precision in the pack of a
+     * snapshot: kernels/reduced.h. NULL: none has. */
+    bool (*reduces)(const char *tensor);
 } recur__pack_ops;
 
 /* Gradients of parameters from the rows of a step's backward: now, or later for many steps. */

@@ -169,6 +169,7 @@ typedef struct recur__kernels {
     const recur__elementwise *elementwise;
     const recur__layernorm *layernorm;
     const recur__loss_kernels *loss;
+    const struct recur__reduced_kernels *reduced; /* kernels/reduced.h */
 } recur__kernels;
 
 /* The table of a context; NULL: of the default one. */

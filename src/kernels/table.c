@@ -1,6 +1,6 @@
 /* table.c - one row per instruction set. The build defines RECUR__HAS_<name> for the sets that it
  * compiles. */
-#include "kernels/kernels.h"
+#include "kernels/reduced.h"
 
 #define DECLARE(set)                                              \
     extern const recur__optimizer_kernels recur__optimizer_##set; \
@@ -9,7 +9,8 @@
     extern const recur__reduce recur__reduce_##set;               \
     extern const recur__elementwise recur__elementwise_##set;     \
     extern const recur__layernorm recur__layernorm_##set;         \
-    extern const recur__loss_kernels recur__loss_##set;
+    extern const recur__loss_kernels recur__loss_##set;           \
+    extern const recur__reduced_kernels recur__reduced_##set;
 #define ROW(id, set)             \
     { id,                        \
       &recur__optimizer_##set,   \
@@ -18,7 +19,8 @@
       &recur__reduce_##set,      \
       &recur__elementwise_##set, \
       &recur__layernorm_##set,   \
-      &recur__loss_##set },
+      &recur__loss_##set,        \
+      &recur__reduced_##set },
 
 DECLARE(ref)
 #ifdef RECUR__HAS_sse2

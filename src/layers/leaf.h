@@ -35,6 +35,9 @@ enum { RECUR__ROW_CAPABILITIES = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CA
                                                  .pass = &name##_pass_ops,              \
                                                  .step = &name##_step_ops };
 
+/* The one matrix of a layer, for recur__pack_ops.reduces. */
+static inline bool recur__is_weight(const char *tensor) { return strcmp(tensor, "weight") == 0; }
+
 /* A gradient of zeros goes back as zeros. True if there is nothing else to do. */
 static inline bool recur__no_gradient(const recur_layer *layer, int64_t rows, const float *dy,
                                       float *dx)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "layers/leaf.h"
-#include "linalg/matrix.h"
+#include "linalg/reduced.h"
 
 static float *bias_of(const recur_layer *layer, float *params)
 {
@@ -30,17 +30,31 @@ static recur__initial linear_initial(const recur_layer *layer, const char *tenso
                              1 / __builtin_sqrt((double)layer->input_size) };
 }
 
-/* ---- the pack of a tape: W both ways, rows beginning where cache lines do -------------------- */
+/* ---- packs: of a tape W both ways, rows beginning where cache lines do; of a snapshot W with
+ * fewer bits
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct pack {
     int64_t ld_in, ld_out;
     float *rows, *columns; /* [out][ld_in], [in][ld_out] */
 } pack;
 
+/* NULL for floats: the parameters are as good. */
+static void *carve_reduced(const recur_layer *layer, recur__carver *carver)
+{
+    const int32_t precision = layer->spec.precision;
+    if (precision == RECUR_PRECISION_FLOAT32) return NULL;
+    recur__reduced *to = recur__carve(carver, 1, sizeof *to);
+    const recur__reduced made = recur__carve_reduced(precision, layer->output_size,
+                                                     layer->input_size, carver);
+    if (to) *to = made;
+    return to;
+}
+
 static void *carve_pack(const recur_layer *layer, recur__carver *carver)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
-    if (recur__layer_is_snapshot(layer)) return NULL; /* its rows are as good */
+    if (recur__layer_is_snapshot(layer)) return carve_reduced(layer, carver);
     pack *to = recur__carve(carver, 1, sizeof *to);
     const int64_t ld_in = recur__padded(in), ld_out = recur__padded(out);
     float *rows = recur__carve(carver, recur__times(out, ld_in), sizeof(float));
@@ -51,9 +65,13 @@ static void *carve_pack(const recur_layer *layer, recur__carver *carver)
 
 static void fill_pack(const recur_layer *layer, void *place)
 {
-    if (!place) return;
-    const pack *to = place;
     const int64_t in = layer->input_size, out = layer->output_size;
+    if (!place) return;
+    if (layer->spec.precision) {
+        recur__fill_reduced(place, (recur__matrix){ layer->params, in });
+        return;
+    }
+    const pack *to = place;
     for (int64_t j = 0; j < out; j++)
         memcpy(to->rows + j * to->ld_in, layer->params + j * in, (size_t)in * sizeof(float));
     recur__transpose(out, in, layer->params, in, to->columns, to->ld_out);
@@ -110,10 +128,28 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const p
         recur__gemm_nt_here(k, sizes, X, W, (recur__sums){ y, out });
 }
 
+/* With fewer bits. threads: on those of the context. */
+static void multiply_reduced(const recur_layer *layer, bool threads, int64_t R, const float *x,
+                             float *y, float *scratch)
+{
+    const recur__reduced_tools tools = {
+        .ctx = threads ? layer->root->ctx : NULL,
+        .kernels = layer->root->kernels,
+        .scratch = scratch,
+    };
+    fill_bias(layer, R, y);
+    recur__multiply_reduced(&tools, layer->pack, R, (recur__matrix){ x, layer->input_size },
+                            (recur__sums){ y, layer->output_size });
+}
+
 static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, float *y)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     fill_bias(layer, R, y);
+    for (int64_t r = 0; layer->spec.precision && r < R; r++)
+        for (int64_t j = 0; j < out; j++)
+            y[r * out + j] += recur__reduced_number(layer->pack, j, ids[r]);
+    if (layer->spec.precision) return;
     for (int64_t r = 0; r < R; r++)
         for (int64_t j = 0; j < out; j++) y[r * out + j] += layer->params[j * in + ids[r]];
 }
@@ -171,12 +207,42 @@ static void add_id_gradients(const recur_layer *layer, int64_t R, const float *d
 
 /* ---- passes and steps ----------------------------------------------------------------------- */
 
+/* Products of fewer bits prepare rows. */
+static void linear_measure(const recur_layer *layer, const recur__shape *shape,
+                           recur__workspace *workspace)
+{
+    const bool reduced = layer->spec.precision != RECUR_PRECISION_FLOAT32;
+    const size_t mark = workspace->scratch.used;
+    const int64_t floats = recur__reduced_scratch(recur__shape_rows(shape), layer->input_size);
+    recur__scratch(workspace, reduced ? floats : 0, sizeof(float));
+    workspace->scratch.used = mark;
+}
+
+/* The same for snapshots of any precision. */
+static int64_t linear_scratch(const recur_layer *layer, int64_t B)
+{
+    return recur__reduced_scratch(B, layer->input_size);
+}
+
+static void linear_forward_reduced(const recur_layer *layer, recur__pass *pass)
+{
+    recur__workspace *workspace = pass->workspace;
+    const int64_t R = recur__shape_rows(&pass->shape);
+    const size_t mark = workspace->scratch.used;
+    float *scratch = recur__scratch(workspace, recur__reduced_scratch(R, layer->input_size),
+                                    sizeof *scratch);
+    multiply_reduced(layer, true, R, pass->x, pass->y, scratch);
+    workspace->scratch.used = mark;
+}
+
 static void linear_forward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t R = recur__shape_rows(&pass->shape);
     if (!pass->y || R == 0) return;
     if (pass->ids)
         look_up(layer, R, pass->ids, pass->y);
+    else if (layer->spec.precision)
+        linear_forward_reduced(layer, pass);
     else
         multiply(layer, layer->root->ctx, pass->pack, R, pass->x, pass->y);
 }
@@ -196,6 +262,8 @@ static void linear_step(recur__step_call *call)
     if (!call->y) return;
     if (call->ids)
         look_up(call->layer, call->B, call->ids, call->y);
+    else if (call->layer->spec.precision)
+        multiply_reduced(call->layer, false, call->B, call->x, call->y, call->scratch);
     else
         multiply(call->layer, NULL, call->pack, call->B, call->x, call->y);
 }
@@ -236,13 +304,13 @@ static const recur__parameter_ops parameter_ops = {
 };
 
 static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
+    .measure = linear_measure,
     .forward = linear_forward,
     .backward = linear_backward,
 };
 
 static const recur__step_ops step_ops = {
-    .scratch = recur__no_scratch,
+    .scratch = linear_scratch,
     .forward = linear_step,
     .plan = linear_plan,
     .plan_recorded = plan_recorded,
@@ -252,6 +320,7 @@ static const recur__step_ops step_ops = {
 static const recur__pack_ops pack_ops = {
     .carve = carve_pack,
     .fill = fill_pack,
+    .reduces = recur__is_weight,
 };
 
 static const recur__gradient_ops gradient_ops = {

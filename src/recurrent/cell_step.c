@@ -15,7 +15,7 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
         .K = P,
         .cell_options = layer->spec.modified ? &layer->spec.cell_options : NULL,
         .extra = pack->derived ? pack->derived : pack->p.extra,
-        .fetches = recur__outgrows_cache(layer, pack->p.in + P),
+        .fetches = !pack->precision && recur__outgrows_cache(layer, pack->p.in + P),
         .init = pack->bias,
         .ldx = pack->p.in,
         .in = pack->p.in,
@@ -26,21 +26,42 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
     };
 }
 
-void recur__multiply_input(const recur_layer *layer, const recur_context *ctx,
-                           const recur__weights *p, int64_t rows, const float *x, float *init)
+static void multiply_input(const recur_layer *layer, const recur__weights *p,
+                           const recur__input *input, float *init)
 {
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size, S = cell->gate_blocks * H;
-    const recur__matrix X = { x, p->in };
+    const recur__matrix X = { input->x, p->in };
     for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
         const recur__matrix W = { p->W + r.gate * H * p->in, p->in };
-        const recur__sizes sizes = { rows, r.gates * H, p->in };
+        const recur__sizes sizes = { input->rows, r.gates * H, p->in };
         const recur__sums to = { init + r.block * H, S };
-        if (ctx)
-            recur__gemm_nt(ctx, layer->root->kernels, sizes, X, W, to);
+        if (input->ctx)
+            recur__gemm_nt(input->ctx, layer->root->kernels, sizes, X, W, to);
         else
             recur__gemm_nt_here(layer->root->kernels, sizes, X, W, to);
     }
+}
+
+void recur__begin_rows(const recur_layer *layer, const recur__pack *pack, const recur__input *input,
+                       float *init)
+{
+    const int64_t S = layer->spec.cell->gate_blocks * layer->spec.hidden_size;
+    if (pack->bias)
+        memcpy(init, pack->bias, (size_t)S * sizeof *init);
+    else
+        recur__add_biases(layer, &pack->p, init);
+    for (int64_t r = 1; r < input->rows; r++) memcpy(init + r * S, init, (size_t)S * sizeof *init);
+    for (int64_t r = 0; input->ids && r < input->rows; r++)
+        if (pack->precision)
+            recur__reduced_column(layer, pack, input->ids[r], init + r * S);
+        else
+            recur__add_column(layer, &pack->p, input->ids[r], init + r * S);
+    if (input->ids) return;
+    if (pack->precision)
+        recur__reduced_input(layer, pack, input, init);
+    else
+        multiply_input(layer, &pack->p, input, init);
 }
 
 /* ---- forward -------------------------------------------------------------------------------- */
@@ -91,7 +112,10 @@ static void run_phases(recur__cell_step *c, const float *h, int64_t ldh)
         }
         step->W = pack->panels.W[i];
         step->U = c->zero_state ? NULL : pack->panels.U[i];
-        if (!pack->has_panels && !c->zero_state) multiply_state(c, &cell->phase[i]);
+        if (pack->precision && !c->zero_state)
+            recur__reduced_state(c->layer, pack, i, step, c->scratch);
+        else if (!pack->has_panels && !c->zero_state)
+            multiply_state(c, &cell->phase[i]);
         cell->forward[i](step);
     }
 }
@@ -105,8 +129,12 @@ static void project(const recur__cell_step *c, const float *share, float *y, int
     const int64_t P = step->K, H = step->H;
     const recur__matrix m = { step->u, H }, W_hr = { c->pack->p.project, H };
     for (int64_t r = 0; r < step->rows; r++) memset(y + r * ldy, 0, (size_t)P * sizeof *y);
-    recur__gemm_nt_here(layer->root->kernels, (recur__sizes){ step->rows, P, H }, m, W_hr,
-                        (recur__sums){ y, ldy });
+    if (c->pack->precision)
+        recur__reduced_projection(layer, c->pack, step->rows, m.data, (recur__sums){ y, ldy },
+                                  c->scratch);
+    else
+        recur__gemm_nt_here(layer->root->kernels, (recur__sizes){ step->rows, P, H }, m, W_hr,
+                            (recur__sums){ y, ldy });
     for (int64_t r = 0; share && r < step->rows; r++)
         for (int64_t j = 0; j < P; j++) {
             const float old = share[r * P + j];

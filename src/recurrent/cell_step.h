@@ -20,6 +20,7 @@ typedef struct recur__cell_step {
     bool zero_state;   /* the state before is zero: no product with U */
     const float *mask; /* [rows][P] recurrent dropout of h; NULL: none */
     float *masked_h;   /* [rows][P] */
+    float *scratch;    /* of products of fewer bits, as in recur__input */
     recur__step step;  /* h, s and c before, y and c_after: of P or H numbers each */
 } recur__cell_step;
 

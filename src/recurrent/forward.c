@@ -14,11 +14,12 @@ typedef struct line {
     const float *x;    /* [N][in] if the tiles multiply it */
     const float *init; /* [..][S*H] */
     int64_t ld_init;
-    const int32_t *ids;             /* of rows of init */
+    const int32_t *ids;             /* [N] of rows of init, or of W */
     float *gate_blocks, *c, *u, *y; /* [N][..] of the record; y also in inference, if wanted */
     float *initial[RECUR__STATES];  /* [B][P], [B][H] by place */
     int64_t index;                  /* l * D + d */
     bool zero_state, reverse, packed_before;
+    bool step_by_step; /* fewer bits: x or ids are multiplied at each step */
 } line;
 
 /* ---- what the accumulators start with ------------------------------------------------------- */
@@ -31,34 +32,36 @@ static bool multiplies_at_once(const recur__walk *w, int64_t in)
            !recur__has_modules(w->layer);
 }
 
-/* Rows of init: a table by id, or one for every row of the pass. */
-static void fill_init(const line *a, int64_t rows, bool table, const float *x, const int32_t *ids)
+/* Rows of init: what each id adds. */
+static void fill_table(const line *a)
 {
     const recur__walk *w = a->w;
-    const recur__weights *p = &a->pack.p;
     float *init = a->scratch->init;
-    const int64_t S = w->S;
-    for (int64_t r = 0; r < rows; r++) memcpy(init + r * S, a->pack.bias, (size_t)S * sizeof *init);
-    for (int64_t r = 0; ids && r < rows; r++)
-        recur__add_column(w->layer, p, table ? r : ids[r], init + r * S);
-    if (!ids) recur__multiply_input(w->layer, w->pass->ctx, p, rows, x, init);
+    for (int64_t id = 0; id < a->pack.p.in; id++, init += w->S) {
+        memcpy(init, a->pack.bias, (size_t)w->S * sizeof *init);
+        recur__add_column(w->layer, &a->pack.p, id, init);
+    }
 }
 
-/* Decides where init comes from: the bias alone, a table by id, or a row for every row. Then the
- * pack is filled, unless it was made before the pass. */
+/* Decides where init comes from: the bias alone, a table by id, or a row for every row, of all
+ * steps or of the one at hand. Then the pack is filled, unless it was made before the pass. */
 static void prepare_input(line *a, const float *x, const int32_t *ids)
 {
     const recur__walk *w = a->w;
-    const bool panels = a->pack.has_panels;
+    const bool panels = a->pack.has_panels, at_once = multiplies_at_once(w, a->pack.p.in);
     const bool table = ids && panels && recur__wants_table(w->layer, &w->pass->shape);
-    const bool by_row = !table && (ids || !panels || multiplies_at_once(w, a->pack.p.in));
-    a->x = ids || by_row ? NULL : x;
-    a->ids = table ? ids : NULL;
+    a->step_by_step = a->pack.precision && !at_once;
+    const bool by_row = !table && !a->step_by_step && (ids || !panels || at_once);
+    const recur__input input = {
+        .rows = w->N, .x = x, .ids = ids, .ctx = w->pass->ctx, .scratch = a->scratch->reduced
+    };
+    a->x = by_row || (ids && !a->step_by_step) ? NULL : x;
+    a->ids = table || a->step_by_step ? ids : NULL;
     if (!a->packed_before) recur__fill_pack(w->layer, a->x != NULL, &a->pack);
     a->init = table || by_row ? a->scratch->init : a->pack.bias;
     a->ld_init = table || by_row ? w->S : 0;
-    if (table) fill_init(a, a->pack.p.in, true, NULL, ids);
-    if (by_row) fill_init(a, w->N, false, x, ids);
+    if (table) fill_table(a);
+    if (by_row) recur__begin_rows(w->layer, &a->pack, &input, a->scratch->init);
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
@@ -105,6 +108,22 @@ static recur__step step_of(const line *a, int64_t t, int64_t from)
     return step;
 }
 
+/* With fewer bits: what the accumulators of this step's rows start with. */
+static void begin_step(const line *a, int64_t from, recur__cell_step *c)
+{
+    const recur__walk *w = a->w;
+    recur__step *step = &c->step;
+    float *init = a->scratch->init + from * w->S;
+    const recur__input input = {
+        .rows = step->rows, .x = step->x, .ids = step->ids, .scratch = c->scratch
+    };
+    recur__begin_rows(w->layer, &a->pack, &input, init);
+    step->init = init;
+    step->ld_init = w->S;
+    step->ids = NULL;
+    step->in = 0;
+}
+
 /* All phases of those rows that are in this thread's slice. */
 static void run_rows(const line *a, const recur__slice *slice, const rows *r)
 {
@@ -128,6 +147,9 @@ static void run_rows(const line *a, const recur__slice *slice, const rows *r)
         c.mask = masks->recurrent + from * w->P;
         c.masked_h = masks->masked_h + from * w->P;
     }
+    if (a->scratch->reduced)
+        c.scratch = a->scratch->reduced + from * recur__reduced_floats(w->layer);
+    if (a->step_by_step) begin_step(a, from, &c);
     recur__cell_step_forward(&c);
 }
 

@@ -30,7 +30,8 @@ recur__pack recur__carve_pack(const recur_layer *layer, int64_t in, unsigned par
     const recur__cell *cell = layer->spec.cell;
     const int64_t H = layer->spec.hidden_size, P = recur__output_width(layer);
     const bool modules = recur__has_modules(layer), visible = parts & RECUR__PACK_VISIBLE;
-    recur__pack pack = { .has_panels = parts & RECUR__PACK_PANELS, .ld_U_rows = recur__padded(H) };
+    const bool multiplies = parts & RECUR__PACK_PANELS, reduced = recur__is_reduced(layer);
+    recur__pack pack = { .has_panels = multiplies && !reduced, .ld_U_rows = recur__padded(H) };
     if (parts & RECUR__PACK_FORWARD) pack.bias = floats(carver, cell->gate_blocks * H);
     pack.derived = floats(carver, recur__times(cell->derived, H));
     pack.visible_U = floats(carver, modules && visible ? recur__times(H, H) : 0);
@@ -44,6 +45,7 @@ recur__pack recur__carve_pack(const recur_layer *layer, int64_t in, unsigned par
         if (parts & RECUR__PACK_BACKWARD && back)
             pack.panels.Ut[i] = floats(carver, recur__panel_size(cell, H, H, f->h_gates));
     }
+    if (multiplies && reduced) recur__carve_reduced_pack(layer, in, carver, &pack);
     if (parts & RECUR__PACK_U_ROWS)
         pack.U_rows = floats(carver, recur__times(cell->phase[0].h_gates * H, pack.ld_U_rows));
     return pack;
@@ -94,6 +96,7 @@ void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack)
     }
     if (pack->bias) recur__add_biases(layer, &pack->p, pack->bias);
     if (pack->has_panels) fill_panels(layer, x, pack);
+    if (pack->precision) recur__fill_reduced_pack(layer, pack);
     fill_panels_back(layer, pack);
     if (pack->U_rows) fill_U_rows(layer, pack);
 }
@@ -129,7 +132,16 @@ static void fill_all(const recur_layer *layer, void *pack)
     }
 }
 
+static bool is_reduced(const char *tensor)
+{
+    static const char *const matrix[] = { "weight_ih", "weight_hh", "weight_hr" };
+    for (int i = 0; i < 3; i++)
+        if (strncmp(tensor, matrix[i], strlen(matrix[i])) == 0) return true;
+    return false;
+}
+
 const recur__pack_ops recur__recurrent_pack = {
     .carve = carve_all,
     .fill = fill_all,
+    .reduces = is_reduced,
 };

@@ -4,7 +4,7 @@
 #define RECUR__RECURRENT_H
 
 #include "core/layer.h"
-#include "linalg/matrix.h"
+#include "linalg/reduced.h"
 #include "recurrent/panels.h"
 
 /* ---- parameters (parameters.c) -------------------------------------------------------------- */
@@ -76,6 +76,10 @@ typedef struct recur__pack {
     recur__panels panels; /* forward, or backward */
     float *U_rows;        /* [h_gates*H][ld_U_rows] of a tape: rows begin where cache lines do */
     int64_t ld_U_rows;
+    /* Fewer bits: instead of panels, and of products with the parameters as they are. Gates of W by
+     * recur__x_run; gates of U by phase, the shared ones and the others. */
+    int32_t precision;
+    recur__reduced W[RECUR__PHASES], U[RECUR__PHASES][2], project;
 } recur__pack;
 
 /* What a pack holds. */
@@ -96,6 +100,43 @@ void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack);
 void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);
 
 extern const recur__pack_ops recur__recurrent_pack;
+
+/* The input of so many rows. */
+typedef struct recur__input {
+    int64_t rows;
+    const float *x;           /* [rows][in], or */
+    const int32_t *ids;       /* [rows] */
+    const recur_context *ctx; /* a pass: products go on its threads; a step: NULL */
+    float *scratch; /* with fewer bits: recur__reduced_floats for each row, of 48 at most */
+} recur__input;
+
+/* init [rows][S*H] = bias + W x */
+void recur__begin_rows(const recur_layer *layer, const recur__pack *pack, const recur__input *input,
+                       float *init);
+
+/* ---- fewer bits (reduced.c) ----------------------------------------------------------------- */
+
+static inline bool recur__is_reduced(const recur_layer *layer)
+{
+    return layer->spec.precision != RECUR_PRECISION_FLOAT32;
+}
+
+void recur__carve_reduced_pack(const recur_layer *layer, int64_t in, recur__carver *carver,
+                               recur__pack *pack);
+void recur__fill_reduced_pack(const recur_layer *layer, recur__pack *pack);
+
+/* Floats of scratch for each row of a product of any line. */
+int64_t recur__reduced_floats(const recur_layer *layer);
+
+/* Rows of init += x W; a row += W[:, id]; rows of step->init += s U of one phase; y += m W_hr. */
+void recur__reduced_input(const recur_layer *layer, const recur__pack *pack,
+                          const recur__input *input, float *init);
+void recur__reduced_column(const recur_layer *layer, const recur__pack *pack, int64_t id,
+                           float *row);
+void recur__reduced_state(const recur_layer *layer, const recur__pack *pack, int phase,
+                          const recur__step *step, float *scratch);
+void recur__reduced_projection(const recur_layer *layer, const recur__pack *pack, int64_t rows,
+                               const float *m, recur__sums y, float *scratch);
 
 /* ---- one pass: sizes, memory, slices of the batch (walk.c, scratch.c) ----------------------- */
 
@@ -183,6 +224,7 @@ typedef struct recur__forward_scratch {
     float *init;                 /* [..][S*H] what each id adds, or each row, where the tiles do not
                                     compute it */
     float *gate_blocks, *u;      /* [B][S*H], [B][H]: inference */
+    float *reduced;              /* of products of fewer bits: row by row, so threads share it */
     recur__masks masks;
 } recur__forward_scratch;
 
@@ -296,11 +338,6 @@ static inline void recur__add_column(const recur_layer *layer, const recur__weig
         for (int64_t g = 0; g < r.gates * H; g++) to[g] += w[g * p->in];
     }
 }
-
-/* rows of init += x W, each gate to its block of a row [S*H]; a pass shares them among the threads
- * of ctx, a step (NULL) does not */
-void recur__multiply_input(const recur_layer *layer, const recur_context *ctx,
-                           const recur__weights *p, int64_t rows, const float *x, float *init);
 
 /* One phase, no options: its step is a call of the tiles and nothing else. */
 static inline bool recur__is_plain(const recur_layer *layer)

@@ -56,11 +56,13 @@ static recur__pack carve_pack(const recur__walk *w, unsigned parts, recur__works
     return pack;
 }
 
-/* Rows of init: what each id adds, or as many rows as are multiplied at once. */
+/* Rows of init: what each id adds, or as many rows as are multiplied at once; with fewer bits those
+ * of a step at least. */
 static int64_t init_rows(const recur__walk *w, const recur__shape *shape)
 {
     const int64_t steps = widest_input(w) > RECUR__FEW_INPUTS ? w->packed->longest : 0;
     const int64_t few = recur__times(RECUR__FEW_ROWS, recur__max(2, steps));
+    if (recur__is_reduced(w->layer)) return recur__max(w->B, recur__min(w->N, few));
     return recur__min(w->N, shape->ids ? recur__max(few, w->layer->input_size) : few);
 }
 
@@ -72,8 +74,10 @@ void recur__carve_forward(const recur__walk *w, const recur__shape *shape,
     const bool two = cell->phases > 1, projects = recur__projects(w->layer);
     const bool own_blocks = !shape->record && (two || cell->needs_gate_blocks);
     const bool own_u = !shape->record && (two || projects);
+    const bool reduced = recur__is_reduced(w->layer);
+    const int64_t reduced_rows = recur__max(w->B, recur__min(w->N, RECUR__REDUCED_ROWS));
     unsigned parts = RECUR__PACK_FORWARD | RECUR__PACK_VISIBLE;
-    if (recur__wants_panels(w)) parts |= RECUR__PACK_PANELS;
+    if (recur__wants_panels(w) && !reduced) parts |= RECUR__PACK_PANELS;
     for (int i = 0; i < cell->states; i++)
         out->state[i] = floats(workspace, recur__times(w->B, w->width[i]));
     out->final_h = floats(workspace, BP);
@@ -82,6 +86,8 @@ void recur__carve_forward(const recur__walk *w, const recur__shape *shape,
     out->init = floats(workspace, recur__times(init_rows(w, shape), w->S));
     out->gate_blocks = floats(workspace, own_blocks ? recur__times(w->B, w->S) : 0);
     out->u = floats(workspace, own_u ? recur__times(w->B, w->H) : 0);
+    out->reduced = floats(
+        workspace, reduced ? recur__times(reduced_rows, recur__reduced_floats(w->layer)) : 0);
     recur__carve_masks(w, shape, workspace, &out->masks);
     out->pack = carve_pack(w, parts, workspace);
 }

@@ -13,10 +13,11 @@ static bool writes_over_h(const recur_layer *layer, int64_t B)
     return H <= units || (B == 1 && H <= 2 * units && recur__pairs(cell->width, wide, H) == 1);
 }
 
-/* ---- scratch of a streaming step: all layers of the stack share it -------------------------- */
+/* ---- scratch of a streaming step: all layers of the stack share it; it is the same for snapshots
+ * of any precision ----------------------------------------------------------------------------- */
 
 typedef struct scratch {
-    float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *derived;
+    float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *derived, *reduced;
 } scratch;
 
 static int64_t lay_out(const recur_layer *layer, int64_t B, float *base, scratch *out)
@@ -43,8 +44,11 @@ static int64_t lay_out(const recur_layer *layer, int64_t B, float *base, scratch
         width += rows[i].width;
     }
     out->derived = base ? base + B * width : NULL;
+    out->reduced = base ? out->derived + cell->derived * H : NULL;
     const int64_t floats = recur__times(B, width);
-    return floats < 0 ? floats : floats + cell->derived * H;
+    if (floats < 0 || floats > INT64_MAX / 2) return -1;
+    return floats + cell->derived * H +
+           recur__min(B, RECUR__REDUCED_ROWS) * recur__reduced_floats(layer);
 }
 
 static int64_t stream_scratch(const recur_layer *layer, int64_t B)
@@ -79,22 +83,6 @@ static void give_h(const recur__step_call *call, const float *h)
         memcpy(call->y, h, bytes);
 }
 
-/* Rows of init for ids, or for weights that are not in panels: bias + W x. */
-static void multiply_input(const recur__step_call *call, const recur__pack *pack, float *init)
-{
-    const recur_layer *layer = call->layer;
-    const recur__weights *p = &pack->p;
-    const int64_t S = call->step.ld_gate_blocks;
-    if (pack->bias)
-        memcpy(init, pack->bias, (size_t)S * sizeof *init);
-    else
-        recur__add_biases(layer, p, init);
-    for (int64_t b = 1; b < call->B; b++) memcpy(init + b * S, init, (size_t)S * sizeof *init);
-    for (int64_t b = 0; call->ids && b < call->B; b++)
-        recur__add_column(layer, p, call->ids[b], init + b * S);
-    if (!call->ids) recur__multiply_input(layer, NULL, p, call->B, call->x, init);
-}
-
 static void run_layer(recur__step_call *call)
 {
     const recur_layer *layer = call->layer;
@@ -108,8 +96,12 @@ static void run_layer(recur__step_call *call)
     *step = call->step;
     step->units_reversed = call->units_reversed;
     step->x = call->x;
-    if (call->ids || !made) {
-        multiply_input(call, c.pack, to.init);
+    c.scratch = to.reduced;
+    if (call->ids || !made || made->precision) { /* products that are not the tiles' */
+        const recur__input input = {
+            .rows = call->B, .x = call->x, .ids = call->ids, .scratch = to.reduced
+        };
+        recur__begin_rows(layer, c.pack, &input, to.init);
         step->init = to.init;
         step->ld_init = step->ld_gate_blocks;
         step->in = 0;
@@ -146,7 +138,7 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
     const int64_t L = layer->spec.num_layers, H = layer->spec.hidden_size;
     const int64_t P = recur__output_width(layer);
     const recur__pack unpacked = { .p = recur__weights_of(layer, layer->params, l, 0) };
-    const bool plain = made && recur__is_plain(layer);
+    const bool plain = made && recur__is_plain(layer) && !recur__is_reduced(layer);
     recur__step_call call = *at;
     scratch to;
     lay_out(layer, at->B, at->scratch, &to);

@@ -3,8 +3,17 @@
 #include "run/tape.h"
 
 enum {
-    KNOWN = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS | RECUR_MEMORY_NO_DROPOUT | RECUR_MEMORY_TRACE
+    REDUCED = RECUR_MEMORY_BFLOAT16 | RECUR_MEMORY_INT8,
+    KNOWN = RECUR_MEMORY_ROWS | RECUR_MEMORY_IDS | RECUR_MEMORY_NO_DROPOUT | RECUR_MEMORY_TRACE |
+            REDUCED
 };
+
+/* Of the snapshot that is asked about. */
+static int32_t precision_of(uint32_t flags)
+{
+    if (flags & RECUR_MEMORY_BFLOAT16) return RECUR_PRECISION_BFLOAT16;
+    return flags & RECUR_MEMORY_INT8 ? RECUR_PRECISION_INT8 : RECUR_PRECISION_FLOAT32;
+}
 
 /* The inputs that are asked about, of those that the layer takes. */
 static recur_status inputs_of(const recur_layer *layer, uint32_t flags, uint32_t *inputs)
@@ -45,13 +54,19 @@ recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *pa
     if (flags & ~(uint32_t)KNOWN)
         return recur__fail(RECUR_E_ARGUMENT, "recur_layer_memory: flags %u: one is unknown",
                            (unsigned)flags);
+    if ((flags & REDUCED) == REDUCED)
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_layer_memory: flags %u: a snapshot has one precision; give "
+                           "RECUR_MEMORY_BFLOAT16 or RECUR_MEMORY_INT8",
+                           (unsigned)flags);
+    const int32_t precision = precision_of(flags);
     uint32_t inputs;
     RECUR__CHECK(inputs_of(layer, flags, &inputs));
     recur_memory m = {
         .flags = flags,
-        .layer = bytes(recur__layer_bytes(layer, recur__layer_is_snapshot(layer))),
+        .layer = bytes(recur__layer_bytes(layer)),
         .parameters = layer->count * (int64_t)sizeof(float),
-        .snapshot = bytes(recur__layer_bytes(layer, true)),
+        .snapshot = bytes(recur__snapshot_bytes(layer, (recur__precisions){ &precision, true })),
         .state = packed->batch ? bytes(recur__state_bytes(layer, packed->batch)) : 0,
         .layout = (int64_t)(packed->bytes + packed->grown_bytes),
         .tape = (int64_t)recur__tape_fixed_bytes(),

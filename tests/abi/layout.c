@@ -167,6 +167,33 @@ static void structs(void)
     MEMBER(recur_memory, training);
     MEMBER(recur_memory, inference);
 
+    STRUCT(recur_quantise_options);
+    MEMBER(recur_quantise_options, size);
+    MEMBER(recur_quantise_options, precision);
+    MEMBER(recur_quantise_options, packed);
+    MEMBER(recur_quantise_options, x);
+    MEMBER(recur_quantise_options, ids);
+    MEMBER(recur_quantise_options, reserved);
+    MEMBER(recur_quantise_options, most_y);
+    MEMBER(recur_quantise_options, most_state);
+
+    STRUCT(recur_quantised);
+    MEMBER(recur_quantised, name);
+    MEMBER(recur_quantised, unused);
+    MEMBER(recur_quantised, weight_error);
+    MEMBER(recur_quantised, y_error);
+    MEMBER(recur_quantised, state_error);
+    MEMBER(recur_quantised, precision);
+    MEMBER(recur_quantised, reserved);
+
+    STRUCT(recur_quantise_report);
+    MEMBER(recur_quantise_report, size);
+    MEMBER(recur_quantise_report, count);
+    MEMBER(recur_quantise_report, matrix);
+    MEMBER(recur_quantise_report, reserved);
+    MEMBER(recur_quantise_report, y_error);
+    MEMBER(recur_quantise_report, state_error);
+
     STRUCT(recur_loss_options);
     MEMBER(recur_loss_options, size);
     MEMBER(recur_loss_options, kind);
@@ -308,6 +335,8 @@ static void values(void)
     VALUE(RECUR_MERGE_GATE);
     VALUE(RECUR_MERGE_MAGNITUDE);
     VALUE(RECUR_PRECISION_FLOAT32);
+    VALUE(RECUR_PRECISION_BFLOAT16);
+    VALUE(RECUR_PRECISION_INT8);
     VALUE(RECUR_KIND_RECURRENT);
     VALUE(RECUR_KIND_LINEAR);
     VALUE(RECUR_KIND_EMBEDDING);
@@ -348,6 +377,8 @@ static void values(void)
     VALUE(RECUR_MEMORY_IDS);
     VALUE(RECUR_MEMORY_NO_DROPOUT);
     VALUE(RECUR_MEMORY_TRACE);
+    VALUE(RECUR_MEMORY_BFLOAT16);
+    VALUE(RECUR_MEMORY_INT8);
     /* recur/loss.h */
     VALUE(RECUR_LOSS_CROSS_ENTROPY);
     VALUE(RECUR_LOSS_NLL);

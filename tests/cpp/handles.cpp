@@ -85,7 +85,14 @@ void sizes()
     t.reserve(net, p);
     CHECK(m.parameters == 36 && m.training >= m.inference);
     CHECK(t.bytes() == static_cast<size_t>(m.tape + m.kept + m.record + m.training));
-    check_throws(RECUR_E_ARGUMENT, "16", [&] { net.memory(p, 16); });
+    check_throws(RECUR_E_ARGUMENT, "64", [&] { net.memory(p, 64); });
+    recur::quantise_options o;
+    o.precision = RECUR_PRECISION_INT8;
+    o.packed = p.get();
+    o.x = x;
+    recur::quantise_report report;
+    CHECK(net.quantise(o, &report).output_size() == net.output_size());
+    CHECK(report.count > 0 && report.y_error > 0);
     net.forward(p, x, recur::none, t);
     CHECK(t.records() == 1);
     floats dx(12), grads(9);

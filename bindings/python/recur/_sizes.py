@@ -70,22 +70,38 @@ def rules(ask) -> dict:
                     )
         return {}
 
-    def sampled(a):
-        layer, sample = a["layer"], a["sample"]
-        packed = sample.handle("packed") if sample is not None else None
-        if layer is None or packed is None:
+    def batch_in(argument, *names):
+        """A struct with a layout and arrays for its batch."""
+
+        def rule(a):
+            layer, batch = a["layer"], a[argument]
+            packed = batch.handle("packed") if batch is not None else None
+            if layer is None or packed is None:
+                return {}
+            n, rows = ask.rows_in(packed), ask.rows_out(layer, packed)
+            inputs, outputs = ask.widths(layer)
+            sizes = {"x": n * inputs, "ids": n, "y": rows * outputs}
+            for name in names:
+                if getattr(batch, name) and batch.room(name) < sizes[name]:
+                    raise ValueError(
+                        f"{argument}.{name}: {sizes[name]} numbers are needed, there are "
+                        f"{batch.room(name)}"
+                    )
             return {}
-        n, rows, (inputs, outputs) = (
-            ask.rows_in(packed),
-            ask.rows_out(layer, packed),
-            ask.widths(layer),
-        )
-        for name, needed in {"x": n * inputs, "ids": n, "y": rows * outputs}.items():
-            if getattr(sample, name) and sample.room(name) < needed:
-                raise ValueError(
-                    f"sample.{name}: {needed} numbers are needed, there are {sample.room(name)}"
-                )
-        return {}
+
+        return rule
+
+    sampled = batch_in("sample", "x", "ids", "y")
+    quantised = batch_in("options", "x", "ids")
+
+    def quantise(a):
+        report = a["report"]
+        room = report.handle("matrix") if report is not None else None
+        if room is not None and report.count > (len(room) if hasattr(room, "__len__") else 1):
+            raise ValueError(
+                f"report.count is {report.count}, more than there are in report.matrix"
+            )
+        return quantised(a)
 
     def added(a):
         info = a["info"]
@@ -157,6 +173,7 @@ def rules(ask) -> dict:
         "recur_file_read": count("to"),
         "recur_file_add": added,
         "recur_model_open_memory": lambda a: {"data": a["bytes"]},
+        "recur_quantise": quantise,
         "recur_model_save": sampled,
         "recur_file_put_model": sampled,
     }

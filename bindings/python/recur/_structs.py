@@ -67,9 +67,10 @@ class Struct(ctypes.Structure):
             return self._array(name, value, *NUMBERS[ctype])
         if ctype[6:-2] in CLASSES:
             return self._handle(name, value, CLASSES[ctype[6:-2]])
-        if ctype[6:-2] in STRUCTS and isinstance(value, STRUCTS[ctype[6:-2]]):
+        pointed = STRUCTS.get(ctype.removeprefix("const ")[:-2])
+        if pointed and isinstance(value, (pointed, pointed * len(value) if isinstance(value, ctypes.Array) else pointed)):
             self._arrays[name] = value
-            return ctypes.pointer(value)
+            return ctypes.cast(value, ctypes.POINTER(pointed)) if isinstance(value, ctypes.Array) else ctypes.pointer(value)
         return value
 
     def _array(self, name, value, dtype, pointer):
@@ -101,8 +102,9 @@ def _field(ctype, name, length):
         return INTEGERS[ctype] * length
     if ctype in INTEGERS:
         return INTEGERS[ctype]
-    if ctype[6:-2] in STRUCTS:  # one that stands before this one in the headers
-        return ctypes.POINTER(STRUCTS[ctype[6:-2]])
+    pointed = ctype.removeprefix("const ")[:-2]
+    if pointed in STRUCTS:  # one that stands before this one in the headers
+        return ctypes.POINTER(STRUCTS[pointed])
     simple = {
         "double": ctypes.c_double,
         "const char *": ctypes.c_char_p,

@@ -28,6 +28,7 @@ from ._plans import (
     run_backward,
     run_forward,
 )
+from ._structs import STRUCTS
 from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .module import Module, by_names
@@ -58,6 +59,7 @@ CROWDED = (
 )
 MEANT = "; integers are ids, without a dimension of features: for features write 1.0 in place of 1"
 EVALUATE = c.RECUR_TAPE_EVALUATE
+PRECISIONS = ("float32", "bfloat16", "int8")  # RECUR_PRECISION_*, by value
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
     "dropout": "make a new one, and load_state_dict; train(dropout=False) and eval() run without",
@@ -74,6 +76,13 @@ def _made_again(tree: Any, data: Any = None) -> Any:
     if data is not None:
         layer = c.recur_file_get_model(c.recur_file_open_memory(None, data, len(data)), "")
     return Layer._planted(tree, layer)
+
+
+def precision_of(name: str) -> int:
+    """RECUR_PRECISION_* of its name."""
+    if name not in PRECISIONS:
+        raise ValueError(f"precision is {name!r}: it must be one of {', '.join(PRECISIONS)}")
+    return PRECISIONS.index(name)
 
 
 class Layer(Module):
@@ -621,18 +630,57 @@ class Layer(Module):
             state._plan = StepPlan(self._open(), state, self._info)
         return y
 
-    def snapshot(self) -> Module:
+    def snapshot(self, precision: str = "float32") -> Module:
         """An immutable copy that runs fastest, for any number of threads; it has no
-        parameters and records nothing."""
+        parameters and records nothing. precision: "float32", or "bfloat16" or "int8" for
+        matrices of fewer bits, which pay from about 128 units on; `quantise` measures what
+        they cost."""
+        return self._frozen(c.recur_layer_snapshot(self._open(), precision_of(precision)))
+
+    def _frozen(self, layer: Any) -> Module:
+        """A module like this one around a snapshot."""
         frozen = object.__new__(type(self))
         frozen.__dict__.update(self._settings())
-        frozen._own(
-            c.recur_layer_snapshot(self._open(), c.RECUR_PRECISION_FLOAT32),
-            self._context,
-            init=False,
-        )
+        frozen._own(layer, self._context, init=False)
         frozen._mode = c.RECUR_TAPE_EVALUATE
         return frozen
+
+    def quantise(
+        self, x: Any, precision: str = "int8", most_y: float = 0.0, most_state: float = 0.0
+    ) -> tuple[Module, types.SimpleNamespace]:
+        """(snapshot, report): a snapshot with matrices of fewer bits, and how far it is off
+        float32 on the batch x. With a bound (most_y, most_state: the largest difference in
+        the output, and in the state after the last step) the parts that cost most get
+        float32, until the bound holds.
+
+        report.y_error and report.state_error are those of the snapshot; report.matrices has
+        for each matrix its name, precision, weight_error (of its numbers, a part of their
+        root mean square), and the y_error and state_error of its part alone."""
+        rows, is_ids, form = self._form(x)
+        options = {
+            "precision": precision_of(precision),
+            "packed": form.layout.handle,
+            "ids" if is_ids else "x": rows,
+            "most_y": most_y,
+            "most_state": most_state,
+        }
+        layer = self._open()
+        matrices = (STRUCTS["recur_quantised"] * c.recur_layer_tensor_count(layer))()
+        report = c.recur_quantise_report(count=len(matrices), matrix=matrices)
+        snapshot = c.recur_quantise(layer, c.recur_quantise_options(**options), report)
+        told = [
+            types.SimpleNamespace(
+                name=m.name.decode(),
+                precision=PRECISIONS[m.precision],
+                weight_error=m.weight_error,
+                y_error=m.y_error,
+                state_error=m.state_error,
+            )
+            for m in matrices[: report.count]
+        ]
+        return self._frozen(snapshot), types.SimpleNamespace(
+            y_error=report.y_error, state_error=report.state_error, matrices=told
+        )
 
     def release(self) -> None:
         """Gives the memory back as soon as no view needs it. Calls after this raise

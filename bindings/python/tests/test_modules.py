@@ -403,8 +403,8 @@ def test_memory(rng):
     assert longer[2] - longer[1] == 2 * (longer[1] - longer[0]) > 0
     with pytest.raises(recur.UnsupportedError, match="ids"):
         recur.Tanh(features=3).memory(layout, c.RECUR_MEMORY_IDS)
-    with pytest.raises(recur.ArgumentError, match="16"):
-        net.memory(layout, 16)
+    with pytest.raises(recur.ArgumentError, match="64"):
+        net.memory(layout, 64)
 
 
 def test_sampling():
