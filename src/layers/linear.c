@@ -268,14 +268,28 @@ static void linear_step(recur__step_call *call)
         multiply(call->layer, NULL, call->pack, call->B, call->x, call->y);
 }
 
+/* The head of a stream, which has one row and few outputs: the shortest way. */
+static void head_step(recur__step_call *call)
+{
+    const recur_layer *layer = call->layer;
+    const int64_t in = layer->input_size;
+    if (call->ids || !call->y) {
+        linear_step(call);
+        return;
+    }
+    layer->root->kernels->gemv->dots(layer->output_size, in, (recur__matrix){ layer->params, in },
+                                     call->x, bias_of(layer, layer->params), call->y);
+}
+
 /* A weight that does not stay in the first cache is better read once for a whole block. */
 enum { SMALL = 4096 };
 
 static int64_t linear_plan(const recur__step_call *at, recur__step_call *to)
 {
     if (!to) return 1;
+    const bool head = at->B == 1 && few_outputs(at->layer) && !at->layer->spec.precision;
     *to = *at;
-    to->run = linear_step;
+    to->run = head ? head_step : linear_step;
     to->at_once = at->layer->input_size * at->layer->output_size > SMALL;
     return 1;
 }

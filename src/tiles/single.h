@@ -170,6 +170,10 @@ INLINE void forward_single(const recur__phase *p, int64_t wide, const recur__ste
 {
     const int64_t width = wide * VW, H = a->H;
     const int64_t pairs = recur__pairs(VW, wide, H), n = (H + width - 1) / width - pairs;
+    if (H <= width) {
+        parts.group(p, a, 0, finish);
+        return;
+    }
     single_part *pair = FETCHES && a->fetches ? parts.fetching_pair : parts.pair;
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = a->units_reversed ? n - 1 - i : i;
