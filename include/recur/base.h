@@ -29,8 +29,8 @@
 /** The three in one number, to be compared. */
 #define RECUR_VERSION (RECUR_VERSION_MAJOR << 16 | RECUR_VERSION_MINOR << 8 | RECUR_VERSION_PATCH)
 
-/* RECUR_STATIC: define it where you use the static library: functions are then called directly. They
- * are hidden either way, so that a plug-in with the library in it exports none of them. */
+/* RECUR_STATIC: define it where you use the static library: functions are then called directly.
+ * They are hidden either way, so that a plug-in with the library in it exports none of them. */
 /* RECUR_PREFIX: define it as the beginning of names, such as my_, where you use a library that was
  * built with the same prefix: recur_version then stands for my_recur_version. */
 /** @def RECUR_API
