@@ -257,8 +257,12 @@ check "two channels" says "it has 2 channels of 16 bits"
 run 0 bench stream.safetensors --seconds 0.02 --streams 2 --steps 10
 check "a line for a step of ref" count_is "^  ref *step  *[0-9.]* " 1
 check "a line for a batch of ref" count_is "^  ref *batch  *[0-9.]* " 1
-check "percentiles rise" eval 'awk "NF == 8 && /^  [a-z0-9]* +(step|batch)/ {
-    n++; for (i = 4; i <= 7; i++) if (\$i + 0 < \$(i - 1) + 0) bad = 1 } END { exit bad || !n }" out'
+check "percentiles rise" awk '
+    NF == 8 && /^  [a-z0-9]* +(step|batch)/ {
+        n++
+        for (i = 4; i <= 7; i++) if ($i + 0 < $(i - 1) + 0) bad = 1
+    }
+    END { exit bad || !n }' out
 run 0 bench stream.safetensors --seconds 0.02 --isa ref --precision bfloat16
 check "only that set" count_is "^  [a-z0-9]* *\(step\|batch\)  *[0-9]" 2
 run 0 bench ahead.safetensors --seconds 0.02 --isa ref --threads 2
@@ -325,6 +329,17 @@ for signal in 2 15; do
     check "there was progress" grep -q "run: [0-9,]* rows" screen
     check "signal $signal clears the line" [ "$(tail -c 4 screen | od -An -c | tr -d ' ')" = \
         '\r033[K' ]
+done
+
+# ---- form ----------------------------------------------------------------------------------------
+
+cd "$root" || exit 1
+only_public() {
+    ! grep '#include "' command/*.[ch] | grep -v '"command.h"' && ! grep recur__ command/*
+}
+check "the command uses recur.h alone" only_public
+for file in command/*.c; do
+    check "$file begins with what it is" grep -q "^/\* $(basename "$file") - " "$file"
 done
 
 echo "$passed passed, $failed failed"
