@@ -24,7 +24,7 @@ check() {
     else
         failed=$((failed + 1))
         echo "FAILED: $title"
-        head -n 5 out err 2>/dev/null
+        head -n 5 out err 2>/dev/null | cat -v
     fi
 }
 
