@@ -1,6 +1,6 @@
 # Makefile - builds, tests and installs librecur. GNU make; `make help` lists what it can do.
 #
-#   make                        lib/librecur.so, lib/librecur.a, build/examples/*
+#   make                        lib/librecur.so, lib/librecur.a, build/recur, build/examples/*
 #   make test                   everything that is checked, in one run; TEST=name for one
 #   make PREFIX=/usr DESTDIR=/tmp/stage install
 #
@@ -10,7 +10,7 @@
 #                                   vec4; ref has to be among them
 #   BLAS=none                       no BLAS: the library computes all products itself
 #   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
-#   PREFIX LIBDIR MANDIR DESTDIR    where install puts things
+#   PREFIX BINDIR LIBDIR MANDIR DESTDIR   where install puts things
 #   DEBUG=1                         what is installed keeps its names and lines for debuggers
 #   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
 #   SANITIZE=address,undefined      a build of its own, with these checks
@@ -23,6 +23,7 @@ VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
 SONAME  := librecur.so.0
 
 PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
 MANDIR     ?= $(PREFIX)/share/man
 PKG_CONFIG ?= pkg-config
@@ -149,6 +150,7 @@ HIDDEN := $(filter-out $(PUBLIC:src/%.c=$(DIR)/obj/%.o),$(OBJECTS)) \
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
 COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
+COMMAND  := $(patsubst command/%.c,$(DIR)/command/%.o,$(wildcard command/*.c))
 
 ALL_TESTS := $(sort $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 SCRIPTS   := $(patsubst tests/%.sh,%,$(wildcard tests/*.sh)) check-layers check-abi
@@ -174,7 +176,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
-all: libs $(EXAMPLES) $(BASICS) ## the libraries and the example programs
+all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) ## libraries, the command, the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 
 # Everything compiled depends on a file that changes with the flags, the libraries on one that
@@ -248,7 +250,18 @@ $(DIR)/examples/basics/%: $(DIR)/examples/obj/basics/%.o $(SHARED) | $(LINKS)
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB)/librecur.so \
 	    -Wl,-rpath,'$$ORIGIN/../$(TO_LIB)' -lm
 
-# So does the bench, which measures BLAS beside it, if there is one.
+# So does the command recur. Here it finds the library where it was built; install links it anew.
+$(DIR)/command/%.o: command/%.c $(DIR)/flags | $(DIR)/have-library
+	@mkdir -p $(@D)
+	@echo "  cc  $<"
+	$(Q)$(CC) $(EXAMPLE_FLAGS) $(COMPILE)
+
+LINK_COMMAND = $(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $(1) $(COMMAND) $(LIB)/librecur.so -lm
+$(DIR)/recur: $(COMMAND) $(SHARED) | $(LINKS)
+	@echo "  ld  $@"
+	$(Q)$(call LINK_COMMAND,$@) -Wl,-rpath,'$$ORIGIN/$(if $(SANITIZE),lib,../lib)'
+
+# And the bench, which measures BLAS beside it, if there is one.
 $(DIR)/bench/obj/%.o: bench/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
 	@echo "  cc  $<"
@@ -337,7 +350,14 @@ HEADERS    := $(patsubst include/%,%,$(wildcard $(foreach in,include include/rec
                 $(in)/*.h $(in)/*.hpp)))
 INCLUDE_TO := $(DESTDIR)$(PREFIX)/include
 LIB_TO     := $(DESTDIR)$(LIBDIR)
-MAN_TO     := $(DESTDIR)$(MANDIR)/man3
+BIN_TO     := $(DESTDIR)$(BINDIR)
+MAN_TO     := $(DESTDIR)$(MANDIR)
+
+# The installed command finds the library from where it is itself, so both can be moved together;
+# below /usr the system finds it.
+FROM_BIN := $(if $(filter $(PREFIX)/bin,$(BINDIR)),$(filter $(PREFIX)/%,$(LIBDIR)))
+RUN_PATH := $(if $(FROM_BIN),$$ORIGIN/../$(FROM_BIN:$(PREFIX)/%=%),$(LIBDIR))
+RUN_PATH := $(if $(filter-out /usr,$(PREFIX)),-Wl$(comma)-rpath$(comma)'$(RUN_PATH)')
 
 # Files whose text depends on where they go. They are made anew each time: PREFIX is no file that
 # could be newer.
@@ -351,8 +371,9 @@ FILL_IN    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
              -e 's|@STATIC_DEFINITIONS@|RECUR_STATIC$(RECUR_PREFIX:%=;RECUR_PREFIX=%)|' \
              -e 's|@LIBRARY_LIBS@|$(subst $(EMPTY) ,;,$(strip $(LIBRARY_LIBS)))|'
 
-install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) below PREFIX
-	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur $(MAN_TO)
+install: libs $(COMMAND) ## headers, libraries, recur, recur.pc, a CMake package, two man pages
+	@mkdir -p $(INCLUDE_TO)/recur $(LIB_TO)/pkgconfig $(LIB_TO)/cmake/recur
+	@mkdir -p $(BIN_TO) $(MAN_TO)/man1 $(MAN_TO)/man3
 	@for header in $(HEADERS); do \
 	    install -m 644 include/$$header $(INCLUDE_TO)/$$header || exit 1; \
 	done
@@ -365,11 +386,18 @@ install: libs ## headers, libraries, recur.pc, a CMake package and recur(3) belo
 	    template=$$(echo $$file | sed 's|cmake/recur/|cmake/|').in; \
 	    $(FILL_IN) $$template >$(LIB_TO)/$$file && chmod 644 $(LIB_TO)/$$file || exit 1; \
 	done
-	@$(FILL_IN) docs/recur.3.in >$(MAN_TO)/recur.3 && chmod 644 $(MAN_TO)/recur.3
+	@$(call LINK_COMMAND,$(BIN_TO)/recur) $(RUN_PATH)
+	@chmod 755 $(BIN_TO)/recur
+	@$(if $(DEBUG),,$(STRIP) $(BIN_TO)/recur)
+	@for section in 1 3; do \
+	    page=$(MAN_TO)/man$$section/recur.$$section; \
+	    $(FILL_IN) docs/recur.$$section.in >$$page && chmod 644 $$page || exit 1; \
+	done
 	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
 
 uninstall: ## remove what install put there
-	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(MAN_TO)/recur.3
+	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(BIN_TO)/recur
+	@rm -f $(MAN_TO)/man1/recur.1 $(MAN_TO)/man3/recur.3
 	@rm -f $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
 	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
@@ -393,7 +421,8 @@ docs: ## the reference and the pages of docs/ as HTML in build/docs (doxygen)
 clean: ## remove everything that was built
 	@rm -rf build lib/*.so lib/*.so.* lib/*.a
 
-FOLDERS := include include/recur src/* tests tests/* examples examples/* bench scripts
+FOLDERS := include include/recur src/* tests tests/* examples examples/* command bench \
+           scripts
 SOURCES := $(wildcard $(addsuffix /*.[ch],$(FOLDERS)))
 format: ## lay out the C sources (clang-format)
 	clang-format -i $(SOURCES)

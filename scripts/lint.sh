@@ -16,11 +16,12 @@ set -u
 # What is checked, where, and in which files. length, parameters and tokens look at all the files of
 # their line together.
 checks='
-format        src include tests examples bench scripts    *.c *.h
-columns       src include tests examples bench scripts    *.c *.h *.inc *.hpp *.cpp *.sh *.py *.awk
+format        src include tests examples command bench scripts    *.c *.h
+columns       src include tests examples command bench scripts    *.c *.h *.inc *.hpp *.cpp
+columns       src include tests examples command bench scripts    *.sh *.py *.awk
 columns       Makefile                                    Make*
-statements    src include tests examples bench scripts    *.c *.h *.inc
-conditionals  src include tests examples bench scripts    *.c *.h *.inc
+statements    src include tests examples command bench scripts    *.c *.h *.inc
+conditionals  src include tests examples command bench scripts    *.c *.h *.inc
 length        src                                         *.c *.h *.inc
 parameters    src                                         *.c *.h *.inc
 tokens        src                                         *.c *.h *.inc

@@ -100,6 +100,8 @@ run cmake -S "$root" -B "$scratch/top" -DRECUR_ISAS=ref -DCMAKE_INSTALL_PREFIX="
     -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache || true)"
 run cmake --build "$scratch/top" -j 2
 run cmake --install "$scratch/top"
+"$scratch/usr/bin/recur" --version | grep -q '^recur [0-9]' || fail "the installed command"
+[ -f "$scratch/usr/share/man/man1/recur.1" ] || fail "its page"
 exported=$(nm -D --defined-only "$scratch"/usr/lib*/librecur.so | grep -c ' T recur_')
 mapped=$(grep -c '^ *recur_[a-z0-9_]*;' lib/librecur.map)
 [ "$exported" = "$mapped" ] || fail "the library exports $exported functions; the map has $mapped"

@@ -53,8 +53,9 @@ HOME=$scratch/home
 prefix=$HOME/recur
 mkdir -p "$HOME"
 "$make" -s install PREFIX="$prefix"
+PATH=$prefix/bin:$PATH
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib CMAKE_PREFIX_PATH=$prefix
-export HOME PKG_CONFIG_PATH LD_LIBRARY_PATH CMAKE_PREFIX_PATH
+export HOME PATH PKG_CONFIG_PATH LD_LIBRARY_PATH CMAKE_PREFIX_PATH
 use="-I$prefix/include -L$prefix/lib"
 
 run_c() { # FILE, FLAGS

@@ -113,15 +113,27 @@ try() {
     [ -f "$stage$libdir/librecur.so.$version" ] ||
         fail "recur.pc says $version, and there is no librecur.so.$version"
 
-    # The page has its version and its path filled in, and nothing that a formatter complains about.
+    # The command runs: beside its library, or below /usr, where the system finds it.
+    case $prefix in
+    /usr) LD_LIBRARY_PATH=$stage$libdir "$stage/usr/bin/recur" --version >"$scratch/out" ;;
+    *) "$stage$prefix/bin/recur" --version >"$scratch/out" ;;
+    esac || fail "recur --version: status $?"
+    grep -q "^recur $version " "$scratch/out" || fail "it says $(cat "$scratch/out")"
+    ! readelf -d "$stage$prefix/bin/recur" | grep -q "$PWD" || fail "recur knows this folder"
+    [ "$prefix" != /usr ] || ! readelf -d "$stage/usr/bin/recur" | grep -q 'RUNPATH\|RPATH' ||
+        fail "recur looks for its library elsewhere than the system does"
+
+    # The pages have versions and paths filled in, and nothing that a formatter complains about.
     page=$stage$prefix/share/man/man3/recur.3
     grep -q "librecur $version" "$page" && grep -q "$prefix/include/recur" "$page" ||
         fail "recur.3 lacks version or path"
-    ! grep -q '@' "$page" || fail "recur.3 has a place that is not filled in"
-    if command -v groff >/dev/null 2>&1; then
-        complaints=$(groff -man -Tutf8 -ww -z "$page" 2>&1) && [ -z "$complaints" ] ||
-            fail "recur.3: $complaints"
-    fi
+    for page in "$page" "$stage$prefix/share/man/man1/recur.1"; do
+        grep -q "librecur $version" "$page" || fail "$page lacks the version"
+        ! grep -q '@' "$page" || fail "$page has a place that is not filled in"
+        ! command -v groff >/dev/null 2>&1 ||
+            complaints=$(groff -man -Tutf8 -ww -z "$page" 2>&1) && [ -z "${complaints:-}" ] ||
+            fail "$page: $complaints"
+    done
     cflags=$("$pkg_config" --cflags recur)
     libs=$("$pkg_config" --libs recur)
     static=$("$pkg_config" --static --libs recur | sed 's/-lrecur/-l:librecur.a/')
