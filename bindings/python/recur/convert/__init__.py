@@ -89,6 +89,7 @@ def from_onnx(
     constants: Mapping[str, Any] | None = None,
     *,
     outputs: Sequence[str] | str | None = None,
+    sizes: Mapping[str, int] | None = None,
     verify: bool = True,
 ) -> Module:
     """A recur module from an ONNX file or model.
@@ -107,14 +108,23 @@ def from_onnx(
     the layer: y is then [T][B][D*H], and not [T][D][B][H]. An initial state that is an input is the
     module's state argument, or its State; lengths that are an input are those of packed sequences.
 
+    A graph of one step, with its states as inputs and outputs, becomes a module whose State holds
+    them: y = net.step(x, state), where x is the row [batch][numbers of the input]. Understood there
+    are also convolutions inside the row, padding, slices, batch normalisation, PRelu, Softmax,
+    Elu, Gelu, magnitudes, masks, sums, If with a condition that follows from sizes, and LSTM cells
+    and layer normalisations that are written as single operations. Every number is followed by
+    itself, for one sequence; every state input has to come out as what a cell makes of it. sizes:
+    numbers for open axes by their names, all but the batch.
+
         net = recur.from_onnx("tagger.onnx", outputs=["logits"])
+        vad = recur.from_onnx("vad.onnx", {"sr": np.int64(16000)}, sizes={"sequence": 576})
 
     >>> import recur
     >>> net = recur.from_onnx("model.onnx")                      # doctest: +SKIP
     """
     from . import onnx_import
 
-    return onnx_import.from_onnx(model, constants, outputs, verify)
+    return onnx_import.from_onnx(model, constants, outputs, sizes, verify)
 
 
 def from_keras(
