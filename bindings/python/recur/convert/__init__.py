@@ -18,9 +18,14 @@ from ._verify import ConversionError
 def from_torch(module: Any, *, verify: bool = True) -> Module:
     """A recur module with the weights of a torch one, in the same mode.
 
-    It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid,
-    Softsign, Identity, Dropout, Sequential of these, and what to_torch makes. Parameters of
-    float64, float16 and bfloat16 become float32.
+    It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, RMSNorm, GroupNorm,
+    BatchNorm1d in eval mode, ReLU, Tanh, Sigmoid, Softsign, SiLU, ELU, GELU, PReLU, Softmax, GLU,
+    Identity, Dropout, Sequential of these, and what to_torch makes. Parameters of float64, float16
+    and bfloat16 become float32.
+
+    A Conv1d, or a Sequential with some, takes [B][channels][T] in torch and [B][T][channels] here.
+    Each convolution has to give a step for each step: with all zeros before it (ZeroPad1d) it is
+    causal and streams, with zeros behind (padding="same") it looks ahead.
 
     Refused (NotImplementedError): other modules, subclasses that override a method, hooks,
     parametrizations, parameters that stand twice, parts whose mode differs from the whole's, and in
@@ -41,10 +46,10 @@ def from_torch(module: Any, *, verify: bool = True) -> Module:
 def to_torch(module: Module, *, verify: bool = True) -> Any:
     """A torch module with the weights of a recur one, in the same mode.
 
-    Sequential, Residual, Merge and Last become classes of recur.convert.torch_modules, the others
-    torch's own. Refused (NotImplementedError): a snapshot, which has no parameters, options and
-    kinds that torch has not (a reverse layer, reset_after=False, HardSigmoid), and subclasses of
-    your own.
+    Sequential, Residual, Graph, Merge, Last, Affine and what sees a row as [channels][length]
+    become classes of recur.convert.torch_modules, the others torch's own. Refused
+    (NotImplementedError): a snapshot, which has no parameters, options and kinds that torch has not
+    (a reverse layer, reset_after=False, HardSigmoid), and subclasses of your own.
 
         theirs = recur.to_torch(recur.Sequential(recur.LSTM(8, 4), recur.Last()))
 
