@@ -103,15 +103,17 @@ def from_onnx(
     with all its attributes and inputs, has to be explained by the module, and so do the inputs and
     outputs of the graph, else NotImplementedError names what is not. Understood are RNN, LSTM and
     GRU (one node or stacks, both directions in one node or two), MatMul, Gemm, LayerNormalization,
-    embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, residual additions, sums,
-    means and products of both directions, the last or first step, final states, and what moves
+    embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, Elu, Gelu, SiLU, Softmax,
+    PRelu, a scale and a shift for each feature, residual additions, sums, means and products of both
+    directions, the last or first step, final states, and what moves
     axes.
 
     One output is the module's y, with the axes of the input; others may be the whole final state
     (h_n, c_n) of its layers. constants: arrays for graph inputs that are weights. outputs: names of
     the outputs to keep, where the graph has several. A graph that is one recurrent node stands for
-    the layer: y is then [T][B][D*H], and not [T][D][B][H]. An initial state that is an input is the
-    module's state argument, or its State; lengths that are an input are those of packed sequences.
+    the layer, which gives final states beside y: y is then [T][B][D*H], and not [T][D][B][H]. An
+    initial state that is an input is the module's state argument, or its State; lengths that are an
+    input are those of packed sequences.
 
     A graph of one step, with its states as inputs and outputs, becomes a module whose State holds
     them: y = net.step(x, state), where x is the row [batch][numbers of the input]. Understood there

@@ -168,6 +168,11 @@ class Reader:
 
     # ---- nodes -----------------------------------------------------------------------------------
 
+    @property
+    def opset(self) -> int:
+        known = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
+        return int(max(known, default=0))
+
     def check_opset(self) -> None:
         old = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
         if any(version < OLDEST for version in old):
@@ -335,15 +340,13 @@ class Reader:
 
     def assemble_node(self) -> Any:
         """A graph of one recurrent node stands for the layer itself: its outputs Y, Y_h and Y_c are
-        the layer's y and state, which have recur's axes."""
+        the layer's y and state, which have recur's axes; Y need not be among them."""
         node, layer = self.nodes[0], self.layers[0]
         layout = any(a.name == "layout" and a.i for a in node.attribute)
         if self.lead != ([self.batch, self.steps] if layout else [self.steps, self.batch]):
             refuse_model(f"the input has axes {self.lead}")
         names = {name: what for name, what in zip(node.output, ("Y", "Y_h", "Y_c")) if name}
         names = {name: names[name] for name in self.outputs}
-        if "Y" not in names.values():
-            self.refuse_outputs({}, names)
         return self.finish((*layer.before, layer), layout, names, {})
 
     def finish(self, chain: Any, batch_first: bool, names: Any, states: Any) -> Any:

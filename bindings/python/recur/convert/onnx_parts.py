@@ -25,6 +25,14 @@ class Plain:
         return self.make_alone()
 
 
+class Function(Plain):
+    """An activation, by the operator that it was."""
+
+    def __init__(self, op: str, make: Any) -> None:
+        super().__init__(make)
+        self.op = op
+
+
 class Linear(Plain):
     def __init__(self, weight: Any, bias: bool) -> None:
         self.weight, self.bias = np.asarray(weight, np.float32), bias
