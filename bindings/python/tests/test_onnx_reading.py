@@ -94,8 +94,13 @@ def test_states_of_two_layers_side_by_side_are_refused(rng):
 
 def test_final_states_alone_are_refused(rng):
     refused(stack_of_two(rng, [], "hn", 3), "final states alone")
-    alone = graph([recurrent("GRU", "x W R", "y h")], [("h", 3)], weights(rng))
-    refused(alone, "final states alone")
+
+
+def test_one_node_is_the_layer_whatever_it_gives(rng):
+    model = graph([recurrent("GRU", "x W R", "y h")], [("h", 3)], weights(rng))
+    x = numbers(rng, 5, 2, I)
+    _, h_n = recur.from_onnx(model)(x)
+    np.testing.assert_allclose(h_n, run(model, x=x)[0], atol=1e-6)
 
 
 def test_state_outputs_beside_y(rng):
@@ -480,3 +485,75 @@ def test_peepholes_with_coupled_gates_are_refused(rng):
     model = options_model(rng, "LSTM", "forward", {"P": True, "input_forget": 1})
     with pytest.raises(NotImplementedError, match="together with input_forget"):
         recur.from_onnx(model)
+
+
+def rows_of_recur():
+    return {
+        "elu": recur.ELU(features=6),
+        "silu": recur.SiLU(features=6),
+        "gelu": recur.GELU(features=6),
+        "softmax": recur.Softmax(features=6),
+        "prelu": recur.PReLU(6),
+        "prelu_long": recur.PReLU(2, length=3),
+        "affine": recur.Affine(2, 3),
+        "scale": recur.Affine(6, bias=False),
+    }
+
+
+@pytest.mark.parametrize("name", rows_of_recur())
+def test_rows_there_and_back(rng, name):
+    """What to_onnx writes of the layers of rows is read back to the same bits."""
+    part = rows_of_recur()[name]
+    for value in part.params.values():
+        value[...] = numbers(rng, *value.shape)
+    ours = recur.Sequential(recur.GRU(3, 6), part, recur.Linear(6, 2)).eval()
+    model = recur.to_onnx(ours, opset=20)
+    x = numbers(rng, 5, 2, 3)
+    again = recur.from_onnx(model, outputs=["y"])
+    kinds = [type(p).__name__ for p in again.children()]
+    assert kinds == ["GRU", type(part).__name__, "Linear"]
+    np.testing.assert_array_equal(again(x), ours(x))
+
+
+@pytest.mark.parametrize("way", ["gate", "magnitude"])
+def test_merges_are_written(rng, way):
+    recur.to_onnx(recur.Sequential(recur.Linear(3, 6), recur.Merge(way)))  # its check compares
+
+
+def test_a_graph_is_not_written_as_a_chain():
+    net = recur.Graph(3, {"a": recur.GRU(3, 3), "b": (recur.Merge("sum"), ["a", None])})
+    with pytest.raises(NotImplementedError, match="a Graph cannot be written"):
+        recur.to_onnx(net, verify=False)
+
+
+def linear_then(rng, *nodes, **arrays):
+    first = node("MatMul", "x K", "k")
+    return graph([first, *nodes], [("y", 3)], {"K": numbers(rng, I, 4), **arrays})
+
+
+@pytest.mark.parametrize(
+    "made, words",
+    [
+        (node("Elu", "k", "y", alpha=0.5), "alpha is 0.5"),
+        (node("Softmax", "k", "y", axis=1), "only the last axis"),
+        (node("PRelu", "k rows", "y"), "no bias of 4 features"),
+        (node("Mul", "k rows", "y"), "no bias of 4 features"),
+    ],
+)
+def test_rows_that_are_refused(rng, made, words):
+    refused(linear_then(rng, made, rows=numbers(rng, 5, 1)), words)
+
+
+def test_a_softmax_of_old_models_has_another_axis(rng):
+    model = linear_then(rng, node("Softmax", "k", "y"))
+    same_as_model(model, numbers(rng, 5, 2, I))
+    del model.opset_import[:]
+    model.opset_import.append(h.make_opsetid("", 11))
+    refused(model, "only the last axis")
+
+
+def test_a_product_with_another_sigmoid_is_refused(rng):
+    nodes = [node("Sigmoid", "x", "s"), node("MatMul", "s K", "t"), node("Mul", "k t", "y")]
+    refused(linear_then(rng, *nodes), "can be multiplied")
+    nodes = [node("Tanh", "k", "s"), node("Mul", "k s", "y")]
+    refused(linear_then(rng, *nodes), "can be multiplied")

@@ -164,7 +164,7 @@ def test_many_dimensions_are_not_normalised():
 
 
 def test_out_of_reach():
-    for module in (nn.Conv1d(1, 1, 1), nn.Embedding(3, 2, max_norm=1.0), nn.Sequential(nn.GELU()),
+    for module in (nn.Conv1d(1, 1, 3), nn.Embedding(3, 2, max_norm=1.0), nn.Sequential(nn.GELU()),
                    nn.LayerNorm(3, elementwise_affine=False), nn.Hardsigmoid()):  # fmt: skip
         with pytest.raises(NotImplementedError):
             recur.from_torch(module)

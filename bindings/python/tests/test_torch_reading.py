@@ -228,3 +228,123 @@ def test_the_check_leaves_no_trace():
     np.testing.assert_array_equal(first, recur.Linear(2, 2).flat)
     lazy = recur.from_torch(nn.Tanh())
     assert lazy(np.zeros((1, 7), np.float32)).shape == (1, 7)
+
+
+ROWS = {
+    "batch_norm": lambda: nn.BatchNorm1d(6),
+    "batch_norm_bare": lambda: nn.BatchNorm1d(6, affine=False),
+    "prelu": lambda: nn.PReLU(),
+    "prelu_each": lambda: nn.PReLU(6),
+    "elu": lambda: nn.ELU(),
+    "gelu": lambda: nn.GELU(),
+    "silu": lambda: nn.SiLU(),
+    "glu": lambda: nn.GLU(),
+    "softmax": lambda: nn.Softmax(dim=-1),
+    "rms_norm": lambda: nn.RMSNorm(6),
+    "group_norm": lambda: nn.GroupNorm(3, 6, 1e-3),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_layers_of_rows(rng, name):
+    theirs = nn.Sequential(nn.Linear(4, 6), ROWS[name](), nn.Linear(3 if name == "glu" else 6, 2))
+    for part in theirs.modules():
+        for what, value in part.named_parameters(recurse=False):
+            value.data = torch.tensor(numbers(rng, *value.shape))
+        if isinstance(part, nn.BatchNorm1d):
+            part.running_mean[:] = torch.tensor(numbers(rng, 6))
+            part.running_var[:] = torch.tensor(np.abs(numbers(rng, 6)))
+    theirs.eval()
+    same(recur.from_torch(theirs, verify=False), theirs, numbers(rng, 5, 4))
+    recur.from_torch(theirs)
+
+
+@pytest.mark.parametrize(
+    "part, words",
+    [
+        (nn.ELU(0.5), "ELU with alpha=0.5"),
+        (nn.GELU("tanh"), "approximate='tanh'"),
+        (nn.Softmax(dim=0), "dim=0"),
+        (nn.GLU(dim=1), "dim=1"),
+        (nn.RMSNorm(6, elementwise_affine=False), "RMSNorm without a weight"),
+        (nn.GroupNorm(2, 6, affine=False), "GroupNorm without a weight"),
+        (nn.BatchNorm1d(6), "in training mode"),
+        (nn.BatchNorm1d(6, track_running_stats=False), "in training mode"),
+        (nn.PReLU(), "not known here"),
+        (nn.Conv1d(6, 6, 3), r"gives -2 steps.*ZeroPad1d\(\(2, 0\)\)"),
+        (nn.Conv1d(6, 6, 2, stride=2), "stride=2"),
+        (nn.Conv1d(6, 6, 3, padding=1, padding_mode="reflect"), "padding_mode='reflect'"),
+        (nn.Sequential(nn.ConstantPad1d((2, 0), 1.0), nn.Conv1d(6, 6, 3)), "pads with zeros"),
+        (nn.Sequential(nn.ZeroPad1d((2, 0)), nn.ReLU(), nn.Conv1d(6, 6, 3)), "before a Conv1d"),
+        (nn.Sequential(nn.Conv1d(6, 6, 1), nn.ZeroPad1d((2, 0))), "the last part pads"),
+        (nn.Sequential(nn.Conv1d(6, 6, 1), nn.Linear(6, 6)), "Linear in a chain with a Conv1d"),
+    ],
+)
+def test_rows_that_are_refused(part, words):
+    refused(part, words)
+
+
+def rows_of_recur():
+    graph = {
+        "a": recur.Linear(6, 6),
+        "gate": (recur.Merge("gate"), ["a", (None, 0, 6)]),
+        "rnn": recur.GRU(6, 4),
+        "out": (recur.Identity(), [("rnn", 1, 2), "a"]),
+    }
+    return {
+        "row": recur.ConvRow(2, 4, 2, 2, (1, 0), groups=2, padding_mode="reflect", length=3),
+        "time": recur.ConvTime(6, 3, 3, 2, ahead=1),
+        "back": recur.ConvTime(6, 3, 2, batch_first=True, bias=False),
+        "affine": recur.Affine(2, 3, bias=False),
+        "prelu": recur.PReLU(2, length=3),
+        "norm": recur.GroupNorm(2, 2, length=3),
+        "rms": recur.RMSNorm(6),
+        "softmax": recur.Softmax(features=6),
+        "size": recur.Merge("magnitude", features=6),
+        "gelu": recur.GELU(features=6),
+        "graph": recur.Graph(6, graph),
+    }
+
+
+@pytest.mark.parametrize("name", rows_of_recur())
+def test_there_and_back(rng, name):
+    ours = rows_of_recur()[name].eval()
+    for value in ours.params.values():
+        value[...] = numbers(rng, *value.shape)
+    theirs = recur.to_torch(ours, verify=False)
+    x = numbers(rng, 5, 2, 6)
+    same(ours, theirs, x)
+    again = recur.from_torch(recur.to_torch(ours))
+    assert type(again) is type(ours)
+    np.testing.assert_array_equal(again(x), ours(x))
+
+
+def test_convolutions_over_time(rng):
+    """[B][T][channels] here, and causal ones stream."""
+    theirs = nn.Sequential(
+        nn.ZeroPad1d((4, 0)),
+        nn.Conv1d(3, 4, 3, dilation=2),
+        nn.BatchNorm1d(4),
+        nn.PReLU(4),
+        nn.Conv1d(4, 6, 1, groups=2),
+        nn.PReLU(),
+        nn.ConstantPad1d((2, 0), 0.0),
+        nn.Conv1d(6, 2, 3, bias=False),
+    ).eval()
+    theirs[2].running_mean[:] = torch.tensor(numbers(rng, 4))
+    theirs[3].weight.data[:] = torch.tensor(numbers(rng, 4))
+    ours = recur.from_torch(theirs, verify=False)
+    x = numbers(rng, 2, 7, 3)
+    with torch.no_grad():
+        wanted = theirs(torch.tensor(x).transpose(1, 2)).transpose(1, 2).numpy()
+    np.testing.assert_allclose(ours(x), wanted, atol=2e-6)
+    state = ours.state(2)
+    for t in range(7):
+        np.testing.assert_array_equal(ours.step(x[:, t], state), ours(x)[:, t])
+    recur.from_torch(theirs)
+
+
+@pytest.mark.parametrize("padding, kernel", [("same", 4), ("same", 3), (1, 3), (0, 1)])
+def test_convolutions_that_look_ahead(padding, kernel):
+    ours = recur.from_torch(nn.Conv1d(3, 2, kernel, padding=padding))  # its check compares
+    assert ours.ahead == kernel // 2

@@ -18,9 +18,14 @@ from ._verify import ConversionError
 def from_torch(module: Any, *, verify: bool = True) -> Module:
     """A recur module with the weights of a torch one, in the same mode.
 
-    It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid,
-    Softsign, Identity, Dropout, Sequential of these, and what to_torch makes. Parameters of
-    float64, float16 and bfloat16 become float32.
+    It reads RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, RMSNorm, GroupNorm,
+    BatchNorm1d in eval mode, ReLU, Tanh, Sigmoid, Softsign, SiLU, ELU, GELU, PReLU, Softmax, GLU,
+    Identity, Dropout, Sequential of these, and what to_torch makes. Parameters of float64, float16
+    and bfloat16 become float32.
+
+    A Conv1d, or a Sequential with some, takes [B][channels][T] in torch and [B][T][channels] here.
+    Each convolution has to give a step for each step: with all zeros before it (ZeroPad1d) it is
+    causal and streams, with zeros behind (padding="same") it looks ahead.
 
     Refused (NotImplementedError): other modules, subclasses that override a method, hooks,
     parametrizations, parameters that stand twice, parts whose mode differs from the whole's, and in
@@ -41,10 +46,10 @@ def from_torch(module: Any, *, verify: bool = True) -> Module:
 def to_torch(module: Module, *, verify: bool = True) -> Any:
     """A torch module with the weights of a recur one, in the same mode.
 
-    Sequential, Residual, Merge and Last become classes of recur.convert.torch_modules, the others
-    torch's own. Refused (NotImplementedError): a snapshot, which has no parameters, options and
-    kinds that torch has not (a reverse layer, reset_after=False, HardSigmoid), and subclasses of
-    your own.
+    Sequential, Residual, Graph, Merge, Last, Affine and what sees a row as [channels][length]
+    become classes of recur.convert.torch_modules, the others torch's own. Refused
+    (NotImplementedError): a snapshot, which has no parameters, options and kinds that torch has not
+    (a reverse layer, reset_after=False, HardSigmoid), and subclasses of your own.
 
         theirs = recur.to_torch(recur.Sequential(recur.LSTM(8, 4), recur.Last()))
 
@@ -89,6 +94,7 @@ def from_onnx(
     constants: Mapping[str, Any] | None = None,
     *,
     outputs: Sequence[str] | str | None = None,
+    sizes: Mapping[str, int] | None = None,
     verify: bool = True,
 ) -> Module:
     """A recur module from an ONNX file or model.
@@ -97,24 +103,34 @@ def from_onnx(
     with all its attributes and inputs, has to be explained by the module, and so do the inputs and
     outputs of the graph, else NotImplementedError names what is not. Understood are RNN, LSTM and
     GRU (one node or stacks, both directions in one node or two), MatMul, Gemm, LayerNormalization,
-    embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, residual additions, sums,
-    means and products of both directions, the last or first step, final states, and what moves
-    axes.
+    embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, Elu, Gelu, SiLU, Softmax,
+    PRelu, a scale and a shift for each feature, residual additions, sums, means and products of
+    both directions, the last or first step, final states, and what moves axes.
 
     One output is the module's y, with the axes of the input; others may be the whole final state
     (h_n, c_n) of its layers. constants: arrays for graph inputs that are weights. outputs: names of
     the outputs to keep, where the graph has several. A graph that is one recurrent node stands for
-    the layer: y is then [T][B][D*H], and not [T][D][B][H]. An initial state that is an input is the
-    module's state argument, or its State; lengths that are an input are those of packed sequences.
+    the layer, which gives final states beside y: y is then [T][B][D*H], and not [T][D][B][H]. An
+    initial state that is an input is the module's state argument, or its State; lengths that are an
+    input are those of packed sequences.
+
+    A graph of one step, with its states as inputs and outputs, becomes a module whose State holds
+    them: y = net.step(x, state), where x is the row [batch][numbers of the input]. Understood there
+    are also convolutions inside the row, padding, slices, batch normalisation, PRelu, Softmax,
+    Elu, Gelu, magnitudes, masks, sums, If with a condition that follows from sizes, and LSTM cells
+    and layer normalisations that are written as single operations. Every number is followed by
+    itself, for one sequence; every state input has to come out as what a cell makes of it. sizes:
+    numbers for open axes by their names, all but the batch.
 
         net = recur.from_onnx("tagger.onnx", outputs=["logits"])
+        vad = recur.from_onnx("vad.onnx", {"sr": np.int64(16000)}, sizes={"sequence": 576})
 
     >>> import recur
     >>> net = recur.from_onnx("model.onnx")                      # doctest: +SKIP
     """
     from . import onnx_import
 
-    return onnx_import.from_onnx(model, constants, outputs, verify)
+    return onnx_import.from_onnx(model, constants, outputs, sizes, verify)
 
 
 def from_keras(

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import layers
 from .._arrays import size
+from ..compose import Graph as Wired
 from ..compose import Residual, Sequential
 from ..recurrent import Recurrent
 from .gates import ONNX, check_module, inverse, kind_of, refuse_options, reorder, suffixes
@@ -148,10 +149,44 @@ def norm(graph: Any, layer: Any) -> None:
 def merged(graph: Any, layer: Any) -> None:
     half = layer._info.output_size
     a, b = graph.add("Split", [graph.x, graph.integers(half, half)], 2, axis=-1)
-    graph.x = graph.add({"sum": "Add", "mean": "Mean", "multiply": "Mul"}[layer.way], [a, b])
+    if layer.way == "gate":
+        b = graph.add("Sigmoid", [b])
+    if layer.way == "magnitude":
+        squares = [graph.add("Mul", [half, half]) for half in (a, b)]
+        graph.x = graph.add("Sqrt", [graph.add("Add", squares)])
+        return
+    ways = {"sum": "Add", "mean": "Mean", "multiply": "Mul", "gate": "Mul"}
+    graph.x = graph.add(ways[layer.way], [a, b])
+
+
+def by_channel(graph: Any, layer: Any) -> None:
+    """Affine and PReLU: a number for each channel is one for each of its numbers."""
+    numbers = {name: np.repeat(a, layer.length) for name, a in layer.params.items()}
+    weight = graph.weight("weight", numbers["weight"])
+    if isinstance(layer, layers.PReLU):
+        graph.x = graph.add("PRelu", [graph.x, weight])
+        return
+    graph.x = graph.add("Mul", [graph.x, weight])
+    if layer.bias_used:
+        graph.x = graph.add("Add", [graph.x, graph.weight("bias", numbers["bias"])])
+
+
+def activation(graph: Any, layer: Any) -> None:
+    kind = type(layer).__name__
+    if kind == "SiLU":
+        graph.x = graph.add("Mul", [graph.x, graph.add("Sigmoid", [graph.x])])
+        return
+    if kind == "GELU" and graph.opset < 20:
+        raise NotImplementedError(f"GELU needs opset 20, not {graph.opset}")
+    names = {"ReLU": "Relu", "ELU": "Elu", "GELU": "Gelu"}
+    graph.x = graph.add(names.get(kind, kind), [graph.x])
 
 
 def write(graph: Any, layer: Any, prefix: str = "") -> None:
+    if isinstance(layer, Wired):
+        raise NotImplementedError(
+            "a Graph cannot be written to ONNX here: write the chains that it is made of"
+        )
     if isinstance(layer, Sequential):
         before = graph.x
         for name, part in layer.named_children():
@@ -173,9 +208,11 @@ def write(graph: Any, layer: Any, prefix: str = "") -> None:
     elif isinstance(layer, layers.Embedding):
         graph.x = graph.add("Gather", [graph.weight("weight", layer.params["weight"]), graph.x])
     elif isinstance(layer, layers.Activation):
-        graph.x = graph.add(
-            {"ReLU": "Relu"}.get(type(layer).__name__, type(layer).__name__), [graph.x]
-        )
+        activation(graph, layer)
+    elif isinstance(layer, layers.Softmax):
+        graph.x = graph.add("Softmax", [graph.x], axis=-1)
+    elif isinstance(layer, (layers.Affine, layers.PReLU)):
+        by_channel(graph, layer)
     elif not isinstance(layer, layers.Dropout):
         raise NotImplementedError(f"{type(layer).__name__} cannot be written to ONNX")
     if not isinstance(layer, (layers.Dropout, Sequential)):

@@ -33,7 +33,7 @@ class Reader:
         given = {k: np.asarray(v) for k, v in (constants or {}).items()}
         arrays = {t.name: to_array(t) for t in self.graph.initializer}
         self.check_names(given, arrays)
-        self.values = {k: Constant(v) for k, v in {**arrays, **given}.items()}
+        self.values: dict[str, Any] = {k: Constant(v) for k, v in {**arrays, **given}.items()}
         self.free = {i.name: i for i in self.graph.input if i.name not in self.values}
         self.dropped = outputs is not None
         self.outputs = self.chosen(outputs)
@@ -168,7 +168,12 @@ class Reader:
 
     # ---- nodes -----------------------------------------------------------------------------------
 
-    def read(self) -> Any:
+    @property
+    def opset(self) -> int:
+        known = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
+        return int(max(known, default=0))
+
+    def check_opset(self) -> None:
         old = [o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
         if any(version < OLDEST for version in old):
             refuse_model(
@@ -177,6 +182,9 @@ class Reader:
             )
         if self.graph.sparse_initializer:
             refuse_model("sparse initializers are out of reach: make them dense")
+
+    def read(self) -> Any:
+        self.check_opset()
         self.start()
         for proto in self.nodes:
             if proto.domain not in ("", "ai.onnx"):
@@ -332,15 +340,13 @@ class Reader:
 
     def assemble_node(self) -> Any:
         """A graph of one recurrent node stands for the layer itself: its outputs Y, Y_h and Y_c are
-        the layer's y and state, which have recur's axes."""
+        the layer's y and state, which have recur's axes; Y need not be among them."""
         node, layer = self.nodes[0], self.layers[0]
         layout = any(a.name == "layout" and a.i for a in node.attribute)
         if self.lead != ([self.batch, self.steps] if layout else [self.steps, self.batch]):
             refuse_model(f"the input has axes {self.lead}")
         names = {name: what for name, what in zip(node.output, ("Y", "Y_h", "Y_c")) if name}
         names = {name: names[name] for name in self.outputs}
-        if "Y" not in names.values():
-            self.refuse_outputs({}, names)
         return self.finish((*layer.before, layer), layout, names, {})
 
     def finish(self, chain: Any, batch_first: bool, names: Any, states: Any) -> Any:
@@ -435,16 +441,35 @@ class Model:
 
 
 def from_onnx(
-    model: Any, constants: Any = None, outputs: Any = None, verify: bool = True
+    model: Any, constants: Any = None, outputs: Any = None, sizes: Any = None, verify: bool = True
 ) -> Module:
     import onnx
 
+    from . import onnx_check
+
     if not isinstance(model, onnx.ModelProto):
         model = onnx.load(model)
-    made = Reader(onnx, model, constants, outputs).read()
-    module = made.module.eval()
+    made = read(onnx, model, (constants, outputs), sizes)
+    module: Module = made.module.eval()
     if verify:
-        from . import onnx_check
-
         onnx_check.check_reading(made, constants)
     return module
+
+
+def read(onnx: Any, model: Any, given: Any, sizes: Any) -> Any:
+    """The graph read as a sequence, or as one step of one."""
+    from .onnx_step import StepReader, is_step
+
+    if sizes is not None:
+        return StepReader(onnx, model, *given, sizes).read()
+    reader = Reader(onnx, model, *given)
+    try:
+        return reader.read()
+    except NotImplementedError as error:
+        if not is_step(reader):
+            raise
+        first = error
+    try:
+        return StepReader(onnx, model, *given, sizes).read()
+    except NotImplementedError as second:
+        raise NotImplementedError(f"{first}. Read as a single step: {second}") from None

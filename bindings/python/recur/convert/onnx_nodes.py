@@ -32,6 +32,7 @@ from .onnx_values import (
 FAR = 2**30  # an end of a Slice above it means the end of the axis
 ACTIVATIONS = {"Relu": layers.ReLU, "Tanh": layers.Tanh, "Sigmoid": layers.Sigmoid}
 ACTIVATIONS.update(Softsign=layers.Softsign, HardSigmoid=layers.HardSigmoid)
+ACTIVATIONS.update(Elu=layers.ELU, Gelu=layers.GELU)
 DRAWN = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
 DRAWN += ("Multinomial",)
 
@@ -583,8 +584,53 @@ def activation(node: Any) -> None:
         slope, offset = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
         if not np.allclose([slope, offset], [0.2, 0.5], rtol=1e-6):
             node.refuse(f"it is {slope:.6g} x + {offset:.6g}: HardSigmoid is 0.2 x + 0.5 here")
+    if node.attribute("approximate", "none") != "none":
+        node.refuse("GELU is not approximated here")
+    if node.op == "Elu" and node.attribute("alpha", 1.0) != 1.0:
+        node.refuse(f"its alpha is {node.attribute('alpha'):.6g}: ELU has alpha 1 here")
     chain, lead, width = node.rows(0)
-    node.made((*chain, parts.Plain(lambda: kind(features=width))), lead, width)
+    made = parts.Function(node.op, lambda: kind(features=width))
+    node.made((*chain, made), lead, width)
+
+
+def softmax(node: Any) -> None:
+    chain, lead, width = node.rows(0)
+    told = -1 if node.reader.opset >= 13 else 1  # where the node does not say
+    if node.axis(node.attribute("axis", told), len(lead) + 1) != len(lead):
+        node.refuse("only the last axis, the features, can be a softmax")
+    node.made((*chain, parts.Plain(lambda: layers.Softmax(features=width))), lead, width)
+
+
+def by_feature(node: Any, array: Any, width: Any) -> Any:
+    """A constant as one number for each feature; refuses one that differs from row to row."""
+    if width is None:
+        node.refuse("how many features it takes is not known")
+    return np.asarray(as_bias(node, array, width), np.float32)
+
+
+def prelu(node: Any) -> None:
+    chain, lead, width = node.rows(0)
+    slope = node.constant(1)
+    if slope.ndim > len(lead) + 1:
+        node.refuse(f"a slope of shape {slope.shape} gives the rows more dimensions")
+    slopes = by_feature(node, slope, width)
+
+    def make() -> Any:
+        part = layers.PReLU(width)
+        part.load_state_dict({"weight": slopes})
+        return part
+
+    node.made((*chain, parts.Plain(make)), lead, width)
+
+
+def scaled(node: Any, place: int) -> None:
+    """Rows times a constant: a weight for each feature."""
+    number = node.constant(1 - place)
+    chain, lead, width = node.rows(place)
+    if number.ndim > len(lead) + 1:
+        node.refuse(f"an array of shape {number.shape} gives the rows more dimensions")
+    weight = by_feature(node, number, width)
+    node.made((*chain, parts.Affine(weight, 0 * weight)), lead, width)
 
 
 def layer_normalization(node: Any) -> None:
@@ -653,8 +699,12 @@ def add(node: Any) -> None:
     before = chain[-1] if chain else None
     if bias.ndim > len(lead) + 1:
         node.refuse(f"an array of shape {bias.shape} gives the rows more dimensions")
+    if isinstance(before, parts.Affine):
+        bias = by_feature(node, bias, width)
+        node.made((*chain[:-1], before.scaled(np.ones_like(bias), bias)), lead, width)
+        return
     if not isinstance(before, parts.Linear) or before.bias is not None:
-        node.refuse("only the bias of a linear layer can be added")
+        node.refuse("only the bias of a linear layer, or of a scaling, can be added")
     bias = as_bias(node, bias, before.weight.shape[0])
     node.made((*chain[:-1], parts.Linear(before.weight, bias)), lead, width)
 
@@ -700,10 +750,30 @@ def mul(node: Any) -> None:
     if all(isinstance(v, (Dims, Constant)) for v in (a, b)):
         product_of_sizes(node, a, b)
     elif isinstance(a, Tensor) and isinstance(b, Tensor):
-        if not merged(node, a, b, "multiply"):
-            node.refuse("only the two halves of rows can be multiplied")
+        if not gated(node, a, b) and not merged(node, a, b, "multiply"):
+            node.refuse("only the two halves of rows, or a row and its sigmoid, can be multiplied")
     else:
-        halved(node, 0 if isinstance(a, Tensor) else 1, 0.5)
+        place = 0 if isinstance(a, Tensor) else 1
+        x = node.tensor(place)
+        if x.parts and isinstance(x.parts[-1], parts.Merge) and x.parts[-1].way == "sum":
+            halved(node, place, 0.5)
+        else:
+            scaled(node, place)
+
+
+def gated(node: Any, a: Any, b: Any) -> bool:
+    """Sets the output to a SiLU, if b is σ(a)."""
+    plain = not a.is_ids and not b.is_ids and a.window is None and b.window is None
+    if not plain or b.slots is not None or not b.parts:
+        return False
+    last = b.parts[-1]
+    if not isinstance(last, parts.Function) or last.op != "Sigmoid" or a.lead() is None:
+        return False
+    chain, lead, width = node.plain(a)
+    if not same_chain(chain, b.parts[:-1]) or lead != b.groups[:-1]:
+        return False
+    node.made((*chain, parts.Plain(lambda: layers.SiLU(features=width))), lead, width)
+    return True
 
 
 def div(node: Any) -> None:
@@ -755,6 +825,8 @@ OPERATORS = {
     "Mul": mul,
     "Div": div,
     "Mean": mean,
+    "Softmax": softmax,
+    "PRelu": prelu,
     **dict.fromkeys(ACTIVATIONS, activation),
     **dict.fromkeys(KINDS, recurrent),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers, recurrent
+from .. import convolution, layers, recurrent
 from ..compose import Residual, Sequential
 from .gates import KINDS, ONNX, reorder
 
@@ -25,6 +25,14 @@ class Plain:
         return self.make_alone()
 
 
+class Function(Plain):
+    """An activation, by the operator that it was."""
+
+    def __init__(self, op: str, make: Any) -> None:
+        super().__init__(make)
+        self.op = op
+
+
 class Linear(Plain):
     def __init__(self, weight: Any, bias: bool) -> None:
         self.weight, self.bias = np.asarray(weight, np.float32), bias
@@ -36,6 +44,78 @@ class Linear(Plain):
             arrays["bias"] = np.broadcast_to(self.bias, self.weight.shape[:1]).astype(np.float32)
         part.load_state_dict(arrays)
         return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """The same part with its outputs times scale, plus shift: one number for each."""
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Linear(self.weight * scale[:, None], bias)
+
+
+class Affine(Plain):
+    """weight x + bias, with a weight and a bias for each of `channels` stretches of a row."""
+
+    def __init__(self, weight: Any, bias: Any, length: int = 1) -> None:
+        self.weight, self.bias = (np.asarray(a, np.float32) for a in (weight, bias))
+        self.length = length
+
+    def make(self, batch_first: bool) -> Any:
+        part = layers.Affine(self.weight.size, self.length)
+        part.load_state_dict({"weight": self.weight, "bias": self.bias})
+        return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """As that of a linear part."""
+        both = by_channel(scale, shift, self.weight.size)
+        if both is None:
+            return None
+        return Affine(self.weight * both[0], self.bias * both[0] + both[1], self.length)
+
+
+class LayerNorm(Plain):
+    def __init__(self, weight: Any, bias: Any, eps: float) -> None:
+        self.weight, self.bias = (np.asarray(a, np.float32) for a in (weight, bias))
+        self.eps = float(str(np.float32(eps)))  # 1e-05, and not 9.999999747378752e-06
+
+    def make(self, batch_first: bool) -> Any:
+        part = layers.LayerNorm(self.weight.size, self.eps)
+        part.load_state_dict({"weight": self.weight, "bias": self.bias})
+        return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """As that of a linear part."""
+        return LayerNorm(self.weight * scale, self.bias * scale + shift, self.eps)
+
+
+class ConvRow(Plain):
+    """A convolution inside a row; options: those of recur.ConvRow."""
+
+    def __init__(self, weight: Any, bias: Any, options: Any) -> None:
+        self.weight, self.options = np.asarray(weight, np.float32), dict(options)
+        self.bias = None if bias is None else np.asarray(bias, np.float32)
+
+    def make(self, batch_first: bool) -> Any:
+        out, of_group, kernel = self.weight.shape
+        sizes = (of_group * self.options["groups"], out, kernel)
+        part = convolution.ConvRow(*sizes, bias=self.bias is not None, **self.options)
+        bias = {} if self.bias is None else {"bias": self.bias}
+        part.load_state_dict({"weight": self.weight, **bias})
+        return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """As that of a linear part, or None where the numbers differ inside of a channel."""
+        both = by_channel(scale, shift, self.weight.shape[0])
+        if both is None:
+            return None
+        bias = both[1] if self.bias is None else self.bias * both[0] + both[1]
+        return ConvRow(self.weight * both[0][:, None, None], bias, self.options)
+
+
+def by_channel(scale: Any, shift: Any, channels: int) -> Any:
+    """Both with one number for each channel, or None where they differ inside of a channel."""
+    rows = [a.reshape(channels, -1) for a in (scale, shift)]
+    if any(np.any(a != a[:, :1]) for a in rows):
+        return None
+    return [a[:, 0] for a in rows]
 
 
 class Merge(Plain):

@@ -28,8 +28,8 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 
-def recurrent(node: Any) -> None:
-    layout = node.attribute("layout", 0)
+def layer_of(node: Any) -> parts.Layer:
+    """The layer that a node is by its weights and attributes; refuses what recur has not."""
     direction = node.attribute("direction", "forward")
     W, R, B = (node.constant(i) for i in (1, 2, 3))
     if direction not in parts.DIRECTION_COUNT or W is None or R is None:
@@ -44,7 +44,13 @@ def recurrent(node: Any) -> None:
     P, coupled = peepholes(node, count, width), bool(node.attribute("input_forget", 0))
     if P is not None and coupled:
         node.refuse("peepholes P together with input_forget are out of reach")
-    layer = parts.Layer(node.op, direction, [W, R, B, P], arguments(node, count), coupled)
+    return parts.Layer(node.op, direction, [W, R, B, P], arguments(node, count), coupled)
+
+
+def recurrent(node: Any) -> None:
+    layout = node.attribute("layout", 0)
+    layer = layer_of(node)
+    W, count, width = layer.weights[0], layer.directions, layer.width
     chain, lead, _ = node.rows(0, W.shape[-1])
     if len(lead) != 2 or any(part.reduces for part in chain):
         node.refuse(f"its input has axes {spelled(node.tensor(0).groups)}: it needs three")

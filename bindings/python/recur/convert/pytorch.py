@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import cells, layers, recurrent
-from ..compose import Residual, Sequential
+from ..compose import Graph, Residual, Sequential
 from ..module import Module
 from . import _verify
 from .gates import check_module, refuse_options
 
 KNOWN = (
-    "RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, ReLU, Tanh, Sigmoid, Softsign, "
-    "Identity, Dropout and Sequential have"
+    "RNN, LSTM, GRU, their cells, Linear, Embedding, LayerNorm, RMSNorm, GroupNorm, BatchNorm1d, "
+    "ReLU, Tanh, Sigmoid, Softsign, SiLU, ELU, GELU, PReLU, Softmax, GLU, Identity, Dropout and "
+    "Sequential have"
 )
 HARMLESS = {"__init__", "__init_subclass__", "__annotate__", "__annotate_func__", "__repr__"}
 HARMLESS |= {"extra_repr", "reset_parameters"}
@@ -40,18 +41,41 @@ def from_torch(module: Any, verify: bool = True) -> Module:
     import torch
     from torch import nn
 
+    from .torch_conv import Turned, conv_chain, has_channels
+
     if not isinstance(module, nn.Module):
         raise TypeError(f"from_torch: a torch.nn.Module is needed, not {type(module).__name__}")
     check_parts(module)
     check_parameters(module)
-    made = recur_of(module, None)
-    arrays = {name: array_of(torch, name, value) for name, value in module.state_dict().items()}
+    turned = has_channels(module)
+    made = conv_chain(module, class_of) if turned else recur_of(module, None)
+    tensors = folded(torch, module)
+    arrays = {name: array_of(torch, name, value) for name, value in tensors.items()}
     if arrays:
         made.load_state_dict(arrays)
     if verify:
         theirs = copy.deepcopy(module).to("cpu", torch.float32).eval()
+        theirs = Turned(theirs) if turned else theirs
         check("from_torch", "the torch module", made, theirs)
     return made.train(module.training)
+
+
+def folded(torch: Any, module: Any) -> dict[str, Any]:
+    """The tensors of the module, with the running statistics of a BatchNorm1d in its weight and
+    bias."""
+    tensors = dict(module.state_dict())
+    for name, part in module.named_modules(remove_duplicate=False):
+        if not isinstance(part, torch.nn.BatchNorm1d):
+            continue
+        prefix = f"{name}." if name else ""
+        for what in ("running_mean", "running_var", "num_batches_tracked"):
+            del tensors[prefix + what]
+        mean, var = part.running_mean.double(), part.running_var.double()
+        scale = 1 / (var + part.eps).sqrt()
+        scale = scale if part.weight is None else part.weight.detach().double() * scale
+        shift = 0 if part.bias is None else part.bias.detach().double()
+        tensors[prefix + "weight"], tensors[prefix + "bias"] = scale, shift - mean * scale
+    return tensors
 
 
 def where(name: str, part: Any) -> str:
@@ -134,7 +158,10 @@ def recur_of(module: Any, width: Any) -> Any:
     from torch import nn
 
     from . import torch_modules as more
+    from .torch_rows import FROM_TORCH
 
+    if class_of(module, (more.Graph,)):
+        return graph_of(module)
     kinds = (more.Residual, more.Chain, nn.Sequential)
     found = class_of(module, kinds)
     if found is not None:
@@ -161,9 +188,9 @@ def recur_of(module: Any, width: Any) -> Any:
     if class_of(module, (nn.LayerNorm,)):
         affine = (module.elementwise_affine, module.bias is not None)
         return layers.LayerNorm(module.normalized_shape, module.eps, *affine)
-    found = class_of(module, (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softsign, nn.Identity))
+    found = class_of(module, tuple(FROM_TORCH))
     if found:
-        return getattr(layers, found.__name__)(features=width)
+        return FROM_TORCH[found](module, width)
     if class_of(module, (more.Merge,)):
         return layers.Merge(module.way, features=width)
     if class_of(module, (more.Last,)):
@@ -215,6 +242,17 @@ def chain_of(module: Any, found: Any, width: Any) -> Any:
     return kind(parts)
 
 
+def graph_of(module: Any) -> Any:
+    """A Graph, whose parts learn their features from what they take."""
+    widths, before, parts = {None: module.input_size}, None, {}
+    for name, part in module._modules.items():
+        sources = module.sources[name]
+        taken = sources or [(before, 0, 0)]
+        made = recur_of(part, sum(n or widths[p] - b for p, b, n in taken))
+        parts[name], widths[name], before = (made, sources or None), made._info.output_size, name
+    return Graph(module.input_size, parts)
+
+
 def gives_states(part: Any) -> bool:
     from torch import nn
 
@@ -233,8 +271,10 @@ def first_width(module: Any) -> Any:
             if found is not None or type(part).__name__ in ("Merge", "Embedding"):
                 return found
         return None
-    shape = getattr(module, "normalized_shape", (None,))
-    return getattr(module, "input_size", getattr(module, "in_features", shape[-1]))
+    for name in ("input_size", "in_features", "num_features", "num_channels"):
+        if hasattr(module, name) and not hasattr(module, "length"):
+            return getattr(module, name)
+    return getattr(module, "normalized_shape", (None,))[-1]
 
 
 # ---- to torch -----------------------------------------------------------------------------------
@@ -261,7 +301,11 @@ def torch_of(module: Any) -> Any:
     from torch import nn
 
     from . import torch_modules as more
+    from .torch_rows import torch_row
 
+    if isinstance(module, Graph):
+        inner = {name: torch_of(part) for name, part in module.named_children()}
+        return more.Graph(module.input_size, inner, module._sources)
     if isinstance(module, Sequential):
         kind = more.Residual if isinstance(module, Residual) else more.Chain
         parts = ((name, torch_of(part)) for name, part in module.named_children())
@@ -278,8 +322,9 @@ def torch_of(module: Any) -> Any:
         return nn.LayerNorm(module.normalized_shape, module.eps, bias=module.bias_used)
     if isinstance(module, layers.Merge):
         return more.Merge(module.way)
-    if isinstance(module, layers.Activation) and not isinstance(module, layers.HardSigmoid):
-        return getattr(nn, type(module).__name__)()
+    row = torch_row(module)
+    if row is not None:
+        return row
     if isinstance(module, layers.Last):
         return more.Last(module.direction or "forward", module.batch_first)
     raise no_counterpart(type(module).__name__)
