@@ -14,6 +14,7 @@
 #   DEBUG=1                         what is installed keeps its names and lines for debuggers
 #   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
 #   SANITIZE=address,undefined      a build of its own, with these checks
+#   HARDEN=none                     without the compiler's defences against overruns
 #   TEST=name MNIST=folder BENCH="" what test, demo and bench take
 #   WERROR=1 V=1                    warnings are errors; whole commands are shown
 
@@ -113,7 +114,18 @@ endif
 
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
-CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+
+# Defences against overruns, of those that the compiler has: canaries, jumps to marked places only,
+# calls of the C library with the sizes that the compiler knows. Sanitizers have their own.
+WISHED   := -fstack-protector-strong -fcf-protection=full -mbranch-protection=standard
+HARDENED :=
+ifeq ($(SANITIZE)$(filter none,$(HARDEN)),)
+HARDENED := $(shell for flag in $(WISHED); do echo 'int x;' | $(CC) -Werror $$flag -x c \
+              -fsyntax-only - 2>/dev/null && echo $$flag; done) \
+            $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif
+export HARDENED
+CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDENED))
 # -g1 is enough for a backtrace; -g takes half as long again to compile. CFLAGS=-g shows variables.
 # Functions and data have sections of their own: a linker leaves out what is not used.
 BASE     := $(LANGUAGE) -O2 -g1 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
@@ -127,6 +139,7 @@ EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 LIBRARY_LIBS := $(BLAS_LIBS) -lm -lpthread
 SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
                 -Wl,--gc-sections -Wl,-Bsymbolic-functions \
+                $(if $(filter none,$(HARDEN)),,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) \
                 $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
 
 COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -43,9 +43,14 @@ typedef struct recur_allocator {
 
 /** Flags of a context. */
 enum {
-    RECUR_CONTEXT_CHECK = 1 /**< every recorded pass remembers a hash of its layer's parameters, and
-                                 a backward whose parameters have changed since is RECUR_E_ORDER
-                                 instead of a wrong gradient; for finding mistakes: it costs time */
+    /** Every recorded pass remembers a hash of its layer's parameters, and a backward whose
+     * parameters have changed since is RECUR_E_ORDER instead of a wrong gradient; for finding
+     * mistakes: it costs time. */
+    RECUR_CONTEXT_CHECK = 1,
+    /** Gradients are computed by the library alone, as outputs always are, so that no BLAS, its
+     * version, its threads or its choice of a processor changes their bits. Backward of layers of
+     * 256 units and more may be slower. A build without BLAS is always like this. */
+    RECUR_CONTEXT_REPRODUCIBLE = 2
 };
 
 /** Options of a context. */

@@ -627,7 +627,8 @@ RECUR_NODISCARD recur_status recur_layer_init(recur_layer *layer, const char *ma
  * Shapes:  x [N][input_size], y [recur_layer_rows][output_size]. A part behind a `last` is run with
  *          a layout of its own.
  * Memory:  without a tape, scratch comes from the allocator; with one, nothing is allocated after
- *          warm-up or recur_tape_reserve. The tape keeps no pointer of the caller's.
+ *          warm-up or recur_tape_reserve. The tape keeps no pointer of the caller's. At most 16 KiB
+ *          of stack.
  * Errors:  ARGUMENT: NULL. SHAPE: the state's batch or tensors do not fit: make one for this layer
  *          and batch. UNSUPPORTED: the layer takes ids only: use recur_layer_forward_ids; it is a
  *          group: run its parts; it is a snapshot and would be recorded: record the layer that it
@@ -673,7 +674,9 @@ RECUR_NODISCARD recur_status recur_layer_forward_ids(const recur_layer *layer,
  *
  * Shapes:  x [N][input_size] as in forward; dy [rows][output_size]; dx [N][input_size] is
  *          overwritten; dparams [recur_layer_param_count] is added to.
- * Memory:  scratch from the tape: nothing is allocated after warm-up or recur_tape_reserve.
+ * Memory:  scratch from the tape: nothing is allocated after warm-up or recur_tape_reserve. At most
+ *          16 KiB of stack, beside what a BLAS takes where it computes gradients
+ *          (RECUR_CONTEXT_REPRODUCIBLE: it computes none).
  * Errors:  ARGUMENT: NULL. ORDER: no record, or the newest is of another layer or layout, or was
  *          made with ids: call the backwards in the opposite order of the forwards; with
  *          RECUR_CONTEXT_CHECK, parameters that were changed since the forward: update them after

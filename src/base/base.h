@@ -120,8 +120,9 @@ static inline int64_t recur__times(int64_t a, int64_t b)
 recur_context *recur__context_retain(recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
-bool recur__context_checks(const recur_context *ctx);   /* RECUR_CONTEXT_CHECK */
-int64_t recur__context_cache(const recur_context *ctx); /* bytes of a core's second cache */
+bool recur__context_checks(const recur_context *ctx);       /* RECUR_CONTEXT_CHECK */
+bool recur__context_reproducible(const recur_context *ctx); /* RECUR_CONTEXT_REPRODUCIBLE */
+int64_t recur__context_cache(const recur_context *ctx);     /* bytes of a core's second cache */
 
 /* Whether this build and this machine have an instruction set; the best of those; its name. */
 bool recur__cpu_has(int isa);

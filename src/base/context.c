@@ -15,6 +15,7 @@ struct recur_context {
     recur_allocator allocator;
     int isa, threads;
     bool checks;       /* RECUR_CONTEXT_CHECK */
+    bool reproducible; /* RECUR_CONTEXT_REPRODUCIBLE */
     int64_t cache;     /* bytes of a core's second one */
     recur__pool *pool; /* NULL with one thread */
 };
@@ -89,10 +90,11 @@ static recur_status check_options(const recur_context_options *o)
                            "recur_context_create: cache_bytes is %lld; give the bytes of the "
                            "second cache, or 0 for what the system says",
                            (long long)o->cache_bytes);
-    if (o->flags & ~(uint32_t)RECUR_CONTEXT_CHECK || o->reserved)
+    if (o->flags & ~(uint32_t)(RECUR_CONTEXT_CHECK | RECUR_CONTEXT_REPRODUCIBLE) || o->reserved)
         return recur__fail(RECUR_E_ARGUMENT,
-                           "recur_context_create: flags is %u, reserved %s; RECUR_CONTEXT_CHECK is "
-                           "the only flag, and reserved must be NULL",
+                           "recur_context_create: flags is %u, reserved %s; the flags are "
+                           "RECUR_CONTEXT_CHECK and RECUR_CONTEXT_REPRODUCIBLE, and reserved must "
+                           "be NULL",
                            (unsigned)o->flags, o->reserved ? "set" : "NULL");
     if (o->allocator && (!o->allocator->alloc || !o->allocator->free))
         return recur__fail(RECUR_E_ARGUMENT,
@@ -121,6 +123,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->isa = from.isa;
     ctx->threads = from.threads;
     ctx->checks = o.flags & RECUR_CONTEXT_CHECK;
+    ctx->reproducible = o.flags & RECUR_CONTEXT_REPRODUCIBLE;
     ctx->cache = o.cache_bytes ? o.cache_bytes : recur__cpu_second_cache();
     if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(&ctx->allocator, ctx->threads))) {
         recur_context_release(ctx);
@@ -159,6 +162,7 @@ int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
 int64_t recur__context_cache(const recur_context *ctx) { return resolve(ctx)->cache; }
 bool recur__context_checks(const recur_context *ctx) { return resolve(ctx)->checks; }
+bool recur__context_reproducible(const recur_context *ctx) { return resolve(ctx)->reproducible; }
 
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job)
 {

@@ -3,8 +3,9 @@
  *
  * What a forward pass or a step computes comes from own kernels: one order of sums, whatever the
  * number of rows. Gradients come from them too, unless the build has a CBLAS and both sides are so
- * long that the instruction set's own are slower: `own_is_as_fast`. Products with many rows are cut
- * into pieces, whatever the number of threads, so that the sums are the same. */
+ * long that the instruction set's own are slower, and the context does not ask for the same
+ * gradients everywhere: `own_is_chosen`. Products with many rows are cut into pieces, whatever the
+ * number of threads, so that the sums are the same. */
 #ifdef RECUR__BLAS
 #include <cblas.h>
 #endif
@@ -77,11 +78,14 @@ static bool empty(recur__sizes s) { return s.M == 0 || s.N == 0 || s.K == 0; }
 static bool reference(const recur__kernels *k) { return k->isa == RECUR_ISA_REF; }
 
 /* The one place where own kernels or CBLAS are chosen, by the sides of B or of C. */
-static bool own_is_as_fast(const recur__kernels *k, int64_t rows, int64_t columns)
+static bool own_is_chosen(const recur_context *ctx, const recur__kernels *k, int64_t rows,
+                          int64_t columns)
 {
 #ifdef RECUR__BLAS
-    return rows < k->gemm->blas_from || columns < k->gemm->blas_from;
+    return rows < k->gemm->blas_from || columns < k->gemm->blas_from ||
+           recur__context_reproducible(ctx);
 #else
+    (void)ctx;
     (void)k;
     (void)rows;
     (void)columns;
@@ -113,9 +117,12 @@ void recur__gemm_nn(const recur_context *ctx, const recur__kernels *k, recur__si
 {
     if (sizes.M == 1) k->gemv->gemv_n_split(sizes.K, sizes.N, B, A.data, C.data, C.data);
     if (sizes.M == 1 || empty(sizes)) return;
-    product p = {
-        .k = k, .sizes = sizes, .A = A, .B = B, .C = C, .own = own_is_as_fast(k, sizes.N, sizes.K)
-    };
+    product p = { .k = k,
+                  .sizes = sizes,
+                  .A = A,
+                  .B = B,
+                  .C = C,
+                  .own = own_is_chosen(ctx, k, sizes.N, sizes.K) };
     multiply_all(ctx, &p);
 }
 
@@ -164,7 +171,7 @@ void recur__gemm_tn(const recur_context *ctx, const recur__kernels *k, recur__si
                   .B = B,
                   .C = C,
                   .at = true,
-                  .own = own_is_as_fast(k, sizes.M, sizes.N) };
+                  .own = own_is_chosen(ctx, k, sizes.M, sizes.N) };
     if (sizes.K == 1) {
         k->gemv->ger(sizes.M, sizes.N, A.data, B.data, C.data, C.ld);
         return;

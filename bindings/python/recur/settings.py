@@ -71,14 +71,17 @@ def next_seed() -> int:
 
 class Context:
     """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", "vec4", or None for the best) and
-    the most threads of a pass.
+    the most threads of a pass. With reproducible=True no BLAS computes gradients, so that their
+    bits depend on none, nor on its number of threads.
 
     >>> import recur
     >>> recur.GRU(3, 4, context=recur.Context(isa="ref", threads=2))
     GRU(3, 4)
     """
 
-    def __init__(self, isa: str | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, isa: str | None = None, threads: int = 1, *, reproducible: bool = False
+    ) -> None:
         code = (
             getattr(c, f"RECUR_ISA_{isa.upper()}", None)
             if isinstance(isa, str)
@@ -90,7 +93,10 @@ class Context:
             raise ValueError(
                 f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512', 'neon' or 'vec4'"
             )
-        self.handle = c.recur_context_create(c.recur_context_options(isa=code, threads=threads))
+        flags = c.RECUR_CONTEXT_REPRODUCIBLE if reproducible else 0
+        self.handle = c.recur_context_create(
+            c.recur_context_options(isa=code, threads=threads, flags=flags)
+        )
         self._threads = threads
 
     @property
