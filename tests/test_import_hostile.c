@@ -13,7 +13,9 @@ typedef recur_status import(recur_context *ctx, const void *data, size_t bytes, 
 
 #define K(layers)     "{\"in_shape\":[null,1],\"layers\":[" layers "]}"
 #define L(type, more) "{\"type\":\"" type "\"" more "}"
-#define DENSE         L("dense", ",\"activation\":\"tanh\",\"shape\":[2],\"weights\":[[[1,2]],[3,4]]")
+#define DENSE                                            \
+    L("dense", ",\"activation\":\"tanh\",\"shape\":[2]," \
+               "\"weights\":[[[1,2]],[3,4]]")
 #define CONV                                                                    \
     L("conv1d", ",\"activation\":\"\",\"weights\":[[[[1],[2]],[[3],[4]]],[5]]," \
                 "\"kernel_size\":[2],\"dilation\":[3],\"groups\":1")

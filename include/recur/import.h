@@ -4,17 +4,20 @@
  * recur_model_save writes it. A file that says something which no layer expresses is refused, and
  * the sentence says where in the file it stands. docs/imports.md tells what is read and how.
  *
- * Example: a pedal, one sample at a time.
+ * Example: one sample at a time through a network that lies in memory; recur_import_rtneural takes
+ * the path of a file in its place.
  *
- *     recur_layer *pedal;
- *     recur_state *state;
- *     const float x[1] = { 0.1f };
+ *     static const char text[] = "{\"in_skip\": 1, \"fc.weight\": [[2]], \"fc.bias\": [1]}";
+ *     const float x[1] = { 3 };
  *     float y[1];
- *     TRY(recur_import_nam(NULL, "pedal.nam", &pedal));
- *     TRY(recur_state_create(pedal, 1, &state));
- *     TRY(recur_layer_step(pedal, x, state, y, NULL));
+ *     recur_layer *net;
+ *     recur_state *state;
+ *     TRY(recur_import_rtneural_memory(NULL, text, sizeof text - 1, &net));
+ *     TRY(recur_state_create(net, 1, &state));
+ *     TRY(recur_layer_step(net, x, state, y, NULL));
+ *     printf("%g\n", y[0]);   // 2 * 3 + 1, and the input: 10
  *     recur_state_release(state);
- *     recur_layer_release(pedal);
+ *     recur_layer_release(net);
  */
 #ifndef RECUR_IMPORT_H
 #define RECUR_IMPORT_H
