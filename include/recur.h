@@ -87,5 +87,6 @@
 #include "recur/optimizer.h"
 #include "recur/file.h"
 #include "recur/model.h"
+#include "recur/import.h"
 
 #endif

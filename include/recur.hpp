@@ -39,5 +39,6 @@
 #include "recur/train.hpp"
 #include "recur/file.hpp"
 #include "recur/model.hpp"
+#include "recur/import.hpp"
 
 #endif

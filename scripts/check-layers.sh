@@ -24,6 +24,7 @@ train:     base kernels linalg
 json:      base
 file:      base json
 model:     base kernels packed core layers recurrent run train json file
+import:    base json file
 '
 
 # what may not be there; where it may (a file, a folder, or -); why

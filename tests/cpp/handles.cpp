@@ -301,6 +301,19 @@ void models()
     check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::open_model("/nowhere/at/all"); });
 }
 
+void imports()
+{
+    const std::string dict = "{\"in_skip\":1,\"fc.weight\":[[2]],\"fc.bias\":[1]}";
+    const std::string nam = "{\"architecture\":\"WaveNet\"}";
+    const std::vector<unsigned char> data(dict.begin(), dict.end());
+    const std::vector<unsigned char> wavenet(nam.begin(), nam.end());
+    const recur::layer net = recur::import_rtneural(data);
+    CHECK(net.run(recur::packed({1}), floats{3}) == floats{10});
+    check_throws(RECUR_E_UNSUPPORTED, "WaveNet", [&] { recur::import_nam(wavenet); });
+    check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::import_nam("/nowhere/at/all"); });
+    check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::import_rtneural("/nowhere/at/all"); });
+}
+
 } // namespace
 
 int main()
@@ -313,4 +326,5 @@ int main()
     training();
     convolutions_and_graphs();
     models();
+    imports();
 }

@@ -73,7 +73,7 @@ from .losses import (
     SmoothL1Loss,
 )
 from .loss_values import LossValue
-from .models import open_model, put_model, save_model
+from .models import load_nam, load_rtneural, open_model, put_model, save_model
 from .module import Module
 from .optim import (
     SGD,
@@ -197,6 +197,8 @@ __all__ = [
     "Linear",
     "LinearLR",
     "load",
+    "load_nam",
+    "load_rtneural",
     "LossValue",
     "LSTM",
     "LSTMCell",

@@ -173,6 +173,8 @@ def rules(ask) -> dict:
         "recur_file_read": count("to"),
         "recur_file_add": added,
         "recur_model_open_memory": lambda a: {"data": a["bytes"]},
+        "recur_import_nam_memory": lambda a: {"data": a["bytes"]},
+        "recur_import_rtneural_memory": lambda a: {"data": a["bytes"]},
         "recur_quantise": quantise,
         "recur_model_save": sampled,
         "recur_file_put_model": sampled,

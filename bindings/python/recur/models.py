@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Mapping
 
-from . import c
+from . import c, settings
 from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Composite, Graph, Group, Residual, Sequential
 from .convolution import ConvRow, ConvTime
@@ -107,6 +107,43 @@ def open_model(source: Any, prefix: str = "", batch_first: bool = False) -> Modu
     module = wrapped(c.recur_file_get_model(source._handle, prefix), bool(batch_first))
     heed(source, module, prefix, padding=True)
     return module.eval()
+
+
+def _imported(source: Any, name: str, batch_first: bool) -> Module:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+        layer = getattr(c, name + "_memory")(settings.handle_of(None), data, len(data))
+    else:
+        layer = getattr(c, name)(settings.handle_of(None), os.fspath(source))
+    return wrapped(layer, bool(batch_first)).eval()
+
+
+def load_nam(source: Any, batch_first: bool = False) -> Module:
+    """The LSTM of a .nam file of Neural Amp Modeler: its path, or its bytes; in evaluation, ready
+    to run. Its start is a learned initial state.
+
+    >>> import recur
+    >>> pedal = b'''{"architecture": "LSTM", "weights": [1, 2, 3, 4, 5, 6, 7, 8,
+    ...     0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+    ...     "config": {"input_size": 1, "hidden_size": 1, "num_layers": 1}}'''
+    >>> recur.load_nam(pedal).state_dict()["rnn.h0_l0"]
+    array([0.5], dtype=float32)
+    """
+    return _imported(source, "recur_import_nam", batch_first)
+
+
+def load_rtneural(source: Any, batch_first: bool = False) -> Module:
+    """The network of one of the JSON forms that RTNeural reads (Keras' layers, PyTorch's state
+    dicts, as AIDA-X, NeuralPi and Proteus have them): its path, or its bytes; in evaluation, ready
+    to run.
+
+    >>> import numpy as np
+    >>> import recur
+    >>> net = recur.load_rtneural(b'{"in_skip": 1, "fc.weight": [[2]], "fc.bias": [1]}')
+    >>> net(np.array([[[3.0]]], np.float32))
+    array([[[10.]]], dtype=float32)
+    """
+    return _imported(source, "recur_import_rtneural", batch_first)
 
 
 def put_model(

@@ -1,0 +1,182 @@
+/* import.c - the doors; a network in the making, part by part. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "import/import.h"
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+recur__place recur__place_of(const char *format, ...)
+{
+    recur__place place;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(place.text, sizeof place.text, format, args);
+    va_end(args);
+    return place;
+}
+
+recur_status recur__import_fail(const recur__import *in, recur_status code, const char *place,
+                                recur__json value, const char *format, ...)
+{
+    char words[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    const size_t byte = value.at ? (size_t)(value.at - in->text) : 0;
+    if (*place == 0) return recur__fail(code, "byte %zu: %s", byte, words);
+    return recur__fail(code, "%s (byte %zu): %s", place, byte, words);
+}
+
+/* ---- parts ---------------------------------------------------------------------------------- */
+
+/* A first layer has parameters for each feature, so a file of fewer bytes lies. */
+recur_status recur__import_begin(recur__import *in, recur__json value, int64_t input_size)
+{
+    if ((uint64_t)input_size > in->bytes)
+        return recur__import_fail(in, RECUR_E_FORMAT, "", value,
+                                  "the input has %lld features, but the file only %zu bytes",
+                                  (long long)input_size, in->bytes);
+    in->input_size = in->width = input_size;
+    return RECUR_OK;
+}
+
+recur_status recur__import_add(recur__import *in, const char *place, recur__json value,
+                               const char *name, recur_layer *layer)
+{
+    recur_layer_info info = { .size = sizeof info };
+    const int64_t i = in->count;
+    if (i == RECUR__IMPORT_PARTS) {
+        recur_layer_release(layer);
+        return recur__import_fail(in, RECUR_E_UNSUPPORTED, place, value,
+                                  "a network of more than %d parts is not read",
+                                  RECUR__IMPORT_PARTS);
+    }
+    in->layer[i] = layer;
+    in->part[i] = (recur_graph_part){ .name = in->name[i], .layer = layer };
+    snprintf(in->name[i], sizeof in->name[i], "%s", name);
+    in->count++;
+    RECUR__CHECK(recur_layer_describe(layer, -1, &info));
+    if (in->input_size == 0) RECUR__CHECK(recur__import_begin(in, value, info.input_size));
+    if (info.input_size != in->width)
+        return recur__import_fail(in, RECUR_E_FORMAT, place, value,
+                                  "it takes %lld features, but %lld come in",
+                                  (long long)info.input_size, (long long)in->width);
+    in->width = info.output_size;
+    return RECUR_OK;
+}
+
+void recur__import_add_first(recur__import *in, const char *name, recur_layer *layer)
+{
+    in->layer[0] = layer;
+    in->part[0] = (recur_graph_part){ .name = in->name[0], .layer = layer };
+    snprintf(in->name[0], sizeof in->name[0], "%s", name);
+}
+
+float *recur__import_tensor(recur_layer *layer, const char *name)
+{
+    recur_tensor tensor = { .size = sizeof tensor };
+    for (int64_t i = 0; recur_layer_tensor_info(layer, i, &tensor) == RECUR_OK; i++)
+        if (strcmp(tensor.name, name) == 0) return recur_layer_params(layer) + tensor.offset;
+    return NULL;
+}
+
+/* ---- doors ---------------------------------------------------------------------------------- */
+
+typedef recur_status reader(recur__import *in, recur__json root);
+
+static recur_status make(recur__import *in, reader *read, recur_layer **out)
+{
+    recur__json root;
+    RECUR__CHECK(recur__json_check("the file", in->text, in->bytes, &root));
+    RECUR__CHECK(read(in, root));
+    if (in->count == 1)
+        return recur__import_fail(in, RECUR_E_FORMAT, "", root, "the file has no layer");
+    const int64_t from = in->layer[0] ? 0 : 1;
+    return recur_graph_create(in->ctx, in->input_size, in->count - from, in->part + from, out);
+}
+
+static recur_status from_memory(recur_context *ctx, const void *data, size_t bytes, reader *read,
+                                recur_layer **out)
+{
+    recur__import *in = recur__alloc(ctx, sizeof *in);
+    if (!in) return recur__no_memory(sizeof *in);
+    in->ctx = ctx;
+    in->text = data ? data : "";
+    in->bytes = bytes;
+    in->input_size = in->width = 0;
+    in->count = 1;
+    in->layer[0] = NULL;
+    const recur_status status = make(in, read, out);
+    for (int64_t i = 0; i < in->count; i++) recur_layer_release(in->layer[i]);
+    recur__free(ctx, in, sizeof *in);
+    return status;
+}
+
+/* The whole file, between opening and closing it. */
+static recur_status from_disk(recur_context *ctx, const recur__disk_in *disk, reader *read,
+                              recur_layer **out)
+{
+    const size_t room = disk->bytes ? disk->bytes : 1;
+    unsigned char *data = recur__alloc(ctx, room);
+    if (!data) return recur__no_memory(room);
+    recur_status status = recur__disk_read(disk, 0, data, disk->bytes);
+    if (!status) {
+        status = from_memory(ctx, data, disk->bytes, read, out);
+        if (status) recur__fail_in(disk->path, status);
+    }
+    recur__free(ctx, data, room);
+    return status;
+}
+
+static recur_status from_path(recur_context *ctx, const char *path, reader *read, recur_layer **out)
+{
+    recur__disk_in disk;
+    RECUR__CHECK(recur__disk_open(&disk, path));
+    const recur_status status = recur__disk_close(&disk, from_disk(ctx, &disk, read, out));
+    if (!status || !*out) return status;
+    recur_layer_release(*out);
+    *out = NULL;
+    return status;
+}
+
+static recur_status check_data(const char *function, const void *data, size_t bytes)
+{
+    if (data || bytes == 0) return RECUR_OK;
+    return recur__fail(RECUR_E_ARGUMENT, "%s: data is NULL for %zu bytes", function, bytes);
+}
+
+recur_status recur_import_nam(recur_context *ctx, const char *path, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__NOT_NULL(path);
+    return from_path(ctx, path, recur__import_nam, out);
+}
+
+recur_status recur_import_nam_memory(recur_context *ctx, const void *data, size_t bytes,
+                                     recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__CHECK(check_data(__func__, data, bytes));
+    return from_memory(ctx, data, bytes, recur__import_nam, out);
+}
+
+recur_status recur_import_rtneural(recur_context *ctx, const char *path, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__NOT_NULL(path);
+    return from_path(ctx, path, recur__import_rtneural, out);
+}
+
+recur_status recur_import_rtneural_memory(recur_context *ctx, const void *data, size_t bytes,
+                                          recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    RECUR__CHECK(check_data(__func__, data, bytes));
+    return from_memory(ctx, data, bytes, recur__import_rtneural, out);
+}
