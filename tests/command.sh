@@ -59,7 +59,7 @@ ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -Wall -Wextra -Werror \
 # ---- help and misuse -----------------------------------------------------------------------------
 
 run 0 --help
-check "the help lists the commands" count_is "^  recur [a-z]* [A-Z]" 5
+check "the help lists the commands" count_is "^  recur [a-z]* [A-Z]" 6
 run 0 --version
 check "the version has its number" prints "^recur [0-9]*\.[0-9]*\.[0-9]* "
 for name in info verify run bench diff; do
@@ -288,6 +288,25 @@ run 1 diff plain.safetensors nan.safetensors
 check "a number that is none" prints "^  ~ weight *nan  \[1\]\[1\]"
 run 1 diff two.safetensors plain.safetensors
 check "texts" prints "^  < epoch"
+
+# ---- import --------------------------------------------------------------------------------------
+
+# y = 2 x + 1, and the input: a state dict as RTNeural's users write them
+echo '{"in_skip": 1, "fc.weight": [[2]], "fc.bias": [1]}' >net.json
+run 0 import net.json net.safetensors
+check "it says what it is" prints "net.json: 1 . 1 features, 2 parameters"
+run 0 verify net.safetensors
+printf '3\n-1\n' >three.csv
+run 0 run net.safetensors three.csv
+check "its first row" prints "^10$"
+check "its second row" prints "^-2$"
+run 0 import --from rtneural net.json again.safetensors
+run 1 import --from nam net.json no.safetensors
+check "nothing is written" [ ! -e no.safetensors ]
+run 1 import not-there.json no.safetensors
+run 1 import stream.safetensors no.safetensors
+run 2 import --from keras net.json no.safetensors
+run 2 import net.json
 
 # ---- output that ends, signals -------------------------------------------------------------------
 
