@@ -185,7 +185,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all libs deps test run-tests valgrind run-valgrind demo run-demo bench
+.PHONY: all libs amalgamation deps test run-tests valgrind run-valgrind demo run-demo bench
 .PHONY: install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
@@ -300,6 +300,10 @@ $(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libs
 
 .SECONDARY:
 -include $(shell find $(DIR) -name '*.d' 2>/dev/null)
+
+amalgamation: ## the library as one file: build/amalgamation/recur.c and recur.h
+	@scripts/amalgamate.py build/amalgamation
+	@echo "build/amalgamation/recur.c and recur.h"
 
 # ---- checking ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ static void prepare_bfloat16(int64_t R, int64_t K, recur__matrix x, float *rows)
             rows[k] = k < K ? recur__as_bfloat16(x.data[r * x.ld + k]) : 0;
 }
 
-static void multiply_bfloat16(const recur__reduced_product *p)
+static void bfloat16_multiply(const recur__reduced_product *p)
 {
     const recur__reduced *W = p->W;
     const int64_t words = recur__reduced_words(W->precision, W->K), ld = recur__reduced_row(W->K);
@@ -56,7 +56,7 @@ static void prepare_int8(int64_t R, int64_t K, recur__matrix x, float *rows)
     }
 }
 
-static void multiply_int8(const recur__reduced_product *p)
+static void int8_multiply(const recur__reduced_product *p)
 {
     const recur__reduced *W = p->W;
     const int64_t words = recur__reduced_words(W->precision, W->K), ld = recur__reduced_row(W->K);
@@ -481,7 +481,7 @@ INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
         else                                                                                      \
             name##_tile(false, two, 2, *t);                                                       \
     }                                                                                             \
-    static void multiply_##name(const recur__reduced_product *p)                                  \
+    static void name##_multiply(const recur__reduced_product *p)                                  \
     {                                                                                             \
         const int64_t at_once = p->R == 1 ? (alone) : (two);                                      \
         tile t = tile_of(p);                                                                      \
@@ -533,5 +533,5 @@ TILES(int8, 6, 1, 1)
 
 const recur__reduced_kernels RECUR__PER_ISA(reduced) = {
     .prepare = { NULL, prepare_bfloat16, prepare_int8 },
-    .multiply = { NULL, multiply_bfloat16, multiply_int8 },
+    .multiply = { NULL, bfloat16_multiply, int8_multiply },
 };

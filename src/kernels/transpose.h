@@ -12,17 +12,17 @@
 #define LANE(g, i)          ((i) < 4 ? 4 * (g) + (i) : VW + 4 * (g) + (i)-4)
 #define FOUR(g, i, j, k, l) LANE(g, i), LANE(g, j), LANE(g, k), LANE(g, l)
 #if RECUR__SET == RECUR__IS_avx512
-#define LANES(i, j, k, l) \
+#define EACH_FOUR(i, j, k, l) \
     FOUR(0, i, j, k, l), FOUR(1, i, j, k, l), FOUR(2, i, j, k, l), FOUR(3, i, j, k, l)
 #elif RECUR__SET == RECUR__IS_avx2
-#define LANES(i, j, k, l) FOUR(0, i, j, k, l), FOUR(1, i, j, k, l)
+#define EACH_FOUR(i, j, k, l) FOUR(0, i, j, k, l), FOUR(1, i, j, k, l)
 #else
-#define LANES(i, j, k, l) FOUR(0, i, j, k, l)
+#define EACH_FOUR(i, j, k, l) FOUR(0, i, j, k, l)
 #endif
 #ifdef __clang__
-#define MIX(a, b, i, j, k, l) __builtin_shufflevector(a, b, LANES(i, j, k, l))
+#define MIX(a, b, i, j, k, l) __builtin_shufflevector(a, b, EACH_FOUR(i, j, k, l))
 #else
-#define MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (vi){ LANES(i, j, k, l) })
+#define MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (vi){ EACH_FOUR(i, j, k, l) })
 #endif
 
 /* Four numbers from k on of rows 0, 4, 8 ... of `row`, side by side. */

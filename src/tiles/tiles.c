@@ -31,10 +31,10 @@ typedef struct group {
 #define SPREAD_ONE(x) h_of(v_set(x))
 #define STORE(to, v)  memcpy(to, &(v), sizeof(vh))
 #define PART(v)       h_of(v)
-#define NAME(x)       half_##x
+#define NAME(x)       x##_half
 #include "tiles/multiply.h"
 #else
-#define half_products products
+#define products_half products
 #endif
 
 /* acc[r][v] += a[r] panel[v] for the 4 units that a[r] holds of each of its rows: K is a multiple
@@ -113,7 +113,7 @@ INLINE void forward_tile(int MR, int NV, const recur__phase p, const group g, in
         call_for(MR, n, a->gate_blocks ? a->y + r0 * a->ldy + j : NULL, a->ldy, 1, 0);
     }
     if (A > 1 && HALVES && recur__lanes(VW, H, j) < VW)
-        half_products(MR, NV, p, g, r0, number);
+        products_half(MR, NV, p, g, r0, number);
     else
         products(MR, NV, p, g, r0, number);
 }
