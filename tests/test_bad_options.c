@@ -397,7 +397,7 @@ static void contexts(void **unused)
         { { .size = sizeof(recur_context_options), .isa = 7 }, RECUR_E_ARGUMENT, "7" },
         { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
         { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
-        { { .size = sizeof(recur_context_options), .flags = 2 }, RECUR_E_ARGUMENT, "2" },
+        { { .size = sizeof(recur_context_options), .flags = 4 }, RECUR_E_ARGUMENT, "4" },
         { { .size = sizeof(recur_context_options), .cache_bytes = -3 }, RECUR_E_ARGUMENT, "-3" },
         { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" }
     };
