@@ -151,7 +151,9 @@ class StepReader(Reader):
 
     def moved(self, node: Any, arrays: Any) -> list[Any]:
         """What the node makes of these arrays: codes move as numbers do."""
-        from onnx.reference import ReferenceEvaluator
+        from onnx.reference import (  # type: ignore[import-not-found,unused-ignore]
+            ReferenceEvaluator,
+        )
 
         helper, numpy_helper = self.onnx.helper, self.onnx.numpy_helper
         proto = node.proto

@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections
 from typing import Any
 
-from torch import nn
+from torch import nn  # type: ignore[import-not-found,unused-ignore]
 
 from .. import convolution, layers
 from ..compose import Sequential
@@ -29,7 +29,7 @@ def has_channels(module: Any) -> bool:
     return is_conv(module)
 
 
-class Turned(nn.Module):
+class Turned(nn.Module):  # type: ignore[misc,unused-ignore]
     """A module of [B][channels][T] that takes and gives [B][T][channels]."""
 
     def __init__(self, inner: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import nn  # type: ignore[import-not-found,unused-ignore]
 
 from .. import convolution, layers
 from . import torch_modules as more
