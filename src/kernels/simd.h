@@ -241,7 +241,24 @@ INLINE __m256i v_mask_n(int64_t n)
     return mask;
 }
 INLINE vf v_load_n(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, v_mask_n(n)); }
-INLINE void v_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, v_mask_n(n), (__m256)v); }
+/* Not by a mask: on some processors that is a long microprogram, and a load cannot take its numbers
+ * from it. */
+INLINE void v_store_n(float *p, vf v, int64_t n)
+{
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (n & 8) memcpy(p, &v, sizeof v);
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps((__m256)v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, part);
+}
 INLINE vf v_first(vf a, vf b, int64_t n)
 {
     return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, _mm256_castsi256_ps(v_mask_n(n)));
