@@ -38,54 +38,25 @@ INLINE vf d_identity(vf x, vf dy)
     return dy;
 }
 
-static void tanh_(int64_t n, const float *x, float *y) { map(n, x, y, v_tanh); }
-static void sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_sigmoid); }
-static void relu(int64_t n, const float *x, float *y) { map(n, x, y, v_relu); }
-static void hard_sigmoid(int64_t n, const float *x, float *y) { map(n, x, y, v_hard_sigmoid); }
-static void softsign(int64_t n, const float *x, float *y) { map(n, x, y, v_softsign); }
-static void identity(int64_t n, const float *x, float *y) { map(n, x, y, identity_of); }
-static void silu(int64_t n, const float *x, float *y) { map(n, x, y, v_silu); }
-static void elu(int64_t n, const float *x, float *y) { map(n, x, y, v_elu); }
-static void gelu(int64_t n, const float *x, float *y) { map(n, x, y, v_gelu); }
+/* name(n, x, y) and name_backward(n, x, dy, dx) of a function f and of dy times its derivative d.
+ */
+#define FUNCTION(name, f, d)                                                          \
+    static void name(int64_t n, const float *x, float *y) { map(n, x, y, f); }        \
+    static void name##backward(int64_t n, const float *x, const float *dy, float *dx) \
+    {                                                                                 \
+        map_backward(n, x, dy, dx, d);                                                \
+    }
+FUNCTION(tanh_, v_tanh, d_tanh)
+FUNCTION(sigmoid_, v_sigmoid, d_sigmoid)
+FUNCTION(relu_, v_relu, d_relu)
+FUNCTION(hard_sigmoid_, v_hard_sigmoid, d_hard_sigmoid)
+FUNCTION(softsign_, v_softsign, d_softsign)
+FUNCTION(identity_, identity_of, d_identity)
+FUNCTION(silu_, v_silu, d_silu)
+FUNCTION(elu_, v_elu, d_elu)
+FUNCTION(gelu_, v_gelu, d_gelu)
+
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
-
-static void tanh_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_tanh);
-}
-static void sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_sigmoid);
-}
-static void relu_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_relu);
-}
-static void hard_sigmoid_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_hard_sigmoid);
-}
-static void softsign_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_softsign);
-}
-static void identity_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_identity);
-}
-
-static void silu_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_silu);
-}
-static void elu_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_elu);
-}
-static void gelu_backward(int64_t n, const float *x, const float *dy, float *dx)
-{
-    map_backward(n, x, dy, dx, d_gelu);
-}
 
 static void add(int64_t n, const float *x, float *y)
 {
@@ -124,14 +95,14 @@ static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
 
 const recur__elementwise RECUR__PER_ISA(elementwise) = {
     .activation = { [RECUR_ACTIVATION_TANH] = tanh_,
-                    [RECUR_ACTIVATION_SIGMOID] = sigmoid,
-                    [RECUR_ACTIVATION_RELU] = relu,
-                    [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid,
-                    [RECUR_ACTIVATION_SOFTSIGN] = softsign,
-                    [RECUR_ACTIVATION_IDENTITY] = identity,
-                    [RECUR_ACTIVATION_SILU] = silu,
-                    [RECUR_ACTIVATION_ELU] = elu,
-                    [RECUR_ACTIVATION_GELU] = gelu },
+                    [RECUR_ACTIVATION_SIGMOID] = sigmoid_,
+                    [RECUR_ACTIVATION_RELU] = relu_,
+                    [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_,
+                    [RECUR_ACTIVATION_SOFTSIGN] = softsign_,
+                    [RECUR_ACTIVATION_IDENTITY] = identity_,
+                    [RECUR_ACTIVATION_SILU] = silu_,
+                    [RECUR_ACTIVATION_ELU] = elu_,
+                    [RECUR_ACTIVATION_GELU] = gelu_ },
     .activation_backward = { [RECUR_ACTIVATION_TANH] = tanh_backward,
                              [RECUR_ACTIVATION_SIGMOID] = sigmoid_backward,
                              [RECUR_ACTIVATION_RELU] = relu_backward,
