@@ -30,9 +30,10 @@ static recur__initial linear_initial(const recur_layer *layer, const char *tenso
                              1 / __builtin_sqrt((double)layer->input_size) };
 }
 
-/* ---- packs: of a tape W both ways, rows beginning where cache lines do; of a snapshot W with
- * fewer bits
- * ---------------------------------------------------------------------------------------- */
+/* ---- packs ---------------------------------------------------------------------------------- */
+
+/* That of a tape has W both ways, with rows that begin where cache lines do. That of a snapshot has
+ * W with fewer bits: carve_reduced. */
 
 typedef struct pack {
     int64_t ld_in, ld_out;
@@ -128,12 +129,12 @@ static void multiply(const recur_layer *layer, const recur_context *ctx, const p
         recur__gemm_nt_here(k, sizes, X, W, (recur__sums){ y, out });
 }
 
-/* With fewer bits. threads: on those of the context. */
-static void multiply_reduced(const recur_layer *layer, bool threads, int64_t R, const float *x,
-                             float *y, float *scratch)
+/* The same with fewer bits. */
+static void multiply_reduced(const recur_layer *layer, const recur_context *ctx, int64_t R,
+                             const float *x, float *y, float *scratch)
 {
     const recur__reduced_tools tools = {
-        .ctx = threads ? layer->root->ctx : NULL,
+        .ctx = ctx,
         .kernels = layer->root->kernels,
         .scratch = scratch,
     };
@@ -231,7 +232,7 @@ static void linear_forward_reduced(const recur_layer *layer, recur__pass *pass)
     const size_t mark = workspace->scratch.used;
     float *scratch = recur__scratch(workspace, recur__reduced_scratch(R, layer->input_size),
                                     sizeof *scratch);
-    multiply_reduced(layer, true, R, pass->x, pass->y, scratch);
+    multiply_reduced(layer, layer->root->ctx, R, pass->x, pass->y, scratch);
     workspace->scratch.used = mark;
 }
 
@@ -263,7 +264,7 @@ static void linear_step(recur__step_call *call)
     if (call->ids)
         look_up(call->layer, call->B, call->ids, call->y);
     else if (call->layer->spec.precision)
-        multiply_reduced(call->layer, false, call->B, call->x, call->y, call->scratch);
+        multiply_reduced(call->layer, NULL, call->B, call->x, call->y, call->scratch);
     else
         multiply(call->layer, NULL, call->pack, call->B, call->x, call->y);
 }

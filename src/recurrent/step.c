@@ -13,9 +13,9 @@ static bool writes_over_h(const recur_layer *layer, int64_t B)
     return H <= units || (B == 1 && H <= 2 * units && recur__pairs(cell->width, wide, H) == 1);
 }
 
-/* ---- scratch of a streaming step: all layers of the stack share it; it is the same for snapshots
- * of any precision ----------------------------------------------------------------------------- */
+/* ---- scratch of a streaming step ------------------------------------------------------------- */
 
+/* All layers of the stack share it. It is the same for snapshots of any precision. */
 typedef struct scratch {
     float *y, *init, *gate_blocks, *u, *zoneout_share[RECUR__STATES], *derived, *reduced;
 } scratch;
