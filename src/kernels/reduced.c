@@ -111,16 +111,23 @@ INLINE vi spread(const float *p)
 
 INLINE vf to_floats(vi v) { return __builtin_convertvector(v, vf); }
 
+/* The register of a vector, of which compilers know nothing behind IN_REGISTER. STAY: loads that
+ * come behind it stay there. Without these compilers keep too much in registers. */
+#if RECUR__SET == RECUR__IS_neon
+#define IN_REGISTER(v) __asm__ volatile("" : "+w"(v))
+#elif RECUR__SET == RECUR__IS_avx512
+#define IN_REGISTER(v) __asm__ volatile("" : "+v"(v))
+#elif RECUR__SET == RECUR__IS_vec4 /* it has whatever registers the machine has */
+#define IN_REGISTER(v) (void)(v)
+#else
+#define IN_REGISTER(v) __asm__ volatile("" : "+x"(v))
+#endif
+#define STAY __asm__ volatile("" ::: "memory")
+
 /* Keeps compilers from adding to a product without rounding it. */
 INLINE vf rounded(vf v)
 {
-#if RECUR__SET == RECUR__IS_neon
-    __asm__("" : "+w"(v));
-#elif RECUR__SET == RECUR__IS_avx512
-    __asm__("" : "+v"(v));
-#else
-    __asm__("" : "+x"(v));
-#endif
+    IN_REGISTER(v);
     return v;
 }
 
@@ -139,6 +146,13 @@ INLINE vi multiply_pairs(vs a, vi b) { return (vi)_mm256_madd_epi16((__m256i)a, 
 #elif RECUR__SET == RECUR__IS_sse2
 INLINE vf plus_product(vf sum, vf a, vf b) { return sum + a * b; }
 INLINE vi multiply_pairs(vs a, vi b) { return (vi)_mm_madd_epi16((__m128i)a, (__m128i)b); }
+#elif RECUR__SET == RECUR__IS_vec4
+INLINE vf plus_product(vf sum, vf a, vf b) { return sum + a * b; }
+INLINE vi multiply_pairs(vs a, vi b)
+{
+    const vi low = ((vi)a << 16 >> 16) * (b << 16 >> 16);
+    return low + ((vi)a >> 16) * (b >> 16);
+}
 #else
 INLINE vf plus_product(vf sum, vf a, vf b)
 {
@@ -148,6 +162,8 @@ INLINE vf plus_product(vf sum, vf a, vf b)
 
 #if RECUR__SET == RECUR__IS_neon
 INLINE i4 to_nearest(f4 x) { return (i4)vcvtnq_s32_f32((float32x4_t)x); }
+#elif RECUR__SET == RECUR__IS_vec4
+INLINE i4 to_nearest(f4 x) { return (i4)(x + (float)V_MAGIC) - 0x4B400000; }
 #else
 INLINE i4 to_nearest(f4 x) { return (i4)_mm_cvtps_epi32((__m128)x); }
 #endif
@@ -236,16 +252,6 @@ static void prepare_int8(int64_t R, int64_t K, recur__matrix x, float *rows)
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
-/* Loads that come behind it stay there, or compilers begin them early and run out of registers. */
-#define STAY __asm__ volatile("" ::: "memory")
-#if RECUR__SET == RECUR__IS_neon
-#define KEEP(v) __asm__ volatile("" : "+w"(v))
-#elif RECUR__SET == RECUR__IS_avx512
-#define KEEP(v) __asm__ volatile("" : "+v"(v))
-#else
-#define KEEP(v) __asm__ volatile("" : "+x"(v))
-#endif
-
 /* Panels and rows of one tile. `next` is what is fetched meanwhile, `step` words with each row of a
  * panel. */
 typedef struct tile {
@@ -283,7 +289,7 @@ INLINE void add_to(const tile *t, int p, int r, int v, vf sum)
 INLINE void add_product(vf *sum, vf x, vf w)
 {
     *sum = plus_product(*sum, x, w);
-    KEEP(*sum);
+    IN_REGISTER(*sum);
 }
 
 INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
@@ -394,7 +400,7 @@ INLINE void multiply_fours(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 INLINE void add_pairs(vi *sum, vs w, vi pair)
 {
     *sum += multiply_pairs(w, pair);
-    KEEP(*sum);
+    IN_REGISTER(*sum);
 }
 
 INLINE void multiply_twos(bool fetches, int MR, const tile *t, vi sum[MOST][V])
