@@ -6,8 +6,8 @@
 #
 # Yours to set:
 #   CC CFLAGS CPPFLAGS LDFLAGS      compiler and flags; yours come last. CFLAGS=-g shows variables
-#   ISAS="ref avx2"                 instruction sets that are compiled, of ref sse2 avx2 avx512 neon
-#                                   vec4; ref has to be among them
+#   ISAS="ref avx2"                 instruction sets that are compiled, of ref sse2 avx2_exact avx2
+#                                   avx512 neon vec4; ref has to be among them
 #   BLAS=none                       no BLAS: the library computes all products itself
 #   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
 #   PREFIX BINDIR LIBDIR MANDIR DESTDIR   where install puts things
@@ -84,17 +84,18 @@ STATIC := $(LIB)/librecur.a
 # ---- instruction sets ----------------------------------------------------------------------------
 
 # Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler
-# makes them, for machines that have no set of their own here.
+# makes them, for machines that have no set of their own here. sse2, avx2_exact and vec4 agree bit
+# for bit (RECUR_CONTEXT_EXACT), so each machine has one of these.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS    := ref vec4
 ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
-ISAS := ref sse2 avx2 avx512
+ISAS := ref sse2 avx2_exact avx2 avx512
 endif
 ifneq ($(filter i386-% i486-% i586-% i686-%,$(MACHINE)),)
 ISAS := ref# the floating-point unit of old rounds otherwise
 endif
 ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
-ISAS := ref neon
+ISAS := ref vec4 neon
 endif
 
 FLAGS_ref    := -Os -ffp-contract=off
@@ -104,6 +105,7 @@ FLAGS_avx512 := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
                 -mprefer-vector-width=512 -ffp-contract=fast
 FLAGS_neon   := -O3 -ffp-contract=fast
 FLAGS_vec4   := -O3 -ffp-contract=off $(if $(filter wasm%,$(MACHINE)),-msimd128)
+FLAGS_avx2_exact := -O3 -mavx2 -mno-fma -ffp-contract=off
 
 # ---- flags ---------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ static const char help[] =
     "\n"
     "  --seconds S      measure each for S seconds at least (1)\n"
     "  --repetitions N  take N samples of each at least (5)\n"
-    "  --isa NAME       ref, sse2, avx2, avx512, neon or vec4, not the best of this machine\n"
+    "  --isa NAME       ref, sse2, avx2, avx512, neon, vec4 or avx2_exact, not the best of this "
+    "machine\n"
     "  --threads N      threads of a pass (1); all but w8, which has two\n"
     "  --series NAME    not the workloads but the layers over one size: h, b, t or l;\n"
     "                   ragged: lengths of 1 to T beside all lengths T\n"
@@ -41,8 +42,9 @@ static double number(const char *option, const char *text, double least, double 
 
 static int32_t isa_of(const char *text)
 {
-    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
-    for (int32_t i = 1; text && i <= RECUR_ISA_VEC4; i++)
+    static const char *const names[] = { "auto",   "ref",  "sse2", "avx2",
+                                         "avx512", "neon", "vec4", "avx2_exact" };
+    for (int32_t i = 1; text && i <= RECUR_ISA_AVX2_EXACT; i++)
         if (strcmp(text, names[i]) == 0) return i;
     usage("unknown or missing instruction set ", text ? text : "");
     return 0;

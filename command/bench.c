@@ -11,7 +11,7 @@ static const option options[] = {
     { "steps", "T", "steps of a batch (100)" },
     { "precision", "P", "float32, bfloat16 or int8 weights (float32)" },
     { "isa", "SET",
-      "one instruction set: ref, sse2, avx2, avx512, neon, vec4 (all that run here)" },
+      "one instruction set: ref, sse2, avx2, avx512, neon, vec4, avx2_exact (all that run here)" },
     { "threads", "N", "threads of a batch (1)" },
     { "seconds", "S", "time for each line (0.5)" },
     { "prefix", "P", "the model whose names begin with P" },

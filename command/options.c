@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const isas[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
+static const char *const isas[] = { "auto",   "ref",  "sse2", "avx2",
+                                    "avx512", "neon", "vec4", "avx2_exact" };
 static const char *const precisions[] = { "float32", "bfloat16", "int8" };
 enum { ISAS = sizeof isas / sizeof *isas, PRECISIONS = sizeof precisions / sizeof *precisions };
 

@@ -15,7 +15,7 @@ static const option options[] = {
     { "rate", "R", "samples in a second of a WAV output (as the input, or 48000)" },
     { "output", "FILE", "write there; it appears when it is whole (standard output)" },
     { "precision", "P", "float32, bfloat16 or int8 weights (float32)" },
-    { "isa", "SET", "instruction set: ref, sse2, avx2, avx512, neon, vec4 (the best)" },
+    { "isa", "SET", "instruction set: ref, sse2, avx2, avx512, neon, vec4, avx2_exact (the best)" },
     { "prefix", "P", "the model whose names begin with P" },
     { NULL, NULL, NULL },
 };

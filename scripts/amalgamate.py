@@ -20,7 +20,7 @@ import tempfile
 
 from csource import TOKEN
 
-SETS = ["ref", "sse2", "avx2", "avx512", "neon", "vec4"]
+SETS = ["ref", "sse2", "avx2_exact", "avx2", "avx512", "neon", "vec4"]
 PER_SET = ["kernels", "tiles", "cells"]  # rooms; their table.c is compiled once
 
 # Headers that the standard has for every machine: included once, at the beginning.
@@ -382,6 +382,7 @@ AVX512 = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"
 OPTIONS = {
     "ref": options(["Os", "fp-contract=off"], "off", None),
     "sse2": options(["O3", "fp-contract=off"], "off", ("sse2", "sse2")),
+    "avx2_exact": options(["O3", "fp-contract=off"], "off", ("avx2,no-fma", "avx2,no-fma")),
     "avx2": options(["O3", "fp-contract=fast"], "fast", ("avx2,fma", "avx2,fma")),
     "avx512": options(["O3", "fp-contract=fast"], "fast",
                       (AVX512 + ",prefer-vector-width=512", AVX512)),
@@ -414,12 +415,16 @@ BEGINNING = """\
 /* Instruction sets of this machine: all, or those of RECUR_ONLY_<set>. ref is always there. */
 #define RECUR__HAS_ref
 #if !defined(RECUR_ONLY_ref) && !defined(RECUR_ONLY_sse2) && !defined(RECUR_ONLY_avx2) && \\
-    !defined(RECUR_ONLY_avx512) && !defined(RECUR_ONLY_neon) && !defined(RECUR_ONLY_vec4)
+    !defined(RECUR_ONLY_avx512) && !defined(RECUR_ONLY_neon) && !defined(RECUR_ONLY_vec4) && \\
+    !defined(RECUR_ONLY_avx2_exact)
 #define RECUR__ALL_SETS
 #endif
 #if defined(__x86_64__)
 #if defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_sse2)
 #define RECUR__HAS_sse2
+#endif
+#if defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_avx2_exact)
+#define RECUR__HAS_avx2_exact
 #endif
 #if defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_avx2)
 #define RECUR__HAS_avx2
@@ -431,7 +436,9 @@ BEGINNING = """\
 #if defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_neon)
 #define RECUR__HAS_neon
 #endif
-#elif !defined(__i386__) && (defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_vec4))
+#endif
+#if !defined(__x86_64__) && !defined(__i386__) && \\
+    (defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_vec4))
 #define RECUR__HAS_vec4
 #endif
 

@@ -23,7 +23,7 @@ MOST_COLUMNS = 100
 LEAST_KINDS = 3  # other kinds that have a line of wiring too
 LEAST_TOKENS = 5  # of a line that counts as shared
 LEAST_SHARED = 6  # lines in common that make a pair worth a line
-INSTRUCTION_SETS = ("ref", "sse2", "avx2", "avx512", "neon", "vec4")
+INSTRUCTION_SETS = ("ref", "sse2", "avx2", "avx512", "neon", "vec4", "avx2_exact")
 
 
 class Source:

@@ -394,10 +394,10 @@ static void contexts(void **unused)
         recur_status code;
         const char *words;
     } rows[] = {
-        { { .size = sizeof(recur_context_options), .isa = 7 }, RECUR_E_ARGUMENT, "7" },
+        { { .size = sizeof(recur_context_options), .isa = 8 }, RECUR_E_ARGUMENT, "8" },
         { { .size = sizeof(recur_context_options), .isa = -1 }, RECUR_E_ARGUMENT, "-1" },
         { { .size = sizeof(recur_context_options), .threads = -2 }, RECUR_E_ARGUMENT, "-2" },
-        { { .size = sizeof(recur_context_options), .flags = 4 }, RECUR_E_ARGUMENT, "4" },
+        { { .size = sizeof(recur_context_options), .flags = 8 }, RECUR_E_ARGUMENT, "8" },
         { { .size = sizeof(recur_context_options), .cache_bytes = -3 }, RECUR_E_ARGUMENT, "-3" },
         { { .size = sizeof(recur_context_options), .allocator = &half }, RECUR_E_ARGUMENT, "alloc" }
     };
@@ -407,9 +407,10 @@ static void contexts(void **unused)
         FAILS(rows[i].code, recur_context_create(&rows[i].options, &ctx), rows[i].words);
         assert_null(ctx);
     }
-    static const char *const names[] = { "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
+    static const char *const names[] = { "ref",  "sse2", "avx2",      "avx512",
+                                         "neon", "vec4", "avx2_exact" };
     int there = 0;
-    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_VEC4; isa++) {
+    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_AVX2_EXACT; isa++) {
         const recur_context_options options = { .size = sizeof options, .isa = isa };
         recur_context *ctx = NULL;
         const recur_status status = recur_context_create(&options, &ctx);

@@ -342,7 +342,8 @@ static void parts_by_hand_equal_whole(recur_context *ctx, int k)
 /* Any number of threads gives the same bits as one. */
 static void threads_change_no_bit(recur_context *ctx, int k)
 {
-    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
+    static const char *const names[] = { "auto",   "ref",  "sse2", "avx2",
+                                         "avx512", "neon", "vec4", "avx2_exact" };
     recur_context_options options = { .size = sizeof options };
     while (strcmp(names[options.isa], recur_context_isa(ctx)) != 0) options.isa++;
     subject q = make(ctx, k, RECUR_DIRECTION_BIDIRECTIONAL);

@@ -11,7 +11,8 @@
     SET_IF_AVX2(F)        \
     SET_IF_AVX512(F)      \
     SET_IF_NEON(F)        \
-    SET_IF_VEC4(F)
+    SET_IF_VEC4(F)        \
+    SET_IF_AVX2_EXACT(F)
 #ifdef RECUR__HAS_sse2
 #define SET_IF_SSE2(F) F(RECUR_ISA_SSE2, sse2)
 #else
@@ -36,6 +37,11 @@
 #define SET_IF_VEC4(F) F(RECUR_ISA_VEC4, vec4)
 #else
 #define SET_IF_VEC4(F)
+#endif
+#ifdef RECUR__HAS_avx2_exact
+#define SET_IF_AVX2_EXACT(F) F(RECUR_ISA_AVX2_EXACT, avx2_exact)
+#else
+#define SET_IF_AVX2_EXACT(F)
 #endif
 
 #define DECLARE(id, set) extern const phase_set recur__phase_set_##set;

@@ -28,7 +28,9 @@ enum {
     RECUR_ISA_AVX2 = 3, /**< with FMA */
     RECUR_ISA_AVX512 = 4,
     RECUR_ISA_NEON = 5,
-    RECUR_ISA_VEC4 = 6 /**< vectors of 4, as the compiler makes them, where there is no set above */
+    RECUR_ISA_VEC4 =
+        6, /**< vectors of 4, as the compiler makes them, where there is no set above */
+    RECUR_ISA_AVX2_EXACT = 7 /**< AVX2 without FMA, for RECUR_CONTEXT_EXACT */
 };
 
 /** Where memory comes from. Both functions must be callable from every thread that uses the
@@ -50,7 +52,13 @@ enum {
     /** Gradients are computed by the library alone, as outputs always are, so that no BLAS, its
      * version, its threads or its choice of a processor changes their bits. Backward of layers of
      * 256 units and more may be slower. A build without BLAS is always like this. */
-    RECUR_CONTEXT_REPRODUCIBLE = 2
+    RECUR_CONTEXT_REPRODUCIBLE = 2,
+    /** The same bits on every processor and from every compiler, for training, losses, optimizers
+     * and streams: of the sets that agree, which are SSE2, AVX2_EXACT and VEC4, the best of this
+     * machine computes. They round each product and each sum, and add in one order. REPRODUCIBLE
+     * is in it. It takes about as long as AVX2, up to twice as long where that has FMA
+     * (docs/performance.md). */
+    RECUR_CONTEXT_EXACT = 4
 };
 
 /** Options of a context. */
@@ -82,10 +90,10 @@ RECUR_NODISCARD recur_status recur_context_options_init(recur_context_options *o
 /** Makes a context. Most programs need none: NULL stands for the default context (one thread, the
  * best instruction set, the C library's allocator).
  *
- * The environment variable RECUR_ISA (ref, sse2, avx2, avx512, neon, vec4) sets the instruction set
- * where the options leave it to the library, in the default context too. A value that is unknown,
- * or that this machine lacks, is ignored. This is the only place that reads the environment and
- * asks the CPU.
+ * The environment variable RECUR_ISA (ref, sse2, avx2, avx512, neon, vec4, avx2_exact) sets the
+ * instruction set where the options leave it to the library, in the default context too. A value
+ * that is unknown, that this machine lacks, or that RECUR_CONTEXT_EXACT forbids, is ignored. This
+ * is the only place that reads the environment and asks the CPU.
  *
  * With more than one thread the context starts a pool, which sleeps between passes. A pass shares
  * the sequences of a batch among its threads; results are the same bits for any number of them. A
@@ -94,8 +102,9 @@ RECUR_NODISCARD recur_status recur_context_options_init(recur_context_options *o
  * Shapes:  -
  * Memory:  one allocation, from options->allocator, and one for the pool. Everything made from the
  *          context keeps it alive.
- * Errors:  ARGUMENT: unknown isa or flags, threads outside 0..1024, half an allocator. UNSUPPORTED:
- *          the machine lacks the instruction set asked for. MEMORY.
+ * Errors:  ARGUMENT: unknown isa or flags, threads outside 0..1024, half an allocator, an isa that
+ *          RECUR_CONTEXT_EXACT forbids. UNSUPPORTED: the machine lacks the instruction set asked
+ *          for, or the library has none for RECUR_CONTEXT_EXACT. MEMORY.
  * Threads: free.
  * Since:   0.1
  * @param options NULL: all defaults.
@@ -126,7 +135,7 @@ RECUR_API recur_context *recur_context_retain(recur_context *ctx);
  */
 RECUR_API void recur_context_release(recur_context *ctx);
 
-/** The instruction set in use: "ref", "sse2", "avx2", "avx512", "neon".
+/** The instruction set in use: "ref", "sse2", "avx2", "avx512", "neon", "vec4", "avx2_exact".
  *
  * Shapes:  -
  * Memory:  a constant string; never NULL.

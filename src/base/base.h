@@ -126,7 +126,8 @@ int64_t recur__context_cache(const recur_context *ctx);     /* bytes of a core's
 
 /* Whether this build and this machine have an instruction set; the best of those; its name. */
 bool recur__cpu_has(int isa);
-int recur__cpu_best(void);
+int recur__cpu_best(bool exact); /* exact: of the sets that agree; AUTO: there is none */
+bool recur__isa_is_exact(int isa);
 const char *recur__isa_name(int isa);
 
 /* Bytes of the second cache of a core: as the system says, or what is usual. */

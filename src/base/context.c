@@ -8,14 +8,17 @@
 
 #include "base/base.h"
 
-enum { MOST_THREADS = 1024 };
+enum {
+    MOST_THREADS = 1024,
+    ALL_FLAGS = RECUR_CONTEXT_CHECK | RECUR_CONTEXT_REPRODUCIBLE | RECUR_CONTEXT_EXACT
+};
 
 struct recur_context {
     atomic_int_fast64_t references;
     recur_allocator allocator;
     int isa, threads;
     bool checks;       /* RECUR_CONTEXT_CHECK */
-    bool reproducible; /* RECUR_CONTEXT_REPRODUCIBLE */
+    bool reproducible; /* RECUR_CONTEXT_REPRODUCIBLE, or EXACT */
     int64_t cache;     /* bytes of a core's second one */
     recur__pool *pool; /* NULL with one thread */
 };
@@ -40,19 +43,22 @@ static void libc_free(void *user, void *ptr, size_t bytes)
     free(ptr);
 }
 
-/* RECUR_ISA in the environment, if this machine has it; else the best. */
-static int isa_wanted(void)
+/* RECUR_ISA in the environment, if this machine has it; else the best. exact: of those that agree,
+ * or AUTO if there is none. */
+static int isa_wanted(bool exact)
 {
     const char *name = getenv("RECUR_ISA");
-    for (int isa = RECUR_ISA_REF; name && isa <= RECUR_ISA_VEC4; isa++)
-        if (strcmp(name, recur__isa_name(isa)) == 0 && recur__cpu_has(isa)) return isa;
-    return recur__cpu_best();
+    for (int isa = RECUR_ISA_REF; name && isa <= RECUR_ISA_AVX2_EXACT; isa++)
+        if (strcmp(name, recur__isa_name(isa)) == 0 && recur__cpu_has(isa) &&
+            (recur__isa_is_exact(isa) || !exact))
+            return isa;
+    return recur__cpu_best(exact);
 }
 
 static void make_default(void)
 {
     the.context.allocator = (recur_allocator){ libc_alloc, libc_free, NULL };
-    the.context.isa = isa_wanted();
+    the.context.isa = isa_wanted(false);
     the.context.threads = 1;
     the.context.cache = recur__cpu_second_cache();
 }
@@ -77,9 +83,9 @@ static recur_status check_options(const recur_context_options *o)
         RECUR__CONSTANT(RECUR_ISA_AUTO),   RECUR__CONSTANT(RECUR_ISA_REF),
         RECUR__CONSTANT(RECUR_ISA_SSE2),   RECUR__CONSTANT(RECUR_ISA_AVX2),
         RECUR__CONSTANT(RECUR_ISA_AVX512), RECUR__CONSTANT(RECUR_ISA_NEON),
-        RECUR__CONSTANT(RECUR_ISA_VEC4),
+        RECUR__CONSTANT(RECUR_ISA_VEC4),   RECUR__CONSTANT(RECUR_ISA_AVX2_EXACT),
     };
-    if (o->isa < RECUR_ISA_AUTO || o->isa > RECUR_ISA_VEC4)
+    if (o->isa < RECUR_ISA_AUTO || o->isa > RECUR_ISA_AVX2_EXACT)
         return RECUR__NO_CONSTANT("recur_context_create", "isa", o->isa, sets);
     if (o->threads < 0 || o->threads > MOST_THREADS)
         return recur__fail(RECUR_E_ARGUMENT,
@@ -90,11 +96,11 @@ static recur_status check_options(const recur_context_options *o)
                            "recur_context_create: cache_bytes is %lld; give the bytes of the "
                            "second cache, or 0 for what the system says",
                            (long long)o->cache_bytes);
-    if (o->flags & ~(uint32_t)(RECUR_CONTEXT_CHECK | RECUR_CONTEXT_REPRODUCIBLE) || o->reserved)
+    if (o->flags & ~(uint32_t)ALL_FLAGS || o->reserved)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_context_create: flags is %u, reserved %s; the flags are "
-                           "RECUR_CONTEXT_CHECK and RECUR_CONTEXT_REPRODUCIBLE, and reserved must "
-                           "be NULL",
+                           "RECUR_CONTEXT_CHECK, RECUR_CONTEXT_REPRODUCIBLE and "
+                           "RECUR_CONTEXT_EXACT, and reserved must be NULL",
                            (unsigned)o->flags, o->reserved ? "set" : "NULL");
     if (o->allocator && (!o->allocator->alloc || !o->allocator->free))
         return recur__fail(RECUR_E_ARGUMENT,
@@ -102,6 +108,17 @@ static recur_status check_options(const recur_context_options *o)
     if (o->isa && !recur__cpu_has(o->isa))
         return recur__fail(RECUR_E_UNSUPPORTED, "this machine or build has no %s",
                            recur__isa_name(o->isa));
+    const bool exact = o->flags & RECUR_CONTEXT_EXACT;
+    if (exact && o->isa && !recur__isa_is_exact(o->isa))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_context_create: isa is %s, which rounds otherwise than the sets "
+                           "that agree; with RECUR_CONTEXT_EXACT let isa be 0, or one of sse2, "
+                           "avx2_exact, vec4",
+                           recur__isa_name(o->isa));
+    if (exact && !isa_wanted(true))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_context_create: RECUR_CONTEXT_EXACT needs sse2, avx2_exact or "
+                           "vec4, and this library was built with none of them");
     return RECUR_OK;
 }
 
@@ -112,8 +129,9 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     recur_context_options o;
     RECUR__CHECK(recur__take("recur_context_options", options, &o, sizeof o));
     RECUR__CHECK(check_options(&o));
+    const bool exact = o.flags & RECUR_CONTEXT_EXACT;
     const recur_context from = { .allocator = o.allocator ? *o.allocator : resolve(NULL)->allocator,
-                                 .isa = o.isa ? o.isa : isa_wanted(),
+                                 .isa = o.isa ? o.isa : isa_wanted(exact),
                                  .threads = o.threads ? o.threads : 1 };
     recur_context *ctx = recur__alloc(&from, sizeof *ctx);
     if (!ctx) return recur__no_memory(sizeof *ctx);
@@ -123,7 +141,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     ctx->isa = from.isa;
     ctx->threads = from.threads;
     ctx->checks = o.flags & RECUR_CONTEXT_CHECK;
-    ctx->reproducible = o.flags & RECUR_CONTEXT_REPRODUCIBLE;
+    ctx->reproducible = exact || o.flags & RECUR_CONTEXT_REPRODUCIBLE;
     ctx->cache = o.cache_bytes ? o.cache_bytes : recur__cpu_second_cache();
     if (ctx->threads > 1 && !(ctx->pool = recur__pool_create(&ctx->allocator, ctx->threads))) {
         recur_context_release(ctx);

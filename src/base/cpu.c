@@ -23,23 +23,27 @@ static const struct {
     int isa;
     const char *name;
     bool (*available)(void);
+    bool exact; /* it agrees with all others that are */
 } sets[] = {
     /* the better, the later */
-    { RECUR_ISA_REF, "ref", always },
+    { RECUR_ISA_REF, "ref", always, false },
 #ifdef RECUR__HAS_vec4
-    { RECUR_ISA_VEC4, "vec4", always },
+    { RECUR_ISA_VEC4, "vec4", always, true },
 #endif
 #ifdef RECUR__HAS_sse2
-    { RECUR_ISA_SSE2, "sse2", has_sse2 },
+    { RECUR_ISA_SSE2, "sse2", has_sse2, true },
+#endif
+#ifdef RECUR__HAS_avx2_exact
+    { RECUR_ISA_AVX2_EXACT, "avx2_exact", has_avx2, true },
 #endif
 #ifdef RECUR__HAS_avx2
-    { RECUR_ISA_AVX2, "avx2", has_avx2 },
+    { RECUR_ISA_AVX2, "avx2", has_avx2, false },
 #endif
 #ifdef RECUR__HAS_avx512
-    { RECUR_ISA_AVX512, "avx512", has_avx512 },
+    { RECUR_ISA_AVX512, "avx512", has_avx512, false },
 #endif
 #ifdef RECUR__HAS_neon
-    { RECUR_ISA_NEON, "neon", always },
+    { RECUR_ISA_NEON, "neon", always, false },
 #endif
 };
 enum { SETS = sizeof sets / sizeof *sets };
@@ -51,17 +55,25 @@ bool recur__cpu_has(int isa)
     return false;
 }
 
-int recur__cpu_best(void)
+bool recur__isa_is_exact(int isa)
 {
-    for (int i = SETS - 1; i > 0; i--)
-        if (sets[i].available()) return sets[i].isa;
-    return RECUR_ISA_REF;
+    for (int i = 0; i < SETS; i++)
+        if (sets[i].isa == isa) return sets[i].exact;
+    return false;
+}
+
+int recur__cpu_best(bool exact)
+{
+    for (int i = SETS - 1; i >= 0; i--)
+        if ((sets[i].exact || !exact) && sets[i].available()) return sets[i].isa;
+    return RECUR_ISA_AUTO;
 }
 
 const char *recur__isa_name(int isa)
 {
-    static const char *const names[] = { "auto", "ref", "sse2", "avx2", "avx512", "neon", "vec4" };
-    return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_VEC4 ? names[isa] : "unknown";
+    static const char *const names[] = { "auto",   "ref",  "sse2", "avx2",
+                                         "avx512", "neon", "vec4", "avx2_exact" };
+    return isa >= RECUR_ISA_AUTO && isa <= RECUR_ISA_AVX2_EXACT ? names[isa] : "unknown";
 }
 
 int64_t recur__cpu_second_cache(void)

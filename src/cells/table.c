@@ -24,6 +24,9 @@ TABLE(neon)
 #ifdef RECUR__HAS_vec4
 TABLE(vec4)
 #endif
+#ifdef RECUR__HAS_avx2_exact
+TABLE(avx2_exact)
+#endif
 
 static const recur__cell *const *cells_of(int isa)
 {
@@ -47,6 +50,10 @@ static const recur__cell *const *cells_of(int isa)
 #ifdef RECUR__HAS_vec4
     case RECUR_ISA_VEC4:
         return vec4;
+#endif
+#ifdef RECUR__HAS_avx2_exact
+    case RECUR_ISA_AVX2_EXACT:
+        return avx2_exact;
 #endif
     default:
         return ref;

@@ -5,6 +5,7 @@
  *                     └─────────────────┘ the first features */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "import/import.h"
 
 typedef struct frame {
@@ -43,7 +44,7 @@ static recur_status make_gain(const recur__import *in, const char *place, recur_
     *out = NULL;
     if (!value.at || recur__json_kind_of(value) == RECUR__JSON_NULL) return RECUR_OK;
     RECUR__CHECK(recur__import_float(in, place, value, &decibels));
-    const float gain = decibels > -90 ? (float)pow(10, (double)decibels / 20) : 0;
+    const float gain = decibels > -90 ? (float)recur__pow(10, (double)decibels / 20) : 0;
     if (!isfinite(gain))
         return recur__import_fail(in, RECUR_E_FORMAT, place, value,
                                   "%g decibels are more than a float holds", (double)decibels);

@@ -329,5 +329,6 @@ static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums
  * AVX2 3 to 10 % slower. */
 enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
 
-const recur__gemm
-    RECUR__PER_ISA(gemm) = { .nt = nt, .nn = nn, .tn = tn, .blas_from = LARGEST, .width = VW };
+const recur__gemm RECUR__PER_ISA(gemm) = {
+    .nt = nt, .nn = nn, .tn = tn, .blas_from = LARGEST, .width = SUM_LANES
+};

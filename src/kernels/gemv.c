@@ -38,17 +38,18 @@ static void rows_n(recur__sizes s, recur__matrix A, recur__matrix W, const float
 /* R products of rows of W with x, the x vector loaded once for all R. */
 INLINE void dots_of(int R, int64_t K, recur__matrix W, const float *x, const float *b, float *y)
 {
-    vf acc[4] = { 0 };
+    v_sums acc[4] = { 0 };
     int64_t k = 0;
     for (; k + VW <= K; k += VW) {
         const vf xv = v_load(x + k);
-        for (int r = 0; r < R; r++) acc[r] += v_load(W.data + r * W.ld + k) * xv;
+        for (int r = 0; r < R; r++) acc[r] = v_sums_add(acc[r], v_load(W.data + r * W.ld + k) * xv);
     }
     if (k < K) {
         const vf xv = v_load_n(x + k, K - k);
-        for (int r = 0; r < R; r++) acc[r] += v_load_n(W.data + r * W.ld + k, K - k) * xv;
+        for (int r = 0; r < R; r++)
+            acc[r] = v_sums_add(acc[r], v_load_n(W.data + r * W.ld + k, K - k) * xv);
     }
-    for (int r = 0; r < R; r++) y[r] = (b ? b[r] : 0) + v_sum(acc[r]);
+    for (int r = 0; r < R; r++) y[r] = (b ? b[r] : 0) + v_total(acc[r]);
 }
 
 static void dots(int64_t N, int64_t K, recur__matrix W, const float *x, const float *b, float *y)

@@ -64,7 +64,8 @@ typedef struct recur__gemm {
     recur__gemm_function *nt; /* C[M][N] += A[M][K] B[N][K]ᵀ */
     recur__gemm_function *nn; /* C[M][N] += A[M][K] B[K][N]  */
     recur__gemm_function *tn; /* C[M][N] += A[K][M]ᵀ B[K][N] */
-    int64_t blas_from, width; /* width: numbers in a vector */
+    /* width: numbers in a vector; in sets that agree, in the widest of their vectors */
+    int64_t blas_from, width;
 } recur__gemm;
 
 enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_GELU + 1 }; /* one more than the last */

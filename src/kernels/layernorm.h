@@ -14,7 +14,7 @@
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
-/* A sum of VW lanes. */
+/* Sums along a row. */
 #if RECUR__SET == RECUR__IS_ref
 typedef double lanes_sum;
 INLINE lanes_sum lanes_add(lanes_sum sum, vf x) { return sum + (double)x; }
@@ -24,10 +24,10 @@ INLINE lanes_sum lanes_add_product(lanes_sum sum, vf x, vf y)
 }
 INLINE double lanes_total(lanes_sum sum) { return sum; }
 #else
-typedef vf lanes_sum;
-INLINE lanes_sum lanes_add(lanes_sum sum, vf x) { return sum + x; }
-INLINE lanes_sum lanes_add_product(lanes_sum sum, vf x, vf y) { return sum + x * y; }
-INLINE double lanes_total(lanes_sum sum) { return (double)v_sum(sum); }
+typedef v_sums lanes_sum;
+INLINE lanes_sum lanes_add(lanes_sum sum, vf x) { return v_sums_add(sum, x); }
+INLINE lanes_sum lanes_add_product(lanes_sum sum, vf x, vf y) { return v_sums_add(sum, x * y); }
+INLINE double lanes_total(lanes_sum sum) { return (double)v_total(sum); }
 #endif
 
 /* x̂ */

@@ -1,5 +1,5 @@
 /* loss.c - losses on target values: every number has its own cost. Computed in double, side by side
- * in as many sums as a vector has lanes. */
+ * in as many sums as a row has anywhere. */
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -46,11 +46,11 @@ INLINE void add(const targets *q, int64_t i, int count, bool back, double *sum, 
 
 INLINE double total(const targets *q, bool back, cost *f)
 {
-    double sum[VW] = { 0 }, all = 0;
+    double sum[SUM_LANES] = { 0 }, all = 0;
     int64_t i = 0;
-    for (; i + VW <= q->n; i += VW) add(q, i, VW, back, sum, f);
+    for (; i + SUM_LANES <= q->n; i += SUM_LANES) add(q, i, SUM_LANES, back, sum, f);
     for (; i < q->n; i++) add(q, i, 1, back, sum, f);
-    for (int k = 0; k < VW; k++) all += sum[k];
+    for (int k = 0; k < SUM_LANES; k++) all += sum[k];
     return all * q->scale;
 }
 

@@ -143,6 +143,9 @@ INLINE vf plus_product(vf sum, vf a, vf b)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
 }
 INLINE vi multiply_pairs(vs a, vi b) { return (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+#elif RECUR__SET == RECUR__IS_avx2_exact
+INLINE vf plus_product(vf sum, vf a, vf b) { return sum + a * b; }
+INLINE vi multiply_pairs(vs a, vi b) { return (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 #elif RECUR__SET == RECUR__IS_sse2
 INLINE vf plus_product(vf sum, vf a, vf b) { return sum + a * b; }
 INLINE vi multiply_pairs(vs a, vi b) { return (vi)_mm_madd_epi16((__m128i)a, (__m128i)b); }
@@ -357,7 +360,7 @@ INLINE vi plus_four(vi sum, vi w, vi x)
     return sum + (vi)vpaddq_s32(low, high);
 #endif
 }
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 /* Neither half of a sum of two products saturates: 2 * 127 * 127 < 32768. */
 INLINE vi plus_four(vi sum, vi w, vi x)
 {
@@ -368,9 +371,9 @@ INLINE vi plus_four(vi sum, vi w, vi x)
 #endif
 
 /* By words of four, where a set multiplies these: rows alone, and all rows of NEON. */
-enum { FOURS = RECUR__SET == RECUR__IS_neon ? MOST : RECUR__SET == RECUR__IS_avx2 ? 1 : 0 };
+enum { FOURS = RECUR__SET == RECUR__IS_neon ? MOST : RECUR__AVX2 ? 1 : 0 };
 
-#if RECUR__SET == RECUR__IS_neon || RECUR__SET == RECUR__IS_avx2
+#if RECUR__SET == RECUR__IS_neon || RECUR__AVX2
 INLINE void multiply_fours(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 {
     const uint32_t *word = panel_at(t, 0), *next = t->next;

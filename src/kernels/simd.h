@@ -26,15 +26,24 @@
 
 #include "kernels/isa.h"
 
-#define RECUR__IS_ref    1
-#define RECUR__IS_sse2   2
-#define RECUR__IS_avx2   3
-#define RECUR__IS_avx512 4
-#define RECUR__IS_neon   5
-#define RECUR__IS_vec4   6 /* any machine whose compiler has GNU's vectors */
-#define RECUR__IS_2(set) RECUR__IS_##set
-#define RECUR__IS(set)   RECUR__IS_2(set)
-#define RECUR__SET       RECUR__IS(RECUR__ISA)
+#define RECUR__IS_ref        1
+#define RECUR__IS_sse2       2
+#define RECUR__IS_avx2       3
+#define RECUR__IS_avx512     4
+#define RECUR__IS_neon       5
+#define RECUR__IS_vec4       6 /* any machine whose compiler has GNU's vectors */
+#define RECUR__IS_avx2_exact 7
+#define RECUR__IS_2(set)     RECUR__IS_##set
+#define RECUR__IS(set)       RECUR__IS_2(set)
+#define RECUR__SET           RECUR__IS(RECUR__ISA)
+#define RECUR__HAS_FMA \
+    (RECUR__SET == RECUR__IS_avx2 || RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon)
+/* Vectors of AVX2, with FMA or without. */
+#define RECUR__AVX2 (RECUR__SET == RECUR__IS_avx2 || RECUR__SET == RECUR__IS_avx2_exact)
+/* Sets that agree: they round every product and every sum, and their sums have one order. */
+#define RECUR__EXACT                                                 \
+    (RECUR__SET == RECUR__IS_sse2 || RECUR__SET == RECUR__IS_vec4 || \
+     RECUR__SET == RECUR__IS_avx2_exact)
 
 #if defined(__clang__) /* it warns of loops of one turn, which cannot be unrolled */
 #pragma clang diagnostic ignored "-Wpass-failed"
@@ -60,13 +69,14 @@ INLINE vf v_sigmoid(vf x) { return (float)(1 / (1 + exp(-(double)x))); }
 INLINE vf v_tanh(vf x) { return (float)tanh((double)x); }
 INLINE vf v_where_positive(vf x, vf v) { return x <= 0 ? 0 : v; }
 INLINE float v_sum(vf x) { return x; }
+enum { SUM_LANES = 1 };
 
 #else
 
 #if RECUR__SET == RECUR__IS_avx512
 #include <immintrin.h>
 enum { VW = 16 };
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 #include <immintrin.h>
 enum { VW = 8 };
 #elif RECUR__SET == RECUR__IS_sse2
@@ -87,7 +97,7 @@ INLINE vf v_set(float s) { return s - (vf){ 0 }; } /* exact; compilers make one 
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 INLINE vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 #elif RECUR__SET == RECUR__IS_sse2
@@ -135,7 +145,7 @@ INLINE v_power v_power_exactly(vf x, vf t)
 
 /* Shorter range reduction for sigmoid and tanh, which saturate. With FMA the high part of ln 2 is a
  * full float, and the low part leaves the critical path. */
-#if RECUR__SET == RECUR__IS_sse2 || RECUR__SET == RECUR__IS_vec4
+#if !RECUR__HAS_FMA
 INLINE v_power v_power_soon(vf x, vf t) { return v_power_exactly(x, t); }
 #else
 #if RECUR__SET == RECUR__IS_avx512
@@ -198,7 +208,7 @@ INLINE float v_sum(vf x)
 {
 #if RECUR__SET == RECUR__IS_avx512
     return _mm512_reduce_add_ps((__m512)x);
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
     const __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)x),
                                    _mm256_extractf128_ps((__m256)x, 1));
     const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -207,6 +217,25 @@ INLINE float v_sum(vf x)
     return (x[0] + x[2]) + (x[1] + x[3]);
 #endif
 }
+
+/* Sums along a row, whose vectors are added one after the other: each lane has its own until
+ * v_total. There are as many as a vector has; but eight in all sets that agree, so that vectors of
+ * four take turns. */
+#if RECUR__EXACT && RECUR__SET != RECUR__IS_avx2_exact
+enum { SUM_LANES = 2 * VW };
+typedef struct v_sums {
+    vf next, other;
+} v_sums;
+INLINE v_sums v_sums_add(v_sums s, vf x) { return (v_sums){ s.other, s.next + x }; }
+INLINE float v_total(v_sums s) { return v_sum(s.next + s.other); }
+#else
+enum { SUM_LANES = VW };
+typedef struct v_sums {
+    vf lanes;
+} v_sums;
+INLINE v_sums v_sums_add(v_sums s, vf x) { return (v_sums){ s.lanes + x }; }
+INLINE float v_total(v_sums s) { return v_sum(s.lanes); }
+#endif
 
 #endif
 
@@ -232,7 +261,7 @@ INLINE vf v_first(vf a, vf b, int64_t n)
 {
     return (vf)_mm512_mask_blend_ps((__mmask16)((1u << n) - 1), (__m512)b, (__m512)a);
 }
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 INLINE __m256i v_mask_n(int64_t n)
 {
     static const int32_t edge[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
@@ -302,7 +331,7 @@ enum { BROADCAST4 = RECUR__SET == RECUR__IS_avx512 };
 #if RECUR__SET == RECUR__IS_avx512
 INLINE vf v_broadcast4(const float *p) { return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
 #define V_SPREAD(four, i) (vf) _mm512_permute_ps((__m512)(four), 0x55 * (i))
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 INLINE vf v_broadcast4(const float *p)
 {
     return (vf)_mm256_broadcast_ps((const __m128 *)(const void *)p);

@@ -38,22 +38,29 @@ DECLARE(neon)
 #ifdef RECUR__HAS_vec4
 DECLARE(vec4)
 #endif
+#ifdef RECUR__HAS_avx2_exact
+DECLARE(avx2_exact)
+#endif
 
-static const recur__kernels table[] = { ROW(RECUR_ISA_REF, ref)
+static const recur__kernels table[] = {
+    ROW(RECUR_ISA_REF, ref)
 #ifdef RECUR__HAS_sse2
-                                            ROW(RECUR_ISA_SSE2, sse2)
+        ROW(RECUR_ISA_SSE2, sse2)
 #endif
 #ifdef RECUR__HAS_avx2
-                                                ROW(RECUR_ISA_AVX2, avx2)
+            ROW(RECUR_ISA_AVX2, avx2)
 #endif
 #ifdef RECUR__HAS_avx512
-                                                    ROW(RECUR_ISA_AVX512, avx512)
+                ROW(RECUR_ISA_AVX512, avx512)
 #endif
 #ifdef RECUR__HAS_neon
-                                                        ROW(RECUR_ISA_NEON, neon)
+                    ROW(RECUR_ISA_NEON, neon)
 #endif
 #ifdef RECUR__HAS_vec4
-                                                            ROW(RECUR_ISA_VEC4, vec4)
+                        ROW(RECUR_ISA_VEC4, vec4)
+#endif
+#ifdef RECUR__HAS_avx2_exact
+                            ROW(RECUR_ISA_AVX2_EXACT, avx2_exact)
 #endif
 };
 

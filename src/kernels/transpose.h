@@ -14,7 +14,7 @@
 #if RECUR__SET == RECUR__IS_avx512
 #define EACH_FOUR(i, j, k, l) \
     FOUR(0, i, j, k, l), FOUR(1, i, j, k, l), FOUR(2, i, j, k, l), FOUR(3, i, j, k, l)
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 #define EACH_FOUR(i, j, k, l) FOUR(0, i, j, k, l), FOUR(1, i, j, k, l)
 #else
 #define EACH_FOUR(i, j, k, l) FOUR(0, i, j, k, l)

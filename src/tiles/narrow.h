@@ -35,7 +35,7 @@ INLINE void store_narrow(float *p, int64_t stride, vf v)
     _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
     _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
 }
-#elif RECUR__SET == RECUR__IS_avx2
+#elif RECUR__AVX2
 INLINE vf gather_narrow(const float *a, const float *b)
 {
     return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(a)), _mm_loadu_ps(b), 1);

@@ -3,8 +3,8 @@
  * A draw looks for the first class whose cdf is above a uniform number u. A guide
  * (Chen and Asau 1974) says where in the list to begin: from there on, a class is found after less
  * than one step on average. */
-#include <math.h>
 
+#include "base/elementary.h"
 #include "train/loss.h"
 
 /* Running sums of the weights; the last one. */
@@ -13,9 +13,9 @@ static double add_up(int64_t classes, const float *counts, double power, double 
     double sum = 0;
     for (int64_t c = 0; c < classes; c++) {
         if (counts)
-            sum += counts[c] > 0 ? pow((double)counts[c], power) : 0;
+            sum += counts[c] > 0 ? recur__pow((double)counts[c], power) : 0;
         else
-            sum = log1p((double)(c + 1));
+            sum = recur__log1p((double)(c + 1));
         cdf[c] = sum;
     }
     return sum;

@@ -19,8 +19,8 @@ double recur__log_sum(int64_t classes, const float *y)
     double largest = -INFINITY, sum = 0;
     for (int64_t c = 0; c < classes; c++)
         if (!((double)y[c] <= largest)) largest = (double)y[c];
-    for (int64_t c = 0; c < classes; c++) sum += exp((double)y[c] - largest);
-    return largest + log(sum);
+    for (int64_t c = 0; c < classes; c++) sum += recur__exp((double)y[c] - largest);
+    return largest + recur__log(sum);
 }
 
 /* ---- one sequence --------------------------------------------------------------------------- */
@@ -105,10 +105,11 @@ static void run_backward(const sequence *q, double log_all, double scale, float 
         for (int64_t s = 0; s < q->S; s++) {
             const double through = q->alpha[t * q->S + s] + q->beta[s];
             if (through != -INFINITY)
-                q->gamma[class_at(q, s)] += exp(through - log_p(q, t, s) - log_all);
+                q->gamma[class_at(q, s)] += recur__exp(through - log_p(q, t, s) - log_all);
         }
         for (int64_t c = 0; c < q->classes; c++)
-            dy[at + c] = (float)(scale * (exp((double)q->y[at + c] - q->log_sum[t]) - q->gamma[c]));
+            dy[at + c] = (float)(scale *
+                                 (recur__exp((double)q->y[at + c] - q->log_sum[t]) - q->gamma[c]));
         for (int64_t s = 0; s < q->S; s++) q->gamma[class_at(q, s)] = 0;
     }
 }

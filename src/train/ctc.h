@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/elementary.h"
 #include "train/loss.h"
 
 /* log(e^a + e^b); -infinity is the logarithm of 0. NaN stays. */
@@ -13,7 +14,7 @@ static inline double recur__log_add(double a, double b)
     if (a == -INFINITY) return b;
     if (b == -INFINITY) return a;
     const double larger = a > b ? a : b, difference = a > b ? b - a : a - b;
-    return larger + log1p(exp(difference));
+    return larger + recur__log1p(recur__exp(difference));
 }
 
 /* log Σ e^y over a row of logits: what makes log probabilities of them. */

@@ -3,8 +3,8 @@
  * With class weights w, smoothing s and q_c = (1-s) w_label [c = label] + s/C w_c, a row costs -Σ
  * q_c log p_c, where log p is log softmax(y); its gradient is (Σ q) p_c - q_c. The mean divides by
  * the sum of w_label. */
-#include <math.h>
 
+#include "base/elementary.h"
 #include "kernels/kernels.h"
 #include "train/loss.h"
 
@@ -76,8 +76,8 @@ double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classe
         const double own = (1 - loss->smoothing) * weight_of(loss, label);
         double q = 0, others = 0;
         if (loss->smoothing > 0) others = spread(loss, classes, y, max, &q);
-        value += (own + q) * log(sum) - own * below - others;
-        const softmax_row row = { label, sum, exp(below), own + q };
+        value += (own + q) * recur__log(sum) - own * below - others;
+        const softmax_row row = { label, sum, recur__exp(below), own + q };
         if (dy) row_gradient(loss, &row, scale, classes, dy);
     }
     return value * scale;

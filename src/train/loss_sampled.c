@@ -16,6 +16,7 @@
  * gathered, and a term for labels. */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "kernels/kernels.h"
 #include "linalg/matrix.h"
 #include "train/loss.h"
@@ -98,7 +99,8 @@ static void lay_out(recur__carver *carver, const recur__sampled *q, drawn *s)
 /* log π of a class */
 static double log_inclusion(const recur_loss *loss, int32_t c)
 {
-    return log(-expm1((double)loss->samples * log1p(-recur__draw_probability(loss, c))));
+    return recur__log(
+        -recur__expm1((double)loss->samples * recur__log1p(-recur__draw_probability(loss, c))));
 }
 
 static void draw(const recur__sampled *q, drawn *s)
@@ -138,10 +140,10 @@ static double run_row(const recur__sampled *q, const drawn *s, int64_t r)
     float max = update->max(s->n, y);
     if (own > (double)max) max = (float)own;
     const double others = update->exps(s->n, max, y, y), below = own - (double)max,
-                 sum = others + exp(below);
+                 sum = others + recur__exp(below);
     update->scale(s->n, (float)(q->scale / sum), y);
     give_gradient(q, s->k->gemv, r, label, -others / sum);
-    return log(sum) - below;
+    return recur__log(sum) - below;
 }
 
 static double run_rows(const recur__sampled *q, const drawn *s)

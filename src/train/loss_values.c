@@ -2,6 +2,7 @@
  * numbers. */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "kernels/kernels.h"
 #include "train/loss.h"
 
@@ -37,10 +38,10 @@ double recur__huber(const recur_loss *loss, int64_t rows, int64_t features, cons
 /* (1-t) y + (1 + (w-1) t) log(1 + exp(-y)), without an exp that could overflow. */
 double recur__bce_of(double y, double t, double w, double *dy)
 {
-    const double e = exp(-fabs(y)), balance = 1 + (w - 1) * t;
+    const double e = recur__exp(-fabs(y)), balance = 1 + (w - 1) * t;
     const double sigmoid_of_minus = y >= 0 ? e / (1 + e) : 1 / (1 + e);
     *dy = 1 - t - balance * sigmoid_of_minus;
-    return (1 - t) * y + balance * (log1p(e) + (y < 0 ? -y : 0));
+    return (1 - t) * y + balance * (recur__log1p(e) + (y < 0 ? -y : 0));
 }
 
 double recur__bce_logits(const recur_loss *loss, int64_t rows, int64_t features, const float *y,

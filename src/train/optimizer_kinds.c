@@ -1,6 +1,7 @@
 /* optimizer_kinds.c - the kinds of optimizers: one function and one row of the table each. */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "train/optimizer_kinds.h"
 
 static recur__update *sgd(const recur__optimizer_kernels *update, const recur__part_step *step,
@@ -24,8 +25,8 @@ static recur__update *adam(const recur__optimizer_kernels *update, const recur__
 {
     const recur_optimizer_options *o = step->o;
     const double n = (double)step->t;
-    k->rate = (float)(step->rate / (1 - pow(o->beta1, n)));
-    k->root = (float)(1 / sqrt(1 - pow(o->beta2, n)));
+    k->rate = (float)(step->rate / (1 - recur__pow(o->beta1, n)));
+    k->root = (float)(1 / sqrt(1 - recur__pow(o->beta2, n)));
     return update->adam[(o->flags & RECUR_OPTIMIZER_AMSGRAD) != 0];
 }
 
@@ -42,10 +43,10 @@ static recur__update *radam(const recur__optimizer_kernels *update, const recur_
                             recur__rule *k)
 {
     const recur_optimizer_options *o = step->o;
-    const double n = (double)step->t, most = 2 / (1 - o->beta2) - 1, fall = pow(o->beta2, n);
+    const double n = (double)step->t, most = 2 / (1 - o->beta2) - 1, fall = recur__pow(o->beta2, n);
     const double length = most - 2 * n * fall / (1 - fall);
     if (o->flags & RECUR_OPTIMIZER_DECOUPLED) decouple(step, k);
-    double rate = step->rate / (1 - pow(o->beta1, n));
+    double rate = step->rate / (1 - recur__pow(o->beta1, n));
     if (length > 5)
         rate *= sqrt((1 - fall) * (length - 4) * (length - 2) * most /
                      ((most - 4) * (most - 2) * length));
@@ -56,7 +57,7 @@ static recur__update *radam(const recur__optimizer_kernels *update, const recur_
 
 double recur__nadam_momentum(const recur_optimizer_options *o, uint64_t t)
 {
-    return o->beta1 * (1 - 0.5 * pow(0.96, (double)t * o->momentum_decay));
+    return o->beta1 * (1 - 0.5 * recur__pow(0.96, (double)t * o->momentum_decay));
 }
 
 static recur__update *nadam(const recur__optimizer_kernels *update, const recur__part_step *step,
@@ -68,7 +69,7 @@ static recur__update *nadam(const recur__optimizer_kernels *update, const recur_
     if (o->flags & RECUR_OPTIMIZER_DECOUPLED) decouple(step, k);
     k->share = (float)((1 - now) / (1 - step->product));
     k->momentum = (float)(then / (1 - step->product * then));
-    k->root = (float)(1 / sqrt(1 - pow(o->beta2, (double)step->t)));
+    k->root = (float)(1 / sqrt(1 - recur__pow(o->beta2, (double)step->t)));
     return update->nadam;
 }
 

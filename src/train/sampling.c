@@ -6,6 +6,7 @@
  */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "base/base.h"
 
 typedef struct row {
@@ -26,7 +27,10 @@ static uint32_t key(float y)
 }
 
 /* exp((y - max) / temperature): at most 1, 0 for -infinity. */
-static double weight(const row *r, float y) { return exp(((double)y - r->max) / r->temperature); }
+static double weight(const row *r, float y)
+{
+    return recur__exp(((double)y - r->max) / r->temperature);
+}
 
 /* How many of the row have at least this key. */
 static int64_t count_from(const row *r, uint32_t from)

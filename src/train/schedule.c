@@ -11,6 +11,7 @@
  *                      final_rate from step n on */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "base/base.h"
 
 /* ---- a function of the step ----------------------------------------------------------------- */
@@ -106,10 +107,9 @@ static recur_status check_schedule(const recur_schedule *s, int64_t step)
 
 static double cosine_rate(const recur_schedule *s, int64_t step)
 {
-    static const double pi = 3.14159265358979323846;
     if (step >= s->period) return s->final_rate;
     const double part = (double)(step - s->warm_up) / (double)(s->period - s->warm_up);
-    return s->rate - (s->rate - s->final_rate) * (1 - cos(pi * part)) / 2;
+    return s->rate - (s->rate - s->final_rate) * (1 - recur__cos_pi(part)) / 2;
 }
 
 double recur_schedule_rate(const recur_schedule *schedule, int64_t step)
@@ -126,9 +126,9 @@ double recur_schedule_rate(const recur_schedule *schedule, int64_t step)
     const int64_t t = step - s.warm_up;
     switch (s.kind) {
     case RECUR_SCHEDULE_STEP:
-        return s.rate * pow(s.gamma, (double)(t / s.period));
+        return s.rate * recur__pow(s.gamma, (double)(t / s.period));
     case RECUR_SCHEDULE_EXPONENTIAL:
-        return s.rate * pow(s.gamma, (double)t / (double)s.period);
+        return s.rate * recur__pow(s.gamma, (double)t / (double)s.period);
     case RECUR_SCHEDULE_COSINE:
         return cosine_rate(&s, step);
     default:

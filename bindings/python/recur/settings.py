@@ -70,9 +70,10 @@ def next_seed() -> int:
 
 
 class Context:
-    """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", "vec4", or None for the best) and
-    the most threads of a pass. With reproducible=True no BLAS computes gradients, so that their
-    bits depend on none, nor on its number of threads.
+    """Instruction set ("ref", "sse2", "avx2", "avx512", "neon", "vec4", "avx2_exact", or None for
+    the best) and the most threads of a pass. With reproducible=True no BLAS computes gradients, so
+    that their bits depend on none, nor on its number of threads. With exact=True all bits are the
+    same on every processor: one of the sets that agree computes ("sse2", "avx2_exact", "vec4").
 
     >>> import recur
     >>> recur.GRU(3, 4, context=recur.Context(isa="ref", threads=2))
@@ -80,7 +81,12 @@ class Context:
     """
 
     def __init__(
-        self, isa: str | None = None, threads: int = 1, *, reproducible: bool = False
+        self,
+        isa: str | None = None,
+        threads: int = 1,
+        *,
+        reproducible: bool = False,
+        exact: bool = False,
     ) -> None:
         code = (
             getattr(c, f"RECUR_ISA_{isa.upper()}", None)
@@ -91,9 +97,11 @@ class Context:
         )
         if code is None:
             raise ValueError(
-                f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512', 'neon' or 'vec4'"
+                f"isa is {isa!r}: it is None, 'ref', 'sse2', 'avx2', 'avx512', 'neon', 'vec4' or "
+                "'avx2_exact'"
             )
         flags = c.RECUR_CONTEXT_REPRODUCIBLE if reproducible else 0
+        flags |= c.RECUR_CONTEXT_EXACT if exact else 0
         self.handle = c.recur_context_create(
             c.recur_context_options(isa=code, threads=threads, flags=flags)
         )
