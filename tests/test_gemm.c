@@ -14,7 +14,7 @@
 #include "linalg/matrix.h"
 
 typedef enum form { NT, NN, TN, FORMS } form;
-enum { GAP = 3, LAST = RECUR_ISA_NEON };
+enum { GAP = 3, LAST = RECUR_ISA_VEC4 };
 
 static const int64_t sizes[] = { 1, 3, 7, 28, 35, 65, 100, 127, 129, 300, 513 };
 enum { SIZES = sizeof sizes / sizeof *sizes };

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef RECUR__CHECKED
 enum { POSSIBLE = 0 }; /* frames are larger */
 #else
 enum { POSSIBLE = 1 };

@@ -170,6 +170,11 @@ void run_forward(const recur_layer *layer, run *r);
 /* Runs forward and backward with a tape. */
 void run_both(recur_context *ctx, const recur_layer *layer, run *r);
 
+/* Calls visit with every kind of layer that can be streamed, with parameters of zero, small and
+ * large. The layer is the visitor's. (streamable.c) */
+typedef void visit_layer(recur_context *ctx, const char *what, recur_layer *layer);
+void visit_streamable(recur_context *ctx, visit_layer *visit);
+
 /* ---- files (files.c) ------------------------------------------------------------------------ */
 
 recur_file *new_file(recur_context *ctx);
