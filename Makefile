@@ -71,7 +71,7 @@ DIR := build
 LIB := lib
 TO_LIB := ../../lib# from the examples to the library
 else
-DIR := build/$(subst $(comma),-,$(SANITIZE))
+DIR := build/$(subst $(comma),-,$(SANITIZE))$(if $(findstring clang,$(CC)),-clang)
 LIB := $(DIR)/lib
 TO_LIB := ../lib
 endif
@@ -127,11 +127,12 @@ HARDENED := $(shell for flag in $(WISHED); do echo 'int x;' | $(CC) -Werror $$fl
             $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
 export HARDENED
-CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,$(HARDENED))
+CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DRECUR__CHECKED,\
+              $(HARDENED))
 # -g1 is enough for a backtrace; -g takes half as long again to compile. CFLAGS=-g shows variables.
 # Functions and data have sections of their own: a linker leaves out what is not used.
-BASE     := $(LANGUAGE) -O2 -g1 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math \
-            -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS) $(CHECKED)
+BASE     := $(LANGUAGE) $(if $(SANITIZE),-O1,-O2) -g1 -fPIC -fvisibility=hidden \
+            -fno-math-errno -fno-trapping-math -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS)) $(if $(filter cblas,$(BLAS)),-DRECUR__BLAS)
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
@@ -187,7 +188,8 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all libs amalgamation deps test run-tests valgrind run-valgrind demo run-demo bench
+.PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
+.PHONY: check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
@@ -321,20 +323,25 @@ run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TES
 	$(if $(TESTS),,$(error there is no test called $(TEST)))
 	@scripts/test.sh $(TESTS)
 
+# The C tests under checkers of memory, threads and undefined behaviour: gcc and clang, one after the
+# other, each in a build of its own; COMPILERS=gcc takes one, TEST=name one test. Valgrind runs the
+# ordinary build, knows no AVX-512, and with one thread BLAS leaves none of its own behind.
+CHECKERS := check-asan check-ubsan check-tsan check-msan
+$(CHECKERS): ## all C tests under one of clang's and gcc's sanitizers
+	@scripts/sanitize.sh $(@:check-%=%)
+
 # Valgrind takes a minute for each of those left out, or cannot run them (test_realtime is killed by
 # seccomp, test_stack has stacks of its own); the sanitizers run them too.
 SLOW_TESTS     := test_gradients test_threads test_loss test_naive test_random test_same_bits \
                   test_realtime test_stack
 VALGRIND_TESTS ?= $(filter-out $(SLOW_TESTS),$(ALL_TESTS))
-valgrind: ## the tests named in VALGRIND_TESTS under valgrind
+check-valgrind valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 	@scripts/deps.sh valgrind
-	@$(MAKE) --no-print-directory run-valgrind
+	@scripts/sanitize.sh valgrind
 
-# Valgrind does not know AVX-512. With one thread, BLAS leaves none of its own behind.
-VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full
-FOUND    := $(filter $(VALGRIND_TESTS) $(addprefix test_,$(VALGRIND_TESTS)),$(ALL_TESTS))
-run-valgrind: $(addprefix $(DIR)/tests/,$(FOUND))
-	@RECUR_ISA=avx2 OPENBLAS_NUM_THREADS=1 WRAPPER="$(VALGRIND)" scripts/test.sh $(FOUND)
+CHECKED_TESTS := $(filter $(WANTED),$(if $(filter valgrind,$(CHECK)),$(VALGRIND_TESTS),$(ALL_TESTS)))
+run-check: $(addprefix $(DIR)/tests/,$(CHECKED_TESTS))
+	@scripts/test.sh $(CHECKED_TESTS)
 
 check-layers: ## who includes whom, and what may be called where
 	@scripts/check-layers.sh

@@ -62,7 +62,11 @@ for name in "$@"; do
     fi
     # A program that ends badly, or before its tests have ended, has failed even if none of its
     # tests has.
-    case $status in 0 | 77) ended_well=1 ;; *) ended_well=0 ;; esac
+    case $status in
+    0) ended_well=1 ;;
+    77) ended_well=1 unfinished=0 ;;
+    *) ended_well=0 ;;
+    esac
     if [ "$bad" = 0 ] && [ "$ended_well$unfinished" != 10 ]; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     note=

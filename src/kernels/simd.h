@@ -54,7 +54,14 @@
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
+/* Functions of vectors are inlined with their numbers known. A build that looks at every access or
+ * counts every branch (RECUR__CHECKED) has each of them once: that compiles a hundred times faster,
+ * and a branch of one function is one branch. */
+#ifdef RECUR__CHECKED
+#define INLINE static inline __attribute__((unused))
+#else
 #define INLINE static inline __attribute__((always_inline, unused))
+#endif
 
 #if RECUR__SET == RECUR__IS_ref
 
