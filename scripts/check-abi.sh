@@ -1,9 +1,14 @@
 #!/bin/sh
-# check-abi.sh [--golden] - the public headers, lib/librecur.map, the exported symbols and
-# tests/abi/recur.abi agree.
+# check-abi.sh [--golden | --baseline] - the public headers, lib/librecur.map, the exported symbols
+# and tests/abi/recur.abi agree.
 #
 # So does recur/prefix.h, which has one line for each function. --golden rewrites it and
 # tests/abi/recur.abi from the other headers. In a sanitizer build the library is not looked at.
+#
+# Where abidiff is installed (abigail-tools), it compares the types of all functions with those of
+# the oldest interface that programs may have been built against: functions and members at the ends
+# of structs may have been added since, and nothing else. --baseline makes today's interface that
+# one; that is for a new soname.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -91,6 +96,42 @@ if [ "${1:-}" = --golden ]; then
     cp "$scratch/prefix.h" $prefix
     echo "abi: $golden has $(grep -vc '^#' $golden) lines"
     exit 0
+fi
+
+# ---- types, by abidiff ---------------------------------------------------------------------------
+
+# types OUT: what the headers say, as abidw writes it down, of a library that does nothing.
+baseline=tests/abi/recur.abixml.gz
+types() {
+    {
+        echo '#include <recur.h>'
+        sed 's/$/ { for (;;) {} }/' "$scratch/prototypes"
+    } >"$scratch/stub.c"
+    $cc -g -O0 -w -fPIC -shared -nostdlib -Iinclude -Wl,--version-script=lib/librecur.map \
+        -o "$scratch/stub.so" "$scratch/stub.c" 2>"$scratch/log" &&
+        abidw --no-corpus-path --no-comp-dir-path --no-show-locs "$scratch/stub.so" \
+            >"$1" 2>"$scratch/log"
+}
+
+if [ "${1:-}" = --baseline ]; then
+    types "$scratch/recur.abixml" || { cat "$scratch/log" >&2 && exit 1; }
+    gzip -n9 <"$scratch/recur.abixml" >$baseline
+    echo "abi: $baseline holds today's interface"
+    exit 0
+fi
+
+if ! command -v abidiff >/dev/null 2>&1; then
+    echo "abi: abidiff is not here (abigail-tools); types are compared by sizes and offsets alone"
+elif [ "$(uname -m)" = x86_64 ]; then
+    printf '[suppress_type]\ntype_kind = struct\nhas_data_member_inserted_at = end\n' \
+        >"$scratch/allowed_types"
+    gunzip -c $baseline >"$scratch/old.abixml"
+    if ! types "$scratch/new.abixml"; then
+        offence "abidw cannot read the types:" <"$scratch/log"
+    elif ! abidiff --no-added-syms --suppressions "$scratch/allowed_types" \
+        "$scratch/old.abixml" "$scratch/new.abixml" >"$scratch/diff" 2>&1; then
+        offence "programs built against $baseline break, says abidiff:" <"$scratch/diff"
+    fi
 fi
 
 cmp -s "$scratch/prefix.h" $prefix ||
