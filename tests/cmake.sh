@@ -105,5 +105,8 @@ run cmake --install "$scratch/top"
 exported=$(nm -D --defined-only "$scratch"/usr/lib*/librecur.so | grep -c ' T recur_')
 mapped=$(grep -c '^ *recur_[a-z0-9_]*;' lib/librecur.map)
 [ "$exported" = "$mapped" ] || fail "the library exports $exported functions; the map has $mapped"
+status=0
+sh tests/hardening.sh "$(dirname "$(find "$scratch/usr" -name librecur.a)")" || status=$?
+case $status in 0 | 77) ;; *) fail "the library lacks defences that make gives it" ;; esac
 project found "find_package(recur 0.1 REQUIRED)"
 built found -DCMAKE_PREFIX_PATH="$scratch/usr"
