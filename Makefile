@@ -179,8 +179,8 @@ TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
 # *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c;
-# blocks.c and pair.c are built by hand, as their comments say.
-BENCH_SOURCES := $(filter-out bench/%_bench.c $(addprefix bench/,twin.c blocks.c pair.c),\
+# blocks.c, pair.c and fading.c are built by hand, as their comments say.
+BENCH_SOURCES := $(filter-out bench/%_bench.c $(addprefix bench/,twin.c blocks.c pair.c fading.c),\
                    $(wildcard bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
