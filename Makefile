@@ -165,6 +165,7 @@ HIDDEN := $(filter-out $(PUBLIC:src/%.c=$(DIR)/obj/%.o),$(OBJECTS)) \
 
 EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
+PLUGIN   := $(DIR)/examples/plugin/pedal.so
 COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
 COMMAND  := $(patsubst command/%.c,$(DIR)/command/%.o,$(wildcard command/*.c))
 
@@ -193,7 +194,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: install uninstall clean
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
-all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) ## libraries, the command, the example programs
+all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, the command, the example programs
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 
 # Everything compiled depends on a file that changes with the flags, the libraries on one that
@@ -267,6 +268,14 @@ $(DIR)/examples/basics/%: $(DIR)/examples/obj/basics/%.o $(SHARED) | $(LINKS)
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB)/librecur.so \
 	    -Wl,-rpath,'$$ORIGIN/../$(TO_LIB)' -lm
 
+# A plug-in has the static library in it, and exports one function.
+$(DIR)/examples/plugin/%.so: $(DIR)/examples/obj/plugin/%.o $(STATIC)
+	@mkdir -p $(@D)
+	@echo "  ld  $@"
+	$(Q)$(CC) -shared $(CHECKED) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections -Wl,--exclude-libs,ALL \
+	    -o $@ $< $(STATIC) $(LIBRARY_LIBS)
+$(DIR)/examples/obj/plugin/%.o: CPPFLAGS += -fPIC -fvisibility=hidden -DRECUR_STATIC
+
 # So does the command recur. Here it finds the library where it was built; install links it anew.
 $(DIR)/command/%.o: command/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
@@ -301,6 +310,8 @@ $(DIR)/tests/libsupport.a: $(SUPPORT)
 $(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libsupport.a) $(STATIC)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBRARY_LIBS)
+
+$(DIR)/tests/test_pedal: | $(PLUGIN)
 
 .SECONDARY:
 -include $(shell find $(DIR) -name '*.d' 2>/dev/null)
