@@ -6,6 +6,8 @@
     plot.py forecast.csv forecast.png         truth and forecast, day by day
     plot.py signal.csv signal.png             truth, and what each network makes of it
     plot.py flow.csv flow.png                 how far gradients reach, before and after learning
+    plot.py vad.csv vad.png                   a sound, and the probability of speech under it
+    plot.py denoise.csv denoise.png           a sound, before and after
     plot.py vectors.txt words.png             vectors of words, in the plane where they differ most
 """
 import argparse
@@ -130,6 +132,44 @@ def draw_flow(pyplot, runs):
     return figure
 
 
+def draw_sound(pyplot, runs):
+    """The outline of a sound with the probability of speech under it; or levels in decibels."""
+    columns = next(iter(runs.values()))
+    return draw_speech(pyplot, columns) if "probability" in columns else draw_levels(pyplot, columns)
+
+
+def draw_speech(pyplot, columns):
+    """Sound above, probability below."""
+    seconds, found = columns["second"], columns["probability"]
+    figure, (above, below) = pyplot.subplots(2, 1, figsize=SIZE, sharex=True)
+    above.fill_between(seconds, columns["low"], columns["high"], color="C0", step="post")
+    above.set_ylabel("sound")
+    below.plot(seconds, found, color="C1", drawstyle="steps-post")
+    below.axhline(0.5, color="black", linewidth=1, linestyle=":")
+    below.fill_between(seconds, 0, 1, where=[p >= 0.5 for p in found], color="C1", alpha=0.15,
+                       step="post")
+    below.set(ylim=(0, 1.02), ylabel="probability", xlabel="second")
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+        axes.margins(x=0)
+    return figure
+
+
+def draw_levels(pyplot, columns):
+    """Peaks of frames, before and after, below that of the loudest."""
+    import math
+    figure, axes = pyplot.subplots(figsize=SIZE)
+    most = max(columns["heard"])
+    for name, color in (("heard", "#999999"), ("clean", "C1")):
+        levels = [20 * math.log10(max(peak / most, 1e-6)) for peak in columns[name]]
+        axes.plot(columns["second"], levels, color=color, drawstyle="steps-post", label=name)
+    axes.set(xlabel="second", ylabel="peak (dB)", ylim=(-80, 3))
+    axes.grid(alpha=0.3)
+    axes.margins(x=0)
+    axes.legend(loc="lower right")
+    return figure
+
+
 def draw_words(pyplot, runs):
     """Unit vectors, by the two directions in which they differ most."""
     import numpy
@@ -156,7 +196,7 @@ def save(figure, path, dpi):
 
 
 DRAWINGS = {"epoch": draw_curves, "day": draw_forecast, "sample": draw_signal, "step": draw_flow,
-            "word": draw_words}  # by the first column
+            "second": draw_sound, "word": draw_words}  # by the first column
 
 
 def main():

@@ -510,5 +510,35 @@ check "gradient_flow: what vanishes, what explodes, what arrives" awk -F , '
 # shellcheck disable=SC2086
 check "gradient_flow in parts" in_parts 1 2 gradient_flow $flow --steps 20
 
+# ---- vad, denoise --------------------------------------------------------------------------------
+
+run vad
+check "vad without a model" status 2
+check "vad without a model: where it comes from" err_has "docs/gallery.md"
+run denoise --sound "$tmp/nowhere.wav"
+check "denoise without models" status 2
+
+# A network that finds loud samples, in chunks of 6 and 2 before, and a sound with some.
+json='{"in_shape": [null, 8], "layers": [{"type": "dense", "activation": "sigmoid", "shape": [1],'
+column='[40], [40], [40], [40], [40], [40], [40], [40]'
+echo "$json \"weights\": [[$column], [-20]]}]}" >"$tmp/loud.json"
+"${programs%/*}/recur" import "$tmp/loud.json" "$tmp/loud" >/dev/null
+{
+    printf 'RIFF\110\000\000\000WAVEfmt \020\000\000\000\001\000\001\000'
+    printf '\012\000\000\000\024\000\000\000\002\000\020\000data\044\000\000\000'
+    for i in 0 0 0 0 0 0 1 1 1 1 1 1 0 0 0 0 0 0; do printf '\000\'$((i * 100)); done
+} >"$tmp/loud.wav"
+run vad --model "$tmp/loud" --sound "$tmp/loud.wav" --context 2 --csv "$tmp/curves.csv"
+check "vad" status 0
+check "vad: where it is loud" out_has "^speech from 0.60 s to 1.80 s$"
+check "vad: every chunk" [ "$(cut -d , -f 1,4 "$tmp/curves.csv" | tr '\n' ' ')" = \
+    "second,high 0,0 0.6,0.5 1.2,0 " ]
+run vad --model "$tmp/loud" --sound "$tmp/loud.wav" --context 8
+check "vad: a model of another width" err_has "takes 8 numbers"
+run vad --model "$tmp/loud" --sound "$tmp/loud.json" --context 2
+check "vad: no sound" err_has "no WAV file"
+run denoise --model-1 "$tmp/loud" --model-2 "$tmp/loud" --sound "$tmp/loud.wav"
+check "denoise: another model" err_has "must take 257"
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
