@@ -135,7 +135,8 @@ def draw_flow(pyplot, runs):
 def draw_sound(pyplot, runs):
     """The outline of a sound with the probability of speech under it; or levels in decibels."""
     columns = next(iter(runs.values()))
-    return draw_speech(pyplot, columns) if "probability" in columns else draw_levels(pyplot, columns)
+    draw = draw_speech if "probability" in columns else draw_levels
+    return draw(pyplot, columns)
 
 
 def draw_speech(pyplot, columns):

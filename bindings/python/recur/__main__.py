@@ -55,7 +55,7 @@ def read_keras(path: str, args: Any) -> Module:
     """A Keras file. Keras checks it, where it is installed."""
     if args.verify:
         try:
-            import keras  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+            import keras  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
         except ImportError:
             print("keras is not installed: the numbers are not checked", file=sys.stderr)
     return convert.from_keras(path, logits=args.logits, verify=args.verify)
@@ -92,7 +92,8 @@ def export(args: Any) -> None:
     elif ending in (".pt", ".pth"):
         import torch
 
-        torch.save(convert.to_torch(net, verify=args.verify), args.target)
+        made: Any = convert.to_torch(net, verify=args.verify)
+        torch.save(made, args.target)  # type: ignore[no-untyped-call,unused-ignore]
     else:
         raise ValueError(f"{args.target}: its ending is none of .onnx .pt .pth")
     print(args.target)

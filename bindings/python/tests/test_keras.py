@@ -129,6 +129,6 @@ def test_refused(rng):
     with pytest.raises(ValueError, match="needs"):
         recur.from_keras(w[:2], layer("LSTM"))
     dense = {"class_name": "Dense", "config": {"activation": "softmax"}}
-    with pytest.raises(NotImplementedError, match="logits"):
-        recur.from_keras([np.zeros((3, 2)), np.zeros(2)], dense)
     assert recur.from_keras([np.zeros((3, 2)), np.zeros(2)], dense, logits=True).out_features == 2
+    net = recur.from_keras([np.zeros((3, 2)), np.zeros(2)], dense)
+    np.testing.assert_allclose(net(np.ones((1, 3), np.float32)), [[0.5, 0.5]])

@@ -134,20 +134,32 @@ def from_onnx(
 
 
 def from_keras(
-    weights: Sequence[Any], config: Mapping[str, Any], *, logits: bool = False, verify: bool = True
+    model: Any,
+    config: Mapping[str, Any] | None = None,
+    *,
+    logits: bool = False,
+    packed: bool = False,
+    verify: bool = True,
 ) -> Module:
-    """A recur module, in eval mode, from Keras' arrays and configuration.
+    """A recur module, in eval mode, from a Keras model or layer, the path of a .keras or .h5 file,
+    or the arrays of get_weights() with a configuration (class_name and config, as
+    keras.layers.serialize gives it). Files need h5py, not Keras. Input is batch first.
 
-    weights: the arrays of get_weights(). config: a dict with class_name and config, as
-    keras.layers.serialize gives it, of a SimpleRNN, LSTM, GRU, Bidirectional, Dense, Embedding,
-    LayerNormalization, Dropout, Activation, TimeDistributed of what works row by row, or a
-    Sequential of these. logits: leave out a softmax at the end of the model. Input is batch first.
+    It reads SimpleRNN, LSTM, GRU, RNN of their cells, Bidirectional of two layers, alike or not,
+    Conv1D, DepthwiseConv1D, SeparableConv1D (one step for each step: "causal", "same", or zeros
+    before), BatchNormalization as in inference, Dense, Embedding, LayerNormalization,
+    RMSNormalization, GroupNormalization of single rows, Rescaling, Dropout and noise, Activation,
+    ReLU, LeakyReLU, PReLU, ELU, Softmax, TimeDistributed of what works row by row, Add, Multiply,
+    Average and Concatenate, in Sequential and Functional models. logits: leave out a softmax at the
+    end. With return_state, final states are in the module's State. packed: sequences come as packed
+    sequences, so that steps which Keras would mask (Masking, mask_zero) are not in them.
 
-    Every entry of the configuration is asked for or concerns training only (initializers,
-    regularizers, constraints, dropout of the input); another one is refused (NotImplementedError),
-    and so are masks, stateful, time_major and layers of your own. The check runs if the program has
-    imported keras: importing it here would choose its backend.
+    Every entry of a configuration is asked for or concerns training only; another one is refused
+    (NotImplementedError), and so are stateful, time_major, steps in reverse order, layers that are
+    used twice and layers of your own. The check runs if the program has imported keras: importing
+    it here would choose its backend.
 
+        net = recur.from_keras("model.keras")
         net = recur.from_keras(model.get_weights(), keras.layers.serialize(model), logits=True)
 
     >>> import recur
@@ -155,7 +167,7 @@ def from_keras(
     """
     from . import keras
 
-    return keras.from_keras(weights, config, logits=logits, verify=verify)
+    return keras.from_keras(model, config, logits=logits, packed=packed, verify=verify)
 
 
 __all__ = ["ConversionError", "from_keras", "from_onnx", "from_torch", "to_onnx", "to_torch"]
