@@ -92,8 +92,8 @@ def export(args: Any) -> None:
     elif ending in (".pt", ".pth"):
         import torch
 
-        made: Any = convert.to_torch(net, verify=args.verify)
-        torch.save(made, args.target)  # type: ignore[no-untyped-call,unused-ignore]
+        made = convert.to_torch(net, verify=args.verify)
+        torch.save(made, args.target)
     else:
         raise ValueError(f"{args.target}: its ending is none of .onnx .pt .pth")
     print(args.target)

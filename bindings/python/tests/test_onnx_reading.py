@@ -226,7 +226,7 @@ def test_bias_by_row_is_refused(rng):
         if right:
             same_as_model(model, numbers(rng, H, H, I))
         else:
-            refused(model, "no bias")
+            refused(model, "no number for each")
 
 
 def test_attributes_are_all_accounted_for(rng):
@@ -481,12 +481,6 @@ def test_an_affine_without_scales_is_refused(rng):
         recur.from_onnx(options_model(rng, "RNN", "forward", {"activations": ["Affine"]}))
 
 
-def test_peepholes_with_coupled_gates_are_refused(rng):
-    model = options_model(rng, "LSTM", "forward", {"P": True, "input_forget": 1})
-    with pytest.raises(NotImplementedError, match="together with input_forget"):
-        recur.from_onnx(model)
-
-
 def rows_of_recur():
     return {
         "elu": recur.ELU(features=6),
@@ -536,8 +530,8 @@ def linear_then(rng, *nodes, **arrays):
     [
         (node("Elu", "k", "y", alpha=0.5), "alpha is 0.5"),
         (node("Softmax", "k", "y", axis=1), "only the last axis"),
-        (node("PRelu", "k rows", "y"), "no bias of 4 features"),
-        (node("Mul", "k rows", "y"), "no bias of 4 features"),
+        (node("PRelu", "k rows", "y"), "no number for each of 4 features"),
+        (node("Mul", "k rows", "y"), "no number for each of 4 features"),
     ],
 )
 def test_rows_that_are_refused(rng, made, words):

@@ -351,11 +351,26 @@ HEADS = {
     "directions": lambda s, x, y, h: y.unflatten(-1, (-1, s.hidden)).sum(-2),
     "product": lambda s, x, y, h: y * s.square(y),
     "two layers": lambda s, x, y, h: s.fc(s.next(y)[0]),
+    "conv": lambda s, x, y, h: s.fc(s.over_time(s.causal, y)),
+    "conv, same": lambda s, x, y, h: s.fc(s.over_time(s.same, y).relu()),
+    "conv, cut": lambda s, x, y, h: s.fc(s.over_time(s.cut, y)),
+    "conv, fewer": lambda s, x, y, h: s.fc(s.over_time(s.fewer, y)),
+    "batch norm": lambda s, x, y, h: s.fc(s.over_time(s.bn, y)),
+    "leaky": lambda s, x, y, h: s.fc(nn_functional().leaky_relu(y, 0.1)),
     "state 0 and 1": lambda s, x, y, h: s.fc(y) + s.one(h[0]).sum(),
 }
+
+
+def nn_functional():
+    import torch
+
+    return torch.nn.functional
+
+
 FRONTS = {
     "plain": lambda s, x: x,
     "linear": lambda s, x: s.front(x),
+    "conv": lambda s, x: s.over_time(s.first, x),
     "relu": lambda s, x: x.relu(),
     "cut": lambda s, x: x.int().float(),
     "half": lambda s, x: x.half().float(),
@@ -380,6 +395,10 @@ def torch_net(draw, kinds):
     head = draw.one_of(*HEADS)
     front = draw.one_of(*["plain"] * 12, *FRONTS)
 
+    class Cut(nn.Module):
+        def forward(self, x):
+            return x[:, :, :-1]
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -395,8 +414,22 @@ def torch_net(draw, kinds):
                 nn.Linear(hidden, 2),
             )
             self.square = nn.Linear(out, out)
+            self.causal = nn.Sequential(nn.ZeroPad1d((4, 0)), nn.Conv1d(out, out, 3, dilation=2))
+            self.same = nn.Conv1d(out, out, 3, padding=1, groups=out, bias=draw.chance(0.5))
+            self.cut = nn.Sequential(nn.Conv1d(out, out, 2, padding=1), Cut(), nn.BatchNorm1d(out))
+            self.fewer, self.bn = nn.Conv1d(out, out, 2), nn.BatchNorm1d(out)
+            self.first = nn.Sequential(
+                nn.Conv1d(width, width, 3, padding=1), nn.BatchNorm1d(width), nn.PReLU(width)
+            )
+            for name, value in self.named_buffers():
+                if "running" in name:
+                    value.copy_(torch.rand(value.shape) + 0.5)
             self.next = nn.GRU(out, hidden, batch_first=more["batch_first"], bidirectional=both)
             self.embedding = nn.Embedding(7, width)
+
+        def over_time(self, module, y):
+            order, back = ((0, 2, 1), (0, 2, 1)) if self.batch_first else ((1, 2, 0), (2, 0, 1))
+            return module(y.permute(order)).permute(back)
 
         def cat(self, parts):
             return torch.cat(parts, -1)

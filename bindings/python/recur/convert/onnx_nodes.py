@@ -14,6 +14,7 @@ import numpy as np
 from .. import layers
 from . import onnx_parts as parts
 from .gates import KINDS
+from .onnx_convolutions import batch_normalization, convolution, pad, shortened
 from .onnx_recurrent import recurrent
 from .onnx_values import (
     Axis,
@@ -102,6 +103,16 @@ class Node:
         """Input i as the rows of a chain: (parts, axes in front of the features, width)."""
         return self.plain(self.tensor(i), width)
 
+    def turned(self, i: Any) -> Any:
+        """As rows, but the features may be any axis: (parts, axes without them, width, which)."""
+        x = self.tensor(i)
+        places = [at for at, g in enumerate(x.groups) if x.features in g]
+        if not places or len(x.groups) < 2:
+            return (*self.plain(x), len(x.groups) - 1)
+        at = places[0]
+        moved = [*x.groups[:at], *x.groups[at + 1 :], x.groups[at]]
+        return (*self.plain(x.on(moved)), at)
+
     def plain(self, x: Any, width: Any = None) -> Any:
         if x.is_ids:
             self.refuse("it computes with ids: only an embedding takes them")
@@ -145,6 +156,13 @@ class Node:
         """Sets the output to the rows of a chain."""
         features = Axis("F", width)
         self.gives(Tensor([*lead, (features,)], features, chain))
+
+    def made_at(self, chain: Any, lead: Any, width: Any, at: int) -> None:
+        """As made, with the features as axis `at`."""
+        features = Axis("F", width)
+        groups = list(lead)
+        groups.insert(at, (features,))
+        self.gives(Tensor(groups, features, chain))
 
     def axis(self, value: Any, rank: Any) -> Any:
         at = int(value)
@@ -378,6 +396,8 @@ def slice_(node: Any) -> None:
 
 def sliced(node: Any, x: Any, at: Any, start: Any, end: Any) -> Any:
     total = size_of(x.groups[at])
+    if x.groups[at] and x.groups[at][0].longer is not None:
+        return shortened(node, x, at, (start, end))
     if isinstance(total, Product):
         if start == 0 and end > FAR:
             return x
@@ -588,9 +608,9 @@ def activation(node: Any) -> None:
         node.refuse("GELU is not approximated here")
     if node.op == "Elu" and node.attribute("alpha", 1.0) != 1.0:
         node.refuse(f"its alpha is {node.attribute('alpha'):.6g}: ELU has alpha 1 here")
-    chain, lead, width = node.rows(0)
+    chain, lead, width, at = node.turned(0)
     made = parts.Function(node.op, lambda: kind(features=width))
-    node.made((*chain, made), lead, width)
+    node.made_at((*chain, made), lead, width, at)
 
 
 def softmax(node: Any) -> None:
@@ -601,36 +621,53 @@ def softmax(node: Any) -> None:
     node.made((*chain, parts.Plain(lambda: layers.Softmax(features=width))), lead, width)
 
 
-def by_feature(node: Any, array: Any, width: Any) -> Any:
-    """A constant as one number for each feature; refuses one that differs from row to row."""
+def by_feature(node: Any, array: Any, width: Any, place: Any) -> Any:
+    """A constant as one number for each feature; refuses one that differs from row to row. place:
+    (which axis the features are, how many axes there are)."""
+    at, rank = place
+    array = np.asarray(array)
     if width is None:
         node.refuse("how many features it takes is not known")
-    return np.asarray(as_bias(node, array, width), np.float32)
+    if array.ndim > rank:
+        node.refuse(f"an array of shape {array.shape} gives the rows more dimensions")
+    shape = [1] * (rank - array.ndim) + list(array.shape)
+    if shape[at] not in (1, width) or array.size != shape[at]:
+        node.refuse(f"an array of shape {array.shape} has no number for each of {width} features")
+    return np.broadcast_to(array.reshape(-1), (width,)).astype(np.float32)
 
 
 def prelu(node: Any) -> None:
-    chain, lead, width = node.rows(0)
-    slope = node.constant(1)
-    if slope.ndim > len(lead) + 1:
-        node.refuse(f"a slope of shape {slope.shape} gives the rows more dimensions")
-    slopes = by_feature(node, slope, width)
+    chain, lead, width, at = node.turned(0)
+    slopes = by_feature(node, node.constant(1), width, (at, len(lead) + 1))
 
     def make() -> Any:
         part = layers.PReLU(width)
         part.load_state_dict({"weight": slopes})
         return part
 
-    node.made((*chain, parts.Plain(make)), lead, width)
+    node.made_at((*chain, parts.Plain(make)), lead, width, at)
+
+
+def leaky_relu(node: Any) -> None:
+    slope = node.attribute("alpha", 0.01)
+    chain, lead, width, at = node.turned(0)
+    if width is None:
+        node.refuse("how many features it takes is not known")
+
+    def make() -> Any:
+        part = layers.PReLU(width)
+        part.load_state_dict({"weight": np.full(width, slope, np.float32)})
+        return part
+
+    node.made_at((*chain, parts.Plain(make)), lead, width, at)
 
 
 def scaled(node: Any, place: int) -> None:
     """Rows times a constant: a weight for each feature."""
     number = node.constant(1 - place)
-    chain, lead, width = node.rows(place)
-    if number.ndim > len(lead) + 1:
-        node.refuse(f"an array of shape {number.shape} gives the rows more dimensions")
-    weight = by_feature(node, number, width)
-    node.made((*chain, parts.Affine(weight, 0 * weight)), lead, width)
+    chain, lead, width, at = node.turned(place)
+    weight = by_feature(node, number, width, (at, len(lead) + 1))
+    node.made_at((*chain, parts.Affine(weight, 0 * weight)), lead, width, at)
 
 
 def layer_normalization(node: Any) -> None:
@@ -694,37 +731,34 @@ def add(node: Any) -> None:
         added(node, a, b)
         return
     place = 1 if isinstance(a, Tensor) else 0
-    chain, lead, width = node.rows(1 - place)
-    bias = node.constant(place)
+    chain, lead, width, at = node.turned(1 - place)
     before = chain[-1] if chain else None
-    if bias.ndim > len(lead) + 1:
-        node.refuse(f"an array of shape {bias.shape} gives the rows more dimensions")
-    if isinstance(before, parts.Affine):
-        bias = by_feature(node, bias, width)
-        node.made((*chain[:-1], before.scaled(np.ones_like(bias), bias)), lead, width)
-        return
-    if not isinstance(before, parts.Linear) or before.bias is not None:
-        node.refuse("only the bias of a linear layer, or of a scaling, can be added")
-    bias = as_bias(node, bias, before.weight.shape[0])
-    node.made((*chain[:-1], parts.Linear(before.weight, bias)), lead, width)
+    width = before.weight.shape[0] if isinstance(before, parts.Linear) else width
+    bias = by_feature(node, node.constant(place), width, (at, len(lead) + 1))
+    one = np.ones_like(bias)
+    if isinstance(before, parts.Affine) or isinstance(before, parts.Linear) and before.bias is None:
+        chain = (*chain[:-1], before.scaled(one, bias))
+    else:
+        chain = (*chain, parts.Affine(one, bias))
+    node.made_at(chain, lead, width, at)
 
 
 def added(node: Any, a: Any, b: Any) -> None:
     if merged(node, a, b, "sum"):
         return
-    first, lead, width = node.plain(a)
-    second, other_lead, other_width = node.plain(b)
+    first, lead, width, at = node.turned(0)
+    second, other_lead, other_width, other_at = node.turned(1)
     if len(first) > len(second):
         first, second = second, first
     inner = second[len(first) :]
     if not inner or not same_chain(first, second[: len(first)]):
         node.refuse("only the input of a chain can be added to its output")
-    if lead != other_lead or None not in (width, other_width) and width != other_width:
+    if (lead, at) != (other_lead, other_at) or None not in (width, other_width) and width != other_width:
         node.refuse(f"it adds axes {spelled(a.groups)} and {spelled(b.groups)}")
     if any(part.reduces for part in inner):
         node.refuse("the axes of what it adds differ")
     width = other_width if width is None else width
-    node.made((*first, parts.Around(inner)), lead, width)
+    node.made_at((*first, parts.Around(inner)), lead, width, at)
 
 
 def merged(node: Any, a: Any, b: Any, way: str) -> bool:
@@ -767,12 +801,13 @@ def gated(node: Any, a: Any, b: Any) -> bool:
     if not plain or b.slots is not None or not b.parts:
         return False
     last = b.parts[-1]
-    if not isinstance(last, parts.Function) or last.op != "Sigmoid" or a.lead() is None:
+    if not isinstance(last, parts.Function) or last.op != "Sigmoid":
         return False
-    chain, lead, width = node.plain(a)
-    if not same_chain(chain, b.parts[:-1]) or lead != b.groups[:-1]:
+    chain, lead, width, at = node.turned(0 if node.value(0) is a else 1)
+    at_b = [g for g in b.groups if b.features not in g]
+    if not same_chain(chain, b.parts[:-1]) or list(lead) != at_b:
         return False
-    node.made((*chain, parts.Plain(lambda: layers.SiLU(features=width))), lead, width)
+    node.made_at((*chain, parts.Plain(lambda: layers.SiLU(features=width))), lead, width, at)
     return True
 
 
@@ -801,6 +836,10 @@ def mean(node: Any) -> None:
 
 
 OPERATORS = {
+    "Conv": convolution,
+    "BatchNormalization": batch_normalization,
+    "Pad": pad,
+    "LeakyRelu": leaky_relu,
     "Identity": identity,
     "Dropout": dropout,
     "Cast": cast,

@@ -110,6 +110,30 @@ class ConvRow(Plain):
         return ConvRow(self.weight * both[0][:, None, None], bias, self.options)
 
 
+class ConvTime(Plain):
+    """A convolution over steps; options: those of recur.ConvTime."""
+
+    over_time = True
+
+    def __init__(self, weight: Any, bias: Any, options: Any) -> None:
+        self.weight, self.options = np.asarray(weight, np.float32), dict(options)
+        self.bias = None if bias is None else np.asarray(bias, np.float32)
+
+    def make(self, batch_first: bool) -> Any:
+        out, of_group, kernel = self.weight.shape
+        sizes = (of_group * self.options["groups"], out, kernel)
+        more = {"bias": self.bias is not None, "batch_first": batch_first, **self.options}
+        part = convolution.ConvTime(*sizes, **more)
+        bias = {} if self.bias is None else {"bias": self.bias}
+        part.load_state_dict({"weight": self.weight, **bias})
+        return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """The same part with its outputs times scale, plus shift: one number for each."""
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return ConvTime(self.weight * scale[:, None, None], bias, self.options)
+
+
 def by_channel(scale: Any, shift: Any, channels: int) -> Any:
     """Both with one number for each channel, or None where they differ inside of a channel."""
     rows = [a.reshape(channels, -1) for a in (scale, shift)]

@@ -42,9 +42,27 @@ def layer_of(node: Any) -> parts.Layer:
     if given != wanted or node.attribute("hidden_size", width) != width:
         node.refuse(f"its weights have shapes {given}, {wanted} are needed")
     P, coupled = peepholes(node, count, width), bool(node.attribute("input_forget", 0))
+    given, weights = arguments(node, count), [W, R, B, P]
     if P is not None and coupled:
-        node.refuse("peepholes P together with input_forget are out of reach")
-    return parts.Layer(node.op, direction, [W, R, B, P], arguments(node, count), coupled)
+        weights, coupled = uncoupled(node, weights, dict(given)), False
+    return parts.Layer(node.op, direction, weights, given, coupled)
+
+
+def uncoupled(node: Any, weights: Any, given: Any) -> Any:
+    """Weights of an LSTM whose forget gate is 1 - i: σ(-z) is 1 - σ(z), and so for the hard
+    sigmoid."""
+    if given.get("gate_activation", "sigmoid") not in ("sigmoid", "hard_sigmoid"):
+        node.refuse("peepholes P with input_forget need a sigmoid as the function of gates")
+    W, R, B, P = (None if a is None else np.array(a) for a in weights)
+    width = R.shape[2]
+    i, f = slice(0, width), slice(2 * width, 3 * width)
+    for array in [a for a in (W, R, P) if a is not None]:
+        array[:, f] = -array[:, i]
+    if B is not None:
+        halves = B.reshape(B.shape[0], 2, 4 * width)
+        halves[:, :, f] = -halves[:, :, i]
+        B = halves.reshape(B.shape)
+    return [W, R, B, P]
 
 
 def recurrent(node: Any) -> None:

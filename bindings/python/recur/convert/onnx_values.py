@@ -18,6 +18,8 @@ class Axis:
 
     def __init__(self, name: str, size: Any = None) -> None:
         self.name, self.size = name, size
+        self.padded: Any = None  # (steps, zeros before, zeros behind), where these are more steps
+        self.longer: Any = None  # (steps, how many more stand behind), what a convolution gave
 
     def __repr__(self) -> str:
         return self.name if self.size is None else f"{self.name}={self.size}"
