@@ -7,7 +7,6 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
 #endif
 #include "support/support.h"
-
 #include "support/forbidden.h"
 
 #if POSSIBLE
