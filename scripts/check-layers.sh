@@ -33,7 +33,8 @@ cpu='the CPU is asked in one place'
 memory='memory goes through recur__alloc and recur__free'
 rules="
 getenv|secure_getenv|environ                         base/context.c  $environment
-malloc|posix_memalign|aligned_alloc|free             base/context.c  $memory
+malloc|posix_memalign|aligned_alloc|free             base/system.h   $memory
+_aligned_malloc|_aligned_free                        base/system.h   $memory
 calloc|realloc|reallocarray|strdup|strndup|asprintf  -               $memory
 __builtin_cpu_supports|__builtin_cpu_init|getauxval  base/cpu.c      $cpu
 sysconf|sysctl|sysctlbyname                          base/cpu.c      $cpu

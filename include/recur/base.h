@@ -30,26 +30,35 @@
 #define RECUR_VERSION (RECUR_VERSION_MAJOR << 16 | RECUR_VERSION_MINOR << 8 | RECUR_VERSION_PATCH)
 
 /* RECUR_STATIC: define it where you use the static library: functions are then called directly.
- * They are hidden either way, so that a plug-in with the library in it exports none of them. */
+ * They are hidden either way, so that a plug-in with the library in it exports none of them. On
+ * Windows it is needed: without it, functions are taken from the DLL. */
 /* RECUR_PREFIX: define it as the beginning of names, such as my_, where you use a library that was
  * built with the same prefix: recur_version then stands for my_recur_version. */
+#if !defined(__GNUC__)
+#define RECUR__NODISCARD
+#else
+#define RECUR__NODISCARD __attribute__((warn_unused_result))
+#endif
 /** @def RECUR_API
  * Marks a public function. */
 /** @def RECUR_NODISCARD
  * Marks a public function whose status must not be ignored. */
-#if !defined(__GNUC__)
-#define RECUR_API       extern
-#define RECUR_NODISCARD extern
-#elif defined(_WIN32) || defined(__CYGWIN__) /* the DLL exports what its map names */
-#define RECUR_API       extern
-#define RECUR_NODISCARD extern __attribute__((warn_unused_result))
-#elif defined(RECUR_STATIC)
-#define RECUR_API       extern __attribute__((visibility("hidden")))
-#define RECUR_NODISCARD extern __attribute__((visibility("hidden"), warn_unused_result))
+#if defined(_WIN32) || defined(__CYGWIN__)
+#if defined(RECUR_STATIC)
+#define RECUR_API extern
+#elif defined(RECUR__DLL) /* the library itself is being compiled */
+#define RECUR_API extern __declspec(dllexport)
 #else
-#define RECUR_API       extern __attribute__((visibility("default")))
-#define RECUR_NODISCARD extern __attribute__((visibility("default"), warn_unused_result))
+#define RECUR_API extern __declspec(dllimport)
 #endif
+#elif !defined(__GNUC__)
+#define RECUR_API extern
+#elif defined(RECUR_STATIC)
+#define RECUR_API extern __attribute__((visibility("hidden")))
+#else
+#define RECUR_API extern __attribute__((visibility("default")))
+#endif
+#define RECUR_NODISCARD RECUR_API RECUR__NODISCARD
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,10 +13,17 @@
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
+/* The words of a format are checked as the C standard has them: with mingw too, which otherwise
+ * takes those of an old C library. */
+#if defined(__MINGW32__) && !defined(__clang__)
+#define RECUR__PRINTF(format_at, first) __attribute__((format(gnu_printf, format_at, first)))
+#else
+#define RECUR__PRINTF(format_at, first) __attribute__((format(printf, format_at, first)))
+#endif
+
 /* Sets this thread's sentence and returns the code. Never allocates. The only writer of
  * recur_last_error(). */
-recur_status recur__fail(recur_status code, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+recur_status recur__fail(recur_status code, const char *format, ...) RECUR__PRINTF(2, 3);
 
 /* Puts where it happened, such as a path, before the sentence of a failure; gives its code. */
 recur_status recur__fail_in(const char *where, recur_status status);

@@ -1,12 +1,11 @@
-/* context.c - allocator, instruction set, threads; the only place that knows malloc and getenv.
+/* context.c - allocator, instruction set, threads; the only place that takes memory from the
+ * system, and that reads the environment.
  *
  * The default context is the library's only global object: made once, never changed afterwards,
  * never freed. It also counts serial numbers, whose values no result depends on. */
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
-#include "base/base.h"
+#include "base/system.h"
 
 enum {
     MOST_THREADS = 1024,
@@ -23,24 +22,24 @@ struct recur_context {
     recur__pool *pool; /* NULL with one thread */
 };
 
+enum { NOT_MADE, BEING_MADE, MADE };
 static struct {
-    pthread_once_t once;
+    atomic_int made;
     recur_context context;
     atomic_uint_fast64_t serials;
-} the = { .once = PTHREAD_ONCE_INIT };
+} the;
 
 static void *libc_alloc(void *user, size_t bytes, size_t align)
 {
     (void)user;
-    void *ptr = NULL;
-    return posix_memalign(&ptr, align, bytes) ? NULL : ptr;
+    return recur__system_alloc(bytes, align);
 }
 
 static void libc_free(void *user, void *ptr, size_t bytes)
 {
     (void)user;
     (void)bytes;
-    free(ptr);
+    recur__system_free(ptr);
 }
 
 /* RECUR_ISA in the environment, if this machine has it; else the best. exact: of those that agree,
@@ -63,10 +62,17 @@ static void make_default(void)
     the.context.cache = recur__cpu_second_cache();
 }
 
+/* Whoever comes first makes it; others wait for the few microseconds that this takes. */
 static const recur_context *resolve(const recur_context *ctx)
 {
+    int made = NOT_MADE;
     if (ctx) return ctx;
-    pthread_once(&the.once, make_default);
+    if (atomic_load_explicit(&the.made, memory_order_acquire) == MADE) return &the.context;
+    if (atomic_compare_exchange_strong(&the.made, &made, BEING_MADE)) {
+        make_default();
+        atomic_store_explicit(&the.made, MADE, memory_order_release);
+    }
+    while (atomic_load_explicit(&the.made, memory_order_acquire) != MADE) continue;
     return &the.context;
 }
 

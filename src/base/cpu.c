@@ -1,8 +1,6 @@
 /* cpu.c - which instruction sets this build has and this machine can run. One table, one row per
  * set. The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
-#include <unistd.h>
-
-#include "base/base.h"
+#include "base/system.h"
 
 static bool always(void) { return true; }
 

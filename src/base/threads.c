@@ -4,20 +4,17 @@
  * Tasks of a job are independent, so results do not depend on who runs them. A caller that finds
  * the pool busy, or itself in a process forked from the one that made the pool, runs all tasks on
  * its own thread. */
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
-#include "base/base.h"
+#include "base/system.h"
 
 struct recur__pool {
     recur_allocator allocator; /* of the context */
     size_t bytes;
-    pid_t process;
-    pthread_mutex_t busy;  /* held by the caller whose job runs */
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t wake, done;
+    recur__process process;
+    recur__lock busy; /* held by the caller whose job runs */
+    recur__lock lock; /* guards what follows */
+    recur__condition wake, done;
     uint64_t jobs; /* begun so far */
     int running;   /* workers that have not finished the job */
     bool quit;
@@ -26,7 +23,7 @@ struct recur__pool {
     int64_t tasks;
     atomic_int_fast64_t next;
     int workers;
-    pthread_t thread[];
+    recur__thread thread[];
 };
 
 static void run_tasks(recur__pool *pool)
@@ -36,66 +33,55 @@ static void run_tasks(recur__pool *pool)
         pool->task(pool->job, i);
 }
 
-static void *work(void *argument)
+RECUR__THREAD(work, argument)
 {
     recur__pool *pool = argument;
     uint64_t jobs = 0; /* that this worker knows of */
-    pthread_mutex_lock(&pool->mutex);
+    recur__lock_take(&pool->lock);
     for (;;) {
-        while (pool->jobs == jobs && !pool->quit) pthread_cond_wait(&pool->wake, &pool->mutex);
+        while (pool->jobs == jobs && !pool->quit) recur__condition_wait(&pool->wake, &pool->lock);
         if (pool->quit) break;
         jobs = pool->jobs;
-        pthread_mutex_unlock(&pool->mutex);
+        recur__lock_give(&pool->lock);
         run_tasks(pool);
-        pthread_mutex_lock(&pool->mutex);
-        if (--pool->running == 0) pthread_cond_signal(&pool->done);
+        recur__lock_take(&pool->lock);
+        if (--pool->running == 0) recur__condition_wake(&pool->done);
     }
-    pthread_mutex_unlock(&pool->mutex);
-    return NULL;
-}
-
-/* Signals are the host's: its handlers shall not find themselves on our threads. */
-static void start_workers(recur__pool *pool, int workers)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool->workers < workers &&
-           pthread_create(&pool->thread[pool->workers], NULL, work, pool) == 0)
-        pool->workers++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    recur__lock_give(&pool->lock);
+    return RECUR__THREAD_END;
 }
 
 recur__pool *recur__pool_create(const recur_allocator *allocator, int threads)
 {
-    const size_t bytes = sizeof(recur__pool) + (size_t)(threads - 1) * sizeof(pthread_t);
+    const size_t bytes = sizeof(recur__pool) + (size_t)(threads - 1) * sizeof(recur__thread);
     recur__pool *pool = allocator->alloc(allocator->user, bytes, 64);
     if (!pool) return NULL;
     memset(pool, 0, bytes);
     pool->allocator = *allocator;
     pool->bytes = bytes;
-    pool->process = getpid();
-    pthread_mutex_init(&pool->busy, NULL);
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->wake, NULL);
-    pthread_cond_init(&pool->done, NULL);
-    start_workers(pool, threads - 1); /* fewer, if the system has no more */
+    pool->process = recur__this_process();
+    recur__lock_init(&pool->busy);
+    recur__lock_init(&pool->lock);
+    recur__condition_init(&pool->wake);
+    recur__condition_init(&pool->done);
+    /* Fewer, if the system has no more. */
+    recur__threads_start(pool->thread, threads - 1, &pool->workers, work, pool);
     return pool;
 }
 
 void recur__pool_release(recur__pool *pool)
 {
     if (!pool) return;
-    if (pool->process == getpid()) {
-        pthread_mutex_lock(&pool->mutex);
+    if (pool->process == recur__this_process()) {
+        recur__lock_take(&pool->lock);
         pool->quit = true;
-        pthread_cond_broadcast(&pool->wake);
-        pthread_mutex_unlock(&pool->mutex);
-        for (int i = 0; i < pool->workers; i++) pthread_join(pool->thread[i], NULL);
-        pthread_cond_destroy(&pool->done);
-        pthread_cond_destroy(&pool->wake);
-        pthread_mutex_destroy(&pool->mutex);
-        pthread_mutex_destroy(&pool->busy);
+        recur__condition_wake_all(&pool->wake);
+        recur__lock_give(&pool->lock);
+        for (int i = 0; i < pool->workers; i++) recur__thread_join(pool->thread[i]);
+        recur__condition_free(&pool->done);
+        recur__condition_free(&pool->wake);
+        recur__lock_free(&pool->lock);
+        recur__lock_free(&pool->busy);
     }
     const recur_allocator allocator = pool->allocator;
     allocator.free(allocator.user, pool, pool->bytes);
@@ -103,22 +89,23 @@ void recur__pool_release(recur__pool *pool)
 
 void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job)
 {
-    if (tasks < 2 || !pool || pool->process != getpid() || pthread_mutex_trylock(&pool->busy)) {
+    if (tasks < 2 || !pool || pool->process != recur__this_process() ||
+        !recur__lock_try(&pool->busy)) {
         for (int64_t i = 0; i < tasks; i++) task(job, i);
         return;
     }
-    pthread_mutex_lock(&pool->mutex);
+    recur__lock_take(&pool->lock);
     pool->task = task;
     pool->job = job;
     pool->tasks = tasks;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     pool->running = pool->workers;
     pool->jobs++;
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->mutex);
+    recur__condition_wake_all(&pool->wake);
+    recur__lock_give(&pool->lock);
     run_tasks(pool);
-    pthread_mutex_lock(&pool->mutex);
-    while (pool->running > 0) pthread_cond_wait(&pool->done, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
-    pthread_mutex_unlock(&pool->busy);
+    recur__lock_take(&pool->lock);
+    while (pool->running > 0) recur__condition_wait(&pool->done, &pool->lock);
+    recur__lock_give(&pool->lock);
+    recur__lock_give(&pool->busy);
 }

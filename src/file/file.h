@@ -141,10 +141,17 @@ recur__shape_words recur__shape_say(int rank, const int64_t *shape);
 
 /* ---- the disk ------------------------------------------------------------------------------- */
 
+/* A file that the system has opened: its descriptor, or the handle of Windows. */
+#if defined(_WIN32)
+typedef void *recur__fd;
+#else
+typedef int recur__fd;
+#endif
+
 /* A regular file being read. */
 typedef struct recur__disk_in {
     const char *path;
-    int fd;
+    recur__fd fd;
     size_t bytes;    /* when it was opened, */
     int64_t time[2]; /* and when it was changed last */
 } recur__disk_in;
@@ -165,7 +172,7 @@ typedef struct recur__disk {
     char *temporary; /* beside the target */
     void *memory;    /* of all three */
     size_t allocated;
-    int fd;
+    recur__fd fd;
 } recur__disk;
 
 recur_status recur__disk_begin(recur__disk *disk, const recur_context *ctx, const char *path);

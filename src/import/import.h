@@ -39,12 +39,11 @@ typedef struct recur__import {
 typedef struct recur__place {
     char text[2 * RECUR__IMPORT_NAME];
 } recur__place;
-recur__place recur__place_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+recur__place recur__place_of(const char *format, ...) RECUR__PRINTF(1, 2);
 
 /* A failure with its place and the byte at which the value begins. */
 recur_status recur__import_fail(const recur__import *in, recur_status code, const char *place,
-                                recur__json value, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+                                recur__json value, const char *format, ...) RECUR__PRINTF(5, 6);
 
 /* ---- readers: each adds the parts that a text has ------------------------------------------- */
 

@@ -1,9 +1,13 @@
-/* disk.c - whole files in and out.
+/* disk_posix.c - whole files in and out, where the system is not Windows.
  *
  * A file is written under a temporary name beside its own, brought to the disk, then renamed, and
  * the folder is brought to the disk: whoever opens the name, after a kill or a power loss too,
  * finds the old file or the new one. What a kill leaves behind is ".recur-" and 16 digits ".tmp" in
  * that folder. */
+#include "file/file.h"
+
+#if !defined(_WIN32)
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,8 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "file/file.h"
 
 static recur_status failed(const char *what, const char *path)
 {
@@ -281,3 +283,5 @@ recur_status recur__disk_end(recur__disk *disk, recur_status status)
     recur__free(disk->ctx, disk->memory, disk->allocated);
     return status;
 }
+
+#endif
