@@ -77,16 +77,38 @@ TO_LIB := ../lib
 endif
 export BUILD := $(DIR)
 
+STATIC := $(LIB)/librecur.a
+
+# The shared library by its name on the system that the compiler builds for, what it is asked for by
+# (LINKED), and how it is linked. DLL: what is compiled is part of one.
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+DLL     :=
+ifneq ($(filter %-mingw32 %-windows-gnu,$(MACHINE)),)
+SHARED := $(LIB)/librecur-0.dll
+LINKS  :=
+LINKED := $(LIB)/librecur.dll.a
+DLL    := -DRECUR__DLL
+AS_SHARED := -shared -Wl,--out-implib,$(LINKED)
+else ifneq ($(findstring -darwin,$(MACHINE))$(findstring -macos,$(MACHINE)),)
+SHARED := $(LIB)/librecur.$(VERSION).dylib
+LINKS  := $(LIB)/librecur.0.dylib $(LIB)/librecur.dylib
+LINKED := $(LIB)/librecur.dylib
+AS_SHARED := -dynamiclib -Wl,-install_name,@rpath/librecur.0.dylib
+else
 SHARED := $(LIB)/librecur.so.$(VERSION)
 LINKS  := $(LIB)/$(SONAME) $(LIB)/librecur.so
-STATIC := $(LIB)/librecur.a
+LINKED := $(LIB)/librecur.so
+AS_SHARED := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
+             -Wl,--gc-sections -Wl,-Bsymbolic-functions \
+             $(if $(filter none,$(HARDEN)),,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) \
+             $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
+endif
 
 # ---- instruction sets ----------------------------------------------------------------------------
 
 # Those that are compiled; ISAS="ref avx2" takes fewer. vec4 are vectors of four as the compiler
 # makes them, for machines that have no set of their own here. sse2, avx2_exact and vec4 agree bit
 # for bit (RECUR_CONTEXT_EXACT), so each machine has one of these.
-MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS    := ref vec4
 ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
 ISAS := ref sse2 avx2_exact avx2 avx512
@@ -107,6 +129,12 @@ FLAGS_neon   := -O3 -ffp-contract=fast
 FLAGS_vec4   := -O3 -ffp-contract=off $(if $(filter wasm%,$(MACHINE)),-msimd128)
 FLAGS_avx2_exact := -O3 -mavx2 -mno-fma -ffp-contract=off
 
+ifneq ($(filter %-mingw32,$(MACHINE)),)
+# GCC for Windows keeps vectors on a stack that is aligned for 16 bytes only.
+FLAGS_avx2   += -Wa,-muse-unaligned-vector-move
+FLAGS_avx512 += -Wa,-muse-unaligned-vector-move
+endif
+
 # ---- flags ---------------------------------------------------------------------------------------
 
 ifneq ($(filter -ffast-math -Ofast,$(CC) $(CFLAGS) $(LDFLAGS)),)
@@ -116,12 +144,16 @@ endif
 
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
+ifneq ($(DLL),) # the C library's words of a format; isfinite() there takes a double for a float
+LANGUAGE += -D__USE_MINGW_ANSI_STDIO=1
+WARNINGS += -Wno-float-conversion
+endif
 
 # Defences against overruns, of those that the compiler has: canaries, jumps to marked places only,
 # calls of the C library with the sizes that the compiler knows. Sanitizers have their own.
 WISHED   := -fstack-protector-strong -fcf-protection=full -mbranch-protection=standard
 HARDENED :=
-ifeq ($(SANITIZE)$(filter none,$(HARDEN)),)
+ifeq ($(SANITIZE)$(filter none,$(HARDEN))$(DLL),) # a DLL shall need no other one
 HARDENED := $(shell for flag in $(WISHED); do echo 'int x;' | $(CC) -Werror $$flag -x c \
               -fsyntax-only - 2>/dev/null && echo $$flag; done) \
             $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -136,17 +168,14 @@ BASE     := $(LANGUAGE) $(if $(SANITIZE),-O1,-O2) -g1 -fPIC -fvisibility=hidden 
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS)) $(if $(filter cblas,$(BLAS)),-DRECUR__BLAS)
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
-TEST_FLAGS    = $(LIBRARY_FLAGS) -Itests $(HAS)
+# GCC 12 for aarch64 breaks over vectors that it makes of a test; tests need none.
+TEST_FLAGS    = $(LIBRARY_FLAGS) -fno-tree-vectorize -DRECUR_STATIC -Itests $(HAS)
 EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
-LIBRARY_LIBS := $(BLAS_LIBS) -lm -lpthread
-SHARED_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/librecur.map \
-                -Wl,--gc-sections -Wl,-Bsymbolic-functions \
-                $(if $(filter none,$(HARDEN)),,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) \
-                $(if $(SANITIZE),,-Wl$(comma)--no-undefined)
+LIBRARY_LIBS := $(BLAS_LIBS) -lm $(if $(DLL),,-lpthread)
 
 COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-USE_SHARED = $(LIB)/librecur.so -Wl,-rpath,'$$ORIGIN/$(TO_LIB)'
+USE_SHARED = $(LINKED) -Wl,-rpath,'$$ORIGIN/$(TO_LIB)'
 
 # ---- sources and objects -------------------------------------------------------------------------
 
@@ -192,6 +221,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
+.PHONY: check-cross check-windows check-zig check-wasm
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -214,7 +244,7 @@ $(DIR)/have-%: $(DIR)/flags
 $(DIR)/obj/%.o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
 	@echo "  cc  $<"
-	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) $(COMPILE)
+	$(Q)$(CC) $(LIBRARY_FLAGS) $(HAS) $(DLL) $(COMPILE)
 
 $(DIR)/obj/%.hidden.o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $(@D)
@@ -225,9 +255,10 @@ define per_isa
 $(DIR)/obj/%.$(1).o: src/%.c $(DIR)/flags | $(DIR)/have-library
 	@mkdir -p $$(@D)
 	@echo "  cc  $$< ($(1))"
-	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) $$(COMPILE)
+	$$(Q)$$(CC) $$(LIBRARY_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) \
+	    $(DLL) $$(COMPILE)
 
-$(DIR)/tests/obj/per_isa/%.$(1).o: tests/per_isa/%.c $(DIR)/flags | $(DIR)/have-tests
+$(DIR)/tests/obj/per_isa/%.$(1).o: tests/per_isa/%.c $(DIR)/flags | $(DIR)/have-suite
 	@mkdir -p $$(@D)
 	@echo "  cc  $$< ($(1))"
 	$$(Q)$$(CC) $$(TEST_FLAGS) $$(FLAGS_$(1)) $$(if $$(SANITIZE),-O1) -DRECUR__ISA=$(1) $$(COMPILE)
@@ -238,7 +269,7 @@ $(foreach isa,$(ISAS),$(eval $(call per_isa,$(isa))))
 $(SHARED): $(filter $(DIR)/obj/tiles/%,$(OBJECTS)) $(OBJECTS) $(DIR)/objects lib/librecur.map
 	@mkdir -p $(@D)
 	@echo "  ld  $@"
-	$(Q)$(CC) $(CHECKED) $(SHARED_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBRARY_LIBS)
+	$(Q)$(CC) $(CHECKED) $(AS_SHARED) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBRARY_LIBS)
 
 $(LINKS): $(SHARED)
 	@ln -sf $(<F) $@
@@ -298,7 +329,7 @@ $(DIR)/bench/recur-bench: $(BENCH_OBJECTS) $(SHARED) | $(LINKS)
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJECTS) $(USE_SHARED) $(BLAS_LIBS) -lm
 
 # Tests see everything: private headers, and the static library.
-$(DIR)/tests/obj/%.o: tests/%.c $(DIR)/flags | $(DIR)/have-tests
+$(DIR)/tests/obj/%.o: tests/%.c $(DIR)/flags | $(DIR)/have-suite
 	@mkdir -p $(@D)
 	@echo "  cc  $<"
 	$(Q)$(CC) $(TEST_FLAGS) $(COMPILE)
@@ -310,6 +341,7 @@ $(DIR)/tests/libsupport.a: $(SUPPORT)
 $(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libsupport.a) $(STATIC)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBRARY_LIBS)
+	$(if $(DLL),@mv $@.exe $@)
 
 $(DIR)/tests/test_pedal: | $(PLUGIN)
 
@@ -353,6 +385,17 @@ check-valgrind valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 CHECKED_TESTS := $(filter $(WANTED),$(if $(filter valgrind,$(CHECK)),$(VALGRIND_TESTS),$(ALL_TESTS)))
 run-check: $(addprefix $(DIR)/tests/,$(CHECKED_TESTS))
 	@scripts/test.sh $(CHECKED_TESTS)
+
+# Other machines and systems; docs/platforms.md has what came out. What a target needs and does not
+# find it installs with apt-get, or says what it is.
+check-cross: ## the C tests on another machine: ARCH=i386, aarch64, armhf, riscv64, s390x, musl
+	@scripts/cross.sh $(or $(ARCH),i386 aarch64 armhf riscv64 s390x musl)
+check-windows: ## the C tests on Windows: MinGW-w64 and wine
+	@scripts/cross.sh windows
+check-zig: ## compiled and linked with zig cc, not run: macOS, Windows on ARM, FreeBSD
+	@scripts/cross.sh macos-x86_64 macos-aarch64 windows-aarch64 freebsd
+check-wasm: ## the C tests as WebAssembly: emscripten and node
+	@scripts/cross.sh wasm
 
 check-layers: ## who includes whom, and what may be called where
 	@scripts/check-layers.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh [--check] library|examples|tests|valgrind|lint
+# deps.sh [--check] library|examples|suite|tests|valgrind|lint
 # deps.sh --blas
 #
 # Finds out what is missing by compiling and linking against it, and installs that with the system's
@@ -17,6 +17,7 @@ case "${1:-library}" in
 --blas) wanted=cblas ;;
 library) wanted="compiler $cblas" ;;
 examples) wanted="compiler $cblas zlib" ;;
+suite) wanted="compiler $cblas cmocka" ;;
 tests) wanted="compiler $cblas zlib cmocka pkg-config" ;;
 valgrind) wanted="compiler $cblas cmocka valgrind" ;;
 lint) wanted="clang-format python3" how="scripts/deps.sh lint" ;;

@@ -410,7 +410,7 @@ static void contexts(void **unused)
     static const char *const names[] = { "ref",  "sse2", "avx2",      "avx512",
                                          "neon", "vec4", "avx2_exact" };
     int there = 0;
-    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_AVX2_EXACT; isa++) {
+    for (int isa = RECUR_ISA_REF; isa <= LAST_ISA; isa++) {
         const recur_context_options options = { .size = sizeof options, .isa = isa };
         recur_context *ctx = NULL;
         const recur_status status = recur_context_create(&options, &ctx);

@@ -28,21 +28,21 @@ static void layer_case(recur_context *ctx, recur_file *file)
     const float *ds0 = read_state(file, "grad_h0", "grad_c0");
     const int64_t S = count_of(file, "hn") + (has(file, "cn") ? count_of(file, "cn") : 0);
     run r = { .packed = packed,
-              .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, I, read(file, "input")),
+              .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, I, array(file, "input")),
               .s0 = s0 ? s0 : zeros(S),
-              .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, O, read(file, "grad_output")),
+              .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, O, array(file, "grad_output")),
               .dsn = read_state(file, "grad_hn", "grad_cn") };
     run_both(ctx, layer, &r);
     check_near("output", T * B * O, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y),
-               read(file, "output"), OUTPUTS);
+               array(file, "output"), OUTPUTS);
     check_near("final state", S, r.sn, sn, OUTPUTS);
     check_near("grad_input", T * B * I, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, I, r.dx),
-               read(file, "grad_input"), GRADIENTS);
+               array(file, "grad_input"), GRADIENTS);
     if (ds0) check_near("grad of initial state", S, r.ds0, ds0, GRADIENTS);
     check_params(layer, file, "grad_", r.dparams, GRADIENTS);
     run_forward(layer, &r);
     check_near("output without a tape", T * B * O,
-               unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y), read(file, "output"), OUTPUTS);
+               unpacked(packed, RECUR_LAYOUT_TIME_FIRST, O, r.y), array(file, "output"), OUTPUTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
 }
@@ -61,17 +61,17 @@ static void cell_case(recur_context *ctx, recur_file *file)
     OK(recur_state_create(layer, B, &state));
     OK(recur_tape_create(ctx, &tape));
     OK(recur_state_write(state, 0, S, read_state(file, "h0", "c0")));
-    const float *x = read(file, "input");
+    const float *x = array(file, "input");
     float *y = floats(N), *s = floats(S), *dx = floats(I),
           *grads = zeros(recur_layer_param_count(layer));
     OK(recur_cell_step(cell, x, state, y, tape));
     OK(recur_state_read(state, 0, S, s));
-    check_near("y", N, y, read(file, "hn"), OUTPUTS);
+    check_near("y", N, y, array(file, "hn"), OUTPUTS);
     check_near("state", S, s, read_state(file, "hn", "cn"), OUTPUTS);
     OK(recur_state_write(state, 0, S, read_state(file, "grad_hn", "grad_cn")));
     OK(recur_cell_step_backward(cell, x, NULL, state, dx, grads, tape));
     OK(recur_state_read(state, 0, S, s));
-    check_near("grad_input", I, dx, read(file, "grad_input"), GRADIENTS);
+    check_near("grad_input", I, dx, array(file, "grad_input"), GRADIENTS);
     check_near("grad of state", S, s, read_state(file, "grad_h0", "grad_c0"), GRADIENTS);
     check_params(layer, file, "grad_", grads, GRADIENTS);
     recur_cell_release(cell);
@@ -92,13 +92,13 @@ static void norm_case(recur_context *ctx, recur_file *file)
     recur_packed *packed = layout(ctx, B,
                                   has(file, "lengths") ? read_integers(file, "lengths") : NULL, T);
     run r = { .packed = packed,
-              .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "input")),
-              .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, read(file, "grad_output")) };
+              .x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, array(file, "input")),
+              .dy = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, F, array(file, "grad_output")) };
     run_both(ctx, layer, &r);
     check_near("output", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.y),
-               read(file, "output"), OUTPUTS);
+               array(file, "output"), OUTPUTS);
     check_near("grad_input", T * B * F, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, F, r.dx),
-               read(file, "grad_input"), GRADIENTS);
+               array(file, "grad_input"), GRADIENTS);
     check_params(layer, file, "grad_", r.dparams, GRADIENTS);
     recur_packed_release(packed);
     recur_layer_release(layer);
@@ -127,7 +127,7 @@ static void ctc_case(recur_context *ctx, recur_file *file)
     recur_packed *packed = layout(ctx, B, read_integers(file, "input_lengths"), T);
     const int64_t *lengths = read_integers(file, "target_lengths"),
                   *targets = read_integers(file, "target");
-    const float *y = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, C, read(file, "input"));
+    const float *y = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, C, array(file, "input"));
     int32_t *labels = bytes_of(B * most, sizeof *labels);
     for (int64_t b = 0, at = 0; b < B; b++)
         for (int64_t i = 0; i < lengths[b]; i++) labels[at++] = (int32_t)targets[b * most + i];
@@ -142,9 +142,9 @@ static void ctc_case(recur_context *ctx, recur_file *file)
     float *dy = floats(recur_packed_rows(packed) * C);
     OK(recur_ctc_loss(loss, packed, C, y, labels, lengths, &value, dy, NULL));
     const float value_f = (float)value;
-    check_near("loss", 1, &value_f, read(file, "loss"), OUTPUTS);
+    check_near("loss", 1, &value_f, array(file, "loss"), OUTPUTS);
     check_near("grad_input", T * B * C, unpacked(packed, RECUR_LAYOUT_TIME_FIRST, C, dy),
-               read(file, "grad_input"), GRADIENTS);
+               array(file, "grad_input"), GRADIENTS);
     recur_loss_release(loss);
     recur_packed_release(packed);
 }
@@ -171,11 +171,11 @@ static void loss_case(recur_context *ctx, recur_file *file)
     options.delta = number(file, "delta", 0);
     if (has(file, "weight")) {
         options.classes = C;
-        options.class_weight = read(file, "weight");
+        options.class_weight = array(file, "weight");
     }
     recur_loss *loss = NULL;
     OK(recur_loss_create(ctx, &options, &loss));
-    const float *y = read(file, "input"), *target = read(file, "target");
+    const float *y = array(file, "input"), *target = array(file, "target");
     int32_t *labels = bytes_of(R, sizeof *labels);
     for (int64_t r = 0; r < R; r++) labels[r] = LOSSES[k].labels ? (int32_t)target[r] : 0;
     double value = NAN;
@@ -185,8 +185,8 @@ static void loss_case(recur_context *ctx, recur_file *file)
     else
         OK(recur_loss_values(loss, R, C, y, target, &value, dy));
     const float value_f = (float)value;
-    check_near("loss", 1, &value_f, read(file, "loss"), OUTPUTS);
-    check_near("grad_input", R * C, dy, read(file, "grad_input"), GRADIENTS);
+    check_near("loss", 1, &value_f, array(file, "loss"), OUTPUTS);
+    check_near("grad_input", R * C, dy, array(file, "grad_input"), GRADIENTS);
     recur_loss_release(loss);
 }
 
@@ -210,15 +210,15 @@ static void optim_case(recur_context *ctx, recur_file *file)
                     (recur_file_metadata(file, "amsgrad") ? RECUR_OPTIMIZER_AMSGRAD : 0u) |
                     (recur_file_metadata(file, "centered") ? RECUR_OPTIMIZER_CENTRED : 0u);
     const int64_t count = count_of(file, "param_0");
-    float *params = read(file, "param_0");
+    float *params = array(file, "param_0");
     recur_optimizer *optimizer = NULL;
     OK(recur_optimizer_create(ctx, &options, count, &optimizer));
     for (int64_t s = 0; s < (int64_t)number(file, "steps", 0); s++) {
         char grad[32], after[32];
         snprintf(grad, sizeof grad, "grad_%lld", (long long)s);
         snprintf(after, sizeof after, "param_%lld", (long long)s + 1);
-        OK(recur_optimizer_step(optimizer, params, read(file, grad), count, 1));
-        check_near(after, count, params, read(file, after), OUTPUTS);
+        OK(recur_optimizer_step(optimizer, params, array(file, grad), count, 1));
+        check_near(after, count, params, array(file, after), OUTPUTS);
     }
     recur_optimizer_release(optimizer);
 }
@@ -235,9 +235,9 @@ static void clip_case(recur_context *ctx, recur_file *file)
                             ? recur_clip_norm_inf(grads, a + b, largest)
                             : recur_clip_norm(grads, a + b, largest);
     const float norm_f = (float)norm;
-    check_near("total_norm", 1, &norm_f, read(file, "total_norm"), OUTPUTS);
-    check_near("clipped_a", a, grads, read(file, "clipped_a"), OUTPUTS);
-    check_near("clipped_b", b, grads + a, read(file, "clipped_b"), OUTPUTS);
+    check_near("total_norm", 1, &norm_f, array(file, "total_norm"), OUTPUTS);
+    check_near("clipped_a", a, grads, array(file, "clipped_a"), OUTPUTS);
+    check_near("clipped_b", b, grads + a, array(file, "clipped_b"), OUTPUTS);
 }
 
 /* ---- whole training runs -------------------------------------------------------------------- */
@@ -262,7 +262,7 @@ static void training_case(recur_context *ctx, recur_file *file)
     const int64_t T = in.dim[0], B = in.dim[1], C = info_of(net, -1).output_size,
                   P = recur_layer_param_count(net);
     recur_packed *packed = layout(ctx, B, read_integers(file, "lengths"), T);
-    const float *x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, in.dim[2], read(file, "input"));
+    const float *x = packed_of(packed, RECUR_LAYOUT_TIME_FIRST, in.dim[2], array(file, "input"));
     const int64_t *targets = read_integers(file, "target");
     int32_t *labels = bytes_of(B, sizeof *labels);
     for (int64_t b = 0; b < B; b++) labels[b] = (int32_t)targets[b];
@@ -289,7 +289,7 @@ static void training_case(recur_context *ctx, recur_file *file)
         OK(recur_optimizer_step(optimizer, recur_layer_params(net), grads, P, 1));
         losses[s] = (float)value;
     }
-    check_near("losses", steps, losses, read(file, "losses"), (tolerance){ .absolute = 1e-4 });
+    check_near("losses", steps, losses, array(file, "losses"), (tolerance){ .absolute = 1e-4 });
     check_params(net, file, "final.", recur_layer_params(net), (tolerance){ .absolute = 1e-3 });
     recur_tape_release(tape);
     recur_optimizer_release(optimizer);

@@ -284,7 +284,7 @@ static void disk(void **state)
     OK(recur_file_write(file, path)); /* over the old one */
     struct stat about;
     assert_int_equal(stat(path, &about), 0);
-    assert_int_equal(about.st_mode & 0777, 0600);
+    if (HAS_MODES) assert_int_equal(about.st_mode & 0777, 0600);
     assert_int_equal(names_in(folder), 1);
     OK(recur_file_open(ctx, path, &back));
     float to[3];
@@ -296,7 +296,7 @@ static void disk(void **state)
     FAILS(RECUR_E_IO, recur_file_write(file, folder), "not a regular file");
     FAILS(RECUR_E_NOT_FOUND, recur_file_write(file, ""), "");
     FAILS(RECUR_E_IO, recur_file_open(ctx, folder, &back), "not a regular file");
-    FAILS(RECUR_E_IO, recur_file_write(file, "/dev/null"), "/dev/null not a regular file");
+    FAILS(RECUR_E_IO, recur_file_write(file, NULL_DEVICE), NULL_DEVICE " not a regular file");
     FAILS(RECUR_E_ARGUMENT, recur_file_write(NULL, path), "file NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_write(file, NULL), "path NULL");
     FAILS(RECUR_E_ARGUMENT, recur_file_open(ctx, NULL, &back), "path NULL");

@@ -254,7 +254,7 @@ static void one_kind(int isa, int k, int direction, int64_t L)
 static void every_kind(void **unused)
 {
     (void)unused;
-    for (int isa = RECUR_ISA_AUTO; isa <= RECUR_ISA_AVX2_EXACT; isa++)
+    for (int isa = RECUR_ISA_AUTO; isa <= LAST_ISA; isa++)
         for (int k = 0; k < (isa ? PLAIN : ROWS); k++)
             for (int direction = RECUR_DIRECTION_FORWARD;
                  direction <= RECUR_DIRECTION_BIDIRECTIONAL; direction++)

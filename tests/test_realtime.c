@@ -133,7 +133,7 @@ static void a_step_does_nothing_else(void **unused)
     (void)unused;
     at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(at != MAP_FAILED);
-    for (int isa = RECUR_ISA_REF; isa <= RECUR_ISA_VEC4; isa++) {
+    for (int isa = RECUR_ISA_REF; isa <= LAST_ISA; isa++) {
         recur_context *ctx = context_of(isa);
         if (!ctx) continue;
         dice(41);

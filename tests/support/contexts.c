@@ -4,9 +4,10 @@
 
 /* Every block has a header of a whole cache line in front of it, and a guard behind it. */
 typedef struct header {
-    size_t bytes;
+    uint64_t bytes;
     uint64_t magic;
-    unsigned char pad[48];
+    void *raw; /* what malloc gave */
+    unsigned char pad[64 - 2 * sizeof(uint64_t) - sizeof(void *)];
 } header;
 
 enum { GUARD = 64 };
@@ -22,11 +23,11 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
         return NULL;
     }
     if (c->until_failure > 0) c->until_failure--;
-    void *raw = NULL;
-    if (bytes > (size_t)1 << 40 || posix_memalign(&raw, 64, sizeof(header) + bytes + GUARD) != 0)
-        return NULL;
-    header *h = raw;
-    *h = (header){ .bytes = bytes, .magic = ALIVE };
+    const bool absurd = bytes > SIZE_MAX / 2 || (uint64_t)bytes > (uint64_t)1 << 40;
+    void *raw = absurd ? NULL : malloc(64 + sizeof(header) + bytes + GUARD);
+    if (!raw) return NULL;
+    header *h = (header *)(((uintptr_t)raw + 63) / 64 * 64);
+    *h = (header){ .bytes = bytes, .magic = ALIVE, .raw = raw };
     unsigned char *data = (unsigned char *)(h + 1);
     memset(data, 0xFF, bytes);
     memset(data + bytes, 0xA5, GUARD);
@@ -52,7 +53,7 @@ static void counted_free(void *user, void *ptr, size_t bytes)
     h->magic = DEAD;
     c->blocks--;
     c->bytes -= bytes;
-    free(h);
+    free(h->raw);
 }
 
 recur_context *counting_context(counter *c, int isa)
@@ -89,7 +90,7 @@ recur_context *next_context(recur_context *before)
     static int isa;
     if (before) close_context(before);
     if (!before) isa = RECUR_ISA_AUTO;
-    while (++isa <= RECUR_ISA_VEC4) {
+    while (++isa <= LAST_ISA) {
         recur_context *ctx = counting_context(&shared, isa);
         if (ctx) return ctx;
     }

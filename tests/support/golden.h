@@ -17,7 +17,7 @@ static inline int64_t count_of(const recur_file *file, const char *name)
     return t.count;
 }
 
-static inline float *read(recur_file *file, const char *name)
+static inline float *array(recur_file *file, const char *name)
 {
     const int64_t count = count_of(file, name);
     float *values = floats(count);
@@ -29,7 +29,7 @@ static inline float *read(recur_file *file, const char *name)
 static inline int64_t *read_integers(recur_file *file, const char *name)
 {
     const int64_t count = count_of(file, name);
-    const float *values = read(file, name);
+    const float *values = array(file, name);
     int64_t *integers = bytes_of(count, sizeof *integers);
     for (int64_t i = 0; i < count; i++) integers[i] = (int64_t)values[i];
     return integers;
@@ -61,12 +61,12 @@ static inline float *read_state(recur_file *file, const char *h_name, const char
 {
     if (!has(file, h_name)) return NULL;
     const int64_t n = count_of(file, h_name);
-    float *h = read(file, h_name);
+    float *h = array(file, h_name);
     if (!has(file, c_name)) return h;
     const int64_t m = count_of(file, c_name);
     float *both = floats(n + m);
     memcpy(both, h, (size_t)n * sizeof *both);
-    memcpy(both + n, read(file, c_name), (size_t)m * sizeof *both);
+    memcpy(both + n, array(file, c_name), (size_t)m * sizeof *both);
     return both;
 }
 
@@ -104,7 +104,7 @@ static inline void check_params(const recur_layer *layer, recur_file *file, cons
         char name[128];
         OK(recur_layer_tensor_info(layer, i, &t));
         snprintf(name, sizeof name, "%s%s", prefix, t.name);
-        check_near(name, t.count, got + t.offset, read(file, name), allowed);
+        check_near(name, t.count, got + t.offset, array(file, name), allowed);
     }
 }
 

@@ -20,6 +20,7 @@
 
 #include "recur.h"
 #include "naive/naive.h"
+#include "support/system.h"
 
 #define COUNT(array) ((int64_t)(sizeof(array) / sizeof *(array)))
 
@@ -96,6 +97,8 @@ typedef struct counter {
 } counter;
 
 recur_context *counting_context(counter *c, int isa); /* NULL: the machine lacks it */
+
+enum { LAST_ISA = RECUR_ISA_AVX2_EXACT };
 
 /* For every instruction set of this machine: for (recur_context *ctx = NULL; (ctx =
    next_context(ctx));). Releasing one checks that everything made from it was given back. */
