@@ -1,6 +1,6 @@
 #!/bin/sh
-# rust.sh - bindings/rust: the declarations are those of the headers, and the tests of the crates pass
-# with the library that was built here. The last line is "N passed, N failed".
+# rust.sh - bindings/rust: the declarations are those of the headers, and the tests of the crates
+# pass with the library that was built here. The last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 

@@ -208,8 +208,9 @@ static void zeros_that_are_meant(void **unused)
     (void)unused;
     recur_optimizer_options adam;
     OK(recur_optimizer_options_init(&adam, sizeof adam, RECUR_OPTIMIZER_ADAM));
-    assert_true(adam.rate == 1e-3 && adam.beta1 == 0.9 && adam.beta2 == 0.999);
-    assert_true(adam.epsilon == 1e-8);
+    /* The casts are for machines that keep constants with more digits. */
+    assert_true(adam.rate == (double)1e-3 && adam.beta1 == (double)0.9);
+    assert_true(adam.beta2 == (double)0.999 && adam.epsilon == (double)1e-8);
     recur_optimizer *optimizer = NULL;
     adam.rate = 0;
     OK(recur_optimizer_create(NULL, &adam, 3, &optimizer));

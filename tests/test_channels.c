@@ -203,7 +203,7 @@ static void ends(void **unused)
             run_both(ctx, layer, &r);
             const float low = functions[i] == RECUR_ACTIVATION_ELU ? -1 : 0;
             assert_true(r.y[0] == INFINITY && fabsf(r.y[1] - low) < 1e-30f && isnan(r.y[2]));
-            assert_true(r.y[3] == 0 && fabsf(r.y[4] - low) < 1e-30f && r.y[5] == 3e38f);
+            assert_true(r.y[3] == 0 && fabsf(r.y[4] - low) < 1e-30f && r.y[5] == x[5]);
             assert_true(r.dx[0] == 1 && fabsf(r.dx[1]) < 1e-30f && isnan(r.dx[2]));
             assert_true(r.dx[5] == 1 && fabsf(r.dx[4]) < 1e-30f);
             recur_layer_release(layer);
@@ -229,7 +229,7 @@ static void description(void **unused)
     assert_string_equal(info.type, "group_norm");
     assert_int_equal(info.kind, RECUR_KIND_NORM);
     assert_int_equal(info.channels * 10 + info.groups, 62);
-    assert_true(info.epsilon == 1e-5);
+    assert_true(info.epsilon == (double)1e-5);
     OK(recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1));
     assert_true(recur_layer_params(layer)[5] == 1 && recur_layer_params(layer)[6] == 0);
     recur_layer_release(layer);

@@ -113,7 +113,8 @@ static void check_ends(const recur_context *ctx, const recur__kernels *k)
     assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 1 &&
                 isnan(out[8]));
     k->elementwise->activation_backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
-    assert_true(out[0] == 0.2f && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 0.2f);
+    const float fifth = 0.2f;
+    assert_true(out[0] == fifth && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == fifth);
 }
 
 /* NaN stays NaN, and nothing overflows into one. */
