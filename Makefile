@@ -88,7 +88,7 @@ SHARED := $(LIB)/librecur-0.dll
 LINKS  :=
 LINKED := $(LIB)/librecur.dll.a
 DLL    := -DRECUR__DLL
-AS_SHARED := -shared -Wl,--out-implib,$(LINKED)
+AS_SHARED := -shared -static-libgcc -Wl,--out-implib,$(LINKED)
 else ifneq ($(findstring -darwin,$(MACHINE))$(findstring -macos,$(MACHINE)),)
 SHARED := $(LIB)/librecur.$(VERSION).dylib
 LINKS  := $(LIB)/librecur.0.dylib $(LIB)/librecur.dylib
@@ -169,7 +169,8 @@ HAS      := $(addprefix -DRECUR__HAS_,$(ISAS)) $(if $(filter cblas,$(BLAS)),-DRE
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
 # GCC 12 for aarch64 breaks over vectors that it makes of a test; tests need none.
-TEST_FLAGS    = $(LIBRARY_FLAGS) -fno-tree-vectorize -DRECUR_STATIC -Itests $(HAS)
+TEST_FLAGS    = $(LIBRARY_FLAGS) -fno-tree-vectorize -DRECUR_STATIC -Itests $(HAS) \
+                $(if $(DLL),-Itests/windows -include tests/windows/posix.h -Wno-format)
 EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
 LIBRARY_LIBS := $(BLAS_LIBS) -lm $(if $(DLL),,-lpthread)
@@ -221,7 +222,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
-.PHONY: check-cross check-windows check-zig check-wasm
+.PHONY: check-cross check-windows check-zig check-wasm wheels web
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -340,7 +341,8 @@ $(DIR)/tests/libsupport.a: $(SUPPORT)
 
 $(DIR)/tests/test_%: $(DIR)/tests/obj/test_%.o $(if $(SUPPORT),$(DIR)/tests/libsupport.a) $(STATIC)
 	@echo "  ld  $@"
-	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBRARY_LIBS)
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBRARY_LIBS) \
+	    $(if $(DLL),-lpthread)
 	$(if $(DLL),@mv $@.exe $@)
 
 $(DIR)/tests/test_pedal: | $(PLUGIN)
@@ -396,6 +398,11 @@ check-zig: ## compiled and linked with zig cc, not run: macOS, Windows on ARM, F
 	@scripts/cross.sh macos-x86_64 macos-aarch64 windows-aarch64 freebsd
 check-wasm: ## the C tests as WebAssembly: emscripten and node
 	@scripts/cross.sh wasm
+
+wheels: ## Python wheels and the source package in build/wheels/, tried in the Pythons there are
+	@scripts/wheels.sh
+web: ## build/web/: a page in which a network learns; it takes emscripten
+	@scripts/web.sh
 
 check-layers: ## who includes whom, and what may be called where
 	@scripts/check-layers.sh

@@ -27,6 +27,7 @@ PER_SET = ["kernels", "tiles", "cells"]  # rooms; their table.c is compiled once
 STANDARD = """errno float inttypes math stdarg stdatomic stdbool stddef stdint stdio stdlib string
     time""".split()
 VECTORS = ["immintrin", "emmintrin", "arm_neon"]
+SYSTEM = ["malloc", "pthread", "signal", "unistd", "windows"]  # of some: they stay in their places
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>).*$', re.M)
 GUARD = re.compile(r"#ifndef (RECUR_\w*_H)\n#define \1\n")
@@ -158,7 +159,7 @@ def declarations(text):
 def preprocessed(path, set_of):
     """The file after CC -E, without what the system's headers would add."""
     with tempfile.TemporaryDirectory() as stubs:
-        for name in STANDARD + VECTORS:
+        for name in STANDARD + VECTORS + SYSTEM:
             with open(f"{stubs}/{name}.h", "w", encoding="utf-8"):
                 pass
         return preprocessed_with(stubs, path, set_of)
@@ -171,6 +172,7 @@ def preprocessed_with(stubs, path, set_of):
     flags = [f"-DRECUR__HAS_{name}" for name in SETS]
     if set_of:
         flags.append(f"-DRECUR__ISA={set_of}")
+    flags.append("-D_WIN32" if path.endswith("_windows.c") else "-U_WIN32")
     command = [*os.environ.get("CC", "cc").split(), "-E", "-nostdinc", "-xc", *flags, f"-I{stubs}",
                "-Iinclude", "-Isrc", f"-I{where}", "-"]
     run = subprocess.run(command, input=f'# 1 "{path}"\n{text}', capture_output=True, text=True,
@@ -398,6 +400,12 @@ BEGINNING = """\
  * and link with -lm -lpthread. docs/embedding.md says what macros leave out. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
+#endif
+#ifdef _WIN32
+#define _CRT_RAND_S
+#if defined(RECUR_SHARED)
+#define RECUR__DLL
+#endif
 #endif
 #ifndef RECUR_STATIC
 #ifndef RECUR_SHARED

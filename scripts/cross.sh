@@ -7,11 +7,11 @@
 #     windows                            MinGW-w64; wine runs the tests
 #     wasm                               emscripten; node runs the tests
 #     macos-x86_64 macos-aarch64 windows-aarch64 freebsd
-#                                        zig cc; compiled and linked, not run
+#                                        zig cc; compiled (-O0) and linked, not run
 #
-# What is missing is installed with apt-get (zig: with pip, into build/). CMocka is compiled from
-# Debian's source package; CMOCKA_SOURCE=folder takes another. TEST=name runs one test. Everything
-# stays below build/cross/. The last line of a target is
+# What is missing is installed with apt-get (zig: with pip, by scripts/zig.sh). CMocka is compiled
+# from Debian's source package; CMOCKA_SOURCE=folder takes another. TEST=name runs one test.
+# Everything stays below build/cross/. The last line of a target is
 #
 #     TARGET: compiles, N tests passed of M, left out: ...
 set -u
@@ -72,7 +72,7 @@ build_cmocka() {
         -DHAVE_GCC_THREAD_LOCAL_STORAGE"
     [ "$target" = windows ] || has="$has -DHAVE_SIGLONGJMP -DHAVE_STRSIGNAL -DHAVE_CLOCK_REALTIME"
     # shellcheck disable=SC2086 # lists
-    $cc -O1 -w $has $cflags "-I$cmocka/include" -o "$dir/cmocka/cmocka.o" -c \
+    $cc -O1 -w $has $cflags $cppflags "-I$cmocka/include" -o "$dir/cmocka/cmocka.o" -c \
         "$cmocka/src/cmocka.c" || stop "CMocka does not compile for $target"
     rm -f "$dir/cmocka/libcmocka.a"
     $ar qcs "$dir/cmocka/libcmocka.a" "$dir/cmocka/cmocka.o"
@@ -86,7 +86,7 @@ OF_LINUX="test_realtime"
 
 # Sets cc, ar, run, left_out and why, and installs what is missing.
 choose() {
-    run='' left_out='' why='' cflags='' cppflags='' ldflags='' run_tests=yes ar=ar
+    run='' left_out='' why='' cflags='' cppflags='' ldflags='' run_tests=yes static='' ar=ar
     case $1 in
     i386) debian i686-linux-gnu i386 i686 ;;
     aarch64) debian aarch64-linux-gnu arm64 aarch64 ;;
@@ -103,13 +103,17 @@ choose() {
         need wine64 wine64
         export WINEPREFIX="$(pwd)/$dir/wine" WINEDEBUG=-all
         cc=x86_64-w64-mingw32-gcc run=wine64
-        cppflags="-Itests/windows -include tests/windows/posix.h -Wno-format"
+        ldflags=-static
         left_out="test_io_disk test_realtime test_stack"
         why="they use calls of POSIX"
         ;;
     wasm)
         need emcc emscripten
-        cc=emcc run=node ar=emar
+        cc=emcc run=node ar=emar static=yes
+        cppflags="-D_UINTPTR_T -D_UINTPTR_T_DEFINED" # CMocka takes it for an unsigned int
+        ldflags="-sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1 -sMAXIMUM_MEMORY=4GB"
+        left_out="test_io_disk test_realtime test_stack test_threads"
+        why="WebAssembly has no such threads, processes and calls"
         ;;
     macos-x86_64) zig x86_64-macos ;;
     macos-aarch64) zig aarch64-macos ;;
@@ -134,17 +138,8 @@ debian() {
 }
 
 zig() {
-    python=build/cross/zig/bin/python
-    "$python" -m ziglang version >/dev/null 2>&1 || {
-        command -v python3 >/dev/null 2>&1 || stop "zig cc comes from PyPI: install python3"
-        python3 -m venv build/cross/zig && "$python" -m pip -q install ziglang ||
-            stop "pip could not install ziglang"
-    }
-    python=$(pwd)/$python
-    printf '#!/bin/sh\nexec "%s" -m ziglang cc -target %s "$@"\n' "$python" "$1" >"$dir/zig-cc"
-    printf '#!/bin/sh\nexec "%s" -m ziglang ar "$@"\n' "$python" >"$dir/zig-ar"
-    chmod +x "$dir/zig-cc" "$dir/zig-ar"
-    cc=$(pwd)/$dir/zig-cc ar=$(pwd)/$dir/zig-ar run_tests=
+    scripts/zig.sh "$1" "$dir" || exit 1
+    cc=$(pwd)/$dir/zig-cc ar=$(pwd)/$dir/zig-ar run_tests='' cflags="-O0 -g0"
 }
 
 # ---- one target ----------------------------------------------------------------------------------
@@ -181,7 +176,7 @@ check() {
     programs=
     for name in $tests; do programs="$programs $dir/tests/$name"; done
     # shellcheck disable=SC2086 # lists
-    build $([ -n "$test" ] || echo libs) $programs || {
+    build $([ -n "$test$static" ] || echo libs) $programs || {
         grep -m 5 ' error: \|undefined reference' "$log"
         echo "$target: does not compile ($log)"
         return 1

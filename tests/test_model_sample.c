@@ -54,7 +54,7 @@ static recur_file *with_sample(const recur_layer *layer)
     return file;
 }
 
-static float *read(recur_file *file, const char *name, int64_t count)
+static float *array(recur_file *file, const char *name, int64_t count)
 {
     float *values = floats(count);
     OK(recur_file_read(file, name, values, count));
@@ -82,9 +82,9 @@ static void samples_of_rows(void **state)
     run_forward(rows, &r);
     const float *joined_x = unpacked(packed, RECUR_LAYOUT_JOINED, I, x),
                 *joined_y = unpacked(packed, RECUR_LAYOUT_JOINED, O, r.y);
-    check_same("x", N * I, read(file, "m.recur.sample.x", N * I), joined_x);
-    check_same("y", N * O, read(file, "m.recur.sample.y", N * O), joined_y);
-    const float *lengths = read(file, "m.recur.sample.lengths", B);
+    check_same("x", N * I, array(file, "m.recur.sample.x", N * I), joined_x);
+    check_same("y", N * O, array(file, "m.recur.sample.y", N * O), joined_y);
+    const float *lengths = array(file, "m.recur.sample.lengths", B);
     for (int b = 0; b < B; b++) assert_int_equal((int64_t)lengths[b], LENGTHS[b]);
     recur_tensor t = { .size = sizeof t };
     OK(recur_file_find(file, "m.recur.sample.lengths", &t));
@@ -100,12 +100,12 @@ static void samples_of_ids(void **state)
     recur_file *file = with_sample(ends);
     run r = { .packed = packed, .ids = ids };
     run_forward(ends, &r);
-    check_same("y", B * O, read(file, "m.recur.sample.y", B * O), r.y); /* the caller's order */
+    check_same("y", B * O, array(file, "m.recur.sample.y", B * O), r.y); /* the caller's order */
     recur_tensor t = { .size = sizeof t };
     OK(recur_file_find(file, "m.recur.sample.ids", &t));
     assert_string_equal(t.type, "I64");
     assert_int_equal(t.count, N);
-    const float *first = read(file, "m.recur.sample.ids", N);
+    const float *first = array(file, "m.recur.sample.ids", N);
     for (int64_t s = 0, at = 0; s < B; s++)
         for (int64_t step = 0; step < LENGTHS[s]; step++, at++)
             assert_int_equal((int)first[at], ids[recur_packed_row(packed, s, step)]);

@@ -1,5 +1,5 @@
-/* posix.h - what the tests use of POSIX and MinGW does not have. Included before every test on
- * Windows: see scripts/cross.sh. What Windows cannot do fails, and support.h says which tests are
+/* posix.h - what the tests use of POSIX and MinGW does not have. The Makefile includes it before
+ * every test on Windows. What Windows cannot do fails, and support/system.h says which tests are
  * skipped for it. */
 #ifndef WINDOWS_POSIX_H
 #define WINDOWS_POSIX_H
