@@ -143,6 +143,9 @@ loads the library)
 endif
 
 LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
+ifneq ($(filter s390x-%,$(MACHINE)),) # GCC computes with doubles there, as old processors did
+LANGUAGE += -fexcess-precision=fast
+endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(WERROR),-Werror)
 ifneq ($(DLL),) # the C library's words of a format; isfinite() there takes a double for a float
 LANGUAGE += -D__USE_MINGW_ANSI_STDIO=1
@@ -153,7 +156,8 @@ endif
 # calls of the C library with the sizes that the compiler knows. Sanitizers have their own.
 WISHED   := -fstack-protector-strong -fcf-protection=full -mbranch-protection=standard
 HARDENED :=
-ifeq ($(SANITIZE)$(filter none,$(HARDEN))$(DLL),) # a DLL shall need no other one
+# A DLL shall need no other one, and WebAssembly has no addresses to overwrite.
+ifeq ($(SANITIZE)$(filter none,$(HARDEN))$(DLL)$(filter wasm%,$(MACHINE)),)
 HARDENED := $(shell for flag in $(WISHED); do echo 'int x;' | $(CC) -Werror $$flag -x c \
               -fsyntax-only - 2>/dev/null && echo $$flag; done) \
             $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)

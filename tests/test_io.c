@@ -308,6 +308,42 @@ static void disk(void **state)
     close_context(ctx);
 }
 
+#if defined(_WIN32)
+#include "base/windows.h"
+
+/* Removes a file whose name is UTF-8; 0: it was there. */
+static int remove_named(const char *path)
+{
+    wchar_t wide[128];
+    return MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, 128) ? _wunlink(wide) : -1;
+}
+#else
+static int remove_named(const char *path) { return unlink(path); }
+#endif
+
+/* A path is UTF-8, whatever the letters of the system. */
+static void paths_are_utf8(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/recur-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/n\xC3\xA9t-\xCE\xBB\xE2\x82\xAC", folder);
+    recur_context *ctx = reference_context();
+    recur_file *file = new_file(ctx), *back = NULL;
+    OK(recur_file_set_metadata(file, "k", "first"));
+    OK(recur_file_write(file, path));
+    OK(recur_file_set_metadata(file, "k", "second"));
+    OK(recur_file_write(file, path)); /* over the first */
+    OK(recur_file_open(ctx, path, &back));
+    assert_string_equal(recur_file_metadata(back, "k"), "second");
+    recur_file_release(back);
+    recur_file_release(file);
+    assert_int_equal(names_in(folder), 1);
+    assert_int_equal(remove_named(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    close_context(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +354,7 @@ int main(void)
         TEST(texts),
         TEST(room_in_memory),
         TEST(disk),
+        TEST(paths_are_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

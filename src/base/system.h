@@ -11,11 +11,9 @@
 
 #if defined(_WIN32)
 
-#ifndef WIN32_LEAN_AND_MEAN
-#define WIN32_LEAN_AND_MEAN
-#endif
 #include <malloc.h>
-#include <windows.h>
+
+#include "base/windows.h"
 
 static inline void *recur__system_alloc(size_t bytes, size_t align)
 {

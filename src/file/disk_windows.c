@@ -13,10 +13,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#ifndef WIN32_LEAN_AND_MEAN
-#define WIN32_LEAN_AND_MEAN
-#endif
-#include <windows.h>
+
+#include "base/windows.h"
 
 enum { MOST_AT_ONCE = 1 << 30 };
 enum { ROOM = 2048, TRIES = 100 }; /* ROOM: characters of a path, with its 0 */
