@@ -46,7 +46,7 @@ struct arguments {
 };
 
 extern const command info_command, verify_command, run_command, bench_command, diff_command,
-    import_command;
+    import_command, compile_command;
 
 /* Takes the words behind the name of a sub-command. Bad ones end the program with status 2. */
 void read_arguments(const command *c, int count, char **words, arguments *args);

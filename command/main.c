@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command *const commands[] = { &info_command,  &verify_command, &run_command,
-                                           &bench_command, &diff_command,   &import_command };
+static const command *const commands[] = { &info_command,   &verify_command, &run_command,
+                                           &bench_command,  &diff_command,   &import_command,
+                                           &compile_command };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(FILE *to)

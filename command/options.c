@@ -72,6 +72,10 @@ void read_arguments(const command *c, int count, char **words, arguments *args)
             options = false;
         } else if (options && !strncmp(word, "--", 2)) {
             i = read_option(args, i, count, words);
+        } else if (options && !strcmp(word, "-o")) {
+            char *spelled = "--output";
+            char *pair[] = { spelled, i + 1 < count ? words[i + 1] : NULL };
+            i += read_option(args, 0, i + 1 < count ? 2 : 1, pair);
         } else if (options && word[0] == '-' && word[1]) {
             misuse("there is no option %s; \"recur %s --help\" lists them", word, c->name);
         } else {

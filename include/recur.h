@@ -88,5 +88,6 @@
 #include "recur/file.h"
 #include "recur/model.h"
 #include "recur/import.h"
+#include "recur/compile.h"
 
 #endif

@@ -25,6 +25,7 @@ json:      base
 file:      base json
 model:     base kernels packed core layers recurrent run train json file
 import:    base json file
+compile:   base kernels cells packed core layers recurrent json file
 '
 
 # what may not be there; where it may (a file, a folder, or -); why

@@ -62,7 +62,7 @@ run 0 --help
 check "the help lists the commands" count_is "^  recur [a-z]* [A-Z]" 6
 run 0 --version
 check "the version has its number" prints "^recur [0-9]*\.[0-9]*\.[0-9]* "
-for name in info verify run bench diff; do
+for name in info verify run bench diff compile; do
     run 0 $name --help
     check "$name --help says how it is called" prints "^usage: recur $name "
     run 2 $name

@@ -30,6 +30,8 @@
 #define recur_clip_norm RECUR__PREFIXED(recur_clip_norm)
 #define recur_clip_norm_inf RECUR__PREFIXED(recur_clip_norm_inf)
 #define recur_clip_value RECUR__PREFIXED(recur_clip_value)
+#define recur_compile_c RECUR__PREFIXED(recur_compile_c)
+#define recur_compile_c_memory RECUR__PREFIXED(recur_compile_c_memory)
 #define recur_compose_create RECUR__PREFIXED(recur_compose_create)
 #define recur_context_create RECUR__PREFIXED(recur_context_create)
 #define recur_context_isa RECUR__PREFIXED(recur_context_isa)

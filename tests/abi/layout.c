@@ -167,6 +167,15 @@ static void structs(void)
     MEMBER(recur_memory, training);
     MEMBER(recur_memory, inference);
 
+    STRUCT(recur_compile_options);
+    MEMBER(recur_compile_options, size);
+    MEMBER(recur_compile_options, flags);
+    MEMBER(recur_compile_options, precision);
+    MEMBER(recur_compile_options, reserved);
+    MEMBER(recur_compile_options, name);
+    MEMBER(recur_compile_options, sample);
+    MEMBER(recur_compile_options, reserved_pointer);
+
     STRUCT(recur_quantise_options);
     MEMBER(recur_quantise_options, size);
     MEMBER(recur_quantise_options, precision);
@@ -340,6 +349,12 @@ static void values(void)
     VALUE(RECUR_PRECISION_FLOAT32);
     VALUE(RECUR_PRECISION_BFLOAT16);
     VALUE(RECUR_PRECISION_INT8);
+
+    VALUE(RECUR_COMPILE_OWN_MATH);
+    VALUE(RECUR_COMPILE_ARENA);
+    VALUE(RECUR_COMPILE_IDS);
+    VALUE(RECUR_COMPILE_SOURCE);
+    VALUE(RECUR_COMPILE_HEADER);
     VALUE(RECUR_KIND_RECURRENT);
     VALUE(RECUR_KIND_LINEAR);
     VALUE(RECUR_KIND_EMBEDDING);
