@@ -59,7 +59,7 @@ ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -Wall -Wextra -Werror \
 # ---- help and misuse -----------------------------------------------------------------------------
 
 run 0 --help
-check "the help lists the commands" count_is "^  recur [a-z]* [A-Z]" 6
+check "the help lists the commands" count_is "^  recur [a-z]* [A-Z]" 7
 run 0 --version
 check "the version has its number" prints "^recur [0-9]*\.[0-9]*\.[0-9]* "
 for name in info verify run bench diff compile; do

@@ -29,6 +29,7 @@ using context_options = options<recur_context_options>;
 using recurrent_options = options<recur_recurrent_options>;
 using clockwork_options = options<recur_clockwork_options>;
 using quantise_options = options<recur_quantise_options>;
+using compile_options = options<recur_compile_options>;
 using quantise_report = options<recur_quantise_report>;
 using loss_options = options<recur_loss_options>;
 using optimizer_options = options<recur_optimizer_options>;

@@ -54,6 +54,21 @@ inline void save_model(const layer &net, const std::string &path, const model_sa
 {
     detail::check(recur_model_save(net.get(), path.c_str(), sample.of(net)));
 }
+/** A layer as C: path, which ends in .c, and a header beside it. recur_compile_c says how. */
+inline void compile_c(const layer &net, const std::string &path, const compile_options &o = {})
+{
+    detail::check(recur_compile_c(net.get(), &o, path.c_str()));
+}
+/** One of the two texts; file: RECUR_COMPILE_SOURCE or RECUR_COMPILE_HEADER. */
+inline std::string compile_c_text(const layer &net, int32_t file, const compile_options &o = {})
+{
+    size_t bytes = 0;
+    detail::check(recur_compile_c_memory(net.get(), &o, file, nullptr, &bytes));
+    std::string text(bytes, '\0');
+    detail::check(recur_compile_c_memory(net.get(), &o, file, &text[0], &bytes));
+    text.resize(bytes - 1);
+    return text;
+}
 /** Adds a model to a file, beside others. */
 inline void put_model(const layer &net, file &to, const char *prefix = nullptr,
                       const model_sample &sample = none)

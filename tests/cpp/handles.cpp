@@ -314,6 +314,16 @@ void imports()
     check_throws(RECUR_E_NOT_FOUND, "", [&] { recur::import_rtneural("/nowhere/at/all"); });
 }
 
+void models_as_c()
+{
+    const recur::layer net = recur::linear(2, 1);
+    recur::compile_options o;
+    o.name = "head";
+    check_throws(RECUR_E_ARGUMENT, "x.cc", [&] { recur::compile_c(net, "x.cc", o); });
+    const std::string text = recur::compile_c_text(net, RECUR_COMPILE_HEADER, o);
+    CHECK(text.find("#define HEAD_INPUTS 2") != std::string::npos && text.back() == '\n');
+}
+
 } // namespace
 
 int main()
@@ -327,4 +337,5 @@ int main()
     convolutions_and_graphs();
     models();
     imports();
+    models_as_c();
 }

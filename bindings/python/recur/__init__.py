@@ -73,7 +73,7 @@ from .losses import (
     SmoothL1Loss,
 )
 from .loss_values import LossValue
-from .models import load_nam, load_rtneural, open_model, put_model, save_model
+from .models import compile_c, load_nam, load_rtneural, open_model, put_model, save_model
 from .module import Module
 from .optim import (
     SGD,
@@ -151,6 +151,7 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "ClockworkRNN",
+    "compile_c",
     "ConstantLR",
     "Context",
     "ConvRow",

@@ -160,6 +160,7 @@ def make_converters() -> dict:
     )
     table.update({"const float *": array(np.float32, False), "float *": array(np.float32, True)})
     table.update({"int32_t *": array(np.int32, True), "void *": array(None, True)})
+    table["char *"] = table["void *"]
     table.update({ctype: integers(dtype) for ctype, dtype in IDS.items()})
     table["recur_trace_function *"] = data  # recur.c takes a function itself
     for kind in _api.HANDLES:

@@ -103,6 +103,11 @@ def rules(ask) -> dict:
             )
         return quantised(a)
 
+    def compiled(a):
+        options = a["options"]
+        sample = options.handle("sample") if options is not None else None
+        return {} if sample is None else sampled({**a, "sample": sample})
+
     def added(a):
         info = a["info"]
         if info is None or not 0 <= info.rank <= 4:
@@ -176,6 +181,8 @@ def rules(ask) -> dict:
         "recur_import_nam_memory": lambda a: {"data": a["bytes"]},
         "recur_import_rtneural_memory": lambda a: {"data": a["bytes"]},
         "recur_quantise": quantise,
+        "recur_compile_c": compiled,
+        "recur_compile_c_memory": compiled,
         "recur_model_save": sampled,
         "recur_file_put_model": sampled,
     }

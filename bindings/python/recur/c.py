@@ -294,6 +294,28 @@ class WriteMemory(Function):
             refuse(status)
 
 
+class CompileMemory(Function):
+    """recur_compile_c_memory(layer, options, file): one of the two texts."""
+
+    def __call__(self, layer, options, file):
+        convert = [convert for _, convert in self.inputs]
+        given, owned = convert[0](layer, "layer")
+        wanted, how = convert[1](options, "options")
+        if self.size_rule:
+            self.size_rule({"layer": given, "options": wanted})
+        _, number = convert[2](file, "file")
+        size = ctypes.c_size_t(0)
+        self._try(owned, how, number, None, size)
+        room = ctypes.create_string_buffer(size.value)
+        self._try(owned, how, number, room, size)
+        return room.value.decode()
+
+    def _try(self, owned, how, number, room, size):
+        status = self.raw(owned, how, number, room, ctypes.byref(size))
+        if status < 0:
+            refuse(status)
+
+
 TRACE_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.POINTER(STRUCTS["recur_trace"]), ctypes.c_void_p)
 
 
@@ -393,6 +415,7 @@ def _make(name):
         "recur_layer_params": Params,
         "recur_cell_layer": CellLayer,
         "recur_file_write_memory": WriteMemory,
+        "recur_compile_c_memory": CompileMemory,
         "recur_context_create": ContextCreate,
         "recur_tape_trace": TapeTrace,
     }

@@ -35,6 +35,7 @@ from .layers import (
     Softsign,
     Tanh,
 )
+from .layer import precision_of
 from .module import Module
 from .recurrent import (
     GRU,
@@ -186,6 +187,55 @@ def sampled(module: Any, x: Any, y: Any, tolerance: float) -> Any:
     return c.recur_model_sample(
         packed=layout.handle, tolerance=tolerance, y=y, **{"ids" if is_ids else "x": rows}
     )
+
+
+# ---- as C ---------------------------------------------------------------------------------------
+
+
+def compile_c(
+    module: Any,
+    path: PathLike,
+    name: str = "model",
+    precision: str = "float32",
+    sample: Any = None,
+    own_math: bool = False,
+    arena: bool = False,
+    ids: bool = False,
+) -> None:
+    """Writes a module as one file of C99, and a header beside it, for machines that have no
+    place for this library: constant weights, name_init and name_step, no allocation, no call
+    but to expf and tanhf.
+
+    precision: "float32", or "int8", which gives the bits of module.snapshot("int8") on the
+    reference instruction set. sample: an input as for module(sample); with -DNAME_SELF_TEST
+    the file has a main that runs it. own_math: exp and tanh are functions of the file.
+    arena: what a step takes is a struct of the caller's, not on the stack. ids: a step takes
+    an id, not a row.
+
+    >>> import os, tempfile
+    >>> import recur
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recur.compile_c(recur.GRU(3, 8), os.path.join(folder, "gru.c"), name="gru")
+    ...     sorted(os.listdir(folder))
+    ['gru.c', 'gru.h']
+    """
+    if not isinstance(module, Module):
+        raise TypeError(f"a module is needed, not {type(module).__name__}")
+    if isinstance(module, Lazy):
+        module.require_features()
+    flags = {
+        c.RECUR_COMPILE_OWN_MATH: own_math,
+        c.RECUR_COMPILE_ARENA: arena,
+        c.RECUR_COMPILE_IDS: ids,
+    }
+    given = None if sample is None else sampled(module, sample, None, 0.0)
+    options = c.recur_compile_options(
+        flags=sum(flag for flag, wanted in flags.items() if wanted),
+        precision=precision_of(precision),
+        name=name,
+        sample=given,
+    )
+    c.recur_compile_c(module._open(), options, path)
 
 
 # ---- modules around layers that are there -------------------------------------------------------
