@@ -226,7 +226,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
-.PHONY: check-cross check-windows check-zig check-wasm wheels web
+.PHONY: check-cross check-windows check-zig check-wasm check-cortex-m wheels web
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -417,6 +417,9 @@ check-abi: libs ## headers, map, exported symbols and golden layout agree
 abi-golden: ## rewrite the golden layout from the headers
 	@scripts/check-abi.sh --golden
 
+check-cortex-m: libs $(DIR)/examples/keyword ## models as C on emulated Cortex-M processors
+	@BUILD=$(DIR) CC="$(CC)" scripts/cortex-m.sh $(if $(TABLE),--table)
+
 house: libs ## count lines, tokens, functions, wiring and circles of src/
 	@python3 scripts/house.py
 
@@ -529,7 +532,7 @@ analyze: ## look for mistakes that compile (clang's analyzer)
 	done
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@awk '/^# Yours to set/ { print "Variables, written as make NAME=value:"; on = 1; next } \
 	    on && /^#   / { sub(/^#   /, "  "); print; next } \

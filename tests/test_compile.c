@@ -404,11 +404,14 @@ static void it_tests_itself(void **state)
     const recur_model_sample sample = { .size = sizeof sample,
                                         .packed = packed,
                                         .x = randoms(7 * 3, 1) };
-    for (int32_t i = 0; i < 4; i++) {
+    static const uint32_t flags[] = {
+        0, 0, RECUR_COMPILE_ARENA, RECUR_COMPILE_ARENA, 0, RECUR_COMPILE_LIBRARY_MATH
+    };
+    for (int32_t i = 0; i < 6; i++) {
         const recur_compile_options o = { .size = sizeof o,
                                           .name = "mine",
                                           .precision = i % 2 ? RECUR_PRECISION_INT8 : 0,
-                                          .flags = i / 2 ? RECUR_COMPILE_ARENA : 0u,
+                                          .flags = flags[i],
                                           .sample = &sample };
         compile_one(layer, &o);
         trying("precision %d", (int)o.precision);
@@ -467,10 +470,13 @@ static void bad_options_are_refused(void **state)
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "9lives");
     o.name = "a-b";
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "name");
-    o = (recur_compile_options){ .size = sizeof o, .flags = 8 };
+    o = (recur_compile_options){ .size = sizeof o, .flags = 16 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "flags");
     o = (recur_compile_options){ .size = sizeof o, .precision = RECUR_PRECISION_BFLOAT16 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "precision 1");
+    o = (recur_compile_options){ .size = sizeof o,
+                                 .flags = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_LIBRARY_MATH };
+    FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "OWN_MATH");
     o = (recur_compile_options){ .size = sizeof o, .reserved = 1 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "reserved 1");
     const recur_model_sample empty = { .size = sizeof empty };

@@ -36,12 +36,16 @@ extern "C" {
 enum {
     RECUR_COMPILE_OWN_MATH = 1, /**< exp and tanh are functions of the file, in whole numbers: no
                                      library is wanted, and results are rounded once. INT8 has them
-                                     in any case                                                  */
+                                     unless LIBRARY_MATH is set                                   */
     RECUR_COMPILE_ARENA = 2,    /**< what a step takes beside the state is a struct of the caller's,
                                      NAME_scratch, behind the state in the arguments; without this
                                      it is on the stack                                           */
-    RECUR_COMPILE_IDS = 4       /**< NAME_step takes an id, also where the layer takes rows; a layer
-                                     that takes ids only does so in any case                      */
+    RECUR_COMPILE_IDS = 4,      /**< NAME_step takes an id, also where the layer takes rows; a layer
+                                    that takes ids only does so in any case                      */
+    RECUR_COMPILE_LIBRARY_MATH = 8 /**< INT8 with expf and tanhf of the C library, and sums in
+                                     float: faster where there is a floating-point unit, but not the
+                                     same bits; a number that falls to the other side of a half is
+                                     off by 1/127 of the largest of its row                       */
 };
 
 /** Which text recur_compile_c_memory writes. */
@@ -57,7 +61,7 @@ typedef struct recur_compile_options {
     int32_t precision;                /**< RECUR_PRECISION_FLOAT32; or _INT8: the matrices, states
                                            and outputs of a snapshot of this precision on
                                            RECUR_ISA_REF, to the bit (but for GELU, which is within
-                                           1e-6)                                                  */
+                                           1e-6, and with LIBRARY_MATH)                */
     int32_t reserved;                 /**< 0                                                      */
     const char *name;                 /**< what all names begin with: letters, digits and _;
                                            NULL: "model"                                          */

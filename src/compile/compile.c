@@ -29,14 +29,19 @@ static recur_status check_name(const char *name)
 
 static recur_status take_options(const recur_compile_options *options, recur_compile_options *out)
 {
-    const uint32_t flags = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_ARENA | RECUR_COMPILE_IDS;
+    const uint32_t flags = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_ARENA | RECUR_COMPILE_IDS |
+                           RECUR_COMPILE_LIBRARY_MATH;
     static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32),
                                                   RECUR__CONSTANT(RECUR_PRECISION_INT8) };
     RECUR__CHECK(recur__take("recur_compile_options", options, out, sizeof *out));
     RECUR__CHECK(recur__check_flags("recur_compile_options", out->flags, flags,
-                                    "RECUR_COMPILE_OWN_MATH, _ARENA and _IDS"));
+                                    "RECUR_COMPILE_OWN_MATH, _LIBRARY_MATH, _ARENA and _IDS"));
     if (out->precision != RECUR_PRECISION_FLOAT32 && out->precision != RECUR_PRECISION_INT8)
         return RECUR__NO_CONSTANT("recur_compile_options", "precision", out->precision, precisions);
+    const uint32_t both = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_LIBRARY_MATH;
+    if ((out->flags & both) == both)
+        return recur__fail(RECUR_E_ARGUMENT, "recur_compile_options: RECUR_COMPILE_OWN_MATH and "
+                                             "_LIBRARY_MATH; set one of them");
     if (out->reserved || out->reserved_pointer)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_compile_options: reserved is %d, reserved_pointer %s: leave them "
@@ -359,7 +364,7 @@ static recur_status begin(const recur_layer *layer, const recur_compile_options 
                        .row_floats = row_floats(layer) } };
     recur__emitter *e = &j->e;
     if (recur__is_exact_c(e)) e->flags |= RECUR_COMPILE_OWN_MATH;
-    if (o.sample) RECUR__CHECK(recur__sample_c_make(layer, o.precision, o.sample, &j->sample));
+    if (o.sample) RECUR__CHECK(recur__sample_c_make(e, o.sample, &j->sample));
     j->has_sample = o.sample != NULL;
     if (j->sample.ids) e->flags |= RECUR_COMPILE_IDS;
     recur__carver measure = { NULL, 0 };

@@ -90,7 +90,7 @@ typedef struct recur__emitter {
 /* Whether sums are in double and own functions are rounded as those of the reference are. */
 static inline bool recur__is_exact_c(const recur__emitter *e)
 {
-    return e->precision == RECUR_PRECISION_INT8;
+    return e->precision == RECUR_PRECISION_INT8 && !(e->flags & RECUR_COMPILE_LIBRARY_MATH);
 }
 
 /* ---- text (text.c) -------------------------------------------------------------------------- */
@@ -216,8 +216,8 @@ typedef struct recur__sample_c {
     size_t bytes;
 } recur__sample_c;
 
-recur_status recur__sample_c_make(const recur_layer *layer, int32_t precision,
-                                  const recur_model_sample *given, recur__sample_c *out);
+recur_status recur__sample_c_make(const recur__emitter *e, const recur_model_sample *given,
+                                  recur__sample_c *out);
 void recur__sample_c_free(const recur_layer *layer, recur__sample_c *sample);
 void recur__say_self_test(recur__emitter *e, const recur__sample_c *sample);
 

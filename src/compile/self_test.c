@@ -5,6 +5,7 @@
 #include "compile/compile.h"
 
 #define TOLERANCE 1e-4 /* model/sample.c has the same */
+#define ROUNDED   2e-2 /* of int8 with another exp and tanh */
 
 /* ---- running it ----------------------------------------------------------------------------- */
 
@@ -84,18 +85,27 @@ static recur_status check(const recur_model_sample *given)
                        given->tolerance);
 }
 
-recur_status recur__sample_c_make(const recur_layer *layer, int32_t precision,
-                                  const recur_model_sample *sample, recur__sample_c *out)
+/* A number of int8 that falls to the other side of a half moves what follows. */
+static float tolerance_of(const recur__emitter *e, const recur_model_sample *given)
 {
+    const double tolerance = given->tolerance > 0 ? given->tolerance : TOLERANCE;
+    if (recur__is_exact_c(e)) return 0;
+    return e->precision == RECUR_PRECISION_INT8 && tolerance < ROUNDED ? (float)ROUNDED
+                                                                       : (float)tolerance;
+}
+
+recur_status recur__sample_c_make(const recur__emitter *e, const recur_model_sample *sample,
+                                  recur__sample_c *out)
+{
+    const recur_layer *layer = e->layer;
     recur_model_sample given;
     RECUR__CHECK(recur__take("recur_model_sample", sample, &given, sizeof given));
     RECUR__CHECK(check(&given));
     recur__sample_c s = { .sequences = recur_packed_batch(given.packed),
                           .rows = recur_packed_rows(given.packed),
                           .I = layer->input_size,
-                          .O = layer->output_size };
-    const double tolerance = given.tolerance > 0 ? given.tolerance : TOLERANCE;
-    s.tolerance = precision == RECUR_PRECISION_INT8 ? 0 : (float)tolerance;
+                          .O = layer->output_size,
+                          .tolerance = tolerance_of(e, &given) };
     recur__carver measure = { NULL, 0 };
     lay_out(&measure, given.ids != NULL, &s);
     s.bytes = measure.used;
@@ -104,7 +114,7 @@ recur_status recur__sample_c_make(const recur_layer *layer, int32_t precision,
     recur__carver carve = { s.memory, 0 };
     lay_out(&carve, given.ids != NULL, &s);
     recur_status status = take_rows(&given, &s);
-    if (!status) status = run(layer, precision, given.ids != NULL, &s);
+    if (!status) status = run(layer, e->precision, given.ids != NULL, &s);
     if (status) recur__sample_c_free(layer, &s);
     *out = s;
     return status;
