@@ -73,7 +73,10 @@ self_test keyword
 # ---- the table -----------------------------------------------------------------------------------
 
 # bytes of a section
-size_of() { arm-none-eabi-size -A "$1" | awk -v want="$2" 'index($1, want) == 1 { n += $2 } END { print n + 0 }'; }
+size_of() {
+    arm-none-eabi-size -A "$1" |
+        awk -v want="$2" 'index($1, want) == 1 { n += $2 } END { print n + 0 }'
+}
 stack_of() { awk -F '\t' '$2 > most { most = $2 } END { print most + 0 }' "$1"; }
 
 measure() {

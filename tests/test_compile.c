@@ -14,6 +14,8 @@
 
 enum { STEPS = 12, MOST_MODELS = 256 };
 
+static int count; /* of the models of a test */
+
 /* ---- a folder, and compilers ---------------------------------------------------------------- */
 
 static char folder[64];
@@ -72,7 +74,6 @@ typedef struct model {
 } model;
 
 static model models[MOST_MODELS];
-static int count;
 
 static void compile_model(const model *m, int i)
 {
