@@ -48,7 +48,7 @@ static double worst(void (*f)(int64_t, const float *, float *), double (*want)(d
 /* Runs a check on every instruction set of this machine. */
 static void on_every_set(void (*check)(const recur_context *ctx, const recur__kernels *k))
 {
-    for (int32_t isa = RECUR_ISA_REF; isa <= LAST_ISA; isa++) {
+    for (int32_t isa = RECUR_ISA_REF; isa <= RECUR_ISA_AVX2_EXACT; isa++) {
         const recur_context_options options = { .size = sizeof options, .isa = isa };
         recur_context *ctx = NULL;
         if (recur_context_create(&options, &ctx)) continue;
