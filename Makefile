@@ -114,7 +114,7 @@ ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
 ISAS := ref sse2 avx2_exact avx2 avx512
 endif
 ifneq ($(filter i386-% i486-% i586-% i686-%,$(MACHINE)),)
-ISAS := ref# the floating-point unit of old rounds otherwise
+ISAS := ref$(if $(filter -mfpmath=sse,$(CC) $(CFLAGS)), sse2)# the old unit rounds otherwise
 endif
 ifneq ($(filter aarch64-% arm64-%,$(MACHINE)),)
 ISAS := ref vec4 neon

@@ -2,7 +2,8 @@
 # cross.sh TARGET... - builds the library and its C tests for another machine, and runs the tests
 # there.
 #
-#     i386 aarch64 armhf riscv64 s390x   Debian's cross compilers; qemu runs the tests
+#     i386 i386-sse2 aarch64 armhf riscv64 s390x
+#                                        Debian's cross compilers; qemu runs the tests
 #     musl                               another C library on this machine
 #     windows                            MinGW-w64; wine runs the tests
 #     wasm                               emscripten; node runs the tests
@@ -89,6 +90,10 @@ choose() {
     run='' left_out='' why='' cflags='' cppflags='' ldflags='' run_tests=yes static='' ar=ar
     case $1 in
     i386) debian i686-linux-gnu i386 i686 ;;
+    i386-sse2)
+        debian i686-linux-gnu i386 i686
+        cflags="-msse2 -mfpmath=sse"
+        ;;
     aarch64) debian aarch64-linux-gnu arm64 aarch64 ;;
     armhf) debian arm-linux-gnueabihf armhf arm ;;
     riscv64) debian riscv64-linux-gnu riscv64 riscv64 ;;

@@ -9,11 +9,29 @@
 /* The hash of all numbers that a test computes. */
 typedef recur__xxh3 digest;
 
+/* The bytes of a number, the lowest first. */
+static void add_bits(digest *d, uint64_t bits, size_t bytes)
+{
+    unsigned char byte[8];
+    for (size_t i = 0; i < bytes; i++) byte[i] = (unsigned char)(bits >> 8 * i);
+    recur__xxh3_add(d, byte, bytes);
+}
+
 static void add_floats(digest *d, int64_t count, const float *x)
 {
-    recur__xxh3_add(d, x, (size_t)count * sizeof *x);
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        add_bits(d, bits, sizeof bits);
+    }
 }
-static void add_double(digest *d, double x) { recur__xxh3_add(d, &x, sizeof x); }
+
+static void add_double(digest *d, double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    add_bits(d, bits, sizeof bits);
+}
 
 /* An exact context of this set, or NULL. */
 static recur_context *exact_context(int32_t isa)

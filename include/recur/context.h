@@ -56,8 +56,8 @@ enum {
     /** The same bits on every processor and from every compiler, for training, losses, optimizers
      * and streams: of the sets that agree, which are SSE2, AVX2_EXACT and VEC4, the best of this
      * machine computes. They round each product and each sum, and add in one order. REPRODUCIBLE
-     * is in it. It takes about as long as AVX2, up to twice as long where that has FMA
-     * (docs/performance.md). */
+     * is in it. Batches take 1.1 to 1.2 times as long as with AVX2 on a Zen 3, streams up
+     * to 1.6 times: docs/performance.md. */
     RECUR_CONTEXT_EXACT = 4
 };
 
