@@ -114,6 +114,9 @@ static inline void *recur__carve(recur__carver *carver, int64_t count, size_t si
     return carver->base && carver->used != SIZE_MAX ? carver->base + at : NULL;
 }
 
+/* p + n; NULL for NULL, which C gives no sum: of measured objects, and of what is left out. */
+#define RECUR__BEHIND(p, n) ((p) ? (p) + (n) : NULL)
+
 /* a * b, or -1 if that overflows or either is negative: sticky through chains of products. */
 static inline int64_t recur__times(int64_t a, int64_t b)
 {

@@ -176,8 +176,8 @@ static recur_layer *lay_out_node(builder *b, const recur_layer *from, const char
         node->root = b->root;
         node->name = own_name;
         node->offset = b->floats;
-        node->tensor = b->table + b->tensors;
-        node->params = b->params + b->floats;
+        node->tensor = RECUR__BEHIND(b->table, b->tensors);
+        node->params = RECUR__BEHIND(b->params, b->floats);
         node->prefix = (int64_t)path_length;
         node->serial = recur__serial();
         if (b->snapshot) node->capabilities &= ~(uint32_t)RECUR_CAN_RECORD;

@@ -27,7 +27,7 @@ INLINE void sums_of(int V, int64_t tail, int64_t R, const float *A, int64_t lda,
 
 static void column_sums(int64_t R, int64_t N, const float *A, int64_t lda, float *sum)
 {
-    int64_t n = 0;
+    int64_t n = R > 0 ? 0 : N; /* without rows A may be NULL */
     for (; n + 4 * VW <= N; n += 4 * VW) sums_of(4, VW, R, A + n, lda, sum + n);
     for (; n < N; n += VW) sums_of(1, recur__min(VW, N - n), R, A + n, lda, sum + n);
 }

@@ -305,7 +305,7 @@ INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
             UNROLL for (int v = 0; v < V; v++) sum[p][r][v] = v_set(0);
         }
     }
-    const uint32_t *word = panel_at(&t, 0), *next = t.next;
+    const uint32_t *word = panel_at(&t, 0), *next = fetches ? t.next : word;
     const int64_t apart = t.words * RECUR__PANEL_ROWS;
     for (int64_t i = 0; i < t.words; i++, word += RECUR__PANEL_ROWS, next += t.step) {
         if (fetches) __builtin_prefetch(next, 0, 2);
@@ -376,7 +376,7 @@ enum { FOURS = RECUR__SET == RECUR__IS_neon ? MOST : RECUR__AVX2 ? 1 : 0 };
 #if RECUR__SET == RECUR__IS_neon || RECUR__AVX2
 INLINE void multiply_fours(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 {
-    const uint32_t *word = panel_at(t, 0), *next = t->next;
+    const uint32_t *word = panel_at(t, 0), *next = fetches ? t->next : word;
     const float *x = t->rows + RECUR__ROW_HEAD + 2 * t->words; /* the words of four */
     for (int64_t i = 0; i < t->words; i++, word += RECUR__PANEL_ROWS, next += t->step) {
         if (fetches) __builtin_prefetch(next, 0, 2);
@@ -408,7 +408,7 @@ INLINE void add_pairs(vi *sum, vs w, vi pair)
 
 INLINE void multiply_twos(bool fetches, int MR, const tile *t, vi sum[MOST][V])
 {
-    const uint32_t *word = panel_at(t, 0), *next = t->next;
+    const uint32_t *word = panel_at(t, 0), *next = fetches ? t->next : word;
     const float *x = t->rows + RECUR__ROW_HEAD;
     for (int64_t i = 0; i < t->words; i++, word += RECUR__PANEL_ROWS, next += t->step, x++) {
         if (fetches) __builtin_prefetch(next, 0, 2);

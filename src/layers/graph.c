@@ -404,7 +404,7 @@ void recur__graph_step(recur__step_call *call)
         call->y = i + 1 < layer->parts ? output : whole.y;
         part->ops->step->forward(call);
         output += rounded(whole.B, part->output_size);
-        call->state += part->state_floats * whole.B;
+        call->state = RECUR__BEHIND(call->state, part->state_floats * whole.B);
     }
     *call = whole;
 }
@@ -440,7 +440,7 @@ static int64_t graph_plan(const recur__step_call *whole, recur__step_call *to)
         if (!to) continue;
         at.x = to[calls - 1].y;
         at.ids = NULL;
-        at.state += part->state_floats * whole->B;
+        at.state = RECUR__BEHIND(at.state, part->state_floats * whole->B);
         output += rounded(whole->B, part->output_size);
     }
     return calls;

@@ -172,10 +172,10 @@ static recur__line_back line_of(const recur__walk *w, const recur__backward_scra
         .w = w, .scratch = scratch, .index = index, .d = d, .pack = scratch->pack
     };
     a.reverse = recur__is_reverse(w->layer, d);
-    a.gate_blocks = h->gate_blocks + index * w->N * w->S;
+    a.gate_blocks = RECUR__BEHIND(h->gate_blocks, index * w->N * w->S);
     a.c = recur__rows_from(h->c, index, NH);
     a.u = recur__rows_from(h->u, index, NH);
-    a.y = y + d * w->P;
+    a.y = RECUR__BEHIND(y, d * w->P);
     a.pack.p = recur__weights_of(w->layer, w->layer->params, l, d);
     if (pass->dparams) a.dp = recur__weights_of(w->layer, pass->dparams, l, d);
     a.d_extra = a.dp.extra;

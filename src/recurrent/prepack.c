@@ -59,7 +59,7 @@ static void fill_panels(const recur_layer *layer, bool x, recur__pack *pack)
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
         const recur__matrix W = { p->W + f->x_first * H * p->in, p->in };
-        const recur__matrix U = { p->U + f->h_first * H * P, P };
+        const recur__matrix U = { RECUR__BEHIND(p->U, f->h_first * H * P), P };
         if (x && f->x_gates) recur__panel_pack(cell, f, H, f->x_gates, W, pack->panels.W[i]);
         if (f->h_gates) recur__panel_pack(cell, f, H, f->h_gates, U, pack->panels.U[i]);
     }
@@ -71,7 +71,7 @@ static void fill_panels_back(const recur_layer *layer, recur__pack *pack)
     const int64_t H = layer->spec.hidden_size;
     for (int i = 0; i < cell->phases; i++) {
         const recur__phase *f = &cell->phase[i];
-        const float *U = pack->p.U + f->h_first * H * H;
+        const float *U = RECUR__BEHIND(pack->p.U, f->h_first * H * H);
         if (pack->panels.Ut[i])
             recur__panel_pack_backward(cell, H, f->h_gates, U, pack->panels.Ut[i]);
     }

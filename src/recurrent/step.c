@@ -145,10 +145,10 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
     call.run = plain ? run_plain : run_layer;
     call.index = (int32_t)l;
     call.at_once = !plain || (at->B < RECUR__FEW_ROWS && unpacked.p.in > RECUR__FEW_INPUTS);
-    call.state = at->state + l * at->B * P;
+    call.state = RECUR__BEHIND(at->state, l * at->B * P);
     if (l < L - 1 || !recur__outputs_cell(layer)) call.y = call.state;
     if (l > 0) {
-        call.x = call.state - at->B * P;
+        call.x = RECUR__BEHIND(call.state, -at->B * P);
         call.ids = NULL;
     }
     call.step = recur__step_of_line(layer, made ? made : &unpacked);
@@ -159,7 +159,8 @@ static recur__step_call plan_layer(const recur__step_call *at, int64_t l)
     }
     step->rows = at->B;
     step->h = step->s = call.state;
-    if (cell->states > 1) step->c = step->c_after = at->state + L * at->B * P + l * at->B * H;
+    if (cell->states > 1)
+        step->c = step->c_after = RECUR__BEHIND(at->state, L * at->B * P + l * at->B * H);
     step->gate_blocks = to.gate_blocks;
     step->u = to.u;
     for (int s = 0; s < RECUR__STATES; s++) step->zoneout_share[s] = to.zoneout_share[s];

@@ -330,8 +330,9 @@ static bool fits(const recur_state *state, const recur_layer *node, int64_t *at)
         if (!fits(state, node->part[i], at)) return false;
     for (int64_t s = 0; s < node->states && node->parts == 0; s++, ++*at) {
         const recur__state_tensor t = node->ops->states->tensor(node, s);
+        if (*at >= state->tensors) return false;
         const recur_tensor *own = &state->tensor[*at];
-        if (*at >= state->tensors || own->dim[2] != t.width || own->dim[0] != t.lines) return false;
+        if (own->dim[2] != t.width || own->dim[0] != t.lines) return false;
     }
     return true;
 }

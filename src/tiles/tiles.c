@@ -537,7 +537,7 @@ INLINE group_backward group_back_at(int gate_blocks, const recur__phase *from,
                                     const recur__step_backward *a, int64_t j)
 {
     group_backward g = { .step = a, .from = from, .gate_blocks = gate_blocks, .j = j };
-    if (a->dA) g.Ut.at = a->Ut + j * from->h_gates * a->H;
+    if (a->dA && a->Ut) g.Ut.at = a->Ut + j * from->h_gates * a->H;
     return g;
 }
 

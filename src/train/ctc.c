@@ -196,7 +196,7 @@ static double run_batch(const recur_loss *loss, sequence *q, const int64_t *leng
     const int64_t batch = recur_packed_batch(q->packed);
     double value = 0;
     memset(q->gamma, 0, (size_t)q->classes * sizeof *q->gamma);
-    for (q->b = 0; q->b < batch; q->labels += q->L, q->b++) {
+    for (q->b = 0; q->b < batch; q->labels = RECUR__BEHIND(q->labels, q->L), q->b++) {
         q->T = recur_packed_length(q->packed, q->b);
         q->L = lengths[q->b];
         q->S = 2 * q->L + 1;

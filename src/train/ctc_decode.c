@@ -198,7 +198,7 @@ static void decode(search *q, int32_t *labels, int64_t *lengths, double *scores)
                                         : likeliest_path(q, labels, &score);
         lengths[q->sequence] = length;
         if (scores) scores[q->sequence] = score;
-        labels += length;
+        labels = RECUR__BEHIND(labels, length);
     }
 }
 
