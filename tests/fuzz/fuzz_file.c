@@ -1,15 +1,5 @@
 /* fuzz_file.c - libFuzzer on safetensors files: whatever opens must be readable, writable, and the
- * same when it is opened again; and what opens as a network must be saved as one.
- *
- * It is not part of `make test`. It is built with clang and its sanitizers, from the root of the
- * project:
- *
- *   make SANITIZE=address,undefined,fuzzer-no-link CC=clang libs
- *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/fuzz_file.c \
- *         build/address-undefined-fuzzer-no-link/lib/librecur.a \
- *         -lopenblas -lm -lpthread -o build/fuzz_file
- *   mkdir -p build/corpus
- *   build/fuzz_file -max_len=4096 -max_total_time=300 build/corpus tests/golden */
+ * same when it is opened again; and what opens as a network must be saved as one. */
 #include <stdlib.h>
 #include <string.h>
 

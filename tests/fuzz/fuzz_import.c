@@ -1,13 +1,5 @@
 /* fuzz_import.c - libFuzzer on files of other programs: what opens must run, be saved, and come
- * back the same.
- *
- * It is not part of `make test`. It is built like fuzz_file.c. The test writes one small file of
- * each form for it:
- *
- *   mkdir -p build/corpus_import
- *   RECUR_CORPUS=build/corpus_import make test TEST=import_hostile
- *   build/fuzz_import -max_len=2048 -max_total_time=300 -dict=tests/fuzz/import.dict \
- *                     build/corpus_import */
+ * back the same. */
 #include <stdlib.h>
 #include <string.h>
 

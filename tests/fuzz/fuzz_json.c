@@ -1,12 +1,5 @@
 /* fuzz_json.c - libFuzzer on the JSON reader: what is accepted is walked to its last value, written
- * anew, and read again as the same.
- *
- * It is not part of `make test`. It is built like fuzz_file.c, with -Isrc beside -Iinclude, and run
- * with
- *
- *   mkdir -p build/corpus_json
- *   build/fuzz_json -max_len=4096 -max_total_time=300 -dict=tests/fuzz/model.dict build/corpus_json
- */
+ * anew, and read again as the same. */
 #include <stdlib.h>
 
 #include "json/json.h"

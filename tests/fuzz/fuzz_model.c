@@ -1,11 +1,5 @@
 /* fuzz_model.c - libFuzzer on structures: the bytes are the text "recur.model" of a file with the
- * parameters of a small chain. What opens must run, and come back the same when it is saved.
- *
- * It is not part of `make test`. It is built like fuzz_file.c, and run with
- *
- *   mkdir -p build/corpus_model
- *   build/fuzz_model -max_len=2048 -max_total_time=300 -dict=tests/fuzz/model.dict \
- *                    build/corpus_model */
+ * parameters of a small chain. What opens must run, and come back the same when it is saved. */
 #include <stdlib.h>
 #include <string.h>
 
