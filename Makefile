@@ -15,7 +15,7 @@
 #   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
 #   SANITIZE=address,undefined      a build of its own, with these checks
 #   HARDEN=none                     without the compiler's defences against overruns
-#   TEST=name MNIST=folder BENCH="" FUZZ=name SECONDS=60   what test, demo, bench and fuzz take
+#   TEST=name MNIST=folder BENCH="" FUZZ=name SECONDS=60   what the targets take
 #   WERROR=1 V=1                    warnings are errors; whole commands are shown
 
 VERSION := $(shell awk '/define RECUR_VERSION_(MAJOR|MINOR|PATCH) / \
@@ -224,7 +224,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
-.PHONY: fuzz check-asan check-ubsan check-tsan check-msan check-valgrind
+.PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
 .PHONY: check-cross check-windows check-zig check-wasm check-cortex-m wheels web
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
@@ -412,6 +412,9 @@ FUZZ    ?=
 SECONDS ?= 60
 fuzz: ## tests/fuzz under clang's libFuzzer: FUZZ=json SECONDS=60; without FUZZ a list
 	@scripts/fuzz.sh "$(FUZZ)" $(SECONDS)
+
+soak: $(DIR)/tests/test_soak ## the same work for SECONDS=3600: memory to the page, and speed
+	@SOAK_SECONDS=$(SECONDS) $<
 
 check-layers: ## who includes whom, and what may be called where
 	@scripts/check-layers.sh
