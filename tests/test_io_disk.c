@@ -372,6 +372,82 @@ static void the_order_of_calls(void **state)
     no_faults();
 }
 
+/* What a disk holds of a new file whose bytes were written, but not yet synced: blocks in any
+ * order, cut anywhere. Returns how many bytes there are. */
+static size_t unsynced(const unsigned char *all, size_t bytes, unsigned char *on_disk)
+{
+    enum { BLOCK = 512 };
+    const size_t length = (size_t)below((int64_t)bytes + 1);
+    memset(on_disk, 0, length);
+    for (size_t at = 0; at < length; at += BLOCK)
+        if (below(2)) memcpy(on_disk + at, all + at, length - at < BLOCK ? length - at : BLOCK);
+    return length;
+}
+
+static size_t bytes_at(const char *at, unsigned char *to, size_t most)
+{
+    FILE *file = fopen(at, "rb");
+    assert_non_null(file);
+    const size_t bytes = fread(to, 1, most, file);
+    assert_true(bytes < most);
+    assert_int_equal(fclose(file), 0);
+    return bytes;
+}
+
+/* What has been done when the power goes. */
+typedef struct progress {
+    bool synced, renamed, durable; /* the data; the name; the name on the disk */
+} progress;
+
+/* What the name stands for on the disk then: the old file or what is there of the new one. */
+static void lose_power(const progress *p, const unsigned char *all, size_t bytes)
+{
+    static unsigned char on_disk[1 << 16];
+    OK(recur_model_save(old_model, path, NULL));
+    const bool new_name = p->renamed && (p->durable || below(2));
+    if (!new_name) return;
+    size_t there = bytes;
+    if (p->synced)
+        memcpy(on_disk, all, bytes);
+    else
+        there = unsynced(all, bytes, on_disk);
+    FILE *file = fopen(path, "wb");
+    assert_true(file && fwrite(on_disk, 1, there, file) == there && fclose(file) == 0);
+}
+
+/* The power goes after any of the calls of a save; writes that were not synced are lost in part. */
+static void power_is_lost(void **state)
+{
+    (void)state;
+    enum { TIMES = 8 };
+    static unsigned char all[1 << 16];
+    char log[sizeof faults.log];
+    progress p = { 0 };
+    bool in_folder = false;
+    int of_new = 0, crashes = 0;
+    dice(3);
+    OK(recur_model_save(old_model, path, NULL));
+    no_faults();
+    OK(recur_model_save(new_model, path, NULL));
+    strcpy(log, faults.log);
+    const size_t bytes = bytes_at(path, all, sizeof all);
+    for (char *call = strtok(log, " "); call; call = strtok(NULL, " ")) {
+        if (strcmp(call, "open_folder") == 0) in_folder = true;
+        if (strcmp(call, "write") == 0) p.synced = false;
+        if (strcmp(call, "rename") == 0) p.renamed = true;
+        if (strcmp(call, "fsync") == 0) *(in_folder ? &p.durable : &p.synced) = true;
+        for (int i = 0; i < TIMES; i++, crashes++) {
+            lose_power(&p, all, bytes);
+            trying("after %s", call);
+            const bool is_new = is_model(new_model, path);
+            assert_true(is_new || is_model(old_model, path));
+            of_new += is_new;
+        }
+    }
+    no_faults();
+    assert_true(p.synced && p.durable && of_new > 0 && of_new < crashes);
+}
+
 /* ---- kills ---------------------------------------------------------------------------------- */
 
 static void killed_while_saving(void **state)
@@ -597,6 +673,7 @@ int main(void)
         TEST(loading_while_a_call_fails),
         TEST(interrupted_and_short_calls),
         TEST(the_order_of_calls),
+        TEST(power_is_lost),
         TEST(killed_while_saving),
         TEST(links_stay_links),
         TEST(other_names_keep_the_old_file),

@@ -504,16 +504,50 @@ static void check_double_comes_back(double d)
     assert_memory_equal(&back, &d, sizeof d);
 }
 
+/* Makes a locale whose numbers have a comma, and lets setlocale find it; where there is no
+ * localedef, the locales of the machine have to do. */
+static void make_comma(char *folder)
+{
+    char command[400];
+    char source[100];
+    assert_non_null(mkdtemp(folder));
+    snprintf(source, sizeof source, "%s/source", folder);
+    FILE *file = fopen(source, "w");
+    assert_non_null(file);
+    fputs("comment_char %\nescape_char /\nLC_CTYPE\ncopy \"POSIX\"\nEND LC_CTYPE\n"
+          "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n",
+          file);
+    assert_int_equal(fclose(file), 0);
+    snprintf(command, sizeof command,
+             "localedef -c -i %s/source -f ANSI_X3.4-1968 %s/comma >%s/log 2>&1", folder, folder,
+             folder);
+    if (system(command) >= 0) setenv("LOCPATH", folder, 1); /* warnings are an error to it */
+}
+
+static void remove_comma(const char *folder)
+{
+    char command[200];
+    unsetenv("LOCPATH");
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void doubles_come_back(void **state)
 {
     (void)state;
-    static const char *const locales[] = { "C", "de_DE.UTF-8", "fr_FR.UTF-8", "fa_IR.UTF-8" };
+    static const char *const locales[] = { "comma", "C", "de_DE.UTF-8", "fr_FR.UTF-8",
+                                           "fa_IR.UTF-8" };
+    char folder[] = "/tmp/recur_locale_XXXXXX";
     dice(6);
+    make_comma(folder);
     for (int k = 0; k < COUNT(locales); k++) {
-        if (!setlocale(LC_NUMERIC, locales[k])) {
+        const char *set = setlocale(LC_NUMERIC, locales[k]);
+        if (k == 0) remove_comma(folder); /* the others are the machine's */
+        if (!set) {
             print_message("no locale %s here\n", locales[k]);
             continue;
         }
+        if (strcmp(locales[k], "comma") == 0) assert_string_equal(localeconv()->decimal_point, ",");
         for (int i = 0; i < 20000; i++) {
             const uint64_t bits = random_bits();
             double d;
