@@ -93,7 +93,8 @@ def export(args: Any) -> None:
         import torch
 
         made = convert.to_torch(net, verify=args.verify)
-        torch.save(made, args.target)
+        save: Any = torch.save
+        save(made, args.target)
     else:
         raise ValueError(f"{args.target}: its ending is none of .onnx .pt .pth")
     print(args.target)

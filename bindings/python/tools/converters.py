@@ -217,8 +217,9 @@ def recur_chain(draw, width, batch_first, depth=0):
     parts = []
     for _ in range(draw.size(4)):
         kind = draw.one_of(
-            "linear", "norm", "act", "dropout", "rnn", "rnn", "both", "residual", "chain"
-        )
+            "linear", "norm", "act", "dropout", "rnn", "rnn", "both", "residual", "chain",
+            "row", "conv", "graph"
+        )  # fmt: skip
         if kind in ("rnn", "both"):
             part, width = recur_layer(draw, width, batch_first, kind == "both")
             parts.append(part)
@@ -237,6 +238,19 @@ def recur_chain(draw, width, batch_first, depth=0):
             parts.append(act(features=width))
         elif kind == "dropout":
             parts.append(recur.Dropout(0.2, features=width))
+        elif kind == "row":
+            part, width = recur_row(draw, width)
+            parts.append(part)
+        elif kind == "conv":
+            out, kernel = draw.size(), draw.size(3)
+            more = {"ahead": draw.one_of(0, 0, kernel - 1), "bias": draw.chance(0.8)}
+            part = recur.ConvTime(width, out, kernel, **more, batch_first=batch_first)
+            parts.append(part)
+            width = out
+        elif kind == "graph":
+            part, width = recur_graph(draw, width, batch_first)
+            width = width or part._info.output_size
+            parts.append(part)
         elif kind == "residual":
             inner = recur_layer(draw, width, batch_first, False, hidden=width)[0]
             parts.append(recur.Residual(inner, recur.Tanh()))
@@ -250,6 +264,32 @@ def recur_chain(draw, width, batch_first, depth=0):
             recur.Last(direction=draw.one_of("forward", "reverse"), batch_first=batch_first)
         )
     return recur.Sequential(*parts), width
+
+
+def recur_row(draw, width):
+    """A layer of rows that not every framework has."""
+    kind = draw.one_of("glu", "silu", "elu", "gelu", "rms", "prelu", "affine", "softmax", "group")
+    if kind == "glu" and width % 2 == 0:
+        return recur.Merge(draw.one_of("gate", "magnitude", "sum")), width // 2
+    if kind == "group":
+        return recur.GroupNorm(1, width), width
+    plain = {"silu": recur.SiLU, "elu": recur.ELU, "gelu": recur.GELU, "softmax": recur.Softmax}
+    if kind in plain:
+        return plain[kind](features=width), width
+    sized = {"rms": recur.RMSNorm, "prelu": recur.PReLU, "affine": recur.Affine}
+    return sized.get(kind, recur.Affine)(width), width
+
+
+def recur_graph(draw, width, batch_first):
+    """A recurrent layer beside a linear one, joined in some way."""
+    hidden = draw.size()
+    rnn = recur_layer(draw, width, batch_first, False, hidden)[0]
+    parts = {"rnn": rnn, "fc": (recur.Linear(width, hidden), [None])}
+    if draw.chance(0.4):
+        parts["all"] = (recur.Identity(), ["rnn", None, ("fc", 0, draw.size(hidden))])
+        return recur.Graph(width, parts), 0
+    parts["out"] = (recur.Merge(draw.one_of("sum", "multiply", "gate", "mean")), ["rnn", "fc"])
+    return recur.Graph(width, parts), hidden
 
 
 def recur_layer(draw, width, batch_first, both, hidden=None):
@@ -524,7 +564,8 @@ def dynamo(draw):
 
 def own_onnx(draw):
     module, x = draw_recur(draw)
-    model = recur.to_onnx(module, states=draw.chance(0.3), verify=False)
+    more = {"states": draw.chance(0.3), "opset": draw.one_of(17, 20)}
+    model = recur.to_onnx(module, **more, verify=False)
     again = recur.from_onnx(model, verify=False)
     return same(flat(again(x))[0], flat(module(x))[0])
 

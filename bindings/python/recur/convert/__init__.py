@@ -104,8 +104,10 @@ def from_onnx(
     outputs of the graph, else NotImplementedError names what is not. Understood are RNN, LSTM and
     GRU (one node or stacks, both directions in one node or two), MatMul, Gemm, LayerNormalization,
     embeddings by Gather, Relu, Tanh, Sigmoid, HardSigmoid, Softsign, Elu, Gelu, SiLU, Softmax,
-    PRelu, a scale and a shift for each feature, residual additions, sums, means and products of
-    both directions, the last or first step, final states, and what moves axes.
+    PRelu, LeakyRelu, a scale and a shift for each feature, convolutions over steps (with all zeros
+    that they need before or behind, or too many steps cut off behind), BatchNormalization, RMS
+    normalisations, rows of branches added, multiplied, averaged or side by side, slices of
+    features, the last or first step, final states, and what moves axes.
 
     One output is the module's y, with the axes of the input; others may be the whole final state
     (h_n, c_n) of its layers. constants: arrays for graph inputs that are weights. outputs: names of

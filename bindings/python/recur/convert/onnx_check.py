@@ -243,12 +243,12 @@ def check_writing(onnx: Any, module: Any, model: Any, by_id: Any) -> None:
             more = {"enforce_sorted": False}
             ours = packed.pack_padded_sequence(x, given["lengths"], module.batch_first, **more)
         state = view.state(batch) if module.over_time and names[1:] else None
-        if starts:
-            for start, name in zip(starts, state):
-                state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
+        kept = [name for name in state or () if name.rpartition(".")[2] in ("h", "c")]
+        for start, name in zip(starts, kept):
+            state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
         y = view(ours) if state is None else view(ours, state)[0]
         found = dict(zip(names, runner.run(names, given)))
-        pairs = [(end, state[name], found[end]) for end, name in zip(names[1:], state or ())]
+        pairs = [(end, state[name], found[end]) for end, name in zip(names[1:], kept)]
         if packed.is_packed(y):
             y = packed.pad_packed_sequence(y, module.batch_first)[0]
             mask = np.arange(steps)[:, None] < given["lengths"]

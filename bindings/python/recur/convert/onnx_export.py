@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers
+from .. import convolution, layers
 from .._arrays import size
 from ..compose import Graph as Wired
 from ..compose import Residual, Sequential
@@ -182,11 +182,57 @@ def activation(graph: Any, layer: Any) -> None:
     graph.x = graph.add(names.get(kind, kind), [graph.x])
 
 
+def conv_time(graph: Any, layer: Any) -> None:
+    """Over steps; ONNX has [batch][channels][steps]."""
+    p, reach = layer.params, (layer.kernel_size - 1) * layer.dilation
+    inputs = [graph.add("Transpose", [graph.x], perm=[1, 2, 0])]
+    inputs += [graph.weight(name, p[name]) for name in ("weight", "bias") if name in p]
+    more = {"dilations": [layer.dilation], "group": layer.groups}
+    more["pads"] = [reach - layer.ahead, layer.ahead]
+    y = graph.add("Conv", inputs, kernel_shape=[layer.kernel_size], **more)
+    graph.x = graph.add("Transpose", [y], perm=[2, 0, 1])
+
+
+def rms_norm(graph: Any, layer: Any) -> None:
+    """x / √(mean of x² + eps), times the weight."""
+    squares, axes = graph.add("Mul", [graph.x, graph.x]), {"axes": [-1]}
+    inputs = [squares, graph.integers(-1)] if graph.opset >= 18 else [squares]
+    mean = graph.add("ReduceMean", inputs, keepdims=1, **({} if graph.opset >= 18 else axes))
+    eps = graph.weight("eps", np.array(layer.eps, np.float32))
+    root = graph.add("Sqrt", [graph.add("Add", [mean, eps])])
+    y = graph.add("Div", [graph.x, root])
+    graph.x = graph.add("Mul", [y, graph.weight("weight", layer.params["weight"])])
+
+
+def wired(graph: Any, layer: Any, prefix: str) -> None:
+    """Parts that take each other: pieces of rows, side by side."""
+    known: dict[Any, Any] = {None: (graph.x, graph.timed, None)}
+    before: Any = None
+    for name, part in layer.named_children():
+        sources = layer._sources[name] or [(before, 0, 0)]
+        taken = [piece(graph, known[p][0], begin, count) for p, begin, count in sources]
+        graph.x = taken[0] if len(taken) == 1 else graph.add("Concat", taken, axis=-1)
+        whole = sources == [(sources[0][0], 0, 0)]
+        _, graph.timed, finals = known[sources[0][0]]
+        graph.finals, graph.direction = finals if whole and finals else (None, "")
+        write(graph, part, f"{prefix}{name}_")
+        finals = (graph.finals, graph.direction) if graph.finals else None
+        known[name], before = (graph.x, graph.timed, finals), name
+    graph.finals = None
+
+
+def piece(graph: Any, x: Any, begin: int, count: int) -> Any:
+    """Some of the features; a count of 0 is all that follow."""
+    if not begin and not count:
+        return x
+    ends = [begin, begin + count if count else 2**31 - 1, -1]
+    return graph.add("Slice", [x, *(graph.integers(n) for n in ends)])
+
+
 def write(graph: Any, layer: Any, prefix: str = "") -> None:
     if isinstance(layer, Wired):
-        raise NotImplementedError(
-            "a Graph cannot be written to ONNX here: write the chains that it is made of"
-        )
+        wired(graph, layer, prefix)
+        return
     if isinstance(layer, Sequential):
         before = graph.x
         for name, part in layer.named_children():
@@ -205,6 +251,10 @@ def write(graph: Any, layer: Any, prefix: str = "") -> None:
         norm(graph, layer)
     elif isinstance(layer, layers.Merge):
         merged(graph, layer)
+    elif isinstance(layer, convolution.ConvTime):
+        conv_time(graph, layer)
+    elif isinstance(layer, layers.RMSNorm):
+        rms_norm(graph, layer)
     elif isinstance(layer, layers.Embedding):
         graph.x = graph.add("Gather", [graph.weight("weight", layer.params["weight"]), graph.x])
     elif isinstance(layer, layers.Activation):
@@ -226,6 +276,7 @@ def count_recurrent(layer: Any) -> int:
 
 
 def first(layer: Any) -> Any:
+    """The part that takes the input, if it is one: an embedding takes ids."""
     return first(layer.children()[0]) if isinstance(layer, Sequential) else layer
 
 

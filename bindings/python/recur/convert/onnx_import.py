@@ -15,7 +15,7 @@ import numpy as np
 from ..module import Module
 from .gates import KINDS
 from .onnx_nodes import DRAWN, OPERATORS, Node, refuse
-from .onnx_parts import Around, Last, Layer, joined, module_of
+from .onnx_parts import Around, Fork, Last, Layer, inside, joined, module_of
 from .onnx_values import Axis, Constant, Lengths, Slot, Tensor, spelled
 
 OLDEST = 7  # of the opsets: before it, Add had axes of its own, and Dropout dropped
@@ -353,7 +353,9 @@ class Reader:
         """The module, with what is known of its inputs and outputs for the check."""
         wanted = {name: [s.key() for s in value.slots] for name, value in states.items()}
         apart = separated(wanted.values())
-        module, stacks = module_of(chain, batch_first, apart)
+        features = self.values[self.main.name].features
+        width = None if features is None else features.size
+        module, stacks = module_of(chain, batch_first, apart, width)
         names = dict(names)
         for name, slots in wanted.items():
             names[name] = self.state_of(name, slots, stacks)
@@ -413,11 +415,7 @@ def is_final(value: Any) -> bool:
 
 
 def flattened(chain: Any) -> Iterator[Any]:
-    for part in chain:
-        if isinstance(part, Around):
-            yield from flattened(part.parts)
-        else:
-            yield part
+    return (part for part in inside(chain) if not isinstance(part, (Around, Fork)))
 
 
 def separated(outputs: Any) -> set:

@@ -22,6 +22,7 @@ from .onnx_values import (
     Dims,
     Filled,
     Lengths,
+    MeanSquare,
     Product,
     Slot,
     Tensor,
@@ -122,10 +123,11 @@ class Node:
                 f"the axes of its input are {spelled(x.groups)}: the features are not its last "
                 "axis alone, as a module needs them"
             )
-        if x.window is not None:
-            self.refuse(f"it reads features {x.window[0]} to {x.window[1] - 1} alone")
         chain = x.parts if x.slots is None else self.whole(x.slots)
         found = x.features.size
+        if x.window is not None:
+            begin, end = x.window
+            chain, found = (*chain, x.as_part(parts.Window(begin, end - begin))), end - begin
         if found is not None and x.slots is not None:
             found *= len(x.slots)
         if width is not None and found is not None and found != width:
@@ -503,11 +505,11 @@ def joined_tensors(node: Any, axis: Any, values: Any) -> None:
     at = node.axis(axis, rank)
     if any(len(v.groups) != rank for v in values):
         node.refuse("it joins tensors of several ranks")
-    if at == rank - 1 and all(v.window is not None for v in values):
-        two_ends(node, values)
+    if at == rank - 1 and all(v.window is not None for v in values) and two_ends(node, values):
         return
-    if any(v.slots is None or v.window is not None for v in values):
-        node.refuse("only final states, and both directions of a layer, can be joined")
+    if any(v.slots is None or v.window is not None for v in values) or side_by_side(values, at):
+        forked(node, None, at)
+        return
     widths = {v.features.size for v in values}
     whole = at == rank - 1 and all(v.lead() is not None for v in values)
     others = [
@@ -533,7 +535,19 @@ def joined_tensors(node: Any, axis: Any, values: Any) -> None:
     node.gives(Tensor(groups, features, slots=slots, stacked=stacked))
 
 
-def two_ends(node: Any, values: Any) -> None:
+def side_by_side(values: Any, at: int) -> bool:
+    """Whether these are whole outputs of different layers, with features as axis `at`."""
+    owners = {id(s.owner) for v in values for s in v.slots}
+    whole = all(
+        v.slots[0].what == "y" and v.features in v.groups[at] and not isinstance(s.owner, str)
+        for v in values
+        for s in v.slots
+    )
+    directions = {(s.owner.direction, id(s.owner.before)) for v in values for s in v.slots} if whole else set()
+    return whole and len(owners) == len(values) and len(directions) == 1
+
+
+def two_ends(node: Any, values: Any) -> bool:
     """The first half of the last step and the second half of the first: all of a bidirectional
     layer has been read there."""
     a, b = values[0], values[-1]
@@ -541,12 +555,13 @@ def two_ends(node: Any, values: Any) -> None:
     ends = [v.parts[-1] for v in values]
     fits = fits and all(isinstance(end, parts.Last) and end.by_step for end in ends)
     if not fits or [e.direction for e in ends] != ["forward", "reverse"]:
-        node.refuse("it joins parts of rows that are out of reach")
+        return False
     chain = a.parts[:-1]
     if not same_chain(chain, b.parts[:-1]):
-        node.refuse("it joins parts of rows of different layers")
+        return False
     width = a.features.size
     node.made((*chain, parts.Last("bidirectional", width, True)), a.groups[:-1], width)
+    return True
 
 
 def halves(a: Any, b: Any) -> bool:
@@ -667,6 +682,11 @@ def scaled(node: Any, place: int) -> None:
     number = node.constant(1 - place)
     chain, lead, width, at = node.turned(place)
     weight = by_feature(node, number, width, (at, len(lead) + 1))
+    before = chain[-1] if chain else None
+    if isinstance(before, parts.RMSNorm):
+        made: Any = parts.RMSNorm(before.weight * weight, before.eps)
+        node.made_at((*chain[:-1], made), lead, width, at)
+        return
     node.made_at((*chain, parts.Affine(weight, 0 * weight)), lead, width, at)
 
 
@@ -727,6 +747,9 @@ def as_bias(node: Any, array: Any, width: Any) -> Any:
 
 def add(node: Any) -> None:
     a, b = node.value(0), node.value(1)
+    if isinstance(a, MeanSquare) or isinstance(b, MeanSquare):
+        with_eps(node, 0 if isinstance(a, MeanSquare) else 1)
+        return
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         added(node, a, b)
         return
@@ -752,13 +775,31 @@ def added(node: Any, a: Any, b: Any) -> None:
         first, second = second, first
     inner = second[len(first) :]
     if not inner or not same_chain(first, second[: len(first)]):
-        node.refuse("only the input of a chain can be added to its output")
+        forked(node, "sum")
+        return
     if (lead, at) != (other_lead, other_at) or None not in (width, other_width) and width != other_width:
         node.refuse(f"it adds axes {spelled(a.groups)} and {spelled(b.groups)}")
     if any(part.reduces for part in inner):
         node.refuse("the axes of what it adds differ")
     width = other_width if width is None else width
     node.made_at((*first, parts.Around(inner)), lead, width, at)
+
+
+def forked(node: Any, way: str | None, join: int | None = None) -> None:
+    """The output is that of several chains: number by number, or side by side along axis `join`."""
+    found = [node.turned(i) for i in range(len(node.proto.input))]
+    chains, leads, widths, places = zip(*found)
+    leads = [[tuple(a for a in g if a.size != 1) for g in lead] for lead in leads]
+    same = all((lead, at) == (leads[0], places[0]) for lead, at in zip(leads, places))
+    if not same or None in widths or join not in (None, places[0]):
+        node.refuse(
+            "it joins rows of "
+            + " and ".join(spelled(node.tensor(i).groups) for i in range(len(found)))
+        )
+    if way is not None and (len(set(widths)) != 1 or len(widths) != 2):
+        node.refuse(f"it joins rows of {' and '.join(map(str, widths))} features number by number")
+    width = sum(widths) if way is None else widths[0]
+    node.made_at((parts.Fork(chains, way, width),), found[0][1], width, places[0])
 
 
 def merged(node: Any, a: Any, b: Any, way: str) -> bool:
@@ -783,9 +824,11 @@ def mul(node: Any) -> None:
     a, b = node.value(0), node.value(1)
     if all(isinstance(v, (Dims, Constant)) for v in (a, b)):
         product_of_sizes(node, a, b)
+    elif isinstance(b, MeanSquare) or isinstance(a, MeanSquare):
+        rms_norm(node, 0 if isinstance(b, MeanSquare) else 1, -1)
     elif isinstance(a, Tensor) and isinstance(b, Tensor):
         if not gated(node, a, b) and not merged(node, a, b, "multiply"):
-            node.refuse("only the two halves of rows, or a row and its sigmoid, can be multiplied")
+            forked(node, "multiply")
     else:
         place = 0 if isinstance(a, Tensor) else 1
         x = node.tensor(place)
@@ -812,6 +855,9 @@ def gated(node: Any, a: Any, b: Any) -> bool:
 
 
 def div(node: Any) -> None:
+    if isinstance(node.value(1), MeanSquare):
+        rms_norm(node, 0, 1)
+        return
     halved(node, 0, 2)
 
 
@@ -832,7 +878,76 @@ def mean(node: Any) -> None:
     if len(values) != 2 or not all(isinstance(v, Tensor) for v in values):
         node.refuse("only the mean of two halves of rows is understood")
     if not merged(node, *values, "mean"):
-        node.refuse("only the mean of two halves of rows is understood")
+        forked(node, "mean")
+
+
+def reduce_mean(node: Any) -> None:
+    """The mean of squares of the features, of which an RMS normalisation is made."""
+    axes = given_axes(node, 1)
+    node.attribute("noop_with_empty_axes")
+    chain, lead, width = node.rows(0)
+    last = axes is not None and [node.axis(a, len(lead) + 1) for a in np.ravel(axes)] == [len(lead)]
+    inner = chain[-1] if chain else None
+    square = len(chain) == 1 and is_fork(inner, "multiply") and same_chain(*inner.chains)
+    square = square or isinstance(inner, parts.Squares)
+    if not last or not node.attribute("keepdims", 1) or not square or width is None:
+        node.refuse("only the mean of squares of all features, for an RMS norm, is understood")
+    before = chain[:-1] if isinstance(inner, parts.Squares) else inner.chains[0]
+    node.gives(MeanSquare(before, lead, width))
+
+
+def power(node: Any) -> None:
+    if np.any(node.constant(1) != 2):
+        node.refuse("of powers, squares are understood")
+    chain, lead, width, at = node.turned(0)
+    node.made_at((*chain, parts.Squares(width)), lead, width, at)
+
+
+def reciprocal(node: Any) -> None:
+    value = node.value(0)
+    if not isinstance(value, MeanSquare) or not value.root:
+        node.refuse("one by a root of a mean of squares, for an RMS norm, is understood")
+    node.gives(value.by_one())
+
+
+def with_eps(node: Any, place: int) -> None:
+    """The mean of squares plus a constant."""
+    value, number = node.value(place), node.constant(1 - place)
+    if np.size(number) != 1 or value.root or value.eps:
+        node.refuse("only one number can be added to a mean of squares")
+    eps = float(np.ravel(number)[0])
+    node.gives(MeanSquare(value.chain, value.lead, value.width, eps))
+
+
+def rms_norm(node: Any, x: int, power: int) -> None:
+    """Rows by the root of their own mean of squares."""
+    value = node.value(1 - x)
+    chain, lead, width = node.rows(x)
+    same = same_chain(chain, value.chain) and lead == value.lead and width == value.width
+    if not same or not value.root or value.power != power:
+        node.refuse("only rows by the root of the mean of their own squares are understood")
+    made = parts.RMSNorm(np.ones(width, np.float32), value.eps)
+    node.made((*chain, made), lead, width)
+
+
+def sqrt(node: Any) -> None:
+    """√(a² + b²), or the root of a mean of squares."""
+    value = node.value(0)
+    if isinstance(value, MeanSquare):
+        node.gives(value.with_root())
+        return
+    chain, lead, width, at = node.turned(0)
+    outer = chain[-1] if chain else None
+    sides = [c[0] for c in outer.chains if len(c) == 1] if is_fork(outer, "sum") else []
+    squares = [s.chains[0] for s in sides if is_fork(s, "multiply") and same_chain(*s.chains)]
+    if len(chain) != 1 or len(squares) != 2:
+        node.refuse("only the root of a sum of two squares is understood")
+    joined = parts.Fork(squares, None, 2 * width)
+    node.made_at((joined, parts.Merge("magnitude", 2 * width)), lead, width, at)
+
+
+def is_fork(part: Any, way: str) -> bool:
+    return isinstance(part, parts.Fork) and part.way == way
 
 
 OPERATORS = {
@@ -864,6 +979,10 @@ OPERATORS = {
     "Mul": mul,
     "Div": div,
     "Mean": mean,
+    "Sqrt": sqrt,
+    "ReduceMean": reduce_mean,
+    "Pow": power,
+    "Reciprocal": reciprocal,
     "Softmax": softmax,
     "PRelu": prelu,
     **dict.fromkeys(ACTIVATIONS, activation),

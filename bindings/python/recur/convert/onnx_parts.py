@@ -9,6 +9,7 @@ import numpy as np
 from .. import convolution, layers, recurrent
 from ..compose import Residual, Sequential
 from .gates import KINDS, ONNX, reorder
+from .wiring import INPUT, Wires
 
 DIRECTION_COUNT = {"forward": 1, "reverse": 1, "bidirectional": 2}
 
@@ -84,6 +85,16 @@ class LayerNorm(Plain):
     def scaled(self, scale: Any, shift: Any) -> Any:
         """As that of a linear part."""
         return LayerNorm(self.weight * scale, self.bias * scale + shift, self.eps)
+
+
+class RMSNorm(Plain):
+    def __init__(self, weight: Any, eps: float) -> None:
+        self.weight, self.eps = np.asarray(weight, np.float32), float(str(np.float32(eps)))
+
+    def make(self, batch_first: bool) -> Any:
+        part = layers.RMSNorm(self.weight.size, self.eps)
+        part.load_state_dict({"weight": self.weight})
+        return part
 
 
 class ConvRow(Plain):
@@ -171,6 +182,41 @@ class Around:
     def __init__(self, parts: Any) -> None:
         self.parts = tuple(parts)
         self.over_time = any(p.over_time for p in parts)
+
+
+class Fork:
+    """Chains from the input on whose rows are joined: side by side (way None), or number by number.
+    It begins a chain of its own. A part that stands in several chains is one part."""
+
+    def __init__(self, chains: Any, way: str | None, width: int) -> None:
+        self.chains, self.way, self.width = [tuple(c) for c in chains], way, width
+        self.reduces = any(p.reduces for c in self.chains for p in c)
+        self.over_time = any(p.over_time for c in self.chains for p in c)
+
+    def make(self, batch_first: bool) -> Any:
+        if self.way is None:
+            return layers.Identity(features=self.width)
+        return layers.Merge(self.way, features=2 * self.width)
+
+
+class Squares(Plain):
+    """The squares of all features. They have a meaning in an RMS normalisation alone."""
+
+    def __init__(self, width: Any) -> None:
+        self.width = width
+
+    def make(self, batch_first: bool) -> Any:
+        raise NotImplementedError("from_onnx: squares are out of reach outside of an RMS norm")
+
+
+class Window(Plain):
+    """Some of the features."""
+
+    def __init__(self, begin: int, count: int) -> None:
+        self.begin, self.count = begin, count
+
+    def make(self, batch_first: bool) -> Any:
+        return layers.Identity(features=self.count)
 
 
 class Layer:
@@ -320,7 +366,82 @@ def build(parts: Any, batch_first: bool, apart: Any, path: str = "") -> tuple[An
     return modules, stacks
 
 
-def module_of(parts: Any, batch_first: bool, apart: Any) -> tuple[Any, ...]:
+def inside(parts: Any) -> Any:
+    """All parts, those of forks and of what is around them too."""
+    for part in parts:
+        yield part
+        chains = part.chains if isinstance(part, Fork) else [getattr(part, "parts", ())]
+        for chain in chains:
+            yield from inside(chain)
+
+
+def followers(parts: Any, found: dict[int, set[int]], by: int = 0) -> dict[int, set[int]]:
+    """Which parts take the output of each part, all by their id; `by` takes that of the last."""
+    for part, after in zip(parts, [*map(id, parts[1:]), by]):
+        found.setdefault(id(part), set()).add(after)
+        chains = part.chains if isinstance(part, Fork) else [getattr(part, "parts", ())]
+        for chain in chains:
+            followers(chain, found, id(part))
+    return found
+
+
+class Wired:
+    """A module of parts that are no chain. apart: pairs of layers that stay apart."""
+
+    def __init__(self, batch_first: bool, chain: Any, apart: Any) -> None:
+        self.wires, self.batch_first, self.apart = Wires(), batch_first, apart
+        self.known: dict[int, int] = {}  # by the id of a part: where it stands
+        self.stacks: dict[int, Stack] = {}
+        self.chain, self.followers = chain, followers(chain, {})
+
+    def run(self, chain: Any, at: int) -> int:
+        """Adds what is not there yet; gives the last part."""
+        for i, part in enumerate(chain):
+            if id(part) not in self.known:
+                run = self.stacked(chain[i:]) if isinstance(part, Layer) else [part]
+                found = self.add(run, at)
+                self.known.update({id(one): found for one in run})
+            at = self.known[id(part)]
+        return at
+
+    def stacked(self, chain: Any) -> list[Any]:
+        """The layers at the front that become one, for nobody else takes what is between them."""
+        stack = Stack(chain[0])
+        for before, part in zip(chain, chain[1:]):
+            alone = self.followers[id(before)] == {id(part)}
+            if not (isinstance(part, Layer) and alone and stack.takes(part, self.apart)):
+                break
+            stack.nodes.append(part)
+        return stack.nodes
+
+    def add(self, run: list[Any], at: int) -> int:
+        part = run[0]
+        if isinstance(part, Fork):
+            ends = [self.run(chain, INPUT) for chain in part.chains]
+            return self.wires.add(part.make(self.batch_first), *ends)
+        if isinstance(part, Around):
+            end = self.run(part.parts, at)
+            return self.wires.add(layers.Merge("sum"), end, at)
+        if isinstance(part, Window):
+            return self.wires.add(part.make(False), (at, part.begin, part.count))
+        stack = Stack(part) if isinstance(part, Layer) else None
+        if stack is not None:
+            stack.nodes = run
+        made = (stack or part).make(self.batch_first)
+        found = self.wires.add(made, at)
+        if stack is not None:
+            self.stacks[found] = stack
+        return found
+
+    def module(self, width: Any) -> tuple[Any, ...]:
+        end = self.run(self.chain, INPUT)
+        made = self.wires.module(end, width)
+        return made, {self.wires.prefixes[at]: s for at, s in self.stacks.items()}
+
+
+def module_of(parts: Any, batch_first: bool, apart: Any, width: Any = None) -> tuple[Any, ...]:
+    if any(isinstance(part, (Fork, Window)) for part in inside(parts)):
+        return Wired(batch_first, parts, apart).module(width)
     modules, stacks = build(parts, batch_first, apart)
     if len(modules) > 1:
         return Sequential(*modules), stacks

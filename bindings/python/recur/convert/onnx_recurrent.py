@@ -42,7 +42,8 @@ def layer_of(node: Any) -> parts.Layer:
     if given != wanted or node.attribute("hidden_size", width) != width:
         node.refuse(f"its weights have shapes {given}, {wanted} are needed")
     P, coupled = peepholes(node, count, width), bool(node.attribute("input_forget", 0))
-    given, weights = arguments(node, count), [W, R, B, P]
+    given = arguments(node, count)
+    weights: Any = [W, R, B, P]
     if P is not None and coupled:
         weights, coupled = uncoupled(node, weights, dict(given)), False
     return parts.Layer(node.op, direction, weights, given, coupled)
@@ -53,7 +54,8 @@ def uncoupled(node: Any, weights: Any, given: Any) -> Any:
     sigmoid."""
     if given.get("gate_activation", "sigmoid") not in ("sigmoid", "hard_sigmoid"):
         node.refuse("peepholes P with input_forget need a sigmoid as the function of gates")
-    W, R, B, P = (None if a is None else np.array(a) for a in weights)
+    found: Any = [None if a is None else np.array(a) for a in weights]
+    W, R, B, P = found
     width = R.shape[2]
     i, f = slice(0, width), slice(2 * width, 3 * width)
     for array in [a for a in (W, R, P) if a is not None]:

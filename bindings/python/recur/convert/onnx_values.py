@@ -88,6 +88,25 @@ class Filled:
         self.value = float(value)
 
 
+class MeanSquare:
+    """mean(x²) of the features of some rows, plus eps; of `root`, the root of it. `power` is -1 for
+    one by it."""
+
+    def __init__(self, chain: Any, lead: Any, width: int, eps: float = 0) -> None:
+        self.chain, self.lead, self.width, self.eps = chain, lead, width, eps
+        self.root, self.power = False, 1
+
+    def with_root(self) -> Any:
+        found = MeanSquare(self.chain, self.lead, self.width, self.eps)
+        found.root = True
+        return found
+
+    def by_one(self) -> Any:
+        found = self.with_root()
+        found.power = -1
+        return found
+
+
 class Lengths:
     """A graph input with the number of steps of each sequence."""
 
@@ -132,6 +151,7 @@ class Tensor:
     ) -> None:
         self.groups, self.features, self.parts = tuple(map(tuple, groups)), features, tuple(parts)
         self.slots, self.stacked, self.window = slots, stacked, window
+        self.window_part: list[Any] = []  # of one, shared by all views
         if stacked is not None and stacked.size == 1:
             self.settle()
 
@@ -145,7 +165,15 @@ class Tensor:
         """The same numbers with other axes."""
         kept = dict(parts=self.parts, slots=self.slots, stacked=self.stacked, window=self.window)
         kept.update(more)
-        return Tensor(groups, self.features, **kept)
+        found = Tensor(groups, self.features, **kept)
+        found.window_part = self.window_part
+        return found
+
+    def as_part(self, made: Any) -> Any:
+        """The part that stands for the window: the same one, however often it is read."""
+        if not self.window_part:
+            self.window_part.append(made)
+        return self.window_part[0]
 
     @property
     def is_ids(self) -> bool:

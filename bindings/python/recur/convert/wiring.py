@@ -20,12 +20,14 @@ class Wires:
 
     def __init__(self) -> None:
         self.parts: list[Any] = []
-        self.takes: list[list[int]] = []
+        self.takes: list[list[tuple[int, int, int]]] = []
+        self.prefixes: dict[int, str] = {}  # of the names in the module, for each part
 
-    def add(self, part: Any, *taken: int) -> int:
-        """The number of a new part."""
+    def add(self, part: Any, *taken: Any) -> int:
+        """The number of a new part. It takes the parts of these numbers, or with (number, begin,
+        count) some of their features."""
         self.parts.append(part)
-        self.takes.append(list(taken))
+        self.takes.append([t if isinstance(t, tuple) else (t, 0, 0) for t in taken])
         return len(self.parts) - 1
 
     def used(self, end: int) -> list[int]:
@@ -35,7 +37,7 @@ class Wires:
             at = waiting.pop()
             if at != INPUT and at not in found:
                 found.add(at)
-                waiting += self.takes[at]
+                waiting += [t for t, _, _ in self.takes[at]]
         return sorted(found)
 
     def stretches(self, end: int) -> list[list[int]]:
@@ -44,7 +46,7 @@ class Wires:
         used = self.used(end)
         for place, at in enumerate(used):
             found[-1].append(at)
-            later = [t for other in used[place + 1 :] for t in self.takes[other]]
+            later = [t for other in used[place + 1 :] for t, _, _ in self.takes[other]]
             if all(t >= at for t in later) and place + 1 < len(used):
                 found.append([])
         return found
@@ -53,13 +55,17 @@ class Wires:
         """The module whose output is that of part `end`. width: of the input, if it is known."""
         made: list[Module] = []
         before = INPUT
-        for stretch in self.stretches(end):
-            if len(stretch) == 1 and self.takes[stretch[0]] == [before]:
+        stretches = self.stretches(end)
+        for i, stretch in enumerate(stretches):
+            prefix = f"{i}." if len(stretches) > 1 else ""
+            if len(stretch) == 1 and self.takes[stretch[0]] == [(before, 0, 0)]:
                 part = self.parts[stretch[0]]
                 bind(part, width)
                 made.append(part)
+                self.prefixes[stretch[0]] = prefix
             else:
                 made.append(self.graph(stretch, before, width))
+                self.prefixes.update({at: f"{prefix}{n}." for n, at in enumerate(stretch)})
             before, width = stretch[-1], output_of(made[-1], width)
         if len(made) == 1:
             return made[0]
@@ -72,9 +78,10 @@ class Wires:
         names[before] = None  # type: ignore[assignment]
         parts = {}
         for at in stretch:
-            parts[names[at]] = (self.parts[at], [names[t] for t in self.takes[at]])
+            taken = [(names[t], begin, count) for t, begin, count in self.takes[at]]
+            parts[names[at]] = (self.parts[at], taken)
             first = getattr(self.parts[at], "_info", None)
-            if width is None and first is not None and self.takes[at] == [before]:
+            if width is None and first is not None and self.takes[at] == [(before, 0, 0)]:
                 width = first.input_size
         if width is None:
             raise NotImplementedError(
