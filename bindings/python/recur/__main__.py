@@ -61,7 +61,7 @@ def read_keras(path: str, args: Any) -> Module:
     return convert.from_keras(path, logits=args.logits, verify=args.verify)
 
 
-READERS = {
+READERS: dict[str, Any] = {
     ".onnx": read_onnx,
     ".keras": read_keras,
     ".h5": read_keras,

@@ -42,11 +42,11 @@ def layer_of(node: Any) -> parts.Layer:
     if given != wanted or node.attribute("hidden_size", width) != width:
         node.refuse(f"its weights have shapes {given}, {wanted} are needed")
     P, coupled = peepholes(node, count, width), bool(node.attribute("input_forget", 0))
-    given = arguments(node, count)
+    more = arguments(node, count)
     weights: Any = [W, R, B, P]
     if P is not None and coupled:
-        weights, coupled = uncoupled(node, weights, dict(given)), False
-    return parts.Layer(node.op, direction, weights, given, coupled)
+        weights, coupled = uncoupled(node, weights, dict(more)), False
+    return parts.Layer(node.op, direction, weights, more, coupled)
 
 
 def uncoupled(node: Any, weights: Any, given: Any) -> Any:
