@@ -35,6 +35,7 @@ from .layers import (
     Softsign,
     Tanh,
 )
+from .convert import _verify
 from .layer import precision_of
 from .module import Module
 from .recurrent import (
@@ -71,7 +72,8 @@ def save_model(
 
     sample: an input as for module(sample), which is run, and again by whoever opens the file:
     if the results are not `outputs` (None: what the module gives now) within `tolerance` (0:
-    1e-4), the model is refused. texts: your own words.
+    1e-4), the model is refused. Without one, that of from_torch, from_onnx or from_keras is taken,
+    with the outputs of the other framework. texts: your own words.
 
     >>> import os, tempfile
     >>> import recur
@@ -170,6 +172,8 @@ def put_model(
         module.require_features()
     if sample is None and outputs is not None:
         raise ValueError("outputs without a sample")
+    if sample is None:
+        sample, outputs = _verify.kept(module)
     given = None if sample is None else sampled(module, sample, outputs, tolerance)
     c.recur_file_put_model(file._handle, prefix, module._open(), given)
     note(file, module, prefix)

@@ -46,3 +46,20 @@ def test_bad_use(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["import"])
     assert ended.value.code == 2
+
+
+def test_the_sample_travels(rng, tmp_path):
+    """The drawn sample is in the file, with what the other framework made of it."""
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh())
+    net, path = recur.from_torch(module.eval()), tmp_path / "net"
+    recur.save_model(net, path)
+    names = recur.File(str(path)).keys()
+    assert any("sample" in name for name in names), names
+    x, y = net.__dict__["_sample"]
+    np.testing.assert_allclose(y, module(torch.tensor(x)).detach().numpy(), atol=1e-6)
+    net.params["0.bias"][0] += 1  # as training does: now its own outputs go with it
+    recur.save_model(net, path)
+    np.testing.assert_array_equal(recur.open_model(path)(x), net(x))
+    recur.save_model(recur.from_torch(module, verify=False), path)
+    assert not any("sample" in name for name in recur.File(str(path)).keys())

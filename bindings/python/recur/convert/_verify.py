@@ -40,6 +40,24 @@ def evaluating(module: Any) -> Any:
     return view
 
 
+def keep(module: Any, x: Any, theirs: Any) -> None:
+    """Leaves a sample at the module, with what the other framework made of it: save_model writes
+    it into the file. The first one stays."""
+    module.__dict__.setdefault("_sample", (np.array(np.asarray(x)), np.array(np.asarray(theirs))))
+
+
+def kept(module: Any) -> tuple[Any, Any]:
+    """(x, outputs) of the sample that a conversion left; outputs None if the module gives others by
+    now, as after training; (None, None) if there is none."""
+    x, theirs = module.__dict__.get("_sample", (None, None))
+    if x is None:
+        return None, None
+    ours = evaluating(module)(x)
+    ours = ours[0] if isinstance(ours, tuple) else ours
+    same = difference(ours, theirs) <= RELATIVE * float(np.abs(theirs).max(initial=0)) + SMALLEST
+    return x, theirs if same else None
+
+
 def difference(ours: Any, theirs: Any) -> float:
     """The largest difference; infinite where shapes or NaNs do not agree."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)

@@ -122,6 +122,8 @@ class Check:
             return []
         y, states = self.ours(given, len(x))
         wanted[0], y = self.alike(wanted[0], y, lengths)
+        if lengths is None and not self.softmax:
+            _verify.keep(self.module, x, wanted[0])
         pairs = [("the output", y, wanted[0])]
         for i, theirs in enumerate(wanted[1:]):
             found = min(states, key=lambda s: _verify.difference(s, theirs))
