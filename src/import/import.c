@@ -130,53 +130,60 @@ static recur_status from_disk(recur_context *ctx, const recur__disk_in *disk, re
     return status;
 }
 
-static recur_status from_path(recur_context *ctx, const char *path, reader *read, recur_layer **out)
+/* A public function: its name for messages, and which form it reads. */
+typedef struct door {
+    const char *name;
+    reader *read;
+} door;
+
+static recur_status check_given(const door *d, const char *what, bool given)
+{
+    return given ? RECUR_OK : recur__fail(RECUR_E_ARGUMENT, "%s: %s is NULL", d->name, what);
+}
+
+static recur_status open_path(const door *d, recur_context *ctx, const char *path,
+                              recur_layer **out)
 {
     recur__disk_in disk;
+    RECUR__CHECK(check_given(d, "out", out != NULL));
+    *out = NULL;
+    RECUR__CHECK(check_given(d, "path", path != NULL));
     RECUR__CHECK(recur__disk_open(&disk, path));
-    const recur_status status = recur__disk_close(&disk, from_disk(ctx, &disk, read, out));
+    const recur_status status = recur__disk_close(&disk, from_disk(ctx, &disk, d->read, out));
     if (!status || !*out) return status;
     recur_layer_release(*out);
     *out = NULL;
     return status;
 }
 
-static recur_status check_data(const char *function, const void *data, size_t bytes)
+static recur_status open_memory(const door *d, recur_context *ctx, const void *data, size_t bytes,
+                                recur_layer **out)
 {
-    if (data || bytes == 0) return RECUR_OK;
-    return recur__fail(RECUR_E_ARGUMENT, "%s: data is NULL for %zu bytes", function, bytes);
+    RECUR__CHECK(check_given(d, "out", out != NULL));
+    *out = NULL;
+    if (!data && bytes)
+        return recur__fail(RECUR_E_ARGUMENT, "%s: data is NULL for %zu bytes", d->name, bytes);
+    return from_memory(ctx, data, bytes, d->read, out);
 }
 
 recur_status recur_import_nam(recur_context *ctx, const char *path, recur_layer **out)
 {
-    RECUR__NOT_NULL(out);
-    *out = NULL;
-    RECUR__NOT_NULL(path);
-    return from_path(ctx, path, recur__import_nam, out);
+    return open_path(&(door){ __func__, recur__import_nam }, ctx, path, out);
 }
 
 recur_status recur_import_nam_memory(recur_context *ctx, const void *data, size_t bytes,
                                      recur_layer **out)
 {
-    RECUR__NOT_NULL(out);
-    *out = NULL;
-    RECUR__CHECK(check_data(__func__, data, bytes));
-    return from_memory(ctx, data, bytes, recur__import_nam, out);
+    return open_memory(&(door){ __func__, recur__import_nam }, ctx, data, bytes, out);
 }
 
 recur_status recur_import_rtneural(recur_context *ctx, const char *path, recur_layer **out)
 {
-    RECUR__NOT_NULL(out);
-    *out = NULL;
-    RECUR__NOT_NULL(path);
-    return from_path(ctx, path, recur__import_rtneural, out);
+    return open_path(&(door){ __func__, recur__import_rtneural }, ctx, path, out);
 }
 
 recur_status recur_import_rtneural_memory(recur_context *ctx, const void *data, size_t bytes,
                                           recur_layer **out)
 {
-    RECUR__NOT_NULL(out);
-    *out = NULL;
-    RECUR__CHECK(check_data(__func__, data, bytes));
-    return from_memory(ctx, data, bytes, recur__import_rtneural, out);
+    return open_memory(&(door){ __func__, recur__import_rtneural }, ctx, data, bytes, out);
 }
