@@ -2,6 +2,8 @@
  * is not there: each is an error with a sentence that says where, and nothing is lost. */
 #include "support/support.h"
 
+#include <dirent.h>
+
 typedef recur_status import(recur_context *ctx, const void *data, size_t bytes, recur_layer **out);
 
 /* ---- small files of every form -------------------------------------------------------------- */
@@ -317,13 +319,55 @@ static void every_allocation_fails(void **unused)
         }
 }
 
+/* A name of a tensor has at most 99 bytes. */
+static void names_at_their_limit(void **unused)
+{
+    (void)unused;
+    char text[256], name[101];
+    for (int n = 98; n <= 100; n++) {
+        recur_layer *layer = NULL;
+        memset(name, 'a', sizeof name);
+        memcpy(name + n - 7, ".weight", 8);
+        snprintf(text, sizeof text, "{\"%s\": [[2]]}", name);
+        if (n < 100)
+            OK(recur_import_rtneural_memory(NULL, text, strlen(text), &layer));
+        else
+            FAILS(RECUR_E_FORMAT, recur_import_rtneural_memory(NULL, text, strlen(text), &layer),
+                  "99 bytes");
+        recur_layer_release(layer);
+    }
+}
+
+/* Inputs that once broke something: each opens, or is an error. A build with SANITIZE=address sees
+ * more of them. */
+static void what_fuzzers_found(void **unused)
+{
+    (void)unused;
+    static const char folder[] = "tests/fuzz/found";
+    DIR *found = opendir(folder);
+    int files = 0;
+    assert_non_null(found);
+    for (struct dirent *entry; (entry = readdir(found));) {
+        char path[512];
+        recur_layer *layer = NULL;
+        if (strncmp(entry->d_name, "import_", 7) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        trying("%s", path);
+        if (recur_import_rtneural(NULL, path, &layer) == RECUR_OK) recur_layer_release(layer);
+        if (recur_import_nam(NULL, path, &layer) == RECUR_OK) recur_layer_release(layer);
+        files++;
+    }
+    closedir(found);
+    assert_true(files > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_form_is_read),     TEST(write_corpus),     TEST(hostile_nam),
-        TEST(hostile_frames),         TEST(hostile_layers),   TEST(hostile_state_dicts),
-        TEST(bad_arguments),          TEST(every_truncation), TEST(mutations),
-        TEST(every_allocation_fails),
+        TEST(every_form_is_read),     TEST(write_corpus),         TEST(hostile_nam),
+        TEST(hostile_frames),         TEST(hostile_layers),       TEST(hostile_state_dicts),
+        TEST(bad_arguments),          TEST(every_truncation),     TEST(mutations),
+        TEST(every_allocation_fails), TEST(names_at_their_limit), TEST(what_fuzzers_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,7 @@ static recur_status take_prefix(const recur__import *in, const char *place, recu
     if (bytes < 0 || bytes >= LONGEST)
         return recur__import_fail(in, RECUR_E_FORMAT, place, key,
                                   "a name of at most %d bytes is expected", LONGEST - 1);
-    *recur__json_copy(key, name) = 0;
+    recur__json_copy(key, name);
     const char *dot = strrchr(name, '.');
     const size_t n = dot ? (size_t)(dot - name) + 1 : 0;
     memcpy(prefix, name, n);

@@ -45,6 +45,24 @@ NETS = {
     "residual": lambda: recur.Sequential(recur.Residual(skip(), recur.Linear(3, 4)), recur.GRU(4, 2)),
     "conv": lambda: recur.Sequential(recur.ConvTime(4, 6, 3, groups=2), recur.ReLU(), recur.GRU(6, 3)),
     "ahead": lambda: recur.Sequential(recur.ConvTime(4, 6, 4, ahead=2, bias=False), recur.LSTM(6, 3)),
+    "row": lambda: recur.Sequential(
+        recur.Linear(4, 12),
+        recur.ConvRow(2, 3, 3, stride=2, padding=1, length=6),
+        recur.ReLU(),
+        recur.ConvRow(3, 4, 2, dilation=2, length=3),
+        recur.LSTM(4, 3),
+    ),
+    "mirrored": lambda: recur.Sequential(
+        recur.ConvRow(1, 2, 3, padding=(0, 2), padding_mode="reflect", length=4),
+        recur.Merge("magnitude"),
+        recur.GRU(4, 3),
+    ),
+    "row of channels": lambda: recur.Sequential(
+        recur.ConvRow(4, 6, 1, groups=2, bias=False), recur.GRU(6, 3)
+    ),
+    "group": lambda: recur.Sequential(
+        recur.GRU(4, 6), recur.GroupNorm(3, 6), recur.Tanh(), recur.GroupNorm(1, 2, length=3)
+    ),
     "rms": lambda: recur.Sequential(recur.GRU(4, 6), recur.RMSNorm(6), recur.Linear(6, 2)),
     "glu": lambda: recur.Sequential(recur.Linear(4, 6), recur.Merge("gate"), recur.GRU(3, 2)),
     "magnitude": lambda: recur.Sequential(recur.Linear(4, 6), recur.Merge("magnitude"), recur.GRU(3, 2)),

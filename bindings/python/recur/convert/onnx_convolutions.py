@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import onnx_parts as parts
+from .onnx_channels import as_channels, convolution_in_rows, padded_channels
 from .onnx_values import Axis, spelled
 
 
@@ -24,12 +25,17 @@ def convolution(node: Any) -> None:
     weight, bias = node.constant(1), node.constant(2)
     if weight.ndim != 3:
         node.refuse(f"its weight has shape {weight.shape}: one axis, over steps, is understood")
-    if alone(node, "strides", 1) != 1:
-        node.refuse("strides above 1 give fewer steps")
-    dilation, groups = alone(node, "dilations", 1), int(node.attribute("group", 1))
-    kernel = weight.shape[2]
+    stride, dilation = alone(node, "strides", 1), alone(node, "dilations", 1)
+    groups, kernel = int(node.attribute("group", 1)), weight.shape[2]
     if alone(node, "kernel_shape", kernel) != kernel:
         node.refuse(f"its kernel_shape is not that of its weight, {kernel}")
+    channels = as_channels(node)
+    if channels is not None:
+        pads = pads_of(node, (kernel - 1) * dilation)
+        convolution_in_rows(node, channels, (weight, bias, stride, dilation, groups, pads))
+        return
+    if stride != 1:
+        node.refuse("strides above 1 give fewer steps")
     chain, lead, width, at = node.turned(0)
     if at != 1 or len(lead) != 2 or len(lead[1]) != 1 or any(part.reduces for part in chain):
         node.refuse(f"its input has axes {spelled(node.tensor(0).groups)}: it needs channels second")
@@ -95,6 +101,10 @@ def pad(node: Any) -> None:
     pads = node.constant(1) if pads is None else pads
     value = node.constant(2, value)
     axes = node.constant(3)
+    found = None if axes is not None or np.any(value) else as_channels(node)
+    if found is not None:
+        padded_channels(node, found, np.ravel(pads), mode)
+        return
     x = node.tensor(0)
     if mode != "constant" or np.any(value):
         node.refuse("it pads with other numbers than 0: it is out of reach over steps")

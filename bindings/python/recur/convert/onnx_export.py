@@ -193,6 +193,42 @@ def conv_time(graph: Any, layer: Any) -> None:
     graph.x = graph.add("Transpose", [y], perm=[2, 0, 1])
 
 
+def flat_again(graph: Any, y: Any, x: Any) -> Any:
+    """Rows of y, as many and in the axes of x."""
+    count = 2 if graph.timed else 1
+    ends = [graph.integers(0), graph.integers(count)]
+    front = graph.add("Slice", [graph.add("Shape", [x]), *ends])
+    shape = graph.add("Concat", [front, graph.integers(-1)], axis=0)
+    return graph.add("Reshape", [y, shape])
+
+
+def conv_row(graph: Any, layer: Any) -> None:
+    """Inside of rows; ONNX has [rows][channels][length]."""
+    p, x = layer.params, graph.x
+    y = graph.add("Reshape", [x, graph.integers(-1, layer.in_channels, layer.length)])
+    pads = list(layer.padding)
+    if layer.padding_mode == "reflect" and any(pads):
+        ends = graph.integers(0, 0, pads[0], 0, 0, pads[1])
+        y, pads = graph.add("Pad", [y, ends], mode="reflect"), [0, 0]
+    inputs = [y, *(graph.weight(name, p[name]) for name in ("weight", "bias") if name in p)]
+    more = {"strides": [layer.stride], "dilations": [layer.dilation], "group": layer.groups}
+    y = graph.add("Conv", inputs, kernel_shape=[layer.kernel_size], pads=pads, **more)
+    graph.x = flat_again(graph, y, x)
+
+
+def group_norm(graph: Any, layer: Any) -> None:
+    """A layer normalisation of each group, then a scale and a shift for each channel."""
+    if graph.opset < 17:
+        raise NotImplementedError(f"GroupNorm needs opset 17, not {graph.opset}")
+    x, size = graph.x, layer.channels * layer.length // layer.num_groups
+    y = graph.add("Reshape", [x, graph.integers(-1, layer.num_groups, size)])
+    inputs = [y, graph.weight("ones", np.ones(size, np.float32))]
+    y = graph.add("LayerNormalization", inputs, axis=-1, epsilon=layer.eps)
+    numbers = {name: np.repeat(a, layer.length) for name, a in layer.params.items()}
+    y = graph.add("Mul", [flat_again(graph, y, x), graph.weight("weight", numbers["weight"])])
+    graph.x = graph.add("Add", [y, graph.weight("bias", numbers["bias"])])
+
+
 def rms_norm(graph: Any, layer: Any) -> None:
     """x / √(mean of x² + eps), times the weight."""
     squares, axes = graph.add("Mul", [graph.x, graph.x]), {"axes": [-1]}
@@ -253,6 +289,10 @@ def write(graph: Any, layer: Any, prefix: str = "") -> None:
         merged(graph, layer)
     elif isinstance(layer, convolution.ConvTime):
         conv_time(graph, layer)
+    elif isinstance(layer, convolution.ConvRow):
+        conv_row(graph, layer)
+    elif isinstance(layer, layers.GroupNorm):
+        group_norm(graph, layer)
     elif isinstance(layer, layers.RMSNorm):
         rms_norm(graph, layer)
     elif isinstance(layer, layers.Embedding):

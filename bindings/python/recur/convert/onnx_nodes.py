@@ -15,9 +15,11 @@ from .. import layers
 from . import onnx_parts as parts
 from .gates import KINDS
 from .onnx_convolutions import batch_normalization, convolution, pad, shortened
+from .onnx_channels import channels_of, normalised_groups, rows_of_channels
 from .onnx_recurrent import recurrent
 from .onnx_values import (
     Axis,
+    Channels,
     Constant,
     Dims,
     Filled,
@@ -293,8 +295,13 @@ def reshape(node: Any) -> None:
             node.refuse("sizes can only be put into a row")
         node.gives(Dims(x.array.reshape(-1)))
         return
+    if isinstance(x, Channels):
+        rows_of_channels(node, x, shape)
+        return
     x = node.tensor(0)
     groups = regroup(x.groups, shape, keep_zero)
+    if groups is None and channels_of(node, x, shape):
+        return
     if groups is None:
         node.refuse(f"a reshape of axes {spelled(x.groups)} to {shape} cannot be told for certain")
     node.gives(x.on(groups))
@@ -683,8 +690,8 @@ def scaled(node: Any, place: int) -> None:
     chain, lead, width, at = node.turned(place)
     weight = by_feature(node, number, width, (at, len(lead) + 1))
     before = chain[-1] if chain else None
-    if isinstance(before, parts.RMSNorm):
-        made: Any = parts.RMSNorm(before.weight * weight, before.eps)
+    if isinstance(before, (parts.RMSNorm, parts.GroupNorm)):
+        made: Any = before.scaled(weight, 0 * weight)
         node.made_at((*chain[:-1], made), lead, width, at)
         return
     node.made_at((*chain, parts.Affine(weight, 0 * weight)), lead, width, at)
@@ -692,6 +699,9 @@ def scaled(node: Any, place: int) -> None:
 
 def layer_normalization(node: Any) -> None:
     node.attribute("stash_type")
+    if isinstance(node.value(0), Channels):
+        normalised_groups(node, node.value(0))
+        return
     x = node.tensor(0)
     at = node.axis(node.attribute("axis", -1), len(x.groups))
     chain, lead, width = node.rows(0)
@@ -759,7 +769,8 @@ def add(node: Any) -> None:
     width = before.weight.shape[0] if isinstance(before, parts.Linear) else width
     bias = by_feature(node, node.constant(place), width, (at, len(lead) + 1))
     one = np.ones_like(bias)
-    if isinstance(before, parts.Affine) or isinstance(before, parts.Linear) and before.bias is None:
+    takes = isinstance(before, (parts.Affine, parts.GroupNorm))
+    if takes or isinstance(before, parts.Linear) and before.bias is None:
         chain = (*chain[:-1], before.scaled(one, bias))
     else:
         chain = (*chain, parts.Affine(one, bias))

@@ -87,6 +87,25 @@ class LayerNorm(Plain):
         return LayerNorm(self.weight * scale, self.bias * scale + shift, self.eps)
 
 
+class GroupNorm(Plain):
+    """Of rows that are [channels][length], in groups of channels; a scale and a shift for each
+    number."""
+
+    def __init__(self, groups: int, weight: Any, bias: Any, eps: float) -> None:
+        self.groups, self.eps = groups, float(str(np.float32(eps)))
+        self.weight, self.bias = (np.asarray(a, np.float32) for a in (weight, bias))
+
+    def make(self, batch_first: bool) -> Any:
+        part = layers.GroupNorm(self.groups, self.weight.size, self.eps)
+        part.load_state_dict({"weight": self.weight, "bias": self.bias})
+        return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """As that of a linear part."""
+        both = self.weight * scale, self.bias * scale + shift
+        return GroupNorm(self.groups, *both, self.eps)
+
+
 class RMSNorm(Plain):
     def __init__(self, weight: Any, eps: float) -> None:
         self.weight, self.eps = np.asarray(weight, np.float32), float(str(np.float32(eps)))
@@ -95,6 +114,10 @@ class RMSNorm(Plain):
         part = layers.RMSNorm(self.weight.size, self.eps)
         part.load_state_dict({"weight": self.weight})
         return part
+
+    def scaled(self, scale: Any, shift: Any) -> Any:
+        """As that of a linear part; it has no shift."""
+        return RMSNorm(self.weight * scale, self.eps)
 
 
 class ConvRow(Plain):

@@ -88,6 +88,19 @@ class Filled:
         self.value = float(value)
 
 
+class Channels:
+    """Rows seen as [channels][length], with zeros or mirrored numbers around each channel."""
+
+    def __init__(self, chain: Any, lead: Any, channels: int, length: int) -> None:
+        self.chain, self.lead, self.channels, self.length = tuple(chain), lead, channels, length
+        self.pads, self.mode = (0, 0), "zeros"
+
+    def padded(self, pads: tuple[int, int], mode: str) -> Any:
+        found = Channels(self.chain, self.lead, self.channels, self.length)
+        found.pads, found.mode = pads, mode
+        return found
+
+
 class MeanSquare:
     """mean(x²) of the features of some rows, plus eps; of `root`, the root of it. `power` is -1 for
     one by it."""
