@@ -26,13 +26,6 @@ static const char *activation_name(int32_t function)
     return function > 0 && function < count ? names[function] : "another function";
 }
 
-static const char *merge_name(int32_t way)
-{
-    static const char *const names[] = { "", "sum", "mean", "multiply", "gate", "magnitude" };
-    const int32_t count = sizeof names / sizeof *names;
-    return way > 0 && way < count ? names[way] : "in another way";
-}
-
 static void add_direction(char *words, int32_t direction)
 {
     if (direction == RECUR_DIRECTION_REVERSE) add(words, ", reverse");
@@ -62,7 +55,6 @@ static void add_recurrent(char *words, const recur_layer_info *info)
 
 static void add_conv(char *words, const recur_conv_options *conv)
 {
-    add(words, conv->axis == RECUR_CONV_TIME ? " over time" : " inside a row");
     add(words, ", %lld to %lld channels, kernel %lld", (long long)conv->in_channels,
         (long long)conv->out_channels, (long long)conv->kernel);
     if (conv->stride > 1) add(words, ", stride %lld", (long long)conv->stride);
@@ -95,8 +87,6 @@ static void describe(char *words, const recur_layer_info *info)
     if (info->kind == RECUR_KIND_RECURRENT) add_recurrent(words, info);
     if (info->kind == RECUR_KIND_LAST) add_direction(words, info->direction);
     if (info->kind == RECUR_KIND_DROPOUT) add(words, " %g", info->dropout);
-    if (info->kind == RECUR_KIND_ACTIVATION) add(words, ", %s", activation_name(info->variant));
-    if (info->kind == RECUR_KIND_MERGE) add(words, ", %s", merge_name(info->variant));
     if (info->kind == RECUR_KIND_NORM && info->groups > 1)
         add(words, ", %lld groups", (long long)info->groups);
     if (info->conv) add_conv(words, info->conv);

@@ -185,6 +185,18 @@ class Steps:
         return pairs
 
 
+def keep_steps(made: Any, rng: Any, weights: Any, runner: Any) -> None:
+    """Leaves a sample of some steps of one sequence at the module, from states of zeros on."""
+    steps = Steps(made, rng, weights, 1)
+    for name in made.states.values():
+        steps.given[name] = np.zeros_like(steps.given[name])
+    steps.state = made.module.state(1)
+    rows = [theirs for name, _, theirs in steps.run(runner) if name == "the output"]
+    if len(rows) == steps.COUNT:
+        x = [steps.rows(made.main, x) for x in steps.xs]
+        _verify.keep(made.module, np.stack(x), np.stack(rows))
+
+
 NAMES = {"Y": "y", "Y_h": "h", "Y_c": "c"}
 
 
@@ -199,6 +211,7 @@ def check_reading(made: Any, constants: Any) -> None:
     if isinstance(made, StepModel):
         samples = [Steps(made, rng, weights, batch) for batch in made.batches()]
         _verify.check("from_onnx", "the ONNX model", samples, lambda one: one.run(runner))
+        keep_steps(made, rng, weights, runner)
         return
     samples = [Sample(made, rng, steps, batch) for steps, batch in _verify.SIZES]
 
