@@ -41,8 +41,8 @@ ACTIVATIONS: dict[str, Any] = {
     "softmax": layers.Softmax,
 }
 HARD = (
-    "'hard_sigmoid' is 0.2 x + 0.5 in Keras 2 and x/6 + 0.5 in Keras 3, and this configuration does "
-    "not say which of them it is; a file or a model does"
+    "'hard_sigmoid' is 0.2 x + 0.5 in Keras 2 and x/6 + 0.5 in Keras 3, and this configuration "
+    "does not say which of them it is; a file or a model does"
 )
 HARD_SCALE = 5 / 6  # 0.2 (5/6 x) + 0.5 is that of Keras 3
 

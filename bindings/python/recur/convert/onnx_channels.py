@@ -1,5 +1,5 @@
-"""Rows that an ONNX graph sees as [channels][length]: a reshape makes channels of features, then come
-padding and a convolution, or a normalisation of groups, and a reshape back."""
+"""Rows that an ONNX graph sees as [channels][length]: a reshape makes channels of features, then
+come padding and a convolution, or a normalisation of groups, and a reshape back."""
 
 from __future__ import annotations
 

@@ -38,9 +38,11 @@ def convolution(node: Any) -> None:
         node.refuse("strides above 1 give fewer steps")
     chain, lead, width, at = node.turned(0)
     if at != 1 or len(lead) != 2 or len(lead[1]) != 1 or any(part.reduces for part in chain):
-        node.refuse(f"its input has axes {spelled(node.tensor(0).groups)}: it needs channels second")
-    if width not in (None, weight.shape[1] * groups):
-        node.refuse(f"its input has {width} features and its weights take {weight.shape[1] * groups}")
+        found = spelled(node.tensor(0).groups)
+        node.refuse(f"its input has axes {found}: it needs channels second")
+    takes = weight.shape[1] * groups
+    if width not in (None, takes):
+        node.refuse(f"its input has {width} features and its weights take {takes}")
     steps, before = lead[1][0], (0, 0)
     if steps.padded is not None:
         steps, *before = steps.padded
@@ -116,7 +118,8 @@ def pad(node: Any) -> None:
     for at, (left, right) in padded.items():
         atoms = groups[at]
         if len(atoms) != 1 or atoms[0] is x.features or min(left, right) < 0:
-            node.refuse(f"it pads axis {at} of {spelled(x.groups)}: steps can be padded, with zeros")
+            told = spelled(x.groups)
+            node.refuse(f"it pads axis {at} of {told}: steps can be padded, with zeros")
         groups[at] = (padded_steps(atoms[0], left, right),)
     node.gives(x.on(groups))
 

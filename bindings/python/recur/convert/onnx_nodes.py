@@ -550,8 +550,9 @@ def side_by_side(values: Any, at: int) -> bool:
         for v in values
         for s in v.slots
     )
-    directions = {(s.owner.direction, id(s.owner.before)) for v in values for s in v.slots} if whole else set()
-    return whole and len(owners) == len(values) and len(directions) == 1
+    if not whole or len(owners) != len(values):
+        return False
+    return len({(s.owner.direction, id(s.owner.before)) for v in values for s in v.slots}) == 1
 
 
 def two_ends(node: Any, values: Any) -> bool:
@@ -788,7 +789,8 @@ def added(node: Any, a: Any, b: Any) -> None:
     if not inner or not same_chain(first, second[: len(first)]):
         forked(node, "sum")
         return
-    if (lead, at) != (other_lead, other_at) or None not in (width, other_width) and width != other_width:
+    fits = (lead, at) == (other_lead, other_at)
+    if not fits or None not in (width, other_width) and width != other_width:
         node.refuse(f"it adds axes {spelled(a.groups)} and {spelled(b.groups)}")
     if any(part.reduces for part in inner):
         node.refuse("the axes of what it adds differ")
