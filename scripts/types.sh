@@ -7,8 +7,8 @@
 set -u
 cd "$(dirname "$0")/../bindings/python" || exit 2
 
-later='_api _convert _sizes _structs c'
-later="$later onnx_check onnx_import onnx_nodes pytorch torch_modules" # of the converters
+later='c'                             # c.pyi says what c.py makes out of the headers' tables
+later="$later onnx_import onnx_nodes" # of the converters
 case ${BUILD:-build} in
 /*) venv=${BUILD}/types ;;
 *) venv=$PWD/../../${BUILD:-build}/types ;;

@@ -4,8 +4,11 @@ A converter takes (value, name) and gives (checked, passed): what the size rules
 ctypes hands over.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
+from typing import Any, Callable, Tuple
 
 import numpy as np
 
@@ -14,29 +17,31 @@ from ._handles import CLASSES
 from ._numbers import INTEGERS, check_integer, check_number, encode
 from ._structs import STRUCTS
 
+Converter = Callable[[Any, str], Tuple[Any, Any]]
+
 IDS = {"const int32_t *": np.int32, "const int64_t *": np.int64}
 
 
-def integer(ctype):
+def integer(ctype: str) -> Converter:
     return lambda value, name: (number := check_integer(value, ctype, name), number)
 
 
-def number(value, name):
+def number(value: Any, name: str) -> tuple[Any, Any]:
     checked = check_number(value, name)
     return checked, checked
 
 
-def text(value, name):
+def text(value: Any, name: str) -> tuple[Any, Any]:
     if isinstance(value, os.PathLike):
         value = os.fsencode(value)
     checked = encode(value, name)
     return checked, checked
 
 
-def handle(kind):
-    expected = CLASSES[kind]
+def handle(kind: str) -> Converter:
+    expected: Any = CLASSES[kind]
 
-    def convert(value, name):
+    def convert(value: Any, name: str) -> tuple[Any, Any]:
         if value is None:
             return None, None
         if not isinstance(value, expected):
@@ -46,8 +51,8 @@ def handle(kind):
     return convert
 
 
-def array(dtype, writes):
-    def convert(value, name):
+def array(dtype: Any, writes: bool) -> Converter:
+    def convert(value: Any, name: str) -> tuple[Any, Any]:
         if value is None:
             return None, None
         if (
@@ -78,12 +83,12 @@ def array(dtype, writes):
     return convert
 
 
-def integers(dtype):
+def integers(dtype: Any) -> Converter:
     """Ids, lengths: any integers, copied, so that no other thread can change what has been
     checked."""
     limits = np.iinfo(dtype)
 
-    def convert(value, name):
+    def convert(value: Any, name: str) -> tuple[Any, Any]:
         if value is None:
             return None, None
         given = np.asarray(value)
@@ -101,7 +106,7 @@ def integers(dtype):
     return convert
 
 
-def data(value, name):
+def data(value: Any, name: str) -> tuple[Any, Any]:
     """const void *: bytes of a file, or an array to move rows from."""
     if isinstance(value, np.ndarray):
         return array(None, False)(value, name)
@@ -113,10 +118,10 @@ def data(value, name):
     return copied, copied
 
 
-def struct(kind):
+def struct(kind: str) -> Converter:
     expected = STRUCTS[kind]
 
-    def convert(value, name):
+    def convert(value: Any, name: str) -> tuple[Any, Any]:
         if value is None:
             return None, None
         if isinstance(value, dict):
@@ -132,28 +137,28 @@ def struct(kind):
     return convert
 
 
-def texts(value, name):
+def texts(value: Any, name: str) -> tuple[Any, Any]:
     if value is None:
         return None, None
     encoded = [encode(v, name) for v in value]
     return encoded, (ctypes.c_char_p * max(len(encoded), 1))(*encoded)
 
 
-def handles(kind):
+def handles(kind: str) -> Converter:
     one = handle(kind)
 
-    def convert(value, name):
+    def convert(value: Any, name: str) -> tuple[Any, Any]:
         if value is None:
             return None, None
         owned = [one(v, f"{name}[{i}]")[1] for i, v in enumerate(value)]
         passed = (ctypes.c_void_p * max(len(owned), 1))(*[o.value if o else None for o in owned])
-        passed.keep = owned
+        passed.keep = owned  # type: ignore[attr-defined]
         return owned, passed
 
     return convert
 
 
-def make_converters() -> dict:
+def make_converters() -> dict[str, Converter]:
     table = {ctype: integer(ctype) for ctype in INTEGERS}
     table.update(
         {"double": number, "const char *": text, "const char *const *": texts, "const void *": data}

@@ -5,15 +5,23 @@ bytes for void pointers. Where a handle is NULL or a number negative the library
 before it looks at any array.
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
 from . import _api
+
+Arguments = Dict[str, Any]
+Sizes = Dict[str, int]
+Rule = Callable[[Arguments], Sizes]
 
 PADDED = (_api.CONSTANTS["RECUR_LAYOUT_BATCH_FIRST"], _api.CONSTANTS["RECUR_LAYOUT_TIME_FIRST"])
 
 
-def rules(ask) -> dict:
+def rules(ask: Any) -> dict[str, Rule]:
     """`ask` has the queries of the library as attributes: they take handles and give numbers."""
 
-    def a_pass(a):
+    def a_pass(a: Arguments) -> Sizes:
         layer, packed = a["layer"], a["packed"]
         if layer is None or packed is None:
             return {}
@@ -25,24 +33,24 @@ def rules(ask) -> dict:
         x, y = n * inputs, rows * outputs
         return {"x": x, "ids": n, "y": y, "dy": y, "dx": x, "dparams": ask.count(layer)}
 
-    def steps_of(layer, state):
+    def steps_of(layer: Any, state: Any) -> Sizes:
         B, (inputs, outputs) = ask.streams(state), ask.widths(layer)
         sizes = {"x": B * inputs, "dx": B * inputs, "ids": B, "y": B * outputs, "dy": B * outputs}
         return {**sizes, "dparams": ask.count(layer)}
 
-    def step(a):
+    def step(a: Arguments) -> Sizes:
         layer, state = a["layer"], a.get("state", a.get("dstate"))
         return {} if layer is None or state is None else steps_of(layer, state)
 
-    def cell_step(a):
+    def cell_step(a: Arguments) -> Sizes:
         cell, state = a["cell"], a.get("state", a.get("dstate"))
         return {} if cell is None or state is None else steps_of(ask.layer_of(cell), state)
 
-    def count(*names):
-        return lambda a: dict.fromkeys(names, a["count"])
+    def count(*names: str) -> Rule:
+        return lambda a: {name: a["count"] for name in names}
 
-    def move(rows, other):
-        def rule(a):
+    def move(rows: str, other: str) -> Rule:
+        def rule(a: Arguments) -> Sizes:
             packed, unit = a["packed"], a["row_bytes"]
             if packed is None:
                 return {}
@@ -52,13 +60,13 @@ def rules(ask) -> dict:
 
         return rule
 
-    def gather(a):
+    def gather(a: Arguments) -> Sizes:
         if a["packed"] is None:
             return {}
         n, B = ask.rows_in(a["packed"]), ask.batch(a["packed"])
         return {"steps": B, "rows": n * a["row_bytes"], "to": B * a["row_bytes"]}
 
-    def weights(a):
+    def weights(a: Arguments) -> Sizes:
         options = a["options"]
         if options is not None:
             for name in ("class_weight", "positive_weight", "counts"):
@@ -70,10 +78,10 @@ def rules(ask) -> dict:
                     )
         return {}
 
-    def batch_in(argument, *names):
+    def batch_in(argument: str, *names: str) -> Rule:
         """A struct with a layout and arrays for its batch."""
 
-        def rule(a):
+        def rule(a: Arguments) -> Sizes:
             layer, batch = a["layer"], a[argument]
             packed = batch.handle("packed") if batch is not None else None
             if layer is None or packed is None:
@@ -94,7 +102,7 @@ def rules(ask) -> dict:
     sampled = batch_in("sample", "x", "ids", "y")
     quantised = batch_in("options", "x", "ids")
 
-    def quantise(a):
+    def quantise(a: Arguments) -> Sizes:
         report = a["report"]
         room = report.handle("matrix") if report is not None else None
         if room is not None and report.count > (len(room) if hasattr(room, "__len__") else 1):
@@ -103,12 +111,12 @@ def rules(ask) -> dict:
             )
         return quantised(a)
 
-    def compiled(a):
+    def compiled(a: Arguments) -> Sizes:
         options = a["options"]
         sample = options.handle("sample") if options is not None else None
         return {} if sample is None else sampled({**a, "sample": sample})
 
-    def added(a):
+    def added(a: Arguments) -> Sizes:
         info = a["info"]
         if info is None or not 0 <= info.rank <= 4:
             return {}
@@ -117,15 +125,15 @@ def rules(ask) -> dict:
             product *= max(n, 0)
         return {"from": product}
 
-    def loss(a):
+    def loss(a: Arguments) -> Sizes:
         y = a["rows"] * a.get("classes", a.get("features", 0))
         return {"y": y, "target": y, "dy": y, "labels": a["rows"]}
 
-    def sampled_loss(a):
+    def sampled_loss(a: Arguments) -> Sizes:
         h = a["rows"] * a["features"]
         return {"h": h, "labels": a["rows"], "params": a["count"], "dh": h, "dparams": a["count"]}
 
-    def ctc(a):
+    def ctc(a: Arguments) -> Sizes:
         packed, lengths = a["packed"], a.get("label_lengths")
         if packed is None:
             return {}
@@ -133,8 +141,9 @@ def rules(ask) -> dict:
         sizes = {"y": n * a["classes"], "dy": n * a["classes"], "label_lengths": B, "scores": B}
         if "dy" not in a:  # decoding writes the labels
             return {**sizes, "labels": n}
-        known = lengths is not None and len(lengths) >= B
-        return {**sizes, "labels": int(sum(max(int(n), 0) for n in lengths[:B])) if known else 0}
+        if lengths is None or len(lengths) < B:
+            return {**sizes, "labels": 0}
+        return {**sizes, "labels": sum(max(int(n), 0) for n in lengths[:B])}
 
     return {
         "recur_layer_forward": a_pass,

@@ -1,6 +1,9 @@
 """The structs of the headers as ctypes structures that check what is put into them."""
 
+from __future__ import annotations
+
 import ctypes
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +26,7 @@ class Struct(ctypes.Structure):
     """Members by keyword; `size` is filled in. Pointers to numbers take arrays, which are copied,
     pointers to handles handles."""
 
-    def __init__(self, **members):
+    def __init__(self, **members: Any) -> None:
         super().__init__()
         object.__setattr__(self, "_arrays", {})
         if "size" in self._ctypes:
@@ -35,12 +38,12 @@ class Struct(ctypes.Structure):
                 )
             setattr(self, name, value)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in getattr(self, "_ctypes", {}):
             value = self._checked(name, value)
         super().__setattr__(name, value)
 
-    def _checked(self, name, value):
+    def _checked(self, name: str, value: Any) -> Any:
         ctype, length = self._ctypes[name]
         where = f"{type(self).__name__}.{name}"
         if length:
@@ -67,17 +70,26 @@ class Struct(ctypes.Structure):
             return self._array(name, value, *NUMBERS[ctype])
         if ctype[6:-2] in CLASSES:
             return self._handle(name, value, CLASSES[ctype[6:-2]])
-        pointed = STRUCTS.get(ctype.removeprefix("const ")[:-2])
-        if pointed and isinstance(value, (pointed, pointed * len(value) if isinstance(value, ctypes.Array) else pointed)):
+        return self._struct(name, value, STRUCTS.get(ctype.removeprefix("const ")[:-2]))
+
+    def _struct(self, name: str, value: Any, pointed: Any) -> Any:
+        """A pointer to a struct, or to the first of an array of them; other values stay."""
+        if pointed and isinstance(value, pointed):
             self._arrays[name] = value
-            return ctypes.cast(value, ctypes.POINTER(pointed)) if isinstance(value, ctypes.Array) else ctypes.pointer(value)
+            return ctypes.pointer(value)
+        if pointed and isinstance(value, ctypes.Array) and value._type_ is pointed:
+            self._arrays[name] = value
+            return ctypes.cast(value, ctypes.POINTER(pointed))
         return value
 
-    def _array(self, name, value, dtype, pointer):
-        self._arrays[name] = array = None if value is None else np.array(value, dtype).ravel()
-        return None if value is None else array.ctypes.data_as(pointer)
+    def _array(self, name: Any, value: Any, dtype: Any, pointer: Any) -> Any:
+        if value is None:
+            self._arrays[name] = None
+            return None
+        self._arrays[name] = array = np.array(value, dtype).ravel()
+        return array.ctypes.data_as(pointer)
 
-    def _handle(self, name, value, kind):
+    def _handle(self, name: Any, value: Any, kind: Any) -> Any:
         if value is not None and not isinstance(value, kind):
             raise TypeError(
                 f"{type(self).__name__}.{name}: a {kind.kind} is needed, not {type(value).__name__}"
@@ -85,17 +97,17 @@ class Struct(ctypes.Structure):
         self._arrays[name] = value
         return None if value is None else value.owned.value
 
-    def handle(self, name):
+    def handle(self, name: Any) -> Any:
         """The handle behind a pointer member."""
         return self._arrays.get(name)
 
-    def room(self, name) -> int:
+    def room(self, name: str) -> int:
         """Numbers behind a pointer member."""
         array = self._arrays.get(name)
         return 0 if array is None else array.size
 
 
-def _field(ctype, name, length):
+def _field(ctype: Any, name: Any, length: Any) -> Any:
     if ctype == "function":
         return CALLBACKS[name]
     if length:
@@ -116,7 +128,7 @@ def _field(ctype, name, length):
     return ctypes.c_void_p if ctype[6:-2] in CLASSES else simple[ctype]
 
 
-STRUCTS: dict = {}
+STRUCTS: dict[str, Any] = {}
 for _name, _members in _api.STRUCTS.items():
     STRUCTS[_name] = type(
         _name,

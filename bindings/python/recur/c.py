@@ -13,9 +13,12 @@ room that the function needs, which is checked. None is NULL. Structs are classe
 well. docs and header comments of the C library describe each function.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import types
+from typing import Any
 
 import numpy as np
 
@@ -32,22 +35,22 @@ SCALARS_OUT = {
     "int64_t *": ctypes.c_int64,
     "size_t *": ctypes.c_size_t,
 }
-ARRAYS_OUT = {
+ARRAYS_OUT: dict[str, Any] = {
     "label_lengths": np.int64,
     "scores": np.float64,
 }  # out-parameters with a number for each sequence
 RESULTS = {**INTEGERS, "void": None, "double": ctypes.c_double, "const char *": ctypes.c_char_p}
-_kept: list = []  # allocators: what they made may outlive every handle that Python has
+_kept: list[Any] = []  # allocators: what they made may outlive every handle that Python has
 
 
-def _c_type(ctype):
+def _c_type(ctype: Any) -> Any:
     """How ctypes passes a type: integers and doubles as they are, every pointer as an address."""
     if ctype in INTEGERS:
         return INTEGERS[ctype]
     return {"double": ctypes.c_double, "const char *": ctypes.c_char_p}.get(ctype, ctypes.c_void_p)
 
 
-def _raw(name):
+def _raw(name: Any) -> Any:
     """The function itself, with all its types set."""
     ret, args = _api.FUNCTIONS[name]
     function = LIBRARY[name]
@@ -59,12 +62,12 @@ def _raw(name):
 RAW = {name: _raw(name) for name in _api.FUNCTIONS}
 
 
-def refuse(status):
+def refuse(status: Any) -> None:
     """Raises what a status of the library stands for, with its sentence."""
     raise_status(status, RAW["recur_last_error"]().decode(errors="replace"))
 
 
-def bare(name):
+def bare(name: Any) -> Any:
     """A function that gives a status, without its types: its arguments are objects of ctypes, made
     once for many calls (an int would be passed as a C int, and cut)."""
     return LIBRARY[name]
@@ -73,7 +76,7 @@ def bare(name):
 # ---- what functions give back --------------------------------------------------------------------
 
 
-def _out_kind(ctype, name):
+def _out_kind(ctype: Any, name: Any) -> Any:
     """'handle', 'struct', 'scalar' for an out-parameter, None for an argument."""
     if ctype.endswith(" **") and ctype[:-3] in CLASSES:
         return "handle"
@@ -84,7 +87,7 @@ def _out_kind(ctype, name):
     return None
 
 
-def _plain(struct):
+def _plain(struct: Any) -> Any:
     """A struct that the library filled in, as a namespace: its texts, and structs that it points
     to, are copies that live on their own."""
     members = {}
@@ -101,13 +104,13 @@ def _plain(struct):
     return types.SimpleNamespace(**members)
 
 
-def _new_out(ctype, kind):
+def _new_out(ctype: Any, kind: Any) -> Any:
     if kind == "handle":
         return ctypes.c_void_p()
     return STRUCTS[ctype[:-2]]() if kind == "struct" else SCALARS_OUT[ctype]()
 
 
-def _finish_out(out, ctype, kind, keep):
+def _finish_out(out: Any, ctype: Any, kind: Any, keep: Any) -> Any:
     if kind == "handle":
         name = ctype[:-3]
         return make(name, out.value, RAW[f"{name}_release"], keep)
@@ -119,7 +122,7 @@ def _finish_out(out, ctype, kind, keep):
 # ---- calling -------------------------------------------------------------------------------------
 
 
-def pin(owned, change):
+def pin(owned: Any, change: Any) -> None:
     """A layout that a call reads must not be reset by another thread meanwhile: `change` is 1 for
     a call that reads it, -1 for one that writes."""
     with owned.count_lock:
@@ -128,7 +131,7 @@ def pin(owned, change):
         owned.users += change
 
 
-def unpin(owned, change):
+def unpin(owned: Any, change: Any) -> None:
     with owned.count_lock:
         owned.users -= change
 
@@ -136,7 +139,7 @@ def unpin(owned, change):
 class Function:
     """A function of the library. `prototype` is its C declaration."""
 
-    def __init__(self, name):
+    def __init__(self, name: Any) -> None:
         self.__name__ = self.__qualname__ = name
         self.ret, args = _api.FUNCTIONS[name]
         self.raw = RAW[name]
@@ -153,12 +156,12 @@ class Function:
             a for t, a, o in self.plan if not o and t.replace("const ", "")[:-2] in EXCLUSIVE
         ]
         self.voids = {a for t, a in args if "void" in t}
-        self.size_rule = None
+        self.size_rule: Any = None
 
-    def __repr__(self):
+    def __repr__(self) -> Any:
         return f"<C function {self.prototype}>"
 
-    def __call__(self, *given):
+    def __call__(self, *given: Any) -> Any:
         if len(given) != len(self.inputs):
             names = ", ".join(name for name, _ in self.inputs)
             raise TypeError(f"{self.__name__} takes ({names}), {len(given)} given")
@@ -173,7 +176,7 @@ class Function:
         pinned = [passed[name] for name in self.shared if passed[name] is not None]
         return self._locked(locks, pinned, checked, passed)
 
-    def _locked(self, locks, pinned, checked, passed):
+    def _locked(self, locks: Any, pinned: Any, checked: Any, passed: Any) -> Any:
         """The call, with these locks held and these layouts pinned, one after the other."""
         if locks:
             with locks[0].lock:
@@ -187,14 +190,15 @@ class Function:
         finally:
             unpin(pinned[0], change)
 
-    def _call(self, checked, passed):
-        sizes = self._check_sizes(checked) if self.size_rule else {}
+    def _call(self, checked: Any, passed: Any) -> Any:
+        sizes: dict[str, int] = self._check_sizes(checked) if self.size_rule else {}
         if self.fallible and not self.gives:
             status = self.raw(*passed.values())
             if status < 0:
                 refuse(status)
             return None
-        outs, arguments = [], []
+        outs: list[Any] = []
+        arguments: list[Any] = []
         for ctype, name, kind in self.plan:
             if kind == "array":
                 outs.append((np.zeros(sizes.get(name, 0), ARRAYS_OUT[name]), ctype, kind))
@@ -212,7 +216,7 @@ class Function:
             return None if not results else results[0] if len(results) == 1 else tuple(results)
         return result.decode(errors="replace") if isinstance(result, bytes) else result
 
-    def _check_sizes(self, checked):
+    def _check_sizes(self, checked: Any) -> Any:
         sizes = self.size_rule(checked)
         for name, needed in sizes.items():
             value = checked.get(name)
@@ -233,7 +237,7 @@ class Function:
         return sizes
 
 
-def _numbers_in(value):
+def _numbers_in(value: Any) -> Any:
     return value.size if isinstance(value, np.ndarray) else len(value)
 
 
@@ -244,10 +248,11 @@ class Release(Function):
     """recur_x_release: the handle lets go of its object, which is freed when no call and no array
     needs it."""
 
-    def __call__(self, handle):
-        if handle is not None and not isinstance(handle, CLASSES[self.plan[0][0][:-2]]):
+    def __call__(self, handle: Any) -> None:
+        expected: Any = CLASSES[self.plan[0][0][:-2]]
+        if handle is not None and not isinstance(handle, expected):
             raise TypeError(
-                f"{self.__name__}: a {self.plan[0][0][:-2]} is needed, not {type(handle).__name__}"
+                f"{self.__name__}: a {expected.kind} is needed, not {type(handle).__name__}"
             )
         if handle is not None:
             handle.release()
@@ -257,7 +262,7 @@ class Params(Function):
     """The flat vector as an array: no copy, and the array keeps the layer alive. None where there
     are no parameters."""
 
-    def __call__(self, layer):
+    def __call__(self, layer: Any) -> Any:
         _, owned = self.inputs[0][1](layer, "layer")
         address = self.raw(owned) if owned is not None else None
         return (
@@ -270,7 +275,7 @@ class Params(Function):
 class CellLayer(Function):
     """The layer is borrowed: its handle keeps the cell alive, and does not release it."""
 
-    def __call__(self, cell):
+    def __call__(self, cell: Any) -> Any:
         _, owned = self.inputs[0][1](cell, "cell")
         address = self.raw(owned) if owned is not None else None
         return make("recur_layer", address, None, keep=owned) if address else None
@@ -279,7 +284,7 @@ class CellLayer(Function):
 class WriteMemory(Function):
     """The file as bytes."""
 
-    def __call__(self, file):
+    def __call__(self, file: Any) -> Any:
         _, owned = CONVERTERS["const recur_file *"](file, "file")
         with owned.lock if owned is not None else contextlib.nullcontext():
             size = ctypes.c_size_t(0)
@@ -288,7 +293,7 @@ class WriteMemory(Function):
             self._try(owned, room, size)
             return room.raw[: size.value]
 
-    def _try(self, owned, room, size):
+    def _try(self, owned: Any, room: Any, size: Any) -> None:
         status = self.raw(owned, room, ctypes.byref(size))
         if status < 0:
             refuse(status)
@@ -323,7 +328,7 @@ class TapeTrace(Function):
     """recur_tape_trace(tape, function): the function gets a namespace with the members of
     recur_trace, arrays copied, h and dh without their strides. None: no trace."""
 
-    def __call__(self, tape, function):
+    def __call__(self, tape: Any, function: Any) -> None:
         _, owned = self.inputs[0][1](tape, "tape")
         if function is not None and not callable(function):
             raise TypeError(f"function: a callable is needed, not {type(function).__name__}")
@@ -339,7 +344,7 @@ class TapeTrace(Function):
             owned.traced = called  # lives as long as the tape may call it
 
 
-def _traced(trace):
+def _traced(trace: Any) -> Any:
     info = STRUCTS["recur_layer_info"]()
     RAW["recur_layer_describe"](trace.recurrent, -1, ctypes.byref(info))
     rows, width = trace.rows, info.projection_size or trace.hidden_size
@@ -368,7 +373,7 @@ def _traced(trace):
     return seen
 
 
-def _rows_of(shape, flat):
+def _rows_of(shape: Any, flat: Any) -> Any:
     """Strides of an array without gaps."""
     return tuple(
         flat.itemsize * int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))
@@ -376,7 +381,7 @@ def _rows_of(shape, flat):
 
 
 class ContextCreate(Function):
-    def __call__(self, options):
+    def __call__(self, options: Any) -> Any:
         context = super().__call__(options)
         if isinstance(options, dict):
             options = options.get("allocator")
@@ -388,7 +393,7 @@ class ContextCreate(Function):
 class StructInit(Function):
     """recur_x_init: its size must be that of the struct at most, for so many bytes are written."""
 
-    def __call__(self, struct, size, *kind):
+    def __call__(self, struct: Any, size: Any, *kind: Any) -> Any:
         checked, _ = self.inputs[0][1](struct, self.inputs[0][0])
         if checked is not None and size > ctypes.sizeof(checked):
             raise ValueError(
@@ -398,7 +403,7 @@ class StructInit(Function):
         return super().__call__(checked, size, *kind)
 
 
-def exact(name, *kind, **members):
+def exact(name: Any, *kind: Any, **members: Any) -> Any:
     """A struct as recur_x_init makes it, with these members: a zero among them is a zero, not a
     wish for the default."""
     struct = STRUCTS[name]()
@@ -410,7 +415,7 @@ def exact(name, *kind, **members):
     return struct
 
 
-def _make(name):
+def _make(name: Any) -> Any:
     special = {
         "recur_layer_params": Params,
         "recur_cell_layer": CellLayer,
@@ -439,25 +444,25 @@ class _Ask:
     )
 
     @staticmethod
-    def facts(handle):
+    def facts(handle: Any) -> Any:
         if handle._facts is None:
-            info = recur_layer_describe(handle, -1)  # noqa: F821 (made below)
+            info = FUNCTIONS["recur_layer_describe"](handle, -1)
             handle._facts = (
                 (info.input_size, info.output_size),
                 RAW["recur_layer_param_count"](handle.owned),
             )
         return handle._facts
 
-    def widths(self, layer):
+    def widths(self, layer: Any) -> Any:
         return self.facts(layer)[0]
 
-    def count(self, layer):
+    def count(self, layer: Any) -> Any:
         return self.facts(layer)[1]
 
     @staticmethod
-    def layer_of(cell):
+    def layer_of(cell: Any) -> Any:
         if cell._facts is None:
-            cell._facts = recur_cell_layer(cell)  # noqa: F821 (made below)
+            cell._facts = FUNCTIONS["recur_cell_layer"](cell)
         return cell._facts
 
 

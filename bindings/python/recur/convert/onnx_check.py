@@ -24,7 +24,7 @@ class Runner:
     @staticmethod
     def with_runtime(model: Any) -> Any:
         try:
-            import onnxruntime
+            import onnxruntime  # type: ignore[import-untyped,import-not-found,unused-ignore]
         except ImportError:
             return None
         options = onnxruntime.SessionOptions()
@@ -69,7 +69,7 @@ class Sample:
         types = {i.name: i.type.tensor_type.elem_type for i in reader.graph.input}
         as_type = reader.onnx.helper.tensor_dtype_to_np_dtype
         self.given = {reader.main.name: self.x.astype(as_type(types[reader.main.name]))}
-        self.states = {}
+        self.states: dict[str, Any] = {}
         if made.initial:
             self.draw_states(rng)
         names = {layer.lengths for layer in reader.layers if layer.lengths}
@@ -166,7 +166,8 @@ class Steps:
         return found
 
     def run(self, runner: Any) -> list[Any]:
-        pairs, made = [], self.made
+        pairs: list[Any] = []
+        made = self.made
         outputs, given = [made.reader.row, *made.states], dict(self.given)
         for x in self.xs:
             given[made.main] = x
@@ -205,12 +206,12 @@ def check_reading(made: Any, constants: Any) -> None:
     runner = Runner(reader.onnx, reader.model)
     if not runner.works:
         return
-    weights = {i.name for i in reader.graph.input}
-    weights = {k: np.asarray(v) for k, v in (constants or {}).items() if k in weights}
+    inputs = {i.name for i in reader.graph.input}
+    weights = {k: np.asarray(v) for k, v in (constants or {}).items() if k in inputs}
     rng = _verify.random()
     if isinstance(made, StepModel):
-        samples = [Steps(made, rng, weights, batch) for batch in made.batches()]
-        _verify.check("from_onnx", "the ONNX model", samples, lambda one: one.run(runner))
+        streams = [Steps(made, rng, weights, batch) for batch in made.batches()]
+        _verify.check("from_onnx", "the ONNX model", streams, lambda one: one.run(runner))
         keep_steps(made, rng, weights, runner)
         return
     samples = [Sample(made, rng, steps, batch) for steps, batch in _verify.SIZES]
@@ -246,7 +247,7 @@ def check_writing(onnx: Any, module: Any, model: Any, by_id: Any) -> None:
 
     def run(sizes: Any) -> list[Any]:
         steps, batch = sizes
-        lead = (steps * batch,)
+        lead: tuple[int, ...] = (steps * batch,)
         if module.over_time:
             lead = (batch, steps) if module.batch_first else (steps, batch)
         x = (
@@ -254,16 +255,17 @@ def check_writing(onnx: Any, module: Any, model: Any, by_id: Any) -> None:
             if by_id
             else _verify.numbers(rng, *lead, view._info.input_size)
         )
-        given, ours = {"x": x}, x
+        given: dict[str, Any] = {"x": x}
+        ours: Any = x
         if lengths:
             given["lengths"] = rng.integers(1, steps + 1, batch).astype(np.int32)
             given["lengths"][0] = steps
             more = {"enforce_sorted": False}
             ours = packed.pack_padded_sequence(x, given["lengths"], module.batch_first, **more)
-        state = view.state(batch) if module.over_time and names[1:] else None
-        kept = [name for name in state or () if name.rpartition(".")[2] in ("h", "c")]
-        for start, name in zip(starts, kept):
-            state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
+            state: Any = view.state(batch) if module.over_time and names[1:] else None
+            kept = [name for name in state or () if name.rpartition(".")[2] in ("h", "c")]
+            for start, name in zip(starts, kept):
+                state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
         y = view(ours) if state is None else view(ours, state)[0]
         found = dict(zip(names, runner.run(names, given)))
         pairs = [(end, state[name], found[end]) for end, name in zip(names[1:], kept)]

@@ -38,7 +38,7 @@ def no_counterpart(name: str) -> Any:
 
 
 def from_torch(module: Any, verify: bool = True) -> Module:
-    import torch
+    import torch  # type: ignore[import-not-found,unused-ignore]
     from torch import nn
 
     from .torch_conv import Turned, conv_chain, has_channels
@@ -57,7 +57,8 @@ def from_torch(module: Any, verify: bool = True) -> Module:
         theirs = copy.deepcopy(module).to("cpu", torch.float32).eval()
         theirs = Turned(theirs) if turned else theirs
         check("from_torch", "the torch module", made, theirs)
-    return made.train(module.training)
+    converted: Module = made.train(module.training)
+    return converted
 
 
 def folded(torch: Any, module: Any) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def where(name: str, part: Any) -> str:
 
 def check_parts(module: Any) -> None:
     """Refuses what changes the numbers of a part beside its forward."""
-    from torch.nn.utils import parametrize
+    from torch.nn.utils import parametrize  # type: ignore[import-not-found,unused-ignore]
 
     for name, part in module.named_modules(remove_duplicate=False):
         if parametrize.is_parametrized(part):
@@ -108,7 +109,7 @@ def check_parts(module: Any) -> None:
 
 def check_parameters(module: Any) -> None:
     """Refuses parameters that stand twice, and those that would be trained here and not there."""
-    seen: dict = {}
+    seen: dict[int, str] = {}
     for name, value in module.named_parameters(remove_duplicate=False):
         if id(value) in seen:
             refuse(
@@ -131,7 +132,8 @@ def array_of(torch: Any, name: str, value: Any) -> npt.NDArray[Any]:
         refuse(f"{name} is {getattr(value, 'dtype', type(value).__name__)}: floats are needed")
     if value.is_meta:
         refuse(f"{name} is on the meta device, and has no numbers: load the weights first")
-    return value.detach().to("cpu", torch.float32).numpy()
+    made: npt.NDArray[Any] = value.detach().to("cpu", torch.float32).numpy()
+    return made
 
 
 def class_of(module: Any, kinds: Any) -> Any:
@@ -140,10 +142,10 @@ def class_of(module: Any, kinds: Any) -> Any:
     found = next((kind for kind in kinds if isinstance(module, kind)), None)
     if found is None:
         return None
-    own = dict(vars(module))
+    names = dict(vars(module))
     for kind in type(module).__mro__[: type(module).__mro__.index(found)]:
-        own.update(vars(kind))
-    own = [name for name in own if name not in HARMLESS and callable(getattr(found, name, None))]
+        names.update(vars(kind))
+    own = [name for name in names if name not in HARMLESS and callable(getattr(found, name, None))]
     if own:
         refuse(
             f"{type(module).__name__} has its own {', '.join(own)} in place of {found.__name__}'s, "
@@ -229,7 +231,7 @@ def chain_of(module: Any, found: Any, width: Any) -> Any:
                 "one. Convert the parts and put them into a recur.Sequential, which passes on y"
             )
     width = first_width(module) if width is None else width
-    parts: dict = collections.OrderedDict()
+    parts: dict[str, Any] = collections.OrderedDict()
     for name, part in inner:
         made = recur_of(part, width)
         if getattr(made, "_layer", None) is None:
@@ -361,9 +363,9 @@ def samples_for(module: Any) -> list[Any]:
     rng, start = _verify.random(), first_of(module)
     info = getattr(module, "_info", None)
     width = info.input_size if info is not None else 4
-    found = []
+    found: list[tuple[Any, Any]] = []
     for steps, batch in _verify.SIZES:
-        lead = (batch,)
+        lead: tuple[int, ...] = (batch,)
         if module.over_time:
             lead = (batch, steps) if module.batch_first else (steps, batch)
         if isinstance(start, layers.Embedding):
@@ -395,7 +397,7 @@ def check(converter: Any, other: Any, module: Any, theirs: Any, swapped: bool = 
 
     def run(sample: Any) -> list[Any]:
         x, state = sample
-        given = [torch.from_numpy(a) for a in (x, *leaves(state)) if a is not None]
+        given: list[Any] = [torch.from_numpy(a) for a in (x, *leaves(state)) if a is not None]
         if len(given) > 2:
             given[1:] = [tuple(given[1:])]
         with torch.no_grad():

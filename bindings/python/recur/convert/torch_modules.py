@@ -1,6 +1,9 @@
 """What recur has and torch.nn has not, as torch modules. to_torch makes them, from_torch knows
 them."""
 
+# mypy: disable-error-code="import-not-found,misc"
+# Where torch is not installed, its classes are Any to mypy.
+
 from __future__ import annotations
 
 from typing import Any
@@ -79,7 +82,8 @@ class Graph(nn.ModuleDict):
         self.input_size, self.sources = input_size, sources
 
     def forward(self, x: Any) -> Any:
-        known, before = {None: x}, None
+        known: dict[str | None, Any] = {None: x}
+        before = None
         for name, part in self.items():
             sources = self.sources[name] or [(before, 0, 0)]
             taken = [known[p][..., b : b + n if n else None] for p, b, n in sources]
