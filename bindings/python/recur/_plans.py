@@ -23,9 +23,11 @@ from ._arrays import F32
 from .passes import owner_of
 
 ndarray = np.ndarray
+addressof, of_buffer = ctypes.addressof, ctypes.c_char.from_buffer
 MOST_NUMBERS = 1 << 14  # of x and y: with more than these, copies cost more than checks
 MOST_PLANS = 16  # of a module
 
+I32 = np.dtype(np.int32)
 NO_LOCK = contextlib.nullcontext()
 
 backward, backward_ids = c.RAW["recur_layer_backward"], c.RAW["recur_layer_backward_ids"]
@@ -56,8 +58,18 @@ def planned_ids(x: Any) -> bool:
     return x.dtype == np.int32 or bool((x.astype(np.int32) == x).all())
 
 
+def address(array: Any) -> Any:
+    """Where the numbers of an array without gaps lie; None of None."""
+    if array is None:
+        return None
+    try:
+        return addressof(of_buffer(array))  # a third of what __array_interface__ takes
+    except (TypeError, ValueError):  # read-only, or empty
+        return array.__array_interface__["data"][0]
+
+
 def pointer(array: Any) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.__array_interface__["data"][0])
+    return ctypes.c_void_p(address(array))
 
 
 def run_forward(
@@ -65,15 +77,15 @@ def run_forward(
 ) -> None:
     """A forward (of rows or ids, as `run` says) whose arrays are known to have the right sizes."""
     layer, packed, tape = layer.owned, layout.handle.owned, tape.handle.owned
-    address, to = rows.__array_interface__["data"][0], y.__array_interface__["data"][0]
+    at, to = address(rows), address(y)
     c.pin(packed, 1)
     try:
         if state is None:
-            status = run(layer, packed, address, None, to, tape)
+            status = run(layer, packed, at, None, to, tape)
         else:
             owned = state._handle.owned
             with owned.lock:
-                status = run(layer, packed, address, owned, to, tape)
+                status = run(layer, packed, at, owned, to, tape)
     finally:
         c.unpin(packed, 1)
     if status < 0:
@@ -97,10 +109,6 @@ def run_backward(one: Any, layer: Any, dy: Any, dstate: Any, dx: Any, grads: Any
         c.refuse(status)
 
 
-def address(array: Any) -> Any:
-    return None if array is None else array.__array_interface__["data"][0]
-
-
 class Plan:
     """What plans of passes have in common: a layout of their own, and a state of their own where
     the module has one."""
@@ -114,11 +122,16 @@ class Plan:
         "writes",
         "read",
         "values",
+        "finals",
+        "state_memory",
         "shapes",
         "per_sequence",
         "is_ids",
         "_kept",
     )
+    shapes: tuple[Any, ...]
+    values: tuple[Any, ...]
+    finals: tuple[Any, ...]
 
     def __init__(self, module: Any, form: Any, is_ids: bool, per_sequence: bool) -> None:
         layer = module._open()
@@ -126,7 +139,8 @@ class Plan:
         self.form = form = copy.copy(form)
         form.layout = form.layout.alone()
         self.layer, self.per_sequence = weakref.ref(layer), per_sequence
-        self.batch_first, self.shapes = module.batch_first, ()
+        self.batch_first = module.batch_first
+        self.shapes = self.values = self.finals = ()
         packed, state = form.layout.handle.owned, None
         self._kept: tuple[Any, ...] = ()
         names = getattr(type(module), "states", ())
@@ -138,26 +152,37 @@ class Plan:
         """The calls around a forward whose state is of its own, which comes back."""
         state = c.recur_state_create(module._open(), self.form.layout.batch)
         count = c.recur_state_tensor_count(state)
-        infos = [c.recur_state_tensor_info(state, i) for i in range(count)]
-        places = {info.name: info for info in infos}
-        total = sum(info.count for info in infos)
+        told = [c.recur_state_tensor_info(state, i) for i in range(count)]
+        infos = {info.name: info for info in told}
+        total = sum(info.count for info in told)
         values, pointers, views = np.zeros(total, np.float32), [], []
         for name in names:
-            info = places[name]
+            info = infos[name]
             flat = values[info.offset : info.offset + info.count]
             place = (ctypes.c_int64(info.offset), ctypes.c_int64(info.count))
             pointers.append((*place, pointer(flat)))
             views.append(flat.reshape(info.dim[: info.rank]))
-        every = (ctypes.c_int64(0), ctypes.c_int64(total), pointer(values))
-        if len(places) == len(names):
-            pointers = [every]
+        every = (ctypes.c_int64(0), ctypes.c_int64(total))
+        if len(infos) == len(names):
+            pointers = [(*every, pointer(values))]
         self.values = tuple(views)
         self.shapes = tuple(self.form.states(view).shape for view in views)
+        offsets = [4 * infos[name].offset for name in names]
+        self.finals = tuple(zip(self.shapes, offsets))
+        self.state_memory = ctypes.c_float * total
         self.reset = (state.owned, ctypes.c_int64(-1))
         self.writes = tuple((state.owned, *one) for one in pointers)
         self.read = (state.owned, *every)
         self._kept = (state, values)
         return state.owned
+
+    def read_state(self, status: int) -> Any:
+        """The memory of the state after a call, whose status this was."""
+        memory = self.state_memory()
+        status = status or read_state(*self.read, memory)
+        if status:
+            c.refuse(status)
+        return memory
 
     def begin(self, given: Any) -> int:
         """The state becomes the initial one (None), or takes arrays for all of it."""
@@ -174,6 +199,12 @@ class Plan:
         return self.layer() is module._layer and self.batch_first == module.batch_first
 
 
+def laid_out(array: Any) -> tuple[Any, bool]:
+    """(shape, whether two axes are swapped): those of the memory below a view in a user's form."""
+    swapped = not array.flags.c_contiguous
+    return (array.swapaxes(0, 1) if swapped else array).shape, swapped
+
+
 class PassPlan(Plan):
     """A forward without a record, of x of one shape.
 
@@ -181,7 +212,7 @@ class PassPlan(Plan):
     scratch may be large, come from the module. The arguments hold the address of the layer only:
     who calls holds the layer meanwhile."""
 
-    __slots__ = ("lock", "x", "y", "places")
+    __slots__ = ("lock", "x", "y", "arrays")
 
     def __init__(self, module: Any, form: Any, x: Any, y: Any, per_sequence: bool) -> None:
         """`x` and `y` are rows of such a call."""
@@ -193,7 +224,7 @@ class PassPlan(Plan):
         else:
             self.x = self.form.shaped(x, False)
         self.y = self.form.shaped(y, per_sequence)
-        self.places = (pointer(x), pointer(y))
+        self.arrays = (pointer(x), pointer(y))
         self._kept += (x, y)
 
     def take(self, module: Any) -> Any:
@@ -211,7 +242,7 @@ class PassPlan(Plan):
     def _forward(self, state: Any, tape: Any) -> None:
         layer, packed, _ = self.arguments
         call = forward_ids if self.is_ids else forward
-        status = call(layer, packed, self.places[0], state, self.places[1], tape)
+        status = call(layer, packed, self.arrays[0], state, self.arrays[1], tape)
         if status < 0:
             c.refuse(status)
 
@@ -229,54 +260,78 @@ class PassPlan(Plan):
         layer, packed, state = self.arguments
         call = forward_ids if self.is_ids else forward
         status = self.begin(given)
-        status = status or call(layer, packed, self.places[0], state, self.places[1], tape)
-        status = status or read_state(*self.read)
-        if status:
-            c.refuse(status)
-        return self.y.copy(), [self.form.states(view).copy() for view in self.values]
+        status = status or call(layer, packed, self.arrays[0], state, self.arrays[1], tape)
+        memory = self.read_state(status)
+        return self.y.copy(), [ndarray(shape, F32, memory, at) for shape, at in self.finals]
 
 
 class RecordPlan(Plan):
     """A recorded forward of x of one shape; who calls has the lock of the module. x, y and the
-    final state are new arrays, which belong to the record."""
+    final state are new arrays, which belong to the record. Their memory is ctypes', as asking
+    NumPy for an address takes longer than all else."""
 
-    __slots__ = ("y_shape",)
+    __slots__ = (
+        "x_memory",
+        "x_shape",
+        "x_swapped",
+        "rows_shape",
+        "y_memory",
+        "y_shape",
+        "y_swapped",
+        "result_shapes",
+        "bytes",
+    )
 
     def __init__(self, module: Any, form: Any, x: Any, y: Any, per_sequence: bool) -> None:
         """`x` and `y` are rows of such a call."""
         super().__init__(module, form, x.dtype != F32, per_sequence)
-        self.y_shape = y.shape
+        self.bytes = 0  # that a record takes; 0 until one is there
+        self.x_memory = (ctypes.c_int32 if self.is_ids else ctypes.c_float) * x.size
+        self.rows_shape = x.shape
+        self._plan_forms(x, y)
 
-    def rows(self, x: Any, is_result: bool) -> Any:
-        """x as rows: a copy, unless it is a result, which nobody writes into."""
-        if self.is_ids:
-            return self.form.rows(np.array(x, np.int32, order="C"))
+    def _plan_forms(self, x: Any, y: Any) -> None:
+        """How the user's x becomes rows, and rows become the user's y."""
+        given = self.form.shaped(x.reshape(-1, 1) if self.is_ids else x, False)
+        self.x_shape, self.x_swapped = laid_out(given[..., 0] if self.is_ids else given)
+        self.y_memory = ctypes.c_float * y.size
+        self.y_shape, self.y_swapped = laid_out(self.form.shaped(y, self.per_sequence))
+        self.result_shapes = (y.shape, *(view.shape for view in self.values))
+
+    def rows(self, x: Any, is_result: bool) -> tuple[Any, Any]:
+        """x as rows, and what the library gets for them: a copy, unless it is a result, which
+        nobody writes into."""
         if is_result:
-            return np.ascontiguousarray(self.form.rows(x.view(ndarray)))
-        return self.form.rows(np.array(x, order="C"))
+            rows = np.ascontiguousarray(self.form.rows(x.view(ndarray)))
+            return rows, ctypes.c_void_p(address(rows))
+        memory, dtype = self.x_memory(), I32 if self.is_ids else F32
+        rows = copied = ndarray(self.x_shape, dtype, memory)
+        if self.x_shape != self.rows_shape:
+            rows = ndarray(self.rows_shape, dtype, memory)
+        copied[...] = x.swapaxes(0, 1) if self.x_swapped else x
+        return rows, memory
 
-    def run(self, rows: Any, given: Any, tape: Any) -> tuple[Any, ...]:
-        """(rows of y, final state ...), from the initial state (None) or arrays for all of it."""
+    def run(self, rows_at: Any, given: Any, tape: Any) -> tuple[Any, ...]:
+        """The memories of (rows of y, final state ...), from the initial state (None) or arrays
+        for all of it."""
         layer, packed, state = self.arguments
-        y = np.empty(self.y_shape, F32)
-        places = rows.__array_interface__["data"][0], y.__array_interface__["data"][0]
-        x_at, y_at = ctypes.c_void_p(places[0]), ctypes.c_void_p(places[1])
+        memory = self.y_memory()
         call = forward_ids if self.is_ids else forward
         if state is None:
-            status = call(layer, packed, x_at, None, y_at, tape)
+            status = call(layer, packed, rows_at, None, memory, tape)
             if status < 0:
                 c.refuse(status)
-            return (y,)
-        status = self.begin(given) or call(layer, packed, x_at, state, y_at, tape)
-        status = status or read_state(*self.read)
-        if status:
-            c.refuse(status)
-        return (y, *(view.copy() for view in self.values))
+            return (memory,)
+        status = self.begin(given) or call(layer, packed, rows_at, state, memory, tape)
+        return (memory, *[self.read_state(status)] * len(self.finals))
 
-    def shaped(self, results: Any) -> Any:
-        """What the user gets of the results: views in the form of x."""
-        y = self.form.shaped(results[0], self.per_sequence)
-        return [y, *(self.form.states(final) for final in results[1:])]
+    def arrays(self, one: Any) -> list[Any]:
+        """What the user gets of a pass."""
+        y = one.array(0, self.y_shape)
+        results = [y.swapaxes(0, 1) if self.y_swapped else y]
+        for i, (shape, offset) in enumerate(self.finals, 1):
+            results.append(one.array(i, shape, offset))
+        return results
 
 
 class CellPlan(RecordPlan):
@@ -287,19 +342,23 @@ class CellPlan(RecordPlan):
 
     def __init__(self, module: Any, form: Any, x: Any) -> None:
         """`x` are rows of such a call."""
-        super().__init__(module, form, x, x, False)
+        super().__init__(module, form, x, None, False)
         self.arguments = (ctypes.c_void_p(module._cell.owned.value), *self.arguments[1:])
 
-    def run(self, rows: Any, given: Any, tape: Any) -> tuple[Any, ...]:
-        """The state after the step, from zeros (None) or arrays for all of it."""
+    def _plan_forms(self, x: Any, y: Any) -> None:
+        self.x_swapped, self.x_shape = False, x.shape[1:] if self.form.alone else x.shape
+        self.result_shapes = tuple(view.shape for view in self.values)
+
+    def run(self, rows_at: Any, given: Any, tape: Any) -> tuple[Any, ...]:
+        """The memory of the state after the step, from zeros (None) or arrays for all of it."""
         cell, _, state = self.arguments
         call = cell_step_ids if self.is_ids else cell_step
-        x_at = ctypes.c_void_p(rows.__array_interface__["data"][0])
-        status = self.begin(given) or call(cell, x_at, state, None, tape)
-        status = status or read_state(*self.read)
-        if status:
-            c.refuse(status)
-        return tuple(view.copy() for view in self.values)
+        status = self.begin(given) or call(cell, rows_at, state, None, tape)
+        return (self.read_state(status),) * len(self.finals)
+
+    def arrays(self, one: Any) -> list[Any]:
+        """What the user gets of a step: the state after it."""
+        return [one.array(i, shape, at) for i, (shape, at) in enumerate(self.finals)]
 
 
 class StepPlan:

@@ -2,8 +2,8 @@
 
 A pass has a tape to itself, unless its initial state comes from the newest pass of a tape: steps of
 a loop share one, as the library then repacks the weights once for all of them. A pass lives as long
-as somebody may ask for its gradients. When the last pass of a tape is gone, the tape goes back to
-the module for the next one.
+as somebody may ask for its gradients. When no pass of a tape waits any more, the module records the
+next one on it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ if TYPE_CHECKING:
     from .settings import Context
 
 
-class Tape:
-    """A tape, and weak references to the passes on it, from the oldest to the newest."""
+reset = c.bare("recur_tape_reset")
 
-    __slots__ = ("handle", "mode", "passes")
+
+class Tape:
+    """A tape, and weak references to the passes on it, from the oldest to the newest. `clean`:
+    no record can be on it."""
+
+    __slots__ = ("handle", "mode", "passes", "clean")
     passes: list[Any]
 
     def __init__(self, context: Context | None) -> None:
         self.handle, self.mode, self.passes = c.recur_tape_create(context), c.RECUR_TAPE_TRAIN, []
+        self.clean = True
 
     def prepare(self, mode: str, seed: Any = None) -> Tape:
         """An empty tape in this mode; without a seed no pass draws numbers."""
-        if self.passes:
-            owned = self.handle.owned
-            with owned.lock:
-                status = c.RAW["recur_tape_reset"](owned)
+        if not self.clean:
+            status = reset(self.handle._owned)
             if status < 0:
                 c.refuse(status)
-            self.passes = []
+            self.passes, self.clean = [], True
         if mode != self.mode:
             c.recur_tape_set_mode(self.handle, mode)
             self.mode = mode
@@ -59,73 +62,65 @@ class Tape:
     def bytes(self) -> int:
         return int(c.RAW["recur_tape_bytes"](self.handle.owned))
 
-
-class Token:
-    """All passes of a tape hold one token: when it dies, the tape is free."""
-
-    __slots__ = ("__weakref__",)
-
-
-class Lease(weakref.ref):  # type: ignore[type-arg]  # as Python 3.8 has it
-    """A weak reference to a token, and its tape."""
-
-    __slots__ = ("tape",)
-    tape: Tape
+    def idle(self) -> bool:
+        """Whether nobody holds a pass that waits here."""
+        for ref in reversed(self.passes):
+            one = ref()
+            if one is not None and one.status == WAITS:
+                return False
+        return True
 
 
 class Pool:
-    """Tapes of a module. Those whose passes have died come back through the callback of a weak
-    reference, which is a function of list: Python's own code would swallow an interrupt
-    there."""
+    """Tapes of a module: `free` for passes without a record, `used` for the others, of which the
+    one that was taken longest ago comes first. A tape is taken again when none of its passes waits
+    any more. Who records has the lock of the module."""
 
-    __slots__ = ("free", "out", "ended")
+    __slots__ = ("free", "used")
 
     def __init__(self) -> None:
         self.free: list[Tape] = []
-        self.out: dict[int, Lease] = {}
-        self.ended: list[Any] = []
+        self.used: collections.deque[Tape] = collections.deque()
 
     def take(self, context: Any) -> Tape:
-        """A tape that no pass needs; context() is for a new one."""
-        while self.ended:
-            lease = self.ended.pop()
-            if self.out.pop(id(lease), None) is not None:
-                self.free.append(lease.tape)
+        """A tape for a pass without a record, which goes back to `free`; context() is for a new
+        one."""
         try:
             return self.free.pop()
         except IndexError:
             return Tape(context())
 
-    def lend(self, tape: Any) -> Token:
-        """The token for the passes that will be on a tape."""
-        token = Token()
-        lease = Lease(token, self.ended.append)
-        lease.tape = tape
-        self.out[id(lease)] = lease
-        return token
+    def record(self, context: Any) -> Tape:
+        """A tape to record on: one of the two that were taken longest ago, or a new one."""
+        used = self.used
+        for _ in range(min(len(used), 2)):
+            tape = used[0]
+            used.rotate(-1)
+            if tape.idle():
+                break
+        else:
+            tape = Tape(context())
+            used.append(tape)
+        return tape
 
     def clear(self) -> None:
         """Gives all memory back. Passes that are out keep their tapes."""
-        for kept in (self.free, self.out, self.ended):
-            kept.clear()
+        self.free.clear()
+        self.used.clear()
 
     def tapes(self) -> list[Any]:
-        return self.free + [lease.tape for lease in self.out.values()]
+        return [*self.free, *self.used]
 
 
 class Held(collections.deque):  # type: ignore[type-arg]  # as Python 3.8 has it
-    """Passes that a module holds itself, and the bytes that they take together."""
+    """Passes that a module holds itself, the newest last, and the bytes that they take together."""
 
     bytes = 0
 
-    def append(self, one: Any) -> None:
-        super().append(one)
-        self.bytes += one.bytes
-
-    def popleft(self) -> Any:
-        one = super().popleft()
-        self.bytes -= one.bytes
-        return one
+    def keep_within(self, bytes: int) -> None:
+        """Lets go of the oldest ones, down to so many bytes."""
+        while self and self.bytes > bytes:
+            self.bytes -= self.popleft().bytes
 
     def discard(self, one: Any) -> None:
         """Lets go of a pass, if it is here."""
@@ -145,23 +140,25 @@ class Held(collections.deque):  # type: ignore[type-arg]  # as Python 3.8 has it
 class Pass(Node):
     """What backward needs of a recorded call of a module."""
 
-    __slots__ = ("module", "tape", "token", "place", "rows", "is_ids", "form", "bytes")
+    __slots__ = ("module", "tape", "place", "rows", "is_ids", "form", "bytes")
 
     def __init__(
         self,
         module: Any,
         tape: Any,
-        token: Any,
         rows: Any,
         is_ids: bool,
         form: Any,
-        bases: Any,
+        memories: Any,
+        shapes: Any,
         links: Any,
     ) -> None:
-        super().__init__(bases, links)
-        self.module, self.tape, self.token, self.place = module, tape, token, len(tape.passes)
+        super().__init__(memories, shapes, links)
+        passes = tape.passes
+        self.module, self.tape, self.place = module, tape, len(passes)
         self.rows, self.is_ids, self.form = rows, is_ids, form
-        tape.passes.append(weakref.ref(self))
+        self.bytes = 0  # not yet known
+        passes.append(weakref.ref(self))
 
     @property
     def name(self) -> str:
@@ -180,5 +177,5 @@ class Pass(Node):
 
     def close(self, reason: Any) -> None:
         """It cannot be played back any more, for this reason."""
-        self.status, self.tape, self.token, self.rows = reason, None, None, None
+        self.status, self.tape, self.rows = reason, None, None
         self.module._closed(self)

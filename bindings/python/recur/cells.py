@@ -18,7 +18,7 @@ from ._tapes import Pass
 from .errors import OrderError
 from .layer import Layer, kept
 from .module import by_names
-from .passes import WAITS, Array, Link, link_of
+from .passes import F32, WAITS, Array, Link, link_of, memory_of
 from .recurrent import nonlinear
 from .state import State
 
@@ -105,16 +105,17 @@ class Cell(Layer):
         owned = self._layer._owned, self._cell._owned  # held until the call is over
         if None in owned:
             return None
-        rows = plan.rows(x, links[0] is not None)
-        states = plan.form.states
+        rows, rows_at = plan.rows(x, links[0] is not None)
         with self._lock:
             if not self.training:
-                return self._one_or_more([states(value) for value in plan.run(rows, state, None)])
-            tape, token = self._fresh_tape() if state is None else self._tape_for(links[1:])
-            finals = plan.run(rows, state, tape.handle._owned)
-            one = Pass(self, tape, token, rows, plan.is_ids, plan.form.alone, finals, links)
-            self._remember(one)
-        return self._one_or_more([one.array(i, states(value)) for i, value in enumerate(finals)])
+                memory = plan.run(rows_at, state, None)[0]
+                finals = [np.ndarray(shape, F32, memory, at) for shape, at in plan.finals]
+                return self._one_or_more(finals)
+            tape = self._fresh_tape() if state is None else self._tape_for(links[1:])
+            results = plan.run(rows_at, state, tape.handle._owned), plan.result_shapes
+            one = Pass(self, tape, rows, plan.is_ids, plan.form.alone, *results, links)
+            self._remember_planned(one, plan)
+        return self._one_or_more(plan.arrays(one))
 
     @staticmethod
     def _one_or_more(values: Any) -> Any:
@@ -153,10 +154,11 @@ class Cell(Layer):
         if type(link) is not Link and not is_ids:
             rows = kept(rows, x)
         with self._lock:
-            tape, token = self._tape_for(links, inner)
+            tape = self._tape_for(links, inner)
             step(self._cell, rows, inner._handle, None, tape.handle)
             finals = () if state is inner else tuple(self._finals(inner))
-            one = Pass(self, tape, token, rows, is_ids, alone, finals, (link, *links))
+            memories, shapes = [memory_of(f) for f in finals], [f.shape for f in finals]
+            one = Pass(self, tape, rows, is_ids, alone, memories, shapes, (link, *links))
             self._remember(one, state if state is inner else None)
         return (
             state

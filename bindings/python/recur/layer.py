@@ -33,7 +33,7 @@ from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .module import Module, by_names
 from .packed import Layout, is_packed
-from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, plain
+from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, memory_of, plain
 from .state import State
 
 if TYPE_CHECKING:
@@ -240,8 +240,8 @@ class Layer(Module):
         return bool(self._random)
 
     def _tape_for(self, links: Any, state: Any = None) -> Any:
-        """(tape to record on, its token): those of the pass which an initial state comes
-        from, or for this pass alone."""
+        """The tape to record on: that of the pass which an initial state comes from, or one for
+        this pass alone."""
         origins = [link.node for link in links if type(link) is Link]
         if state is not None and state.origin is not None:
             origins.append(state.origin())
@@ -253,28 +253,26 @@ class Layer(Module):
                 and before.tape.mode == self._mode
             ):
                 before.tape.cut(before.place + 1)
-                return before.tape, before.token
+                return before.tape
         return self._fresh_tape()
 
     def _fresh_tape(self) -> Any:
-        """(tape, token) for one pass alone."""
+        """A tape for one pass alone."""
         held, seed = self._held, None
         if held and held[-1].bytes + held.bytes > settings.unheld_bytes:
-            self._trim()
+            self._trim(held[-1].bytes)
         if self._random or self._random is None and self._draws():
             seed = c.recur_random(self._seed, self._drawn)
             self._drawn += 1
-        pool = self._pool
-        tape = pool.take(self._context_handle).prepare(self._mode, seed)
-        return tape, pool.lend(tape)
+        tape = self._pool.record(self._context_handle).prepare(self._mode, seed)
+        tape.clean = False
+        return tape
 
-    def _trim(self) -> None:
-        """Lets go of passes that nobody else holds, when they take more memory than
-        settings allow."""
-        held, passes = self._held, self._records
-        expected = held[-1].bytes if held else 0
-        while held and expected + held.bytes > settings.unheld_bytes:
-            held.popleft()
+    def _trim(self, expected: int) -> None:
+        """Lets go of passes that nobody else holds, before they take more memory than settings
+        allow: of half of them, so that this is rare."""
+        self._held.keep_within(min(settings.unheld_bytes // 2, settings.unheld_bytes - expected))
+        passes = self._records
         while passes and passes[0]() is None:
             passes.popleft()
 
@@ -288,14 +286,25 @@ class Layer(Module):
             self._first = one.serial
         while len(passes) > 1 and passes[-1]() is None and passes[-2]() is None:
             passes.pop()
-        passes.append(weakref.ref(one))
-        one.bytes = tape.bytes()
-        if one.place:
-            before = sum(other.bytes for other in held if other.tape is tape)
-            one.bytes = max(one.bytes - before, 0)
+        passes.append(tape.passes[-1])
+        if not one.bytes:
+            one.bytes = tape.bytes()
+            if one.place:
+                before = sum(other.bytes for other in held if other.tape is tape)
+                one.bytes = max(one.bytes - before, 0)
         held.append(one)
+        held.bytes += one.bytes
         if len(passes) > settings.waiting:
             self._drop_oldest()
+
+    def _remember_planned(self, one: Any, plan: Any) -> None:
+        """The same for a pass by a plan, whose first pass has told how many bytes each takes."""
+        if one.place:
+            self._remember(one)
+        else:
+            one.bytes = plan.bytes
+            self._remember(one)
+            plan.bytes = one.bytes
 
     def _drop_oldest(self) -> None:
         """Keeps the number of waiting passes within the bound."""
@@ -345,12 +354,14 @@ class Layer(Module):
         if isinstance(x, np.ndarray):
             self._plan_pass(x, form, rows, y)
         with self._lock:
-            tape, token = self._tape_for(links, state)
+            tape = self._tape_for(links, state)
             run_forward(run, layer, layout, rows, state, y, tape)
             finals = self._finals(state) if own else ()
-            one = Pass(self, tape, token, rows, is_ids, form, (y, *finals), (link, *links))
+            results = (y, *finals)
+            memories, shapes = [memory_of(r) for r in results], [r.shape for r in results]
+            one = Pass(self, tape, rows, is_ids, form, memories, shapes, (link, *links))
             self._remember(one, None if own else state)
-        return [one.array(i) for i in range(len(one.bases))]
+        return [one.array(i) for i in range(len(results))]
 
     def _plan_pass(self, x: Any, form: Any, rows: Any, y: Any) -> None:
         """Makes the plan of a shape when it comes for the second time."""
@@ -378,33 +389,30 @@ class Layer(Module):
     def _planned_record(self, x: Any, state: Any = None) -> Any:
         """The results of a recorded call in the form of x, if there is a plan for it. `state`:
         None, or arrays for all of the initial state."""
-        plan: Any = self._record_plans.get(key_of(x))
+        plan: Any = self._record_plans.get(x.shape if x.dtype is F32 else key_of(x))
         links = None if plan is None else self._links_of(plan, x, state)
         if links is None:
             return None
         owned = self._layer._owned  # held until the call is over
         if owned is None:
             return None
-        rows = plan.rows(x, links[0] is not None)
+        rows, rows_at = plan.rows(x, links[0] is not None)
         with self._lock:
-            tape, token = self._fresh_tape() if state is None else self._tape_for(links[1:])
-            results = plan.run(rows, state, tape.handle._owned)
-            one = Pass(self, tape, token, rows, plan.is_ids, plan.form, results, links)
-            self._remember(one)
-        return [one.array(i, view) for i, view in enumerate(plan.shaped(results))]
+            tape = self._fresh_tape() if state is None else self._tape_for(links[1:])
+            memories = plan.run(rows_at, state, tape.handle._owned)
+            results = memories, plan.result_shapes
+            one = Pass(self, tape, rows, plan.is_ids, plan.form, *results, links)
+            self._remember_planned(one, plan)
+        return plan.arrays(one)
 
     def _links_of(self, plan: Any, x: Any, state: Any) -> Any:
         """Where x and the arrays of an initial state come from: a Link, or None for data of the
         user's own. None in place of a list: they are not what the plan takes."""
         if not plan.fits(self):
             return None
-        if plan.is_ids:
-            link = None if type(x) is np.ndarray and planned_ids(x) else Ellipsis
-        else:
-            link = self._known_link(x)
-        if link is Ellipsis:
+        links = [known_ids(x) if plan.is_ids else self._known_link(x)]
+        if links[0] is Ellipsis:
             return None
-        links = [link]
         if state is not None:
             if len(state) != len(plan.shapes):
                 return None
@@ -426,8 +434,7 @@ class Layer(Module):
         """None for an array of the user's own, the Link of a result; Ellipsis for what goes the
         general way."""
         if type(value) is np.ndarray:
-            known = planned_array(value) and settings.copies_inputs
-            return None if known else Ellipsis
+            return None if settings.copies_inputs and planned_array(value) else Ellipsis
         if type(value) is not Array or value.dtype is not F32:
             return Ellipsis
         link = link_of(value)
@@ -519,7 +526,9 @@ class Layer(Module):
 
     def _was_played(self, one: Any) -> None:
         """The record of a pass is gone, its gradients are added."""
-        one.tape.passes.pop()
+        tape = one.tape
+        tape.passes.pop()
+        tape.clean = not tape.passes
         self._played = True
         if any(link is None for link in one.links[one.is_ids :]):
             self._fed = max(self._fed, one.serial)
@@ -755,6 +764,11 @@ class Layer(Module):
         file = c.recur_file_open_memory(None, None, 0)
         c.recur_file_put_model(file, "", self._open(), None)
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
+
+
+def known_ids(x: Any) -> Any:
+    """None for ids that a plan takes, Ellipsis for others."""
+    return None if type(x) is np.ndarray and planned_ids(x) else Ellipsis
 
 
 def kept(rows: Any, data: Any) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from pickle import PickleBuffer
 from typing import Any
 
 import numpy as np
@@ -26,51 +27,58 @@ from .errors import OrderError
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
 _serial = itertools.count()
-# By the id of the memory of a result: a weak reference to its node. Old ones are swept now and
-# then.
-_by_base: dict[int, weakref.ref[Any]] = {}
-_sweep_at = [1024]
+ndarray = np.ndarray
 
 
 # ---- where an array comes from ------------------------------------------------------------------
 
 
 class Node:
-    """Something that made arrays of arrays. `bases` are the results, `links` are where its
-    inputs come from."""
+    """Something that made arrays of arrays. `memories` are those of its results, `shapes` are their
+    shapes as gradients have them, and `links` are where its inputs come from.
 
-    __slots__ = ("serial", "status", "bases", "links", "__weakref__")
+    A result is an Array that lies directly in its memory: NumPy puts no array in between. So it
+    is the root of everything that is a view of it, whatever the type of the view."""
 
-    def __init__(self, bases: Any, links: Any) -> None:
+    __slots__ = ("serial", "status", "memories", "shapes", "links", "__weakref__")
+
+    def __init__(self, memories: Any, shapes: Any, links: Any) -> None:
         self.serial, self.status = next(_serial), WAITS
-        self.bases, self.links = bases, links
-        for base in bases:
-            base.flags.writeable = False
-            _by_base[id(base)] = weakref.ref(self)
-        if len(_by_base) > _sweep_at[0]:
-            sweep()
+        self.memories, self.shapes, self.links = memories, shapes, links
 
-    def array(self, index: int = 0, view: Any = None) -> Array:
-        """Result number `index`, or a view of it, as an Array."""
-        array = (self.bases[index] if view is None else view).view(Array)
+    def array(self, index: int = 0, shape: Any = None, offset: int = 0) -> Array:
+        """Result number `index` as an Array, in another shape if you like. `offset`: where it
+        begins in its memory."""
+        if shape is None:
+            shape = self.shapes[index]
+        array = Array(shape, F32, self.memories[index], offset)
         array._made = (self, index)
-        made: Array = array
-        return made
+        array.setflags(write=False)
+        return array
 
     def set_aside(self) -> None:
         """Somebody uses a result and wants no gradients."""
 
     def play(self, given: Any) -> Any:
-        """From the gradients of the bases (None: zeros) to pairs of a link and its gradient."""
+        """From the gradients of the results (None: zeros) to pairs of a link and its gradient."""
         raise NotImplementedError
 
 
-def sweep() -> None:
-    """Forgets the memory of nodes that are gone."""
-    for key, ref in list(_by_base.items()):
-        if ref() is None:
-            _by_base.pop(key, None)
-    _sweep_at[0] = 1024 + 2 * len(_by_base)
+def memory_of(array: Any) -> Any:
+    """The memory of a new array, for a result to lie in. NumPy sees through a memoryview to the
+    array below, which it does not do through this."""
+    contiguous: Any = np.ascontiguousarray(array)
+    return PickleBuffer(contiguous)
+
+
+def root_of(view: Any) -> Any:
+    """The array that a view was made of in the end."""
+    base = view.base
+    while base is not None:
+        if isinstance(base, ndarray):
+            view = base
+        base = getattr(base, "base", None)  # NumPy's as_strided puts an object in between
+    return view
 
 
 class Foreign:
@@ -96,40 +104,40 @@ class Foreign:
 
 
 class Link:
-    """A view of a result: which one, and where it lies in it."""
+    """A view of a result: which one, and where it lies in it. An offset of None: it is the whole
+    result, without gaps."""
 
     __slots__ = ("node", "index", "offset", "shape", "strides")
 
-    def __init__(self, node: Any, index: int, offset: int, shape: Any, strides: Any) -> None:
-        self.node, self.index, self.offset, self.shape, self.strides = (
-            node,
-            index,
-            offset,
-            shape,
-            strides,
-        )
+    def __init__(self, node: Any, index: int, offset: int | None, view: Any) -> None:
+        self.node, self.index, self.offset = node, index, offset
+        self.shape, self.strides = view.shape, view.strides
 
     def add(self, grads: Any, gradient: Any) -> None:
         """Adds the gradient of the view to that of the whole result. `grads` has a list for
         each node."""
         gradient = np.asarray(gradient)
-        base = self.node.bases[self.index]
-        sums = grads.setdefault(self.node, [None] * len(self.node.bases))
-        if sums[self.index] is None and base.shape == self.shape and base.strides == self.strides:
-            sums[self.index] = np.array(gradient, np.float32)
+        shape = self.node.shapes[self.index]
+        sums = grads.setdefault(self.node, [None] * len(self.node.shapes))
+        if self.offset is None:
+            gradient = gradient.reshape(shape)
+            if sums[self.index] is None:
+                sums[self.index] = np.array(gradient, np.float32)
+            else:
+                sums[self.index] += gradient
             return
         if sums[self.index] is None:
-            sums[self.index] = np.zeros(base.shape, np.float32)
+            sums[self.index] = np.zeros(shape, np.float32)
         total = sums[self.index]
         if not gradient.size:
             return
         if overlaps(self.shape, self.strides):
             places = np.arange(total.size, dtype=np.int64)
             strides = [2 * stride for stride in self.strides]
-            places = np.ndarray(self.shape, np.int64, places, 2 * self.offset, strides)
+            places = ndarray(self.shape, np.int64, places, 2 * self.offset, strides)
             np.add.at(total.reshape(-1), places, gradient)
         else:
-            view = np.ndarray(self.shape, F32, total, self.offset, self.strides)
+            view = ndarray(self.shape, F32, total, self.offset, self.strides)
             np.add(view, gradient, out=view)
 
 
@@ -150,10 +158,10 @@ def origin_of(value: Any) -> Any:
     data of the user's own."""
     made = getattr(value, "_made", None)
     if made is None:
-        return owner_of(value) if type(value) is np.ndarray and value.base is not None else None
+        return owner_of(value) if type(value) is ndarray and value.base is not None else None
     if type(made) is Foreign:
         return made
-    if not lies_in(value, made[0].bases[made[1]]):
+    if not lies_in(value, made):
         return Foreign("a copy that NumPy made", [made])
     return made
 
@@ -161,23 +169,16 @@ def origin_of(value: Any) -> Any:
 def owner_of(view: Any) -> Any:
     """The (node, index) in whose memory an array of NumPy's own type lies, as that of
     numpy.asarray(y) does; or None."""
-    base = view.base
-    while isinstance(base, np.ndarray):
-        node = _by_base[id(base)]() if id(base) in _by_base else None
-        index = (
-            next((i for i, b in enumerate(node.bases) if b is base), None)
-            if node is not None
-            else None
-        )
-        if index is not None:
-            return (node, index) if view.dtype == F32 else None
-        base = base.base
-    return None
+    root = root_of(view)
+    if type(root) is not Array or type(root._made) is not tuple:
+        return None
+    return root._made if lies_in(view, root._made) else None
 
 
-def lies_in(view: Any, base: Any) -> bool:
-    at = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-    return view.dtype == F32 and (0 <= at < base.nbytes or not view.size)
+def lies_in(view: Any, made: Any) -> bool:
+    """Whether a view lies in the memory of (node, index)."""
+    node, index = made
+    return view.dtype == F32 and root_of(view).base is node.memories[index]
 
 
 def link_of(value: Any) -> Any:
@@ -186,8 +187,11 @@ def link_of(value: Any) -> Any:
     if type(made) is not tuple:
         return None if made is None or made.constant else made
     node, index = made
-    at = value.__array_interface__["data"][0] - node.bases[index].__array_interface__["data"][0]
-    return Link(node, index, at if value.size else 0, value.shape, value.strides)
+    root, offset = root_of(value), None
+    if root is not value:
+        offset = value.__array_interface__["data"][0] if value.size else 0
+        offset -= root.__array_interface__["data"][0] if value.size else 0
+    return Link(node, index, offset, value)
 
 
 # ---- arrays -------------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ def wrapped(result: Any, what: str, makers: Any, constant: bool = False) -> Any:
         return result
     array = np.asarray(result).view(Array)
     for made in makers:
-        if type(made) is tuple and lies_in(array, made[0].bases[made[1]]):
+        if type(made) is tuple and lies_in(array, made):
             array._made = made
             return array
     if not makers:
@@ -422,7 +426,7 @@ class Array(np.ndarray):
 def lies_like(view: Any, other: Any) -> bool:
     """Whether a result of a method is a view of the same memory."""
     made = other._made
-    return type(made) is not tuple or lies_in(view, made[0].bases[made[1]])
+    return type(made) is not tuple or lies_in(view, made)
 
 
 def _named(name: str) -> Any:
@@ -475,7 +479,8 @@ class Moved(Node):
     __slots__ = ("back", "name")
 
     def __init__(self, result: Any, inputs: Any, back: Any) -> None:
-        super().__init__((result,), [link_of(value) for value in inputs])
+        links = [link_of(value) for value in inputs]
+        super().__init__((memory_of(result),), (result.shape,), links)
         self.back = back
         nodes = [link.node.name for link in self.links if type(link) is Link]
         self.name = nodes[0] if nodes else "a module"
