@@ -60,7 +60,7 @@ def as_float32(array: Any, name: str, listed: bool = False) -> npt.NDArray[Any]:
     small = array.dtype.name == "bfloat16" or (kind == "f" and array.dtype.itemsize <= F32.itemsize)
     if not small and kind != "f" and not (listed and kind in "iu"):
         raise TypeError(
-            f"{name} must be float32, not {array.dtype} (x.astype(numpy.float32) converts)"
+            f"{name} must be float32, not {array.dtype} ({name}.astype(numpy.float32) converts)"
         )
     with np.errstate(over="ignore"):
         result = array.astype(F32)

@@ -350,6 +350,18 @@ class ELU(Activation):
 
     function = c.RECUR_ACTIVATION_ELU
 
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        inplace: bool = False,
+        *,
+        features: int | None = None,
+        context: Context | None = None,
+    ) -> None:
+        if alpha != 1:
+            raise NotImplementedError(f"alpha is {alpha}: an ELU has 1, leave it out")
+        super().__init__(inplace, features=features, context=context)
+
 
 class GELU(Activation):
     """x Φ(x), with the normal distribution Φ itself: PyTorch's approximate="none"
@@ -360,6 +372,20 @@ class GELU(Activation):
     """
 
     function = c.RECUR_ACTIVATION_GELU
+
+    def __init__(
+        self,
+        approximate: str = "none",
+        *,
+        features: int | None = None,
+        context: Context | None = None,
+    ) -> None:
+        if approximate != "none":
+            raise NotImplementedError(
+                f"approximate is {approximate!r}: a GELU computes the function itself, 'none'. "
+                "Both are within 0.0005 of each other"
+            )
+        super().__init__(features=features, context=context)
 
 
 class LayerNorm(Layer):

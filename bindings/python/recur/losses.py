@@ -3,6 +3,8 @@
 Classes are y's last dimension; where y has three or more, PyTorch's second one is taken too, and
 refused only where the shapes fit both (class_dim=1 or -1 says which). With reduction="none" the
 values are an array, and grad is the gradient of their sum: multiply both by weights of your own.
+The mean of no numbers, such as that of labels of which none counts, is NaN, as PyTorch's; its
+gradient is zeros.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .layers import Embedding, Linear
 from .loss_values import added_already, tracked
 from .packed import TIME_FIRST, Layout, PackedSequence, as_packed, is_packed
 
+NAN = float("nan")
 REDUCTIONS = {"mean": 0, "sum": c.RECUR_LOSS_SUM, "none": c.RECUR_LOSS_SUM}
 
 
@@ -32,6 +35,15 @@ class Loss:
     _handle: Any
     _fixed: tuple[str, ...]
     _run: Callable[..., Any]
+
+    def __new__(cls, *_args: Any, **more: Any) -> Any:
+        for name in ("size_average", "reduce"):
+            if name in more:
+                raise TypeError(
+                    f"{cls.__name__} takes no {name}, a word that PyTorch gave up: write "
+                    "reduction='mean', 'sum' or 'none'"
+                )
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -91,7 +103,7 @@ class Loss:
             return costs.astype(np.float32), slopes.astype(np.float32)
         divisor = 1 if self.reduction == "sum" else costs.size if count is None else count
         if not divisor:
-            return 0.0, np.zeros(slopes.shape, np.float32)
+            return NAN, np.zeros(slopes.shape, np.float32)
         return float(costs.sum() / divisor), (slopes / divisor).astype(np.float32)
 
     def _more_axes(self, gradient: Any, target: Any) -> Any:
@@ -173,7 +185,16 @@ class LabelLoss(Loss):
             )
         grad = np.empty_like(y)
         value = c.recur_loss_classes(self._handle, labels.size, y.shape[-1], y, labels, grad)
-        return (value if self.reduction != "none" else self._each(y, labels)), grad
+        if self.reduction == "none":
+            return self._each(y, labels), grad
+        if value == 0 and self.reduction == "mean" and not self._counted(labels):
+            value = NAN
+        return value, grad
+
+    def _counted(self, labels: Any) -> bool:
+        """Whether a label counts, with a weight."""
+        known = labels[(labels >= 0) & (labels != self.ignore_index)]
+        return bool(known.size if self.weight is None else self.weight[known].any())
 
     def _each(self, y: Any, labels: Any) -> Any:
         """The cost of every label."""
@@ -327,7 +348,7 @@ class ValueLoss(Loss):
         value = c.recur_loss_values(
             self._handle, y.size // width if width else 0, width, y, target, grad
         )
-        return value, grad
+        return (value if y.size or self.reduction != "mean" else NAN), grad
 
     def _check(self, y: Any, target: Any) -> None:
         """Refuses numbers that the loss is not for."""
@@ -522,6 +543,7 @@ class SampledLoss(Loss):
 
     kind: Any
     each_row: Any
+    ignore_index: int
 
     reductions = ("mean", "sum")
 
@@ -587,7 +609,8 @@ class SampledLoss(Loss):
         value = c.recur_loss_sampled(
             self._handle, labels.size, h.shape[-1], h, labels, layer.flat, layer.flat.size, *numbers
         )
-        return value, grad
+        counted = ((labels >= 0) & (labels != self.ignore_index)).any()
+        return (value if counted or self.reduction != "mean" else NAN), grad
 
     def _before_backward(self, target: Any, layer: Any) -> Any:
         return added_already(type(self).__name__, layer, ids(target, "target").ravel())
@@ -639,7 +662,7 @@ class CTCLoss(Loss):
     """
 
     def __init__(
-        self, blank: int = 0, *, reduction: str = "mean", zero_infinity: bool = False
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
     ) -> None:
         flags = c.RECUR_LOSS_ZERO_INFINITY if zero_infinity else 0
         told = {"blank": blank, "zero_infinity": bool(zero_infinity)}

@@ -8,6 +8,8 @@ from typing import Any, List
 import numpy as np
 import numpy.typing as npt
 
+from ._missing import refuse_of_tensor
+
 
 class Parameter(np.ndarray):
     """A tensor of a module: a window on its flat vector. `p.grad` is the window on the
@@ -70,6 +72,9 @@ class Parameter(np.ndarray):
                 "0, optimizer.scale(name, lr=0), or "
                 "give the optimizer the other modules only"
             )
+
+    def __getattr__(self, name: str) -> Any:
+        return refuse_of_tensor(self, name)
 
     def requires_grad_(self, requires_grad: bool = True) -> Parameter:
         """True is what is there; False is refused with what to do instead."""

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._missing import refuse_of_tensor
 from .errors import OrderError
 
 F32 = np.dtype(np.float32)
@@ -401,6 +402,27 @@ class Array(np.ndarray):
     @property
     def requires_grad(self) -> bool:
         return self._made is not None
+
+    def __getattr__(self, name: str) -> Any:
+        return refuse_of_tensor(self, name)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As numpy.ndarray.transpose. Gradients go through it."""
+        if len(axes) == 2 and self.ndim != 1 and axes[0] is not None:
+            raise TypeError(
+                f"transpose{axes} swaps two dimensions in PyTorch, and names all of them in NumPy: "
+                f"write y.swapaxes{axes}, or y.transpose({axes})"
+            )
+        return super().transpose(*axes)
+
+    def view(self, *of: Any, **more: Any) -> Any:
+        """As numpy.ndarray.view. Other shapes are PyTorch's meaning: they are refused."""
+        if of and (len(of) > 1 or isinstance(of[0], (int, np.integer, tuple))):
+            raise TypeError(
+                f"view of shape {of}: arrays are NumPy's, whose view is of a type; write "
+                "y.reshape(...), which gradients go through"
+            )
+        return super().view(*of, **more)
 
     def __reduce__(self) -> Any:
         return self.detach().__reduce__()

@@ -133,6 +133,9 @@ class Recurrent(Layer):
         )
         self._own(c.recur_recurrent_create(settings.handle_of(context), options), context)
 
+    def flatten_parameters(self) -> None:
+        """Does nothing: parameters lie one after the other always."""
+
     @property
     def cell(self) -> int:
         return int(self._info.variant)

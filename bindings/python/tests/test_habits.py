@@ -223,3 +223,57 @@ def test_modules_of_the_users_in_a_sequential_are_told_how():
 def test_names_that_are_not_there_say_what_to_type(call, words):
     with pytest.raises(AttributeError, match=words):
         call()
+
+
+# ---- words of tensors ---------------------------------------------------------------------------
+
+WORDS = {
+    "unsqueeze": lambda y: y.unsqueeze(0),
+    "permute": lambda y: y.permute(1, 0, 2),
+    "contiguous": lambda y: y.contiguous(),
+    "cpu": lambda y: y.cpu(),
+    "softmax": lambda y: y.softmax(-1),
+    "view": lambda y: y.view(-1, 4),
+    "transpose": lambda y: y.transpose(0, 1),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_methods_of_tensors_say_what_to_type(rng, word):
+    y, _ = recur.GRU(3, 4)(numbers(rng, 5, 2, 3))
+    with pytest.raises((AttributeError, TypeError), match=f"{word}.*(write|leave|NumPy)"):
+        WORDS[word](y)
+
+
+def test_transposes_that_mean_the_same_stay(rng):
+    y, _ = recur.GRU(3, 4)(numbers(rng, 5, 2, 3))
+    assert y.transpose(1, 0, 2).shape == y.transpose((1, 0, 2)).shape == (2, 5, 4)
+    assert y[0].transpose().shape == y[0].T.shape == np.transpose(y[0], (1, 0)).shape == (4, 2)
+    assert y.view(np.ndarray).shape == y.shape
+
+
+def test_writing_methods_of_parameters_say_what_to_type():
+    weight = recur.Linear(3, 2).weight
+    for name in ("fill_", "copy_", "zero_", "normal_", "clamp_", "dim"):
+        with pytest.raises(AttributeError, match=f"{name}.*NumPy"):
+            getattr(weight, name)
+    recur.LSTM(3, 4).flatten_parameters()
+
+
+def test_arguments_that_are_not_there_say_so():
+    with pytest.raises(NotImplementedError, match="approximate"):
+        recur.GELU("tanh")
+    with pytest.raises(NotImplementedError, match="alpha"):
+        recur.ELU(0.5)
+    with pytest.raises(NotImplementedError, match="inplace"):
+        recur.ELU(1.0, True)
+    with pytest.raises(TypeError, match="reduction='mean'"):
+        recur.MSELoss(size_average=False)
+    assert recur.CTCLoss(0, "sum", True).reduction == "sum"
+    assert recur.GELU(approximate="none")(np.zeros(1, np.float32)) == 0
+
+
+@pytest.mark.parametrize("name", ["cat", "zeros", "randn", "float32"])
+def test_functions_of_torch_say_what_to_type(name):
+    with pytest.raises(AttributeError, match="write numpy"):
+        getattr(recur, name)

@@ -259,3 +259,29 @@ def test_none_of_packed_rows(rng):
     x = recur.pack_sequence([numbers(rng, 3, 4), numbers(rng, 2, 4)])
     value, grad = recur.CrossEntropyLoss(reduction="none")(x, rng.integers(0, 4, 5))
     assert value.shape == (5,) and isinstance(grad, recur.PackedSequence)
+
+
+# ---- the mean of nothing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
+@pytest.mark.parametrize("weight, labels", [(None, [-100, -100]), ([0.0, 1.0, 1.0], [0, 0])])
+def test_the_mean_of_labels_of_which_none_counts_is_nan(name, weight, labels):
+    torch = pytest.importorskip("torch")
+    fc = recur.Linear(2, 3)
+    for reduction, wanted in (("mean", np.nan), ("sum", 0.0)):
+        given = None if weight is None else torch.tensor(weight)
+        theirs = getattr(torch.nn, name)(given, reduction=reduction)
+        assert np.allclose(theirs(torch.zeros(2, 3), torch.tensor(labels)), wanted, equal_nan=True)
+        loss = getattr(recur, name)(weight, reduction=reduction)(fc(np.ones((2, 2), np.float32)), labels)
+        assert np.isclose(float(loss), wanted, equal_nan=True)
+        loss.backward()
+        assert not fc.flat_grad.any()
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "SmoothL1Loss", "BCELoss", "KLDivLoss"])
+def test_the_mean_of_no_values_is_nan(name):
+    y = np.zeros((0, 3), np.float32)
+    value, grad = getattr(recur, name)()(y, y)
+    assert np.isnan(value) and grad.shape == (0, 3)
+    assert getattr(recur, name)(reduction="sum")(y, y) == 0
