@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
+import inspect
 import math
 import threading
 import types
@@ -85,6 +87,16 @@ def precision_of(name: str) -> int:
     return PRECISIONS.index(name)
 
 
+@functools.lru_cache(maxsize=None)
+def words_of(kind: type) -> frozenset[str]:
+    """What a module of a class is made with: the arguments of __init__ in this package."""
+    words = set(getattr(kind, "option_names", ()))
+    for one in kind.__mro__:
+        if one.__module__.startswith(__package__) and "__init__" in vars(one):
+            words.update(inspect.signature(vars(one)["__init__"]).parameters)
+    return frozenset(words - {"self", "batch_first"})
+
+
 class Layer(Module):
     """Base of the modules that are a layer of the library: their calls are recorded passes.
 
@@ -133,7 +145,11 @@ class Layer(Module):
             self.forget()
         elif "_mode" not in inside or name in ("batch_first", "flat", "params", "training"):
             super()._set_public(name, value)
-        elif name in inside or isinstance(getattr(type(self), name, None), property):
+        elif (
+            name in inside
+            or name in words_of(type(self))
+            or isinstance(getattr(type(self), name, None), property)
+        ):
             raise AttributeError(
                 f"{name} of a {type(self).__name__} is fixed when it is made: "
                 f"{FIXED.get(name, 'make a new one')}"

@@ -95,6 +95,7 @@ class Recurrent(Layer):
 
     over_time = True
     states: tuple[str, ...] = ("h",)
+    option_names = (*OPTIONS, *CLOCKWORK, *FLAGS)
 
     def __init__(
         self,

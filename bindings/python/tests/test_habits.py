@@ -277,3 +277,27 @@ def test_arguments_that_are_not_there_say_so():
 def test_functions_of_torch_say_what_to_type(name):
     with pytest.raises(AttributeError, match="write numpy"):
         getattr(recur, name)
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: recur.ClockworkRNN(3, 4, modules=2, periods=[1, 2]), "periods"),
+        (lambda: recur.LSTM(3, 4), "cell_clip"),
+        (lambda: recur.LSTM(3, 4), "learn_start"),
+        (lambda: recur.GRUCell(3, 4), "reset_after"),
+        (recur.ReLU, "inplace"),
+    ],
+)
+def test_what_a_module_was_made_with_cannot_be_written(make, name):
+    with pytest.raises(AttributeError, match=f"{name} .* is fixed when it is made"):
+        setattr(make(), name, 1)
+
+
+def test_other_names_are_the_users():
+    class Own(recur.LSTM):
+        def __init__(self):
+            super().__init__(3, 4)
+            self.steps = 3
+
+    assert Own().steps == 3

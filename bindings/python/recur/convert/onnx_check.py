@@ -262,10 +262,10 @@ def check_writing(onnx: Any, module: Any, model: Any, by_id: Any) -> None:
             given["lengths"][0] = steps
             more = {"enforce_sorted": False}
             ours = packed.pack_padded_sequence(x, given["lengths"], module.batch_first, **more)
-            state: Any = view.state(batch) if module.over_time and names[1:] else None
-            kept = [name for name in state or () if name.rpartition(".")[2] in ("h", "c")]
-            for start, name in zip(starts, kept):
-                state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
+        state: Any = view.state(batch) if module.over_time and names[1:] else None
+        kept = [name for name in state or () if name.rpartition(".")[2] in ("h", "c")]
+        for start, name in zip(starts, kept):
+            state[name] = given[start] = _verify.numbers(rng, *state.shape(name))
         y = view(ours) if state is None else view(ours, state)[0]
         found = dict(zip(names, runner.run(names, given)))
         pairs = [(end, state[name], found[end]) for end, name in zip(names[1:], kept)]
