@@ -10,7 +10,7 @@ import math
 import threading
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,7 +138,7 @@ class Layer(Module):
         self._pool = Pool()
 
     def _set_public(self, name: str, value: Any) -> None:
-        inside = self.__dict__
+        inside, kind = self.__dict__, cast(Any, type(self))
         if name in inside.get("params", ()):
             view = self.params[name]
             view[...] = floats(value, name, view.shape)
@@ -147,8 +147,8 @@ class Layer(Module):
             super()._set_public(name, value)
         elif (
             name in inside
-            or name in words_of(type(self))
-            or isinstance(getattr(type(self), name, None), property)
+            or name in words_of(kind)
+            or isinstance(getattr(kind, name, None), property)
         ):
             raise AttributeError(
                 f"{name} of a {type(self).__name__} is fixed when it is made: "
