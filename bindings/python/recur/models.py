@@ -203,6 +203,7 @@ def compile_c(
     precision: str = "float32",
     sample: Any = None,
     own_math: bool = False,
+    library_math: bool = False,
     arena: bool = False,
     ids: bool = False,
 ) -> None:
@@ -212,7 +213,8 @@ def compile_c(
 
     precision: "float32", or "int8", which gives the bits of module.snapshot("int8") on the
     reference instruction set. sample: an input as for module(sample); with -DNAME_SELF_TEST
-    the file has a main that runs it. own_math: exp and tanh are functions of the file.
+    the file has a main that runs it. own_math: exp and tanh are functions of the file, as int8
+    has them in any case but with library_math, which is faster and gives other bits.
     arena: what a step takes is a struct of the caller's, not on the stack. ids: a step takes
     an id, not a row.
 
@@ -229,6 +231,7 @@ def compile_c(
         module.require_features()
     flags = {
         c.RECUR_COMPILE_OWN_MATH: own_math,
+        c.RECUR_COMPILE_LIBRARY_MATH: library_math,
         c.RECUR_COMPILE_ARENA: arena,
         c.RECUR_COMPILE_IDS: ids,
     }
