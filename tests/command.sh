@@ -308,6 +308,25 @@ run 1 import stream.safetensors no.safetensors
 run 2 import --from keras net.json no.safetensors
 run 2 import net.json
 
+# ---- compile -------------------------------------------------------------------------------------
+
+run 0 compile stream.safetensors --name mine -o mine.c
+check "it says what it wrote" prints "^mine.c: .* parameters, float32, with the sample"
+check "a header is beside it" [ -s mine.h ]
+check "it is C" ${CC:-cc} -std=c99 -Wall -Wextra -Werror -DMINE_SELF_TEST mine.c -o mine -lm
+check "its self-test is green" ./mine
+run 0 compile stream.safetensors --int8 --arena --output=whole.c
+check "it is int8" prints "int8"
+check "its name is that of the file" grep -q "^void whole_step(whole_state " whole.c
+run 0 compile stream.safetensors --own-math
+check "without a path it goes where its name says" [ -s stream.c ]
+run 1 compile plain.safetensors
+run 1 compile not-there.safetensors
+run 1 compile stream.safetensors -o no.txt
+run 1 compile stream.safetensors --own-math --library-math -o no.c
+check "nothing is written" [ ! -e no.c ]
+run 2 compile stream.safetensors -o
+
 # ---- output that ends, signals -------------------------------------------------------------------
 
 if [ -w /dev/full ]; then
