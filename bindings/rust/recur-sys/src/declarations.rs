@@ -23,8 +23,10 @@ pub const RECUR_ISA_AVX2: i32 = 3;
 pub const RECUR_ISA_AVX512: i32 = 4;
 pub const RECUR_ISA_NEON: i32 = 5;
 pub const RECUR_ISA_VEC4: i32 = 6;
+pub const RECUR_ISA_AVX2_EXACT: i32 = 7;
 pub const RECUR_CONTEXT_CHECK: i32 = 1;
 pub const RECUR_CONTEXT_REPRODUCIBLE: i32 = 2;
+pub const RECUR_CONTEXT_EXACT: i32 = 4;
 pub const RECUR_LAYOUT_BATCH_FIRST: i32 = 0;
 pub const RECUR_LAYOUT_TIME_FIRST: i32 = 1;
 pub const RECUR_LAYOUT_JOINED: i32 = 2;
@@ -144,6 +146,12 @@ pub const RECUR_SCHEDULE_EXPONENTIAL: i32 = 2;
 pub const RECUR_SCHEDULE_COSINE: i32 = 3;
 pub const RECUR_PLATEAU_MAXIMUM: i32 = 1;
 pub const RECUR_PLATEAU_ABSOLUTE: i32 = 2;
+pub const RECUR_COMPILE_OWN_MATH: i32 = 1;
+pub const RECUR_COMPILE_ARENA: i32 = 2;
+pub const RECUR_COMPILE_IDS: i32 = 4;
+pub const RECUR_COMPILE_LIBRARY_MATH: i32 = 8;
+pub const RECUR_COMPILE_SOURCE: i32 = 1;
+pub const RECUR_COMPILE_HEADER: i32 = 2;
 
 #[repr(C)]
 pub struct recur_cell {
@@ -495,6 +503,18 @@ pub struct recur_model_sample {
     pub y: *const f32,
 }
 
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct recur_compile_options {
+    pub size: u32,
+    pub flags: u32,
+    pub precision: i32,
+    pub reserved: i32,
+    pub name: *const core::ffi::c_char,
+    pub sample: *const recur_model_sample,
+    pub reserved_pointer: *const core::ffi::c_void,
+}
+
 extern "C" {
     pub fn recur_activation_create(ctx: *mut recur_context, features: i64, function: i32, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_affine_create(ctx: *mut recur_context, channels: i64, length: i64, flags: u32, out: *mut *mut recur_layer) -> recur_status;
@@ -509,6 +529,8 @@ extern "C" {
     pub fn recur_clip_norm(grads: *mut f32, count: i64, max_norm: f64) -> f64;
     pub fn recur_clip_norm_inf(grads: *mut f32, count: i64, max_norm: f64) -> f64;
     pub fn recur_clip_value(grads: *mut f32, count: i64, limit: f64) -> recur_status;
+    pub fn recur_compile_c(layer: *const recur_layer, options: *const recur_compile_options, path: *const core::ffi::c_char) -> recur_status;
+    pub fn recur_compile_c_memory(layer: *const recur_layer, options: *const recur_compile_options, file: i32, text: *mut core::ffi::c_char, bytes: *mut usize) -> recur_status;
     pub fn recur_compose_create(ctx: *mut recur_context, kind: i32, count: i64, names: *const *const core::ffi::c_char, parts: *const *mut recur_layer, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_context_create(options: *const recur_context_options, out: *mut *mut recur_context) -> recur_status;
     pub fn recur_context_isa(ctx: *const recur_context) -> *const core::ffi::c_char;
