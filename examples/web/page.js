@@ -1,7 +1,8 @@
 // page.js - draws what the network of temporal_order.c learns. The page works from a file, too:
 // recur.js holds the WebAssembly.
 //
-// index.html?batches=400 trains so many batches before anything is drawn, and stops.
+// index.html?batches=400 trains so many batches before anything is drawn, stops, and says on the
+// console what came out.
 "use strict";
 
 const at = (id) => document.getElementById(id);
@@ -68,10 +69,10 @@ function learn(count) {
     batches += count;
     const accuracy = net.accuracy();
     curve.push({ batches, loss, accuracy });
+    const speed = seconds > 0 ? `${Math.round((64 * count) / seconds)} strings a second, ` : "";
     at("said").textContent =
         `${batches} batches of 64 strings, loss ${loss.toFixed(3)}, accuracy ` +
-        `${(100 * accuracy).toFixed(1)}% (${Math.round((64 * count) / Math.max(seconds, 1e-3))} ` +
-        `strings a second, ${net.set()})`;
+        `${(100 * accuracy).toFixed(1)}% (${speed}${net.set()})`;
 }
 
 function answer() {
@@ -138,5 +139,6 @@ recur().then((module) => {
         for (let i = 0; i < wanted; i += 10) learn(10);
         draw();
         answer();
+        console.log(at("said").textContent);
     }
 });
