@@ -228,7 +228,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
-.PHONY: check-cross check-windows check-zig check-wasm check-cortex-m wheels web
+.PHONY: check-cross check-windows check-wasm check-cortex-m web
 .PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -400,13 +400,9 @@ check-cross: ## the C tests on another machine: ARCH=i386, aarch64, armhf, riscv
 	@scripts/cross.sh $(or $(ARCH),i386 aarch64 armhf riscv64 s390x musl)
 check-windows: ## the C tests on Windows: MinGW-w64 and wine
 	@scripts/cross.sh windows
-check-zig: ## compiled and linked with zig cc, not run: macOS, Windows on ARM, FreeBSD
-	@scripts/cross.sh macos-x86_64 macos-aarch64 windows-aarch64 freebsd
 check-wasm: ## the C tests as WebAssembly: emscripten and node
 	@scripts/cross.sh wasm
 
-wheels: ## Python wheels and the source package in build/wheels/, tried in the Pythons there are
-	@scripts/wheels.sh
 web: ## build/web/: a page in which a network learns; it takes emscripten
 	@scripts/web.sh
 

@@ -1,19 +1,17 @@
 #!/bin/sh
-# cross.sh [--library] TARGET... - builds the library and its C tests for another machine, and runs the tests
-# there.
+# cross.sh [--library] TARGET... - builds the library and its C tests for another machine, and runs
+# the tests there.
 #
 #     i386 i386-sse2 aarch64 armhf riscv64 s390x
 #                                        Debian's cross compilers; qemu runs the tests
 #     musl                               another C library on this machine
 #     windows                            MinGW-w64; wine runs the tests
 #     wasm                               emscripten; node runs the tests
-#     macos-x86_64 macos-aarch64 windows-aarch64 freebsd
-#                                        zig cc; compiled (-O0) and linked, not run
 #
-# What is missing is installed with apt-get (zig: with pip, by scripts/zig.sh). CMocka is compiled
-# from Debian's source package; CMOCKA_SOURCE=folder takes another. TEST=name runs one test.
-# CROSS_CCACHE=ccache stands before the compiler. Everything stays below build/cross/. With
-# --library only its static library is built. Else the last line of a target is
+# What is missing is installed with apt-get. CMocka is compiled from Debian's source package;
+# CMOCKA_SOURCE=folder takes another. TEST=name runs one test. CROSS_CCACHE=ccache stands before
+# the compiler. Everything stays below build/cross/. With --library only its static library is
+# built. Else the last line of a target is
 #
 #     TARGET: compiles, N tests passed of M, left out: ...
 set -u
@@ -88,7 +86,7 @@ OF_LINUX="test_realtime"
 
 # Sets cc, ar, run, left_out and why, and installs what is missing.
 choose() {
-    run='' left_out='' why='' cflags='' cppflags='' ldflags='' run_tests=yes static='' ar=ar
+    run='' left_out='' why='' cflags='' cppflags='' ldflags='' static='' ar=ar
     case $1 in
     i386) debian i686-linux-gnu i386 i686 ;;
     i386-sse2)
@@ -122,10 +120,6 @@ choose() {
         left_out="test_io_disk test_realtime test_stack test_threads"
         why="WebAssembly has no such threads, processes and calls"
         ;;
-    macos-x86_64) zig x86_64-macos ;;
-    macos-aarch64) zig aarch64-macos ;;
-    windows-aarch64) zig aarch64-windows-gnu ;;
-    freebsd) zig x86_64-freebsd ;;
     *) stop "there is no target called $1" ;;
     esac
 }
@@ -142,11 +136,6 @@ debian() {
         run="qemu-$3 -L /usr/$1"
         left_out=$OF_LINUX why="qemu does not count the calls of a program"
     fi
-}
-
-zig() {
-    scripts/zig.sh "$1" "$dir" || exit 1
-    cc=$(pwd)/$dir/zig-cc ar=$(pwd)/$dir/zig-ar run_tests='' cflags="-O0 -g0"
 }
 
 # ---- one target ----------------------------------------------------------------------------------
@@ -168,15 +157,6 @@ check() {
         build "$dir/lib/librecur.a" && return 0
         echo "cross: the library does not compile for $target: $log" >&2
         return 1
-    fi
-    if [ -z "$run_tests" ]; then
-        build libs || {
-            grep -m 3 'error' "$log"
-            echo "$target: does not compile ($log)"
-            return 1
-        }
-        echo "$target: compiles and links, no test was run"
-        return 0
     fi
     build_cmocka
     tests=

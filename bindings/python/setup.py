@@ -1,7 +1,6 @@
 """Builds librecur with the checkout's Makefile, on all cores, and puts it into the package.
 
-A source package made in a checkout carries the library as one file, native/recur.c, and compiles it
-with $CC and $CFLAGS. RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Without all three the
+RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Outside of a checkout, without it, the
 wheel carries none and the package looks for the system's. pip shows what is done here with -v; a
 terminal is told about it in any case.
 """
@@ -9,7 +8,6 @@ terminal is told about it in any case.
 import os
 import pathlib
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,12 +16,10 @@ import time
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
-from setuptools.command.sdist import sdist
 from setuptools.dist import Distribution
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-ONE_FILE = HERE / "native" / "recur.c"
 OR = "or set RECUR_LIBRARY to the path of a librecur.so that exists"
 EVERY = 5  # seconds between two words about the progress
 
@@ -89,31 +85,11 @@ def build() -> pathlib.Path:
     return CHECKOUT / target
 
 
-def compile_one_file() -> pathlib.Path:
-    """The library out of native/recur.c, by one call of the compiler, which is shown."""
-    target = HERE / "build" / "librecur.so"
-    target.parent.mkdir(exist_ok=True)
-    command = shlex.split(os.environ.get("CC", "cc"))
-    command += ["-O2", "-fPIC", "-shared", "-DRECUR_SHARED"]
-    command += shlex.split(os.environ.get("CFLAGS", ""))
-    command += ["-o", str(target), str(ONE_FILE), "-lm", "-lpthread"]
-    say("compiling librecur, which takes two minutes: " + " ".join(command))
-    try:
-        failed = subprocess.run(command).returncode
-    except OSError as error:
-        sys.exit(f"{command[0]} cannot be run ({error}): install a C compiler, name it in CC, {OR}")
-    if failed:
-        sys.exit(f"librecur could not be compiled; the reason stands above. Put that right, {OR}")
-    return target
-
-
 def library():
-    """The library to carry, built if need be; None if there is no source of it around."""
+    """The library to carry, built if need be; None if there is no checkout around."""
     named = os.environ.get("RECUR_LIBRARY")
     if named:
         return pathlib.Path(named)
-    if ONE_FILE.exists():
-        return compile_one_file()
     if not (CHECKOUT / "include" / "recur.h").exists():
         return None
     own = CHECKOUT / "lib" / "librecur.so"
@@ -134,27 +110,12 @@ class BuildWithLibrary(build_py):
         super().run()
         found = library()
         if found is None:
-            say("no source of librecur is around this folder: the package takes the system's")
+            say("no checkout of librecur is around this folder: the package takes the system's")
             return
         carried = pathlib.Path(self.build_lib) / "recur" / "librecur.so"
         shutil.copyfile(found.resolve(), carried)
         strip(carried)
         say(f"the package carries {found}, {carried.stat().st_size / 1e6:.1f} MB")
-
-
-class WithSource(sdist):
-    """With native/recur.c and recur.h, if there is a checkout to make them of."""
-
-    def make_release_tree(self, base_dir, files):
-        super().make_release_tree(base_dir, files)
-        script = CHECKOUT / "scripts" / "amalgamate.py"
-        native = pathlib.Path(base_dir).resolve() / "native"
-        if ONE_FILE.exists():
-            shutil.copytree(ONE_FILE.parent, native)
-        elif script.exists():
-            subprocess.run([sys.executable, str(script), str(native)], check=True)
-        else:
-            say("no checkout of librecur is around this folder: the source package has no library")
 
 
 class PlatformWheel(bdist_wheel):
@@ -172,5 +133,5 @@ class WithLibrary(Distribution):
 setup(
     version=version(),
     distclass=WithLibrary,
-    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel, "sdist": WithSource},
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
 )
