@@ -114,7 +114,7 @@ choose() {
     wasm)
         need emcc emscripten
         export NODE_PATH="${NODE_PATH:-/usr/share/nodejs}" # where Debian has what emscripten uses
-        cc=emcc run=node ar=emar static=yes
+        cc=emcc run="node --no-experimental-fetch" ar=emar static=yes
         cppflags="-D_UINTPTR_T -D_UINTPTR_T_DEFINED" # CMocka takes it for an unsigned int
         ldflags="-sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1 -sMAXIMUM_MEMORY=4GB"
         left_out="test_io_disk test_realtime test_stack test_threads"
