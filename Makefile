@@ -168,7 +168,8 @@ CHECKED  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DRE
 # -g1 is enough for a backtrace; -g takes half as long again to compile. CFLAGS=-g shows variables.
 # Functions and data have sections of their own: a linker leaves out what is not used.
 BASE     := $(LANGUAGE) $(if $(SANITIZE),-O1,-O2) -g1 -fPIC -fvisibility=hidden \
-            -fno-math-errno -fno-trapping-math -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS) $(CHECKED)
+            -fno-math-errno -fno-trapping-math -ffp-contract=off -ffunction-sections \
+            -fdata-sections $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS)) $(if $(filter cblas,$(BLAS)),-DRECUR__BLAS)
 
 LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
@@ -374,9 +375,9 @@ run-tests: $(addprefix $(DIR)/tests/,$(PROGRAMS)) $(if $(filter $(SCRIPTS),$(TES
 	$(if $(TESTS),,$(error there is no test called $(TEST)))
 	@scripts/test.sh $(TESTS)
 
-# The C tests under checkers of memory, threads and undefined behaviour: gcc and clang, one after the
-# other, each in a build of its own; COMPILERS=gcc takes one, TEST=name one test. Valgrind runs the
-# ordinary build, knows no AVX-512, and with one thread BLAS leaves none of its own behind.
+# The C tests under checkers of memory, threads and undefined behaviour: gcc and clang, one after
+# the other, each in a build of its own; COMPILERS=gcc takes one, TEST=name one test. Valgrind runs
+# the ordinary build, knows no AVX-512, and with one thread BLAS leaves none of its own behind.
 CHECKERS := check-asan check-ubsan check-tsan check-msan
 $(CHECKERS): ## all C tests under one of clang's and gcc's sanitizers
 	@scripts/sanitize.sh $(@:check-%=%)
@@ -390,7 +391,8 @@ check-valgrind valgrind: ## the tests named in VALGRIND_TESTS under valgrind
 	@scripts/deps.sh valgrind
 	@scripts/sanitize.sh valgrind
 
-CHECKED_TESTS := $(filter $(WANTED),$(if $(filter valgrind,$(CHECK)),$(VALGRIND_TESTS),$(ALL_TESTS)))
+CHECKED_TESTS := $(filter $(WANTED),\
+                   $(if $(filter valgrind,$(CHECK)),$(VALGRIND_TESTS),$(ALL_TESTS)))
 run-check: $(addprefix $(DIR)/tests/,$(CHECKED_TESTS))
 	@scripts/test.sh $(CHECKED_TESTS)
 

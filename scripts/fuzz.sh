@@ -4,7 +4,7 @@
 # Without a name it says which there are. What it finds it writes to build/fuzz. MORE has further
 # options of libFuzzer (-runs=10000000).
 #
-# fuzz.sh --build FOLDER      builds all targets into a folder with their corpora and dictionaries, as
+# fuzz.sh --build FOLDER      builds all targets into a folder, with corpora and dictionaries, as
 #                             OSS-Fuzz wants them: it sets CC, CFLAGS and LIB_FUZZING_ENGINE
 # fuzz.sh --flags | --sources | --corpus NAME    what a target is compiled of, and begins with
 set -eu

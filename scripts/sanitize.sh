@@ -1,5 +1,5 @@
 #!/bin/sh
-# sanitize.sh asan|ubsan|tsan|msan|valgrind - all C tests under one checker, on every instruction set
+# sanitize.sh asan|ubsan|tsan|msan|valgrind - all C tests under one checker, on every set
 # of this machine, as `make check-asan` and its like run them.
 #
 # Valgrind looks at the ordinary build, sanitizers at builds of their own. COMPILERS names the

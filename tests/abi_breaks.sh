@@ -1,6 +1,6 @@
 #!/bin/sh
-# abi_breaks.sh - check-abi.sh sees what would break programs: each change below is made to a copy of
-# the headers, and the check must fail and say the sentence beside it.
+# abi_breaks.sh - check-abi.sh sees what would break programs: each change below is made to a copy
+# of the headers, and the check must fail and say the sentence beside it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -62,11 +62,13 @@ edit include/recur/context.h 's/int32_t threads;/int64_t threads;/'
 caught "a member widened" "the layout is not that of"
 
 fresh
-edit include/recur/context.h 's/RECUR_ISA_SSE2 = 2/RECUR_ISA_SSE2 = 3/; s/RECUR_ISA_AVX2 = 3/RECUR_ISA_AVX2 = 2/'
+edit include/recur/context.h \
+    's/RECUR_ISA_SSE2 = 2/RECUR_ISA_SSE2 = 3/; s/RECUR_ISA_AVX2 = 3/RECUR_ISA_AVX2 = 2/'
 caught "constants renumbered" "the layout is not that of"
 
 fresh
-edit include/recur/convolution.h 's/^} recur_conv_options;/    int32_t late;\n} recur_conv_options;/'
+edit include/recur/convolution.h \
+    's/^} recur_conv_options;/    int32_t late;\n} recur_conv_options;/'
 caught "padding at the end of a struct" "structs have holes"
 
 fresh
@@ -81,8 +83,10 @@ if command -v abidiff >/dev/null 2>&1 && [ "$(uname -m)" = x86_64 ]; then
     caught "the type of a parameter, in the list too" "programs built against .* break"
 
     fresh
-    edit include/recur/convolution.h 's/^} recur_conv_options;/    int64_t late;\n} recur_conv_options;/'
-    edit tests/abi/layout.c 's/^\( *\)MEMBER(recur_conv_options, pad_after);/&\n\1MEMBER(recur_conv_options, late);/'
+    edit include/recur/convolution.h \
+        's/^} recur_conv_options;/    int64_t late;\n} recur_conv_options;/'
+    edit tests/abi/layout.c \
+        's/^\( *\)MEMBER(recur_conv_options, pad_after);/&\n\1MEMBER(recur_conv_options, late);/'
     (cd "$scratch/tree" && scripts/check-abi.sh --golden) >/dev/null
     caught "a member added at the end, in the list too" ""
 fi

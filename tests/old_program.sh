@@ -1,6 +1,6 @@
 #!/bin/sh
-# old_program.sh - a program that was built with the headers of the first interface runs with today's
-# library: tests/abi/old_program.c.
+# old_program.sh - a program that was built with the headers of the first interface runs with
+# today's library: tests/abi/old_program.c.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -70,14 +70,14 @@ static recur_optimizer_options explicit_options(recur_optimizer_options o)
 {
     static const struct {
         double rate, beta1, beta2, epsilon, momentum_decay;
-    } defaults[] = { { 0 },
-                     { 0.001, 0, 0, 0 },
-                     { 0.001, 0.9, 0.999, 1e-8 },
-                     { 0.001, 0.9, 0.999, 1e-8 },
-                     { 0.01, 0, 0.99, 1e-8 },
-                     { 0.01, 0, 0, 1e-10 },
-                     { 1, 0, 0.9, 1e-6 },
-                     { 0.001, 0.9, 0.999, 1e-8 },
+    } defaults[] = { { 0, 0, 0, 0, 0 },
+                     { 0.001, 0, 0, 0, 0 },
+                     { 0.001, 0.9, 0.999, 1e-8, 0 },
+                     { 0.001, 0.9, 0.999, 1e-8, 0 },
+                     { 0.01, 0, 0.99, 1e-8, 0 },
+                     { 0.01, 0, 0, 1e-10, 0 },
+                     { 1, 0, 0.9, 1e-6, 0 },
+                     { 0.001, 0.9, 0.999, 1e-8, 0 },
                      { 0.002, 0.9, 0.999, 1e-8, 0.004 } };
     if (o.size & RECUR_SIZE_EXACT) return o;
     if (o.rate == 0) o.rate = defaults[o.kind].rate;
