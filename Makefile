@@ -7,8 +7,10 @@
 # Yours to set:
 #   CC CFLAGS CPPFLAGS LDFLAGS      compiler and flags; yours come last. CFLAGS=-g shows variables
 #   ISAS="ref avx2"                 instruction sets that are compiled, of ref sse2 avx2_exact avx2
-#                                   avx512 neon vec4; ref has to be among them
+#                                   avx512 neon vec4; one of them runs on every such machine
 #   BLAS=none                       no BLAS: the library computes all products itself
+#   TRAIN=none BATCH=none FILES=none THREADS=none REDUCED=none KINDS="lstm gru"
+#                                   leave something out: docs/embedding.md
 #   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
 #   PREFIX BINDIR LIBDIR MANDIR DESTDIR   where install puts things
 #   DEBUG=1                         what is installed keeps its names and lines for debuggers
@@ -134,6 +136,20 @@ ifneq ($(filter %-mingw32,$(MACHINE)),)
 FLAGS_avx2   += -Wa,-muse-unaligned-vector-move
 FLAGS_avx512 += -Wa,-muse-unaligned-vector-move
 endif
+# ---- what is left out ----------------------------------------------------------------------------
+
+# Each is a macro too: TRAIN=none is RECUR_TRAIN=0, KINDS="lstm gru" is RECUR_ONLY_lstm and
+# RECUR_ONLY_gru. src/base/features.h says what they mean.
+CELLS    := $(filter-out table,$(patsubst src/cells/%.c,%,$(wildcard src/cells/*.c)))
+TYPES    := $(shell sed -n 's/^    X.\([a-z_]*\),.*/\1/p' src/model/types.c)
+SWITCHES := TRAIN BATCH FILES THREADS REDUCED
+LEFT_OUT := $(foreach switch,$(SWITCHES),$(if $(filter none,$($(switch))),-DRECUR_$(switch)=0)) \
+            $(KINDS:%=-DRECUR_ONLY_%)
+CELLS_IN := $(or $(filter $(CELLS),$(KINDS)),$(CELLS))
+$(foreach switch,$(SWITCHES),$(if $(filter command%,$(origin $(switch))),\
+    $(if $(filter none,$($(switch))),,$(error $(switch) is "$($(switch))"; it can only be none))))
+$(if $(filter-out $(CELLS) $(TYPES),$(KINDS)),\
+    $(error KINDS has $(filter-out $(CELLS) $(TYPES),$(KINDS)); there are $(CELLS) $(TYPES)))
 
 # ---- flags ---------------------------------------------------------------------------------------
 
@@ -172,7 +188,7 @@ BASE     := $(LANGUAGE) $(if $(SANITIZE),-O1,-O2) -g1 -fPIC -fvisibility=hidden 
             -fdata-sections $(WARNINGS) $(CHECKED)
 HAS      := $(addprefix -DRECUR__HAS_,$(ISAS)) $(if $(filter cblas,$(BLAS)),-DRECUR__BLAS)
 
-LIBRARY_FLAGS = $(BASE) -Iinclude -Isrc $(BLAS_CFLAGS)
+LIBRARY_FLAGS = $(BASE) $(LEFT_OUT) -Iinclude -Isrc $(BLAS_CFLAGS)
 # A constant of a test shall be the double or float that it is compared with, on x87 too.
 EXACT := $(if $(filter i386-% i486-% i586-% i686-%,$(MACHINE)),-fexcess-precision=fast)
 # GCC 12 for aarch64 breaks over vectors that it makes of a test; tests need none.
@@ -180,7 +196,7 @@ TEST_FLAGS    = $(LIBRARY_FLAGS) -fno-tree-vectorize -DRECUR_STATIC -Itests $(HA
                 $(EXACT) $(if $(DLL),-Itests/windows -include tests/windows/posix.h -Wno-format)
 EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
 
-LIBRARY_LIBS := $(BLAS_LIBS) -lm $(if $(DLL),,-lpthread)
+LIBRARY_LIBS := $(BLAS_LIBS) -lm $(if $(DLL)$(filter none,$(THREADS)),,-lpthread)
 
 COMPILE    = $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 USE_SHARED = $(LINKED) -Wl,-rpath,'$$ORIGIN/$(TO_LIB)'
@@ -189,8 +205,9 @@ USE_SHARED = $(LINKED) -Wl,-rpath,'$$ORIGIN/$(TO_LIB)'
 
 # Kernels and cells are compiled once for each instruction set, apart from the tables that choose
 # among them.
-PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/tiles/*.c src/cells/*.c)))
-ONCE    := $(sort $(filter-out $(PER_ISA),$(wildcard src/*/*.c)))
+PER_ISA := $(sort $(filter-out %/table.c,$(wildcard src/kernels/*.c src/tiles/*.c)) \
+             $(CELLS_IN:%=src/cells/%.c))
+ONCE    := $(sort $(filter-out $(PER_ISA) $(CELLS:%=src/cells/%.c),$(wildcard src/*/*.c)))
 OBJECTS := $(ONCE:src/%.c=$(DIR)/obj/%.o) \
            $(foreach isa,$(ISAS),$(PER_ISA:src/%.c=$(DIR)/obj/%.$(isa).o))
 
@@ -230,15 +247,16 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
 .PHONY: check-cross check-windows check-wasm check-cortex-m web
-.PHONY: check-layers check-abi abi-golden house docs format lint analyze help FORCE
+.PHONY: check-layers check-abi abi-golden house sizes docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
 libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 
 # Everything compiled depends on a file that changes with the flags, the libraries on one that
 # changes with the list of objects.
-export flags_TEXT := $(CC) $(BASE) $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(HAS) \
-                     $(BLAS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
+export flags_TEXT := $(CC) $(BASE) $(LEFT_OUT) \
+                     $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(HAS) $(BLAS_CFLAGS) \
+                     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
 export objects_TEXT := $(OBJECTS) $(RECUR_PREFIX)
 $(DIR)/flags $(DIR)/objects: FORCE
 	@mkdir -p $(@D)
@@ -441,6 +459,9 @@ run-demo: all
 	@MNIST="$(MNIST)" scripts/demo.sh
 
 # ---- measuring -----------------------------------------------------------------------------------
+
+sizes: ## how large programs with the library are, with less and less in it
+	@scripts/sizes.sh
 
 # bench/compare.py sets the numbers beside those of other libraries.
 bench: $(DIR)/bench/recur-bench ## how fast it is here; BENCH="w3-lstm --seconds 2"

@@ -265,9 +265,10 @@ def without_system(text):
 
 def made_static(text):
     """Functions and tables that only this library's files share."""
-    text = re.sub(r"^extern ", "static ", text, flags=re.M)
-    text = re.sub(r"^const (?=[^;{}]*\b(?:recur__\w+|RECUR__PER_ISA\(\w+\))\s*(?:\[\w*\])? = )",
-                  "static const ", text, flags=re.M)
+    macro = r"^((?:#define \w+\([\w, ]*\)[ \\\n]*)?)"  # some are written by one
+    text = re.sub(macro + r"extern ", r"\1static ", text, flags=re.M)
+    text = re.sub(macro + r"const (?=[^;{}]*\b(?:recur__\w+|RECUR__PER_ISA\([\w#]+\))\s*"
+                  r"(?:\[\w*\])? = )", r"\1static const ", text, flags=re.M)
     text = re.sub(r"^(?=recur__\w+ recur__\w+(?:, recur__\w+)*;)", "static ", text, flags=re.M)
     return re.sub(r"^(?!static|typedef|extern|return|else)(?=[a-z][\w ]*[ *]recur__\w+\()",
                   "static ", text, flags=re.M)
@@ -420,8 +421,8 @@ BEGINNING = """\
 #endif
 #include "recur.h"
 
-/* Instruction sets of this machine: all, or those of RECUR_ONLY_<set>. ref is always there. */
-#define RECUR__HAS_ref
+/* Instruction sets of this machine: all, or those of RECUR_ONLY_<set>. One of them runs on every
+ * such machine; where none else does, ref is there. */
 #if !defined(RECUR_ONLY_ref) && !defined(RECUR_ONLY_sse2) && !defined(RECUR_ONLY_avx2) && \\
     !defined(RECUR_ONLY_avx512) && !defined(RECUR_ONLY_neon) && !defined(RECUR_ONLY_vec4) && \\
     !defined(RECUR_ONLY_avx2_exact)
@@ -448,6 +449,10 @@ BEGINNING = """\
 #if !defined(__x86_64__) && !defined(__i386__) && \\
     (defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_vec4))
 #define RECUR__HAS_vec4
+#endif
+#if defined(RECUR__ALL_SETS) || defined(RECUR_ONLY_ref) || \\
+    !(defined(RECUR__HAS_sse2) || defined(RECUR__HAS_neon) || defined(RECUR__HAS_vec4))
+#define RECUR__HAS_ref
 #endif
 
 /* What results depend on. Names that only this file knows may stay unused. */

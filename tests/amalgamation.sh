@@ -40,8 +40,8 @@ int main() { return recur_version() == RECUR_VERSION ? 0 : 1; }' >"$scratch/plus
 fi
 
 # shellcheck disable=SC2086
-$cc -O2 -Wall -Werror -DRECUR_ONLY_sse2 -DRECUR_ONLY_avx2 -DRECUR_ONLY_neon -DRECUR_ONLY_vec4 \
-    -c "$scratch/recur.c" -o "$scratch/recur.o"
+$cc -O2 -Wall -Werror -DRECUR_ONLY_ref -DRECUR_ONLY_sse2 -DRECUR_ONLY_avx2 \
+    -DRECUR_ONLY_neon -DRECUR_ONLY_vec4 -c "$scratch/recur.c" -o "$scratch/recur.o"
 others=$(nm -g --defined-only "$scratch/recur.o" | awk '$3 !~ /^recur_[a-z]/' | head -3)
 [ -z "$others" ] || fail "it defines $others"
 

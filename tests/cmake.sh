@@ -92,6 +92,9 @@ built sub
 
 project fetch "include(FetchContent)
 set(RECUR_ISAS ref)
+set(RECUR_TRAIN OFF)
+set(RECUR_THREADS OFF)
+set(RECUR_KINDS lstm gru)
 FetchContent_Declare(recur SOURCE_DIR $root)
 FetchContent_MakeAvailable(recur)"
 built fetch

@@ -63,19 +63,20 @@ static double softsign(double v) { return v / (1 + fabs(v)); }
 
 static void check_functions(const recur_context *ctx, const recur__kernels *k)
 {
-    const double s = worst(k->elementwise->activation[RECUR_ACTIVATION_SIGMOID], sigmoid, -80, 80);
-    const double t = worst(k->elementwise->activation[RECUR_ACTIVATION_TANH], tanh, -12, 12);
-    const double g = worst(k->elementwise->activation[RECUR_ACTIVATION_SOFTSIGN], softsign, -80,
-                           80),
+    const double s = worst(recur__activation_of(k)->forward[RECUR_ACTIVATION_SIGMOID], sigmoid, -80,
+                           80);
+    const double t = worst(recur__activation_of(k)->forward[RECUR_ACTIVATION_TANH], tanh, -12, 12);
+    const double g = worst(recur__activation_of(k)->forward[RECUR_ACTIVATION_SOFTSIGN], softsign,
+                           -80, 80),
                  e = worst(k->elementwise->exp, exp, -80, 80);
     printf("%-7s sigmoid %.2f ulp, tanh %.2f ulp, softsign %.2f ulp, exp %.2f ulp\n",
            recur_context_isa(ctx), s, t, g, e);
     assert_true(s <= 3 && t <= 3 && g <= 1.5 && e <= 3);
     fill(-4, 4); /* with an error of the line's rounding, which is not small beside values near 0 */
-    k->elementwise->activation[RECUR_ACTIVATION_HARD_SIGMOID](N - 3, x, y);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_HARD_SIGMOID](N - 3, x, y);
     for (int i = 0; i < N - 3; i++)
         assert_true(fabs((double)y[i] - fmin(1, fmax(0, 0.2 * (double)x[i] + 0.5))) <= 1e-7);
-    k->elementwise->activation[RECUR_ACTIVATION_IDENTITY](N - 3, x, y);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_IDENTITY](N - 3, x, y);
     assert_memory_equal(y, x, (N - 3) * sizeof *x);
 }
 
@@ -93,26 +94,26 @@ static void check_ends(const recur_context *ctx, const recur__kernels *k)
         NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 0.0f, 500.0f, -500.0f, NAN
     };
     float out[ENDS];
-    k->elementwise->activation[RECUR_ACTIVATION_TANH](ENDS, ends, out);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_TANH](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 &&
                 out[5] == 0 && out[6] == 1 && isnan(out[8]));
-    k->elementwise->activation[RECUR_ACTIVATION_SIGMOID](ENDS, ends, out);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_SIGMOID](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] >= 0 && out[2] < 1e-37f && out[3] == 1 &&
                 out[5] == 0.5f && isnan(out[8]));
-    k->elementwise->activation[RECUR_ACTIVATION_RELU](ENDS, ends, out);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_RELU](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == INFINITY && out[2] == 0 && out[6] == 500 &&
                 out[7] == 0 && isnan(out[8]));
-    k->elementwise->activation[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, out);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 &&
                 out[5] == 0.5f && isnan(out[8]));
-    k->elementwise->activation[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, out);
+    recur__activation_of(k)->forward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, out);
     assert_true(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 &&
                 out[5] == 0 && isnan(out[8]));
     const float ones[ENDS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-    k->elementwise->activation_backward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, ones, out);
+    recur__activation_of(k)->backward[RECUR_ACTIVATION_SOFTSIGN](ENDS, ends, ones, out);
     assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == 1 &&
                 isnan(out[8]));
-    k->elementwise->activation_backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
+    recur__activation_of(k)->backward[RECUR_ACTIVATION_HARD_SIGMOID](ENDS, ends, ones, out);
     const float fifth = 0.2f;
     assert_true(out[0] == fifth && out[1] == 0 && out[2] == 0 && out[3] == 0 && out[5] == fifth);
 }
@@ -236,9 +237,9 @@ static void check_norm(const recur_context *ctx, const recur__kernels *k)
         const recur__normed_rows rows = {
             .R = R, .n = n, .epsilon = 1e-5, .x = in, .w = w, .b = b, .moments = moments
         };
-        k->layernorm->forward(&rows, out);
-        k->layernorm->backward(&rows, dy, dx);
-        k->layernorm->gradient(&rows, dy, dw, db);
+        recur__layernorm_of(k)->forward(&rows, out);
+        recur__layernorm_of(k)->backward(&rows, dy, dx);
+        recur__layernorm_of(k)->gradient(&rows, dy, dw, db);
         double dw_want[MOST] = { 0 };
         for (int64_t r = 0; r < R; r++) {
             double mean = 0, square = 0, g = 0, gx = 0;

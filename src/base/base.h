@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/features.h"
 #include "recur.h"
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -24,6 +25,9 @@
 /* Sets this thread's sentence and returns the code. Never allocates. The only writer of
  * recur_last_error(). */
 recur_status recur__fail(recur_status code, const char *format, ...) RECUR__PRINTF(2, 3);
+
+/* UNSUPPORTED, with the switch that this build was made without: base/features.h. */
+recur_status recur__left_out(const char *function, const char *feature);
 
 /* Puts where it happened, such as a path, before the sentence of a failure; gives its code. */
 recur_status recur__fail_in(const char *where, recur_status status);
@@ -128,6 +132,10 @@ static inline int64_t recur__times(int64_t a, int64_t b)
 
 /* The context itself, or the default one for NULL, kept alive until recur_context_release. */
 recur_context *recur__context_retain(recur_context *ctx);
+/* Another context with the same allocator, whose layers have no numbers: all that is asked of them
+ * is what they are. They need little memory, whatever a file says of their sizes. */
+recur_status recur__context_of_shapes(const recur_context *ctx, recur_context **out);
+bool recur__context_is_of_shapes(const recur_context *ctx);
 int recur__context_isa(const recur_context *ctx); /* RECUR_ISA_*; NULL: of the default context */
 int recur__context_threads(const recur_context *ctx);
 bool recur__context_checks(const recur_context *ctx);       /* RECUR_CONTEXT_CHECK */
@@ -154,12 +162,12 @@ enum { RECUR__WORTH_WAKING = 1 << 22 }; /* multiplications, about 40 µs; less s
 typedef void recur__task(void *job, int64_t index);
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job);
 
-/* What a context of more than one thread has for it; NULL: no memory. Run takes NULL, too: then all
- * tasks run on the caller's thread. */
+/* What a context of more than one thread has for it; NULL: no memory. */
 typedef struct recur__pool recur__pool;
 recur__pool *recur__pool_create(const recur_allocator *allocator, int threads);
 void recur__pool_release(recur__pool *pool);
-void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job);
+/* False, and nothing done: there is no pool, or it is busy. */
+bool recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job);
 
 /* ---- scratch (scratch.c) -------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ struct recur_context {
     bool reproducible; /* RECUR_CONTEXT_REPRODUCIBLE, or EXACT */
     int64_t cache;     /* bytes of a core's second one */
     recur__pool *pool; /* NULL with one thread */
+    bool shapes_only;  /* recur__context_of_shapes */
 };
 
 enum { NOT_MADE, BEING_MADE, MADE };
@@ -135,6 +136,7 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
     recur_context_options o;
     RECUR__CHECK(recur__take("recur_context_options", options, &o, sizeof o));
     RECUR__CHECK(check_options(&o));
+    if (o.threads > 1) RECUR__NEEDS(THREADS);
     const bool exact = o.flags & RECUR_CONTEXT_EXACT;
     const recur_context from = { .allocator = o.allocator ? *o.allocator : resolve(NULL)->allocator,
                                  .isa = o.isa ? o.isa : isa_wanted(exact),
@@ -154,6 +156,21 @@ recur_status recur_context_create(const recur_context_options *options, recur_co
         return recur__no_memory(sizeof(void *) * (size_t)from.threads);
     }
     *out = ctx;
+    return RECUR_OK;
+}
+
+recur_status recur__context_of_shapes(const recur_context *ctx, recur_context **out)
+{
+    const recur_context *like = resolve(ctx);
+    recur_context *made = recur__alloc(like, sizeof *made);
+    if (!made) return recur__no_memory(sizeof *made);
+    *made = (recur_context){ .allocator = like->allocator,
+                             .isa = like->isa,
+                             .threads = 1,
+                             .cache = like->cache,
+                             .shapes_only = true };
+    atomic_init(&made->references, 1);
+    *out = made;
     return RECUR_OK;
 }
 
@@ -185,12 +202,15 @@ const char *recur_context_isa(const recur_context *ctx)
 int recur__context_isa(const recur_context *ctx) { return resolve(ctx)->isa; }
 int recur__context_threads(const recur_context *ctx) { return resolve(ctx)->threads; }
 int64_t recur__context_cache(const recur_context *ctx) { return resolve(ctx)->cache; }
+bool recur__context_is_of_shapes(const recur_context *ctx) { return resolve(ctx)->shapes_only; }
 bool recur__context_checks(const recur_context *ctx) { return resolve(ctx)->checks; }
 bool recur__context_reproducible(const recur_context *ctx) { return resolve(ctx)->reproducible; }
 
 void recur__parallel(const recur_context *ctx, int64_t tasks, recur__task *task, void *job)
 {
-    recur__pool_run(resolve(ctx)->pool, tasks, task, job);
+    recur__pool *pool = resolve(ctx)->pool;
+    if (recur__pool_run(pool, tasks, task, job)) return;
+    for (int64_t i = 0; i < tasks; i++) task(job, i);
 }
 
 uint64_t recur__serial(void)

@@ -2,10 +2,19 @@
  * set. The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
 #include "base/system.h"
 
-static bool always(void) { return true; }
+#if !defined(RECUR__HAS_ref) && !defined(RECUR__HAS_vec4) && !defined(RECUR__HAS_neon) && \
+    !(defined(RECUR__HAS_sse2) && defined(__x86_64__))
+#error "One of the instruction sets has to run on every machine: ref, vec4, neon, or sse2 on x86-64"
+#endif
 
-#if defined(__x86_64__) || defined(__i386__)
+static bool __attribute__((unused)) always(void) { return true; }
+
+#if defined(__x86_64__)
+#define has_sse2 always
+#elif defined(__i386__)
 static bool __attribute__((unused)) has_sse2(void) { return __builtin_cpu_supports("sse2"); }
+#endif
+#if defined(__x86_64__) || defined(__i386__)
 static bool __attribute__((unused)) has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -23,8 +32,10 @@ static const struct {
     bool (*available)(void);
     bool exact; /* it agrees with all others that are */
 } sets[] = {
-    /* the better, the later */
+/* the better, the later; the first one always runs */
+#ifdef RECUR__HAS_ref
     { RECUR_ISA_REF, "ref", always, false },
+#endif
 #ifdef RECUR__HAS_vec4
     { RECUR_ISA_VEC4, "vec4", always, true },
 #endif

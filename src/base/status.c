@@ -53,6 +53,14 @@ recur_status recur__fail(recur_status code, const char *format, ...)
     return code;
 }
 
+recur_status recur__left_out(const char *function, const char *feature)
+{
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "%s: this library was built without it, by %s=none or RECUR_%s=0; build it "
+                       "without that switch",
+                       function, feature, feature);
+}
+
 recur_status recur__fail_in(const char *where, recur_status status)
 {
     char sentence[sizeof last_error];

@@ -4,6 +4,10 @@
  * Tasks of a job are independent, so results do not depend on who runs them. A caller that finds
  * the pool busy, or itself in a process forked from the one that made the pool, runs all tasks on
  * its own thread. */
+#include "base/base.h"
+
+#if RECUR_THREADS
+
 #include <stdatomic.h>
 
 #include "base/system.h"
@@ -87,13 +91,11 @@ void recur__pool_release(recur__pool *pool)
     allocator.free(allocator.user, pool, pool->bytes);
 }
 
-void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job)
+bool recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job)
 {
     if (tasks < 2 || !pool || pool->process != recur__this_process() ||
-        !recur__lock_try(&pool->busy)) {
-        for (int64_t i = 0; i < tasks; i++) task(job, i);
-        return;
-    }
+        !recur__lock_try(&pool->busy))
+        return false;
     recur__lock_take(&pool->lock);
     pool->task = task;
     pool->job = job;
@@ -108,4 +110,27 @@ void recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *
     while (pool->running > 0) recur__condition_wait(&pool->done, &pool->lock);
     recur__lock_give(&pool->lock);
     recur__lock_give(&pool->busy);
+    return true;
 }
+
+#else /* a context has no pool */
+
+recur__pool *recur__pool_create(const recur_allocator *allocator, int threads)
+{
+    (void)allocator;
+    (void)threads;
+    return NULL;
+}
+
+void recur__pool_release(recur__pool *pool) { (void)pool; }
+
+bool recur__pool_run(recur__pool *pool, int64_t tasks, recur__task *task, void *job)
+{
+    (void)pool;
+    (void)tasks;
+    (void)task;
+    (void)job;
+    return false;
+}
+
+#endif

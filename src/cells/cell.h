@@ -196,10 +196,13 @@ static inline recur__run recur__x_run(const recur__cell *cell, int gate)
 }
 
 /* The row of a kind for the instruction set of a context (NULL: the default one), with vectors that
- * suit H units in batches or, if it streams, row by row; NULL for an unknown kind. */
+ * suit H units in batches or, if it streams, row by row; NULL: recur__no_cell says why. */
 const recur__cell *recur__cell_of(const recur_context *ctx, int32_t kind, int64_t H, bool streams);
 
-/* The kind of a name, 0 for an unknown one. */
+/* The kind of a name, 0 for an unknown one. A build may be without it. */
 int32_t recur__cell_called(const char *name);
+
+/* Why there is no row of a kind: nobody knows it, or this build was made without it. */
+recur_status recur__no_cell(int32_t kind);
 
 #endif

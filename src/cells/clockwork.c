@@ -96,8 +96,8 @@ static void forward_units(int64_t vectors, const recur__step *a, forward_finish 
         b.c_after += r * a->H;
         b.gate_blocks = a->gate_blocks ? a->gate_blocks + r * a->H : NULL;
         b.zoneout_share[0] = a->zoneout_share[0] ? a->zoneout_share[0] + r * a->H : NULL;
-        RECUR__PER_ISA(tiles).forward_units(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL,
-                                            j);
+        RECUR__PER_ISA(unit_tiles)
+            .forward(vectors, &b, finish, W, U ? U + k * vectors * VW : NULL, j);
     }
 }
 

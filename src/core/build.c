@@ -18,6 +18,8 @@ typedef struct builder {
     int64_t leaves;               /* laid out so far */
     recur_tensor *table;
     float *params;
+    bool fills;              /* params are the layer's own: there is something to be written */
+    float *in_place;         /* the caller's parameters; NULL: the layer's own */
     int64_t tensors, floats; /* laid out so far */
 } builder;
 
@@ -78,7 +80,7 @@ static void lay_out_tensors(builder *b, const recur_layer *from, recur_layer *no
         b->tensors++;
         b->floats += t.count;
     }
-    const int64_t own = node ? b->floats - node->offset : 0;
+    const int64_t own = node && b->fills ? b->floats - node->offset : 0;
     if (own && from->params)
         memcpy(b->params + node->offset, from->params, (size_t)own * sizeof(float));
     else if (own)
@@ -197,7 +199,8 @@ static recur_layer *lay_out(builder *b)
 {
     int64_t tensors = 0, floats = 0;
     count(b->prototype, &tensors, &floats);
-    b->params = recur__carve(&b->carver, floats, sizeof(float));
+    b->fills = !b->in_place && !recur__context_is_of_shapes(b->ctx);
+    b->params = b->fills ? recur__carve(&b->carver, floats, sizeof(float)) : b->in_place;
     b->table = recur__carve(&b->carver, tensors, sizeof(recur_tensor));
     if (b->carver.used == SIZE_MAX) return NULL;
     return lay_out_node(b, b->prototype, "", "", 0);
@@ -232,6 +235,7 @@ static recur_status build(const builder *begin, recur_layer **out)
     layer->kernels = recur__kernels_of(layer->ctx);
     layer->memory = memory;
     layer->bytes = bytes;
+    layer->in_place = begin->in_place != NULL;
     atomic_init(&layer->references, 1);
     *out = layer;
     return RECUR_OK;
@@ -253,6 +257,16 @@ recur_status recur__snapshot_build(const recur_layer *layer, recur__precisions p
     return build(&begin, out);
 }
 
+recur_status recur__snapshot_in_place(recur_context *ctx, const recur_layer *layer,
+                                      const float *params, recur__precisions precisions,
+                                      recur_layer **out)
+{
+    builder begin = snapshot_of(layer, precisions);
+    begin.ctx = ctx;
+    begin.in_place = (float *)(uintptr_t)params; /* nobody writes to a snapshot */
+    return build(&begin, out);
+}
+
 int32_t recur__leaf_precision(const recur_layer *leaf, int32_t precision)
 {
     const recur__pack_ops *ops = leaf->ops->pack;
@@ -265,7 +279,8 @@ size_t recur__layer_bytes(const recur_layer *layer)
 {
     const builder begin = { .prototype = layer,
                             .ctx = recur__layer_context(layer),
-                            .snapshot = recur__layer_is_snapshot(layer) };
+                            .snapshot = recur__layer_is_snapshot(layer),
+                            .in_place = layer->root->in_place ? layer->params : NULL };
     return bytes_of(&begin);
 }
 
@@ -327,16 +342,24 @@ recur_status recur_layer_copy(const recur_layer *layer, recur_layer **out)
     return recur__layer_build(recur__layer_context(layer), layer, NULL, false, out);
 }
 
+static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32),
+                                              RECUR__CONSTANT(RECUR_PRECISION_BFLOAT16),
+                                              RECUR__CONSTANT(RECUR_PRECISION_INT8) };
+
+recur_status recur__check_precision(const char *function, int32_t precision)
+{
+    if (precision < RECUR_PRECISION_FLOAT32 || precision > RECUR_PRECISION_INT8)
+        return RECUR__NO_CONSTANT(function, "precision", precision, precisions);
+    if (precision && !RECUR_REDUCED) return recur__left_out(function, "REDUCED");
+    return RECUR_OK;
+}
+
 recur_status recur_layer_snapshot(const recur_layer *layer, int32_t precision, recur_layer **out)
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__NOT_NULL(layer);
-    static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32),
-                                                  RECUR__CONSTANT(RECUR_PRECISION_BFLOAT16),
-                                                  RECUR__CONSTANT(RECUR_PRECISION_INT8) };
-    if (precision < RECUR_PRECISION_FLOAT32 || precision > RECUR_PRECISION_INT8)
-        return RECUR__NO_CONSTANT(__func__, "precision", precision, precisions);
+    RECUR__CHECK(recur__check_precision(__func__, precision));
     if (precision && recur__layer_is_snapshot(layer))
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "recur_layer_snapshot: a snapshot keeps its precision; make one of %s "

@@ -57,7 +57,7 @@ struct recur_layer {
     int64_t parts;
     recur_layer **part;    /* [parts] */
     recur__wiring *wiring; /* [parts], what each of them takes; NULL: they are not run (a group) */
-    float *params;         /* [count] */
+    float *params;         /* [count]; NULL: recur__context_of_shapes */
     int64_t offset, count; /* in the root's vector */
     recur_tensor *tensor;  /* [tensors], those of the root's table that are this node's */
     int64_t tensors;
@@ -73,6 +73,7 @@ struct recur_layer {
     _Atomic int64_t references;
     void *memory;
     size_t bytes;
+    bool in_place; /* a snapshot whose params are the caller's */
 };
 
 /* ---- the tree (build.c) ------------------------------------------------------------------- */
@@ -91,6 +92,14 @@ typedef struct recur__precisions {
 recur_status recur__snapshot_build(const recur_layer *layer, recur__precisions precisions,
                                    recur_layer **out);
 
+/* A snapshot for a context of a layer of any other one, whose parameters are those of the caller,
+ * who keeps them as they are as long as it lives. */
+recur_status recur__snapshot_in_place(recur_context *ctx, const recur_layer *layer,
+                                      const float *params, recur__precisions precisions,
+                                      recur_layer **out);
+
+recur_status recur__check_precision(const char *function, int32_t precision);
+
 /* The precision that a leaf gets of one that was asked for: only what multiplies has one. */
 int32_t recur__leaf_precision(const recur_layer *leaf, int32_t precision);
 
@@ -108,6 +117,12 @@ static inline recur_context *recur__layer_context(const recur_layer *layer)
 static inline bool recur__layer_is_snapshot(const recur_layer *layer)
 {
     return !(layer->capabilities & RECUR_CAN_RECORD);
+}
+
+/* Whether its matrices have fewer bits: a snapshot's. */
+static inline bool recur__is_reduced(const recur_layer *layer)
+{
+    return RECUR_REDUCED && layer->spec.precision != RECUR_PRECISION_FLOAT32;
 }
 
 /* Checks a number of features or symbols. */

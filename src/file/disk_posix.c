@@ -6,7 +6,7 @@
  * that folder. */
 #include "file/file.h"
 
-#if !defined(_WIN32)
+#if RECUR_FILES && !defined(_WIN32)
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #define _CRT_RAND_S /* rand_s, whose numbers nobody can guess */
 #include "file/file.h"
 
-#if defined(_WIN32)
+#if RECUR_FILES && defined(_WIN32)
 
 #include <inttypes.h>
 #include <stdio.h>

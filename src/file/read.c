@@ -538,8 +538,9 @@ recur_status recur_file_open(recur_context *ctx, const char *path, recur_file **
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
+    RECUR__NEEDS(FILES);
     RECUR__NOT_NULL(path);
-    recur_file *file;
+    recur_file *file = NULL;
     RECUR__CHECK(recur__file_create(ctx, &file));
     return finish(file, open_disk(file, path), out);
 }
@@ -550,7 +551,7 @@ static recur_status open_bytes(recur_context *ctx, const void *data, size_t byte
     RECUR__NOT_NULL(out);
     *out = NULL;
     if (!data && bytes) return recur__fail(RECUR_E_ARGUMENT, "data is NULL for %zu bytes", bytes);
-    recur_file *file;
+    recur_file *file = NULL;
     RECUR__CHECK(recur__file_create(ctx, &file));
     const source from = { .bytes = bytes, .memory = data, .borrowed = borrowed };
     return finish(file, data ? parse(file, &from) : RECUR_OK, out);

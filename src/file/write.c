@@ -148,6 +148,7 @@ static recur_status put_all(const recur_file *file, const front_matter *front, c
 
 recur_status recur_file_write(const recur_file *file, const char *path)
 {
+    RECUR__NEEDS(FILES);
     RECUR__NOT_NULL(file);
     RECUR__NOT_NULL(path);
     front_matter front;

@@ -147,6 +147,7 @@ static recur_status open_path(const door *d, recur_context *ctx, const char *pat
     recur__disk_in disk;
     RECUR__CHECK(check_given(d, "out", out != NULL));
     *out = NULL;
+    if (!RECUR_FILES) return recur__left_out(d->name, "FILES");
     RECUR__CHECK(check_given(d, "path", path != NULL));
     RECUR__CHECK(recur__disk_open(&disk, path));
     const recur_status status = recur__disk_close(&disk, from_disk(ctx, &disk, d->read, out));

@@ -93,27 +93,34 @@ static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
     }
 }
 
+const recur__activation_kernels RECUR__PER_ISA(activation) = {
+    .forward = {
+        [RECUR_ACTIVATION_TANH] = tanh_,
+        [RECUR_ACTIVATION_SIGMOID] = sigmoid_,
+        [RECUR_ACTIVATION_RELU] = relu_,
+        [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_,
+        [RECUR_ACTIVATION_SOFTSIGN] = softsign_,
+        [RECUR_ACTIVATION_IDENTITY] = identity_,
+        [RECUR_ACTIVATION_SILU] = silu_,
+        [RECUR_ACTIVATION_ELU] = elu_,
+        [RECUR_ACTIVATION_GELU] = gelu_,
+    },
+    .backward = {
+        [RECUR_ACTIVATION_TANH] = RECUR__IF(TRAIN, tanh_backward),
+        [RECUR_ACTIVATION_SIGMOID] = RECUR__IF(TRAIN, sigmoid_backward),
+        [RECUR_ACTIVATION_RELU] = RECUR__IF(TRAIN, relu_backward),
+        [RECUR_ACTIVATION_HARD_SIGMOID] = RECUR__IF(TRAIN, hard_sigmoid_backward),
+        [RECUR_ACTIVATION_SOFTSIGN] = RECUR__IF(TRAIN, softsign_backward),
+        [RECUR_ACTIVATION_IDENTITY] = RECUR__IF(TRAIN, identity_backward),
+        [RECUR_ACTIVATION_SILU] = RECUR__IF(TRAIN, silu_backward),
+        [RECUR_ACTIVATION_ELU] = RECUR__IF(TRAIN, elu_backward),
+        [RECUR_ACTIVATION_GELU] = RECUR__IF(TRAIN, gelu_backward),
+    },
+};
+
 const recur__elementwise RECUR__PER_ISA(elementwise) = {
-    .activation = { [RECUR_ACTIVATION_TANH] = tanh_,
-                    [RECUR_ACTIVATION_SIGMOID] = sigmoid_,
-                    [RECUR_ACTIVATION_RELU] = relu_,
-                    [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_,
-                    [RECUR_ACTIVATION_SOFTSIGN] = softsign_,
-                    [RECUR_ACTIVATION_IDENTITY] = identity_,
-                    [RECUR_ACTIVATION_SILU] = silu_,
-                    [RECUR_ACTIVATION_ELU] = elu_,
-                    [RECUR_ACTIVATION_GELU] = gelu_ },
-    .activation_backward = { [RECUR_ACTIVATION_TANH] = tanh_backward,
-                             [RECUR_ACTIVATION_SIGMOID] = sigmoid_backward,
-                             [RECUR_ACTIVATION_RELU] = relu_backward,
-                             [RECUR_ACTIVATION_HARD_SIGMOID] = hard_sigmoid_backward,
-                             [RECUR_ACTIVATION_SOFTSIGN] = softsign_backward,
-                             [RECUR_ACTIVATION_IDENTITY] = identity_backward,
-                             [RECUR_ACTIVATION_SILU] = silu_backward,
-                             [RECUR_ACTIVATION_ELU] = elu_backward,
-                             [RECUR_ACTIVATION_GELU] = gelu_backward },
     .add = add,
-    .dropout = dropout,
-    .exp = exp_,
+    .dropout = RECUR__IF(TRAIN, dropout),
+    .exp = RECUR__IF(TRAIN, exp_),
     .all_below = all_below,
 };

@@ -215,6 +215,12 @@ INLINE int64_t next_columns(bool at, const product *p, block *q, int64_t n, bool
     return vectors;
 }
 
+/* The same of nt and nn, which share it: it is most of this file. */
+static __attribute__((noinline)) int64_t next_columns_of_rows(const product *p, block *q, int64_t n)
+{
+    return next_columns(false, p, q, n, false);
+}
+
 /* Columns few enough for their part of B to stay in the cache */
 INLINE void multiply_columns(bool at, const product *p, float *packed)
 {
@@ -237,7 +243,8 @@ INLINE void multiply_columns(bool at, const product *p, float *packed)
                 q.numbers = at ? rows : q.K;
                 q.each = (q.lines + tiles - 1) / tiles;
             }
-            for (int64_t n = 0; n < p->N;) n += VW * next_columns(at, p, &q, n, at && many);
+            for (int64_t n = 0; n < p->N;)
+                n += VW * (at ? next_columns(at, p, &q, n, many) : next_columns_of_rows(p, &q, n));
         }
 }
 
@@ -266,7 +273,7 @@ INLINE void multiply_panel(const product *p, int64_t n, int64_t k, float *panel)
     part.ldb = PANEL;
     part.C = p->C + n;
     block q = { .M = part.M, .K = part.K };
-    for (int64_t j = 0; j < part.N;) j += VW * next_columns(false, &part, &q, j, false);
+    for (int64_t j = 0; j < part.N;) j += VW * next_columns_of_rows(&part, &q, j);
 }
 
 static void nt(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums C)
@@ -330,5 +337,9 @@ static void tn(recur__sizes sizes, recur__matrix A, recur__matrix B, recur__sums
 enum { LARGEST = RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_ref ? INT32_MAX : 256 };
 
 const recur__gemm RECUR__PER_ISA(gemm) = {
-    .nt = nt, .nn = nn, .tn = tn, .blas_from = LARGEST, .width = SUM_LANES
+    .nt = RECUR__IF(BATCH, nt),
+    .nn = RECUR__IF(BATCH, nn),
+    .tn = RECUR__IF(TRAIN, tn),
+    .blas_from = LARGEST,
+    .width = SUM_LANES,
 };

@@ -65,7 +65,7 @@ static void dots(int64_t N, int64_t K, recur__matrix W, const float *x, const fl
 
 /* Vectors of y at once: as many as hide the latency of their sums; where even and odd k have sums
  * of their own, half as many. */
-enum { ROW_VECTORS = 8, SPLIT_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
+enum { ROW_VECTORS = RECUR_BATCH ? 8 : 2, SPLIT_VECTORS = RECUR__SET == RECUR__IS_avx512 ? 5 : 4 };
 
 /* Columns of W, from where W and y begin. */
 typedef struct columns {
@@ -97,6 +97,7 @@ INLINE void gemv_n_of(const columns *q, bool split, int V, bool half, int64_t ta
     const int64_t K = q->K, ld = q->W.ld;
     const float *W = q->W.data, *x = q->x;
     row_sums even, apart, *odd = split ? &apart : &even;
+    if (V > ROW_VECTORS) return; /* never called with so many */
     even.half = apart.half = h_of(v_set(0));
     for (int v = 0; v < V; v++) {
         const int64_t lanes = half || v < V - 1 ? VW : tail;
@@ -160,7 +161,7 @@ INLINE void block_of_vectors(const columns *q, bool split, int64_t vectors, bool
         if (!split) block_of_rows(q, false, 7, half, tail);
         break;
     default:
-        if (!split) block_of_rows(q, false, ROW_VECTORS, half, tail);
+        if (!split) block_of_rows(q, false, 8, half, tail);
         break;
     }
 }
@@ -365,8 +366,8 @@ const recur__gemv RECUR__PER_ISA(gemv) = {
     .gemv_n_split = gemv_n,
     .dots = gemv_t,
 #else
-    .gemv_n_split = gemv_n_split,
+    .gemv_n_split = RECUR__IF(TRAIN, gemv_n_split),
     .dots = dots,
 #endif
-    .ger = ger,
+    .ger = RECUR__IF(TRAIN, ger),
 };

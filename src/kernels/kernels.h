@@ -70,13 +70,16 @@ typedef struct recur__gemm {
 
 enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_GELU + 1 }; /* one more than the last */
 
+/* Functions of a vector of n numbers, by RECUR_ACTIVATION_*; y may be x. */
+typedef struct recur__activation_kernels {
+    void (*forward[RECUR__ACTIVATIONS])(int64_t n, const float *x, float *y);
+    void (*backward[RECUR__ACTIVATIONS])(int64_t n, const float *x, const float *dy,
+                                         float *dx); /* from x, not y */
+} recur__activation_kernels;
+
 /* One pass over a vector of n numbers; y may be x. */
 typedef struct recur__elementwise {
-    void (*activation[RECUR__ACTIVATIONS])(int64_t n, const float *x,
-                                           float *y); /* of RECUR_ACTIVATION_* */
-    void (*activation_backward[RECUR__ACTIVATIONS])(int64_t n, const float *x, const float *dy,
-                                                    float *dx); /* from x, not y */
-    void (*add)(int64_t n, const float *x, float *y);           /* y += x */
+    void (*add)(int64_t n, const float *x, float *y); /* y += x */
     /* y = x / (1 - p) where the mask of this key keeps, else 0. Element e of a tensor has the same
      * mask in every call. */
     void (*dropout)(int64_t n, double p, uint64_t key, const float *x, float *y);
@@ -163,17 +166,19 @@ typedef struct recur__optimizer_kernels {
 
 typedef struct recur__kernels {
     int isa; /* RECUR_ISA_* */
-    const recur__optimizer_kernels *optimizer;
     const recur__gemv *gemv;
     const recur__gemm *gemm;
     const recur__reduce *reduce;
     const recur__elementwise *elementwise;
-    const recur__layernorm *layernorm;
-    const recur__loss_kernels *loss;
-    const struct recur__reduced_kernels *reduced; /* kernels/reduced.h */
 } recur__kernels;
 
 /* The table of a context; NULL: of the default one. */
 const recur__kernels *recur__kernels_of(const recur_context *ctx);
+
+/* The other families of the same set. */
+const recur__activation_kernels *recur__activation_of(const recur__kernels *kernels);
+const recur__layernorm *recur__layernorm_of(const recur__kernels *kernels);
+const recur__loss_kernels *recur__loss_of(const recur__kernels *kernels);
+const recur__optimizer_kernels *recur__optimizer_of(const recur__kernels *kernels);
 
 #endif

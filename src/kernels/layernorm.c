@@ -106,8 +106,8 @@ static void gradient(const recur__normed_rows *rows, const float *dy, float *dw,
 
 const recur__layernorm RECUR__PER_ISA(layernorm) = {
     .forward = forward,
-    .backward = backward,
+    .backward = RECUR__IF(TRAIN, backward),
     .rms_forward = rms_forward,
-    .rms_backward = rms_backward,
-    .gradient = gradient,
+    .rms_backward = RECUR__IF(TRAIN, rms_backward),
+    .gradient = RECUR__IF(TRAIN, gradient),
 };

@@ -73,4 +73,6 @@ static double huber(int64_t n, double delta, double scale, const float *y, const
     return each((targets){ n, delta, scale, y, t, dy }, huber_of);
 }
 
-const recur__loss_kernels RECUR__PER_ISA(loss) = { .mse = mse, .l1 = l1, .huber = huber };
+const recur__loss_kernels RECUR__PER_ISA(loss) = { .mse = RECUR__IF(TRAIN, mse),
+                                                   .l1 = RECUR__IF(TRAIN, l1),
+                                                   .huber = RECUR__IF(TRAIN, huber) };

@@ -327,13 +327,16 @@ static double exps(int64_t n, float max, const float *x, float *e)
 }
 
 const recur__optimizer_kernels RECUR__PER_ISA(optimizer) = {
-    .sgd = { sgd, sgd_momentum, sgd_nesterov, sgd_dampened },
-    .adam = { adam, adam_amsgrad },
-    .adam_mean = adam_mean,
-    .nadam = nadam,
-    .rmsprop = { { rmsprop, rmsprop_momentum }, { rmsprop_centred, rmsprop_centred_momentum } },
-    .adagrad = adagrad,
-    .adadelta = adadelta,
+    .sgd = { RECUR__IF(TRAIN, sgd), RECUR__IF(TRAIN, sgd_momentum), RECUR__IF(TRAIN, sgd_nesterov),
+             RECUR__IF(TRAIN, sgd_dampened) },
+    .adam = { RECUR__IF(TRAIN, adam), RECUR__IF(TRAIN, adam_amsgrad) },
+    .adam_mean = RECUR__IF(TRAIN, adam_mean),
+    .nadam = RECUR__IF(TRAIN, nadam),
+    .rmsprop = { { RECUR__IF(TRAIN, rmsprop), RECUR__IF(TRAIN, rmsprop_momentum) },
+                 { RECUR__IF(TRAIN, rmsprop_centred),
+                   RECUR__IF(TRAIN, rmsprop_centred_momentum) } },
+    .adagrad = RECUR__IF(TRAIN, adagrad),
+    .adadelta = RECUR__IF(TRAIN, adadelta),
     .sum_squares = sum_squares,
     .max_abs = max_abs,
     .scale = scale,

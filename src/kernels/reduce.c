@@ -53,4 +53,5 @@ static void scatter(int64_t R, int64_t N, const float *A, int64_t lda, const int
     }
 }
 
-const recur__reduce RECUR__PER_ISA(reduce) = { .column_sums = column_sums, .scatter = scatter };
+const recur__reduce RECUR__PER_ISA(reduce) = { .column_sums = RECUR__IF(TRAIN, column_sums),
+                                               .scatter = RECUR__IF(TRAIN, scatter) };

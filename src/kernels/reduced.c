@@ -541,6 +541,6 @@ TILES(int8, 6, 1, 1)
 #endif
 
 const recur__reduced_kernels RECUR__PER_ISA(reduced) = {
-    .prepare = { NULL, prepare_bfloat16, prepare_int8 },
-    .multiply = { NULL, bfloat16_multiply, int8_multiply },
+    .prepare = { NULL, RECUR__IF(REDUCED, prepare_bfloat16), RECUR__IF(REDUCED, prepare_int8) },
+    .multiply = { NULL, RECUR__IF(REDUCED, bfloat16_multiply), RECUR__IF(REDUCED, int8_multiply) },
 };

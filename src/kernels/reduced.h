@@ -67,6 +67,8 @@ typedef struct recur__reduced_kernels {
     void (*multiply[RECUR__PRECISIONS])(const recur__reduced_product *product);
 } recur__reduced_kernels;
 
+const recur__reduced_kernels *recur__reduced_of(const recur__kernels *kernels);
+
 /* The number closest to x, as a float. */
 static inline float recur__as_bfloat16(float x)
 {

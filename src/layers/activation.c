@@ -5,15 +5,16 @@
 static void activation_forward(const recur_layer *layer, recur__pass *pass)
 {
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
-    if (pass->y) pass->kernels->elementwise->activation[layer->spec.variant](n, pass->x, pass->y);
+    if (pass->y)
+        recur__activation_of(pass->kernels)->forward[layer->spec.variant](n, pass->x, pass->y);
 }
 
 static void activation_step(recur__step_call *call)
 {
     const recur_layer *layer = call->layer;
     const int64_t n = call->B * layer->input_size;
-    const recur__elementwise *k = layer->root->kernels->elementwise;
-    if (call->y) k->activation[layer->spec.variant](n, call->x, call->y);
+    const recur__activation_kernels *k = recur__activation_of(layer->root->kernels);
+    if (call->y) k->forward[layer->spec.variant](n, call->x, call->y);
 }
 
 static void activation_backward(const recur_layer *layer, recur__pass *pass)
@@ -21,8 +22,8 @@ static void activation_backward(const recur_layer *layer, recur__pass *pass)
     if (recur__no_gradient(layer, recur__shape_rows(&pass->shape), pass->dy, pass->dx) || !pass->dx)
         return;
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
-    pass->kernels->elementwise->activation_backward[layer->spec.variant](n, pass->x, pass->dy,
-                                                                         pass->dx);
+    recur__activation_of(pass->kernels)
+        ->backward[layer->spec.variant](n, pass->x, pass->dy, pass->dx);
 }
 
 RECUR__LEAF_OPS(RECUR_KIND_ACTIVATION, activation, NULL)

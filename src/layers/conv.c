@@ -455,9 +455,9 @@ static const recur__parameter_ops parameter_ops = {
 static const recur__state_ops state_ops = { .tensor = conv_state };
 
 static const recur__pass_ops pass_ops = {
-    .measure = conv_measure,
-    .forward = conv_forward,
-    .backward = conv_backward,
+    .measure = RECUR__IF(BATCH, conv_measure),
+    .forward = RECUR__IF(BATCH, conv_forward),
+    .backward = RECUR__IF(TRAIN, conv_backward),
 };
 
 static const recur__step_ops step_ops = {

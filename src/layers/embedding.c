@@ -35,7 +35,7 @@ static void *carve_pack(const recur_layer *layer, recur__carver *carver)
 {
     const int64_t numbers = recur__times(layer->input_size, layer->output_size);
     const bool small = layer->spec.precision == RECUR_PRECISION_INT8;
-    if (layer->spec.precision == RECUR_PRECISION_FLOAT32) return NULL;
+    if (!recur__is_reduced(layer)) return NULL;
     pack *to = recur__carve(carver, 1, sizeof *to), made = { 0 };
     made.bfloat16 = recur__carve(carver, small ? 0 : numbers, sizeof *made.bfloat16);
     made.int8 = recur__carve(carver, small ? numbers : 0, sizeof *made.int8);
@@ -87,7 +87,7 @@ static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, flo
 {
     const int64_t E = layer->output_size;
     for (int64_t r = 0; r < R && y; r++)
-        if (layer->spec.precision)
+        if (recur__is_reduced(layer))
             look_up_reduced(layer->pack, E, ids[r], y + r * E);
         else
             memcpy(y + r * E, layer->params + ids[r] * E, (size_t)E * sizeof(float));
@@ -116,9 +116,9 @@ static const recur__parameter_ops parameter_ops = {
 };
 
 static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = embedding_forward,
-    .backward = embedding_backward,
+    .measure = RECUR__IF(BATCH, recur__measure_nothing),
+    .forward = RECUR__IF(BATCH, embedding_forward),
+    .backward = RECUR__IF(TRAIN, embedding_backward),
 };
 
 static const recur__step_ops step_ops = {

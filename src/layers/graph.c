@@ -447,9 +447,9 @@ static int64_t graph_plan(const recur__step_call *whole, recur__step_call *to)
 }
 
 static const recur__pass_ops pass_ops = {
-    .measure = recur__graph_measure,
-    .forward = recur__graph_forward,
-    .backward = recur__graph_backward,
+    .measure = RECUR__IF(BATCH, recur__graph_measure),
+    .forward = RECUR__IF(BATCH, recur__graph_forward),
+    .backward = RECUR__IF(TRAIN, recur__graph_backward),
 };
 
 static const recur__step_ops step_ops = {

@@ -50,7 +50,7 @@ static void group_norm(const recur_layer *layer, int64_t R, float *ones, const f
     fill_ones(layer, ones);
     for (int64_t r = 0; r < R && y; r++, x += F) {
         const recur__normed_rows groups = groups_of(layer, ones, x);
-        layer->root->kernels->layernorm->forward(&groups, y);
+        recur__layernorm_of(layer->root->kernels)->forward(&groups, y);
         for (int64_t c = 0; c < C; c++, y += L)
             for (int64_t j = 0; j < L; j++) y[j] = w[c] * y[j] + b[c];
     }
@@ -107,7 +107,7 @@ static void backward_row(const recur_layer *layer, const room *own, const float 
                          float *dx, float *dparams)
 {
     const int64_t C = layer->spec.channels, L = layer->input_size / C;
-    const recur__layernorm *norm = layer->root->kernels->layernorm;
+    const recur__layernorm *norm = recur__layernorm_of(layer->root->kernels);
     const float *w = layer->params;
     recur__normed_rows groups = groups_of(layer, own->ones, x);
     groups.moments = own->moments;
@@ -145,9 +145,9 @@ static const recur__parameter_ops parameter_ops = {
 };
 
 static const recur__pass_ops pass_ops = {
-    .measure = group_norm_measure,
-    .forward = group_norm_forward,
-    .backward = group_norm_backward,
+    .measure = RECUR__IF(BATCH, group_norm_measure),
+    .forward = RECUR__IF(BATCH, group_norm_forward),
+    .backward = RECUR__IF(TRAIN, group_norm_backward),
 };
 
 static const recur__step_ops step_ops = {

@@ -57,9 +57,9 @@ static void last_backward(const recur_layer *layer, recur__pass *pass)
 }
 
 static const recur__pass_ops pass_ops = {
-    .measure = recur__measure_nothing,
-    .forward = last_forward,
-    .backward = last_backward,
+    .measure = RECUR__IF(BATCH, recur__measure_nothing),
+    .forward = RECUR__IF(BATCH, last_forward),
+    .backward = RECUR__IF(TRAIN, last_backward),
 };
 
 static const recur__layer_ops last_ops = {

@@ -24,15 +24,17 @@ enum { RECUR__ROW_CAPABILITIES = RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CA
 
 /* The tables of such a layer, the last of them name_ops, from its functions name_forward, name_step
  * and name_backward. */
-#define RECUR__LEAF_OPS(KIND, name, parameter_table)                                    \
-    static const recur__pass_ops name##_pass_ops = { .measure = recur__measure_nothing, \
-                                                     .forward = name##_forward,         \
-                                                     .backward = name##_backward };     \
-    static const recur__step_ops name##_step_ops = { .scratch = recur__no_scratch,      \
-                                                     .forward = name##_step };          \
-    static const recur__layer_ops name##_ops = { .kind = KIND,                          \
-                                                 .parameters = (parameter_table),       \
-                                                 .pass = &name##_pass_ops,              \
+#define RECUR__LEAF_OPS(KIND, name, parameter_table)                               \
+    static const recur__pass_ops name##_pass_ops = {                               \
+        .measure = RECUR__IF(BATCH, recur__measure_nothing),                       \
+        .forward = RECUR__IF(BATCH, name##_forward),                               \
+        .backward = RECUR__IF(TRAIN, name##_backward),                             \
+    };                                                                             \
+    static const recur__step_ops name##_step_ops = { .scratch = recur__no_scratch, \
+                                                     .forward = name##_step };     \
+    static const recur__layer_ops name##_ops = { .kind = KIND,                     \
+                                                 .parameters = (parameter_table),  \
+                                                 .pass = &name##_pass_ops,         \
                                                  .step = &name##_step_ops };
 
 /* The one matrix of a layer, for recur__pack_ops.reduces. */

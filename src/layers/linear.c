@@ -68,7 +68,7 @@ static void fill_pack(const recur_layer *layer, void *place)
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     if (!place) return;
-    if (layer->spec.precision) {
+    if (recur__is_reduced(layer)) {
         recur__fill_reduced(place, (recur__matrix){ layer->params, in });
         return;
     }
@@ -147,10 +147,10 @@ static void look_up(const recur_layer *layer, int64_t R, const int32_t *ids, flo
 {
     const int64_t in = layer->input_size, out = layer->output_size;
     fill_bias(layer, R, y);
-    for (int64_t r = 0; layer->spec.precision && r < R; r++)
+    for (int64_t r = 0; recur__is_reduced(layer) && r < R; r++)
         for (int64_t j = 0; j < out; j++)
             y[r * out + j] += recur__reduced_number(layer->pack, j, ids[r]);
-    if (layer->spec.precision) return;
+    if (recur__is_reduced(layer)) return;
     for (int64_t r = 0; r < R; r++)
         for (int64_t j = 0; j < out; j++) y[r * out + j] += layer->params[j * in + ids[r]];
 }
@@ -212,7 +212,7 @@ static void add_id_gradients(const recur_layer *layer, int64_t R, const float *d
 static void linear_measure(const recur_layer *layer, const recur__shape *shape,
                            recur__workspace *workspace)
 {
-    const bool reduced = layer->spec.precision != RECUR_PRECISION_FLOAT32;
+    const bool reduced = recur__is_reduced(layer);
     const size_t mark = workspace->scratch.used;
     const int64_t floats = recur__reduced_scratch(recur__shape_rows(shape), layer->input_size);
     recur__scratch(workspace, reduced ? floats : 0, sizeof(float));
@@ -242,7 +242,7 @@ static void linear_forward(const recur_layer *layer, recur__pass *pass)
     if (!pass->y || R == 0) return;
     if (pass->ids)
         look_up(layer, R, pass->ids, pass->y);
-    else if (layer->spec.precision)
+    else if (recur__is_reduced(layer))
         linear_forward_reduced(layer, pass);
     else
         multiply(layer, layer->root->ctx, pass->pack, R, pass->x, pass->y);
@@ -263,7 +263,7 @@ static void linear_step(recur__step_call *call)
     if (!call->y) return;
     if (call->ids)
         look_up(call->layer, call->B, call->ids, call->y);
-    else if (call->layer->spec.precision)
+    else if (recur__is_reduced(call->layer))
         multiply_reduced(call->layer, NULL, call->B, call->x, call->y, call->scratch);
     else
         multiply(call->layer, NULL, call->pack, call->B, call->x, call->y);
@@ -288,7 +288,7 @@ enum { SMALL = 4096 };
 static int64_t linear_plan(const recur__step_call *at, recur__step_call *to)
 {
     if (!to) return 1;
-    const bool head = at->B == 1 && few_outputs(at->layer) && !at->layer->spec.precision;
+    const bool head = at->B == 1 && few_outputs(at->layer) && !recur__is_reduced(at->layer);
     *to = *at;
     to->run = head ? head_step : linear_step;
     to->at_once = at->layer->input_size * at->layer->output_size > SMALL;
@@ -319,17 +319,17 @@ static const recur__parameter_ops parameter_ops = {
 };
 
 static const recur__pass_ops pass_ops = {
-    .measure = linear_measure,
-    .forward = linear_forward,
-    .backward = linear_backward,
+    .measure = RECUR__IF(BATCH, linear_measure),
+    .forward = RECUR__IF(BATCH, linear_forward),
+    .backward = RECUR__IF(TRAIN, linear_backward),
 };
 
 static const recur__step_ops step_ops = {
     .scratch = linear_scratch,
     .forward = linear_step,
     .plan = linear_plan,
-    .plan_recorded = plan_recorded,
-    .backward = linear_step_backward,
+    .plan_recorded = RECUR__IF(TRAIN, plan_recorded),
+    .backward = RECUR__IF(TRAIN, linear_step_backward),
 };
 
 static const recur__pack_ops pack_ops = {
@@ -349,7 +349,7 @@ static const recur__layer_ops linear_ops = {
     .pass = &pass_ops,
     .step = &step_ops,
     .pack = &pack_ops,
-    .gradients = &gradient_ops,
+    .gradients = RECUR__IF(TRAIN, &gradient_ops),
 };
 
 recur_status recur_linear_create(recur_context *ctx, int64_t in_features, int64_t out_features,

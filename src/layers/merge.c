@@ -12,7 +12,7 @@
 
 /* Both halves of a row, and where what becomes of them goes. */
 typedef struct halves {
-    const recur__elementwise *kernels;
+    const recur__activation_kernels *kernels;
     int64_t F; /* numbers in a half */
     const float *a, *b;
 } halves;
@@ -57,15 +57,15 @@ static void part_multiply(const halves *x, const float *dy, float *da, float *db
 
 static void gate(const halves *x, float *y)
 {
-    x->kernels->activation[RECUR_ACTIVATION_SIGMOID](x->F, x->b, y);
+    x->kernels->forward[RECUR_ACTIVATION_SIGMOID](x->F, x->b, y);
     for (int64_t j = 0; j < x->F; j++) y[j] *= x->a[j];
 }
 
 static void part_gate(const halves *x, const float *dy, float *da, float *db)
 {
     for (int64_t j = 0; j < x->F; j++) db[j] = dy[j] * x->a[j];
-    x->kernels->activation_backward[RECUR_ACTIVATION_SIGMOID](x->F, x->b, db, db);
-    x->kernels->activation[RECUR_ACTIVATION_SIGMOID](x->F, x->b, da);
+    x->kernels->backward[RECUR_ACTIVATION_SIGMOID](x->F, x->b, db, db);
+    x->kernels->forward[RECUR_ACTIVATION_SIGMOID](x->F, x->b, da);
     for (int64_t j = 0; j < x->F; j++) da[j] *= dy[j];
 }
 
@@ -101,7 +101,7 @@ enum { WAYS = sizeof ways / sizeof *ways };
 static halves halves_of(const recur_layer *layer, const float *x)
 {
     const int64_t F = layer->output_size;
-    return (halves){ layer->root->kernels->elementwise, F, x, x + F };
+    return (halves){ recur__activation_of(layer->root->kernels), F, x, x + F };
 }
 
 static void merge(const recur_layer *layer, int64_t R, const float *x, float *y)

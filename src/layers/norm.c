@@ -60,7 +60,7 @@ static recur__normed_rows rows_of(const recur_layer *layer, int64_t R, const flo
 
 static void normalise(const recur_layer *layer, const recur__normed_rows *rows, float *y)
 {
-    const recur__layernorm *norm = layer->root->kernels->layernorm;
+    const recur__layernorm *norm = recur__layernorm_of(layer->root->kernels);
     if (!y && !rows->moments) return;
     if (layer->spec.variant == RECUR_NORM_RMS)
         norm->rms_forward(rows, y);
@@ -87,7 +87,7 @@ static void norm_backward(const recur_layer *layer, recur__pass *pass)
     recur__moments *moments = carve_moments(&pass->shape, pass->workspace);
     const int64_t R = recur__shape_rows(&pass->shape);
     if (recur__no_gradient(layer, R, pass->dy, pass->dx)) return;
-    const recur__layernorm *norm = pass->kernels->layernorm;
+    const recur__layernorm *norm = recur__layernorm_of(pass->kernels);
     const recur__normed_rows rows = rows_of(layer, R, pass->x, moments);
     float *db = pass->dparams ? bias_of(layer, pass->dparams) : NULL;
     if (pass->dparams) norm->gradient(&rows, pass->dy, pass->dparams, db);
@@ -104,9 +104,9 @@ static const recur__parameter_ops parameter_ops = {
 };
 
 static const recur__pass_ops pass_ops = {
-    .measure = norm_measure,
-    .forward = norm_forward,
-    .backward = norm_backward,
+    .measure = RECUR__IF(BATCH, norm_measure),
+    .forward = RECUR__IF(BATCH, norm_forward),
+    .backward = RECUR__IF(TRAIN, norm_backward),
 };
 
 static const recur__step_ops step_ops = {

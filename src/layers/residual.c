@@ -52,9 +52,9 @@ static void residual_step(recur__step_call *call)
 }
 
 static const recur__pass_ops pass_ops = {
-    .measure = residual_measure,
-    .forward = residual_forward,
-    .backward = residual_backward,
+    .measure = RECUR__IF(BATCH, residual_measure),
+    .forward = RECUR__IF(BATCH, residual_forward),
+    .backward = RECUR__IF(TRAIN, residual_backward),
 };
 
 static const recur__step_ops step_ops = {

@@ -6,7 +6,7 @@
 static void softmax(const recur_layer *layer, int64_t R, const float *x, float *y)
 {
     const int64_t F = layer->input_size;
-    const recur__optimizer_kernels *k = layer->root->kernels->optimizer;
+    const recur__optimizer_kernels *k = recur__optimizer_of(layer->root->kernels);
     for (int64_t r = 0; r < R && y; r++, x += F, y += F)
         k->scale(F, (float)(1 / k->exps(F, k->max(F, x), x, y)), y);
 }

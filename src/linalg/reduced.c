@@ -109,7 +109,7 @@ static void multiply_block(const recur__reduced_tools *tools, job *a)
 void recur__multiply_reduced(const recur__reduced_tools *tools, const recur__reduced *W, int64_t R,
                              recur__matrix x, recur__sums y)
 {
-    const recur__reduced_kernels *kernels = tools->kernels->reduced;
+    const recur__reduced_kernels *kernels = recur__reduced_of(tools->kernels);
     if (W->N == 0 || W->K == 0) return;
     for (int64_t r = 0, rows; r < R; r += rows) {
         rows = recur__min(R - r, RECUR__REDUCED_ROWS);

@@ -125,6 +125,7 @@ static recur_status add_texts(recur_file *file, const char *prefix,
 recur_status recur_file_get_optimizer(recur_file *file, const char *prefix,
                                       recur_optimizer *optimizer)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(file);
     if (!prefix) prefix = "";
@@ -144,6 +145,7 @@ recur_status recur_file_get_optimizer(recur_file *file, const char *prefix,
 recur_status recur_file_put_optimizer(recur_file *file, const char *prefix,
                                       const recur_optimizer *optimizer)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(file);
     if (!prefix) prefix = "";

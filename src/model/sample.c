@@ -308,6 +308,32 @@ static recur_status run_packed(sample *s, double tolerance)
     return status;
 }
 
+/* The same step by step, where the build has no passes: sequence after sequence, as they lie in the
+ * file. */
+static recur_status run_steps(sample *s, recur_state *state)
+{
+    int64_t row = 0;
+    for (int64_t b = 0; b < s->B; b++) {
+        RECUR__CHECK(recur_state_reset(state, -1));
+        for (int64_t t = 0; t < s->lengths[b]; t++, row++) {
+            float *y = s->joined_y + row * s->O;
+            RECUR__CHECK(
+                s->with_ids ? recur_layer_step_ids(s->layer, s->joined_ids + row, state, y, NULL)
+                            : recur_layer_step(s->layer, s->joined_x + row * s->I, state, y, NULL));
+        }
+    }
+    return RECUR_OK;
+}
+
+static recur_status run_stream(sample *s, double tolerance)
+{
+    recur_state *state;
+    RECUR__CHECK(recur_state_create(s->layer, 1, &state));
+    const recur_status status = run_steps(s, state);
+    recur_state_release(state);
+    return status ? status : compare(s, tolerance);
+}
+
 /* The tensors of a sample. */
 typedef struct stored {
     recur__entry *lengths, *input, *y;
@@ -324,7 +350,7 @@ static recur_status take(sample *s, const stored *t, double tolerance)
     else
         recur__floats_from(t->input->type, t->input->data, t->input->count, s->joined_x);
     recur__floats_from(t->y->type, t->y->data, t->y->count, s->want);
-    return run_packed(s, tolerance);
+    return RECUR_BATCH ? run_packed(s, tolerance) : run_stream(s, tolerance);
 }
 
 recur_status recur__sample_check(const recur_layer *layer, recur_file *file, const char *prefix,

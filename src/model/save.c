@@ -125,6 +125,7 @@ recur_status recur_file_put_model(recur_file *file, const char *prefix, const re
 recur_status recur_model_save(const recur_layer *layer, const char *path,
                               const recur_model_sample *sample)
 {
+    RECUR__NEEDS(FILES);
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(path);
     recur_file *file;

@@ -144,49 +144,72 @@ static recur_status make_merge(recur_context *ctx, const recur_layer_info *info,
 }
 
 /* Cells are in a table of their own: any type that is not here. */
-static const recur__model_type types[] = {
-    { "linear", 0, make_linear, matrix_floats },
-    { "embedding", 0, make_embedding, matrix_floats },
-    { "last", 0, make_last, no_floats },
-    { "dropout", 0, make_dropout, no_floats },
-    { "tanh", RECUR_ACTIVATION_TANH, make_activation, no_floats },
-    { "sigmoid", RECUR_ACTIVATION_SIGMOID, make_activation, no_floats },
-    { "relu", RECUR_ACTIVATION_RELU, make_activation, no_floats },
-    { "hard_sigmoid", RECUR_ACTIVATION_HARD_SIGMOID, make_activation, no_floats },
-    { "softsign", RECUR_ACTIVATION_SOFTSIGN, make_activation, no_floats },
-    { "identity", RECUR_ACTIVATION_IDENTITY, make_activation, no_floats },
-    { "silu", RECUR_ACTIVATION_SILU, make_activation, no_floats },
-    { "elu", RECUR_ACTIVATION_ELU, make_activation, no_floats },
-    { "gelu", RECUR_ACTIVATION_GELU, make_activation, no_floats },
-    { "norm", 0, make_norm, norm_floats },
-    { "merge_sum", RECUR_MERGE_SUM, make_merge, no_floats },
-    { "merge_mean", RECUR_MERGE_MEAN, make_merge, no_floats },
-    { "merge_multiply", RECUR_MERGE_MULTIPLY, make_merge, no_floats },
-    { "merge_gate", RECUR_MERGE_GATE, make_merge, no_floats },
-    { "merge_magnitude", RECUR_MERGE_MAGNITUDE, make_merge, no_floats },
-    { "rms_norm", RECUR_NORM_RMS, make_rms_norm, norm_floats },
-    { "group_norm", RECUR_NORM_GROUP, make_group_norm, channel_floats },
-    { "affine", 0, make_affine, channel_floats },
-    { "prelu", 0, make_prelu, channel_floats },
-    { "softmax", 0, make_softmax, no_floats },
-    { "conv_time", RECUR_CONV_TIME, make_conv, conv_floats },
-    { "conv_row", RECUR_CONV_ROW, make_conv, conv_floats },
-    { "sequential", RECUR_COMPOSE_SEQUENTIAL, NULL, NULL },
-    { "group", RECUR_COMPOSE_GROUP, NULL, NULL },
-    { "residual", RECUR_COMPOSE_RESIDUAL, NULL, NULL },
-    { "graph", RECUR_COMPOSE_GRAPH, NULL, NULL },
-};
+#define TYPES_OF(X)                                                            \
+    X(linear, 0, make_linear, matrix_floats)                                   \
+    X(embedding, 0, make_embedding, matrix_floats)                             \
+    X(last, 0, make_last, no_floats)                                           \
+    X(dropout, 0, make_dropout, no_floats)                                     \
+    X(tanh, RECUR_ACTIVATION_TANH, make_activation, no_floats)                 \
+    X(sigmoid, RECUR_ACTIVATION_SIGMOID, make_activation, no_floats)           \
+    X(relu, RECUR_ACTIVATION_RELU, make_activation, no_floats)                 \
+    X(hard_sigmoid, RECUR_ACTIVATION_HARD_SIGMOID, make_activation, no_floats) \
+    X(softsign, RECUR_ACTIVATION_SOFTSIGN, make_activation, no_floats)         \
+    X(identity, RECUR_ACTIVATION_IDENTITY, make_activation, no_floats)         \
+    X(silu, RECUR_ACTIVATION_SILU, make_activation, no_floats)                 \
+    X(elu, RECUR_ACTIVATION_ELU, make_activation, no_floats)                   \
+    X(gelu, RECUR_ACTIVATION_GELU, make_activation, no_floats)                 \
+    X(norm, 0, make_norm, norm_floats)                                         \
+    X(merge_sum, RECUR_MERGE_SUM, make_merge, no_floats)                       \
+    X(merge_mean, RECUR_MERGE_MEAN, make_merge, no_floats)                     \
+    X(merge_multiply, RECUR_MERGE_MULTIPLY, make_merge, no_floats)             \
+    X(merge_gate, RECUR_MERGE_GATE, make_merge, no_floats)                     \
+    X(merge_magnitude, RECUR_MERGE_MAGNITUDE, make_merge, no_floats)           \
+    X(rms_norm, RECUR_NORM_RMS, make_rms_norm, norm_floats)                    \
+    X(group_norm, RECUR_NORM_GROUP, make_group_norm, channel_floats)           \
+    X(affine, 0, make_affine, channel_floats)                                  \
+    X(prelu, 0, make_prelu, channel_floats)                                    \
+    X(softmax, 0, make_softmax, no_floats)                                     \
+    X(conv_time, RECUR_CONV_TIME, make_conv, conv_floats)                      \
+    X(conv_row, RECUR_CONV_ROW, make_conv, conv_floats)                        \
+    X(sequential, RECUR_COMPOSE_SEQUENTIAL, NULL, NULL)                        \
+    X(group, RECUR_COMPOSE_GROUP, NULL, NULL)                                  \
+    X(residual, RECUR_COMPOSE_RESIDUAL, NULL, NULL)                            \
+    X(graph, RECUR_COMPOSE_GRAPH, NULL, NULL)
+
+/* With RECUR_ONLY_linear and the like, models have layers of these types alone. */
+#define NAMED(name, variant, make, floats) || RECUR__IS_ONE(RECUR_ONLY_##name)
+enum { ALL_TYPES = !(0 TYPES_OF(NAMED)) };
+#define HAS(name) (ALL_TYPES || RECUR__IS_ONE(RECUR_ONLY_##name))
+typedef recur_status maker(recur_context *ctx, const recur_layer_info *info, recur_layer **out);
+typedef int64_t counter(const recur_layer_info *info);
+#define IF_HERE(name, type, function) (HAS(name) ? (type *)(function) : NULL)
+#define ROW(name, variant, make, floats) \
+    { { #name, variant, IF_HERE(name, maker, make), IF_HERE(name, counter, floats) }, HAS(name) },
+static const struct {
+    recur__model_type type;
+    bool is_here;
+} types[] = { TYPES_OF(ROW) };
 enum { TYPES = sizeof types / sizeof *types };
+
+static recur_status left_out(const char *where, const char *name)
+{
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "layer \"%.150s\": this library was built without the type %s in models, by "
+                       "KINDS or RECUR_ONLY_...; build it with %s among them",
+                       where, name, name);
+}
 
 recur_status recur__model_type_of(const char *where, const char *name, recur__model_type *out)
 {
     for (int i = 0; i < TYPES; i++)
-        if (strcmp(types[i].name, name) == 0) {
-            *out = types[i];
-            return RECUR_OK;
+        if (strcmp(types[i].type.name, name) == 0) {
+            *out = types[i].type;
+            return types[i].is_here ? RECUR_OK : left_out(where, name);
         }
     *out = (recur__model_type){ name, recur__cell_called(name), make_recurrent, recurrent_floats };
-    if (out->variant) return RECUR_OK;
+    if (out->variant)
+        return recur__cell_of(NULL, out->variant, 1, false) ? RECUR_OK
+                                                            : recur__no_cell(out->variant);
     return recur__fail(RECUR_E_UNSUPPORTED,
                        "layer \"%.150s\": this version has no layer of type %.80s", where, name);
 }

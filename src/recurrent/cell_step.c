@@ -15,7 +15,7 @@ recur__step recur__step_of_line(const recur_layer *layer, const recur__pack *pac
         .K = P,
         .cell_options = layer->spec.modified ? &layer->spec.cell_options : NULL,
         .extra = pack->derived ? pack->derived : pack->p.extra,
-        .fetches = !pack->precision && recur__outgrows_cache(layer, pack->p.in + P),
+        .fetches = !recur__pack_is_reduced(pack) && recur__outgrows_cache(layer, pack->p.in + P),
         .init = pack->bias,
         .ldx = pack->p.in,
         .in = pack->p.in,
@@ -53,12 +53,12 @@ void recur__begin_rows(const recur_layer *layer, const recur__pack *pack, const 
         recur__add_biases(layer, &pack->p, init);
     for (int64_t r = 1; r < input->rows; r++) memcpy(init + r * S, init, (size_t)S * sizeof *init);
     for (int64_t r = 0; input->ids && r < input->rows; r++)
-        if (pack->precision)
+        if (recur__pack_is_reduced(pack))
             recur__reduced_column(layer, pack, input->ids[r], init + r * S);
         else
             recur__add_column(layer, &pack->p, input->ids[r], init + r * S);
     if (input->ids) return;
-    if (pack->precision)
+    if (recur__pack_is_reduced(pack))
         recur__reduced_input(layer, pack, input, init);
     else
         multiply_input(layer, &pack->p, input, init);
@@ -112,7 +112,7 @@ static void run_phases(recur__cell_step *c, const float *h, int64_t ldh)
         }
         step->W = pack->panels.W[i];
         step->U = c->zero_state ? NULL : pack->panels.U[i];
-        if (pack->precision && !c->zero_state)
+        if (recur__pack_is_reduced(pack) && !c->zero_state)
             recur__reduced_state(c->layer, pack, i, step, c->scratch);
         else if (!pack->has_panels && !c->zero_state)
             multiply_state(c, &cell->phase[i]);
@@ -129,7 +129,7 @@ static void project(const recur__cell_step *c, const float *share, float *y, int
     const int64_t P = step->K, H = step->H;
     const recur__matrix m = { step->u, H }, W_hr = { c->pack->p.project, H };
     for (int64_t r = 0; r < step->rows; r++) memset(y + r * ldy, 0, (size_t)P * sizeof *y);
-    if (c->pack->precision)
+    if (recur__pack_is_reduced(c->pack))
         recur__reduced_projection(layer, c->pack, step->rows, m.data, (recur__sums){ y, ldy },
                                   c->scratch);
     else

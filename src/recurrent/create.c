@@ -6,9 +6,9 @@
 #include "recurrent/recurrent.h"
 
 static const recur__pass_ops pass_ops = {
-    .measure = recur__recurrent_measure,
-    .forward = recur__recurrent_forward,
-    .backward = recur__recurrent_backward,
+    .measure = RECUR__IF(BATCH, recur__recurrent_measure),
+    .forward = RECUR__IF(BATCH, recur__recurrent_forward),
+    .backward = RECUR__IF(TRAIN, recur__recurrent_backward),
 };
 
 static const recur__layer_ops recurrent_ops = {
@@ -18,7 +18,7 @@ static const recur__layer_ops recurrent_ops = {
     .pass = &pass_ops,
     .step = &recur__recurrent_step,
     .pack = &recur__recurrent_pack,
-    .gradients = &recur__recurrent_gradients,
+    .gradients = RECUR__IF(TRAIN, &recur__recurrent_gradients),
 };
 
 enum { MOST_LAYERS = 1024 };
@@ -160,20 +160,6 @@ static recur_status take_clockwork(const recur_recurrent_options *o, recur_clock
     return check_modules(out, o->hidden_size);
 }
 
-static recur_status no_cell(int32_t kind)
-{
-    enum { MOST = 64 };
-    recur__constant names[MOST];
-    int count = 0;
-    const recur__cell *cell;
-    while (count < MOST && (cell = recur__cell_of(NULL, count + 1, 1, false)) != NULL) {
-        names[count] = (recur__constant){ cell->kind, cell->name };
-        count++;
-    }
-    return recur__no_constant("recur_recurrent_options", "cell (RECUR_CELL_...)", kind, names,
-                              count);
-}
-
 /* ---- defaults ------------------------------------------------------------------------------- */
 
 static recur_recurrent_options defaults_of(const recur__cell *cell)
@@ -195,7 +181,7 @@ recur_status recur_recurrent_options_init(recur_recurrent_options *options, size
 {
     RECUR__NOT_NULL(options);
     const recur__cell *kind = recur__cell_of(NULL, cell, INT64_MAX, false);
-    if (!kind) return no_cell(cell);
+    if (!kind) return recur__no_cell(cell);
     const recur_recurrent_options o = defaults_of(kind);
     return recur__set_out(__func__, &o, sizeof o, options, size);
 }
@@ -223,7 +209,7 @@ static recur_status take_exact(recur_recurrent_options *o, const recur__cell *ce
 static recur_status check(recur_recurrent_options *o, bool exact, const recur__cell *cell,
                           recur_clockwork_options *clockwork)
 {
-    if (!cell) return no_cell(o->cell);
+    if (!cell) return recur__no_cell(o->cell);
     if (exact) RECUR__CHECK(take_exact(o, cell));
     if (o->num_layers == 0 && !exact) o->num_layers = 1;
     RECUR__CHECK(check_sizes(o, cell));

@@ -96,7 +96,7 @@ void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack)
     }
     if (pack->bias) recur__add_biases(layer, &pack->p, pack->bias);
     if (pack->has_panels) fill_panels(layer, x, pack);
-    if (pack->precision) recur__fill_reduced_pack(layer, pack);
+    if (recur__pack_is_reduced(pack)) recur__fill_reduced_pack(layer, pack);
     fill_panels_back(layer, pack);
     if (pack->U_rows) fill_U_rows(layer, pack);
 }

@@ -99,6 +99,11 @@ recur__pack recur__carve_pack(const recur_layer *layer, int64_t in, unsigned par
 void recur__fill_pack(const recur_layer *layer, bool x, recur__pack *pack);
 void recur__add_biases(const recur_layer *layer, const recur__weights *p, float *bias);
 
+static inline bool recur__pack_is_reduced(const recur__pack *pack)
+{
+    return RECUR_REDUCED && pack->precision != RECUR_PRECISION_FLOAT32;
+}
+
 extern const recur__pack_ops recur__recurrent_pack;
 
 /* The input of so many rows. */
@@ -115,11 +120,6 @@ void recur__begin_rows(const recur_layer *layer, const recur__pack *pack, const 
                        float *init);
 
 /* ---- fewer bits (reduced.c) ----------------------------------------------------------------- */
-
-static inline bool recur__is_reduced(const recur_layer *layer)
-{
-    return layer->spec.precision != RECUR_PRECISION_FLOAT32;
-}
 
 void recur__carve_reduced_pack(const recur_layer *layer, int64_t in, recur__carver *carver,
                                recur__pack *pack);

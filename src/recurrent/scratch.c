@@ -146,6 +146,6 @@ void recur__recurrent_measure(const recur_layer *layer, const recur__shape *shap
     recur__carve_history(&w, shape, workspace);
     recur__carve_forward(&w, shape, workspace, &forward);
     workspace->scratch.used = mark;
-    if (shape->record) recur__carve_backward(&w, shape, workspace, &backward);
+    if (RECUR_TRAIN && shape->record) recur__carve_backward(&w, shape, workspace, &backward);
     workspace->scratch.used = mark;
 }

@@ -97,7 +97,7 @@ static void run_layer(recur__step_call *call)
     step->units_reversed = call->units_reversed;
     step->x = call->x;
     c.scratch = to.reduced;
-    if (call->ids || !made || made->precision) { /* products that are not the tiles' */
+    if (call->ids || !made || recur__pack_is_reduced(made)) { /* products that are not the tiles' */
         const recur__input input = {
             .rows = call->B, .x = call->x, .ids = call->ids, .scratch = to.reduced
         };
@@ -288,6 +288,6 @@ const recur__step_ops recur__recurrent_step = {
     .scratch = stream_scratch,
     .forward = stream_step,
     .plan = plan_stream,
-    .plan_recorded = plan_recorded,
-    .backward = recorded_backward,
+    .plan_recorded = RECUR__IF(TRAIN, plan_recorded),
+    .backward = RECUR__IF(TRAIN, recorded_backward),
 };

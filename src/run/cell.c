@@ -98,6 +98,7 @@ recur_status recur_cell_step_backward(const recur_cell *cell, const float *x, co
                                       recur_state *dstate, float *dx, float *dparams,
                                       recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     recur__request q = { .what = __func__,
                          .x = x,
                          .dy = dy,
@@ -112,6 +113,7 @@ recur_status recur_cell_step_backward_ids(const recur_cell *cell, const int32_t 
                                           const float *dy, recur_state *dstate, float *dparams,
                                           recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     recur__request q = { .what = __func__,
                          .with_ids = true,
                          .ids = ids,

@@ -115,6 +115,7 @@ static recur_status check_record(const recur__request *q)
 recur_status recur__check_forward(const recur__request *q)
 {
     RECUR__CHECK(check_request(q));
+    if (recur__tape_is_refused(q->tape)) return recur__left_out(q->what, "TRAIN");
     RECUR__CHECK(recur__check_input(q, q->packed->rows));
     if (recur__tape_records(q->tape) && recur__layer_is_snapshot(q->layer))
         return recur__fail(RECUR_E_UNSUPPORTED,

@@ -34,6 +34,7 @@ void recur__settle_gradients(recur__prepack *prepack, const recur_layer *layer, 
 
 recur_status recur_tape_defer_gradients(recur_tape *tape, int32_t on)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(tape);
     tape->defers = on;
     return RECUR_OK;
@@ -49,6 +50,7 @@ static void add_tree(const recur_tape *tape, const recur_layer *node, float *dpa
 
 recur_status recur_tape_add_gradients(recur_tape *tape, const recur_layer *layer, float *dparams)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(tape);
     RECUR__NOT_NULL(layer);
     if (layer->count) RECUR__NOT_NULL(dparams);

@@ -48,6 +48,7 @@ static void fill_passes(const recur_layer *layer, const recur_packed *packed, ui
 recur_status recur_layer_memory(const recur_layer *layer, const recur_packed *packed,
                                 uint32_t flags, recur_memory *out)
 {
+    RECUR__NEEDS(BATCH);
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(packed);
     RECUR__NOT_NULL(out);

@@ -199,13 +199,15 @@ static inline recur_status run_block(const recur_layer *layer, const recur_packe
 static __attribute__((noinline)) recur_status forward(recur__request q)
 {
     if (is_block(&q)) return run_block(q.layer, q.packed, q.x, q.state, q.y);
-    if (q.packed && recur__single_step(&q, q.packed->serial, q.packed->batch)) return RECUR_OK;
+    if (RECUR_TRAIN && q.packed && recur__single_step(&q, q.packed->serial, q.packed->batch))
+        return RECUR_OK;
     return recur__forward(&q);
 }
 
 recur_status recur_layer_forward(const recur_layer *layer, const recur_packed *packed,
                                  const float *x, recur_state *state, float *y, recur_tape *tape)
 {
+    RECUR__NEEDS(BATCH);
     /* The state knows layer and layout, so only pointers can be wrong. */
     if (!tape && layer && packed && x && state && state->plan.layer == layer->serial &&
         state->plan.layout == packed->serial)
@@ -223,6 +225,7 @@ recur_status recur_layer_forward_ids(const recur_layer *layer, const recur_packe
                                      const int32_t *ids, recur_state *state, float *y,
                                      recur_tape *tape)
 {
+    RECUR__NEEDS(BATCH);
     const recur__request q = { .what = __func__,
                                .layer = layer,
                                .packed = packed,
@@ -282,6 +285,7 @@ recur_status recur_layer_backward(const recur_layer *layer, const recur_packed *
                                   const float *x, const float *dy, recur_state *dstate, float *dx,
                                   float *dparams, recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     const recur__request q = { .what = __func__,
                                .layer = layer,
                                .packed = packed,
@@ -299,6 +303,7 @@ recur_status recur_layer_backward_ids(const recur_layer *layer, const recur_pack
                                       const int32_t *ids, const float *dy, recur_state *dstate,
                                       float *dparams, recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     const recur__request q = { .what = __func__,
                                .layer = layer,
                                .packed = packed,

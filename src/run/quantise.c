@@ -275,6 +275,8 @@ recur_status recur_quantise(const recur_layer *layer, const recur_quantise_optio
                             recur_layer **out, recur_quantise_report *report)
 {
     if (out) *out = NULL;
+    RECUR__NEEDS(REDUCED);
+    RECUR__NEEDS(BATCH);
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(options);
     trial t = { .layer = layer, .leaves = count_leaves(layer) };

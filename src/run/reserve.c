@@ -23,6 +23,7 @@ static bool reserve_records(recur_tape *tape, size_t bytes)
 recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer,
                                 const recur_packed *packed, int64_t passes)
 {
+    RECUR__NEEDS(BATCH);
     RECUR__NOT_NULL(tape);
     RECUR__NOT_NULL(layer);
     RECUR__NOT_NULL(packed);

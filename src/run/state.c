@@ -106,6 +106,7 @@ recur_status recur_state_create(const recur_layer *layer, int64_t batch, recur_s
     if (batch < 0 || batch > RECUR__LARGEST)
         return recur__fail(RECUR_E_ARGUMENT, "a state for batch %lld: it must lie between 0 and %d",
                            (long long)batch, RECUR__LARGEST);
+    if (batch > 1) RECUR__NEEDS(BATCH);
     recur_context *ctx = recur__layer_context(layer);
     const size_t bytes = recur__state_bytes(layer, batch);
     void *memory = recur__alloc(ctx, bytes);

@@ -72,6 +72,7 @@ static recur_status step(recur__request *q)
 {
     if (!q->layer) return recur__fail(RECUR_E_ARGUMENT, "%s: layer is NULL", q->what);
     if (!q->state) return recur__fail(RECUR_E_ARGUMENT, "%s: state is NULL", q->what);
+    if (recur__tape_is_refused(q->tape)) return recur__left_out(q->what, "TRAIN");
     if (!recur__tape_records(q->tape)) return stream(q);
     one_step one;
     lay_out(&one, q->state->batch);
@@ -92,7 +93,7 @@ recur_status recur__one_step_forward(recur__request *q)
         recur__state_step(q->state, q->layer, q->x, NULL, q->y);
         return RECUR_OK;
     }
-    if (q->state && recur__single_step(q, 0, q->state->batch)) return RECUR_OK;
+    if (RECUR_TRAIN && q->state && recur__single_step(q, 0, q->state->batch)) return RECUR_OK;
     return step(q);
 }
 
@@ -159,6 +160,7 @@ recur_status recur_layer_step_backward(const recur_layer *layer, const float *x,
                                        recur_state *dstate, float *dx, float *dparams,
                                        recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     recur__request q = { .what = __func__,
                          .layer = layer,
                          .x = x,
@@ -174,6 +176,7 @@ recur_status recur_layer_step_backward_ids(const recur_layer *layer, const int32
                                            const float *dy, recur_state *dstate, float *dparams,
                                            recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     recur__request q = { .what = __func__,
                          .layer = layer,
                          .with_ids = true,

@@ -85,6 +85,7 @@ recur_status recur_tape_set_seed(recur_tape *tape, uint64_t seed)
 
 recur_status recur_tape_trace(recur_tape *tape, recur_trace_function *function, void *user)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(tape);
     tape->tracer = (recur__tracer){ function, user };
     return RECUR_OK;

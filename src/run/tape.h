@@ -98,9 +98,14 @@ struct recur_tape {
 
 _Static_assert(offsetof(struct recur_tape, scratch) == 0, "a tape begins with its scratch");
 
+/* The doors refuse a tape that would record, where the build does not train. */
+static inline bool recur__tape_is_refused(const recur_tape *tape)
+{
+    return !RECUR_TRAIN && tape && tape->mode != RECUR_TAPE_EVALUATE;
+}
 static inline bool recur__tape_records(const recur_tape *tape)
 {
-    return tape && tape->mode != RECUR_TAPE_EVALUATE;
+    return RECUR_TRAIN && tape && tape->mode != RECUR_TAPE_EVALUATE;
 }
 
 /* Bytes of a tape beside its records and scratch, once it has been reserved. */

@@ -59,7 +59,7 @@ typedef struct weights {
 } weights;
 
 /* Sets whose machines may have small second caches have tiles that fetch. */
-enum { FETCHES = RECUR__AVX2 || RECUR__SET == RECUR__IS_neon };
+enum { FETCHES = RECUR_BATCH && (RECUR__AVX2 || RECUR__SET == RECUR__IS_neon) };
 
 /* Sets in which kinds with gates have the step of a row alone for themselves: single.h. */
 #define OWN_SINGLES (RECUR__AVX2 || RECUR__SET == RECUR__IS_avx512 || RECUR__SET == RECUR__IS_neon)

@@ -400,7 +400,7 @@ static void forward_any(const recur__phase *p, const recur__step *a, forward_fin
                                      forward_finish *finish)                            \
     {                                                                                   \
         int64_t done = 0;                                                               \
-        if (a->rows == 1) {                                                             \
+        if (a->rows == 1 || !RECUR_BATCH) {                                             \
             const single_parts parts = { pair_##A##X##U##S, fetching_pair_##A##X##U##S, \
                                          group_##A##X##U##S };                          \
             forward_single(p, wide_of(NUMBERS(p, A, X, U, S)), a, parts, finish);       \
@@ -589,9 +589,9 @@ static void backward(int gate_blocks, const recur__phase *from, const recur__ste
     }
 }
 
-#define FORWARD(A, X, U, S) forward_##A##X##U##S,
-
-const recur__tiles RECUR__PER_ISA(tiles) = { .forward = { RECUR__KNOWN_PHASES(FORWARD)
-                                                              forward_any },
-                                             .forward_units = forward_units,
-                                             .backward = backward };
+#define TABLE(A, X, U, S) \
+    const recur__phase_tiles RECUR__PER_ISA(tiles_##A##X##U##S) = { forward_##A##X##U##S };
+RECUR__KNOWN_PHASES(TABLE)
+const recur__phase_tiles RECUR__PER_ISA(tiles_any) = { forward_any };
+const recur__unit_tiles RECUR__PER_ISA(unit_tiles) = { forward_units };
+const recur__backward_tiles RECUR__PER_ISA(backward_tiles) = { RECUR__IF(TRAIN, backward) };

@@ -15,7 +15,7 @@ static void scale_down(const recur__optimizer_kernels *update, float *grads, int
 double recur_clip_norm(float *grads, int64_t count, double max_norm)
 {
     if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
-    const recur__optimizer_kernels *update = recur__kernels_of(NULL)->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(recur__kernels_of(NULL));
     const double norm = sqrt(update->sum_squares(count, grads));
     scale_down(update, grads, count, norm, max_norm);
     return norm;
@@ -24,7 +24,7 @@ double recur_clip_norm(float *grads, int64_t count, double max_norm)
 double recur_clip_norm_inf(float *grads, int64_t count, double max_norm)
 {
     if ((!grads && count) || count < 0 || !(max_norm >= 0)) return NAN;
-    const recur__optimizer_kernels *update = recur__kernels_of(NULL)->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(recur__kernels_of(NULL));
     const double norm = (double)update->max_abs(count, grads);
     scale_down(update, grads, count, norm, max_norm);
     return norm;
@@ -39,6 +39,6 @@ recur_status recur_clip_value(float *grads, int64_t count, double limit)
                            (long long)count, limit);
     const double largest = (double)FLT_MAX;
     const float l = limit < INFINITY ? (float)(limit < largest ? limit : largest) : INFINITY;
-    recur__kernels_of(NULL)->optimizer->clamp(count, l, grads);
+    recur__optimizer_of(recur__kernels_of(NULL))->clamp(count, l, grads);
     return RECUR_OK;
 }

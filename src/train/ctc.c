@@ -211,6 +211,7 @@ recur_status recur_ctc_loss(const recur_loss *loss, const recur_packed *packed, 
                             const float *y, const int32_t *labels, const int64_t *label_lengths,
                             double *value, float *dy, recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(loss);
     RECUR__NOT_NULL(packed);
     if (recur_packed_rows(packed)) RECUR__NOT_NULL(y);

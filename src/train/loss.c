@@ -278,6 +278,7 @@ static recur_status check_labels(const char *function, const recur_loss *loss, i
 recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t classes,
                                 const float *y, const int32_t *labels, double *value, float *dy)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(loss);
     if (rows) RECUR__NOT_NULL(y);
     if (rows) RECUR__NOT_NULL(labels);
@@ -295,6 +296,7 @@ recur_status recur_loss_classes(const recur_loss *loss, int64_t rows, int64_t cl
 recur_status recur_loss_values(const recur_loss *loss, int64_t rows, int64_t features,
                                const float *y, const float *target, double *value, float *dy)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(loss);
     if (rows) RECUR__NOT_NULL(y);
     if (rows) RECUR__NOT_NULL(target);
@@ -329,6 +331,7 @@ recur_status recur_loss_sampled(const recur_loss *loss, int64_t rows, int64_t fe
                                 int64_t count, uint64_t seed, uint64_t counter, double *value,
                                 float *dh, float *dparams, recur_tape *tape)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(loss);
     if (rows) RECUR__NOT_NULL(h);
     if (rows) RECUR__NOT_NULL(labels);

@@ -48,7 +48,7 @@ typedef struct softmax_row {
 static void row_gradient(const recur_loss *loss, const softmax_row *row, double scale,
                          int64_t classes, float *dy)
 {
-    const recur__optimizer_kernels *update = recur__kernels_of(loss->ctx)->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(recur__kernels_of(loss->ctx));
     update->scale(classes, (float)(scale * row->Q / row->sum), dy);
     const double each = loss->smoothing / (double)classes, w = weight_of(loss, row->label);
     const double q = (1 - loss->smoothing) * w + each * w;
@@ -61,7 +61,7 @@ static void row_gradient(const recur_loss *loss, const softmax_row *row, double 
 double recur__cross_entropy(const recur_loss *loss, int64_t rows, int64_t classes, const float *y,
                             const int32_t *labels, float *dy)
 {
-    const recur__optimizer_kernels *update = recur__kernels_of(loss->ctx)->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(recur__kernels_of(loss->ctx));
     const double scale = factor(loss, rows, labels);
     double value = 0;
     for (int64_t r = 0; r < rows; r++, y += classes, dy = dy ? dy + classes : NULL) {

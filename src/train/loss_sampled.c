@@ -133,7 +133,7 @@ static void multiply(const recur__sampled *q, const drawn *s)
 static double run_row(const recur__sampled *q, const drawn *s, int64_t r)
 {
     const int32_t label = q->labels[r];
-    const recur__optimizer_kernels *update = s->k->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(s->k);
     float *y = s->y + r * s->n;
     if (s->place[label] >= 0) y[s->place[label]] = -INFINITY;
     const double own = (double)logit(q, s->k->gemv, r, label) - log_inclusion(q->loss, label);

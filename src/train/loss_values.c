@@ -20,19 +20,22 @@ static double add_up(const recur_loss *loss, recur__cost_function *f, int64_t co
 double recur__mse(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
                   const float *t, float *dy)
 {
-    return add_up(loss, recur__kernels_of(loss->ctx)->loss->mse, rows * features, y, t, dy);
+    return add_up(loss, recur__loss_of(recur__kernels_of(loss->ctx))->mse, rows * features, y, t,
+                  dy);
 }
 
 double recur__l1(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
                  const float *t, float *dy)
 {
-    return add_up(loss, recur__kernels_of(loss->ctx)->loss->l1, rows * features, y, t, dy);
+    return add_up(loss, recur__loss_of(recur__kernels_of(loss->ctx))->l1, rows * features, y, t,
+                  dy);
 }
 
 double recur__huber(const recur_loss *loss, int64_t rows, int64_t features, const float *y,
                     const float *t, float *dy)
 {
-    return add_up(loss, recur__kernels_of(loss->ctx)->loss->huber, rows * features, y, t, dy);
+    return add_up(loss, recur__loss_of(recur__kernels_of(loss->ctx))->huber, rows * features, y, t,
+                  dy);
 }
 
 /* (1-t) y + (1 + (w-1) t) log(1 + exp(-y)), without an exp that could overflow. */

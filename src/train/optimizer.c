@@ -131,6 +131,7 @@ recur_status recur_optimizer_create(recur_context *ctx, const recur_optimizer_op
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(options);
     recur_optimizer_options o;
     RECUR__CHECK(recur__take("recur_optimizer_options", options, &o, sizeof o));
@@ -189,6 +190,7 @@ double recur_optimizer_rate(const recur_optimizer *optimizer)
 
 recur_status recur_optimizer_set_rate(recur_optimizer *optimizer, double rate)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     if (!(rate >= 0 && rate < INFINITY))
         return recur__fail(RECUR_E_ARGUMENT,
@@ -220,6 +222,7 @@ static recur_status check_change(const recur_optimizer_options *was,
 recur_status recur_optimizer_set_options(recur_optimizer *optimizer,
                                          const recur_optimizer_options *options)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     RECUR__NOT_NULL(options);
     recur_optimizer_options o;
@@ -263,6 +266,7 @@ static int64_t replace(const recur__part *before, int64_t n_before, int64_t offs
 recur_status recur_optimizer_scale_range(recur_optimizer *optimizer, int64_t offset, int64_t count,
                                          double rate_scale, double decay_scale)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     if (offset < 0 || count < 0 || offset > optimizer->count || count > optimizer->count - offset)
         return recur__fail(RECUR_E_ARGUMENT,
@@ -325,6 +329,7 @@ static double product_of(recur_optimizer *optimizer)
 recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, const float *grads,
                                   int64_t count, double grad_scale)
 {
+    RECUR__NEEDS(TRAIN);
     RECUR__NOT_NULL(optimizer);
     if (count) {
         RECUR__NOT_NULL(params);
@@ -339,7 +344,7 @@ recur_status recur_optimizer_step(recur_optimizer *optimizer, float *params, con
                            "recur_optimizer_step: grad_scale is %g, which is not finite as a float",
                            grad_scale);
     const recur_optimizer_options *o = &optimizer->options;
-    const recur__optimizer_kernels *update = recur__kernels_of(optimizer->ctx)->optimizer;
+    const recur__optimizer_kernels *update = recur__optimizer_of(recur__kernels_of(optimizer->ctx));
     if (optimizer->steps < UINT64_MAX) optimizer->steps++;
     const double product = product_of(optimizer);
     int64_t at = 0;
