@@ -94,6 +94,32 @@ RECUR_NODISCARD recur_status recur_model_open(recur_context *ctx, const char *pa
 RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const void *data,
                                                      size_t bytes, recur_layer **out);
 
+/** Opens a model as a snapshot that reads its parameters where they lie in your memory, such as a
+ * mapping of a file, or an array in the program: all that it takes itself are the repacked matrices
+ * of recurrent layers and convolutions, once. A model of one LSTM takes as much as its parameters;
+ * as int8, a quarter of that.
+ *
+ * Shapes:  as recur_model_open.
+ * Memory:  data stay yours. Keep them, unchanged, until the snapshot and all that retains it
+ * (states, parts) are released; then free or unmap them. Beside the snapshot, what
+ * recur_layer_memory says of one without its parameters, opening takes what the header of the file
+ * needs. Errors:  as recur_model_open_memory. ARGUMENT: an unknown precision. UNSUPPORTED: the
+ * parameters cannot be read where they lie: they are not F32, do not lie one behind the other in
+ * the layer's order, as recur_model_save writes them, or data begin at an odd address; then use
+ *          recur_model_open_memory and recur_layer_snapshot.
+ * Threads: free.
+ * Since:   0.1
+ * @param ctx of the snapshot; NULL: the default context.
+ * @param data the contents of a file, at an address that is a multiple of 4.
+ * @param bytes length of data.
+ * @param precision RECUR_PRECISION_* of the snapshot's matrices. With fewer bits the file's sample
+ * is not run.
+ * @param out the snapshot.
+ */
+RECUR_NODISCARD recur_status recur_model_open_in_place(recur_context *ctx, const void *data,
+                                                       size_t bytes, int32_t precision,
+                                                       recur_layer **out);
+
 /** Adds a layer, structure and parameters, to a file: parameters named prefix + name, the text
  * prefix + "recur.model", a sample's tensors prefix + "recur.sample.x" .... So a model lies beside
  * an optimizer, another model, texts of yours.

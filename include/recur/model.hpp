@@ -6,12 +6,14 @@
 #error "include <recur.hpp>"
 #endif
 
-namespace recur {
+namespace recur
+{
 
 /** Inputs that travel with a model, and the outputs that must come out of them (none: those of
  * now). */
-class model_sample {
-public:
+class model_sample
+{
+  public:
     model_sample(none_type) {}
     model_sample(const packed &p, span<const float> x, span<const float> y = none,
                  double tolerance = 0)
@@ -39,7 +41,7 @@ public:
         return &c;
     }
 
-private:
+  private:
     model_sample(const packed &p, span<const float> y, double tolerance) : packed_(&p), y_(y)
     {
         c.packed = p.get(), c.y = y.data(), c.tolerance = tolerance;
@@ -86,6 +88,14 @@ inline layer open_model(span<const unsigned char> data, in_context ctx = none)
 {
     recur_layer *out;
     detail::check(recur_model_open_memory(ctx.get(), data.data(), data.size(), &out));
+    return layer(out);
+}
+/** A snapshot whose parameters stay in data: keep these, unchanged, as long as it lives. */
+inline layer open_model_in_place(span<const unsigned char> data,
+                                 int32_t precision = RECUR_PRECISION_FLOAT32, in_context ctx = none)
+{
+    recur_layer *out;
+    detail::check(recur_model_open_in_place(ctx.get(), data.data(), data.size(), precision, &out));
     return layer(out);
 }
 inline layer get_model(file &from, const char *prefix = nullptr)

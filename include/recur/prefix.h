@@ -104,6 +104,7 @@
 #define recur_loss_values RECUR__PREFIXED(recur_loss_values)
 #define recur_merge_create RECUR__PREFIXED(recur_merge_create)
 #define recur_model_open RECUR__PREFIXED(recur_model_open)
+#define recur_model_open_in_place RECUR__PREFIXED(recur_model_open_in_place)
 #define recur_model_open_memory RECUR__PREFIXED(recur_model_open_memory)
 #define recur_model_sample_init RECUR__PREFIXED(recur_model_sample_init)
 #define recur_model_save RECUR__PREFIXED(recur_model_save)

@@ -181,7 +181,8 @@ static void use_beside(const recur__bundle *bundle, const recur_file *file, cons
     }
 }
 
-recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, const char *prefix)
+/* All that is known before a number is taken. */
+static recur_status check(const recur__bundle *bundle, const recur_file *file, const char *prefix)
 {
     recur_tensor info = { .size = sizeof info };
     float *data;
@@ -194,6 +195,14 @@ recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, co
         RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
         RECUR__CHECK(check_entry(bundle, entry_of(bundle, file, prefix, info.name)));
     }
+    return RECUR_OK;
+}
+
+recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, const char *prefix)
+{
+    recur_tensor info = { .size = sizeof info };
+    float *data;
+    RECUR__CHECK(check(bundle, file, prefix));
     for (int64_t i = 0; i < bundle->tensors; i++) {
         RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
         recur__entry *entry = entry_of(bundle, file, prefix, info.name);
@@ -201,6 +210,56 @@ recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, co
         entry->used = true;
     }
     use_beside(bundle, file, prefix);
+    return RECUR_OK;
+}
+
+/* Whether this machine's floats lie in memory as those of a file. */
+static bool has_floats_of_files(void)
+{
+    const float one = 1;
+    unsigned char bytes[sizeof one];
+    recur__floats_to(&one, 1, bytes);
+    return memcmp(bytes, &one, sizeof one) == 0;
+}
+
+/* Whether number 0 of an entry can be read where number `offset` of the flat vector is wanted. */
+static recur_status check_place(const recur__entry *entry, const unsigned char *flat,
+                                int64_t offset)
+{
+    if (strcmp(entry->type->name, "F32") != 0 || !has_floats_of_files())
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "tensor %.200s of type %s cannot be used where it lies: that needs F32 "
+                           "and a little-endian machine; copy it",
+                           entry->name, entry->type->name);
+    if (entry->data != flat + offset * (int64_t)sizeof(float))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "tensor %.200s does not lie behind the one before it in the layer's "
+                           "order, as librecur writes them; copy it",
+                           entry->name);
+    if ((uintptr_t)flat % sizeof(float) == 0) return RECUR_OK;
+    return recur__fail(RECUR_E_UNSUPPORTED,
+                       "tensor %.200s begins at an address that is no multiple of %zu; move the "
+                       "file in memory, or copy it",
+                       entry->name, sizeof(float));
+}
+
+recur_status recur__bundle_find(const recur__bundle *bundle, recur_file *file, const char *prefix,
+                                const float **out)
+{
+    recur_tensor info = { .size = sizeof info };
+    float *data;
+    const unsigned char *flat = NULL;
+    *out = NULL;
+    RECUR__CHECK(check(bundle, file, prefix));
+    for (int64_t i = 0; i < bundle->tensors; i++) {
+        RECUR__CHECK(bundle->tensor(bundle, i, &info, &data));
+        recur__entry *entry = entry_of(bundle, file, prefix, info.name);
+        if (i == 0) flat = entry->data;
+        RECUR__CHECK(check_place(entry, flat, info.offset));
+        entry->used = true;
+    }
+    use_beside(bundle, file, prefix);
+    *out = (const float *)(const void *)flat;
     return RECUR_OK;
 }
 

@@ -210,6 +210,10 @@ typedef struct recur__bundle {
  */
 recur_status recur__bundle_get(const recur__bundle *bundle, recur_file *file, const char *prefix);
 
+/* The same, but the numbers stay where they lie, if that is one behind the other. */
+recur_status recur__bundle_find(const recur__bundle *bundle, recur_file *file, const char *prefix,
+                                const float **out);
+
 /* Adds all tensors, or leaves the file as it was. */
 recur_status recur__bundle_put(const recur__bundle *bundle, recur_file *file, const char *prefix);
 

@@ -77,6 +77,13 @@ typedef struct recur__model_type {
 
 recur_status recur__model_type_of(const char *where, const char *name, recur__model_type *out);
 
+/* ---- parameters (parameters.c) -------------------------------------------------------------- */
+
+/* Where all parameters of a layer lie in a file, one behind the other; UNSUPPORTED if they do not.
+ */
+recur_status recur__layer_find(recur_file *file, const char *prefix, const recur_layer *layer,
+                               const float **params);
+
 /* ---- samples (sample.c) --------------------------------------------------------------- */
 
 /* Runs a sample and adds it to the file; tolerance: the one to say in the structure. */

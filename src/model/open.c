@@ -3,6 +3,7 @@
  * sample is run. */
 #include <stdio.h>
 
+#include "core/layer.h"
 #include "model/model.h"
 
 /* ---- the tree ------------------------------------------------------------------------------- */
@@ -292,16 +293,53 @@ static recur_status check_sample(const recur_layer *layer, recur_file *file, con
     return recur__sample_check(layer, file, prefix, tolerance);
 }
 
-static recur_status get(recur_file *file, const char *prefix, const root *r, recur_layer **out)
+/* Makes what the text describes, without its parameters. */
+static recur_status build_shape(const recur_file *file, const char *prefix, recur__json layer,
+                                recur_layer **out)
 {
-    builder b = { .ctx = file->ctx, .floats = floats_under(file, prefix) };
-    RECUR__CHECK(build(&b, "", 1, r->layer, out));
-    recur_status status = recur_file_get_layer(file, prefix, *out);
-    if (!status && r->sample.at) status = check_sample(*out, file, prefix, r->sample);
+    builder b = { .floats = floats_under(file, prefix) };
+    RECUR__CHECK(recur__context_of_shapes(file->ctx, &b.ctx));
+    const recur_status status = build(&b, "", 1, layer, out);
+    recur_context_release(b.ctx);
+    return status;
+}
+
+/* The parameters of a shape: copied, or read where they lie. */
+static recur_status fill(recur_file *file, const char *prefix, const recur_layer *shape,
+                         recur_layer **out)
+{
+    RECUR__CHECK(recur__layer_build(file->ctx, shape, NULL, false, out));
+    return recur_file_get_layer(file, prefix, *out);
+}
+
+static recur_status place(recur_file *file, const recur_layer *shape, int32_t precision,
+                          recur_layer **out)
+{
+    const float *params;
+    RECUR__CHECK(recur__layer_find(file, "", shape, &params));
+    return recur__snapshot_in_place(file->ctx, shape, params,
+                                    (recur__precisions){ &precision, true }, out);
+}
+
+/* The sample of a snapshot of fewer bits would give something else. */
+static recur_status check(recur_file *file, const char *prefix, const root *r, int32_t precision,
+                          recur_layer **out, recur_status status)
+{
+    if (!status && r->sample.at && precision == RECUR_PRECISION_FLOAT32)
+        status = check_sample(*out, file, prefix, r->sample);
     if (!status) return RECUR_OK;
     recur_layer_release(*out);
     *out = NULL;
     return status;
+}
+
+static recur_status get(recur_file *file, const char *prefix, const root *r, recur_layer **out)
+{
+    recur_layer *shape;
+    RECUR__CHECK(build_shape(file, prefix, r->layer, &shape));
+    const recur_status status = fill(file, prefix, shape, out);
+    recur_layer_release(shape);
+    return check(file, prefix, r, RECUR_PRECISION_FLOAT32, out, status);
 }
 
 recur_status recur_file_get_model(recur_file *file, const char *prefix, recur_layer **out)
@@ -326,6 +364,7 @@ recur_status recur_model_open(recur_context *ctx, const char *path, recur_layer 
 {
     RECUR__NOT_NULL(out);
     *out = NULL;
+    RECUR__NEEDS(FILES);
     recur_file *file;
     RECUR__CHECK(recur_file_open(ctx, path, &file));
     const recur_status status = get_whole(file, out);
@@ -340,4 +379,28 @@ recur_status recur_model_open_memory(recur_context *ctx, const void *data, size_
     recur_file *file;
     RECUR__CHECK(recur__file_borrow(ctx, data, bytes, &file));
     return get_whole(file, out);
+}
+
+static recur_status get_in_place(recur_file *file, int32_t precision, recur_layer **out)
+{
+    root r;
+    recur_layer *shape;
+    RECUR__CHECK(parse(file, "", &r));
+    RECUR__CHECK(build_shape(file, "", r.layer, &shape));
+    const recur_status status = place(file, shape, precision, out);
+    recur_layer_release(shape);
+    return check(file, "", &r, precision, out, status);
+}
+
+recur_status recur_model_open_in_place(recur_context *ctx, const void *data, size_t bytes,
+                                       int32_t precision, recur_layer **out)
+{
+    RECUR__NOT_NULL(out);
+    *out = NULL;
+    recur_file *file;
+    RECUR__CHECK(recur__check_precision(__func__, precision));
+    RECUR__CHECK(recur__file_borrow(ctx, data, bytes, &file));
+    const recur_status status = get_in_place(file, precision, out);
+    recur_file_release(file);
+    return status;
 }

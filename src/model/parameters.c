@@ -14,8 +14,27 @@ static recur_status layer_tensor(const recur__bundle *bundle, int64_t index, rec
                                  float **data)
 {
     RECUR__CHECK(recur_layer_tensor_info(bundle->object, index, info));
-    *data = bundle->flat + info->offset;
+    *data = bundle->flat ? bundle->flat + info->offset : NULL;
     return RECUR_OK;
+}
+
+static recur__bundle bundle_of(const recur_layer *layer, float *params)
+{
+    return (recur__bundle){ .what = "layer",
+                            .finite = true,
+                            .beside = RECUR__SAMPLE,
+                            .old = old_names,
+                            .object = layer,
+                            .flat = params,
+                            .tensors = recur_layer_tensor_count(layer),
+                            .tensor = layer_tensor };
+}
+
+recur_status recur__layer_find(recur_file *file, const char *prefix, const recur_layer *layer,
+                               const float **params)
+{
+    const recur__bundle bundle = bundle_of(layer, NULL);
+    return recur__bundle_find(&bundle, file, prefix, params);
 }
 
 static recur_status bundle_of_layer(const recur_layer *layer, recur__bundle *out)
@@ -25,14 +44,7 @@ static recur_status bundle_of_layer(const recur_layer *layer, recur__bundle *out
         return recur__fail(RECUR_E_UNSUPPORTED,
                            "a snapshot has no parameters to load or save; its original has %lld",
                            (long long)recur_layer_param_count(layer));
-    *out = (recur__bundle){ .what = "layer",
-                            .finite = true,
-                            .beside = RECUR__SAMPLE,
-                            .old = old_names,
-                            .object = layer,
-                            .flat = params,
-                            .tensors = recur_layer_tensor_count(layer),
-                            .tensor = layer_tensor };
+    *out = bundle_of(layer, params);
     return RECUR_OK;
 }
 

@@ -187,6 +187,7 @@ def rules(ask: Any) -> dict[str, Rule]:
         "recur_file_read": count("to"),
         "recur_file_add": added,
         "recur_model_open_memory": lambda a: {"data": a["bytes"]},
+        "recur_model_open_in_place": lambda a: {"data": a["bytes"]},
         "recur_import_nam_memory": lambda a: {"data": a["bytes"]},
         "recur_import_rtneural_memory": lambda a: {"data": a["bytes"]},
         "recur_quantise": quantise,
