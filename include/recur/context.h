@@ -28,8 +28,7 @@ enum {
     RECUR_ISA_AVX2 = 3, /**< with FMA */
     RECUR_ISA_AVX512 = 4,
     RECUR_ISA_NEON = 5,
-    RECUR_ISA_VEC4 =
-        6, /**< vectors of 4, as the compiler makes them, where there is no set above */
+    RECUR_ISA_VEC4 = 6,      /**< vectors of 4, as the compiler makes them, on any machine */
     RECUR_ISA_AVX2_EXACT = 7 /**< AVX2 without FMA, for RECUR_CONTEXT_EXACT */
 };
 
