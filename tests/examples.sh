@@ -510,6 +510,24 @@ check "gradient_flow: what vanishes, what explodes, what arrives" awk -F , '
 # shellcheck disable=SC2086
 check "gradient_flow in parts" in_parts 1 2 gradient_flow $flow --steps 20
 
+# ---- compress ------------------------------------------------------------------------------------
+
+seq 1 900 >"$tmp/numbers"
+"$programs/compress" <"$tmp/numbers" >"$tmp/numbers.rz" 2>/dev/null
+smaller() { [ "$(wc -c <"$2")" -lt "$(wc -c <"$1")" ]; }
+comes_back()
+{
+    RECUR_ISA=$1 "$programs/compress" --decode <"$tmp/numbers.rz" | cmp -s - "$tmp/numbers"
+}
+check "compress: smaller" smaller "$tmp/numbers" "$tmp/numbers.rz"
+for isa in sse2 avx2_exact avx512 vec4; do
+    check "compress: what was coded comes back with $isa" comes_back "$isa" 2>/dev/null
+done
+"$programs/compress" </dev/null 2>/dev/null | "$programs/compress" --decode >"$tmp/none" 2>/dev/null
+check "compress: an empty text" [ ! -s "$tmp/none" ]
+run compress --decode <"$tmp/numbers"
+check "compress: a text that is not its own" err_has "must begin with RZ01"
+
 # ---- vad, denoise --------------------------------------------------------------------------------
 
 run vad
