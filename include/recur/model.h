@@ -101,12 +101,13 @@ RECUR_NODISCARD recur_status recur_model_open_memory(recur_context *ctx, const v
  *
  * Shapes:  as recur_model_open.
  * Memory:  data stay yours. Keep them, unchanged, until the snapshot and all that retains it
- * (states, parts) are released; then free or unmap them. Beside the snapshot, what
- * recur_layer_memory says of one without its parameters, opening takes what the header of the file
- * needs. Errors:  as recur_model_open_memory. ARGUMENT: an unknown precision. UNSUPPORTED: the
- * parameters cannot be read where they lie: they are not F32, do not lie one behind the other in
- * the layer's order, as recur_model_save writes them, or data begin at an odd address; then use
- *          recur_model_open_memory and recur_layer_snapshot.
+ *          (states, parts) are released; then free or unmap them. Beside the snapshot, what
+ *          recur_layer_memory says of one without its parameters, opening takes what the header of
+ *          the file needs.
+ * Errors:  as recur_model_open_memory. ARGUMENT: an unknown precision. UNSUPPORTED: the parameters
+ *          cannot be read where they lie: they are not F32, do not lie one behind the other in the
+ *          layer's order, as recur_model_save writes them, or data begin at an odd address; then
+ *          use recur_model_open_memory and recur_layer_snapshot.
  * Threads: free.
  * Since:   0.1
  * @param ctx of the snapshot; NULL: the default context.
