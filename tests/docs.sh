@@ -100,10 +100,11 @@ run_source() {
     sources="Makefile include lib/librecur.map scripts src"
     # shellcheck disable=SC2086
     (cd "$root" && tar -cf - $sources build/obj build/flags build/objects build/have-*) | tar -xf -
-    sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = 1000, RECUR_CELL_RNN_TANH = 1,|" $header
-    touch -r "$root/$header" $header
     list=src/cells/list.h
-    sed -i '/^#define RECUR__CELLS/,/[^\\]$/ s|X(gru, set)|X('"$1"', set) X(gru, set)|' $list
+    number=$(($(grep -c '^ *X(' $list) + 1))
+    sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = $number, RECUR_CELL_RNN_TANH = 1,|" $header
+    touch -r "$root/$header" $header
+    sed -i "\$ s|\$| X($1, set)|" $list
     grep -q "$constant" $header && grep -q "X($1, set)" $list ||
         fail "$1 did not get into the tables"
     [ -f "$new" ] || fail "there is no $new"
