@@ -102,7 +102,8 @@ run_source() {
     (cd "$root" && tar -cf - $sources build/obj build/flags build/objects build/have-*) | tar -xf -
     list=src/cells/list.h
     number=$(($(grep -c '^ *X(' $list) + 1))
-    sed -i "s|^\( *\)RECUR_CELL_RNN_TANH = 1,|\1$constant = $number, RECUR_CELL_RNN_TANH = 1,|" $header
+    first="RECUR_CELL_RNN_TANH = 1,"
+    sed -i "s|^\( *\)$first|\1$constant = $number, $first|" $header
     touch -r "$root/$header" $header
     sed -i "\$ s|\$| X($1, set)|" $list
     grep -q "$constant" $header && grep -q "X($1, set)" $list ||

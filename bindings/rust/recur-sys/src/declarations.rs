@@ -603,6 +603,7 @@ extern "C" {
     pub fn recur_loss_values(loss: *const recur_loss, rows: i64, features: i64, y: *const f32, target: *const f32, value: *mut f64, dy: *mut f32) -> recur_status;
     pub fn recur_merge_create(ctx: *mut recur_context, features: i64, way: i32, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_model_open(ctx: *mut recur_context, path: *const core::ffi::c_char, out: *mut *mut recur_layer) -> recur_status;
+    pub fn recur_model_open_in_place(ctx: *mut recur_context, data: *const core::ffi::c_void, bytes: usize, precision: i32, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_model_open_memory(ctx: *mut recur_context, data: *const core::ffi::c_void, bytes: usize, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_model_sample_init(sample: *mut recur_model_sample, size: usize) -> recur_status;
     pub fn recur_model_save(layer: *const recur_layer, path: *const core::ffi::c_char, sample: *const recur_model_sample) -> recur_status;
