@@ -52,7 +52,7 @@ enum {
      * version, its threads or its choice of a processor changes their bits. Backward of layers of
      * 256 units and more may be slower. A build without BLAS is always like this. */
     RECUR_CONTEXT_REPRODUCIBLE = 2,
-    /** The same bits on every processor and from every compiler, for training, losses, optimizers
+    /** The same bits on every processor, compiled by gcc or clang, for training, losses, optimizers
      * and streams: of the sets that agree, which are SSE2, AVX2_EXACT and VEC4, the best of this
      * machine computes. They round each product and each sum, and add in one order. REPRODUCIBLE
      * is in it. Batches take 1.1 to 1.2 times as long as with AVX2 on a Zen 3, streams up
