@@ -12,13 +12,13 @@
 
 enum { SAMPLES = 200, HIDDEN = 6, RATE = 8000 };
 
-/* A model of one LSTM layer, as the file and as a path. */
+/* Writes a model of one LSTM layer to a new file, which the caller removes, and returns its path. */
 static const char *model_path(void)
 {
-    static char path[] = "/tmp/recur_pedal_XXXXXX";
+    static char path[32];
     const int weights = 4 * HIDDEN * (1 + HIDDEN) + 4 * HIDDEN + 2 * HIDDEN + HIDDEN + 1;
-    if (strchr(path, 'X')) assert_true(mkstemp(path) >= 0);
-    FILE *file = fopen(path, "w");
+    strcpy(path, "/tmp/recur_pedal_XXXXXX");
+    FILE *file = fdopen(mkstemp(path), "w");
     assert_non_null(file);
     fprintf(file,
             "{\"architecture\": \"LSTM\", \"config\": {\"input_size\": 1, \"hidden_size\": %d, "
