@@ -12,7 +12,7 @@
 
 enum { SAMPLES = 200, HIDDEN = 6, RATE = 8000 };
 
-/* Writes a model of one LSTM layer to a new file, which the caller removes, and returns its path. */
+/* Writes a model of one LSTM layer to a new file, which the caller removes; returns its path. */
 static const char *model_path(void)
 {
     static char path[32];

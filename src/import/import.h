@@ -55,7 +55,7 @@ recur_status recur__import_keras(recur__import *in, recur__json layers);
 recur_status recur__import_torch(recur__import *in, const char *place, recur__json dict,
                                  recur__json model_data);
 
-/* ---- parts (import.c) ----------------------------------------------------------------------- */
+/* ---- parts (parts.c) ------------------------------------------------------------------------ */
 
 /* The features of the input, before the first part; 0: the first part says it. */
 recur_status recur__import_begin(recur__import *in, recur__json value, int64_t input_size);
