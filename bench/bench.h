@@ -17,6 +17,7 @@ enum { LAYOUTS = 8 }; /* sets of lengths that a ragged workload takes in turn */
 typedef struct shape {
     int32_t cell;          /* RECUR_CELL_*                                           */
     int32_t direction;     /* RECUR_DIRECTION_*                                      */
+    int32_t precision;     /* RECUR_PRECISION_* of a snapshot                        */
     int64_t T, B, I, H, L; /* steps, batch, input, hidden, layers                    */
     int64_t shortest;      /* lengths are uniform in shortest..T; 0: all are T       */
     int64_t outputs;       /* of the linear head; 0: there is none                   */
@@ -46,7 +47,7 @@ extern const task sequence_task; /* whole sequences forward on a snapshot       
 extern const task sgemm_task;    /* the product that the others are compared with              */
 
 typedef struct workload {
-    char name[24];
+    char name[32];
     const task *task;
     shape shape;
     int32_t threads; /* 0: as the command line says */
@@ -65,6 +66,7 @@ void catalogue_print(const catalogue *c);
 /* Marks what a word of the command line means: a name, or the beginning of several ("w6-lstm"). */
 bool catalogue_choose(const catalogue *c, const char *word, bool *chosen);
 const char *cell_name(int32_t cell);
+const char *precision_name(int32_t precision);
 
 /* ---- counting products ---------------------------------------------------------------------- */
 
@@ -142,6 +144,17 @@ void measure_prepare(measured *m, const workload *w, const settings *set);
  * is in every round. */
 void measure_rounds(measured *m, int64_t count, const settings *set);
 void measure_release(measured *m);
+
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+/* Prints what the processor can do: multiply-adds, and floats read from each level of its memory.
+ */
+void print_limits(void);
+
+/* Starts a process that copies memory until this one ends, on another core if there is one. */
+void start_neighbour(void);
+/* Is such a process, and does not return. */
+void be_neighbour(void);
 
 /* ---- telling -------------------------------------------------------------------------------- */
 

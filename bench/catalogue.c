@@ -16,6 +16,13 @@ const char *cell_name(int32_t cell)
                                        : "";
 }
 
+const char *precision_name(int32_t precision)
+{
+    return precision == RECUR_PRECISION_BFLOAT16 ? "bf16"
+           : precision == RECUR_PRECISION_INT8   ? "int8"
+                                                 : "float";
+}
+
 __attribute__((format(printf, 4, 5))) static workload *add(catalogue *c, const task *does, shape s,
                                                            const char *name, ...)
 {
@@ -124,6 +131,29 @@ static void add_inference(catalogue *c)
     }
 }
 
+/* The same inference on weights of fewer bits: whole sequences, and streams. */
+static void add_fewer_bits(catalogue *c, int cell, int32_t precision)
+{
+    const char *const name = cell_name(cells[cell]), *const bits = precision_name(precision);
+    shape s = {
+        .cell = cells[cell], .precision = precision, .T = 100, .B = 32, .I = 512, .H = 512, .L = 1
+    };
+    add(c, &sequence_task, s, "w9-%s-%s-b32-h512", bits, name);
+    s.T = s.B = s.outputs = 1;
+    s.I = 64;
+    s.each_step = true;
+    for (s.H = 256; s.H <= 512; s.H *= 2)
+        add(c, &stream_task, s, "w9-%s-%s-b1-h%d", bits, name, (int)s.H);
+}
+
+static void add_precisions(catalogue *c)
+{
+    for (int i = LSTM; i < CELLS; i++) {
+        add_fewer_bits(c, i, RECUR_PRECISION_BFLOAT16);
+        add_fewer_bits(c, i, RECUR_PRECISION_INT8);
+    }
+}
+
 static void add_threads(catalogue *c)
 {
     add(c, &train_task, digits_by_rows(RECUR_CELL_LSTM), "w8-w3-lstm")->threads = 2;
@@ -178,6 +208,7 @@ bool catalogue_fill(catalogue *c, const char *series)
         add_training(c);
         add_inference(c);
         add_threads(c);
+        add_precisions(c);
     } else if (strlen(series) == 1 && strchr("hbtl", *series)) {
         add_series(c, *series);
     } else if (strcmp(series, "ragged") == 0) {
@@ -207,11 +238,12 @@ void catalogue_print(const catalogue *c)
         const shape *s = &w->shape;
         char lengths[32] = "";
         if (s->shortest) snprintf(lengths, sizeof lengths, ", lengths from %d", (int)s->shortest);
-        printf("%-16s %s: %s%s, T %d, B %d, %s %d, H %d, L %d", w->name, w->task->what,
+        printf("%-21s %s: %s%s, T %d, B %d, %s %d, H %d, L %d", w->name, w->task->what,
                directions(s) == 2 ? "bidirectional " : "", cell_name(s->cell), (int)s->T, (int)s->B,
                s->ids ? "symbols" : "I", (int)s->I, (int)s->H, (int)s->L);
         if (s->outputs)
             printf(", head of %d%s", (int)s->outputs, s->each_step ? " on each step" : "");
+        if (s->precision != RECUR_PRECISION_FLOAT32) printf(", %s", precision_name(s->precision));
         printf("%s%s\n", lengths, w->threads == 2 ? ", two threads" : "");
     }
 }

@@ -75,6 +75,23 @@ class OneThread:
         pass
 
 
+class Floats:
+    """What a workload with fewer bits is compared with: the same with floats."""
+    kind, name = "float", "librecur, float"
+
+    def __init__(self, recur):
+        self.recur = recur
+        self.workloads = [w for w in recur.workloads if w.startswith("w9-")]
+
+    def measure(self, workload, seconds):
+        _, _, cell, batch, hidden = workload.split("-")
+        same = "w7-%s-%s" if batch == "b32" else "w6-%s-i64-%s"
+        return self.recur.measure(same % (cell, hidden), seconds)
+
+    def close(self):
+        pass
+
+
 class Program:
     """A peer that stays alive and answers requests: see peer.py."""
 
@@ -210,7 +227,7 @@ PROGRAMS = {
 
 def start_peers(kinds, recur, where):
     """where: the Python of a peer, or its directory."""
-    peers = [OneThread(recur)]
+    peers = [OneThread(recur), Floats(recur)]
     for kind in kinds:
         try:
             program = Program(kind, PROGRAMS[kind](where.get(kind, sys.executable)))
@@ -282,7 +299,7 @@ def cells(r):
 
 
 HEAD = ["workload", "librecur", "other", "its time", "ratio", "spread", "target", "reached"]
-WIDTHS = [17, 9, 24, 9, 8, 17, 6, 7]
+WIDTHS = [22, 9, 24, 9, 8, 17, 6, 7]
 
 
 def print_row(row):
@@ -332,6 +349,8 @@ def command_line():
     parser.add_argument("--seconds", type=float,
                         help="seconds for each library in a round, one call at least (0.2)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 seconds")
+    parser.add_argument("--neighbour", action="store_true",
+                        help="beside a process that copies memory without end")
     parser.add_argument("--core", type=int, help="run on this core alone (but w8)")
     parser.add_argument("--python", action="append", default=[], metavar="PEER=FILE",
                         help="the Python of a peer")
@@ -360,6 +379,15 @@ def command_line():
     return args
 
 
+def start_neighbour(recur_bench, cores):
+    """A process that copies memory on the other cores."""
+    if not cores:
+        sys.exit("compare.py: --neighbour wants a second core")
+    process = subprocess.Popen([recur_bench, "--be-neighbour"])
+    os.sched_setaffinity(process.pid, cores)
+    return process
+
+
 def main():
     args = command_line()
     try:
@@ -368,7 +396,10 @@ def main():
         sys.exit("compare.py: %s" % why)
     names = chosen(args.workloads, recur.workloads) if args.workloads else recur.workloads
     all_cores = os.sched_getaffinity(0)
+    if args.neighbour and args.core is None:
+        args.core = min(all_cores)
     own_core = all_cores if args.core is None else {args.core}
+    neighbour = start_neighbour(args.recur, all_cores - own_core) if args.neighbour else None
     os.sched_setaffinity(0, own_core)
     where = {**args.python, "kann": args.kann}
     where.update({kind: args.rtneural for kind in PROGRAMS if kind.startswith("rtneural-")})
@@ -386,6 +417,9 @@ def main():
         say("interrupted; what follows is what there is")
     for each in peers:
         each.close()
+    if neighbour:
+        neighbour.kill()
+        neighbour.wait()
     with_target = [r for r in results if r["target"] is not None]
     reached = sum(r["ratio"] >= r["target"] for r in with_target)
     print("\n%d of %d targets reached; ratio: the other's time over librecur's, "

@@ -22,6 +22,9 @@ static const char help[] =
     "                   ragged: lengths of 1 to T beside all lengths T\n"
     "  --json FILE      write a line of JSON for each, too; -: to the standard output, and no "
     "table\n"
+    "  --neighbour      measure beside a process that copies memory on another core\n"
+    "  --be-neighbour   only be such a process, until it is killed\n"
+    "  --limits         tell what one core can do at best: multiply-adds, reads of each cache\n"
     "  --list           name the workloads\n"
     "  --help           this text\n";
 
@@ -73,6 +76,13 @@ static int64_t parse(char **argv, settings *set, const char **words, const char 
         if (strcmp(*a, "--help") == 0 || strcmp(*a, "-h") == 0) {
             fputs(help, stdout);
             exit(0);
+        } else if (strcmp(*a, "--limits") == 0) {
+            print_limits();
+            exit(0);
+        } else if (strcmp(*a, "--be-neighbour") == 0) {
+            be_neighbour();
+        } else if (strcmp(*a, "--neighbour") == 0) {
+            start_neighbour();
         } else if (strcmp(*a, "--list") == 0) {
             *list = true;
         } else if (strncmp(*a, "--", 2) != 0) {

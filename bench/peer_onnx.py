@@ -1,6 +1,8 @@
 """The inference workloads in ONNX Runtime, its inputs and outputs bound once. This is a peer of
 compare.py; see peer.py."""
 import functools
+import os
+import tempfile
 
 import numpy as np
 import onnx
@@ -67,9 +69,26 @@ def array(*dims):
     return onnxruntime.OrtValue.ortvalue_from_numpy(rng.uniform(0, 1, dims).astype(np.float32))
 
 
-def stream(cell, inputs, hidden):
+def quantised(model_bytes):
+    """The same model after ONNX Runtime's own dynamic quantiser: int8, of LSTM nodes alone."""
+    from onnxruntime.quantization import quantize_dynamic
+    with tempfile.TemporaryDirectory() as folder:
+        floats, eights = (os.path.join(folder, name) for name in ("float.onnx", "int8.onnx"))
+        with open(floats, "wb") as file:
+            file.write(model_bytes)
+        quantize_dynamic(floats, eights, op_types_to_quantize=["LSTM"])
+        with open(eights, "rb") as file:
+            return file.read()
+
+
+def as_it_is(model_bytes):
+    return model_bytes
+
+
+def stream(cell, inputs, hidden, change=as_it_is):
     """The state goes to and fro between two sets of arrays."""
     model_bytes, names = model(cell, 1, 1, inputs, hidden, True)
+    model_bytes = change(model_bytes)
     run, x, y = session(model_bytes), array(1, 1, inputs), array(1, 1)
     here, there = ({name: array(1, 1, hidden) for name in names} for _ in range(2))
 
@@ -86,8 +105,8 @@ def stream(cell, inputs, hidden):
     return step
 
 
-def sequence(cell, steps, batch, inputs, hidden):
-    run = session(model(cell, steps, batch, inputs, hidden, False)[0])
+def sequence(cell, steps, batch, inputs, hidden, change=as_it_is):
+    run = session(change(model(cell, steps, batch, inputs, hidden, False)[0]))
     binding = bound(run, {"x": array(steps, batch, inputs)}, {"y": array(steps, 1, batch, hidden)})
     return lambda: run.run_with_iobinding(binding)
 
@@ -100,6 +119,10 @@ def all_workloads():
     for cell in GATES:
         for name, sizes in peer.SEQUENCES.items():
             found["w7-%s-%s" % (cell, name)] = functools.partial(sequence, cell, *sizes)
+    for name, (steps, batch, inputs, hidden) in peer.FEWER_BITS.items():
+        found["w9-int8-lstm-" + name] = (
+            functools.partial(sequence, "lstm", steps, batch, inputs, hidden, quantised)
+            if steps > 1 else functools.partial(stream, "lstm", inputs, hidden, quantised))
     return found
 
 

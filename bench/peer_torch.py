@@ -140,6 +140,28 @@ def sequence(cell, steps, batch, inputs, hidden, native=False):
     return run
 
 
+def with_int8(rnn):
+    return torch.ao.quantization.quantize_dynamic(nn.Sequential(rnn), {type(rnn)}, torch.qint8)[0]
+
+
+def fewer_bits(cell, bits, steps, batch, inputs, hidden):
+    """Weights and, with bf16, numbers of fewer bits; a stream's step is a sequence of one."""
+    rnn, x = LAYERS[cell](inputs, hidden).eval(), torch.rand(steps, batch, inputs)
+    if bits == "int8":
+        rnn = with_int8(rnn)
+    else:
+        rnn, x = rnn.to(torch.bfloat16), x.to(torch.bfloat16)
+    state = None
+
+    @torch.inference_mode()
+    def run():
+        nonlocal state
+        y, state = rnn(x, state if steps == 1 else None)
+        return y
+
+    return run
+
+
 def all_workloads():
     given = functools.partial
     found = {"w2": sentence, "w5-lstm": text_by_characters,
@@ -160,6 +182,10 @@ def all_workloads():
                 found["w7-lstm-%s:native" % name] = given(sequence, cell, *sizes, native=True)
     for cell, inputs, hidden in peer.STREAMS:
         found["w6-%s-i%d-h%d" % (cell, inputs, hidden)] = given(stream, cell, inputs, hidden)
+    for cell in ("lstm", "gru"):
+        for bits in ("bf16", "int8"):
+            for name, sizes in peer.FEWER_BITS.items():
+                found["w9-%s-%s-%s" % (bits, cell, name)] = given(fewer_bits, cell, bits, *sizes)
     return found
 
 

@@ -51,7 +51,7 @@ static void print_time(double t)
 
 static void print_row(const measured *m, double peak)
 {
-    printf("%-17s", m->w->name);
+    printf("%-21s", m->w->name);
     print_time(typical(m));
     print_time(least(m));
     print_time(m->wall);
@@ -79,7 +79,7 @@ void report_table(const measured *m, int64_t count)
     printf("librecur %d.%d.%d, %s, threads: %d; sgemm 512³: %.1f GFLOP/s\n\n",
            (int)(recur_version() >> 16), (int)(recur_version() >> 8 & 255),
            (int)(recur_version() & 255), recur_context_isa(m[0].ctx), m[0].threads, peak);
-    printf("%-17s %11s %11s %11s %11s %9s %7s %11s %11s %10s %8s\n", "workload", "median",
+    printf("%-21s %11s %11s %11s %11s %9s %7s %11s %11s %10s %8s\n", "workload", "median",
            "minimum", "on the wall", "per row", "GFLOP/s", "% sgemm", "held KiB", "computed",
            "bytes/call", "samples");
     for (int64_t i = 1; i < count; i++) {

@@ -16,7 +16,7 @@ static void *create(const shape *s, recur_context *ctx)
     sequence *q = zeros(1, sizeof *q);
     const int64_t N = s->T * s->B;
     recur_layer *original = make_recurrent(s, ctx);
-    TRY(recur_layer_snapshot(original, RECUR_PRECISION_FLOAT32, &q->rnn));
+    TRY(recur_layer_snapshot(original, s->precision, &q->rnn));
     recur_layer_release(original);
     q->b = batches_create(s, ctx);
     TRY(recur_tape_create(ctx, &q->tape));

@@ -17,7 +17,7 @@ static void *create(const shape *s, recur_context *ctx)
 {
     stream *t = zeros(1, sizeof *t);
     recur_layer *original = make_network(s, ctx);
-    TRY(recur_layer_snapshot(original, RECUR_PRECISION_FLOAT32, &t->net));
+    TRY(recur_layer_snapshot(original, s->precision, &t->net));
     recur_layer_release(original);
     TRY(recur_state_create(t->net, s->B, &t->state));
     t->width = s->B * s->I;

@@ -14,6 +14,15 @@ TARGETS = {
 }
 
 for cell in ("lstm", "gru"):
+    TARGETS["w9-bf16-%s-b32-h512" % cell, "float"] = 0.95
+    TARGETS["w9-int8-%s-b32-h512" % cell, "float"] = 1.6
+    TARGETS["w9-int8-%s-b32-h512" % cell, "onnx"] = 1.5
+    for hidden in (256, 512):
+        TARGETS["w9-bf16-%s-b1-h%d" % (cell, hidden), "float"] = 1.6
+        TARGETS["w9-int8-%s-b1-h%d" % (cell, hidden), "float"] = 3
+        TARGETS["w9-int8-%s-b1-h%d" % (cell, hidden), "onnx"] = 1.5
+
+for cell in ("lstm", "gru"):
     for peer, least in (("torch", 1.2), ("dnnl", 1.0), ("onnx", 1.1)):
         TARGETS["w7-%s-h512" % cell, peer] = least
     for inputs in (1, 64):

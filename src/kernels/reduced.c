@@ -91,7 +91,8 @@ enum {
     V = RECUR__PANEL_ROWS / VW,
     MOST = RECUR__SET == RECUR__IS_sse2 ? 3 : 6,
     AT_ONCE = 8 / V,
-    FEW = V > 2 ? 1 : 4 / V /* panels of a tile of two rows */
+    FEW = V > 2 ? 1 : 4 / V,      /* panels of a tile of two rows */
+    AHEAD = 4 * RECUR__PANEL_ROWS /* words that are fetched for a row alone, from its panels */
 };
 
 INLINE vi load_words(const uint32_t *p)
@@ -295,9 +296,56 @@ INLINE void add_product(vf *sum, vf x, vf w)
     IN_REGISTER(*sum);
 }
 
+typedef vf bfloat16_sums[AT_ONCE > FEW ? AT_ONCE : FEW][MOST][V];
+
+/* Word i of P panels and of one row of x. Nothing is loaded twice, as loads are what it waits for.
+ */
+INLINE void add_bfloat16_alone(int P, const tile *t, int64_t i, const uint32_t *word,
+                               bfloat16_sums sum)
+{
+    const int64_t apart = t->words * RECUR__PANEL_ROWS;
+    const vf even = v_set(t->rows[2 * i]), odd = v_set(t->rows[2 * i + 1]);
+    UNROLL for (int p = 0; p < P; p++)
+    {
+        UNROLL for (int v = 0; v < V; v++)
+        {
+            const uint32_t *at = word + p * apart + v * VW;
+            const vi w = load_words(at);
+            if (v == 0) __builtin_prefetch(at + AHEAD, 0, 2);
+            add_product(&sum[p][0][v], even, (vf)(w << 16));
+            add_product(&sum[p][0][v], odd, (vf)(w & -0x10000));
+        }
+    }
+}
+
+/* The same for MR rows, whose sums take the registers: words are loaded once for each half. */
+INLINE void add_bfloat16_rows(int P, int MR, const tile *t, int64_t i, const uint32_t *word,
+                              bfloat16_sums sum)
+{
+    const int64_t apart = t->words * RECUR__PANEL_ROWS;
+    UNROLL for (int p = 0; p < P; p++)
+    {
+        vf w[V];
+        UNROLL for (int v = 0; v < V; v++) w[v] = (vf)(load_words(word + p * apart + v * VW) << 16);
+        UNROLL for (int r = 0; r < MR; r++)
+        {
+            const vf x = v_set(t->rows[r * t->ld + 2 * i]);
+            UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
+        }
+        STAY;
+        UNROLL for (int v = 0; v < V; v++)
+            w[v] = (vf)(load_words(word + p * apart + v * VW) & -0x10000);
+        UNROLL for (int r = 0; r < MR; r++)
+        {
+            const vf x = v_set(t->rows[r * t->ld + 2 * i + 1]);
+            UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
+        }
+    }
+}
+
 INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
 {
-    vf sum[AT_ONCE > FEW ? AT_ONCE : FEW][MOST][V];
+    bfloat16_sums sum;
     UNROLL for (int p = 0; p < P; p++)
     {
         UNROLL for (int r = 0; r < MR; r++)
@@ -306,28 +354,12 @@ INLINE void bfloat16_tile(bool fetches, int P, int MR, const tile t)
         }
     }
     const uint32_t *word = panel_at(&t, 0), *next = fetches ? t.next : word;
-    const int64_t apart = t.words * RECUR__PANEL_ROWS;
     for (int64_t i = 0; i < t.words; i++, word += RECUR__PANEL_ROWS, next += t.step) {
         if (fetches) __builtin_prefetch(next, 0, 2);
-        UNROLL for (int p = 0; p < P; p++)
-        {
-            vf w[V];
-            UNROLL for (int v = 0; v < V; v++)
-                w[v] = (vf)(load_words(word + p * apart + v * VW) << 16);
-            UNROLL for (int r = 0; r < MR; r++)
-            {
-                const vf x = v_set(t.rows[r * t.ld + 2 * i]);
-                UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
-            }
-            STAY;
-            UNROLL for (int v = 0; v < V; v++)
-                w[v] = (vf)(load_words(word + p * apart + v * VW) & -0x10000);
-            UNROLL for (int r = 0; r < MR; r++)
-            {
-                const vf x = v_set(t.rows[r * t.ld + 2 * i + 1]);
-                UNROLL for (int v = 0; v < V; v++) add_product(&sum[p][r][v], x, w[v]);
-            }
-        }
+        if (MR == 1)
+            add_bfloat16_alone(P, &t, i, word, sum);
+        else
+            add_bfloat16_rows(P, MR, &t, i, word, sum);
     }
     UNROLL for (int p = 0; p < P; p++)
     {
