@@ -20,7 +20,8 @@ HIDDEN = (8, 16, 32, 64, 128, 256, 512)
 SMALL = (3, 24, 40)  # of one input
 STREAMS = [(cell, i, h) for cell in ("lstm", "gru") for i in (1, 64) for h in HIDDEN]
 STREAMS += [(cell, 1, h) for cell in ("lstm", "gru") for h in SMALL]
-FEWER_BITS = {"b32-h512": (100, 32, 512, 512), "b1-h256": (1, 1, 64, 256), "b1-h512": (1, 1, 64, 512)}
+FEWER_BITS = {"b32-h512": (100, 32, 512, 512),  # as SEQUENCES; of one step: streams
+              "b1-h256": (1, 1, 64, 256), "b1-h512": (1, 1, 64, 512)}
 SEQUENCES = {"h100": (784, 1, 1, 100), "h512": (100, 32, 512, 512)}  # T, B, I, H
 
 

@@ -281,7 +281,8 @@ INLINE weights fetching(const float *at, int64_t K, int64_t columns, int64_t to,
                         int64_t tiles)
 {
     const int64_t step = (columns * units + tiles - 1) / tiles;
-    return (weights){ .at = at, .fetches = true, .next = at + to * K * columns, .step = step };
+    const float *next = at ? at + to * K * columns : NULL; /* a step may be without W or U */
+    return (weights){ .at = at, .fetches = true, .next = next, .step = step };
 }
 
 INLINE group group_at(const recur__phase p, const recur__step *a, int64_t j)
