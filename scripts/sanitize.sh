@@ -29,7 +29,7 @@ if [ "$name" = valgrind ]; then
     export WRAPPER RECUR_ISA=avx2 OPENBLAS_NUM_THREADS=1
 elif [ "$(uname -m)" = x86_64 ]; then
     isas="ref sse2 vec4"
-    grep -qw avx2 /proc/cpuinfo 2>/dev/null && isas="$isas avx2"
+    grep -qw avx2 /proc/cpuinfo 2>/dev/null && isas="$isas avx2_exact avx2"
     grep -qw avx512vl /proc/cpuinfo 2>/dev/null && isas="$isas avx512"
 fi
 
