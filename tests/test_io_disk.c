@@ -450,6 +450,28 @@ static void power_is_lost(void **state)
 
 /* ---- kills ---------------------------------------------------------------------------------- */
 
+/* Saves the new and the old model in turn, and tells the parent of each save, until it is killed. */
+static void save_for_ever(int to_parent)
+{
+    for (int k = 0;; k++) {
+        if (recur_model_save(k & 1 ? old_model : new_model, path, NULL)) _exit(1);
+        if (write(to_parent, "", 1) != 1) _exit(1);
+    }
+}
+
+static pid_t start_saving(int *from_child)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) save_for_ever(ends[1]);
+    close(ends[1]);
+    *from_child = ends[0];
+    return child;
+}
+
+/* A third of the kills may come before the first save, the others come after one or two. */
 static void killed_while_saving(void **state)
 {
     (void)state;
@@ -458,16 +480,15 @@ static void killed_while_saving(void **state)
     int of_new = 0;
     OK(recur_model_save(old_model, path, NULL));
     for (int i = 0; i < KILLS; i++) {
-        const pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0)
-            for (int k = 0;; k++)
-                if (recur_model_save(k & 1 ? old_model : new_model, path, NULL)) _exit(1);
-        const struct timespec pause = { 0, 200000 + 37000 * (i % 71) };
+        int from_child, ended;
+        char saved;
+        const pid_t child = start_saving(&from_child);
+        for (int saves = 0; saves < i % 3; saves++) assert_int_equal(read(from_child, &saved, 1), 1);
+        const struct timespec pause = { 0, 37000 * (i % 71) };
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);
-        int ended;
         waitpid(child, &ended, 0);
+        close(from_child);
         assert_true(WIFSIGNALED(ended));
         const bool is_new = is_model(new_model, path);
         trying("kill %d", i);
