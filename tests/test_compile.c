@@ -418,7 +418,7 @@ static void it_tests_itself(void **state)
         trying("precision %d", (int)o.precision);
         assert_int_equal(run_self_test("mine"), 0);
         shell("grep -q 'mine: 0 of 14 numbers' %s", in_folder("out"));
-        shell("sed -i '/float mine_sample_x/,/};/s/0\\.[0-9]*f/0.5f/' %s", in_folder("mine.c"));
+        shell("sed -i '/float mine_sample_x/,/};/s/0\\.[0-9]*f/0.5f/g' %s", in_folder("mine.c"));
         assert_int_not_equal(run_self_test("mine"), 0);
     }
     recur_packed_release(packed);
