@@ -450,7 +450,8 @@ static void power_is_lost(void **state)
 
 /* ---- kills ---------------------------------------------------------------------------------- */
 
-/* Saves the new and the old model in turn, and tells the parent of each save, until it is killed. */
+/* Saves the new and the old model in turn, and tells the parent of each save, until it is killed.
+ */
 static void save_for_ever(int to_parent)
 {
     for (int k = 0;; k++) {
@@ -483,7 +484,8 @@ static void killed_while_saving(void **state)
         int from_child, ended;
         char saved;
         const pid_t child = start_saving(&from_child);
-        for (int saves = 0; saves < i % 3; saves++) assert_int_equal(read(from_child, &saved, 1), 1);
+        for (int saves = 0; saves < i % 3; saves++)
+            assert_int_equal(read(from_child, &saved, 1), 1);
         const struct timespec pause = { 0, 37000 * (i % 71) };
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);

@@ -1,57 +1,19 @@
 /* test_tiles.c - the tiles of products, beneath all kinds: phases of every shape, whether tiles
  * know them or not, give on every instruction set what plain loops give. All numbers are small
  * integers, so that every order of a sum has the same result. */
+#include "base/isas.h"
 #include "per_isa/phases.h"
 #include "recurrent/panels.h"
 #include "support/support.h"
 
-#define SETS(F)           \
-    F(RECUR_ISA_REF, ref) \
-    SET_IF_SSE2(F)        \
-    SET_IF_AVX2(F)        \
-    SET_IF_AVX512(F)      \
-    SET_IF_NEON(F)        \
-    SET_IF_VEC4(F)        \
-    SET_IF_AVX2_EXACT(F)
-#ifdef RECUR__HAS_sse2
-#define SET_IF_SSE2(F) F(RECUR_ISA_SSE2, sse2)
-#else
-#define SET_IF_SSE2(F)
-#endif
-#ifdef RECUR__HAS_avx2
-#define SET_IF_AVX2(F) F(RECUR_ISA_AVX2, avx2)
-#else
-#define SET_IF_AVX2(F)
-#endif
-#ifdef RECUR__HAS_avx512
-#define SET_IF_AVX512(F) F(RECUR_ISA_AVX512, avx512)
-#else
-#define SET_IF_AVX512(F)
-#endif
-#ifdef RECUR__HAS_neon
-#define SET_IF_NEON(F) F(RECUR_ISA_NEON, neon)
-#else
-#define SET_IF_NEON(F)
-#endif
-#ifdef RECUR__HAS_vec4
-#define SET_IF_VEC4(F) F(RECUR_ISA_VEC4, vec4)
-#else
-#define SET_IF_VEC4(F)
-#endif
-#ifdef RECUR__HAS_avx2_exact
-#define SET_IF_AVX2_EXACT(F) F(RECUR_ISA_AVX2_EXACT, avx2_exact)
-#else
-#define SET_IF_AVX2_EXACT(F)
-#endif
-
-#define DECLARE(id, set) extern const phase_set recur__phase_set_##set;
-#define ROW(id, set)     { id, #set, &recur__phase_set_##set },
-SETS(DECLARE)
+#define DECLARE(argument, id, set, exact) extern const phase_set recur__phase_set_##set;
+#define ROW(argument, id, set, exact)     { id, #set, &recur__phase_set_##set },
+RECUR__SETS(DECLARE, _)
 static const struct {
     int isa;
     const char *name;
     const phase_set *set;
-} sets[] = { SETS(ROW) };
+} sets[] = { RECUR__SETS(ROW, _) };
 
 /* The largest sizes: blocks of a row, gates, units, inputs, rows. */
 enum {

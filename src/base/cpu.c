@@ -1,5 +1,5 @@
-/* cpu.c - which instruction sets this build has and this machine can run. One table, one row per
- * set. The build defines RECUR__HAS_<name> for every set that it compiles kernels for. */
+/* cpu.c - which of the instruction sets of this build the machine can run. */
+#include "base/isas.h"
 #include "base/system.h"
 
 #if !defined(RECUR__HAS_ref) && !defined(RECUR__HAS_vec4) && !defined(RECUR__HAS_neon) && \
@@ -26,35 +26,19 @@ static bool __attribute__((unused)) has_avx512(void)
 }
 #endif
 
+#define has_ref                       always
+#define has_vec4                      always
+#define has_neon                      always
+#define has_avx2_exact                has_avx2
+#define ROW(argument, id, set, exact) { id, #set, has_##set, exact },
+
+/* The first one always runs. */
 static const struct {
     int isa;
     const char *name;
     bool (*available)(void);
     bool exact; /* it agrees with all others that are */
-} sets[] = {
-/* the better, the later; the first one always runs */
-#ifdef RECUR__HAS_ref
-    { RECUR_ISA_REF, "ref", always, false },
-#endif
-#ifdef RECUR__HAS_vec4
-    { RECUR_ISA_VEC4, "vec4", always, true },
-#endif
-#ifdef RECUR__HAS_sse2
-    { RECUR_ISA_SSE2, "sse2", has_sse2, true },
-#endif
-#ifdef RECUR__HAS_avx2_exact
-    { RECUR_ISA_AVX2_EXACT, "avx2_exact", has_avx2, true },
-#endif
-#ifdef RECUR__HAS_avx2
-    { RECUR_ISA_AVX2, "avx2", has_avx2, false },
-#endif
-#ifdef RECUR__HAS_avx512
-    { RECUR_ISA_AVX512, "avx512", has_avx512, false },
-#endif
-#ifdef RECUR__HAS_neon
-    { RECUR_ISA_NEON, "neon", always, false },
-#endif
-};
+} sets[] = { RECUR__SETS(ROW, _) };
 enum { SETS = sizeof sets / sizeof *sets };
 
 bool recur__cpu_has(int isa)

@@ -1,5 +1,6 @@
 /* table.c - finds the row of a kind for an instruction set. With RECUR_ONLY_lstm and the like the
  * places of all other kinds are NULL. */
+#include "base/isas.h"
 #include "cells/cell.h"
 #include "cells/list.h"
 
@@ -12,68 +13,24 @@ enum { ALL_KINDS = !(0 RECUR__CELLS(NAMED, _)) };
 static const char *const names[] = { RECUR__CELLS(NAME, _) };
 enum { KINDS = sizeof names / sizeof *names };
 
-#define DECLARE(kind, set) extern const recur__cell recur__##kind##_##set;
-#define POINTER(kind, set) HAS(kind) ? &recur__##kind##_##set : NULL,
-#define TABLE(set)             \
-    RECUR__CELLS(DECLARE, set) \
+#define DECLARE(kind, set)            extern const recur__cell recur__##kind##_##set;
+#define POINTER(kind, set)            HAS(kind) ? &recur__##kind##_##set : NULL,
+#define ROW(argument, id, set, exact) { id, set },
+#define TABLE(argument, id, set, exact) \
+    RECUR__CELLS(DECLARE, set)          \
     static const recur__cell *const set[KINDS] = { RECUR__CELLS(POINTER, set) };
 
-#ifdef RECUR__HAS_ref
-TABLE(ref)
-#endif
-#ifdef RECUR__HAS_sse2
-TABLE(sse2)
-#endif
-#ifdef RECUR__HAS_avx2
-TABLE(avx2)
-#endif
-#ifdef RECUR__HAS_avx512
-TABLE(avx512)
-#endif
-#ifdef RECUR__HAS_neon
-TABLE(neon)
-#endif
-#ifdef RECUR__HAS_vec4
-TABLE(vec4)
-#endif
-#ifdef RECUR__HAS_avx2_exact
-TABLE(avx2_exact)
-#endif
+RECUR__SETS(TABLE, _)
 
 static const recur__cell *const *cells_of(int isa)
 {
-    switch (isa) {
-#ifdef RECUR__HAS_sse2
-    case RECUR_ISA_SSE2:
-        return sse2;
-#endif
-#ifdef RECUR__HAS_avx2
-    case RECUR_ISA_AVX2:
-        return avx2;
-#endif
-#ifdef RECUR__HAS_avx512
-    case RECUR_ISA_AVX512:
-        return avx512;
-#endif
-#ifdef RECUR__HAS_neon
-    case RECUR_ISA_NEON:
-        return neon;
-#endif
-#ifdef RECUR__HAS_vec4
-    case RECUR_ISA_VEC4:
-        return vec4;
-#endif
-#ifdef RECUR__HAS_avx2_exact
-    case RECUR_ISA_AVX2_EXACT:
-        return avx2_exact;
-#endif
-#ifdef RECUR__HAS_ref
-    case RECUR_ISA_REF:
-        return ref;
-#endif
-    default: /* a context has one of these */
-        return NULL;
-    }
+    static const struct {
+        int isa;
+        const recur__cell *const *cells;
+    } sets[] = { RECUR__SETS(ROW, _) };
+    for (size_t i = 1; i < sizeof sets / sizeof *sets; i++)
+        if (sets[i].isa == isa) return sets[i].cells;
+    return sets[0].cells;
 }
 
 /* At H ≤ 8 vectors of 16 are half empty, and those of 8 measured faster; but for H = 4 in batches,
