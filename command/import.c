@@ -5,6 +5,7 @@
 
 static const option options[] = {
     { "from", "FORM", "nam or rtneural; without it the name tells: .nam, or else rtneural" },
+    { "type", "TYPE", "how parameters are stored: F32, F16 or BF16 (F32)" },
     { NULL, NULL, NULL },
 };
 
@@ -23,6 +24,16 @@ static bool is_nam(const arguments *args)
     return !strcmp(from, "nam");
 }
 
+static void save(const recur_layer *layer, const char *type, const char *to)
+{
+    recur_file *file;
+    check(recur_file_open_memory(NULL, NULL, 0, &file), NULL);
+    if (recur_file_set_type(file, type ? type : "F32")) misuse("--type: %s", recur_last_error());
+    check(recur_file_put_model(file, "", layer, NULL), NULL);
+    check(recur_file_write(file, to), NULL);
+    recur_file_release(file);
+}
+
 static int run(const arguments *args)
 {
     const char *from = args->file[0], *to = args->file[1];
@@ -31,7 +42,7 @@ static int run(const arguments *args)
         check(recur_import_nam(NULL, from, &layer), NULL); /* the sentence names the file */
     else
         check(recur_import_rtneural(NULL, from, &layer), NULL);
-    check(recur_model_save(layer, to, NULL), NULL);
+    save(layer, given(args, "type"), to);
     const recur_layer_info info = described(layer);
     printf("%s: %s → %s features, %s, written to %s\n", from, grouped(info.input_size),
            grouped(info.output_size), many(recur_layer_param_count(layer), "parameter"), to);

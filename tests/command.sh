@@ -301,6 +301,12 @@ run 0 run net.safetensors three.csv
 check "its first row" prints "^10$"
 check "its second row" prints "^-2$"
 run 0 import --from rtneural net.json again.safetensors
+run 0 import --type F16 net.json half.safetensors
+run 0 info --tensors half.safetensors
+check "its type is told" prints "F16"
+run 0 run half.safetensors three.csv
+check "numbers that F16 has stay" prints "^10$"
+run 2 import --type F64 net.json no.safetensors
 run 1 import --from nam net.json no.safetensors
 check "nothing is written" [ ! -e no.safetensors ]
 run 1 import not-there.json no.safetensors

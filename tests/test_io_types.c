@@ -137,8 +137,127 @@ static void types_that_are_no_floats(void **state)
     }
 }
 
+/* ---- the other way: parameters that are stored in fewer bits ------------------------------- */
+
+/* What a file that stores a type gives back for x, by way of a layer of one weight. */
+static float stored(const char *type, float x)
+{
+    recur_layer *one;
+    recur_file *file;
+    float back;
+    OK(recur_linear_create(NULL, 1, 1, RECUR_LAYER_NO_BIAS, &one));
+    recur_layer_params(one)[0] = x;
+    OK(recur_file_open_memory(NULL, NULL, 0, &file));
+    OK(recur_file_set_type(file, type));
+    OK(recur_file_put_layer(file, "", one));
+    OK(recur_file_read(file, "weight", &back, 1));
+    recur_file_release(file);
+    recur_layer_release(one);
+    return back;
+}
+
+/* The number of a type with these bits. */
+static float number_of(const char *type, uint32_t bits)
+{
+    const unsigned char buffer[2] = { (unsigned char)bits, (unsigned char)(bits >> 8) };
+    float x;
+    recur_file *file = typed(type, 1, buffer, 2);
+    OK(recur_file_read(file, "t", &x, 1));
+    recur_file_release(file);
+    return x;
+}
+
+static void check_stored(const char *type, float x, float want)
+{
+    const float got = stored(type, x);
+    if (memcmp(&got, &want, sizeof got) != 0)
+        fail_msg("%s of %.9g is %.9g, should be %.9g", type, (double)x, (double)got, (double)want);
+}
+
+/* Between two neighbours of a type: what is nearer, and in the middle the one with even bits. */
+static void check_between(const char *type, uint32_t bits)
+{
+    const float low = number_of(type, bits), high = number_of(type, bits + 1);
+    const float middle = (float)(((double)low + (double)high) / 2);
+    check_stored(type, low, low);
+    check_stored(type, -low, -low);
+    check_stored(type, middle, bits & 1 ? high : low);
+    check_stored(type, nextafterf(middle, low), low);
+    check_stored(type, nextafterf(middle, high), high);
+}
+
+static void stored_numbers_are_the_nearest(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x7bff; bits += 1 + bits % 7) check_between("F16", bits);
+    for (uint32_t bits = 0x80; bits < 0x7f7f; bits += 1 + bits % 7) check_between("BF16", bits);
+    check_stored("F16", 65519.996f, 65504);
+    check_stored("F16", 0x1p-26f, 0);
+    check_stored("BF16", 0x1p-149f, 0);
+    check_stored("F32", 0.1f, 0.1f);
+}
+
+static void types_that_cannot_be_stored(void **state)
+{
+    (void)state;
+    recur_layer *one;
+    recur_file *file;
+    OK(recur_linear_create(NULL, 1, 1, 0, &one));
+    OK(recur_file_open_memory(NULL, NULL, 0, &file));
+    FAILS(RECUR_E_ARGUMENT, recur_file_set_type(file, "half"), "half");
+    FAILS(RECUR_E_UNSUPPORTED, recur_file_set_type(file, "F64"), "F64");
+    FAILS(RECUR_E_ARGUMENT, recur_file_set_type(file, NULL), "NULL");
+    OK(recur_file_set_type(file, "F16"));
+    recur_layer_params(one)[0] = 65520;
+    FAILS(RECUR_E_NUMERIC, recur_file_put_layer(file, "", one), "is 65520");
+    assert_int_equal(recur_file_tensor_count(file), 0);
+    recur_layer_params(one)[0] = -INFINITY;
+    FAILS(RECUR_E_NUMERIC, recur_file_put_layer(file, "", one), "weight");
+    recur_file_release(file);
+    recur_layer_release(one);
+}
+
+/* A model opens with the numbers that were stored, and its sample is what these give. */
+static void models_are_stored_with_their_sample(void **state)
+{
+    (void)state;
+    static const char *const types[] = { "F16", "BF16" };
+    const recur_recurrent_options o = {
+        .size = sizeof o, .cell = RECUR_CELL_GRU, .input_size = 3, .hidden_size = 9, .num_layers = 2
+    };
+    recur_layer *rnn, *again;
+    recur_packed *packed;
+    recur_file *file;
+    dice(5);
+    OK(recur_recurrent_create(NULL, &o, &rnn));
+    OK(recur_layer_init(rnn, NULL, RECUR_INIT_DEFAULT, 0, 1));
+    OK(recur_packed_create(NULL, 2, NULL, 4, &packed));
+    for (int i = 0; i < COUNT(types); i++) {
+        const recur_model_sample sample = {
+            .size = sizeof sample, .packed = packed, .x = randoms(8 * 3, 1), .tolerance = 1e-7
+        };
+        trying("%s", types[i]);
+        OK(recur_file_open_memory(NULL, NULL, 0, &file));
+        OK(recur_file_set_type(file, types[i]));
+        OK(recur_file_put_model(file, "", rnn, &sample));
+        OK(recur_file_get_model(file, "", &again));
+        for (int64_t k = 0; k < recur_layer_param_count(rnn); k++)
+            check_stored(types[i], recur_layer_params(rnn)[k], recur_layer_params(again)[k]);
+        recur_layer_release(again);
+        recur_file_release(file);
+    }
+    recur_packed_release(packed);
+    recur_layer_release(rnn);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(every_type), TEST(types_that_are_no_floats) };
+    const struct CMUnitTest tests[] = {
+        TEST(every_type),
+        TEST(types_that_are_no_floats),
+        TEST(stored_numbers_are_the_nearest),
+        TEST(types_that_cannot_be_stored),
+        TEST(models_are_stored_with_their_sample),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

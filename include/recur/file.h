@@ -193,6 +193,24 @@ RECUR_NODISCARD recur_status recur_file_read(recur_file *file, const char *name,
 RECUR_NODISCARD recur_status recur_file_add(recur_file *file, const recur_tensor *info,
                                             const float *from);
 
+/** Sets the type in which the parameters of layers are stored that are put into this file from now
+ * on: "F32", as at first, or "F16" or "BF16", which take half the space. Each number becomes the
+ * nearest one of the type; whoever opens the file gets floats again. Moments of optimizers, states,
+ * samples and the tensors of recur_file_add stay F32. A model's sample is run with the rounded
+ * parameters.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing. recur_file_put_model with a sample takes a copy of the parameters.
+ * Errors:  ARGUMENT: NULL, no type of safetensors. UNSUPPORTED: another type of safetensors.
+ *          recur_file_put_layer and recur_file_put_model give NUMERIC for a number that is too
+ *          large for F16, whose largest is 65504: take BF16.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param file is changed.
+ * @param type "F32", "F16" or "BF16".
+ */
+RECUR_NODISCARD recur_status recur_file_set_type(recur_file *file, const char *type);
+
 /** Number of texts. 0 for NULL.
  *
  * Shapes:  -

@@ -71,6 +71,8 @@ public:
     {
         detail::check(recur_file_set_metadata(get(), key, value.c_str()));
     }
+    /** How parameters are stored from now on: "F32", "F16" or "BF16". */
+    void set_type(const char *type) { detail::check(recur_file_set_type(get(), type)); }
     std::vector<std::string> text_keys() const
     {
         std::vector<std::string> keys;

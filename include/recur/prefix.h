@@ -62,6 +62,7 @@
 #define recur_file_read RECUR__PREFIXED(recur_file_read)
 #define recur_file_release RECUR__PREFIXED(recur_file_release)
 #define recur_file_set_metadata RECUR__PREFIXED(recur_file_set_metadata)
+#define recur_file_set_type RECUR__PREFIXED(recur_file_set_type)
 #define recur_file_tensor_count RECUR__PREFIXED(recur_file_tensor_count)
 #define recur_file_tensor_info RECUR__PREFIXED(recur_file_tensor_info)
 #define recur_file_write RECUR__PREFIXED(recur_file_write)

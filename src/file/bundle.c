@@ -218,7 +218,7 @@ static bool has_floats_of_files(void)
 {
     const float one = 1;
     unsigned char bytes[sizeof one];
-    recur__floats_to(&one, 1, bytes);
+    recur__floats_to(recur__type_of("F32"), &one, 1, bytes);
     return memcmp(bytes, &one, sizeof one) == 0;
 }
 
@@ -279,7 +279,7 @@ static recur_status put_tensor(const recur__bundle *bundle, recur_file *file, co
             "not open again; go back to the last good parameters, or write these "
             "with recur_file_add",
             prefix, info.name, (long long)i, (long long)info.count, (double)data[i], bundle->what);
-    return recur__file_add(file, prefix, &info, data);
+    return recur__file_add(file, prefix, &info, data, bundle->stored ? file->stored : NULL);
 }
 
 recur_status recur__bundle_put(const recur__bundle *bundle, recur_file *file, const char *prefix)

@@ -201,8 +201,8 @@ recur_status recur_file_read(recur_file *file, const char *name, float *to, int6
     return RECUR_OK;
 }
 
-recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info,
-                             const float *from)
+/* A name that is new and a shape that is none of memory's. */
+static recur_status check_new(const recur_file *file, const char *prefix, const recur_tensor *info)
 {
     if (!*prefix && !*info->name)
         return recur__fail(RECUR_E_ARGUMENT, "a tensor needs a name; this one is empty");
@@ -222,23 +222,38 @@ recur_status recur__file_add(recur_file *file, const char *prefix, const recur_t
         if (info->dim[i] < 0)
             return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: dim[%d] is %lld", prefix,
                                info->name, i, (long long)info->dim[i]);
-    const int64_t count = recur__shape_count(info->rank, info->dim),
-                  bytes = recur__times(count, sizeof(float));
+    const int64_t bytes = recur__times(recur__shape_count(info->rank, info->dim), sizeof(float));
     if (bytes < 0 || (uint64_t)bytes > SIZE_MAX / 4)
         return recur__fail(RECUR_E_MEMORY, "tensor %.200s%.200s: %s is more than memory can hold",
                            prefix, info->name, recur__shape_say(info->rank, info->dim).text);
+    return RECUR_OK;
+}
+
+recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info,
+                             const float *from, const recur__type *type)
+{
+    RECUR__CHECK(check_new(file, prefix, info));
+    if (!type) type = recur__type_of("F32");
+    const int64_t count = recur__shape_count(info->rank, info->dim);
     if (!from && count)
         return recur__fail(RECUR_E_ARGUMENT, "tensor %.200s%.200s: from is NULL for %lld elements",
                            prefix, info->name, (long long)count);
+    const int64_t i = recur__first_too_large(type, from, count);
+    if (i < count)
+        return recur__fail(RECUR_E_NUMERIC,
+                           "tensor %.200s%.200s: number %lld of its %lld is %g, which is too large "
+                           "for %s; store this layer as F32 or BF16",
+                           prefix, info->name, (long long)i, (long long)count, (double)from[i],
+                           type->name);
     const recur__entry like = { .name = info->name,
-                                .type = recur__type_of("F32"),
+                                .type = type,
                                 .shape = info->dim,
                                 .rank = info->rank,
                                 .count = count,
-                                .bytes = (size_t)bytes };
+                                .bytes = (size_t)count * (size_t)(type->bits / 8) };
     recur__entry *entry;
     RECUR__CHECK(recur__entry_add(file, prefix, &like, &entry));
-    recur__floats_to(from, count, entry->data);
+    recur__floats_to(type, from, count, entry->data);
     return RECUR_OK;
 }
 
@@ -247,7 +262,19 @@ recur_status recur_file_add(recur_file *file, const recur_tensor *info, const fl
     RECUR__NOT_NULL(file);
     RECUR__NOT_NULL(info);
     RECUR__NOT_NULL(info->name);
-    return recur__file_add(file, "", info, from);
+    return recur__file_add(file, "", info, from, NULL);
+}
+
+recur_status recur_file_set_type(recur_file *file, const char *type)
+{
+    RECUR__NOT_NULL(file);
+    RECUR__NOT_NULL(type);
+    const recur__type *found = recur__type_of(type);
+    if (!found || !found->bits_of)
+        return recur__fail(found ? RECUR_E_UNSUPPORTED : RECUR_E_ARGUMENT,
+                           "parameters are stored as F32, F16 or BF16, not as \"%.40s\"", type);
+    file->stored = found;
+    return RECUR_OK;
 }
 
 recur_status recur_file_all_used(const recur_file *file)

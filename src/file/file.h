@@ -21,13 +21,21 @@ typedef struct recur__type {
     int bits; /* of one element */
     /* The nearest float of an element; NULL: it is not one number of whole bytes. */
     float (*element)(const unsigned char *from);
+    /* The bits nearest to a float, ties to even; NULL: files are not written in this type. */
+    uint32_t (*bits_of)(float x);
 } recur__type;
 
 const recur__type *recur__type_of(const char *name); /* NULL: unknown */
 
 void recur__floats_from(const recur__type *type, const unsigned char *from, int64_t count,
                         float *to);
-void recur__floats_to(const float *from, int64_t count, unsigned char *to); /* F32, little-endian */
+void recur__floats_to(const recur__type *type, const float *from, int64_t count, unsigned char *to);
+
+/* The first finite number that is none any more in a type; count: all stay finite. */
+int64_t recur__first_too_large(const recur__type *type, const float *x, int64_t count);
+
+/* Rounds floats to what a file of that type gives back. */
+void recur__round_floats(const recur__type *type, int64_t count, float *x);
 void recur__wholes_from(const unsigned char *from, int64_t count, int64_t *to); /* I64 */
 void recur__wholes_to(const int64_t *from, int64_t count, unsigned char *to);
 
@@ -66,7 +74,8 @@ struct recur_file {
     recur_context *ctx;
     recur__opened opened;
     recur__list entries;
-    recur__list texts; /* of characters: a key, and behind its 0 the value */
+    recur__list texts;         /* of characters: a key, and behind its 0 the value */
+    const recur__type *stored; /* how parameters of layers are added; NULL: as F32 */
 };
 
 static inline recur__entry *recur__entry_at(const recur_file *file, int64_t i)
@@ -114,9 +123,9 @@ recur_status recur__entry_add(recur_file *file, const char *prefix, const recur_
 /* The entry called prefix + name; NULL if there is none. */
 recur__entry *recur__entry_find(const recur_file *file, const char *prefix, const char *name);
 
-/* recur_file_add for prefix + name. */
+/* recur_file_add for prefix + name, in a type; NULL: F32. */
 recur_status recur__file_add(recur_file *file, const char *prefix, const recur_tensor *info,
-                             const float *from);
+                             const float *from, const recur__type *type);
 
 /* Adds a text under prefix + key, which must be UTF-8 and new; the text there, NULL if there is
  * none. */
@@ -196,6 +205,7 @@ typedef struct recur__old_name {
 typedef struct recur__bundle {
     const char *what;           /* "layer", for messages */
     bool finite;                /* NaN and infinity are not read and not written */
+    bool stored;                /* written in the type that the file stores */
     const char *beside;         /* other tensors whose names begin so may lie there; NULL: none */
     const recur__old_name *old; /* names that are read, too; the last has now NULL; NULL: none */
     const void *object;

@@ -22,6 +22,7 @@ static recur__bundle bundle_of(const recur_layer *layer, float *params)
 {
     return (recur__bundle){ .what = "layer",
                             .finite = true,
+                            .stored = true,
                             .beside = RECUR__SAMPLE,
                             .old = old_names,
                             .object = layer,

@@ -175,7 +175,7 @@ static recur_status add_rows(recur_file *file, const char *prefix, const char *n
     const recur_tensor info = {
         .size = sizeof info, .rank = 2, .dim = { rows, width, 1, 1 }, .name = name
     };
-    return recur__file_add(file, prefix, &info, from);
+    return recur__file_add(file, prefix, &info, from, NULL);
 }
 
 static recur_status add_input(sample *s, recur_file *file, const char *prefix,

@@ -94,6 +94,20 @@ static recur_status add_structure(recur_file *file, const char *prefix, const re
     return status;
 }
 
+/* The sample is one of the parameters that the file gives back. */
+static recur_status put_sample(const recur_layer *layer, recur_file *file, const char *prefix,
+                               const recur_model_sample *sample, double *tolerance)
+{
+    recur_layer *rounded;
+    if (!file->stored) return recur__sample_put(layer, file, prefix, sample, tolerance);
+    RECUR__CHECK(recur_layer_copy(layer, &rounded));
+    recur__round_floats(file->stored, recur_layer_param_count(rounded),
+                        recur_layer_params(rounded));
+    const recur_status status = recur__sample_put(rounded, file, prefix, sample, tolerance);
+    recur_layer_release(rounded);
+    return status;
+}
+
 static recur_status put(const recur_layer *layer, recur_file *file, const char *prefix,
                         const recur_model_sample *sample)
 {
@@ -102,7 +116,7 @@ static recur_status put(const recur_layer *layer, recur_file *file, const char *
                            "the file has a model under the prefix \"%.200s\" already", prefix);
     double tolerance = 0;
     RECUR__CHECK(recur_file_put_layer(file, prefix, layer));
-    if (sample) RECUR__CHECK(recur__sample_put(layer, file, prefix, sample, &tolerance));
+    if (sample) RECUR__CHECK(put_sample(layer, file, prefix, sample, &tolerance));
     return add_structure(file, prefix, layer, sample ? &tolerance : NULL);
 }
 

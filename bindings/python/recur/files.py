@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ._types import PathLike
 
 
+STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+
+
 class File:
     """A safetensors file in memory: tensors by name (as float32), texts beside them.
 
@@ -83,6 +86,20 @@ class File:
     def set_text(self, key: str, value: str) -> None:
         """Writes a text under a key."""
         c.recur_file_set_metadata(self._handle, key, value)
+
+    def set_type(self, dtype: str) -> None:
+        """How parameters of modules are stored from now on: "float32", "float16" or "bfloat16".
+
+        >>> import recur
+        >>> file = recur.File()
+        >>> file.set_type("bfloat16")
+        >>> file.add(recur.Linear(3, 2))
+        >>> file.info()
+        [('weight', (2, 3), 'BF16'), ('bias', (2,), 'BF16')]
+        """
+        if dtype not in STORED:
+            raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(STORED)}")
+        c.recur_file_set_type(self._handle, STORED[dtype])
 
     def add(self, thing: Any, prefix: str = "") -> None:
         """A module, optimizer or state under a prefix."""
@@ -153,10 +170,15 @@ def heed(file: Any, module: Any, prefix: str, padding: bool = False) -> None:
             part.__dict__["padding_idx"] = told["padding_idx"][name]
 
 
-def save(things: Any, path: PathLike, texts: Mapping[str, str] | None = None) -> None:
+def save(
+    things: Any,
+    path: PathLike,
+    texts: Mapping[str, str] | None = None,
+    dtype: str = "float32",
+) -> None:
     """save(net, path), or save({"model": net, "optimizer": adam, "mean": array}, path,
     texts={"epoch": "3"}): in a dict the tensors of "model" are named "model.rnn.weight_ih_l0" and
-    so on.
+    so on. dtype: "float16" and "bfloat16" store the parameters of modules in half the space.
 
     >>> import os, tempfile
     >>> import recur
@@ -167,6 +189,7 @@ def save(things: Any, path: PathLike, texts: Mapping[str, str] | None = None) ->
     ('3', ['model.weight', 'model.bias'])
     """
     file = File()
+    file.set_type(dtype)
     if isinstance(things, dict):
         for name, thing in things.items():
             if isinstance(thing, (Module, Optimizer, State)):

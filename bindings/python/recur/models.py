@@ -66,6 +66,7 @@ def save_model(
     outputs: Any = None,
     tolerance: float = 0.0,
     texts: Mapping[str, str] | None = None,
+    dtype: str = "float32",
 ) -> None:
     """Writes a module, structure and parameters, as one file, which open_model and
     recur_model_open of C open.
@@ -73,7 +74,8 @@ def save_model(
     sample: an input as for module(sample), which is run, and again by whoever opens the file:
     if the results are not `outputs` (None: what the module gives now) within `tolerance` (0:
     1e-4), the model is refused. Without one, that of from_torch, from_onnx or from_keras is taken,
-    with the outputs of the other framework. texts: your own words.
+    with the outputs of the other framework. texts: your own words. dtype: "float16" and "bfloat16"
+    store the parameters in half the space; a sample is then run with what is stored.
 
     >>> import os, tempfile
     >>> import recur
@@ -84,6 +86,7 @@ def save_model(
     Linear(3, 2, bias=True)
     """
     file = File()
+    file.set_type(dtype)
     put_model(file, module, "", sample, outputs, tolerance)
     for key, value in (texts or {}).items():
         file.set_text(key, value)

@@ -561,6 +561,7 @@ extern "C" {
     pub fn recur_file_read(file: *mut recur_file, name: *const core::ffi::c_char, to: *mut f32, count: i64) -> recur_status;
     pub fn recur_file_release(file: *mut recur_file);
     pub fn recur_file_set_metadata(file: *mut recur_file, key: *const core::ffi::c_char, value: *const core::ffi::c_char) -> recur_status;
+    pub fn recur_file_set_type(file: *mut recur_file, r#type: *const core::ffi::c_char) -> recur_status;
     pub fn recur_file_tensor_count(file: *const recur_file) -> i64;
     pub fn recur_file_tensor_info(file: *const recur_file, index: i64, out: *mut recur_tensor) -> recur_status;
     pub fn recur_file_write(file: *const recur_file, path: *const core::ffi::c_char) -> recur_status;
