@@ -213,11 +213,152 @@ static void every_allocation_fails(void **unused)
     close_context(ctx);
 }
 
+/* ---- parameters, rounded ------------------------------------------------------------------- */
+
+/* Rows of ones in one place: what a head gives are the numbers of its matrix. */
+static void check_head(recur_layer *head, int32_t precision, const float *rounded)
+{
+    recur_layer *snapshot;
+    recur_packed *rows = layout(NULL, H, NULL, 1);
+    float *x = zeros(H * H), *y = floats(H * O);
+    for (int i = 0; i < H; i++) x[i * H + i] = 1;
+    OK(recur_layer_snapshot(head, precision, &snapshot));
+    OK(recur_layer_forward(snapshot, rows, x, NULL, y, NULL));
+    for (int k = 0; k < H; k++)
+        for (int n = 0; n < O; n++) {
+            const double want = (double)y[k * O + n], got = (double)rounded[n * H + k];
+            if (!(fabs(got - want) <= 1e-6 * fabs(want)))
+                fail_msg("row %d, column %d: %.9g, the snapshot has %.9g", n, k, got, want);
+        }
+    recur_layer_release(snapshot);
+    recur_packed_release(rows);
+}
+
+static void rounded_parameters_are_the_snapshots(void **unused)
+{
+    (void)unused;
+    recur_layer *net = network(NULL, 3), *head;
+    const int64_t count = recur_layer_param_count(net);
+    float *to = floats(count), *again = floats(count), *of_head = floats(H * O + O);
+    const float *from = recur_layer_params(net);
+    int64_t offset;
+    OK(recur_layer_child(net, "head", &head, &offset));
+    memset(recur_layer_params(head) + H * O, 0, O * sizeof(float)); /* no bias */
+    for (int32_t precision = 1; precision < 3; precision++) {
+        trying("precision %d", (int)precision);
+        OK(recur_quantise_params(net, precision, from, to));
+        for (int64_t i = 0; i < recur_layer_tensor_count(net); i++) {
+            recur_tensor t = { .size = sizeof t };
+            OK(recur_layer_tensor_info(net, i, &t));
+            const bool same = memcmp(to + t.offset, from + t.offset,
+                                     (size_t)t.count * sizeof *to) == 0;
+            assert_int_equal(same, strncmp(strrchr(t.name, '.') + 1, "bias", 4) == 0);
+        }
+        check_head(head, precision, to + offset);
+        memcpy(again, from, (size_t)count * sizeof *again);
+        OK(recur_quantise_params(net, precision, again, again));
+        check_same("in place", count, again, to);
+        OK(recur_quantise_params(head, precision, recur_layer_params(head), of_head));
+        check_same("a part", H * O + O, of_head, to + offset);
+    }
+    recur_layer_release(head);
+    recur_layer_release(net);
+}
+
+/* What a matrix of fewer bits is to learn: y = 100 x0 + w1 x1 + w2 x2 ..., where w1, w2 ... are
+ * 0.43 to 0.61, and x1, x2 ... are much alike. As int8 the matrix has steps of 100 / 127, so that
+ * all of these weights become 0.79, and the sum is off. Trained further, some of them become 0. */
+enum { ROWS_OF_X = 64 };
+
+typedef struct task {
+    recur_packed *rows;
+    float *x, *t; /* [ROWS_OF_X][H], [ROWS_OF_X] */
+    float master[H];
+} task;
+
+static task task_of_steps(void)
+{
+    task a = {
+        layout(NULL, ROWS_OF_X, NULL, 1), randoms(ROWS_OF_X * H, 0.1), zeros(ROWS_OF_X), { 100 }
+    };
+    const float *z = randoms(ROWS_OF_X, 1);
+    for (int k = 1; k < H; k++) a.master[k] = 0.42f + 0.01f * (float)k;
+    for (int r = 0; r < ROWS_OF_X; r++)
+        for (int k = 0; k < H; k++) {
+            if (k) a.x[r * H + k] += z[r];
+            a.t[r] += a.master[k] * a.x[r * H + k];
+        }
+    return a;
+}
+
+/* The sum of squares, and its gradient. */
+static double loss_of(recur_layer *head, const task *a, float *dparams)
+{
+    recur_tape *tape;
+    float *y = floats(ROWS_OF_X);
+    double sum = 0;
+    OK(recur_tape_create(NULL, &tape));
+    OK(recur_layer_forward(head, a->rows, a->x, NULL, y, tape));
+    for (int r = 0; r < ROWS_OF_X; r++) {
+        y[r] -= a->t[r];
+        sum += (double)y[r] * (double)y[r];
+    }
+    memset(dparams, 0, H * sizeof *dparams);
+    OK(recur_layer_backward(head, a->rows, a->x, y, NULL, NULL, dparams, tape));
+    recur_tape_release(tape);
+    return sum;
+}
+
+static void training_knows_of_the_rounding(void **unused)
+{
+    (void)unused;
+    const recur_optimizer_options o = { .size = sizeof o,
+                                        .kind = RECUR_OPTIMIZER_ADAM,
+                                        .rate = 0.01 };
+    recur_layer *head;
+    recur_optimizer *adam;
+    float dparams[H];
+    double first = 0, last = 0;
+    dice(4);
+    task a = task_of_steps();
+    OK(recur_linear_create(NULL, H, 1, RECUR_LAYER_NO_BIAS, &head));
+    OK(recur_optimizer_create(NULL, &o, H, &adam));
+    for (int step = 0; step < 300; step++) {
+        OK(recur_quantise_params(head, RECUR_PRECISION_INT8, a.master, recur_layer_params(head)));
+        last = loss_of(head, &a, dparams);
+        if (step == 0) first = last;
+        OK(recur_optimizer_step(adam, a.master, dparams, H, 1));
+    }
+    print_message("loss as int8: %.2f, trained further %.2f\n", first, last);
+    assert_true(last < first / 10);
+    recur_optimizer_release(adam);
+    recur_layer_release(head);
+    recur_packed_release(a.rows);
+}
+
+static void bad_rounding_is_refused(void **unused)
+{
+    (void)unused;
+    recur_layer *net = network(NULL, 1);
+    float *to = floats(recur_layer_param_count(net));
+    FAILS(RECUR_E_ARGUMENT, recur_quantise_params(NULL, 1, to, to), "layer");
+    FAILS(RECUR_E_ARGUMENT, recur_quantise_params(net, 1, NULL, to), "from");
+    FAILS(RECUR_E_ARGUMENT, recur_quantise_params(net, 1, to, NULL), "to");
+    FAILS(RECUR_E_ARGUMENT, recur_quantise_params(net, 0, to, to), "RECUR_PRECISION_INT8");
+    recur_layer_release(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_report_is_true), TEST(a_matrix_alone),         TEST(bounds_hold),
-        TEST(what_is_refused),    TEST(every_allocation_fails),
+        TEST(the_report_is_true),
+        TEST(a_matrix_alone),
+        TEST(bounds_hold),
+        TEST(what_is_refused),
+        TEST(every_allocation_fails),
+        TEST(rounded_parameters_are_the_snapshots),
+        TEST(training_knows_of_the_rounding),
+        TEST(bad_rounding_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

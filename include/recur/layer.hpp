@@ -6,15 +6,17 @@
 #error "include <recur.hpp>"
 #endif
 
-namespace recur {
+namespace recur
+{
 
 class file;
 class state;
 class tape;
 
 /** Anything that maps rows to rows. Made by lstm(), linear(), sequential() ... below. */
-class layer : public detail::handle<recur_layer, recur_layer_release> {
-public:
+class layer : public detail::handle<recur_layer, recur_layer_release>
+{
+  public:
     /** Takes over a handle of C. */
     explicit layer(recur_layer *owned) : handle(owned)
     {
@@ -43,6 +45,13 @@ public:
         recur_layer *out;
         detail::check(recur_layer_snapshot(get(), precision, &out));
         return layer(out);
+    }
+    /** Rounds parameters to those of a snapshot with fewer bits: recur_quantise_params. */
+    void quantise_params(int32_t precision, span<const float> from, span<float> to) const
+    {
+        detail::check(recur_quantise_params(get(), precision,
+                                            detail::exactly(count(), from, "from"),
+                                            detail::exactly(count(), to, "to")));
     }
     /** A snapshot with fewer bits, and what it costs on data: recur_quantise. */
     layer quantise(const recur_quantise_options &o, recur_quantise_report *report = nullptr) const
@@ -124,7 +133,7 @@ public:
     inline void step_backward(span<const int32_t> ids, span<const float> dy, state &ds,
                               span<float> dparams, tape &t) const;
 
-private:
+  private:
     span<float> slice(int64_t offset, int64_t n)
     {
         float *all = recur_layer_params(get());
@@ -135,7 +144,8 @@ private:
     int64_t input_size_ = 0, output_size_ = 0;
 };
 
-namespace detail {
+namespace detail
+{
 
 /** Calls a create function, whose last parameter is where the layer goes. */
 template <class... Parameters, class... Arguments>
@@ -306,15 +316,15 @@ inline layer graph(int64_t input_size, std::initializer_list<graph_part> parts,
     std::vector<recur_source> sources;
     std::vector<recur_graph_part> all;
     for (const graph_part &p : parts)
-        for (const source &s : p.sources) sources.push_back({s.part, nullptr, s.begin, s.count});
+        for (const source &s : p.sources) sources.push_back({ s.part, nullptr, s.begin, s.count });
     const recur_source *next = sources.data();
     for (const graph_part &p : parts) {
         const auto count = static_cast<int64_t>(p.sources.size());
-        all.push_back({p.name, p.handle, count ? next : nullptr, nullptr, count});
+        all.push_back({ p.name, p.handle, count ? next : nullptr, nullptr, count });
         next += count;
     }
-    return detail::make_layer(recur_graph_create, ctx, input_size,
-                              static_cast<int64_t>(all.size()), all.data());
+    return detail::make_layer(recur_graph_create, ctx, input_size, static_cast<int64_t>(all.size()),
+                              all.data());
 }
 inline layer group(std::initializer_list<part> parts, in_context ctx = none)
 {

@@ -134,6 +134,7 @@
 #define recur_plateau_step RECUR__PREFIXED(recur_plateau_step)
 #define recur_prelu_create RECUR__PREFIXED(recur_prelu_create)
 #define recur_quantise RECUR__PREFIXED(recur_quantise)
+#define recur_quantise_params RECUR__PREFIXED(recur_quantise_params)
 #define recur_random RECUR__PREFIXED(recur_random)
 #define recur_recurrent_create RECUR__PREFIXED(recur_recurrent_create)
 #define recur_recurrent_options_init RECUR__PREFIXED(recur_recurrent_options_init)

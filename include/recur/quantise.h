@@ -93,6 +93,33 @@ RECUR_NODISCARD recur_status recur_quantise(const recur_layer *layer,
                                             const recur_quantise_options *options,
                                             recur_layer **out, recur_quantise_report *report);
 
+/** Rounds parameters to those of a snapshot with fewer bits: matrices to their nearest numbers, all
+ * others stay. So a network is trained further for fewer bits: forward and backward run with the
+ * rounded parameters, and the optimizer changes the floats behind them with the gradients as they
+ * are ("straight through", Bengio 2013, arXiv:1308.3432). The inputs of products are not rounded.
+ *
+ *     const int64_t count = recur_layer_param_count(layer);
+ *     float *params = recur_layer_params(layer);      // what passes read: rounded
+ *     memcpy(floats, params, count * sizeof *floats); // what the optimizer changes
+ *     for each batch:
+ *         recur_quantise_params(layer, RECUR_PRECISION_INT8, floats, params);
+ *         forward, loss, backward: dparams
+ *         recur_optimizer_step(adam, floats, dparams);
+ *     memcpy(params, floats, count * sizeof *floats); // and then recur_layer_snapshot
+ *
+ * Shapes:  from, to [recur_layer_param_count].
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, a precision of another kind.
+ * Threads: free; writes to alone.
+ * Since:   0.1
+ * @param layer whose parameters they are: a layer, a part or a snapshot. It is not changed.
+ * @param precision RECUR_PRECISION_BFLOAT16 or RECUR_PRECISION_INT8.
+ * @param from the floats.
+ * @param to where the rounded ones go; from itself is allowed.
+ */
+RECUR_NODISCARD recur_status recur_quantise_params(const recur_layer *layer, int32_t precision,
+                                                   const float *from, float *to);
+
 #ifdef __cplusplus
 }
 #endif

@@ -112,4 +112,20 @@ static inline int32_t recur__as_int8(float x, recur__scales scales)
     return scales.to > 0 ? (int32_t)__builtin_lrintf(x * scales.to) : 0;
 }
 
+/* A number of a row as a matrix of fewer bits has it. */
+static inline float recur__rounded(int32_t precision, float x, recur__scales scales)
+{
+    if (precision == RECUR_PRECISION_BFLOAT16) return recur__as_bfloat16(x);
+    return (float)recur__as_int8(x, scales) * scales.from;
+}
+
+/* The scales of a row. */
+static inline recur__scales recur__scales_of_row(int64_t K, const float *row)
+{
+    int32_t largest = 0;
+    for (int64_t k = 0; k < K; k++)
+        if (recur__magnitude(row[k]) > largest) largest = recur__magnitude(row[k]);
+    return recur__scales_of(largest);
+}
+
 #endif

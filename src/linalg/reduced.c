@@ -32,12 +32,7 @@ static void fill_bfloat16(recur__reduced *to, int64_t n, const float *row)
 
 static void fill_int8(recur__reduced *to, int64_t n, const float *row)
 {
-    int32_t largest = 0;
-    for (int64_t k = 0; k < to->K; k++) {
-        const int32_t magnitude = recur__magnitude(row[k]);
-        if (magnitude > largest) largest = magnitude;
-    }
-    const recur__scales scales = recur__scales_of(largest);
+    const recur__scales scales = recur__scales_of_row(to->K, row);
     to->scale[n] = scales.from;
     for (int64_t k = 0; k < to->K; k++) {
         const uint32_t q = (uint32_t)recur__as_int8(row[k], scales) & 0xff;

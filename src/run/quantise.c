@@ -151,24 +151,16 @@ static recur_status find(const trial *t, errors *e, recur_layer **snapshot)
 
 /* ---- the report ----------------------------------------------------------------------------- */
 
-static float rounded(int32_t precision, float w, recur__scales scales)
-{
-    if (precision == RECUR_PRECISION_BFLOAT16) return recur__as_bfloat16(w);
-    return (float)recur__as_int8(w, scales) * scales.from;
-}
-
 /* How far the numbers of a matrix are off. */
 static double weight_error(const recur_layer *leaf, const recur_tensor *m, int32_t precision)
 {
     const float *row = leaf->root->params + m->offset;
     double off = 0, all = 0;
     for (int64_t n = 0; n < m->dim[0]; n++, row += m->dim[1]) {
-        int32_t largest = 0;
-        for (int64_t k = 0; k < m->dim[1]; k++)
-            if (recur__magnitude(row[k]) > largest) largest = recur__magnitude(row[k]);
-        const recur__scales scales = recur__scales_of(largest);
+        const recur__scales scales = recur__scales_of_row(m->dim[1], row);
         for (int64_t k = 0; k < m->dim[1]; k++) {
-            const double w = (double)row[k], d = (double)rounded(precision, row[k], scales) - w;
+            const double w = (double)row[k];
+            const double d = (double)recur__rounded(precision, row[k], scales) - w;
             off += d * d;
             all += w * w;
         }
@@ -181,7 +173,7 @@ static void describe_leaf(const trial *t, int64_t i, recur_quantise_report *repo
     const recur_layer *leaf = leaf_of(t, i);
     for (int64_t n = 0; reduces(t, i) && n < leaf->tensors; n++) {
         const recur_tensor *tensor = &leaf->tensor[n];
-        if (tensor->rank != 2 || !leaf->ops->pack->reduces(tensor->name + leaf->prefix)) continue;
+        if (!recur__tensor_reduces(leaf, tensor)) continue;
         if (report->matrix && report->count < room)
             report->matrix[report->count] = (recur_quantised){
                 .name = tensor->name,
@@ -200,10 +192,7 @@ static bool is_bound(double bound) { return bound >= 0 && isfinite(bound); }
 
 static recur_status check(const recur_layer *layer, const recur_quantise_options *o)
 {
-    static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_BFLOAT16),
-                                                  RECUR__CONSTANT(RECUR_PRECISION_INT8) };
-    if (o->precision != RECUR_PRECISION_BFLOAT16 && o->precision != RECUR_PRECISION_INT8)
-        return RECUR__NO_CONSTANT("recur_quantise", "precision", o->precision, precisions);
+    RECUR__CHECK(recur__check_fewer_bits("recur_quantise", o->precision));
     if (!o->packed) return recur__fail(RECUR_E_ARGUMENT, "recur_quantise: packed is NULL");
     if (!o->x == !o->ids)
         return recur__fail(RECUR_E_ARGUMENT, "recur_quantise: %s of x and ids; one is needed",

@@ -74,6 +74,11 @@ struct recur_state {
     int64_t most_calls;  /* for which there is memory */
 };
 
+/* The precisions of fewer bits alone. */
+recur_status recur__check_fewer_bits(const char *function, int32_t precision);
+/* Whether a tensor of a leaf that has fewer bits is one of those matrices. */
+bool recur__tensor_reduces(const recur_layer *leaf, const recur_tensor *tensor);
+
 /* Before a pass: writes the learned initial state of the layer into the sequences that begin. */
 void recur__state_begin(recur_state *state, const recur_layer *layer);
 /* After it: sequences with steps have left the initial state; packed NULL: all of them. */

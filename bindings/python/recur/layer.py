@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import functools
 import inspect
@@ -10,7 +11,7 @@ import math
 import threading
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, cast
+from typing import TYPE_CHECKING, Any, Callable, Iterator, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -706,6 +707,27 @@ class Layer(Module):
         return self._frozen(snapshot), types.SimpleNamespace(
             y_error=report.y_error, state_error=report.state_error, matrices=told
         )
+
+    @contextlib.contextmanager
+    def rounded(self, precision: str = "int8") -> Iterator[None]:
+        """While it lasts, the parameters are rounded to those of a snapshot with "int8" or
+        "bfloat16"; then the floats are back. So a network is trained further for fewer bits, with
+        the gradients as they are ("straight through"): forward and backward inside, the
+        optimizer's step outside.
+
+        >>> import numpy as np, recur
+        >>> net, x = recur.Linear(20, 1), np.ones((4, 20), np.float32)
+        >>> adam, criterion = recur.Adam(net.parameters()), recur.MSELoss()
+        >>> with net.rounded("int8"):
+        ...     criterion(net(x), np.zeros((4, 1), np.float32)).backward()
+        >>> adam.step()
+        """
+        layer, kept = self._open(), self.flat.copy()
+        c.recur_quantise_params(layer, precision_of(precision), kept, self.flat)
+        try:
+            yield
+        finally:
+            self.flat[...] = kept
 
     def release(self) -> None:
         """Gives the memory back as soon as no view needs it. Calls after this raise

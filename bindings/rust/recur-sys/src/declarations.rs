@@ -633,6 +633,7 @@ extern "C" {
     pub fn recur_plateau_step(plateau: *mut recur_plateau, value: f64) -> recur_status;
     pub fn recur_prelu_create(ctx: *mut recur_context, channels: i64, length: i64, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_quantise(layer: *const recur_layer, options: *const recur_quantise_options, out: *mut *mut recur_layer, report: *mut recur_quantise_report) -> recur_status;
+    pub fn recur_quantise_params(layer: *const recur_layer, precision: i32, from: *const f32, to: *mut f32) -> recur_status;
     pub fn recur_random(seed: u64, counter: u64) -> u64;
     pub fn recur_recurrent_create(ctx: *mut recur_context, options: *const recur_recurrent_options, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_recurrent_options_init(options: *mut recur_recurrent_options, size: usize, cell: i32) -> recur_status;
