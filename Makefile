@@ -246,7 +246,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install uninstall clean
-.PHONY: check-cross check-windows check-wasm check-cortex-m web
+.PHONY: coverage check-cross check-windows check-wasm check-cortex-m web
 .PHONY: check-layers check-abi abi-golden house sizes docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -413,6 +413,10 @@ CHECKED_TESTS := $(filter $(WANTED),\
                    $(if $(filter valgrind,$(CHECK)),$(VALGRIND_TESTS),$(ALL_TESTS)))
 run-check: $(addprefix $(DIR)/tests/,$(CHECKED_TESTS))
 	@scripts/test.sh $(CHECKED_TESTS)
+
+coverage: ## lines and branches of src/ that the C tests run through
+	@scripts/deps.sh tests
+	@scripts/coverage.sh
 
 # Other machines and systems; docs/platforms.md has what came out. What a target needs and does not
 # find it installs with apt-get, or says what it is.

@@ -10,7 +10,7 @@
 #endif
 #include "support/support.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#if defined(RECUR__CHECKED) || !defined(__GLIBC__)
 #define POSSIBLE 0 /* sanitizers have a malloc of their own */
 #else
 #define POSSIBLE 1
