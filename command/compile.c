@@ -11,6 +11,7 @@ static const option options[] = {
     { "int8", NULL, "whole numbers of 8 bits, and the bits of such a snapshot" },
     { "own-math", NULL, "exp and tanh of its own, rounded once: no library is wanted" },
     { "library-math", NULL, "int8 with expf and tanhf: faster, but not the same bits" },
+    { "exact", NULL, "the bits of exact contexts, on any machine; fast with floats" },
     { "arena", NULL, "what a step takes is the caller's, not on the stack" },
     { "ids", NULL, "a step takes an id, not a row" },
     { "prefix", "P", "the model whose names begin with P" },
@@ -112,6 +113,7 @@ static int run(const arguments *args)
         .size = sizeof how,
         .flags = (given(args, "own-math") ? RECUR_COMPILE_OWN_MATH : 0u) |
                  (given(args, "library-math") ? RECUR_COMPILE_LIBRARY_MATH : 0u) |
+                 (given(args, "exact") ? RECUR_COMPILE_EXACT : 0u) |
                  (given(args, "arena") ? RECUR_COMPILE_ARENA : 0u) |
                  (given(args, "ids") ? RECUR_COMPILE_IDS : 0u),
         .precision = given(args, "int8") ? RECUR_PRECISION_INT8 : RECUR_PRECISION_FLOAT32,

@@ -271,6 +271,10 @@ idx $((11 * 784)) short
 run mnist $files --data "$tmp/short"
 check "too few pixels" status 1
 check "too few pixels: the file" err_has "short/train-images-idx3-ubyte: the file ends too early"
+printf '\000\000\010\003\377\377\377\377\000\000\000\034\000\000\000\034' \
+    >"$tmp/short/train-images-idx3-ubyte"
+run mnist $files --data "$tmp/short"
+check "a header that says 4 billion images" err_has "short/train.*: the file ends too early"
 idx $((13 * 784)) long
 run mnist $files --data "$tmp/long"
 check "too many pixels" err_has "longer than its header"

@@ -86,7 +86,7 @@ static void compile_model(const model *m, int i)
     OK(recur_compile_c(m->layer, &options, in_folder(path)));
 }
 
-/* What the reference set gives, step by step. */
+/* What the set of the layer's context gives, step by step. */
 static void run_reference(model *m)
 {
     const recur_layer_info info = info_of(m->layer, -1);
@@ -154,7 +154,7 @@ static void compare_all(void *library)
         assert_non_null(runs);
         runs(STEPS, m->ids ? (const void *)m->id : m->x, y);
         trying("%s, a %s", name, info.type);
-        if (m->precision)
+        if (m->precision || m->flags & RECUR_COMPILE_EXACT)
             check_same("y", STEPS * info.output_size, y, m->want);
         else
             check_near("y", STEPS * info.output_size, y, m->want, STEP);
@@ -251,9 +251,9 @@ static recur_layer *any_conv(recur_context *ctx, int64_t in)
     return conv(ctx, &o);
 }
 
-static recur_layer *any_leaf(recur_context *ctx, int64_t in, int32_t precision)
+static recur_layer *any_leaf(recur_context *ctx, int64_t in, bool without_gelu)
 {
-    const int64_t functions = precision ? RECUR_ACTIVATION_ELU : RECUR_ACTIVATION_GELU;
+    const int64_t functions = without_gelu ? RECUR_ACTIVATION_ELU : RECUR_ACTIVATION_GELU;
     switch (below(9)) {
     case 0:
         return linear(ctx, in, 1 + below(8), (uint32_t)below(2) * RECUR_LAYER_NO_BIAS);
@@ -278,26 +278,26 @@ static recur_layer *any_leaf(recur_context *ctx, int64_t in, int32_t precision)
 static int64_t width_of(const recur_layer *layer) { return info_of(layer, -1).output_size; }
 
 /* A residual around a recurrent layer and a linear one, or a graph of three parts. */
-static recur_layer *any_whole(recur_context *ctx, int64_t in, int32_t precision)
+static recur_layer *any_whole(recur_context *ctx, int64_t in, bool without_gelu)
 {
     static const char *const names[] = { "rnn", "back to" };
     static const recur_source both[] = { { .part = "first" }, { .part = NULL, .count = 1 } };
     if (below(2)) {
-        recur_layer *parts[2] = { any_leaf(ctx, in, precision), NULL };
+        recur_layer *parts[2] = { any_leaf(ctx, in, without_gelu), NULL };
         parts[1] = linear(ctx, width_of(parts[0]), in, 0);
         return chain(ctx, RECUR_COMPOSE_RESIDUAL, 2, names, parts);
     }
-    recur_layer *first = any_leaf(ctx, in, precision);
-    recur_layer *join = any_leaf(ctx, width_of(first) + 1, precision);
+    recur_layer *first = any_leaf(ctx, in, without_gelu);
+    recur_layer *join = any_leaf(ctx, width_of(first) + 1, without_gelu);
     const recur_graph_part parts[] = {
         { .name = "first", .layer = first },
         { .name = "step", .layer = join, .sources = both, .source_count = 2 },
-        { .name = "out", .layer = any_leaf(ctx, width_of(join), precision) },
+        { .name = "out", .layer = any_leaf(ctx, width_of(join), without_gelu) },
     };
     return graph(ctx, in, 3, parts);
 }
 
-static recur_layer *any_model(recur_context *ctx, int32_t precision)
+static recur_layer *any_model(recur_context *ctx, bool without_gelu)
 {
     static const char *const names[] = { "in", "a b", "tanh", "out" };
     recur_layer *parts[4];
@@ -307,9 +307,9 @@ static recur_layer *any_model(recur_context *ctx, int32_t precision)
         if (i == 0 && below(5) == 0)
             parts[i] = embedding(ctx, in, 1 + below(6));
         else if (below(3) == 0)
-            parts[i] = any_whole(ctx, in, precision);
+            parts[i] = any_whole(ctx, in, without_gelu);
         else
-            parts[i] = any_leaf(ctx, in, precision);
+            parts[i] = any_leaf(ctx, in, without_gelu);
         in = width_of(parts[i]);
     }
     if (n > 1 || below(2)) return chain(ctx, RECUR_COMPOSE_SEQUENTIAL, n, names, parts);
@@ -323,7 +323,7 @@ static void every_layer_that_streams(void **state)
     for (int i = 0; i < 200; i++) {
         dice((uint64_t)i + 1);
         const int32_t precision = i % 2 ? RECUR_PRECISION_INT8 : RECUR_PRECISION_FLOAT32;
-        recur_layer *layer = drawn(any_model(ctx, precision));
+        recur_layer *layer = drawn(any_model(ctx, precision != 0));
         const bool ids = info_of(layer, -1).capabilities & RECUR_CAN_TAKE_IDS;
         uint32_t flags = below(3) ? 0 : RECUR_COMPILE_ARENA;
         if (below(3) == 0) flags |= RECUR_COMPILE_OWN_MATH;
@@ -332,6 +332,52 @@ static void every_layer_that_streams(void **state)
     }
     check_all("-O1");
     close_context(ctx);
+}
+
+/* A context whose results are the same on every machine; NULL: this build has no set for it. */
+static recur_context *exact_context(void)
+{
+    const recur_context_options exact = { .size = sizeof exact, .flags = RECUR_CONTEXT_EXACT };
+    recur_context *ctx = NULL;
+    if (recur_context_create(&exact, &ctx))
+        print_message("             none of the exact sets is in this build\n");
+    return ctx;
+}
+
+/* A clockwork RNN with zoneout. */
+static bool is_refused_as_exact(const recur_layer *layer)
+{
+    const recur_compile_options o = { .size = sizeof o, .flags = RECUR_COMPILE_EXACT };
+    size_t bytes = 0;
+    return recur_compile_c_memory(layer, &o, RECUR_COMPILE_SOURCE, NULL, &bytes) ==
+           RECUR_E_UNSUPPORTED;
+}
+
+/* In float and in int8, with all functions, the same bits as the library's vectors. */
+static void exact_files_have_the_bits_of_exact_contexts(void **state)
+{
+    (void)state;
+    recur_context *ctx = exact_context();
+    int refused = 0;
+    for (int i = 0; ctx && i < 200; i++) {
+        dice((uint64_t)i + 1);
+
+        const uint32_t arena = below(3) ? 0 : RECUR_COMPILE_ARENA;
+        const int k = i / 2;
+        recur_layer *layer = k < ROWS ? recurrent_of(ctx, &KINDS[k], 1 + below(7), 4 + 2 * below(9),
+                                                     1 + below(2), 0, 0)
+                                      : any_model(ctx, false);
+        if (is_refused_as_exact(layer)) {
+            recur_layer_release(layer);
+            refused++;
+            continue;
+        }
+        add(drawn(layer), i % 2 ? RECUR_PRECISION_INT8 : RECUR_PRECISION_FLOAT32,
+            arena | RECUR_COMPILE_EXACT);
+    }
+    assert_true(refused < 10);
+    if (ctx) check_all("-O1");
+    if (ctx) close_context(ctx);
 }
 
 /* ---- what is called, and the self-test ------------------------------------------------------- */
@@ -379,6 +425,9 @@ static void it_calls_two_functions_or_none(void **state)
                                      .precision = RECUR_PRECISION_INT8 };
         compile_one(layers[i], &o);
         check_calls("calls", "-");
+        o.flags = RECUR_COMPILE_EXACT;
+        compile_one(layers[i], &o);
+        check_calls("calls", "-");
         recur_layer_release(layers[i]);
     }
     close_context(ctx);
@@ -405,10 +454,18 @@ static void it_tests_itself(void **state)
     const recur_model_sample sample = { .size = sizeof sample,
                                         .packed = packed,
                                         .x = randoms(7 * 3, 1) };
-    static const uint32_t flags[] = {
-        0, 0, RECUR_COMPILE_ARENA, RECUR_COMPILE_ARENA, 0, RECUR_COMPILE_LIBRARY_MATH
-    };
-    for (int32_t i = 0; i < 6; i++) {
+    static const uint32_t flags[] = { 0,
+                                      0,
+                                      RECUR_COMPILE_ARENA,
+                                      RECUR_COMPILE_ARENA,
+                                      0,
+                                      RECUR_COMPILE_LIBRARY_MATH,
+                                      RECUR_COMPILE_EXACT,
+                                      RECUR_COMPILE_EXACT };
+    recur_context *exact = exact_context();
+    const int ways = exact ? 8 : 6;
+    recur_context_release(exact);
+    for (int32_t i = 0; i < ways; i++) {
         const recur_compile_options o = { .size = sizeof o,
                                           .name = "mine",
                                           .precision = i % 2 ? RECUR_PRECISION_INT8 : 0,
@@ -471,13 +528,15 @@ static void bad_options_are_refused(void **state)
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "9lives");
     o.name = "a-b";
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "name");
-    o = (recur_compile_options){ .size = sizeof o, .flags = 16 };
+    o = (recur_compile_options){ .size = sizeof o, .flags = 32 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "flags");
     o = (recur_compile_options){ .size = sizeof o, .precision = RECUR_PRECISION_BFLOAT16 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "precision 1");
     o = (recur_compile_options){ .size = sizeof o,
                                  .flags = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_LIBRARY_MATH };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "OWN_MATH");
+    o.flags = RECUR_COMPILE_EXACT | RECUR_COMPILE_LIBRARY_MATH;
+    FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "EXACT");
     o = (recur_compile_options){ .size = sizeof o, .reserved = 1 };
     FAILS(RECUR_E_ARGUMENT, recur_compile_c(layer, &o, path), "reserved 1");
     const recur_model_sample empty = { .size = sizeof empty };
@@ -500,6 +559,13 @@ static void layers_that_do_not_step_are_refused(void **state)
     recur_layer *both = recurrent(ctx, RECUR_CELL_LSTM, 2, 4, 1, BOTH, 0);
     recur_layer *end = last(ctx, 2, 0), *flat = norm(ctx, 2, 0, 0);
     const recur_compile_options ids = { .size = sizeof ids, .flags = RECUR_COMPILE_IDS };
+    recur_layer *zoned = NULL;
+    for (int i = 0; i < ROWS; i++)
+        if (KINDS[i].cell == RECUR_CELL_CLOCKWORK && KINDS[i].with.zoneout_hidden > 0)
+            zoned = recurrent_of(ctx, &KINDS[i], 2, 4, 1, 0, 0);
+    const recur_compile_options exact = { .size = sizeof exact, .flags = RECUR_COMPILE_EXACT };
+    FAILS(RECUR_E_UNSUPPORTED, recur_compile_c(zoned, &exact, in_folder("x.c")), "clockwork 0.2");
+    recur_layer_release(zoned);
     FAILS(RECUR_E_UNSUPPORTED, recur_compile_c(both, NULL, in_folder("x.c")), "lstm");
     FAILS(RECUR_E_UNSUPPORTED, recur_compile_c(end, NULL, in_folder("x.c")), "last");
     FAILS(RECUR_E_UNSUPPORTED, recur_compile_c(flat, &ids, in_folder("x.c")), "ids norm");
@@ -515,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(every_kind_of_recurrence),
         IN_FOLDER(every_layer_that_streams),
+        IN_FOLDER(exact_files_have_the_bits_of_exact_contexts),
         IN_FOLDER(it_calls_two_functions_or_none),
         IN_FOLDER(it_tests_itself),
         IN_FOLDER(memory_holds_what_files_hold),

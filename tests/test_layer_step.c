@@ -671,6 +671,34 @@ static void a_reset_begins_a_sequence(void **unused)
         }
 }
 
+/* ---- no sequences --------------------------------------------------------------------------- */
+
+/* Such a state may have no scratch, so nothing may be written; fuzz_api.c found it. */
+static void a_state_without_sequences_steps(void **unused)
+{
+    (void)unused;
+    recur_context *ctx = reference_context();
+    const float x[I] = { 0 };
+    const int32_t ids[1] = { 0 };
+    for (int i = 0; i < ROWS; i++)
+        for (int32_t precision = -1; precision <= RECUR_PRECISION_INT8; precision++) {
+            recur_layer *layer = recurrent_of(ctx, &KINDS[i], I, 8, 2, 0, 0), *snapshot = NULL;
+            recur_state *state;
+            float y = 7;
+            trying("%s, precision %d", KINDS[i].name, (int)precision);
+            if (precision >= 0) OK(recur_layer_snapshot(layer, precision, &snapshot));
+            const recur_layer *stepped = snapshot ? snapshot : layer;
+            OK(recur_state_create(stepped, 0, &state));
+            OK(recur_layer_step(stepped, x, state, &y, NULL));
+            OK(recur_layer_step_ids(stepped, ids, state, &y, NULL));
+            assert_true(y == 7);
+            recur_state_release(state);
+            recur_layer_release(snapshot);
+            recur_layer_release(layer);
+        }
+    close_context(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -680,6 +708,7 @@ int main(void)
         TEST(layers_without_steps_are_refused), TEST(layer_and_snapshot_take_turns),
         TEST(state_outlives_its_layer),         TEST(states_of_layers_without_steps_serve_others),
         TEST(steps_begin_with_learned_state),   TEST(a_reset_begins_a_sequence),
+        TEST(a_state_without_sequences_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

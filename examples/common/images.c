@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <zlib.h>
 
+enum { AT_FIRST = 1024 }; /* images that there is room for before any is read */
+
 typedef struct {
     gzFile stream;
     char path[4096];
@@ -65,6 +67,18 @@ static void idx_close(idx *f, int whole)
     if (whole && code != Z_OK) die("%s: the file is damaged", f->path);
 }
 
+/* Room for twice as many images, at most n. A header may say any number, so memory is taken as the
+ * pixels come. */
+static uint8_t *grown(uint8_t *pixels, int64_t *room, int64_t n)
+{
+    const int64_t wanted = *room < n / 2 ? 2 * *room : n;
+    uint8_t *more = NEW(uint8_t, wanted * IMAGE_PIXELS);
+    memcpy(more, pixels, (size_t)(*room * IMAGE_PIXELS));
+    free(pixels);
+    *room = wanted;
+    return more;
+}
+
 static uint8_t *read_pixels(const char *dir, const char *name, int64_t most, int64_t *n)
 {
     idx f = idx_open(dir, name, "images-idx3-ubyte");
@@ -74,8 +88,12 @@ static uint8_t *read_pixels(const char *dir, const char *name, int64_t most, int
     idx_expect(&f, "the number of columns", IMAGE_COLUMNS);
     *n = most > 0 && most < all ? most : all;
     if (*n == 0) die("%s: it has no images", f.path);
-    uint8_t *pixels = NEW(uint8_t, *n * IMAGE_PIXELS);
-    for (int64_t i = 0; i < *n; i++) idx_read(&f, pixels + i * IMAGE_PIXELS, IMAGE_PIXELS);
+    int64_t room = *n < AT_FIRST ? *n : AT_FIRST;
+    uint8_t *pixels = NEW(uint8_t, room * IMAGE_PIXELS);
+    for (int64_t i = 0; i < *n; i++) {
+        if (i == room) pixels = grown(pixels, &room, *n);
+        idx_read(&f, pixels + i * IMAGE_PIXELS, IMAGE_PIXELS);
+    }
     idx_close(&f, *n == all);
     return pixels;
 }

@@ -21,6 +21,15 @@ static int64_t next_chunk(FILE *file, char name[5])
     return number(file, 4);
 }
 
+/* Bytes from here to the end. A chunk may say that it is longer. */
+static int64_t left_of(FILE *file)
+{
+    const long at = ftell(file);
+    if (at < 0 || fseek(file, 0, SEEK_END) != 0) return 0;
+    const long end = ftell(file);
+    return fseek(file, at, SEEK_SET) != 0 || end < at ? 0 : end - at;
+}
+
 static int64_t read_format(FILE *file, const char *path, int64_t bytes)
 {
     const int64_t sort = number(file, 2), channels = number(file, 2), rate = number(file, 4);
@@ -44,8 +53,9 @@ sound sound_read(const char *path, int64_t after)
         if (!memcmp(name, "fmt ", 4)) {
             it.rate = read_format(file, path, bytes);
         } else if (!memcmp(name, "data", 4) && it.rate) {
-            it.samples = NEW(float, bytes / 2 + after);
-            for (; it.count < bytes / 2 && !feof(file); it.count++)
+            const int64_t left = left_of(file), samples = (bytes < left ? bytes : left) / 2;
+            it.samples = NEW(float, samples + after);
+            for (; it.count < samples; it.count++)
                 it.samples[it.count] = (float)(int16_t)number(file, 2) / 32768;
             break;
         } else {

@@ -42,10 +42,14 @@ enum {
                                      it is on the stack                                           */
     RECUR_COMPILE_IDS = 4,      /**< NAME_step takes an id, also where the layer takes rows; a layer
                                     that takes ids only does so in any case                      */
-    RECUR_COMPILE_LIBRARY_MATH = 8 /**< INT8 with expf and tanhf of the C library, and sums in
+    RECUR_COMPILE_LIBRARY_MATH = 8, /**< INT8 with expf and tanhf of the C library, and sums in
                                      float: faster where there is a floating-point unit, but not the
                                      same bits; a number that falls to the other side of a half is
                                      off by 1/127 of the largest of its row                       */
+    RECUR_COMPILE_EXACT = 16 /**< the bits of a context with RECUR_CONTEXT_EXACT, in float and in
+                                  INT8, GELU too, on any machine with IEEE floats: exp and tanh are
+                                  functions of the file in float, which with a floating-point unit
+                                  take a tenth of what those of OWN_MATH take                     */
 };
 
 /** Which text recur_compile_c_memory writes. */
@@ -61,7 +65,8 @@ typedef struct recur_compile_options {
     int32_t precision;                /**< RECUR_PRECISION_FLOAT32; or _INT8: the matrices, states
                                            and outputs of a snapshot of this precision on
                                            RECUR_ISA_REF, to the bit (but for GELU, which is within
-                                           1e-6, and with LIBRARY_MATH)                */
+                                           1e-6, and with LIBRARY_MATH), or with EXACT of such a
+                                           snapshot in an exact context                           */
     int32_t reserved;                 /**< 0                                                      */
     const char *name;                 /**< what all names begin with: letters, digits and _;
                                            NULL: "model"                                          */

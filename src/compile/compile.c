@@ -30,18 +30,21 @@ static recur_status check_name(const char *name)
 static recur_status take_options(const recur_compile_options *options, recur_compile_options *out)
 {
     const uint32_t flags = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_ARENA | RECUR_COMPILE_IDS |
-                           RECUR_COMPILE_LIBRARY_MATH;
+                           RECUR_COMPILE_LIBRARY_MATH | RECUR_COMPILE_EXACT;
     static const recur__constant precisions[] = { RECUR__CONSTANT(RECUR_PRECISION_FLOAT32),
                                                   RECUR__CONSTANT(RECUR_PRECISION_INT8) };
     RECUR__CHECK(recur__take("recur_compile_options", options, out, sizeof *out));
-    RECUR__CHECK(recur__check_flags("recur_compile_options", out->flags, flags,
-                                    "RECUR_COMPILE_OWN_MATH, _LIBRARY_MATH, _ARENA and _IDS"));
+    RECUR__CHECK(
+        recur__check_flags("recur_compile_options", out->flags, flags,
+                           "RECUR_COMPILE_OWN_MATH, _LIBRARY_MATH, _EXACT, _ARENA and _IDS"));
     if (out->precision != RECUR_PRECISION_FLOAT32 && out->precision != RECUR_PRECISION_INT8)
         return RECUR__NO_CONSTANT("recur_compile_options", "precision", out->precision, precisions);
-    const uint32_t both = RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_LIBRARY_MATH;
-    if ((out->flags & both) == both)
-        return recur__fail(RECUR_E_ARGUMENT, "recur_compile_options: RECUR_COMPILE_OWN_MATH and "
-                                             "_LIBRARY_MATH; set one of them");
+    const uint32_t math = out->flags & (RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_LIBRARY_MATH |
+                                        RECUR_COMPILE_EXACT);
+    if (math & (math - 1))
+        return recur__fail(RECUR_E_ARGUMENT,
+                           "recur_compile_options: two or more of RECUR_COMPILE_OWN_MATH, "
+                           "_LIBRARY_MATH and _EXACT; set one of them");
     if (out->reserved || out->reserved_pointer)
         return recur__fail(RECUR_E_ARGUMENT,
                            "recur_compile_options: reserved is %d, reserved_pointer %s: leave them "
@@ -51,9 +54,22 @@ static recur_status take_options(const recur_compile_options *options, recur_com
     return check_name(out->name);
 }
 
-static recur_status check_nodes(const recur_layer *layer)
+/* Units that are not due take part in zoneout where units beside them in a vector are due. */
+static bool has_exact_bits(const recur_layer *layer)
 {
-    for (int64_t i = 0; i < layer->parts; i++) RECUR__CHECK(check_nodes(layer->part[i]));
+    const recur__cell *cell = layer->spec.cell;
+    return !cell || !(cell->options & RECUR__OPTION_MODULES) ||
+           !(layer->spec.options.zoneout_hidden > 0);
+}
+
+static recur_status check_nodes(const recur_layer *layer, uint32_t flags)
+{
+    for (int64_t i = 0; i < layer->parts; i++) RECUR__CHECK(check_nodes(layer->part[i], flags));
+    if (flags & RECUR_COMPILE_EXACT && !has_exact_bits(layer))
+        return recur__fail(RECUR_E_UNSUPPORTED,
+                           "recur_compile_c: RECUR_COMPILE_EXACT, but a layer of type %s with "
+                           "zoneout %g; leave one of them out",
+                           layer->type, layer->spec.options.zoneout_hidden);
     if (recur__has_c(layer)) return RECUR_OK;
     return recur__fail(RECUR_E_UNSUPPORTED, "recur_compile_c: there is no C for a layer of type %s",
                        layer->type);
@@ -83,7 +99,7 @@ static recur_status check_layer(const recur_layer *layer, uint32_t flags)
         if (!isfinite(layer->params[i]))
             return recur__fail(RECUR_E_NUMERIC, "recur_compile_c: parameter %lld of %lld is %g",
                                (long long)i, (long long)layer->count, (double)layer->params[i]);
-    return check_nodes(layer);
+    return check_nodes(layer, flags);
 }
 
 /* ---- nodes and their names ------------------------------------------------------------------ */
@@ -110,12 +126,13 @@ static void name_node(recur__item *item, const char *whole, const char *name)
 static void make_unique(const recur__item *items, int64_t i)
 {
     static const char *const taken[] = {
-        "init",         "step",        "run",        "state",    "scratch",  "copy",
-        "bits",         "high",        "power",      "rounded",  "root",     "moments",
-        "tanh",         "exp",         "sample",     "one",      "q",        "self",
-        "sigmoid",      "relu",        "elu",        "gelu",     "silu",     "expm1",
-        "normal",       "softmax",     "softsign",   "bounded",  "quantise", "reciprocal",
-        "hard_sigmoid", "add_product", "moments_of", "rms_scale"
+        "init",         "step",        "run",        "state",     "scratch",  "copy",
+        "bits",         "high",        "power",      "rounded",   "root",     "moments",
+        "tanh",         "exp",         "sample",     "one",       "q",        "self",
+        "sigmoid",      "relu",        "elu",        "gelu",      "silu",     "expm1",
+        "normal",       "softmax",     "softsign",   "bounded",   "quantise", "reciprocal",
+        "hard_sigmoid", "add_product", "moments_of", "rms_scale", "total",    "pairs",
+        "four_sums",    "within",      "add_dots"
     };
     recur__item *item = (recur__item *)(uintptr_t)&items[i];
     bool twice = false;
@@ -320,9 +337,9 @@ static void say_source(recur__emitter *e, const recur__sample_c *sample)
                e->precision == RECUR_PRECISION_INT8 ? "int8" : "float", (long long)e->constants);
     say_tree(e);
     recur__say(e, any, "#include \"%s\"\n\n", e->header ? e->header : "@.h");
-    if (e->needs & math && !(e->flags & RECUR_COMPILE_OWN_MATH))
+    if (e->needs & math && !(e->flags & (RECUR_COMPILE_OWN_MATH | RECUR_COMPILE_EXACT)))
         recur__say_text(e, any, "#include <math.h> /* expf, tanhf */\n\n");
-    if (recur__is_exact_c(e)) recur__say_text(e, any, contraction_text);
+    if (recur__is_reference_c(e) || recur__is_exact_c(e)) recur__say_text(e, any, contraction_text);
     recur__say_support(e);
     if (!has_arena(e)) say_scratch(e);
     walk(e, RECUR__SECTION_PARTS);
@@ -363,7 +380,7 @@ static recur_status begin(const recur_layer *layer, const recur_compile_options 
                        .items = count_nodes(layer),
                        .row_floats = row_floats(layer) } };
     recur__emitter *e = &j->e;
-    if (recur__is_exact_c(e)) e->flags |= RECUR_COMPILE_OWN_MATH;
+    if (recur__is_reference_c(e)) e->flags |= RECUR_COMPILE_OWN_MATH;
     if (o.sample) RECUR__CHECK(recur__sample_c_make(e, o.sample, &j->sample));
     j->has_sample = o.sample != NULL;
     if (j->sample.ids) e->flags |= RECUR_COMPILE_IDS;

@@ -62,7 +62,10 @@ enum {
     RECUR__NEED_ROOT = 1 << 17,
     RECUR__NEED_MOMENTS = 1 << 18,
     RECUR__NEED_RMS = 1 << 19,
-    RECUR__NEED_SOFTMAX = 1 << 20
+    RECUR__NEED_SOFTMAX = 1 << 20,
+    RECUR__NEED_POWER = 1 << 21, /* exp in float, as vectors have it */
+    RECUR__NEED_TOTAL = 1 << 22, /* sums of rows in eight parts */
+    RECUR__NEED_DOTS = 1 << 23
 };
 
 typedef struct recur__emitter {
@@ -87,10 +90,17 @@ typedef struct recur__emitter {
     int64_t row_floats;
 } recur__emitter;
 
-/* Whether sums are in double and own functions are rounded as those of the reference are. */
+/* Whether the bits are those of a context that is RECUR_CONTEXT_EXACT: everything is in float. */
 static inline bool recur__is_exact_c(const recur__emitter *e)
 {
-    return e->precision == RECUR_PRECISION_INT8 && !(e->flags & RECUR_COMPILE_LIBRARY_MATH);
+    return (e->flags & RECUR_COMPILE_EXACT) != 0;
+}
+
+/* Whether they are those of the reference: sums are in double, own functions are rounded once. */
+static inline bool recur__is_reference_c(const recur__emitter *e)
+{
+    return e->precision == RECUR_PRECISION_INT8 &&
+           !(e->flags & (RECUR_COMPILE_LIBRARY_MATH | RECUR_COMPILE_EXACT));
 }
 
 /* ---- text (text.c) -------------------------------------------------------------------------- */
@@ -108,8 +118,8 @@ typedef struct recur__constant_text {
 } recur__constant_text;
 recur__constant_text recur__float_text(float number);
 
-/* A constant of the type of sums. */
-void recur__say_wide(recur__emitter *e, recur__section section, double number);
+/* What is added to a variance: a double where the bits are to be those of the library. */
+void recur__say_epsilon(recur__emitter *e, recur__section section, double number);
 
 /* static const float @_NAME[dims] = { ... }; of count numbers. shape: "4 * 8". */
 void recur__say_floats(recur__emitter *e, const char *name, const char *shape, int64_t count,
@@ -127,10 +137,12 @@ void recur__say_matrix(recur__emitter *e, const recur__matrix_c *W);
 /* A row to be multiplied: makes it int8 where that is the precision. After it come products. */
 void recur__say_prepare(recur__emitter *e, const recur__matrix_c *W, const char *x);
 
-/* y += rows [first, first + count) of W times x */
+/* y += rows [first, first + count) of W times x; in_parts: each sum is the total of eight, which
+ * begins at 0 */
 typedef struct recur__product_c {
     int64_t first, count;
     const char *x, *y;
+    bool in_parts;
 } recur__product_c;
 void recur__say_product(recur__emitter *e, const recur__matrix_c *W, const recur__product_c *p);
 

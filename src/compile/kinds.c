@@ -191,6 +191,9 @@ static void say_vector(recur__emitter *e, const recur__item *item, const char *w
     recur__say_floats(e, name, shape, count, numbers);
 }
 
+/* In all exact sets. A linear layer with fewer outputs has so many sums for each of them. */
+enum { EXACT_LANES = 8 };
+
 void recur__say_linear(recur__emitter *e, recur__item *item, recur__flow flow)
 {
     const recur_layer *layer = item->layer;
@@ -199,7 +202,8 @@ void recur__say_linear(recur__emitter *e, recur__item *item, recur__flow flow)
                biased = !(layer->spec.flags & RECUR_LAYER_NO_BIAS);
     const recur__matrix_c W = weight_of(e, item, out, in);
     const bool small = W.precision == RECUR_PRECISION_INT8 && !ids;
-    const recur__product_c p = { 0, out, "x", "y" };
+    const bool few = recur__is_exact_c(e) && out < EXACT_LANES;
+    const recur__product_c p = { 0, out, "x", "y", few };
     const char *y = recur__say_output(e, item, flow);
     recur__say(e, RECUR__SECTION_PARTS, "/* %s: linear, y = W x + b, %lld -> %lld */\n", item->name,
                (long long)in, (long long)out);
@@ -310,7 +314,7 @@ void recur__say_merge(recur__emitter *e, recur__item *item, recur__flow flow)
         [RECUR_MERGE_MEAN] = "0.5f * (a + b)",
         [RECUR_MERGE_MULTIPLY] = "a * b",
         [RECUR_MERGE_GATE] = "a * @_sigmoid(b)",
-        [RECUR_MERGE_MAGNITUDE] = "{narrow}@_root(a * a + b * b)",
+        [RECUR_MERGE_MAGNITUDE] = "(float)@_root(a * a + b * b)",
     };
     const int64_t F = item->layer->output_size;
     const int32_t way = item->layer->spec.variant;
@@ -334,7 +338,7 @@ static void say_group_norm(recur__emitter *e, const recur__item *item)
                "    for (int32_t g = 0; g < %lld; g++) {\n"
                "        const @_moments m = @_moments_of(%lld, ",
                (long long)G, (long long)(C / G * L));
-    recur__say_wide(e, RECUR__SECTION_PARTS, layer->spec.epsilon);
+    recur__say_epsilon(e, RECUR__SECTION_PARTS, layer->spec.epsilon);
     recur__say(e, RECUR__SECTION_PARTS,
                ", x + g * %lld);\n"
                "        for (int32_t j = g * %lld; j < (g + 1) * %lld; j++)\n"
@@ -351,7 +355,7 @@ static void say_row_norm(recur__emitter *e, const recur__item *item, bool biased
     recur__say(e, RECUR__SECTION_PARTS, "    const %s = %s(%lld, ",
                rms ? "float scale" : "@_moments m", rms ? "@_rms_scale" : "@_moments_of",
                (long long)layer->input_size);
-    recur__say_wide(e, RECUR__SECTION_PARTS, layer->spec.epsilon);
+    recur__say_epsilon(e, RECUR__SECTION_PARTS, layer->spec.epsilon);
     recur__say(e, RECUR__SECTION_PARTS, ", x);\n");
     begin_loop(e, "j", layer->input_size);
     if (rms)

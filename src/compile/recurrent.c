@@ -173,7 +173,7 @@ static void say_word(const level *v, int word)
     if (word == WORD_BOUNDED) say_function(v, "bounded", 0, f->cell_clip);
     if (word == WORD_KEPT) recur__say(e, RECUR__SECTION_PARTS, "%s", kept);
     if (word == WORD_UNITS) recur__say(e, RECUR__SECTION_PARTS, "%lld", (long long)v->H);
-    if (word == WORD_EPSILON) recur__say_wide(e, RECUR__SECTION_PARTS, EPSILON);
+    if (word == WORD_EPSILON) recur__say_epsilon(e, RECUR__SECTION_PARTS, EPSILON);
     if (word == WORD_H) recur__say(e, RECUR__SECTION_PARTS, "h[j]");
     if (word == WORD_C) recur__say(e, RECUR__SECTION_PARTS, "c[j]");
     if (word == WORD_U) recur__say(e, RECUR__SECTION_PARTS, "u[j]");
@@ -360,7 +360,7 @@ static void say_units(const level *v, int phase)
         block_at(v, b, k);
         recur__say(v->e, RECUR__SECTION_PARTS, "    const @_moments m%d = @_moments_of(%lld, ", b,
                    (long long)v->H);
-        recur__say_wide(v->e, RECUR__SECTION_PARTS, EPSILON);
+        recur__say_epsilon(v->e, RECUR__SECTION_PARTS, EPSILON);
         recur__say(v->e, RECUR__SECTION_PARTS, ", %s);\n", k);
     }
     say_lines(v, v->text->before[phase], "    ");
@@ -387,7 +387,7 @@ static void say_projection(const level *v)
     const double zoneout = v->layer->spec.options.zoneout_hidden;
     const recur__matrix_c W = matrix_project(v);
     const char *to = zoneout > 0 ? "k" : "h";
-    const recur__product_c p = { 0, v->P, "u", to };
+    const recur__product_c p = { .count = v->P, .x = "u", .y = to };
     recur__say_prepare(v->e, &W, "u");
     say_zeros(v, to, v->P);
     recur__say_product(v->e, &W, &p);

@@ -9,19 +9,22 @@
 
 /* ---- running it ----------------------------------------------------------------------------- */
 
-/* A snapshot on the reference set. The layer comes over in a file in memory, as the one way from
- * context to context. */
-static recur_status reference_of(const recur_layer *layer, int32_t precision, recur_layer **out)
+/* A snapshot on the reference set, or of an exact context. The layer comes over in a file in
+ * memory, as the one way from context to context. */
+static recur_status reference_of(const recur__emitter *e, recur_layer **out)
 {
-    const recur_context_options options = { .size = sizeof options, .isa = RECUR_ISA_REF };
+    const bool exact = recur__is_exact_c(e);
+    const recur_context_options options = { .size = sizeof options,
+                                            .isa = exact ? RECUR_ISA_AUTO : RECUR_ISA_REF,
+                                            .flags = exact ? RECUR_CONTEXT_EXACT : 0 };
     recur_context *ctx;
     recur_file *file = NULL;
     recur_layer *copy = NULL;
     RECUR__CHECK(recur_context_create(&options, &ctx));
     recur_status status = recur_file_open_memory(ctx, NULL, 0, &file);
-    if (!status) status = recur_file_put_model(file, "", layer, NULL);
+    if (!status) status = recur_file_put_model(file, "", e->layer, NULL);
     if (!status) status = recur_file_get_model(file, "", &copy);
-    if (!status) status = recur_layer_snapshot(copy, precision, out);
+    if (!status) status = recur_layer_snapshot(copy, e->precision, out);
     recur_layer_release(copy);
     recur_file_release(file);
     recur_context_release(ctx);
@@ -61,11 +64,11 @@ static recur_status run_sequences(const recur_layer *layer, bool ids, recur_stat
     return RECUR_OK;
 }
 
-static recur_status run(const recur_layer *layer, int32_t precision, bool ids, recur__sample_c *s)
+static recur_status run(const recur__emitter *e, bool ids, recur__sample_c *s)
 {
     recur_layer *reference = NULL;
     recur_state *state = NULL;
-    RECUR__CHECK(reference_of(layer, precision, &reference));
+    RECUR__CHECK(reference_of(e, &reference));
     recur_status status = recur_state_create(reference, 1, &state);
     if (!status) status = run_sequences(reference, ids, state, s);
     recur_state_release(state);
@@ -89,7 +92,7 @@ static recur_status check(const recur_model_sample *given)
 static float tolerance_of(const recur__emitter *e, const recur_model_sample *given)
 {
     const double tolerance = given->tolerance > 0 ? given->tolerance : TOLERANCE;
-    if (recur__is_exact_c(e)) return 0;
+    if (recur__is_reference_c(e) || recur__is_exact_c(e)) return 0;
     return e->precision == RECUR_PRECISION_INT8 && tolerance < ROUNDED ? (float)ROUNDED
                                                                        : (float)tolerance;
 }
@@ -114,7 +117,7 @@ recur_status recur__sample_c_make(const recur__emitter *e, const recur_model_sam
     recur__carver carve = { s.memory, 0 };
     lay_out(&carve, given.ids != NULL, &s);
     recur_status status = take_rows(&given, &s);
-    if (!status) status = run(layer, e->precision, given.ids != NULL, &s);
+    if (!status) status = run(e, given.ids != NULL, &s);
     if (status) recur__sample_c_free(layer, &s);
     *out = s;
     return status;

@@ -6,10 +6,16 @@
  * reference set computes in double is. They take no double, which small processors lack. */
 #include "compile/compile.h"
 
-/* A function: its text, the one that calls no library if that is another, what it needs. */
+/* How a function is written. Of functions of one number: with the C library, in whole numbers of 64
+ * bits, in float as the library's vectors have it. Of sums: in float, in double, in eight parts. */
+typedef enum form { FORM_LIBRARY, FORM_OWN, FORM_EXACT, FORMS } form;
+
+/* A function: its text and what it needs, in each form. A text that is NULL is that before it, with
+ * what that needs. */
 typedef struct function {
-    uint32_t bit, needs, own_needs;
-    const char *text, *own; /* own NULL: the same; "": nothing */
+    uint32_t bit;
+    const char *text[FORMS];
+    uint32_t needs[FORMS];
 } function;
 
 /* ---- rows and products ---------------------------------------------------------------------- */
@@ -403,6 +409,78 @@ static const char own_expm1_text[] =
     "    return -@_rounded(((uint64_t)1 << 63) - (n < 63 ? e >> n : 0u), 63);\n"
     "}\n";
 
+/* ---- the functions of exact contexts -------------------------------------------------------- */
+
+/* kernels/simd.h has the same for vectors; what is changed here is changed there. */
+static const char power_text[] =
+    "/* A float, and its bits. */\n"
+    "typedef union @_bits {\n"
+    "    float number;\n"
+    "    uint32_t bits;\n"
+    "} @_bits;\n"
+    "\n"
+    "/* exp(x) = 2^n (1 + what it returns), with 2^n as scale. t is n + 1.5 * 2^23, of which the\n"
+    " * low bits are n; Moshier 1989. */\n"
+    "static float @_power(float x, float t, float *scale)\n"
+    "{\n"
+    "    @_bits power;\n"
+    "    power.number = t;\n"
+    "    power.bits = (power.bits << 23) + 0x3f800000u;\n"
+    "    *scale = power.number;\n"
+    "    const float n = t - 12582912.0f;\n"
+    "    const float r = x - n * 0.693359375f + n * 2.12194440e-4f;\n"
+    "    const float r2 = r * r;\n"
+    "    const float p54 = r * 1.9875691500e-4f + 1.3981999507e-3f;\n"
+    "    const float p32 = r * 8.3334519073e-3f + 4.1665795894e-2f;\n"
+    "    const float p10 = r * 1.6666665459e-1f + 5.0000001201e-1f;\n"
+    "    return (p54 * r2 + p32) * (r2 * r2) + (p10 * r2 + r);\n"
+    "}\n"
+    "\n"
+    "static float @_within(float low, float high, float x)\n"
+    "{\n"
+    "    const float below = high < x ? high : x;\n"
+    "    return low > below ? low : below;\n"
+    "}\n";
+
+static const char exact_sigmoid_text[] =
+    "/* 1 / (1 + exp(-x)) */\n"
+    "static float @_sigmoid(float x)\n"
+    "{\n"
+    "    float scale;\n"
+    "    const float a = -@_within(-88.0f, 87.0f, x);\n"
+    "    const float p = @_power(a, a * 1.44269504088896341f + 12582912.0f, &scale);\n"
+    "    return 1.0f / (p * scale + (scale + 1.0f));\n"
+    "}\n";
+
+static const char exact_tanh_text[] =
+    "/* (exp(2x) - 1) / (exp(2x) + 1) */\n"
+    "static float @_tanh(float x)\n"
+    "{\n"
+    "    float scale;\n"
+    "    const float a = @_within(-10.0f, 10.0f, x);\n"
+    "    const float p = @_power(2.0f * a, a * 2.88539008177792681f + 12582912.0f, &scale);\n"
+    "    return (p * scale + (scale - 1.0f)) / (p * scale + (scale + 1.0f));\n"
+    "}\n";
+
+static const char exact_exp_text[] =
+    "static float @_exp(float x)\n"
+    "{\n"
+    "    float scale;\n"
+    "    const float a = @_within(-87.6f, 88.8f, x);\n"
+    "    const float p = @_power(a, a * 1.44269504088896341f + 12582912.0f, &scale);\n"
+    "    return p * scale + scale;\n"
+    "}\n";
+
+static const char exact_expm1_text[] =
+    "/* exp(x) - 1 */\n"
+    "static float @_expm1(float x)\n"
+    "{\n"
+    "    float scale;\n"
+    "    const float a = @_within(-87.6f, 88.8f, x);\n"
+    "    const float p = @_power(a, a * 1.44269504088896341f + 12582912.0f, &scale);\n"
+    "    return p * scale + (scale - 1.0f);\n"
+    "}\n";
+
 /* ---- other functions of one number ---------------------------------------------------------- */
 
 static const char relu_text[] = "static float @_relu(float x)\n"
@@ -559,6 +637,69 @@ static const char rms_text[] =
     "    return {narrow}(1 / @_root(squares / ({wide})n + epsilon));\n"
     "}\n";
 
+static const char total_text[] = "/* The sum of a row's eight sums. */\n"
+                                 "static float @_total(const float lane[8])\n"
+                                 "{\n"
+                                 "    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +\n"
+                                 "           ((lane[1] + lane[5]) + (lane[3] + lane[7]));\n"
+                                 "}\n";
+
+static const char dots_text[] =
+    "/* y [rows] += W [rows][columns] x [columns] */\n"
+    "static void @_add_dots(int32_t rows, int32_t columns, const float *W, const float *x,\n"
+    "                       float *y)\n"
+    "{\n"
+    "    for (int32_t r = 0; r < rows; r++) {\n"
+    "        float lane[8] = { 0.0f };\n"
+    "        for (int32_t k = 0; k < columns; k++)\n"
+    "            lane[k % 8] += W[r * columns + k] * x[k];\n"
+    "        y[r] += @_total(lane);\n"
+    "    }\n"
+    "}\n";
+
+static const char exact_moments_text[] =
+    "/* Of a row: (x - mean) scale + rest has mean 0 and variance 1; Ba 2016. */\n"
+    "typedef struct @_moments {\n"
+    "    float mean, scale, rest;\n"
+    "} @_moments;\n"
+    "\n"
+    "static @_moments @_moments_of(int32_t n, double epsilon, const float *x)\n"
+    "{\n"
+    "    float sum[8] = { 0.0f };\n"
+    "    float rest[8] = { 0.0f };\n"
+    "    float squares[8] = { 0.0f };\n"
+    "    @_moments m;\n"
+    "    for (int32_t i = 0; i < n; i++)\n"
+    "        sum[i % 8] += x[i];\n"
+    "    m.mean = (float)((double)@_total(sum) / (double)n);\n"
+    "    for (int32_t i = 0; i < n; i++) {\n"
+    "        const float d = x[i] - m.mean;\n"
+    "        rest[i % 8] += d;\n"
+    "        squares[i % 8] += d * d;\n"
+    "    }\n"
+    "    const double r = (double)@_total(rest) / (double)n;\n"
+    "    const double variance = (double)@_total(squares) / (double)n - r * r;\n"
+    "    const double scale = 1.0 / @_root((variance < 0.0 ? 0.0 : variance) + epsilon);\n"
+    "    m.scale = (float)scale;\n"
+    "    m.rest = (float)(-r * scale);\n"
+    "    return m;\n"
+    "}\n"
+    "\n"
+    "static float @_normal(float x, @_moments m)\n"
+    "{\n"
+    "    return (x - m.mean) * m.scale + m.rest;\n"
+    "}\n";
+
+static const char exact_rms_text[] =
+    "/* 1 / sqrt(mean of x^2 + epsilon) */\n"
+    "static float @_rms_scale(int32_t n, double epsilon, const float *x)\n"
+    "{\n"
+    "    float squares[8] = { 0.0f };\n"
+    "    for (int32_t i = 0; i < n; i++)\n"
+    "        squares[i % 8] += x[i] * x[i];\n"
+    "    return (float)(1.0 / @_root((double)@_total(squares) / (double)n + epsilon));\n"
+    "}\n";
+
 /* In the exact form the sum is that of 32 sums. */
 static const char softmax_text[] = "/* y = exp(x) / sum of exp(x) */\n"
                                    "static void @_softmax(int32_t n, const float *x, float *y)\n"
@@ -597,45 +738,69 @@ static const char exact_softmax_text[] =
 
 /* ---- the table, in the order of the file ---------------------------------------------------- */
 
+enum { INVERSE = RECUR__NEED_FIXED | RECUR__NEED_RECIPROCAL };
+
 static const function functions[] = {
-    { RECUR__NEED_COPY, 0, 0, copy_text, NULL },
-    { RECUR__NEED_PRODUCT, 0, 0, product_text, NULL },
-    { RECUR__NEED_QUANTISE, 0, 0, quantise_text, NULL },
-    { RECUR__NEED_PRODUCT_INT8, 0, 0, product_int8_text, NULL },
-    { RECUR__NEED_FIXED, 0, 0, fixed_text, NULL },
-    { RECUR__NEED_RECIPROCAL, 0, 0, reciprocal_text, NULL },
-    { RECUR__NEED_SIGMOID, 0, RECUR__NEED_FIXED | RECUR__NEED_RECIPROCAL, sigmoid_text,
-      own_sigmoid_text },
-    { RECUR__NEED_TANH, 0, RECUR__NEED_FIXED | RECUR__NEED_RECIPROCAL, tanh_text, own_tanh_text },
-    { RECUR__NEED_EXP, 0, RECUR__NEED_FIXED, exp_text, own_exp_text },
-    { RECUR__NEED_EXPM1, 0, RECUR__NEED_FIXED, expm1_text, own_expm1_text },
-    { RECUR__NEED_RELU, 0, 0, relu_text, NULL },
-    { RECUR__NEED_BOUNDED, 0, 0, bounded_text, NULL },
-    { RECUR__NEED_HARD_SIGMOID, 0, 0, hard_sigmoid_text, NULL },
-    { RECUR__NEED_SOFTSIGN, RECUR__NEED_BOUNDED, RECUR__NEED_BOUNDED, softsign_text, NULL },
-    { RECUR__NEED_SILU, RECUR__NEED_SIGMOID, RECUR__NEED_SIGMOID, silu_text, NULL },
-    { RECUR__NEED_ELU, RECUR__NEED_EXPM1, RECUR__NEED_EXPM1, elu_text, NULL },
-    { RECUR__NEED_GELU, RECUR__NEED_EXP, RECUR__NEED_EXP, gelu_text, NULL },
-    { RECUR__NEED_ROOT, 0, 0, root_text, exact_root_text },
-    { RECUR__NEED_MOMENTS, RECUR__NEED_ROOT, RECUR__NEED_ROOT, moments_text, NULL },
-    { RECUR__NEED_RMS, RECUR__NEED_ROOT, RECUR__NEED_ROOT, rms_text, NULL },
-    { RECUR__NEED_SOFTMAX, RECUR__NEED_EXP, RECUR__NEED_EXP, softmax_text, exact_softmax_text },
+    { RECUR__NEED_COPY, { copy_text }, { 0 } },
+    { RECUR__NEED_PRODUCT, { product_text }, { 0 } },
+    { RECUR__NEED_QUANTISE, { quantise_text }, { 0 } },
+    { RECUR__NEED_PRODUCT_INT8, { product_int8_text }, { 0 } },
+    { RECUR__NEED_FIXED, { fixed_text }, { 0 } },
+    { RECUR__NEED_RECIPROCAL, { reciprocal_text }, { 0 } },
+    { RECUR__NEED_POWER, { power_text }, { 0 } },
+    { RECUR__NEED_SIGMOID,
+      { sigmoid_text, own_sigmoid_text, exact_sigmoid_text },
+      { 0, INVERSE, RECUR__NEED_POWER } },
+    { RECUR__NEED_TANH,
+      { tanh_text, own_tanh_text, exact_tanh_text },
+      { 0, INVERSE, RECUR__NEED_POWER } },
+    { RECUR__NEED_EXP,
+      { exp_text, own_exp_text, exact_exp_text },
+      { 0, RECUR__NEED_FIXED, RECUR__NEED_POWER } },
+    { RECUR__NEED_EXPM1,
+      { expm1_text, own_expm1_text, exact_expm1_text },
+      { 0, RECUR__NEED_FIXED, RECUR__NEED_POWER } },
+    { RECUR__NEED_RELU, { relu_text }, { 0 } },
+    { RECUR__NEED_BOUNDED, { bounded_text }, { 0 } },
+    { RECUR__NEED_HARD_SIGMOID, { hard_sigmoid_text }, { 0 } },
+    { RECUR__NEED_SOFTSIGN, { softsign_text }, { RECUR__NEED_BOUNDED } },
+    { RECUR__NEED_SILU, { silu_text }, { RECUR__NEED_SIGMOID } },
+    { RECUR__NEED_ELU, { elu_text }, { RECUR__NEED_EXPM1 } },
+    { RECUR__NEED_GELU, { gelu_text }, { RECUR__NEED_EXP } },
+    { RECUR__NEED_ROOT, { root_text, exact_root_text }, { 0 } },
+    { RECUR__NEED_TOTAL, { total_text }, { 0 } },
+    { RECUR__NEED_DOTS, { dots_text }, { RECUR__NEED_TOTAL } },
+    { RECUR__NEED_MOMENTS,
+      { moments_text, NULL, exact_moments_text },
+      { RECUR__NEED_ROOT, 0, RECUR__NEED_ROOT | RECUR__NEED_TOTAL } },
+    { RECUR__NEED_RMS,
+      { rms_text, NULL, exact_rms_text },
+      { RECUR__NEED_ROOT, 0, RECUR__NEED_ROOT | RECUR__NEED_TOTAL } },
+    { RECUR__NEED_SOFTMAX,
+      { softmax_text, exact_softmax_text },
+      { RECUR__NEED_EXP, RECUR__NEED_EXP } },
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
-/* Functions of which the other form belongs to sums in double, not to own functions. */
+/* Functions of which the own form belongs to sums in double, not to own exp and tanh. */
 enum { OF_SUMS = RECUR__NEED_ROOT | RECUR__NEED_SOFTMAX };
 
-static bool takes_own(const recur__emitter *e, const function *f)
+static form form_of(const recur__emitter *e, const function *f)
 {
-    return f->bit & OF_SUMS ? recur__is_exact_c(e) : (e->flags & RECUR_COMPILE_OWN_MATH) != 0;
+    const bool own = f->bit & OF_SUMS ? recur__is_reference_c(e)
+                                      : (e->flags & RECUR_COMPILE_OWN_MATH) != 0;
+    int written = FORM_LIBRARY;
+    if (own) written = FORM_OWN;
+    if (recur__is_exact_c(e)) written = FORM_EXACT;
+    while (!f->text[written]) written--;
+    return (form)written;
 }
 
 void recur__need(recur__emitter *e, uint32_t wanted)
 {
     for (int i = FUNCTIONS - 1; i >= 0; i--) {
         const function *f = &functions[i];
-        if (wanted & f->bit) wanted |= takes_own(e, f) ? f->own_needs : f->needs;
+        if (wanted & f->bit) wanted |= f->needs[form_of(e, f)];
     }
     e->needs |= wanted;
 }
@@ -645,7 +810,7 @@ void recur__say_support(recur__emitter *e)
     for (int i = 0; i < FUNCTIONS; i++) {
         const function *f = &functions[i];
         if (!(e->needs & f->bit)) continue;
-        recur__say_text(e, RECUR__SECTION_ANY, f->own && takes_own(e, f) ? f->own : f->text);
+        recur__say_text(e, RECUR__SECTION_ANY, f->text[form_of(e, f)]);
         recur__say_text(e, RECUR__SECTION_ANY, "\n");
     }
 }

@@ -19,7 +19,7 @@ static char capital(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A'
 /* What a word at the beginning of a text stands for; NULL: there is none. */
 static const char *meaning_of(const recur__emitter *e, const char *text, size_t *length)
 {
-    const bool exact = recur__is_exact_c(e);
+    const bool exact = recur__is_reference_c(e);
     const struct {
         const char *word, *meaning;
     } words[] = {
@@ -97,9 +97,9 @@ recur__constant_text recur__float_text(float number)
     return to;
 }
 
-void recur__say_wide(recur__emitter *e, recur__section section, double number)
+void recur__say_epsilon(recur__emitter *e, recur__section section, double number)
 {
-    if (!recur__is_exact_c(e)) {
+    if (!recur__is_reference_c(e) && !recur__is_exact_c(e)) {
         recur__say(e, section, "%s", recur__float_text((float)number).text);
         return;
     }
@@ -209,10 +209,10 @@ static offset_text offset(int64_t n)
 void recur__say_product(recur__emitter *e, const recur__matrix_c *W, const recur__product_c *p)
 {
     if (W->precision != RECUR_PRECISION_INT8) {
-        recur__need(e, RECUR__NEED_PRODUCT);
-        recur__say(e, RECUR__SECTION_PARTS, "    @_add_product(%lld, %lld, @_%s%s, %s, %s);\n",
-                   (long long)p->count, (long long)W->K, W->name, offset(p->first * W->K).text,
-                   p->x, p->y);
+        recur__need(e, p->in_parts ? RECUR__NEED_DOTS : RECUR__NEED_PRODUCT);
+        recur__say(e, RECUR__SECTION_PARTS, "    @_%s(%lld, %lld, @_%s%s, %s, %s);\n",
+                   p->in_parts ? "add_dots" : "add_product", (long long)p->count, (long long)W->K,
+                   W->name, offset(p->first * W->K).text, p->x, p->y);
         return;
     }
     recur__need(e, RECUR__NEED_PRODUCT_INT8);

@@ -26,12 +26,15 @@ static int64_t block_steps(const recur_layer *layer, const recur__plan *plan)
     return stream && plan->takes_rows ? steps : 0;
 }
 
+/* The step of a state without sequences, which may have no scratch. */
+static void no_rows(recur__step_call *call) { (void)call; }
+
 bool recur__state_plan(recur_state *state, const recur_layer *layer)
 {
     const int64_t scratch = recur__step_scratch(layer, state->batch);
     recur__plan *plan = &state->plan;
     const recur__step_call at = {
-        .run = layer->ops->step->forward,
+        .run = state->batch > 0 ? layer->ops->step->forward : no_rows,
         .layer = layer,
         .state = state->values,
         .scratch = state->scratch,
@@ -43,7 +46,7 @@ bool recur__state_plan(recur_state *state, const recur_layer *layer)
     plan->layout = 0;
     plan->takes_rows = layer->capabilities & RECUR_CAN_TAKE_ROWS;
     plan->calls = 1;
-    if (recur__plan_calls(&at, NULL) <= state->most_calls)
+    if (state->batch > 0 && recur__plan_calls(&at, NULL) <= state->most_calls)
         plan->calls = recur__plan_calls(&at, plan->call);
     else
         plan->call[0] = at;

@@ -17,7 +17,8 @@ int main(int count, char **words)
         .size = sizeof how,
         .name = "m",
         .precision = strncmp(words[3], "int8", 4) ? RECUR_PRECISION_FLOAT32 : RECUR_PRECISION_INT8,
-        .flags = strcmp(words[3], "int8-library") ? 0 : RECUR_COMPILE_LIBRARY_MATH,
+        .flags = (strcmp(words[3], "int8-library") ? 0 : RECUR_COMPILE_LIBRARY_MATH) |
+                 (strcmp(words[3], "int8-exact") ? 0 : RECUR_COMPILE_EXACT),
     };
     recur_layer *layer;
     if (recur_recurrent_create(NULL, &options, &layer) ||

@@ -207,6 +207,7 @@ def compile_c(
     sample: Any = None,
     own_math: bool = False,
     library_math: bool = False,
+    exact: bool = False,
     arena: bool = False,
     ids: bool = False,
 ) -> None:
@@ -218,6 +219,7 @@ def compile_c(
     reference instruction set. sample: an input as for module(sample); with -DNAME_SELF_TEST
     the file has a main that runs it. own_math: exp and tanh are functions of the file, as int8
     has them in any case but with library_math, which is faster and gives other bits.
+    exact: the bits of a Context(exact=True), in both precisions, on any machine.
     arena: what a step takes is a struct of the caller's, not on the stack. ids: a step takes
     an id, not a row.
 
@@ -235,6 +237,7 @@ def compile_c(
     flags = {
         c.RECUR_COMPILE_OWN_MATH: own_math,
         c.RECUR_COMPILE_LIBRARY_MATH: library_math,
+        c.RECUR_COMPILE_EXACT: exact,
         c.RECUR_COMPILE_ARENA: arena,
         c.RECUR_COMPILE_IDS: ids,
     }

@@ -150,6 +150,7 @@ pub const RECUR_COMPILE_OWN_MATH: i32 = 1;
 pub const RECUR_COMPILE_ARENA: i32 = 2;
 pub const RECUR_COMPILE_IDS: i32 = 4;
 pub const RECUR_COMPILE_LIBRARY_MATH: i32 = 8;
+pub const RECUR_COMPILE_EXACT: i32 = 16;
 pub const RECUR_COMPILE_SOURCE: i32 = 1;
 pub const RECUR_COMPILE_HEADER: i32 = 2;
 
