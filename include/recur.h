@@ -85,6 +85,7 @@
 #include "recur/quantise.h"
 #include "recur/loss.h"
 #include "recur/optimizer.h"
+#include "recur/shards.h"
 #include "recur/file.h"
 #include "recur/model.h"
 #include "recur/import.h"

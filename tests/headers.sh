@@ -11,7 +11,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 all="../recur.h base.h status.h context.h random.h packed.h recurrent.h convolution.h graph.h
-     layer.h cell.h state.h tape.h memory.h quantise.h loss.h optimizer.h file.h model.h import.h"
+     layer.h cell.h state.h tape.h memory.h quantise.h loss.h optimizer.h shards.h file.h model.h
+     import.h"
 headers=${*:-$all}
 root=$PWD cc=${CC:-cc} build=${BUILD:-build} lib=lib
 [ -z "${SANITIZE:-}" ] || lib=$build/lib

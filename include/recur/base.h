@@ -79,6 +79,7 @@ typedef struct recur_state recur_state;         /**< hidden state between calls 
 typedef struct recur_tape recur_tape;           /**< record of forward passes, and scratch   */
 typedef struct recur_loss recur_loss;           /**< value and gradient of a loss            */
 typedef struct recur_optimizer recur_optimizer; /**< update rule with its moments            */
+typedef struct recur_shards recur_shards;       /**< gradients of a batch in fixed parts     */
 typedef struct recur_file recur_file;           /**< a safetensors container                 */
 /** @} */
 

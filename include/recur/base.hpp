@@ -33,6 +33,7 @@ using compile_options = options<recur_compile_options>;
 using quantise_report = options<recur_quantise_report>;
 using loss_options = options<recur_loss_options>;
 using optimizer_options = options<recur_optimizer_options>;
+using shards_options = options<recur_shards_options>;
 using sample_options = options<recur_sample_options>;
 
 /** Stands for an array, tape, state or context that is not there. */
@@ -174,6 +175,12 @@ public:
 };
 
 } // namespace detail
+
+/** For functions of C that the library calls: what they return, with a sentence. */
+inline recur_status fail(recur_status status, const char *sentence) noexcept
+{
+    return recur_fail(status, sentence);
+}
 
 /** Options with their defaults written out: a zero that is put there is a zero, and asks for no
  * default.

@@ -90,6 +90,19 @@ RECUR_API const char *recur_status_text(recur_status status);
  */
 RECUR_API const char *recur_last_error(void);
 
+/** For functions of yours that the library calls, such as an exchange of shards: sets the sentence
+ * of recur_last_error, and gives the status back.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing; keeps the first 511 bytes.
+ * Errors:  cannot fail.
+ * Threads: free; every thread has its own.
+ * Since:   0.1
+ * @param status RECUR_E_*.
+ * @param sentence what failed, with its numbers, and what can be done; NULL: "".
+ */
+RECUR_API recur_status recur_fail(recur_status status, const char *sentence);
+
 #ifdef __cplusplus
 }
 #endif

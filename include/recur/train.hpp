@@ -167,6 +167,63 @@ inline void clip_value(span<float> grads, double limit)
     detail::check(recur_clip_value(grads.data(), static_cast<int64_t>(grads.size()), limit));
 }
 
+/** The gradients of a batch in shards, which are added by one tree, whichever rank has computed
+ * them. */
+class shards : public detail::handle<recur_shards, recur_shards_release> {
+public:
+    explicit shards(const recur_shards_options &o, recur_exchange_function *exchange = nullptr,
+                    void *user = nullptr, in_context ctx = none)
+        : handle(make(o, exchange, user, ctx)), options_(o)
+    {}
+
+    /** This rank owns the shards from first() on, below last(). */
+    int64_t first() const noexcept { return recur_shards_first(get(), options_.rank); }
+    int64_t last() const noexcept { return recur_shards_first(get(), options_.rank + 1); }
+    /** The first of so many sequences that a shard has. */
+    int64_t sequence(int64_t sequences, int64_t shard) const noexcept
+    {
+        return recur_shards_sequence(get(), sequences, shard);
+    }
+    /** Where the gradient of the next shard goes: zeros. */
+    span<float> gradient()
+    {
+        float *grads = recur_shards_gradient(get());
+        if (!grads) throw error(RECUR_E_ORDER, recur_last_error());
+        return span<float>(grads, detail::number(options_.count));
+    }
+    void add(span<const double> numbers = none)
+    {
+        detail::check(
+            recur_shards_add(get(), detail::exactly(options_.numbers, numbers, "numbers")));
+    }
+    /** The sums over all shards of all ranks. */
+    void sum(span<float> grads, span<double> numbers = none)
+    {
+        float *to = detail::exactly(options_.count, grads, "grads");
+        detail::check(
+            recur_shards_sum(get(), to, detail::exactly(options_.numbers, numbers, "numbers")));
+    }
+    void reset() { detail::check(recur_shards_reset(get())); }
+    /** values: as many for each shard; those of other ranks are filled in. */
+    void gather(span<float> values)
+    {
+        const auto count = static_cast<int64_t>(values.size());
+        const int64_t all = options_.shards > 0 ? options_.shards : 1;
+        if (count % all) throw error(RECUR_E_SHAPE, "values: not as many for each shard");
+        detail::check(recur_shards_gather(get(), count / all, values.data()));
+    }
+
+private:
+    recur_shards_options options_;
+    static recur_shards *make(const recur_shards_options &o, recur_exchange_function *exchange,
+                              void *user, in_context ctx)
+    {
+        recur_shards *out;
+        detail::check(recur_shards_create(ctx.get(), &o, exchange, user, &out));
+        return out;
+    }
+};
+
 /** A learning rate as a function of the step, for set_rate. */
 struct schedule : options<recur_schedule> {
     double at(int64_t step) const

@@ -26,6 +26,9 @@
  * recur_last_error(). */
 recur_status recur__fail(recur_status code, const char *format, ...) RECUR__PRINTF(2, 3);
 
+/* How often this thread has set its sentence: whether a function of the caller's did. */
+uint64_t recur__failures(void);
+
 /* UNSUPPORTED, with the switch that this build was made without: base/features.h. */
 recur_status recur__left_out(const char *function, const char *feature);
 

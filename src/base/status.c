@@ -5,6 +5,7 @@
 #include "base/base.h"
 
 static _Thread_local char last_error[512];
+static _Thread_local uint64_t failures;
 
 static const struct {
     recur_status code;
@@ -44,8 +45,16 @@ const char *recur_status_text(recur_status status)
 
 const char *recur_last_error(void) { return last_error; }
 
+uint64_t recur__failures(void) { return failures; }
+
+recur_status recur_fail(recur_status status, const char *sentence)
+{
+    return recur__fail(status, "%s", sentence ? sentence : "");
+}
+
 recur_status recur__fail(recur_status code, const char *format, ...)
 {
+    failures++;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(last_error, sizeof last_error, format, arguments);

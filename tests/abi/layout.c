@@ -235,6 +235,14 @@ static void structs(void)
     MEMBER(recur_optimizer_options, accumulator);
     MEMBER(recur_optimizer_options, momentum_decay);
 
+    STRUCT(recur_shards_options);
+    MEMBER(recur_shards_options, size);
+    MEMBER(recur_shards_options, shards);
+    MEMBER(recur_shards_options, rank);
+    MEMBER(recur_shards_options, ranks);
+    MEMBER(recur_shards_options, count);
+    MEMBER(recur_shards_options, numbers);
+
     STRUCT(recur_schedule);
     MEMBER(recur_schedule, size);
     MEMBER(recur_schedule, kind);

@@ -193,6 +193,21 @@ void training()
     CHECK(params == (floats{0.5f, 1}) && o.rate() == 0.5);
     o.set_rate(0);
     check_throws(RECUR_E_SHAPE, "grads has 1", [&] { o.step(params, floats(1)); });
+    recur::shards_options four;
+    four.shards = 4, four.count = 2, four.numbers = 1;
+    recur::shards parts(four);
+    double total = 0;
+    for (int64_t s = parts.first(); s < parts.last(); s++) {
+        parts.gradient()[1] = static_cast<float>(parts.sequence(8, s));
+        parts.add(std::vector<double>{0.5});
+    }
+    check_throws(RECUR_E_ORDER, "recur_shards_sum", [&] { parts.gradient(); });
+    parts.sum(grads, recur::span<double>(&total, 1));
+    CHECK(grads == (floats{0, 12}) && total == 2);
+    parts.reset();
+    parts.gather(grads = floats(8));
+    check_throws(RECUR_E_SHAPE, "values", [&] { parts.gather(floats(3)); });
+    CHECK(recur::fail(RECUR_E_IO, "why") == RECUR_E_IO && recur_last_error() == std::string("why"));
     recur::loss ctc(RECUR_LOSS_CTC);
     const recur::packed spoken({4, 1});
     const floats y = {0, 9, 0, 0, 9, 0, 0, 0, 0, 9, 0, 0, 0, 9, 0};

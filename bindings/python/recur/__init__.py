@@ -132,6 +132,7 @@ from .recurrent import (
 )
 from .sampling import random, sample
 from .settings import Context, manual_seed, set_default_context, set_num_threads
+from .shards import Shards
 from .state import State
 
 __version__ = ".".join(map(str, c._api.VERSION))
@@ -252,6 +253,8 @@ __all__ = [
     "set_num_threads",
     "SGD",
     "ShapeError",
+    "Shards",
+    "Shards",
     "Sigmoid",
     "SiLU",
     "SmoothL1Loss",

@@ -164,10 +164,12 @@ def make_converters() -> dict[str, Converter]:
         {"double": number, "const char *": text, "const char *const *": texts, "const void *": data}
     )
     table.update({"const float *": array(np.float32, False), "float *": array(np.float32, True)})
+    table["const double *"] = array(np.float64, False)
     table.update({"int32_t *": array(np.int32, True), "void *": array(None, True)})
     table["char *"] = table["void *"]
     table.update({ctype: integers(dtype) for ctype, dtype in IDS.items()})
-    table["recur_trace_function *"] = data  # recur.c takes a function itself
+    for function in ("recur_trace_function *", "recur_exchange_function *"):
+        table[function] = data  # recur.c takes a function itself
     for kind in _api.HANDLES:
         table[f"{kind} *"] = table[f"const {kind} *"] = handle(kind)
         table[f"{kind} *const *"] = handles(kind)

@@ -13,7 +13,7 @@ from typing import Any
 from . import _api
 
 # What the headers call "one at a time": calls on the same one wait for each other.
-EXCLUSIVE = {"recur_state", "recur_tape", "recur_optimizer", "recur_file"}
+EXCLUSIVE = {"recur_state", "recur_tape", "recur_optimizer", "recur_file", "recur_shards"}
 
 
 class _Owned(ctypes.c_void_p):

@@ -182,6 +182,12 @@ def rules(ask: Any) -> dict[str, Rule]:
         "recur_clip_norm": count("grads"),
         "recur_clip_norm_inf": count("grads"),
         "recur_clip_value": count("grads"),
+        "recur_shards_sum": lambda a: (
+            {} if a["shards"] is None else {"grads": ask.gradient(a["shards"])}
+        ),
+        "recur_shards_gather": lambda a: (
+            {} if a["shards"] is None else {"values": a["width"] * ask.shards(a["shards"])}
+        ),
         "recur_sample": lambda a: {"logits": a["rows"] * a["classes"], "ids": a["rows"]},
         "recur_file_open_memory": lambda a: {"data": a["bytes"]},
         "recur_file_read": count("to"),

@@ -272,6 +272,101 @@ class Params(Function):
         )
 
 
+EXCHANGE = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.c_void_p,
+    ctypes.c_int32,
+    ctypes.c_int64,
+    ctypes.POINTER(ctypes.c_float),
+    ctypes.c_int64,
+    ctypes.POINTER(ctypes.c_float),
+)
+
+
+class ShardsCreate(Function):
+    """recur_shards_create(ctx, options, exchange): exchange(rank, send, receive) gets arrays. What
+    it raises is the sentence of the failure. None: one rank."""
+
+    def __call__(self, ctx: Any, options: Any, exchange: Any) -> Any:
+        _, owned = self.inputs[0][1](ctx, "ctx")
+        struct, passed = self.inputs[1][1](options, "options")
+        if exchange is not None and not callable(exchange):
+            raise TypeError(f"exchange: a callable is needed, not {type(exchange).__name__}")
+
+        def called(_: Any, rank: Any, sends: Any, send: Any, receives: Any, receive: Any) -> Any:
+            try:
+                exchange(rank, _view(send, sends), _view(receive, receives))
+            except BaseException as error:
+                sentence = f"{type(error).__name__}: {error}"
+                RAW["recur_fail"](_api.CONSTANTS["RECUR_E_IO"], sentence.encode())
+                return _api.CONSTANTS["RECUR_E_IO"]
+            return 0
+
+        function = EXCHANGE(called) if exchange is not None else None
+        address = ctypes.cast(function, ctypes.c_void_p) if function else None
+        out = ctypes.c_void_p()
+        status = self.raw(owned, passed, address, None, ctypes.byref(out))
+        if status < 0:
+            refuse(status)
+        made = make("recur_shards", out.value, RAW["recur_shards_release"], keep=function)
+        made._facts = (max(struct.shards, 1), struct.count, struct.numbers)
+        return made
+
+
+def _view(floats: Any, count: Any) -> Any:
+    """The library's floats as an array."""
+    if not count:
+        return np.empty(0, np.float32)
+    return np.ctypeslib.as_array(floats, (count,))
+
+
+def _of_shards(function: Any, shards: Any, *rest: Any) -> Any:
+    """A call of a function that takes shards, which one thread uses at a time."""
+    _, owned = CONVERTERS["recur_shards *"](shards, "shards")
+    with owned.lock if owned is not None else contextlib.nullcontext():
+        result = function.raw(owned, *rest)
+        if function.fallible and result < 0:
+            refuse(result)
+        return result
+
+
+def _pointer(values: Any, count: Any, dtype: Any, name: Any) -> Any:
+    if values is not None and (values.dtype != dtype or values.size != count):
+        raise ValueError(f"{name}: {count} numbers of type {np.dtype(dtype)} are needed")
+    return None if values is None else values.ctypes.data
+
+
+class ShardsGradient(Function):
+    """The place as an array; it is valid until recur_shards_add."""
+
+    def __call__(self, shards: Any) -> Any:
+        address = _of_shards(self, shards)
+        if not address:
+            refuse(_api.CONSTANTS["RECUR_E_ORDER"])
+        return np.asarray(View(shards.owned, address, shards._facts[1]))
+
+
+class ShardsAdd(Function):
+    """recur_shards_add(shards, numbers): any sequence of numbers."""
+
+    def __call__(self, shards: Any, numbers: Any) -> None:
+        values = np.ascontiguousarray(() if numbers is None else numbers, np.float64)
+        _of_shards(self, shards, _pointer(values, shards._facts[2], np.float64, "numbers"))
+
+
+class ShardsSum(Function):
+    """recur_shards_sum(shards, grads): the numbers as an array."""
+
+    def __call__(self, shards: Any, grads: Any) -> Any:
+        _, count, numbers = shards._facts
+        checked, _ = CONVERTERS["float *"](grads, "grads")
+        values = np.zeros(numbers)
+        _of_shards(
+            self, shards, _pointer(checked, count, np.float32, "grads"), values.ctypes.data
+        )
+        return values
+
+
 class CellLayer(Function):
     """The layer is borrowed: its handle keeps the cell alive, and does not release it."""
 
@@ -423,6 +518,10 @@ def _make(name: Any) -> Any:
         "recur_compile_c_memory": CompileMemory,
         "recur_context_create": ContextCreate,
         "recur_tape_trace": TapeTrace,
+        "recur_shards_create": ShardsCreate,
+        "recur_shards_gradient": ShardsGradient,
+        "recur_shards_add": ShardsAdd,
+        "recur_shards_sum": ShardsSum,
     }
     if name.endswith("_release"):
         return Release(name)
@@ -438,6 +537,8 @@ class _Ask:
     rows_in = staticmethod(lambda packed: RAW["recur_packed_rows"](packed.owned))
     batch = staticmethod(lambda packed: RAW["recur_packed_batch"](packed.owned))
     steps = staticmethod(lambda packed: RAW["recur_packed_steps"](packed.owned))
+    shards = staticmethod(lambda shards: shards._facts[0])
+    gradient = staticmethod(lambda shards: shards._facts[1])
     streams = staticmethod(lambda state: RAW["recur_state_batch"](state.owned))
     rows_out = staticmethod(
         lambda layer, packed: RAW["recur_layer_rows"](layer.owned, packed.owned)

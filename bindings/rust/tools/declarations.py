@@ -31,8 +31,8 @@ FUNCTIONS = {
 
 def rust_type(ctype: str) -> str:
     """'const float *' is *const f32, 'recur_layer *const *' is *const *mut recur_layer."""
-    if ctype == "recur_trace_function *":
-        return "recur_trace_function"
+    if ctype in ("recur_trace_function *", "recur_exchange_function *"):
+        return ctype[:-2]
     words = ctype.replace("*", " * ").split()
     const = words[0] == "const"
     words = words[const:]
@@ -54,9 +54,11 @@ def rust_type(ctype: str) -> str:
     return found
 
 
-# A function type of the headers, which is only pointed to.
+# The function types of the headers, which are only pointed to.
 TRACE = ("pub type recur_trace_function =\n    Option<unsafe extern \"C\" fn(*const recur_trace, "
          "*mut core::ffi::c_void)>;")
+EXCHANGE = ("pub type recur_exchange_function =\n    Option<unsafe extern \"C\" fn(*mut "
+            "core::ffi::c_void, i32, i64, *const f32, i64, *mut f32) -> recur_status>;")
 
 
 def named(name: str) -> str:
@@ -66,7 +68,7 @@ def named(name: str) -> str:
 def text() -> str:
     source = headers.source()
     out = ["// Written by tools/declarations.py from the headers, not by hand.", "",
-           "pub type recur_status = i32;", TRACE, ""]
+           "pub type recur_status = i32;", TRACE, EXCHANGE, ""]
     for name, value in headers.constants(source).items():
         kind = "u32" if value > 0x7FFFFFFF else "i32"
         out.append(f"pub const {name}: {kind} = {value};")

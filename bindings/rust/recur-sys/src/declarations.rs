@@ -3,6 +3,8 @@
 pub type recur_status = i32;
 pub type recur_trace_function =
     Option<unsafe extern "C" fn(*const recur_trace, *mut core::ffi::c_void)>;
+pub type recur_exchange_function =
+    Option<unsafe extern "C" fn(*mut core::ffi::c_void, i32, i64, *const f32, i64, *mut f32) -> recur_status>;
 
 pub const RECUR_SIZE_EXACT: i32 = 1073741824;
 pub const RECUR_OK: i32 = 0;
@@ -186,6 +188,11 @@ pub struct recur_optimizer {
 
 #[repr(C)]
 pub struct recur_packed {
+    _private: [u8; 0],
+}
+
+#[repr(C)]
+pub struct recur_shards {
     _private: [u8; 0],
 }
 
@@ -494,6 +501,17 @@ pub struct recur_plateau {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct recur_shards_options {
+    pub size: u32,
+    pub shards: i32,
+    pub rank: i32,
+    pub ranks: i32,
+    pub count: i64,
+    pub numbers: i64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct recur_model_sample {
     pub size: u32,
     pub flags: u32,
@@ -543,6 +561,7 @@ extern "C" {
     pub fn recur_ctc_loss(loss: *const recur_loss, packed: *const recur_packed, classes: i64, y: *const f32, labels: *const i32, label_lengths: *const i64, value: *mut f64, dy: *mut f32, tape: *mut recur_tape) -> recur_status;
     pub fn recur_dropout_create(ctx: *mut recur_context, features: i64, probability: f64, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_embedding_create(ctx: *mut recur_context, symbols: i64, width: i64, flags: u32, out: *mut *mut recur_layer) -> recur_status;
+    pub fn recur_fail(status: recur_status, sentence: *const core::ffi::c_char) -> recur_status;
     pub fn recur_file_add(file: *mut recur_file, info: *const recur_tensor, from: *const f32) -> recur_status;
     pub fn recur_file_all_used(file: *const recur_file) -> recur_status;
     pub fn recur_file_find(file: *const recur_file, name: *const core::ffi::c_char, out: *mut recur_tensor) -> recur_status;
@@ -643,6 +662,15 @@ extern "C" {
     pub fn recur_sample_options_init(options: *mut recur_sample_options, size: usize) -> recur_status;
     pub fn recur_schedule_init(schedule: *mut recur_schedule, size: usize, kind: i32) -> recur_status;
     pub fn recur_schedule_rate(schedule: *const recur_schedule, step: i64) -> f64;
+    pub fn recur_shards_add(shards: *mut recur_shards, numbers: *const f64) -> recur_status;
+    pub fn recur_shards_create(ctx: *mut recur_context, options: *const recur_shards_options, exchange: recur_exchange_function, user: *mut core::ffi::c_void, out: *mut *mut recur_shards) -> recur_status;
+    pub fn recur_shards_first(shards: *const recur_shards, rank: i32) -> i64;
+    pub fn recur_shards_gather(shards: *mut recur_shards, width: i64, values: *mut f32) -> recur_status;
+    pub fn recur_shards_gradient(shards: *mut recur_shards) -> *mut f32;
+    pub fn recur_shards_release(shards: *mut recur_shards);
+    pub fn recur_shards_reset(shards: *mut recur_shards) -> recur_status;
+    pub fn recur_shards_sequence(shards: *const recur_shards, sequences: i64, shard: i64) -> i64;
+    pub fn recur_shards_sum(shards: *mut recur_shards, grads: *mut f32, numbers: *mut f64) -> recur_status;
     pub fn recur_softmax_create(ctx: *mut recur_context, features: i64, out: *mut *mut recur_layer) -> recur_status;
     pub fn recur_state_batch(state: *const recur_state) -> i64;
     pub fn recur_state_copy(to: *mut recur_state, from: *const recur_state) -> recur_status;
