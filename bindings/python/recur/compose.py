@@ -239,7 +239,7 @@ class Sequential(Composite):
             return super().forward(x)
         if not isinstance(state, State):
             raise TypeError(f"state must be a State (net.state(batch)), not {type(state).__name__}")
-        if type(x) is np.ndarray and type(state) is State and self._mode == EVALUATE:
+        if type(state) is State and self._mode == EVALUATE and isinstance(x, np.ndarray):
             known = self._planned_pass(x, state)
             if known is not None:
                 return known

@@ -362,7 +362,7 @@ class Layer(Module):
             tape = self._pool.take(self._context_handle).prepare(EVALUATE)
             run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
-            if is_ids and type(x) is np.ndarray or planned_array(x):
+            if is_ids and isinstance(x, np.ndarray) or planned_array(x):
                 self._plan_pass(x, form, rows, y)
             return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
         if type(link) is not Link and not is_ids:
@@ -449,7 +449,7 @@ class Layer(Module):
     def _known_link(value: Any) -> Any:
         """None for an array of the user's own, the Link of a result; Ellipsis for what goes the
         general way."""
-        if type(value) is np.ndarray:
+        if type(value) is np.ndarray or type(value) is Array and value._made is None:
             return None if settings.copies_inputs and planned_array(value) else Ellipsis
         if type(value) is not Array or value.dtype is not F32:
             return Ellipsis
@@ -481,10 +481,8 @@ class Layer(Module):
         return [state[name] for name in self.states]
 
     def _untracked(self, results: list[Any], links: Any) -> list[Any]:
-        """Results in evaluation: plain, or with the reason why no gradient goes back to the
-        modules that x comes from."""
-        if all(link is None for link in links):
-            return results
+        """Results in evaluation: Arrays, with the reason why no gradient goes back to the
+        modules that x comes from, if it comes from any."""
         return foreign(
             results,
             f"{type(self).__name__} in eval mode (train(dropout=False) records without dropout)",
@@ -587,7 +585,7 @@ class Layer(Module):
                 results = self._planned_record(x)
                 if results is not None:
                     return results[0]
-            elif type(x) is np.ndarray:
+            else:
                 y = self._planned_pass(x)
                 if y is not None:
                     return y
@@ -622,7 +620,7 @@ class Layer(Module):
     def step(self, x: Any, state: State, out: Floats | None = None) -> npt.NDArray[Any]:
         """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is
         recorded."""
-        if type(state) is State and type(x) is np.ndarray and x.dtype is F32:
+        if type(state) is State and type(x) in (np.ndarray, Array) and x.dtype is F32:
             plan, layer = state._plan, self._layer
             if (
                 plan is not None
@@ -644,7 +642,9 @@ class Layer(Module):
         if rows.shape != wanted:
             meant = MEANT if is_ids and rows.ndim == 2 else ""
             raise ValueError(f"x must have shape {wanted}, not {rows.shape}{meant}")
-        y = np.empty((state.batch, self._info.output_size), np.float32) if out is None else out
+        y: Any = out
+        if out is None:
+            y = Array((state.batch, self._info.output_size), np.float32)
         if out is not None and getattr(out, "shape", None) != (state.batch, self._info.output_size):
             raise ValueError(
                 f"out must be an array of shape {(state.batch, self._info.output_size)}"
@@ -653,7 +653,8 @@ class Layer(Module):
         step(self._open(), rows, state._handle, y, None)
         if not is_ids and rows.size + y.size <= MOST_NUMBERS:
             state._plan = StepPlan(self._open(), state, self._info)
-        return y
+        result: npt.NDArray[Any] = y
+        return result
 
     def snapshot(self, precision: str = "float32") -> Module:
         """An immutable copy that runs fastest, for any number of threads; it has no
@@ -784,7 +785,7 @@ class Layer(Module):
 
 def known_ids(x: Any) -> Any:
     """None for ids that a plan takes, Ellipsis for others."""
-    return None if type(x) is np.ndarray and planned_ids(x) else Ellipsis
+    return None if type(x) in (np.ndarray, Array) and planned_ids(x) else Ellipsis
 
 
 def kept(rows: Any, data: Any) -> Any:
