@@ -29,6 +29,8 @@ MOST_NUMBERS = 1 << 14  # of x and y: with more than these, copies cost more tha
 MOST_PLANS = 16  # of a module
 
 I32 = np.dtype(np.int32)
+LIMIT = 1 << 31  # of numbers of 32 bits
+FEW = 32
 NO_LOCK = contextlib.nullcontext()
 
 backward, backward_ids = c.RAW["recur_layer_backward"], c.RAW["recur_layer_backward_ids"]
@@ -59,7 +61,12 @@ def key_of(x: Any) -> Any:
 
 def planned_ids(x: Any) -> bool:
     """Whether x holds integers that fit into 32 bits."""
-    return x.dtype == np.int32 or bool((x.astype(np.int32) == x).all())
+    if x.dtype is I32:
+        return True
+    if x.size > FEW:
+        return bool((x.astype(np.int32) == x).all())
+    numbers = x.ravel().tolist()  # for few of them Python is faster than a call of NumPy's
+    return -LIMIT <= min(numbers) and max(numbers) < LIMIT
 
 
 def address(array: Any) -> Any:

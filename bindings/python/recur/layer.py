@@ -61,6 +61,8 @@ CROWDED = (
 )
 MEANT = "; integers are ids, without a dimension of features: for features write 1.0 in place of 1"
 EVALUATE = c.RECUR_TAPE_EVALUATE
+NO_LINKS = (None,)
+ndarray = np.ndarray
 PRECISIONS = ("float32", "bfloat16", "int8")  # RECUR_PRECISION_*, by value
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
@@ -426,16 +428,19 @@ class Layer(Module):
         user's own. None in place of a list: they are not what the plan takes."""
         if not plan.fits(self):
             return None
-        links = [known_ids(x) if plan.is_ids else self._known_link(x)]
-        if links[0] is Ellipsis:
+        link = known_ids(x) if plan.is_ids else known_link(x)
+        if link is Ellipsis:
             return None
-        if state is not None:
-            if len(state) != len(plan.shapes):
+        if state is None:
+            return NO_LINKS if link is None else (link,)
+        links = [link]
+        if len(state) != len(plan.shapes):
+            return None
+        for value, shape in zip(state, plan.shapes):
+            link = known_link(value)
+            if link is Ellipsis or value.shape != shape:
                 return None
-            for value, shape in zip(state, plan.shapes):
-                links.append(self._known_link(value))
-                if links[-1] is Ellipsis or value.shape != shape:
-                    return None
+            links.append(link)
         return links
 
     def _plan_of(self, x: Any) -> Any:
@@ -444,17 +449,6 @@ class Layer(Module):
         if plan is None or not (planned_ids(x) if plan.is_ids else planned_array(x)):
             return None
         return plan
-
-    @staticmethod
-    def _known_link(value: Any) -> Any:
-        """None for an array of the user's own, the Link of a result; Ellipsis for what goes the
-        general way."""
-        if type(value) is np.ndarray or type(value) is Array and value._made is None:
-            return None if settings.copies_inputs and planned_array(value) else Ellipsis
-        if type(value) is not Array or value.dtype is not F32:
-            return Ellipsis
-        link = link_of(value)
-        return link if type(link) is Link else Ellipsis
 
     def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """What a call in evaluation gives, if there is a plan for it: y, and with a State this
@@ -781,6 +775,17 @@ class Layer(Module):
         file = c.recur_file_open_memory(None, None, 0)
         c.recur_file_put_model(file, "", self._open(), None)
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
+
+
+def known_link(value: Any) -> Any:
+    """None for an array of the user's own, the Link of a result; Ellipsis for what goes the general
+    way."""
+    if type(value) is ndarray or type(value) is Array and value._made is None:
+        return None if settings.copies_inputs and planned_array(value) else Ellipsis
+    if type(value) is not Array or value.dtype is not F32:
+        return Ellipsis
+    link = link_of(value)
+    return link if type(link) is Link else Ellipsis
 
 
 def known_ids(x: Any) -> Any:

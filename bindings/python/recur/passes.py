@@ -27,7 +27,7 @@ from .errors import OrderError
 
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
-_serial = itertools.count()
+serials = itertools.count()
 ndarray = np.ndarray
 
 
@@ -44,7 +44,7 @@ class Node:
     __slots__ = ("serial", "status", "memories", "shapes", "links", "__weakref__")
 
     def __init__(self, memories: Any, shapes: Any, links: Any) -> None:
-        self.serial, self.status = next(_serial), WAITS
+        self.serial, self.status = next(serials), WAITS
         self.memories, self.shapes, self.links = memories, shapes, links
 
     def array(self, index: int = 0, shape: Any = None, offset: int = 0) -> Array:
@@ -54,7 +54,7 @@ class Node:
             shape = self.shapes[index]
         array = Array(shape, F32, self.memories[index], offset)
         array._made = (self, index)
-        array.setflags(write=False)
+        array.flags.writeable = False
         return array
 
     def set_aside(self) -> None:
