@@ -666,7 +666,7 @@ class Last(Lazy):
 
     def __init__(
         self,
-        bidirectional: bool | None = None,
+        bidirectional: bool | str | None = None,
         *,
         direction: str | None = None,
         batch_first: bool = False,
@@ -674,6 +674,8 @@ class Last(Lazy):
         context: Context | None = None,
     ) -> None:
         self.direction = None
+        if isinstance(bidirectional, str):
+            bidirectional, direction = None, bidirectional
         if bidirectional is not None or direction is not None:
             self.direction = direction_of(bool(bidirectional), direction)
         self.batch_first = bool(batch_first)

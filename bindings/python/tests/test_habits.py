@@ -199,15 +199,6 @@ def test_integers_where_features_are_meant():
     assert net.step([[1.0]], net.state(1)).shape == (1, 2) and net([[0]])[0].shape == (1, 1, 2)
 
 
-def test_modules_of_the_users_in_a_sequential_are_told_how():
-    class Twice(recur.Module):
-        def forward(self, x):
-            return x
-
-    with pytest.raises(TypeError, match="write a Module whose forward calls the parts"):
-        recur.Sequential(recur.Linear(2, 2), Twice())
-
-
 @pytest.mark.parametrize(
     "call, words",
     [
