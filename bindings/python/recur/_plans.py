@@ -66,7 +66,7 @@ def planned_ids(x: Any) -> bool:
     if x.size > FEW:
         return bool((x.astype(np.int32) == x).all())
     numbers = x.ravel().tolist()  # for few of them Python is faster than a call of NumPy's
-    return -LIMIT <= min(numbers) and max(numbers) < LIMIT
+    return bool(-LIMIT <= min(numbers) and max(numbers) < LIMIT)
 
 
 def address(array: Any) -> Any:

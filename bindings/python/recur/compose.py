@@ -130,8 +130,10 @@ class Composite(Layer):
 
 def has_own_forward(module: Any) -> bool:
     """Whether Python runs the module: its forward is not that of a layer of this package."""
-    kinds = [base for base in type(module).__mro__ if base.__module__.startswith(__package__)]
-    return not isinstance(module, Layer) or type(module).forward is not kinds[0].forward
+    if not isinstance(module, Layer):
+        return True
+    kinds: list[Any] = [k for k in type(module).__mro__ if k.__module__.startswith(__package__)]
+    return type(module).forward is not kinds[0].forward
 
 
 def named(args: Any) -> tuple[Any, ...]:
