@@ -1,9 +1,9 @@
 #!/bin/sh
 # types.sh [--install] - mypy --strict over a typed program and the Python package; `make lint`.
 #
-# What must be clean is the program, which is what users write, and every file of the package. c.pyi
-# says what c.py makes out of the headers' tables. Without a mypy that sees NumPy nothing is checked;
-# --install puts both into a virtual environment under the build folder first.
+# What must be clean is the program, which is what users write, and every file of the package.
+# Without a mypy that sees NumPy nothing is checked; --install puts both into a virtual environment
+# under the build folder first.
 set -u
 cd "$(dirname "$0")/../bindings/python" || exit 2
 
@@ -31,7 +31,7 @@ if ! find_mypy; then
     exit 0
 fi
 
-# c.py by itself: to the others c.pyi stands for it.
+# c.py by itself: to the others c.pyi says what c.py makes out of the headers' tables.
 others=$(ls recur/*.py | grep -vx recur/c.py)
 status=0
 for files in recur/c.py "tests/typed_sample.py $others recur/*/*.py recur/nn/utils/*.py"; do

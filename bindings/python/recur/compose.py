@@ -11,7 +11,7 @@ import numpy as np
 from . import c, settings
 from ._arrays import size
 from .cells import Cell
-from .layers import Activation, Dropout, Last, LayerNorm, Lazy
+from .layers import Activation, Dropout, Last, LayerNorm, Lazy, Softmax
 from .layer import EVALUATE, Layer
 from .module import Module, by_names
 from .parameter import Parameter
@@ -35,6 +35,11 @@ class Composite(Layer):
                     f"part {name!r} ({type(part).__name__}) has a forward of its own, and this "
                     f"{type(self).__name__} runs in C: give it to Sequential(...) when that is "
                     "made, or write a Module whose forward calls the parts"
+                )
+            if isinstance(part, Softmax) and part.dim != -1:
+                raise NotImplementedError(
+                    f"part {name!r} is Softmax(dim={part.dim}), and this {type(self).__name__} "
+                    "runs in C over rows of any number of dimensions: write Softmax(-1), the last"
                 )
             if part._parent is not None:
                 raise ValueError(

@@ -24,6 +24,7 @@ from ._plans import (
     PassPlan,
     RecordPlan,
     StepPlan,
+    address,
     key_of,
     planned_array,
     planned_ids,
@@ -35,6 +36,7 @@ from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .module import Module, by_names
 from .packed import Layout, is_packed
+from .parameter import Parameter
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, memory_of, plain
 from .state import State
 
@@ -143,6 +145,11 @@ class Layer(Module):
         inside, kind = self.__dict__, cast(Any, type(self))
         if name in inside.get("params", ()):
             view = self.params[name]
+            if isinstance(value, Parameter) and not same_place(value, view):
+                raise TypeError(
+                    f"{name} of a {type(self).__name__} cannot be the parameter of another module: "
+                    f"no two modules share one. module.{name}[...] = value copies its numbers"
+                )
             view[...] = floats(value, name, view.shape)
             self.forget()
         elif "_mode" not in inside or name in ("batch_first", "flat", "params", "training"):
@@ -775,6 +782,11 @@ class Layer(Module):
         file = c.recur_file_open_memory(None, None, 0)
         c.recur_file_put_model(file, "", self._open(), None)
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
+
+
+def same_place(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same numbers, as after `module.weight *= 2`."""
+    return a is b or a.shape == b.shape and address(a) == address(b)
 
 
 def known_link(value: Any) -> Any:

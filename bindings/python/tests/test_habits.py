@@ -285,6 +285,33 @@ def test_what_a_module_was_made_with_cannot_be_written(make, name):
         setattr(make(), name, 1)
 
 
+def test_dimensions_of_a_softmax(rng):
+    x = numbers(rng, 3, 4)
+    for module in (recur.Softmax(1), recur.Softmax(dim=1).eval()):
+        for _ in range(3):
+            close(module(x), recur.Softmax()(x).detach())
+        with pytest.raises(NotImplementedError, match="dim=1. of an array with 3"):
+            module(x[None])
+    with pytest.raises(ValueError, match="dim"):
+        recur.Softmax(-2)
+    with pytest.raises(NotImplementedError, match=r"write Softmax\(-1\)"):
+        recur.Sequential(recur.Linear(4, 4), recur.Softmax(1))
+
+
+def test_parameters_cannot_be_shared(rng):
+    table, fc = recur.Embedding(5, 4), recur.Linear(4, 5, bias=False)
+    before = fc.weight.copy()
+    with pytest.raises(TypeError, match=r"module.weight\[...\] = value copies"):
+        fc.weight = table.weight
+    np.testing.assert_array_equal(fc.weight, before)
+    fc.weight[...] = table.weight
+    np.testing.assert_array_equal(fc.weight, table.weight)
+    fc.weight *= 2
+    fc.weight = fc.weight
+    fc.weight = 3 * table.weight
+    np.testing.assert_array_equal(fc.weight, 3 * table.weight.numpy())
+
+
 def test_other_names_are_the_users():
     class Own(recur.LSTM):
         def __init__(self):
