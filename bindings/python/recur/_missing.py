@@ -54,16 +54,7 @@ INSTEAD = {
 
 # Methods of tensors, for the arrays of this package.
 OF_TENSORS = {
-    "dim": "a.ndim",
-    "permute": "a.transpose(...)",
-    "unsqueeze": "numpy.expand_dims(a, dim), or a[:, None]",
-    "contiguous": "leave it out",
-    "cpu": "leave it out",
     "cuda": "everything is computed on the CPU: leave it out",
-    "to": "leave it out: everything is float32 on the CPU",
-    "float": "leave it out: everything is float32",
-    "double": "a.detach().astype(numpy.float64)",
-    "long": "a.detach().astype(int)",
     "clone": "a.copy()",
     "norm": "numpy.linalg.norm(a)",
     "abs": "numpy.abs(a)",
@@ -78,7 +69,6 @@ OF_TENSORS = {
     "expand": "numpy.broadcast_to(a, shape)",
     "chunk": "numpy.split(a, n, axis)",
     "unbind": "list(a)",
-    "numel": "a.size",
     "eq": "a == b",
     "matmul": "a @ b; gradients go through recur.Linear",
     "retain_grad": "loss.grad is the gradient of what the criterion was given",

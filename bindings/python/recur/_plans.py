@@ -20,14 +20,17 @@ import numpy as np
 
 from . import c
 from ._arrays import F32
-from .passes import owner_of
+from .passes import Array, owner_of
 
 ndarray = np.ndarray
+copied = ndarray.copy  # of an Array: an Array, without asking where it comes from
 addressof, of_buffer = ctypes.addressof, ctypes.c_char.from_buffer
 MOST_NUMBERS = 1 << 14  # of x and y: with more than these, copies cost more than checks
 MOST_PLANS = 16  # of a module
 
 I32 = np.dtype(np.int32)
+LIMIT = 1 << 31  # of numbers of 32 bits
+FEW = 32
 NO_LOCK = contextlib.nullcontext()
 
 backward, backward_ids = c.RAW["recur_layer_backward"], c.RAW["recur_layer_backward_ids"]
@@ -42,8 +45,11 @@ write_state = c.bare("recur_state_write")
 
 
 def planned_array(x: Any) -> bool:
-    """Whether x is float32 of NumPy's own type, and comes from no recorded pass."""
-    return type(x) is ndarray and x.dtype is F32 and (x.base is None or owner_of(x) is None)
+    """Whether x is float32 and comes from no recorded pass."""
+    kind = type(x)
+    if kind is not ndarray and (kind is not Array or x._made is not None):
+        return False
+    return x.dtype is F32 and (x.base is None or owner_of(x) is None)
 
 
 def key_of(x: Any) -> Any:
@@ -55,7 +61,12 @@ def key_of(x: Any) -> Any:
 
 def planned_ids(x: Any) -> bool:
     """Whether x holds integers that fit into 32 bits."""
-    return x.dtype == np.int32 or bool((x.astype(np.int32) == x).all())
+    if x.dtype is I32:
+        return True
+    if x.size > FEW:
+        return bool((x.astype(np.int32) == x).all())
+    numbers = x.ravel().tolist()  # for few of them Python is faster than a call of NumPy's
+    return bool(-LIMIT <= min(numbers) and max(numbers) < LIMIT)
 
 
 def address(array: Any) -> Any:
@@ -223,7 +234,7 @@ class PassPlan(Plan):
             self.x = self.form.shaped(x.reshape(-1, 1), False)[..., 0]
         else:
             self.x = self.form.shaped(x, False)
-        self.y = self.form.shaped(y, per_sequence)
+        self.y = self.form.shaped(y, per_sequence).view(Array)
         self.arrays = (pointer(x), pointer(y))
         self._kept += (x, y)
 
@@ -237,7 +248,7 @@ class PassPlan(Plan):
         """y, without a state."""
         self.x[...] = x
         self._forward(None, tape)
-        return self.y.copy()
+        return copied(self.y)
 
     def _forward(self, state: Any, tape: Any) -> None:
         layer, packed, _ = self.arguments
@@ -252,7 +263,7 @@ class PassPlan(Plan):
         self.x[...] = x
         with owned.lock:
             self._forward(owned, tape)
-        return self.y.copy()
+        return copied(self.y)
 
     def run_from(self, x: Any, given: Any, tape: Any) -> Any:
         """y and the final state, from the initial state (None), or from arrays for all of it."""
@@ -262,7 +273,7 @@ class PassPlan(Plan):
         status = self.begin(given)
         status = status or call(layer, packed, self.arrays[0], state, self.arrays[1], tape)
         memory = self.read_state(status)
-        return self.y.copy(), [ndarray(shape, F32, memory, at) for shape, at in self.finals]
+        return copied(self.y), [Array(shape, F32, memory, at) for shape, at in self.finals]
 
 
 class RecordPlan(Plan):
@@ -369,7 +380,7 @@ class StepPlan:
     def __init__(self, layer: Any, state: Any, info: Any) -> None:
         self.layer = weakref.ref(layer)
         self.x = np.zeros((state.batch, info.input_size), np.float32)
-        self.y = np.zeros((state.batch, info.output_size), np.float32)
+        self.y = np.zeros((state.batch, info.output_size), np.float32).view(Array)
         self.x_shape, self.y_shape = self.x.shape, self.y.shape
         self.owned, x, y = state._handle.owned, pointer(self.x), pointer(self.y)
         self.arguments = (ctypes.c_void_p(layer.owned.value), x, self.owned, y, None)
@@ -377,7 +388,7 @@ class StepPlan:
     def takes(self, out: Any) -> bool:
         """Whether y can be copied into this array."""
         return (
-            type(out) is ndarray
+            type(out) in (ndarray, Array)
             and out.dtype is F32
             and out.shape == self.y_shape
             and out.flags.carray
@@ -391,6 +402,6 @@ class StepPlan:
             if status < 0:
                 c.refuse(status)
             if out is None:
-                return self.y.copy()
+                return copied(self.y)
             out[...] = self.y
             return out

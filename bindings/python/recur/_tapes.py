@@ -13,13 +13,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from . import c
-from .passes import WAITS, Node
+from .passes import WAITS, Node, serials
 
 if TYPE_CHECKING:
     from .settings import Context
 
 
 reset = c.bare("recur_tape_reset")
+ref_to = weakref.ref
 
 
 class Tape:
@@ -66,7 +67,7 @@ class Tape:
         """Whether nobody holds a pass that waits here."""
         for ref in reversed(self.passes):
             one = ref()
-            if one is not None and one.status == WAITS:
+            if one is not None and not one.status:  # WAITS
                 return False
         return True
 
@@ -93,14 +94,15 @@ class Pool:
     def record(self, context: Any) -> Tape:
         """A tape to record on: one of the two that were taken longest ago, or a new one."""
         used = self.used
-        for _ in range(min(len(used), 2)):
+        for _ in (1, 2):
+            if not used:
+                break
             tape = used[0]
             used.rotate(-1)
-            if tape.idle():
-                break
-        else:
-            tape = Tape(context())
-            used.append(tape)
+            if not tape.passes or tape.idle():
+                return tape
+        tape = Tape(context())
+        used.append(tape)
         return tape
 
     def clear(self) -> None:
@@ -153,12 +155,13 @@ class Pass(Node):
         shapes: Any,
         links: Any,
     ) -> None:
-        super().__init__(memories, shapes, links)
+        self.serial, self.status = next(serials), WAITS  # as Node does; a call of it takes longer
+        self.memories, self.shapes, self.links = memories, shapes, links
         passes = tape.passes
         self.module, self.tape, self.place = module, tape, len(passes)
         self.rows, self.is_ids, self.form = rows, is_ids, form
         self.bytes = 0  # not yet known
-        passes.append(weakref.ref(self))
+        passes.append(ref_to(self))
 
     @property
     def name(self) -> str:

@@ -397,7 +397,7 @@ class WriteMemory(Function):
 class CompileMemory(Function):
     """recur_compile_c_memory(layer, options, file): one of the two texts."""
 
-    def __call__(self, layer, options, file):
+    def __call__(self, layer: Any, options: Any, file: Any) -> str:
         convert = [convert for _, convert in self.inputs]
         given, owned = convert[0](layer, "layer")
         wanted, how = convert[1](options, "options")
@@ -410,7 +410,7 @@ class CompileMemory(Function):
         self._try(owned, how, number, room, size)
         return room.value.decode()
 
-    def _try(self, owned, how, number, room, size):
+    def _try(self, owned: Any, how: Any, number: Any, room: Any, size: Any) -> None:
         status = self.raw(owned, how, number, room, ctypes.byref(size))
         if status < 0:
             refuse(status)

@@ -109,7 +109,7 @@ class Cell(Layer):
         with self._lock:
             if not self.training:
                 memory = plan.run(rows_at, state, None)[0]
-                finals = [np.ndarray(shape, F32, memory, at) for shape, at in plan.finals]
+                finals = [Array(shape, F32, memory, at) for shape, at in plan.finals]
                 return self._one_or_more(finals)
             tape = self._fresh_tape() if state is None else self._tape_for(links[1:])
             results = plan.run(rows_at, state, tape.handle._owned), plan.result_shapes

@@ -11,7 +11,7 @@ import numpy as np
 from . import c, settings
 from ._arrays import size
 from .cells import Cell
-from .layers import Activation, Dropout, Last, LayerNorm, Lazy
+from .layers import Activation, Dropout, Last, LayerNorm, Lazy, Softmax
 from .layer import EVALUATE, Layer
 from .module import Module, by_names
 from .parameter import Parameter
@@ -30,11 +30,16 @@ class Composite(Layer):
         for name, part in zip(names, parts):
             if not isinstance(part, Module):
                 raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
-            if type(part).forward is not library_forward(type(part)):
+            if has_own_forward(part):
                 raise TypeError(
-                    f"part {name!r} ({type(part).__name__}) has a forward of its own, and a "
-                    f"{type(self).__name__} runs in C: write a "
-                    "Module whose forward calls the parts"
+                    f"part {name!r} ({type(part).__name__}) has a forward of its own, and this "
+                    f"{type(self).__name__} runs in C: give it to Sequential(...) when that is "
+                    "made, or write a Module whose forward calls the parts"
+                )
+            if isinstance(part, Softmax) and part.dim != -1:
+                raise NotImplementedError(
+                    f"part {name!r} is Softmax(dim={part.dim}), and this {type(self).__name__} "
+                    "runs in C over rows of any number of dimensions: write Softmax(-1), the last"
                 )
             if part._parent is not None:
                 raise ValueError(
@@ -128,14 +133,12 @@ class Composite(Layer):
             part.release()
 
 
-def library_forward(kind: Any) -> Any:
-    """The forward of the class of this package that a class is or comes from."""
-    found = [
-        base
-        for base in kind.__mro__
-        if base.__module__.startswith(__package__) and base is not Module
-    ]
-    return found[0].forward if found else None
+def has_own_forward(module: Any) -> bool:
+    """Whether Python runs the module: its forward is not that of a layer of this package."""
+    if not isinstance(module, Layer):
+        return True
+    kinds: list[Any] = [k for k in type(module).__mro__ if k.__module__.startswith(__package__)]
+    return type(module).forward is not kinds[0].forward
 
 
 def named(args: Any) -> tuple[Any, ...]:
@@ -147,7 +150,8 @@ def named(args: Any) -> tuple[Any, ...]:
 
 class Sequential(Composite):
     """A chain: every part takes the rows of the one before. y = net(x), or y, state = net(x,
-    state) with a State.
+    state) with a State. It runs in C as one layer; with a module of yours among the parts, which
+    has a forward of its own, you get a Chain, which runs them one by one.
 
     Last, Dropout, Merge and activations take their number of features from the part before them.
 
@@ -158,6 +162,13 @@ class Sequential(Composite):
     """
 
     kind = c.RECUR_COMPOSE_SEQUENTIAL
+
+    def __new__(cls, *parts: Any, **more: Any) -> Any:
+        if cls is Sequential and any(
+            isinstance(part, Module) and has_own_forward(part) for part in named(parts)[1]
+        ):
+            return Chain(*parts, **more)
+        return super().__new__(cls)
 
     def __init__(self, *parts: Any, context: Context | None = None) -> None:
         names, parts = named(parts)
@@ -191,44 +202,9 @@ class Sequential(Composite):
         return self
 
     def _bind(self, names: Any, parts: Any) -> None:
-        unbound = [p for p in parts if isinstance(p, Last) and p.features is None]
-        timed = [p for p in parts if p.over_time and p not in unbound]
-        if len({p.batch_first for p in timed}) > 1:
-            raise ValueError("some parts are batch_first and some are not")
-        width: Any = None
-        before: list[Any] = []
-        for name, part in zip(names, parts):
-            if isinstance(part, Cell):
-                raise ValueError(
-                    f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or "
-                    "GRU"
-                )
-            if isinstance(part, Lazy) and part.features is None:
-                if width is None:
-                    super()._bind([name], [part])
-                if isinstance(part, Last) and part.direction is None:
-                    part.__dict__["direction"] = self._direction(before)
-                if timed:
-                    part.batch_first = timed[0].batch_first
-                part.bind(width)
-            width = part._info.output_size
-            before.append(part)
-
-    @staticmethod
-    def _direction(before: Any) -> Any:
-        """Where the whole sequence has been seen, after these parts."""
-        flat = [
-            p
-            for part in before
-            for p in (part.children() if isinstance(part, Sequential) else [part])
-        ]
-        while flat and isinstance(flat[-1], (Dropout, Activation, LayerNorm)):
-            flat.pop()
-        if flat and isinstance(flat[-1], Recurrent):
-            return flat[-1].direction
-        if any(isinstance(p, Recurrent) and p.direction != "forward" for p in flat):
-            raise ValueError("Last does not follow a recurrent layer at once: give its direction")
-        return "forward"
+        if isinstance(parts[0], Lazy) and parts[0].features is None:
+            super()._bind(names[:1], parts[:1])
+        bind_chain(names, parts)
 
     def forward(self, x: Any = None, state: Any = None, **more: Any) -> Any:
         """y = net(x), or y, state = net(x, state) with a State, which is changed: gradients
@@ -239,7 +215,7 @@ class Sequential(Composite):
             return super().forward(x)
         if not isinstance(state, State):
             raise TypeError(f"state must be a State (net.state(batch)), not {type(state).__name__}")
-        if type(x) is np.ndarray and type(state) is State and self._mode == EVALUATE:
+        if type(state) is State and self._mode == EVALUATE and isinstance(x, np.ndarray):
             known = self._planned_pass(x, state)
             if known is not None:
                 return known
@@ -262,6 +238,54 @@ class Sequential(Composite):
         return None if dx is None else one.form.shaped(dx, False), grad_state
 
 
+def bind_chain(names: Any, parts: Any) -> None:
+    """Each part learns from those before it what it was not told. What follows a module of the
+    user's at once, learns it from its first input."""
+    unbound = [p for p in parts if isinstance(p, Last) and p.features is None]
+    timed = [p for p in parts if p.over_time and p not in unbound]
+    if len({p.batch_first for p in timed}) > 1:
+        raise ValueError("some parts are batch_first and some are not")
+    width: Any = None
+    before: list[Any] = []
+    for name, part in zip(names, parts):
+        if isinstance(part, Cell):
+            raise ValueError(
+                f"part {name!r} is a cell: a Sequential runs over time and needs RNN, LSTM or GRU"
+            )
+        if has_own_forward(part):
+            width, before = None, [part]
+            continue
+        if isinstance(part, Lazy) and part.features is None:
+            if isinstance(part, Last) and part.direction is None:
+                part.__dict__["direction"] = direction_after(name, before)
+            if timed:
+                part.batch_first = timed[0].batch_first
+            if width is not None:
+                part.bind(width)
+        if part._layer is not None:
+            width = part._info.output_size
+        before.append(part)
+
+
+def direction_after(name: str, before: Any) -> str:
+    """Where the whole sequence has been seen, after these parts."""
+    flat = [
+        p for part in before for p in (part.children() if isinstance(part, Sequential) else [part])
+    ]
+    while flat and isinstance(flat[-1], (Dropout, Activation, LayerNorm)):
+        flat.pop()
+    if flat and isinstance(flat[-1], Recurrent):
+        made: str = flat[-1].direction
+        return made
+    if any(has_own_forward(p) for p in flat):
+        raise ValueError(
+            f"part {name!r} (Last) follows a module of yours: give it a direction, Last('forward')"
+        )
+    if any(isinstance(p, Recurrent) and p.direction != "forward" for p in flat):
+        raise ValueError("Last does not follow a recurrent layer at once: give its direction")
+    return "forward"
+
+
 class Slice(Sequential):
     """Some parts of a Sequential that follow each other: net[1:3]. They stay parts of it, with
     its parameters.
@@ -270,22 +294,17 @@ class Slice(Sequential):
     copy.deepcopy(net[1:3])."""
 
     def __init__(self, whole: Any, parts: Any) -> None:
-        self._composed, self._parent, self._layer, self._context = (
-            parts,
-            whole,
-            None,
-            whole._context,
-        )
-        self._grads = None
+        self._composed, self._parent, self._layer = parts, whole, None
+        self._context = self._grads = self._seed = None
         self._ready()
-        self._mode, self._seed = whole._mode, whole._seed
+        self._mode = whole._mode
         sizes = [part.flat.size for _, part in parts]
         self._offset = next((part._offset for _, part in parts if part.flat.size), 0)
         self.flat = whole.flat[self._offset : self._offset + sum(sizes)]
         self._info = types.SimpleNamespace(
             capabilities=c.RECUR_CAN_RECORD,
-            input_size=parts[0][1]._info.input_size,
-            output_size=parts[-1][1]._info.output_size,
+            input_size=width_of(parts[0][1], "input_size"),
+            output_size=width_of(parts[-1][1], "output_size"),
         )
         self._tensors = [
             (f"{name}.{tensor}", at + part._offset - self._offset, count, shape)
@@ -307,10 +326,7 @@ class Slice(Sequential):
         x, state = by_names(self, x, state, more, ("input",))
         if state is not None:
             raise TypeError("a slice of a Sequential takes no State: run its parts")
-        for part in self.children():
-            x = part(x)
-            x = x[0] if isinstance(part, Recurrent) else x
-        return x
+        return run_parts(self, x)
 
     def state_dict(self) -> dict[str, Any]:
         """What load_state_dict needs to go on from here."""
@@ -320,7 +336,7 @@ class Slice(Sequential):
         raise TypeError("a slice of a Sequential cannot be changed: its parts belong to the whole")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return Sequential({name: copy.deepcopy(part) for name, part in self.named_children()})
+        return Sequential({name: copy.deepcopy(part) for name, part in self._composed})
 
     def __reduce__(self) -> Any:
         return copy.deepcopy(self).__reduce__()
@@ -339,6 +355,11 @@ class Residual(Sequential):
     """
 
     kind = c.RECUR_COMPOSE_RESIDUAL
+
+
+def width_of(part: Any, side: str) -> int:
+    """Features of a part; 0 if it does not know."""
+    return int(getattr(part._info, side)) if part._has_parameters() or part.recorded else 0
 
 
 class Graph(Sequential):
@@ -503,6 +524,57 @@ class ModuleList(Module):
 
     def __setitem__(self, index: int, module: Any) -> None:
         setattr(self, list(self._children)[index], module)
+
+
+class Chain(ModuleList):
+    """What Sequential(...) gives where a part has a forward of its own: Python runs the parts one
+    by one. Each takes what the one before gives, and of a recurrent layer y.
+
+    >>> import numpy as np, recur
+    >>> class Half(recur.Module):
+    ...     def forward(self, x):
+    ...         return x[..., ::2]
+    >>> net = recur.Sequential(recur.Linear(3, 4), Half(), recur.Linear(2, 1))
+    >>> net(np.zeros((5, 3), np.float32)).shape
+    (5, 1)
+    """
+
+    def __init__(self, *parts: Any, context: Context | None = None) -> None:
+        names, parts = named(parts)
+        if len({id(part) for part in parts}) != len(parts):
+            raise ValueError("the same module is given twice")
+        for name, part in zip(names, parts):
+            if not isinstance(part, Module):
+                raise TypeError(f"part {name!r} must be a module, not {type(part).__name__}")
+        bind_chain(names, parts)
+        super().__init__()
+        for name, part in zip(names, parts):
+            self.add_module(name, part)
+
+    def forward(self, x: Any = None, **more: Any) -> Any:
+        """y = net(x)."""
+        x, _ = by_names(self, x, None, more, ("input",))
+        return run_parts(self, x)
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        parts = list(self._children.items())[index]
+        if index.step not in (None, 1) or not parts:
+            raise IndexError(f"{index} of a Sequential: parts that follow each other are a slice")
+        return Slice(self, parts)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("Chain", "Sequential", 1)
+
+
+def run_parts(parts: Any, x: Any) -> Any:
+    """Runs parts one after the other."""
+    for part in parts:
+        x = part(x)
+        if isinstance(part, Recurrent):
+            x = x[0]
+    return x
 
 
 class ModuleDict(Module):

@@ -25,6 +25,7 @@ from ._plans import (
     PassPlan,
     RecordPlan,
     StepPlan,
+    address,
     key_of,
     planned_array,
     planned_ids,
@@ -36,6 +37,7 @@ from ._tapes import Held, Pass, Pool
 from .errors import OrderError
 from .module import Module, by_names
 from .packed import Layout, is_packed
+from .parameter import Parameter
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, memory_of, plain
 from .state import State
 
@@ -62,6 +64,8 @@ CROWDED = (
 )
 MEANT = "; integers are ids, without a dimension of features: for features write 1.0 in place of 1"
 EVALUATE = c.RECUR_TAPE_EVALUATE
+NO_LINKS = (None,)
+ndarray = np.ndarray
 PRECISIONS = ("float32", "bfloat16", "int8")  # RECUR_PRECISION_*, by value
 FIXED = {
     "p": "make a new Dropout; train(dropout=False) and eval() run without",
@@ -142,6 +146,11 @@ class Layer(Module):
         inside, kind = self.__dict__, cast(Any, type(self))
         if name in inside.get("params", ()):
             view = self.params[name]
+            if isinstance(value, Parameter) and not same_place(value, view):
+                raise TypeError(
+                    f"{name} of a {type(self).__name__} cannot be the parameter of another module: "
+                    f"no two modules share one. module.{name}[...] = value copies its numbers"
+                )
             view[...] = floats(value, name, view.shape)
             self.forget()
         elif "_mode" not in inside or name in ("batch_first", "flat", "params", "training"):
@@ -363,7 +372,7 @@ class Layer(Module):
             tape = self._pool.take(self._context_handle).prepare(EVALUATE)
             run_forward(run, layer, layout, rows, state, y, tape)
             self._pool.free.append(tape)
-            if is_ids and type(x) is np.ndarray or planned_array(x):
+            if is_ids and isinstance(x, np.ndarray) or planned_array(x):
                 self._plan_pass(x, form, rows, y)
             return self._untracked([y, *(self._finals(state) if own else ())], (link, *links))
         if type(link) is not Link and not is_ids:
@@ -427,16 +436,19 @@ class Layer(Module):
         user's own. None in place of a list: they are not what the plan takes."""
         if not plan.fits(self):
             return None
-        links = [known_ids(x) if plan.is_ids else self._known_link(x)]
-        if links[0] is Ellipsis:
+        link = known_ids(x) if plan.is_ids else known_link(x)
+        if link is Ellipsis:
             return None
-        if state is not None:
-            if len(state) != len(plan.shapes):
+        if state is None:
+            return NO_LINKS if link is None else (link,)
+        links = [link]
+        if len(state) != len(plan.shapes):
+            return None
+        for value, shape in zip(state, plan.shapes):
+            link = known_link(value)
+            if link is Ellipsis or value.shape != shape:
                 return None
-            for value, shape in zip(state, plan.shapes):
-                links.append(self._known_link(value))
-                if links[-1] is Ellipsis or value.shape != shape:
-                    return None
+            links.append(link)
         return links
 
     def _plan_of(self, x: Any) -> Any:
@@ -445,17 +457,6 @@ class Layer(Module):
         if plan is None or not (planned_ids(x) if plan.is_ids else planned_array(x)):
             return None
         return plan
-
-    @staticmethod
-    def _known_link(value: Any) -> Any:
-        """None for an array of the user's own, the Link of a result; Ellipsis for what goes the
-        general way."""
-        if type(value) is np.ndarray:
-            return None if settings.copies_inputs and planned_array(value) else Ellipsis
-        if type(value) is not Array or value.dtype is not F32:
-            return Ellipsis
-        link = link_of(value)
-        return link if type(link) is Link else Ellipsis
 
     def _planned_pass(self, x: Any, state: Any = None) -> Any:
         """What a call in evaluation gives, if there is a plan for it: y, and with a State this
@@ -482,10 +483,8 @@ class Layer(Module):
         return [state[name] for name in self.states]
 
     def _untracked(self, results: list[Any], links: Any) -> list[Any]:
-        """Results in evaluation: plain, or with the reason why no gradient goes back to the
-        modules that x comes from."""
-        if all(link is None for link in links):
-            return results
+        """Results in evaluation: Arrays, with the reason why no gradient goes back to the
+        modules that x comes from, if it comes from any."""
         return foreign(
             results,
             f"{type(self).__name__} in eval mode (train(dropout=False) records without dropout)",
@@ -588,7 +587,7 @@ class Layer(Module):
                 results = self._planned_record(x)
                 if results is not None:
                     return results[0]
-            elif type(x) is np.ndarray:
+            else:
                 y = self._planned_pass(x)
                 if y is not None:
                     return y
@@ -623,7 +622,7 @@ class Layer(Module):
     def step(self, x: Any, state: State, out: Floats | None = None) -> npt.NDArray[Any]:
         """One step of every stream of a state: x [B][I] or ids [B]. No dropout, nothing is
         recorded."""
-        if type(state) is State and type(x) is np.ndarray and x.dtype is F32:
+        if type(state) is State and type(x) in (np.ndarray, Array) and x.dtype is F32:
             plan, layer = state._plan, self._layer
             if (
                 plan is not None
@@ -645,7 +644,9 @@ class Layer(Module):
         if rows.shape != wanted:
             meant = MEANT if is_ids and rows.ndim == 2 else ""
             raise ValueError(f"x must have shape {wanted}, not {rows.shape}{meant}")
-        y = np.empty((state.batch, self._info.output_size), np.float32) if out is None else out
+        y: Any = out
+        if out is None:
+            y = Array((state.batch, self._info.output_size), np.float32)
         if out is not None and getattr(out, "shape", None) != (state.batch, self._info.output_size):
             raise ValueError(
                 f"out must be an array of shape {(state.batch, self._info.output_size)}"
@@ -654,7 +655,8 @@ class Layer(Module):
         step(self._open(), rows, state._handle, y, None)
         if not is_ids and rows.size + y.size <= MOST_NUMBERS:
             state._plan = StepPlan(self._open(), state, self._info)
-        return y
+        result: npt.NDArray[Any] = y
+        return result
 
     def snapshot(self, precision: str = "float32") -> Module:
         """An immutable copy that runs fastest, for any number of threads; it has no
@@ -804,9 +806,25 @@ class Layer(Module):
         return _made_again, (self._tree(), c.recur_file_write_memory(file))
 
 
+def same_place(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same numbers, as after `module.weight *= 2`."""
+    return a is b or a.shape == b.shape and address(a) == address(b)
+
+
+def known_link(value: Any) -> Any:
+    """None for an array of the user's own, the Link of a result; Ellipsis for what goes the general
+    way."""
+    if type(value) is ndarray or type(value) is Array and value._made is None:
+        return None if settings.copies_inputs and planned_array(value) else Ellipsis
+    if type(value) is not Array or value.dtype is not F32:
+        return Ellipsis
+    link = link_of(value)
+    return link if type(link) is Link else Ellipsis
+
+
 def known_ids(x: Any) -> Any:
     """None for ids that a plan takes, Ellipsis for others."""
-    return None if type(x) is np.ndarray and planned_ids(x) else Ellipsis
+    return None if type(x) in (np.ndarray, Array) and planned_ids(x) else Ellipsis
 
 
 def kept(rows: Any, data: Any) -> Any:

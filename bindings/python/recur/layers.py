@@ -585,15 +585,28 @@ class Softmax(Lazy):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
+    dim = -1
+
     def __init__(
         self, dim: int = -1, *, features: int | None = None, context: Context | None = None
     ) -> None:
-        if dim != -1:
-            raise NotImplementedError(f"dim is {dim}: a Softmax goes over the last dimension, -1")
+        self.dim = size(dim, "dim", -1)  # of the last dimension: -1, or its number in all inputs
         self._plan(features, context)
 
     def _create(self, context: Context | None, features: int) -> Any:
         return c.recur_softmax_create(context, features)
+
+    def _form(self, x: Any) -> Any:
+        if self.dim != -1 and (hasattr(x, "batch_sizes") or self.dim != np.ndim(x) - 1):
+            raise NotImplementedError(
+                f"Softmax(dim={self.dim}) of an array with {np.ndim(data_of(x))} dimensions: it "
+                "goes over the last one, Softmax(-1). Swap dimensions before, y.swapaxes(...)"
+            )
+        return super()._form(x)
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of repr()."""
+        return f"dim={self.dim}"
 
 
 WAYS = {
@@ -666,7 +679,7 @@ class Last(Lazy):
 
     def __init__(
         self,
-        bidirectional: bool | None = None,
+        bidirectional: bool | str | None = None,
         *,
         direction: str | None = None,
         batch_first: bool = False,
@@ -674,6 +687,8 @@ class Last(Lazy):
         context: Context | None = None,
     ) -> None:
         self.direction = None
+        if isinstance(bidirectional, str):
+            bidirectional, direction = None, bidirectional
         if bidirectional is not None or direction is not None:
             self.direction = direction_of(bool(bidirectional), direction)
         self.batch_first = bool(batch_first)

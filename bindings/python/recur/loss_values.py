@@ -75,6 +75,8 @@ class LossValue(float):
         where NumPy computed something
         in between; nothing has been added then."""
         refuse_retaining(retain_graph)
+        if not self._terms:
+            required(None)
         scale = 1.0 if gradient is None else float(gradient)
         for link, _, factor, check in self._terms:
             required(link)
@@ -90,11 +92,18 @@ class LossValue(float):
         """The value as a float of Python."""
         return float(self)
 
-    def detach(self) -> float:
+    def detach(self) -> LossValue:
         """The value, without the way back."""
-        return float(self)
+        made: LossValue = LossValue(self, [])
+        return made
 
-    numpy = cpu = detach
+    def cpu(self) -> LossValue:
+        """The loss itself."""
+        return self
+
+    def numpy(self) -> float:
+        """The value as a float of Python."""
+        return float(self)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((float(self), self.grad))

@@ -63,6 +63,10 @@ REFUSED = {
     "register_full_backward_hook": "hooks are not there; chain backward by hand",
     "register_buffer": "arrays may be attributes; what shall be saved goes into recur.save({...})",
     "register_parameter": "parameters belong to layers; Linear(1, n, bias=False) has n of them",
+    **{
+        name: "Python runs this module, and only layers of the library have it: its parts do"
+        for name in ("snapshot", "quantise", "step", "state", "memory")
+    },
     "requires_grad": "to freeze parameters, optimizer.scale(name, lr=0), or give the optimizer "
     "the other modules only",
 }

@@ -8,10 +8,11 @@ from typing import Any, List
 import numpy as np
 import numpy.typing as npt
 
-from ._missing import refuse_of_tensor
+from ._tensor import TensorWords
+from .passes import Array
 
 
-class Parameter(np.ndarray):
+class Parameter(TensorWords):
     """A tensor of a module: a window on its flat vector. `p.grad` is the window on the
     gradients at the same place.
 
@@ -45,7 +46,7 @@ class Parameter(np.ndarray):
         return None, 0
 
     @property
-    def grad(self) -> npt.NDArray[Any]:
+    def grad(self) -> Array:
         """Its gradient: zeros before the first backward."""
         module, at = self._owner()
         if module is None:
@@ -54,7 +55,7 @@ class Parameter(np.ndarray):
                 "module became part of a whole): "
                 "take it from net.parameters() again"
             )
-        return np.ndarray(self.shape, np.float32, module.flat_grad, at, self.strides)
+        return Array(self.shape, np.float32, module.flat_grad, at, self.strides)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -73,25 +74,19 @@ class Parameter(np.ndarray):
                 "give the optimizer the other modules only"
             )
 
-    def __getattr__(self, name: str) -> Any:
-        return refuse_of_tensor(self, name)
-
     def requires_grad_(self, requires_grad: bool = True) -> Parameter:
         """True is what is there; False is refused with what to do instead."""
         self.requires_grad = requires_grad
         return self
 
-    def numel(self) -> int:
-        """How many numbers it has."""
-        return self.size
-
-    def detach(self) -> npt.NDArray[Any]:
-        """The same numbers as a plain array; no copy."""
-        return self.view(np.ndarray)
+    def detach(self) -> Array:
+        """The same numbers without the module: no copy, and no passes are dropped when they are
+        written."""
+        return self.numpy().view(Array)
 
     def numpy(self) -> npt.NDArray[Any]:
-        """The same as detach()."""
-        return self.view(np.ndarray)
+        """The same as detach(), as an array of NumPy's own type."""
+        return np.ndarray.view(self, np.ndarray)
 
     def _changed(self) -> None:
         module, _ = self._owner()

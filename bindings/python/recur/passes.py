@@ -1,7 +1,7 @@
 """Outputs that know the pass they come from, and losses that play passes back.
 
-A module in training mode records each call as a Pass and gives its results as Arrays. An Array
-remembers its pass, and a module that is given one remembers where its input came from. So
+Results of modules are Arrays. A module in training mode records each call as a Pass, which its
+Arrays remember, and a module that is given one remembers where its input came from. So
 `loss.backward()` can go back through every module between the loss and the data:
 
     loss = criterion(fc(lstm(x)[0][:, -1]), t)
@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._missing import refuse_of_tensor
+from ._tensor import KEYWORDS, TensorWords, extremes, in_words_of_numpy
 from .errors import OrderError
 
 F32 = np.dtype(np.float32)
 WAITS = ""  # the status of a node that can be played back; any other one says why it cannot
-_serial = itertools.count()
+serials = itertools.count()
 ndarray = np.ndarray
 
 
@@ -44,7 +44,7 @@ class Node:
     __slots__ = ("serial", "status", "memories", "shapes", "links", "__weakref__")
 
     def __init__(self, memories: Any, shapes: Any, links: Any) -> None:
-        self.serial, self.status = next(_serial), WAITS
+        self.serial, self.status = next(serials), WAITS
         self.memories, self.shapes, self.links = memories, shapes, links
 
     def array(self, index: int = 0, shape: Any = None, offset: int = 0) -> Array:
@@ -54,7 +54,7 @@ class Node:
             shape = self.shapes[index]
         array = Array(shape, F32, self.memories[index], offset)
         array._made = (self, index)
-        array.setflags(write=False)
+        array.flags.writeable = False
         return array
 
     def set_aside(self) -> None:
@@ -159,7 +159,7 @@ def origin_of(value: Any) -> Any:
     data of the user's own."""
     made = getattr(value, "_made", None)
     if made is None:
-        return owner_of(value) if type(value) is ndarray and value.base is not None else None
+        return owner_of(value) if isinstance(value, ndarray) and value.base is not None else None
     if type(made) is Foreign:
         return made
     if not lies_in(value, made):
@@ -225,26 +225,28 @@ def makers_in(values: Any) -> list[Any]:
 
 
 def wrapped(result: Any, what: str, makers: Any, constant: bool = False) -> Any:
-    """A result of NumPy as an Array that knows its origin. What holds no floats, such as masks,
-    stays as it is."""
+    """A result of NumPy as an Array, which knows its origin. What holds no floats, such as masks,
+    has none: no gradient goes through it in PyTorch either."""
     if type(result) in (tuple, list):
         return type(result)(wrapped(r, what, makers, constant) for r in result)
-    if not isinstance(result, (np.ndarray, np.floating)) or result.dtype.kind != "f":
+    if not isinstance(result, (np.ndarray, np.floating)):
         return result
+    if not makers and isinstance(result, np.float64):
+        return result  # a float of Python's too
     array = np.asarray(result).view(Array)
+    if not makers or array.dtype.kind != "f":
+        return array
     for made in makers:
         if type(made) is tuple and lies_in(array, made):
             array._made = made
             return array
-    if not makers:
-        return result
     constant = constant or all(type(made) is Foreign and made.constant for made in makers)
     array._made = Foreign(what, makers, constant)
     return array
 
 
 def foreign(results: Any, what: str, links: Any) -> list[Any]:
-    """Results that were computed from Arrays in a way that no gradient goes back."""
+    """Results of a module that were computed in a way that no gradient goes back."""
     makers = [
         (link.node, link.index) if type(link) is Link else link
         for link in links
@@ -253,12 +255,13 @@ def foreign(results: Any, what: str, links: Any) -> list[Any]:
     return [wrapped(result, what, makers) for result in results]
 
 
-class Array(np.ndarray):
-    """A result of a module in training mode: a NumPy array that remembers the pass it comes from.
+class Array(TensorWords):
+    """A result of a module: a NumPy array with some words of PyTorch's tensors. That of a module
+    in training mode remembers the pass it comes from.
 
     Slices, transposes and reshapes of it remember too, and so do numpy.stack and
     numpy.concatenate. Other results of NumPy hold the right numbers, but no gradient goes
-    through them. The array is read-only, because backward relies on it: `y.detach()` gives a
+    through them. The array is read-only then, because backward relies on it: `y.detach()` gives a
     copy to write into.
 
     >>> import numpy as np, recur
@@ -267,10 +270,15 @@ class Array(np.ndarray):
     >>> y[0].backward(np.ones(1))
     >>> fc.grads["weight"]
     array([[1., 1.]], dtype=float32)
+    >>> fc.eval()(np.ones((3, 2), np.float32)).argmax(dim=1).tolist()
+    [0, 0, 0]
     """
 
+    _made: Any = None  # (node, index), or a Foreign; None: no gradient goes anywhere from here
+
     def __array_finalize__(self, other: Any) -> None:
-        self._made = getattr(other, "_made", None)
+        if type(other) is Array:
+            self._made = other._made
 
     def __array_ufunc__(
         self, ufunc: Any, method: Any, *inputs: Any, out: Any = None, **more: Any
@@ -298,7 +306,7 @@ class Array(np.ndarray):
                 )
             if (
                 array is not None
-                and not isinstance(array, Array)
+                and getattr(array, "_made", None) is None
                 and array.dtype.kind == "f"
                 and makers
             ):
@@ -356,32 +364,27 @@ class Array(np.ndarray):
 
     def ravel(self, order: Any = "C") -> Any:
         """As numpy.ndarray.ravel. Gradients go through it."""
-        return (
-            self.reshape(-1)
-            if order == "C"
-            else wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
-        )
+        if order == "C":
+            return self.reshape(-1)
+        return wrapped(plain(super().ravel(order)), "ravel", makers_in([self]))
 
-    def flatten(self, order: Any = "C") -> Any:
-        """As numpy.ndarray.flatten. Gradients go through it."""
-        return (
-            self.reshape(-1)
-            if order == "C"
-            else wrapped(plain(super().flatten(order)), "flatten", makers_in([self]))
-        )
+    def _flatten_in(self, order: Any) -> Any:
+        if order == "C" and self._made is not None:
+            return self.reshape(-1)
+        return wrapped(super()._flatten_in(order), "flatten", makers_in([self]))
 
     # ---- what tensors of PyTorch have ----
 
-    def detach(self) -> npt.NDArray[Any]:
-        """A copy as an array of NumPy's own type, which may be written into. No gradient
-        goes through it."""
+    def detach(self) -> Array:
+        """A copy that may be written into. No gradient goes through it."""
+        made: Array = self.numpy().view(Array)
+        return made
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """The same as detach(), as an array of NumPy's own type."""
         if type(self._made) is tuple:
             self._made[0].set_aside()
         return np.array(self.view(np.ndarray))
-
-    def numpy(self) -> npt.NDArray[Any]:
-        """The same as detach()."""
-        return self.detach()
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Plays back every pass that this array comes from, from the gradient of it; one
@@ -403,29 +406,8 @@ class Array(np.ndarray):
     def requires_grad(self) -> bool:
         return self._made is not None
 
-    def __getattr__(self, name: str) -> Any:
-        return refuse_of_tensor(self, name)
-
-    def transpose(self, *axes: Any) -> Any:
-        """As numpy.ndarray.transpose. Gradients go through it."""
-        if len(axes) == 2 and self.ndim != 1 and axes[0] is not None:
-            raise TypeError(
-                f"transpose{axes} swaps two dimensions in PyTorch, and names all of them in NumPy: "
-                f"write y.swapaxes{axes}, or y.transpose({axes})"
-            )
-        return super().transpose(*axes)
-
-    def view(self, *of: Any, **more: Any) -> Any:
-        """As numpy.ndarray.view. Other shapes are PyTorch's meaning: they are refused."""
-        if of and (len(of) > 1 or isinstance(of[0], (int, np.integer, tuple))):
-            raise TypeError(
-                f"view of shape {of}: arrays are NumPy's, whose view is of a type; write "
-                "y.reshape(...), which gradients go through"
-            )
-        return super().view(*of, **more)
-
     def __reduce__(self) -> Any:
-        return self.detach().__reduce__()
+        return self.numpy().__reduce__()
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.detach()
@@ -455,6 +437,10 @@ def _named(name: str) -> Any:
     method = getattr(np.ndarray, name)
 
     def call(self: Any, *args: Any, **more: Any) -> Any:
+        if more and not KEYWORDS.keys().isdisjoint(more):
+            if name in ("max", "min") and "dim" in more:
+                return extremes(self, name, more)
+            more = in_words_of_numpy(name, more)
         result = method(
             self.view(np.ndarray),
             *plain(args),
@@ -487,6 +473,11 @@ for _name in (
     "round",
     "trace",
     "__copy__",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
 ):
     setattr(Array, _name, _named(_name))
 

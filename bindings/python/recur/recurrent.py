@@ -173,7 +173,7 @@ class Recurrent(Layer):
             known = None
             if self._mode != EVALUATE:
                 known = self._recorded(x, state)
-            elif type(x) is np.ndarray:
+            else:
                 known = self._planned_pass(x, state)
             if known is not None:
                 return known

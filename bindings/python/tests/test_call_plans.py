@@ -85,7 +85,7 @@ def same(got, wanted):
         for g, w in zip(got, wanted):
             same(g, w)
         return
-    assert type(got) is type(wanted) is np.ndarray
+    assert type(got) is type(wanted) and isinstance(got, np.ndarray)
     assert got.dtype == wanted.dtype and got.shape == wanted.shape
     np.testing.assert_array_equal(got, wanted)
     assert got.flags.writeable

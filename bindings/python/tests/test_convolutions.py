@@ -196,7 +196,7 @@ def test_refused():
     with pytest.raises(recur.ShapeError, match="4.*6.*4"):
         recur.ConvRow(4, 6, 1, groups=4)
     with pytest.raises(NotImplementedError, match="dim"):
-        recur.Softmax(1)
+        recur.Softmax(1)(np.zeros((2, 3, 4), np.float32))
     with pytest.raises(recur.Error, match="late"):
         recur.Graph(2, {"a": (recur.Linear(2, 2), ["late"]), "late": recur.Linear(2, 2)})
     with pytest.raises(ValueError, match="features"):

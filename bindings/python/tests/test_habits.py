@@ -199,15 +199,6 @@ def test_integers_where_features_are_meant():
     assert net.step([[1.0]], net.state(1)).shape == (1, 2) and net([[0]])[0].shape == (1, 1, 2)
 
 
-def test_modules_of_the_users_in_a_sequential_are_told_how():
-    class Twice(recur.Module):
-        def forward(self, x):
-            return x
-
-    with pytest.raises(TypeError, match="write a Module whose forward calls the parts"):
-        recur.Sequential(recur.Linear(2, 2), Twice())
-
-
 @pytest.mark.parametrize(
     "call, words",
     [
@@ -228,12 +219,11 @@ def test_names_that_are_not_there_say_what_to_type(call, words):
 # ---- words of tensors ---------------------------------------------------------------------------
 
 WORDS = {
-    "unsqueeze": lambda y: y.unsqueeze(0),
-    "permute": lambda y: y.permute(1, 0, 2),
-    "contiguous": lambda y: y.contiguous(),
-    "cpu": lambda y: y.cpu(),
     "softmax": lambda y: y.softmax(-1),
-    "view": lambda y: y.view(-1, 4),
+    "cuda": lambda y: y.cuda(),
+    "clone": lambda y: y.clone(),
+    "norm": lambda y: y.norm(),
+    "std": lambda y: y.std(dim=0),
     "transpose": lambda y: y.transpose(0, 1),
 }
 
@@ -241,8 +231,9 @@ WORDS = {
 @pytest.mark.parametrize("word", WORDS)
 def test_methods_of_tensors_say_what_to_type(rng, word):
     y, _ = recur.GRU(3, 4)(numbers(rng, 5, 2, 3))
-    with pytest.raises((AttributeError, TypeError), match=f"{word}.*(write|leave|NumPy)"):
-        WORDS[word](y)
+    for result in (y, y.detach()):
+        with pytest.raises((AttributeError, TypeError), match=f"{word}.*(write|leave|NumPy)"):
+            WORDS[word](result)
 
 
 def test_transposes_that_mean_the_same_stay(rng):
@@ -254,7 +245,7 @@ def test_transposes_that_mean_the_same_stay(rng):
 
 def test_writing_methods_of_parameters_say_what_to_type():
     weight = recur.Linear(3, 2).weight
-    for name in ("fill_", "copy_", "zero_", "normal_", "clamp_", "dim"):
+    for name in ("fill_", "copy_", "zero_", "normal_", "clamp_", "expand"):
         with pytest.raises(AttributeError, match=f"{name}.*NumPy"):
             getattr(weight, name)
     recur.LSTM(3, 4).flatten_parameters()
@@ -292,6 +283,33 @@ def test_functions_of_torch_say_what_to_type(name):
 def test_what_a_module_was_made_with_cannot_be_written(make, name):
     with pytest.raises(AttributeError, match=f"{name} .* is fixed when it is made"):
         setattr(make(), name, 1)
+
+
+def test_dimensions_of_a_softmax(rng):
+    x = numbers(rng, 3, 4)
+    for module in (recur.Softmax(1), recur.Softmax(dim=1).eval()):
+        for _ in range(3):
+            close(module(x), recur.Softmax()(x).detach())
+        with pytest.raises(NotImplementedError, match="dim=1. of an array with 3"):
+            module(x[None])
+    with pytest.raises(ValueError, match="dim"):
+        recur.Softmax(-2)
+    with pytest.raises(NotImplementedError, match=r"write Softmax\(-1\)"):
+        recur.Sequential(recur.Linear(4, 4), recur.Softmax(1))
+
+
+def test_parameters_cannot_be_shared(rng):
+    table, fc = recur.Embedding(5, 4), recur.Linear(4, 5, bias=False)
+    before = fc.weight.copy()
+    with pytest.raises(TypeError, match=r"module.weight\[...\] = value copies"):
+        fc.weight = table.weight
+    np.testing.assert_array_equal(fc.weight, before)
+    fc.weight[...] = table.weight
+    np.testing.assert_array_equal(fc.weight, table.weight)
+    fc.weight *= 2
+    fc.weight = fc.weight
+    fc.weight = 3 * table.weight
+    np.testing.assert_array_equal(fc.weight, 3 * table.weight.numpy())
 
 
 def test_other_names_are_the_users():

@@ -316,7 +316,7 @@ def test_sequential_grows_and_is_sliced(rng):
         ("scale", lambda net: net.requires_grad_(False)),
         ("scale", lambda net: setattr(net.decoder.weight_ih_l0, "requires_grad", False)),
         ("loss.backward", lambda net: net.backward(1)),
-        ("runs in C", lambda net: recur.Sequential(net)),
+        ("runs in C", lambda net: recur.Residual(net)),
         ("train.. or eval", lambda net: setattr(net, "training", False)),
         ("no attribute 'nothing'", lambda net: net.nothing),
         ("already belongs to a Net", lambda net: recur.Sequential(net.decoder)),
@@ -374,7 +374,7 @@ def test_parameters_as_arrays(rng):
         type(p * 2) is np.ndarray
         and type(np.concatenate([p, p])) is np.ndarray
         and p.numel() == 6
-        and type(p.detach()) is np.ndarray
+        and type(p.numpy()) is np.ndarray
     )
     y = fc(x)
     y.backward(np.ones((4, 2)))
@@ -397,3 +397,89 @@ def test_parameters_as_arrays(rng):
 def test_examples_in_docstrings(source):
     result = doctest.testmod(source)
     assert result.attempted and not result.failed
+
+
+# ---- modules of the user's in a Sequential ------------------------------------------------------
+
+
+class Half(recur.Module):
+    """Every other feature, of a layer of its own."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.fc = recur.Linear(features, features)
+
+    def forward(self, x):
+        return self.fc(x)[..., ::2]
+
+
+def mixed():
+    return recur.Sequential(
+        recur.GRU(3, 4, batch_first=True),
+        Half(4),
+        recur.Tanh(),
+        recur.Sequential(recur.Linear(2, 4), Half(4)),
+        recur.Linear(2, 2),
+    )
+
+
+def test_a_sequential_with_modules_of_the_users(rng):
+    net, x, t = mixed(), numbers(rng, 2, 5, 3), numbers(rng, 2, 5, 2)
+    y = net[0](x)[0]
+    for part in list(net)[1:]:
+        y = part(y)
+    np.testing.assert_array_equal(net(x), y)
+    check(lambda: MSE(net(x), t), net, count=40)
+    names = list(net.params)
+    assert names[0] == "0.weight_ih_l0" and "1.fc.weight" in names and "3.1.fc.bias" in names
+    assert len(net) == 5 and repr(net).startswith("Sequential(") and net[-1] is net[4]
+    net.eval()
+    assert not net[3][1].fc.training and not net(x).requires_grad
+
+
+def test_copies_and_files_of_it(rng, tmp_path):
+    net, x = mixed().eval(), numbers(rng, 2, 5, 3)
+    wanted = net(x)
+    again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(copy.deepcopy(net)(x), wanted)
+    np.testing.assert_array_equal(again(x), wanted)
+    recur.save(net, tmp_path / "net")
+    other = mixed().eval()
+    recur.load(tmp_path / "net", other)
+    np.testing.assert_array_equal(other(x), wanted)
+    with pytest.raises(AttributeError, match="snapshot: Python runs"):
+        net.snapshot()
+
+
+def test_slices_of_it(rng):
+    net, x, t = mixed(), numbers(rng, 2, 5, 3), numbers(rng, 2, 5, 2)
+    MSE(net(x), t).backward()
+    wanted = net.flat_grad.copy()
+    net.zero_grad()
+    front, back = net[:2], net[2:]
+    assert list(back.params) == [name for name in net.params if name[0] in "34"]
+    MSE(back(front(x)), t).backward()
+    np.testing.assert_array_equal(net.flat_grad, wanted)
+    np.testing.assert_array_equal(copy.deepcopy(back)(front(x)), net(x))
+    with pytest.raises(IndexError, match="follow each other"):
+        net[::2]
+
+
+def test_what_parts_learn_from_their_neighbours(rng):
+    x = numbers(rng, 5, 2, 3)
+    both = recur.LSTM(3, 4, bidirectional=True)
+    net = recur.Sequential(both, recur.Dropout(0.5), recur.Last(), Half(8)).eval()
+    whole = recur.Sequential(copy.deepcopy(both), recur.Last()).eval()
+    assert net[2].direction == "bidirectional"
+    np.testing.assert_array_equal(net[:3](x), whole(x))
+    net = recur.Sequential(recur.GRU(3, 4), Half(4), recur.Last("forward"), recur.ReLU()).eval()
+    np.testing.assert_array_equal(net(x), np.maximum(net[:2](x)[-1], 0))
+    for message, wrong in {
+        "follows a module of yours": lambda: recur.Sequential(both, Half(8), recur.Last()),
+        "given twice": lambda: recur.Sequential(Half(2), both, both),
+        "must be a module": lambda: recur.Sequential(Half(2), np.tanh),
+        "runs in C": lambda: recur.Residual(Half(2)),
+        "runs in C: give it": lambda: recur.Sequential(recur.Linear(2, 2)).append(Half(2)),
+    }.items():
+        with pytest.raises((ValueError, TypeError), match=message):
+            wrong()

@@ -314,3 +314,12 @@ def test_settings_take_effect_or_cannot_be_written():
     plateau = recur.ReduceLROnPlateau(ours)
     with pytest.raises(AttributeError, match="cannot be written"):
         plateau.factor = 0.5
+
+
+@pytest.mark.parametrize("kind", [recur.OneCycleLR, recur.CyclicLR])
+def test_a_momentum_of_zero_is_told(kind):
+    more = {"total_steps": 9} if kind is recur.OneCycleLR else {"base_lr": 0.1}
+    with pytest.raises(ValueError, match="momentum 0.*cycle_momentum=False"):
+        kind(recur.SGD(recur.Linear(1, 1), lr=0.1), max_lr=1.0, **more)
+    kind(recur.SGD(recur.Linear(1, 1), lr=0.1, momentum=0.9), max_lr=1.0, **more)
+    kind(recur.RMSprop(recur.Linear(1, 1), lr=0.1), max_lr=1.0, cycle_momentum=False, **more)

@@ -8,7 +8,7 @@ module, with all its attributes and inputs; so do all inputs and outputs of the 
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, NoReturn
 
 import numpy as np
 
@@ -22,7 +22,7 @@ OLDEST = 7  # of the opsets: before it, Add had axes of its own, and Dropout dro
 PIECES = ("Slice", "Split", "Unsqueeze", "Gather", "Squeeze", "Identity", "Cast")
 
 
-def refuse_model(why: Any) -> Any:
+def refuse_model(why: Any) -> NoReturn:
     raise NotImplementedError(f"from_onnx: {why}")
 
 
@@ -37,11 +37,14 @@ class Reader:
         self.free = {i.name: i for i in self.graph.input if i.name not in self.values}
         self.dropped = outputs is not None
         self.outputs = self.chosen(outputs)
-        self.users: dict = {}
+        self.users: dict[str, list[Any]] = {}
         self.needed = self.find_needed()
-        self.steps = self.batch = self.main = None
+        self.steps: Any = None
+        self.batch: Any = None
+        self.main: Any = None
         self.symbols = 0  # of an embedding
-        self.layers, self.pairs = [], {}
+        self.layers: list[Any] = []
+        self.pairs: dict[tuple[Layer, Layer], Layer] = {}
 
     def check_names(self, given: Any, arrays: Any) -> None:
         known = {i.name for i in self.graph.input} | set(arrays)
@@ -53,13 +56,13 @@ class Reader:
         names = [o.name for o in self.graph.output]
         if outputs is None:
             return names
-        outputs = [outputs] if isinstance(outputs, str) else list(outputs)
-        for name in outputs:
+        wanted: list[Any] = [outputs] if isinstance(outputs, str) else list(outputs)
+        for name in wanted:
             if name not in names:
                 raise ValueError(f"the model has no output {name!r}: it has {', '.join(names)}")
-        return outputs
+        return wanted
 
-    def find_needed(self) -> set:
+    def find_needed(self) -> set[str]:
         """Values that the outputs depend on."""
         needed = set(self.outputs)
         for node in reversed(self.graph.node):
@@ -275,7 +278,8 @@ class Reader:
         alone = len(self.nodes) == 1 and self.nodes[0].op_type in KINDS
         if alone:
             return self.assemble_node()
-        states, rows = {}, {}
+        states: dict[str, Any] = {}
+        rows: dict[str, Any] = {}
         for name in self.outputs:
             value = self.values.get(name)
             if not isinstance(value, Tensor) or value.is_ids:
@@ -366,7 +370,7 @@ class Reader:
         for prefix, stack in stacks.items():
             for what in stack.nodes[0].states:
                 if stack.slots(what) == slots:
-                    return prefix + what
+                    return str(prefix + what)
         refuse_model(
             f"the output {name!r} is made of final states that are not those of one layer of the "
             "module. Choose the other outputs: outputs=[...]"
@@ -374,7 +378,7 @@ class Reader:
 
     def initial_states(self, stacks: Any) -> dict[str, Any]:
         """{graph input: name in a State}; every initial state has to come whole from one input."""
-        found: dict = {}
+        found: dict[str, str] = {}
         for prefix, stack in stacks.items():
             for what in stack.nodes[0].states:
                 slots = stack.initial(what)
@@ -401,7 +405,7 @@ class Output(Node):
     def __init__(self, reader: Any, name: str) -> None:
         super().__init__(reader, reader.onnx.helper.make_node("Identity", [name], [name]))
 
-    def refuse(self, why: Any) -> None:
+    def refuse(self, why: Any) -> NoReturn:
         refuse_model(f"the output {self.proto.output[0]!r}: {why}")
 
 
@@ -418,10 +422,10 @@ def flattened(chain: Any) -> Iterator[Any]:
     return (part for part in inside(chain) if not isinstance(part, (Around, Fork)))
 
 
-def separated(outputs: Any) -> set:
+def separated(outputs: Any) -> set[Any]:
     """Pairs of nodes whose final states go to different outputs, so they stay layers apart."""
     groups = [list(dict.fromkeys(slot[0] for slot in slots)) for slots in outputs]
-    pairs = set()
+    pairs: set[Any] = set()
     for one in groups:
         for other in groups:
             pairs.update((a, b) for a in one for b in other if a not in other or b not in one)
@@ -454,7 +458,7 @@ def from_onnx(
     return module
 
 
-def read(onnx: Any, model: Any, given: Any, sizes: Any) -> Any:
+def read(onnx: Any, model: Any, given: tuple[Any, Any], sizes: Any) -> Any:
     """The graph read as a sequence, or as one step of one."""
     from .onnx_step import StepReader, is_step
 

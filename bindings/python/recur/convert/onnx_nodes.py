@@ -7,7 +7,7 @@ node of which something was left over.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -34,14 +34,14 @@ from .onnx_values import (
 )
 
 FAR = 2**30  # an end of a Slice above it means the end of the axis
-ACTIVATIONS = {"Relu": layers.ReLU, "Tanh": layers.Tanh, "Sigmoid": layers.Sigmoid}
+ACTIVATIONS: dict[str, Any] = {"Relu": layers.ReLU, "Tanh": layers.Tanh, "Sigmoid": layers.Sigmoid}
 ACTIVATIONS.update(Softsign=layers.Softsign, HardSigmoid=layers.HardSigmoid)
 ACTIVATIONS.update(Elu=layers.ELU, Gelu=layers.GELU)
-DRAWN = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
+DRAWN: tuple[str, ...] = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli")
 DRAWN += ("Multinomial",)
 
 
-def refuse(node: Any, why: Any) -> Any:
+def refuse(node: Any, why: Any) -> NoReturn:
     made = next(filter(None, node.output), "")
     where = f" {node.name!r}" if node.name else f" of {made!r}"
     raise NotImplementedError(f"ONNX {node.op_type} node{where}: {why}")
@@ -61,7 +61,7 @@ class Node:
     def op(self) -> Any:
         return self.proto.op_type
 
-    def refuse(self, why: Any) -> None:
+    def refuse(self, why: Any) -> NoReturn:
         refuse(self.proto, why)
 
     def attribute(self, name: str, default: Any = None) -> Any:
@@ -598,7 +598,7 @@ def equal(node: Any) -> None:
     node.gives(Constant(np.array(found, bool).reshape(pairs.shape)))
 
 
-def told_equal(node: Any, p: float, q: Any) -> bool:
+def told_equal(node: Node, p: float, q: Any) -> bool:
     numbers = [n for n in (p, q) if not isinstance(n, Product)]
     if len(numbers) == 2:
         return bool(p == q)
@@ -766,7 +766,7 @@ def add(node: Any) -> None:
         return
     place = 1 if isinstance(a, Tensor) else 0
     chain, lead, width, at = node.turned(1 - place)
-    before = chain[-1] if chain else None
+    before: Any = chain[-1] if chain else None
     width = before.weight.shape[0] if isinstance(before, parts.Linear) else width
     bias = by_feature(node, node.constant(place), width, (at, len(lead) + 1))
     one = np.ones_like(bias)
@@ -801,8 +801,8 @@ def added(node: Any, a: Any, b: Any) -> None:
 def forked(node: Any, way: str | None, join: int | None = None) -> None:
     """The output is that of several chains: number by number, or side by side along axis `join`."""
     found = [node.turned(i) for i in range(len(node.proto.input))]
-    chains, leads, widths, places = zip(*found)
-    leads = [[tuple(a for a in g if a.size != 1) for g in lead] for lead in leads]
+    chains, given_leads, widths, places = zip(*found)
+    leads = [[tuple(a for a in g if a.size != 1) for g in lead] for lead in given_leads]
     same = all((lead, at) == (leads[0], places[0]) for lead, at in zip(leads, places))
     if not same or None in widths or join not in (None, places[0]):
         node.refuse(
@@ -878,7 +878,7 @@ def halved(node: Any, place: Any, number: Any) -> None:
     """(a + b) / 2: a mean where a sum was."""
     factor = node.constant(1 - place)
     chain, lead, width = node.rows(place)
-    before = chain[-1] if chain else None
+    before: Any = chain[-1] if chain else None
     if not isinstance(before, parts.Merge) or before.way != "sum" or factor.ndim > len(lead) + 1:
         node.refuse("rows can be scaled only where two halves were added, to give their mean")
     if factor.size != 1 or float(factor.reshape(())) != number:
@@ -890,7 +890,7 @@ def mean(node: Any) -> None:
     values = [node.value(i) for i in range(len(node.proto.input))]
     if len(values) != 2 or not all(isinstance(v, Tensor) for v in values):
         node.refuse("only the mean of two halves of rows is understood")
-    if not merged(node, *values, "mean"):
+    if not merged(node, values[0], values[1], "mean"):
         forked(node, "mean")
 
 
@@ -900,7 +900,7 @@ def reduce_mean(node: Any) -> None:
     node.attribute("noop_with_empty_axes")
     chain, lead, width = node.rows(0)
     last = axes is not None and [node.axis(a, len(lead) + 1) for a in np.ravel(axes)] == [len(lead)]
-    inner = chain[-1] if chain else None
+    inner: Any = chain[-1] if chain else None
     square = len(chain) == 1 and is_fork(inner, "multiply") and same_chain(*inner.chains)
     square = square or isinstance(inner, parts.Squares)
     if not last or not node.attribute("keepdims", 1) or not square or width is None:
@@ -950,7 +950,7 @@ def sqrt(node: Any) -> None:
         node.gives(value.with_root())
         return
     chain, lead, width, at = node.turned(0)
-    outer = chain[-1] if chain else None
+    outer: Any = chain[-1] if chain else None
     sides = [c[0] for c in outer.chains if len(c) == 1] if is_fork(outer, "sum") else []
     squares = [s.chains[0] for s in sides if is_fork(s, "multiply") and same_chain(*s.chains)]
     if len(chain) != 1 or len(squares) != 2:

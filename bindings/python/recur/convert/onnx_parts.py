@@ -35,7 +35,7 @@ class Function(Plain):
 
 
 class Linear(Plain):
-    def __init__(self, weight: Any, bias: bool) -> None:
+    def __init__(self, weight: Any, bias: Any) -> None:
         self.weight, self.bias = np.asarray(weight, np.float32), bias
 
     def make(self, batch_first: bool) -> Any:

@@ -23,6 +23,11 @@ def require_momentum(optimizer: Any) -> None:
         raise ValueError(
             f"{type(optimizer).__name__} has no momentum to cycle: cycle_momentum=False"
         )
+    if any(group.get("momentum") == 0 for group in optimizer.param_groups):
+        raise ValueError(
+            f"{type(optimizer).__name__} was made with momentum 0, which stays 0: give it one, "
+            "such as momentum=0.9, or the schedule cycle_momentum=False"
+        )
 
 
 def set_momentum(group: Any, momentum: float) -> None:
