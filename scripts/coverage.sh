@@ -4,8 +4,9 @@
 # A build of its own, build/coverage/, counts them with gcov; gcovr reads the counts. It is taken
 # from PATH, or from an environment below build/coverage/ into which pip installs it. The table has
 # src/ as a whole, a line for each instruction set of this machine, whose files are compiled once
-# for each, and the files with what was never run. Functions of vectors are not forced inline in this
-# build (RECUR__CHECKED), so that each of their branches counts once, not once for each caller. build/coverage/html/index.html shows the lines.
+# for each, and the files with what was never run. Functions of vectors are not forced inline in
+# this build (RECUR__CHECKED), so that each of their branches counts once, not once for each caller.
+# build/coverage/html/index.html shows the lines.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,7 +39,8 @@ report() {
 mkdir -p "$dir/html"
 find_gcovr
 make --no-print-directory DIR="$dir" LIB="$dir/lib" TO_LIB=../lib ISAS="$isas" HARDEN=none \
-    CC="${LAUNCHER:+$LAUNCHER }$cc" CFLAGS="-O1 --coverage -fprofile-update=atomic" CPPFLAGS=-DRECUR__CHECKED \
+    CC="${LAUNCHER:+$LAUNCHER }$cc" CPPFLAGS=-DRECUR__CHECKED \
+    CFLAGS="-O1 --coverage -fprofile-update=atomic" \
     LDFLAGS=--coverage CHECK=coverage run-check
 report "$dir/obj" --txt "$dir/files.txt" --html-details "$dir/html/index.html" --print-summary
 for isa in $isas; do

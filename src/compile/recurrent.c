@@ -315,7 +315,7 @@ static void say_input(const level *v)
     for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
         char y[RECUR__EXPRESSION];
         block_at(v, r.block, y);
-        const recur__product_c p = { r.gate * v->H, r.gates * v->H, v->x, y };
+        const recur__product_c p = { r.gate * v->H, r.gates * v->H, v->x, y, false };
         if (v->x)
             recur__say_product(v->e, &W, &p);
         else
@@ -335,7 +335,7 @@ static void say_state(const level *v, const recur__phase *f, const char *s)
         for (count = 1; i + count < f->h_gates; count++)
             if (recur__h_block(f, i + count) != block + count) break;
         block_at(v, block, y);
-        const recur__product_c p = { (f->h_first + i) * v->H, count * v->H, s, y };
+        const recur__product_c p = { (f->h_first + i) * v->H, count * v->H, s, y, false };
         recur__say_product(v->e, &U, &p);
     }
 }
