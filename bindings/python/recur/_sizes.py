@@ -197,6 +197,11 @@ def rules(ask: Any) -> dict[str, Rule]:
         "recur_import_nam_memory": lambda a: {"data": a["bytes"]},
         "recur_import_rtneural_memory": lambda a: {"data": a["bytes"]},
         "recur_quantise": quantise,
+        "recur_quantise_params": lambda a: (
+            {}
+            if a["layer"] is None
+            else {"from": ask.count(a["layer"]), "to": ask.count(a["layer"])}
+        ),
         "recur_compile_c": compiled,
         "recur_compile_c_memory": compiled,
         "recur_model_save": sampled,

@@ -132,7 +132,8 @@ def test_out_parameters_are_all_known():
     }
     arrays = {(name, arg) for name, arg in found if arg in recur.c.ARRAYS_OUT}
     assert arrays == {("recur_ctc_decode", "label_lengths"), ("recur_ctc_decode", "scores")}
-    assert {arg for _, arg in found - arrays} == {"value", "offset"}
+    special = {("recur_shards_add", "numbers"), ("recur_shards_sum", "numbers")}  # by hand in c.py
+    assert {arg for _, arg in found - arrays - special} == {"value", "offset"}
 
 
 def test_seed_of_the_system():
