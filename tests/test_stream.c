@@ -234,12 +234,44 @@ static void a_row_alone_has_the_bits_of_a_batch(void **unused)
             }
 }
 
+/* Blocks of one layout, one after the other, go the shortest way, and give the bits of steps. */
+static void blocks_of_one_layout(void **unused)
+{
+    (void)unused;
+    enum { BLOCK = 3, BLOCKS = T / BLOCK, MOST_B = 2, MOST_O = 7 };
+    for (int network = ALONE; network <= WITH_HEAD; network++)
+        for (int64_t B = 1; B <= MOST_B; B++) {
+            recur_layer *layer = model(NULL, network, RECUR_CELL_LSTM, MOST_O, 1), *snapshot;
+            recur_packed *block = layout(NULL, B, NULL, BLOCK);
+            recur_state *by_blocks, *by_steps;
+            const float *x = randoms(T * B * I, 1);
+            float *y = floats(T * B * MOST_O), *want = floats(T * B * MOST_O);
+            OK(recur_layer_snapshot(layer, RECUR_PRECISION_FLOAT32, &snapshot));
+            OK(recur_state_create(snapshot, B, &by_blocks));
+            OK(recur_state_create(snapshot, B, &by_steps));
+            const int64_t O = info_of(snapshot, -1).output_size;
+            for (int64_t i = 0; i < BLOCKS; i++)
+                OK(recur_layer_forward(snapshot, block, x + i * BLOCK * B * I, by_blocks,
+                                       y + i * BLOCK * B * O, NULL));
+            for (int64_t t = 0; t < T; t++)
+                OK(recur_layer_step(snapshot, x + t * B * I, by_steps, want + t * B * O, NULL));
+            trying("%s, %d streams", NETWORK[network], (int)B);
+            check_same("blocks", T * B * O, y, want);
+            recur_state_release(by_blocks);
+            recur_state_release(by_steps);
+            recur_packed_release(block);
+            recur_layer_release(snapshot);
+            recur_layer_release(layer);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(steps_equal_a_pass),
         TEST(order_of_weights_changes_no_bit),
         TEST(a_row_alone_has_the_bits_of_a_batch),
+        TEST(blocks_of_one_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,7 @@ static void check_backward(const phase_case *c)
                                         .H = H,
                                         .single_row = c->R == 1,
                                         .units_reversed = c->reversed,
+                                        .fetches = c->reversed,
                                         .dA = c->has_s ? dA : NULL,
                                         .Ut = panel_Ut,
                                         .units = H,
@@ -166,8 +167,10 @@ static void every_phase(void **unused)
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         if (!recur__cpu_has(sets[i].isa)) continue;
         const int64_t V = sets[i].set->width;
-        const int64_t units[] = { 4, V - 1, V, V + 1, 2 * V + 1, 4 * V + 1 };
-        for (int h = 0; h < 6; h++)
+        const int64_t units[] = {
+            4, V - 1, V, V + 1, 2 * V + 1, 4 * V + 1, 8 * V < MOST_H ? 8 * V : V
+        }; /* two groups of vectors */
+        for (int h = 0; h < 7; h++)
             for (int A = 1; A <= GATES; A++)
                 for (int n = 0; n < (A + 1) * (A + 1) * (A + 1); n++) {
                     phase_case c = { .set = sets[i].set, .name = sets[i].name, .H = units[h] };
