@@ -18,7 +18,7 @@ int main(int count, char **words)
         .name = "m",
         .precision = strncmp(words[3], "int8", 4) ? RECUR_PRECISION_FLOAT32 : RECUR_PRECISION_INT8,
         .flags = (strcmp(words[3], "int8-library") ? 0 : RECUR_COMPILE_LIBRARY_MATH) |
-                 (strcmp(words[3], "int8-exact") ? 0 : RECUR_COMPILE_EXACT),
+                 (strstr(words[3], "-exact") ? RECUR_COMPILE_EXACT : 0),
     };
     recur_layer *layer;
     if (recur_recurrent_create(NULL, &options, &layer) ||
