@@ -3,9 +3,10 @@
 # project, behind make.
 #
 # Trains examples/keyword.c, compiles what it writes for a Cortex-M3, a Cortex-M4F, a RISC-V of 32
-# bits and one with vectors, and runs the self-tests under qemu; a Cortex-M0+ is run on the M3, which
-# knows all its instructions. Vectors take a clang from 16 on, which RVV_CC names. --table measures LSTM and GRU of 8 to 128 units besides, there and on this machine
-# (valgrind), as docs/microcontrollers.md has them. PROCESSORS, CELLS and UNITS take a part of it.
+# bits and one with vectors, and runs the self-tests under qemu; a Cortex-M0+ is run on the M3,
+# which knows all its instructions. Vectors take a clang from 16 on, which RVV_CC names. --table
+# measures LSTM and GRU of 8 to 128 units besides, there and on this machine (valgrind), as
+# docs/microcontrollers.md has them. PROCESSORS, CELLS and UNITS take a part of it.
 #
 # What is missing is installed with apt-get. Where that cannot be, what cannot be run is skipped
 # with a sentence.
@@ -92,7 +93,10 @@ run() {
     case $1 in
     m4f) machine="qemu-system-arm -M mps2-an386" ;;
     rv32) machine="qemu-system-riscv32 -M virt -bios none" ;;
-    rv64v) machine="qemu-system-riscv64 -M virt -bios none -cpu rv64,v=true,vext_spec=v1.0,vlen=128" ;;
+    rv64v)
+        machine="qemu-system-riscv64 -M virt -bios none"
+        machine="$machine -cpu rv64,v=true,vext_spec=v1.0,vlen=128"
+        ;;
     *) machine="qemu-system-arm -M mps2-an385" ;;
     esac
     program=$2

@@ -16,7 +16,10 @@ flags() {
     echo "-std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude"
     case $1 in
     json) echo "-Isrc" ;;
-    readers) echo "-Iexamples -Dexit=fuzz_exit" ;;
+    readers)
+        echo "-Iexamples"
+        for name in exit calloc free fopen fclose gzopen gzclose; do echo "-D$name=fuzz_$name"; done
+        ;;
     esac
 }
 
