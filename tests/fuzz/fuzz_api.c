@@ -78,6 +78,13 @@ static int64_t size(void)
     return b < 240 ? sizes[b % 16] : odd[b % 8];
 }
 
+/* Of a part or a sequence; -1 is the whole, or all of them. */
+static int64_t place(void)
+{
+    const int64_t n = size();
+    return n == INT64_MIN ? n : n - 1;
+}
+
 /* A constant: those of an enum, and some beside it. */
 static int32_t constant(void)
 {
@@ -282,7 +289,7 @@ static void look_at_layer(void)
     recur_layer_info info = { .size = sizeof info };
     recur_memory memory = { .size = sizeof memory };
     recur_tensor tensor = { .size = sizeof tensor };
-    const int64_t part = size() - 1;
+    const int64_t part = place();
     known(recur_layer_describe(of, part, &info));
     known(recur_layer_memory(of, packed(), flags(), &memory));
     known(recur_layer_tensor_info(of, size(), &tensor));
@@ -330,7 +337,7 @@ static void change_state(void)
     const int64_t from_place = size(), count = size();
     const int64_t places[10] = { byte() % 12, byte() % 12, byte() % 12 };
     const unsigned way = byte() % 5;
-    if (way == 0) known(recur_state_reset(to, size() - 1));
+    if (way == 0) known(recur_state_reset(to, place()));
     if (way == 1) known(recur_state_copy(to, from));
     if (way == 2 && to && recur_state_batch(to) <= 10) known(recur_state_gather(to, from, places));
     if (way == 3 && count <= FLOATS) known(recur_state_write(to, from_place, count, in));
