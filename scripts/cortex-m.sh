@@ -6,7 +6,8 @@
 # bits and one with vectors, and runs the self-tests under qemu; a Cortex-M0+ is run on the M3,
 # which knows all its instructions. Vectors take a clang from 16 on, which RVV_CC names. --table
 # measures LSTM and GRU of 8 to 128 units besides, there and on this machine (valgrind), as
-# docs/microcontrollers.md has them. PROCESSORS, CELLS and UNITS take a part of it.
+# docs/microcontrollers.md has them. PROCESSORS, CELLS and UNITS take a part of it,
+# INPUTS another number of inputs than 8.
 #
 # What is missing is installed with apt-get. Where that cannot be, what cannot be run is skipped
 # with a sentence.
@@ -205,7 +206,7 @@ for processor in ${PROCESSORS:-m4f m0plus rv32 rv64v x86}; do
     for cell in ${CELLS:-lstm gru}; do
         for units in ${UNITS:-8 16 32 64 128}; do
             for precision in float float-exact int8 int8-exact int8-library; do
-                "$scratch/model" "$cell" "$units" "$precision" "$scratch/m.c"
+                "$scratch/model" "$cell" "${INPUTS:-8}" "$units" "$precision" "$scratch/m.c"
                 measure "$processor" "$cell" "$units" "$precision"
             done
         done
