@@ -16,7 +16,10 @@ flags() {
     echo "-std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude"
     case $1 in
     json) echo "-Isrc" ;;
-    readers) echo "-Iexamples -Dexit=fuzz_exit" ;;
+    readers)
+        echo "-Iexamples"
+        for name in exit calloc free fopen fclose gzopen gzclose; do echo "-D$name=fuzz_$name"; done
+        ;;
     esac
 }
 
@@ -36,8 +39,26 @@ corpus() {
 
 dictionary() {
     case $1 in
-    import | model) echo "tests/fuzz/$1.dict" ;;
+    file | import | model | readers) echo "tests/fuzz/$1.dict" ;;
     json) echo "tests/fuzz/model.dict" ;;
+    esac
+}
+
+# Short inputs are tried many times as often. The corpora have longer ones, which are cut.
+longest() {
+    case $1 in
+    json) echo 128 ;;
+    api | readers) echo 160 ;;
+    model) echo 300 ;;
+    *) echo 512 ;;
+    esac
+}
+
+# Instruction sets of the library: what reads files needs one, and is the faster for it.
+sets() {
+    case $1 in
+    api) echo "${ISAS:-}" ;;
+    *) echo ref ;;
     esac
 }
 
@@ -59,7 +80,8 @@ link() {
 if [ "${1:-}" = --build ]; then
     out=$2 cc=${CC:-clang} checks=${CFLAGS:-} engine=${LIB_FUZZING_ENGINE:--fsanitize=fuzzer}
     lib=$build/oss/lib/librecur.a
-    make DIR=$build/oss LIB=$build/oss/lib CC="$cc" BLAS=none HARDEN=none "CFLAGS=$checks" $lib
+    make DIR=$build/oss LIB=$build/oss/lib CC="$cc" BLAS=none HARDEN=none "CFLAGS=$checks" \
+        ${ISAS:+"ISAS=$ISAS"} $lib
     mkdir -p "$out"
     for name in $(names); do
         link "$name" "$out/fuzz_$name"
@@ -83,17 +105,21 @@ if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
     exit 1
 fi
 kind=address,undefined,fuzzer-no-link
-lib=build/address-undefined-fuzzer-no-link-clang/lib/librecur.a
+isas=$(sets "$name")
+folder=$build/lib$(echo "$isas" | tr -d ' ')
+lib=$folder/lib/librecur.a
 make --no-print-directory SANITIZE=$kind CC="${LAUNCHER:+$LAUNCHER }$cc" BLAS=none \
-    ${ISAS:+"ISAS=$ISAS"} "$lib"
+    "DIR=$folder" "LIB=$folder/lib" ${isas:+"ISAS=$isas"} "$lib"
 mkdir -p "$build/$name" "$build/found"
 link "$name" "$build/fuzz_$name"
 # shellcheck disable=SC2046
 cp $(corpus "$name") "$build/$name/"
 words=$(dictionary "$name")
-leaks=
-[ "$name" != readers ] || leaks="-detect_leaks=0 -close_fd_mask=2"
+quiet= # the readers write a sentence for each bad file
+[ "$name" != readers ] || quiet=-close_fd_mask=2
+# Without entropic schedules, which take more than half of the time where inputs are small.
 # shellcheck disable=SC2086
-UBSAN_OPTIONS=halt_on_error=1 nice "$build/fuzz_$name" -max_len=4096 -timeout=30 \
-    -rss_limit_mb=4096 "-max_total_time=${2:-60}" ${words:+-dict=$words} $leaks ${MORE:-} \
+UBSAN_OPTIONS=halt_on_error=1 nice "$build/fuzz_$name" "-max_len=$(longest "$name")" -timeout=30 \
+    -entropic=0 -rss_limit_mb=2048 "-max_total_time=${2:-60}" ${words:+-dict=$words} $quiet \
+    ${MORE:-} \
     -print_final_stats=1 "-artifact_prefix=$build/found/$name-" "$build/$name"

@@ -132,7 +132,7 @@ static void make_unique(const recur__item *items, int64_t i)
         "sigmoid",      "relu",        "elu",        "gelu",      "silu",     "expm1",
         "normal",       "softmax",     "softsign",   "bounded",   "quantise", "reciprocal",
         "hard_sigmoid", "add_product", "moments_of", "rms_scale", "total",    "pairs",
-        "four_sums",    "within",      "add_dots"
+        "four_sums",    "within",      "add_dots",   "plus",      "of_all"
     };
     recur__item *item = (recur__item *)(uintptr_t)&items[i];
     bool twice = false;
@@ -321,9 +321,9 @@ static void say_functions(recur__emitter *e)
     recur__say_text(e, any, unused);
     walk(e, RECUR__SECTION_STEP);
     recur__say_text(e, any, "}\n\n");
-    say_run(e, "\n{\n    for (int32_t i = 0; i < steps; i++)\n        @_step");
+    say_run(e, "\n{\n    for (int32_t i = 0; i < steps; i++) {\n        @_step");
     say_arguments(e, false, takes_ids(e) ? "ids[i]" : "x + i * $_INPUTS", "y + i * $_OUTPUTS");
-    recur__say_text(e, any, ";\n}\n");
+    recur__say_text(e, any, ";\n    }\n}\n");
 }
 
 static void say_source(recur__emitter *e, const recur__sample_c *sample)

@@ -15,8 +15,9 @@ static void say_within(recur__emitter *e, const recur_conv_options *o)
         recur__say(e, RECUR__SECTION_PARTS, reflects, (long long)o->length, (long long)o->length);
     } else if (o->pad_before || o->pad_after) {
         recur__say(e, RECUR__SECTION_PARTS,
-                   "                    if (at < 0 || at >= %lld)\n"
-                   "                        continue;\n",
+                   "                    if (at < 0 || at >= %lld) {\n"
+                   "                        continue;\n"
+                   "                    }\n",
                    (long long)o->length);
     }
 }
@@ -39,7 +40,7 @@ static void say_row(recur__emitter *e, const recur__item *item)
                layer->spec.flags & RECUR_LAYER_NO_BIAS ? "" : item->name,
                layer->spec.flags & RECUR_LAYER_NO_BIAS ? "" : "_bias[o]");
     recur__say(e, RECUR__SECTION_PARTS,
-               "            for (int32_t i = 0; i < %lld; i++)\n"
+               "            for (int32_t i = 0; i < %lld; i++) {\n"
                "                for (int32_t k = 0; k < %lld; k++) {\n"
                "                    int32_t at = l * %lld + k * %lld - %lld;\n",
                (long long)in, (long long)o->kernel, (long long)o->stride, (long long)o->dilation,
@@ -48,7 +49,7 @@ static void say_row(recur__emitter *e, const recur__item *item)
     recur__say(
         e, RECUR__SECTION_PARTS,
         "                    sum += {to_wide}group[i * %lld + at] * {to_wide}w[i * %lld + k];\n"
-        "                }\n"
+        "                }\n            }\n"
         "            y[o * %lld + l] = {narrow}sum;\n        }\n    }\n",
         (long long)o->length, (long long)o->kernel, (long long)L);
 }
@@ -74,9 +75,9 @@ static void say_time(recur__emitter *e, const recur__item *item)
                    (long long)(o->kernel - 1), (long long)(o->dilation * o->in_channels));
     recur__say(
         e, RECUR__SECTION_PARTS,
-        "            for (int32_t i = 0; i < %lld; i++)\n"
+        "            for (int32_t i = 0; i < %lld; i++) {\n"
         "                sum += {to_wide}%s[o / %lld * %lld + i] * {to_wide}w[i * %lld + k];\n"
-        "        }\n        y[o] = {narrow}sum;\n    }\n",
+        "            }\n        }\n        y[o] = {narrow}sum;\n    }\n",
         (long long)in, before ? "row" : "x", (long long)out, (long long)in, (long long)o->kernel);
     if (!before) return;
     recur__need(e, RECUR__NEED_COPY);

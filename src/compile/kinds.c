@@ -64,7 +64,8 @@ static void say_states(recur__emitter *e, const recur__item *item)
             say_initial(e, item, &t, line, ops->initial(layer, s, line));
         if (!learned)
             recur__say(e, RECUR__SECTION_INIT,
-                       "    for (int32_t i = 0; i < %lld; i++)\n        state->%s_%s[i] = 0.0f;\n",
+                       "    for (int32_t i = 0; i < %lld; i++) {\n        state->%s_%s[i] = "
+                       "0.0f;\n    }\n",
                        (long long)(t.lines * t.width), item->name, t.name);
     }
 }
@@ -150,7 +151,7 @@ static void say_residual(recur__emitter *e, recur__item *item, const char *in)
     recur__say(e, RECUR__SECTION_PARTS,
                "/* %s: y = x + what its parts make of x */\n"
                "static void @_%s(const float *x, float *y)\n{\n"
-               "    for (int32_t i = 0; i < %lld; i++)\n        y[i] += x[i];\n}\n\n",
+               "    for (int32_t i = 0; i < %lld; i++) {\n        y[i] += x[i];\n    }\n}\n\n",
                item->name, item->name, (long long)item->layer->output_size);
     recur__say(e, RECUR__SECTION_STEP, "    @_%s(%s, %s);\n", item->name, in, item->out);
 }
@@ -217,7 +218,7 @@ void recur__say_linear(recur__emitter *e, recur__item *item, recur__flow flow)
                    item->name);
     else
         recur__say(e, RECUR__SECTION_PARTS,
-                   "    for (int32_t j = 0; j < %lld; j++)\n        y[j] = 0.0f;\n",
+                   "    for (int32_t j = 0; j < %lld; j++) {\n        y[j] = 0.0f;\n    }\n",
                    (long long)out);
     if (small) recur__say(e, RECUR__SECTION_PARTS, "    float scale;\n");
     if (!ids) recur__say_prepare(e, &W, "x");
@@ -243,14 +244,14 @@ void recur__say_embedding(recur__emitter *e, recur__item *item, recur__flow flow
     recur__say(e, RECUR__SECTION_PARTS,
                "\nstatic void @_%s(int32_t id, float *y)\n{\n"
                "    const int there = id >= 0 && id < %lld;\n"
-               "    for (int32_t j = 0; j < %lld; j++)\n        y[j] = there ? ",
+               "    for (int32_t j = 0; j < %lld; j++) {\n        y[j] = there ? ",
                item->name, (long long)layer->input_size, (long long)width);
     if (small)
         recur__say(e, RECUR__SECTION_PARTS, "(float)@_%s[id * %lld + j] * @_%s_scale[id]", W.name,
                    (long long)width, W.name);
     else
         recur__say(e, RECUR__SECTION_PARTS, "@_%s[id * %lld + j]", W.name, (long long)width);
-    recur__say(e, RECUR__SECTION_PARTS, " : 0.0f;\n}\n\n");
+    recur__say(e, RECUR__SECTION_PARTS, " : 0.0f;\n    }\n}\n\n");
     recur__say(e, RECUR__SECTION_STEP, "    @_%s(%s, %s);\n", item->name, flow.in, y);
 }
 
@@ -282,10 +283,12 @@ static void begin_function(recur__emitter *e, recur__item *item, const char *com
 
 static void end_function(recur__emitter *e) { recur__say(e, RECUR__SECTION_PARTS, "}\n\n"); }
 
+static void end_loop(recur__emitter *e) { recur__say(e, RECUR__SECTION_PARTS, "    }\n"); }
+
 static void begin_loop(recur__emitter *e, const char *index, int64_t count)
 {
-    recur__say(e, RECUR__SECTION_PARTS, "    for (int32_t %s = 0; %s < %lld; %s++)\n", index, index,
-               (long long)count, index);
+    recur__say(e, RECUR__SECTION_PARTS, "    for (int32_t %s = 0; %s < %lld; %s++) {\n", index,
+               index, (long long)count, index);
 }
 
 void recur__say_activation(recur__emitter *e, recur__item *item, recur__flow flow)
@@ -296,6 +299,7 @@ void recur__say_activation(recur__emitter *e, recur__item *item, recur__flow flo
     recur__say(e, RECUR__SECTION_PARTS,
                name ? "        y[j] = @_%s(x[j]);\n" : "%.0s        y[j] = x[j];\n",
                name ? name : "");
+    end_loop(e);
     end_function(e);
 }
 
@@ -341,9 +345,9 @@ static void say_group_norm(recur__emitter *e, const recur__item *item)
     recur__say_epsilon(e, RECUR__SECTION_PARTS, layer->spec.epsilon);
     recur__say(e, RECUR__SECTION_PARTS,
                ", x + g * %lld);\n"
-               "        for (int32_t j = g * %lld; j < (g + 1) * %lld; j++)\n"
+               "        for (int32_t j = g * %lld; j < (g + 1) * %lld; j++) {\n"
                "            y[j] = @_%s_weight[j / %lld] * @_normal(x[j], m) + "
-               "@_%s_bias[j / %lld];\n    }\n",
+               "@_%s_bias[j / %lld];\n        }\n    }\n",
                (long long)(C / G * L), (long long)(C / G * L), (long long)(C / G * L), item->name,
                (long long)L, item->name, (long long)L);
 }
@@ -366,6 +370,7 @@ static void say_row_norm(recur__emitter *e, const recur__item *item, bool biased
                    item->name);
     if (!rms && biased) recur__say(e, RECUR__SECTION_PARTS, " + @_%s_bias[j]", item->name);
     if (!rms) recur__say(e, RECUR__SECTION_PARTS, ";\n");
+    end_loop(e);
 }
 
 void recur__say_norm(recur__emitter *e, recur__item *item, recur__flow flow)
@@ -402,5 +407,6 @@ void recur__say_channels(recur__emitter *e, recur__item *item, recur__flow flow)
     if (biased)
         recur__say(e, RECUR__SECTION_PARTS, " + @_%s_bias[j / %lld]", item->name, (long long)L);
     recur__say(e, RECUR__SECTION_PARTS, ";\n");
+    end_loop(e);
     end_function(e);
 }

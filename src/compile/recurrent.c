@@ -315,7 +315,9 @@ static void say_input(const level *v)
     for (recur__run r = recur__x_run(cell, 0); r.gates; r = recur__x_run(cell, r.gate + r.gates)) {
         char y[RECUR__EXPRESSION];
         block_at(v, r.block, y);
-        const recur__product_c p = { r.gate * v->H, r.gates * v->H, v->x, y, false };
+        const recur__product_c p = {
+            .first = r.gate * v->H, .count = r.gates * v->H, .x = v->x, .y = y
+        };
         if (v->x)
             recur__say_product(v->e, &W, &p);
         else
@@ -335,7 +337,9 @@ static void say_state(const level *v, const recur__phase *f, const char *s)
         for (count = 1; i + count < f->h_gates; count++)
             if (recur__h_block(f, i + count) != block + count) break;
         block_at(v, block, y);
-        const recur__product_c p = { (f->h_first + i) * v->H, count * v->H, s, y, false };
+        const recur__product_c p = {
+            .first = (f->h_first + i) * v->H, .count = count * v->H, .x = s, .y = y
+        };
         recur__say_product(v->e, &U, &p);
     }
 }
@@ -369,16 +373,18 @@ static void say_units(const level *v, int phase)
     say_lines(v, v->text->units[phase], "        ");
     if (last && v->cell->states > 1) say_store(v, "c", "after_c", o->zoneout_cell);
     if (last && projects) say_store(v, "u", "after_h", 0);
-    if (last && v->text->only_due) recur__say(v->e, RECUR__SECTION_PARTS, "        if (due)\n    ");
+    const bool only_due = last && v->text->only_due;
+    if (only_due) recur__say(v->e, RECUR__SECTION_PARTS, "        if (due) {\n    ");
     if (last && !projects) say_store(v, "h", "after_h", o->zoneout_hidden);
+    if (only_due) recur__say(v->e, RECUR__SECTION_PARTS, "        }\n");
     recur__say(v->e, RECUR__SECTION_PARTS, "    }\n");
 }
 
 static void say_zeros(const level *v, const char *name, int64_t count)
 {
     recur__say(v->e, RECUR__SECTION_PARTS,
-               "    for (int32_t j = 0; j < %lld; j++)\n        %s[j] = 0.0f;\n", (long long)count,
-               name);
+               "    for (int32_t j = 0; j < %lld; j++) {\n        %s[j] = 0.0f;\n    }\n",
+               (long long)count, name);
 }
 
 /* h = W_hr u, of which zoneout leaves a share of the h before. */

@@ -230,9 +230,11 @@ void recur__say_column(recur__emitter *e, const recur__matrix_c *W, const recur_
     if (small)
         snprintf(scale, sizeof scale, " * @_%s_scale[%lld + j]", W->name, (long long)p->first);
     recur__say(e, RECUR__SECTION_PARTS,
-               "    if (id >= 0 && id < %lld)\n"
-               "        for (int32_t j = 0; j < %lld; j++)\n"
-               "            (%s)[j] += %s@_%s[(%lld + j) * %lld + id]%s;\n",
+               "    if (id >= 0 && id < %lld) {\n"
+               "        for (int32_t j = 0; j < %lld; j++) {\n"
+               "            (%s)[j] += %s@_%s[(%lld + j) * %lld + id]%s;\n"
+               "        }\n"
+               "    }\n",
                (long long)W->K, (long long)p->count, p->y, small ? "(float)" : "", W->name,
                (long long)p->first, (long long)W->K, scale);
 }

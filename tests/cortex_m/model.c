@@ -1,4 +1,4 @@
-/* model.c - an LSTM or a GRU of 8 inputs as a C file: model CELL UNITS PRECISION PATH. */
+/* model.c - an LSTM or a GRU as a C file: model CELL INPUTS UNITS PRECISION PATH. */
 #include <recur.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,24 +6,24 @@
 
 int main(int count, char **words)
 {
-    if (count != 5) return 2;
+    if (count != 6) return 2;
     const recur_recurrent_options options = {
         .size = sizeof options,
         .cell = strcmp(words[1], "gru") ? RECUR_CELL_LSTM : RECUR_CELL_GRU,
-        .input_size = 8,
-        .hidden_size = atoi(words[2]),
+        .input_size = atoi(words[2]),
+        .hidden_size = atoi(words[3]),
     };
     const recur_compile_options how = {
         .size = sizeof how,
         .name = "m",
-        .precision = strncmp(words[3], "int8", 4) ? RECUR_PRECISION_FLOAT32 : RECUR_PRECISION_INT8,
-        .flags = (strcmp(words[3], "int8-library") ? 0 : RECUR_COMPILE_LIBRARY_MATH) |
-                 (strcmp(words[3], "int8-exact") ? 0 : RECUR_COMPILE_EXACT),
+        .precision = strncmp(words[4], "int8", 4) ? RECUR_PRECISION_FLOAT32 : RECUR_PRECISION_INT8,
+        .flags = (strcmp(words[4], "int8-library") ? 0 : RECUR_COMPILE_LIBRARY_MATH) |
+                 (strstr(words[4], "-exact") ? RECUR_COMPILE_EXACT : 0),
     };
     recur_layer *layer;
     if (recur_recurrent_create(NULL, &options, &layer) ||
         recur_layer_init(layer, NULL, RECUR_INIT_DEFAULT, 0, 1) ||
-        recur_compile_c(layer, &how, words[4])) {
+        recur_compile_c(layer, &how, words[5])) {
         fprintf(stderr, "model: %s\n", recur_last_error());
         return 1;
     }

@@ -12,8 +12,8 @@ static void check(int good)
     if (!good) abort();
 }
 
-/* A chain of everything, whose structure is replaced. */
-static recur_file *file_saying(const char *structure)
+/* The bytes of a file with a chain of everything. */
+static uint8_t *chain_in_a_file(size_t *bytes)
 {
     const recur_recurrent_options gru = {
         .size = sizeof gru, .cell = RECUR_CELL_GRU, .input_size = 2, .hidden_size = 2
@@ -29,6 +29,22 @@ static recur_file *file_saying(const char *structure)
     check(!recur_file_put_model(file, "", net, NULL));
     for (int i = 0; i < 3; i++) recur_layer_release(part[i]);
     recur_layer_release(net);
+    *bytes = 0;
+    check(!recur_file_write_memory(file, NULL, bytes));
+    uint8_t *data = malloc(*bytes);
+    check(data && !recur_file_write_memory(file, data, bytes));
+    recur_file_release(file);
+    return data;
+}
+
+/* The same file with another structure. */
+static recur_file *file_saying(const char *structure)
+{
+    static uint8_t *chain;
+    static size_t bytes;
+    recur_file *file;
+    if (!chain) chain = chain_in_a_file(&bytes);
+    check(!recur_file_open_memory(NULL, chain, bytes, &file));
     if (recur_file_set_metadata(file, "recur.model", structure))
         check(!recur_file_set_metadata(file, "recur.model", "{}")); /* not UTF-8 */
     return file;

@@ -2,6 +2,9 @@
  * mutations of it, which are the same every time.
  *
  *   replay MUTATIONS FILE... */
+#undef free /* flags of fuzz_readers.c give readers other ones */
+#undef fopen
+#undef fclose
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -26,15 +26,23 @@ def refuse_model(why: Any) -> NoReturn:
     raise NotImplementedError(f"from_onnx: {why}")
 
 
+def array_of(to_array: Any, weight: Any) -> Any:
+    try:
+        return to_array(weight)
+    except Exception as error:  # noqa: BLE001: of NumPy's or the onnx package's
+        raise NotImplementedError(f"from_onnx: weight {weight.name!r}: {error}") from error
+
+
 class Reader:
     def __init__(self, onnx: Any, model: Any, constants: Any, outputs: Any) -> None:
         self.onnx, self.model, self.graph = onnx, model, model.graph
         to_array = onnx.numpy_helper.to_array
         given = {k: np.asarray(v) for k, v in (constants or {}).items()}
-        arrays = {t.name: to_array(t) for t in self.graph.initializer}
+        arrays = {t.name: array_of(to_array, t) for t in self.graph.initializer}
         self.check_names(given, arrays)
         self.values: dict[str, Any] = {k: Constant(v) for k, v in {**arrays, **given}.items()}
         self.free = {i.name: i for i in self.graph.input if i.name not in self.values}
+        self.check_order()
         self.dropped = outputs is not None
         self.outputs = self.chosen(outputs)
         self.users: dict[str, list[Any]] = {}
@@ -45,6 +53,15 @@ class Reader:
         self.symbols = 0  # of an embedding
         self.layers: list[Any] = []
         self.pairs: dict[tuple[Layer, Layer], Layer] = {}
+
+    def check_order(self) -> None:
+        """Nodes stand behind those whose outputs they take, so there is no circle."""
+        known = {"", *self.values, *self.free}
+        for node in self.graph.node:
+            for name in node.input:
+                if name not in known:
+                    refuse(node, f"it takes {name!r}, which nothing before it gives")
+            known.update(node.output)
 
     def check_names(self, given: Any, arrays: Any) -> None:
         known = {i.name for i in self.graph.input} | set(arrays)
@@ -200,7 +217,10 @@ class Reader:
                 refuse(proto, "this operator is out of reach")
             else:
                 node = Node(self, proto)
-                OPERATORS[proto.op_type](node)
+                try:
+                    OPERATORS[proto.op_type](node)
+                except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+                    refuse(proto, f"its inputs and attributes do not fit each other: {error!r}")
                 node.finish()
         return self.assemble()
 
@@ -217,7 +237,10 @@ class Reader:
         infos = [helper.make_empty_tensor_value_info(o) for o in outputs]
         graph = helper.make_graph([proto], "fold", [], infos, weights)
         model = helper.make_model(graph, opset_imports=list(self.model.opset_import))
-        found = ReferenceEvaluator(model).run(None, {})
+        try:
+            found = ReferenceEvaluator(model).run(None, {})
+        except Exception as error:  # noqa: BLE001: of NumPy's or the evaluator's
+            refuse(proto, f"its constants do not fit each other: {error}")
         self.values.update({o: Constant(v) for o, v in zip(outputs, found)})
 
     def steps_are(self, node: Any, steps: Any, others: Any) -> None:
