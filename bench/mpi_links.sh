@@ -1,8 +1,8 @@
 #!/bin/sh
 # mpi_links.sh RATE DELAY RANKS COMMAND... - runs a command by mpirun, each rank in a network
 # namespace of its own, whose link has this rate (1gbit, 10gbit) and delay (100us). It takes root, a
-# kernel with namespaces and netem, and Open MPI. Where the kernel has no netem, tbf limits the rate,
-# and nothing delays.
+# kernel with namespaces and netem, and Open MPI. Where the kernel has no netem, tbf limits the
+# rate, and nothing delays.
 #
 # The namespaces hang on one bridge, like machines on one switch. Each link delays and limits what
 # it sends. Ranks talk over TCP alone: no shared memory, as between machines.
