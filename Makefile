@@ -217,7 +217,9 @@ PUBLIC := $(shell grep -l '^[a-z].*[ *]recur_[a-z][a-z0-9_]*$(OPEN)' $(ONCE))
 HIDDEN := $(filter-out $(PUBLIC:src/%.c=$(DIR)/obj/%.o),$(OBJECTS)) \
           $(PUBLIC:src/%.c=$(DIR)/obj/%.hidden.o)
 
-EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/*.c))
+# mpi_train.c is built by `make mpi`.
+EXAMPLES := $(patsubst examples/%.c,$(DIR)/examples/%,\
+              $(filter-out examples/mpi_train.c,$(wildcard examples/*.c)))
 BASICS   := $(patsubst examples/%.c,$(DIR)/examples/%,$(wildcard examples/basics/*.c))
 PLUGIN   := $(DIR)/examples/plugin/pedal.so
 COMMON   := $(patsubst examples/%.c,$(DIR)/examples/obj/%.o,$(wildcard examples/common/*.c))
@@ -234,8 +236,9 @@ TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
 # *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c;
-# blocks.c, pair.c and fading.c are built by hand, as their comments say.
-BENCH_SOURCES := $(filter-out bench/%_bench.c $(addprefix bench/,twin.c blocks.c pair.c fading.c),\
+# blocks.c, pair.c, fading.c and mpi_sum.c are built by hand, as their comments say.
+BENCH_SOURCES := $(filter-out bench/%_bench.c bench/mpi_sum.c \
+                   $(addprefix bench/,twin.c blocks.c pair.c fading.c),\
                    $(wildcard bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 
@@ -245,7 +248,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .DELETE_ON_ERROR:
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
-.PHONY: install uninstall clean
+.PHONY: install install-mpi uninstall clean mpi
 .PHONY: coverage check-cross check-windows check-wasm check-cortex-m web
 .PHONY: check-layers check-abi abi-golden house sizes docs format lint analyze help FORCE
 
@@ -374,6 +377,35 @@ $(DIR)/tests/test_pedal: | $(PLUGIN)
 
 .SECONDARY:
 -include $(shell find $(DIR) -name '*.d' 2>/dev/null)
+
+# ---- over MPI ------------------------------------------------------------------------------------
+
+# librecur_mpi sees what a user sees, and MPI. MPICC wraps the compiler that CC names.
+MPICC      ?= mpicc
+MPI_SHARED := $(LIB)/librecur_mpi.so.$(VERSION)
+MPI_LINKS  := $(LIB)/librecur_mpi.so.0 $(LIB)/librecur_mpi.so
+MPI_CC      = OMPI_CC='$(CC)' $(MPICC)
+
+mpi: $(MPI_SHARED) $(MPI_LINKS) $(DIR)/examples/mpi_train ## librecur_mpi, and examples/mpi_train
+
+$(DIR)/have-mpi:
+	@command -v $(MPICC) >/dev/null 2>&1 || { echo "make mpi needs Open MPI: apt-get install" \
+	    "libopenmpi-dev openmpi-bin, or name another compiler wrapper, MPICC=..." >&2; exit 1; }
+	@mkdir -p $(@D)
+	@touch $@
+
+$(MPI_SHARED): mpi/recur_mpi.c mpi/recur_mpi.h $(SHARED) $(DIR)/flags | $(LINKS) $(DIR)/have-mpi
+	@echo "  ld  $@"
+	$(Q)$(MPI_CC) $(EXAMPLE_FLAGS) -fPIC -fvisibility=hidden $(CPPFLAGS) $(CFLAGS) -shared \
+	    -Wl,-soname,librecur_mpi.so.0 $(LDFLAGS) -o $@ $< $(LINKED) -lm
+
+$(MPI_LINKS): $(MPI_SHARED)
+	@ln -sf $(<F) $@
+
+$(DIR)/examples/mpi_train: examples/mpi_train.c $(COMMON) $(MPI_SHARED) | $(MPI_LINKS)
+	@echo "  ld  $@"
+	$(Q)$(MPI_CC) $(EXAMPLE_FLAGS) -Impi $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) \
+	    $(LIB)/librecur_mpi.so $(USE_SHARED) -lz -lm
 
 amalgamation: ## the library as one file: build/amalgamation/recur.c and recur.h
 	@scripts/amalgamate.py build/amalgamation
@@ -522,10 +554,22 @@ install: libs $(COMMAND) ## headers, libraries, recur, recur.pc, a CMake package
 	done
 	@echo "librecur $(VERSION) is in $(LIB_TO), its headers in $(INCLUDE_TO)"
 
+install-mpi: mpi ## librecur_mpi, its header and recur-mpi.pc, beside what install puts there
+	@mkdir -p $(INCLUDE_TO) $(LIB_TO)/pkgconfig
+	@install -m 644 mpi/recur_mpi.h $(INCLUDE_TO)/recur_mpi.h
+	@install -m 755 $(MPI_SHARED) $(LIB_TO)/
+	@for link in $(notdir $(MPI_LINKS)); do \
+	    ln -sf $(notdir $(MPI_SHARED)) $(LIB_TO)/$$link || exit 1; \
+	done
+	@$(FILL_IN) pkgconfig/recur-mpi.pc.in >$(LIB_TO)/pkgconfig/recur-mpi.pc
+	@chmod 644 $(LIB_TO)/pkgconfig/recur-mpi.pc
+
 uninstall: ## remove what install put there
 	@rm -f $(addprefix $(INCLUDE_TO)/,$(HEADERS)) $(BIN_TO)/recur
 	@rm -f $(MAN_TO)/man1/recur.1 $(MAN_TO)/man3/recur.3
 	@rm -f $(addprefix $(LIB_TO)/,$(TEMPLATES) $(notdir $(SHARED) $(LINKS) $(STATIC)))
+	@rm -f $(addprefix $(LIB_TO)/,pkgconfig/recur-mpi.pc $(notdir $(MPI_SHARED) $(MPI_LINKS)))
+	@rm -f $(INCLUDE_TO)/recur_mpi.h
 	@rmdir $(INCLUDE_TO)/recur $(LIB_TO)/cmake/recur 2>/dev/null || true
 	@echo "librecur $(VERSION) is removed from $(LIB_TO) and $(INCLUDE_TO)"
 
@@ -548,7 +592,7 @@ docs: ## the reference and the pages of docs/ as HTML in build/docs (doxygen)
 clean: ## remove everything that was built
 	@rm -rf build lib/*.so lib/*.so.* lib/*.a
 
-FOLDERS := include include/recur src/* tests tests/* examples examples/* command bench \
+FOLDERS := include include/recur src/* tests tests/* examples examples/* command bench mpi \
            scripts
 SOURCES := $(wildcard $(addsuffix /*.[ch],$(FOLDERS)))
 format: ## lay out the C sources (clang-format)

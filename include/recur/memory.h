@@ -60,6 +60,7 @@ typedef struct recur_memory {
     int64_t training;   /**< scratch of a recorded pass, forward and backward, on a tape; 0 of a
                              snapshot                                                             */
     int64_t inference;  /**< scratch of a pass that is not recorded, on a tape or without one     */
+    int64_t checkpoint; /**< in: as recur_tape_checkpoint was or will be called; 0: not           */
 } recur_memory;
 
 /** How many bytes a layer takes with a layout: exactly what the library will ask the allocator for.
@@ -73,8 +74,10 @@ typedef struct recur_memory {
  *
  * Shapes:  -
  * Memory:  allocates nothing.
- * Errors:  ARGUMENT: NULL, unknown flags, both precisions, out->size too small. UNSUPPORTED: ROWS
- * or IDS, which the layer does not take. MEMORY: a number overflows: no machine can run this batch.
+ * Errors:  ARGUMENT: NULL, unknown flags, both precisions, out->size too small, a checkpoint
+ *          that is negative or 1. UNSUPPORTED: ROWS or IDS, which the layer does not take; a
+ *          checkpoint of a layer that looks at later steps, or with TRACE. MEMORY: a number
+ *          overflows: no machine can run this batch.
  * Threads: free.
  * Since:   0.1
  * @param layer the layer.

@@ -169,6 +169,7 @@
 #define recur_status_text RECUR__PREFIXED(recur_status_text)
 #define recur_tape_add_gradients RECUR__PREFIXED(recur_tape_add_gradients)
 #define recur_tape_bytes RECUR__PREFIXED(recur_tape_bytes)
+#define recur_tape_checkpoint RECUR__PREFIXED(recur_tape_checkpoint)
 #define recur_tape_create RECUR__PREFIXED(recur_tape_create)
 #define recur_tape_defer_gradients RECUR__PREFIXED(recur_tape_defer_gradients)
 #define recur_tape_drop RECUR__PREFIXED(recur_tape_drop)

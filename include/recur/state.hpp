@@ -74,6 +74,8 @@ public:
     void reset() { detail::check(recur_tape_reset(get())); }
     /** Removes the newest records without gradients: see recur_tape_drop. */
     void drop(int64_t records) { detail::check(recur_tape_drop(get(), records)); }
+    /** Long passes keep states, not histories: see recur_tape_checkpoint. */
+    void checkpoint(int64_t steps) { detail::check(recur_tape_checkpoint(get(), steps)); }
     /** Gradients of single steps may wait: see recur_tape_defer_gradients. */
     void defer_gradients(bool on = true) { detail::check(recur_tape_defer_gradients(get(), on)); }
     /** Adds the gradients that wait for a layer and its parts: see recur_tape_add_gradients. */

@@ -137,6 +137,34 @@ RECUR_NODISCARD recur_status recur_tape_reset(recur_tape *tape);
  */
 RECUR_NODISCARD recur_status recur_tape_drop(recur_tape *tape, int64_t records);
 
+/** Makes room for long sequences: a recorded pass over more than `steps` steps keeps the states
+ * between segments of so many steps instead of the history of every step. Its backward runs each
+ * segment forward once more, from the last one on, and then back. So a record takes a state for
+ * every segment, and the history of one segment is scratch; recur_layer_memory says how much, with
+ * recur_memory.checkpoint. Forward is computed twice: a step of training takes about 1.3 times as
+ * long.
+ *
+ * Outputs and states have the same bits as without. Gradients have those of a loop that records the
+ * segments one by one, and carries states from each to the next, and their gradients back. From
+ * those of one pass, which adds up all of its rows at once, they differ in their rounding: choose
+ * `steps` once for a run, as it is a part of what the run computes.
+ *
+ * The square root of the number of steps is a good start. It is for layers that look back only:
+ * those that can step, and a `last` of the forward direction.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  ARGUMENT: NULL, steps negative or 1. ORDER: records wait for their backward. A pass
+ *          later: UNSUPPORTED for a layer that looks at later steps (a bidirectional one), and on a
+ *          tape with a trace.
+ * Threads: one at a time.
+ * Since:   0.1
+ * @param tape the tape.
+ * @param steps of a segment; the last one may have one more. 0: every pass is recorded as a whole,
+ *        as a new tape does.
+ */
+RECUR_NODISCARD recur_status recur_tape_checkpoint(recur_tape *tape, int64_t steps);
+
 /** Lets gradients of parameters wait in loops written by hand. A backward of single steps (of a
  * recurrent layer of one layer in one direction without options, or of a linear layer; by
  * recur_layer_step_backward, recur_cell_step_backward, or recur_layer_backward over a layout of one

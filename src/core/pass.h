@@ -15,6 +15,7 @@ typedef struct recur__shape {
     bool y_stays;               /* the pass's y stays until backward: no copy of it is needed */
     bool dropout;
     bool trace;
+    int64_t segment_steps; /* the pass goes in segments of so many steps; 0: as a whole */
 } recur__shape;
 
 static inline int64_t recur__shape_rows(const recur__shape *s)
@@ -33,7 +34,8 @@ typedef struct recur__pass {
     recur__shape shape;
     const recur_context *ctx;
     const recur__kernels *kernels;
-    uint64_t key; /* of this pass's dropout masks */
+    uint64_t key;      /* of this pass's dropout masks */
+    int64_t first_row; /* of a segment: rows of the whole pass before its own */
     recur__workspace *workspace;
     const void *pack;    /* the layer's repacked parameters on a tape, or NULL */
     const float *x;      /* [rows][input_size], or */

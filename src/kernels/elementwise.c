@@ -80,16 +80,17 @@ INLINE uint32_t hash(uint32_t e, uint32_t low, uint32_t high)
     return z ^ (z >> 15);
 }
 
-static void dropout(int64_t n, double p, uint64_t key, const float *x, float *y)
+static void dropout(int64_t n, int64_t first, double p, uint64_t key, const float *x, float *y)
 {
     const float scale = (float)(1 / (1 - p));
     const uint32_t threshold = (uint32_t)(p * 0x1p32); /* p < 1 */
-    for (int64_t at = 0; at < n; at += (int64_t)1 << 32) {
-        const uint64_t k = recur_random(key, (uint64_t)at >> 32);
-        const uint32_t low = (uint32_t)k, high = (uint32_t)(k >> 32);
-        const int64_t count = recur__min(n - at, (int64_t)1 << 32);
+    int64_t count = 0;
+    for (int64_t at = 0; at < n; at += count) {
+        const uint64_t element = (uint64_t)(first + at), k = recur_random(key, element >> 32);
+        const uint32_t low = (uint32_t)k, high = (uint32_t)(k >> 32), begin = (uint32_t)element;
+        count = recur__min(n - at, ((int64_t)1 << 32) - (int64_t)begin);
         for (int64_t e = 0; e < count; e++)
-            y[at + e] = hash((uint32_t)e, low, high) >= threshold ? x[at + e] * scale : 0;
+            y[at + e] = hash(begin + (uint32_t)e, low, high) >= threshold ? x[at + e] * scale : 0;
     }
 }
 

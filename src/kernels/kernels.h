@@ -80,9 +80,9 @@ typedef struct recur__activation_kernels {
 /* One pass over a vector of n numbers; y may be x. */
 typedef struct recur__elementwise {
     void (*add)(int64_t n, const float *x, float *y); /* y += x */
-    /* y = x / (1 - p) where the mask of this key keeps, else 0. Element e of a tensor has the same
-     * mask in every call. */
-    void (*dropout)(int64_t n, double p, uint64_t key, const float *x, float *y);
+    /* y = x / (1 - p) where the mask of this key keeps, else 0. Element e of a tensor, of which
+     * these are those from `first` on, has the same mask in every call. */
+    void (*dropout)(int64_t n, int64_t first, double p, uint64_t key, const float *x, float *y);
     void (*exp)(int64_t n, const float *x, float *y);
     bool (*all_below)(int64_t n, const int32_t *ids, uint32_t limit); /* 0 <= id < limit */
 } recur__elementwise;

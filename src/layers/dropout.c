@@ -6,8 +6,9 @@ static void drop(const recur_layer *layer, const recur__pass *pass, const float 
 {
     const int64_t n = recur__shape_rows(&pass->shape) * layer->input_size;
     if (n == 0 || !y) return;
+    const int64_t first = pass->shape.per_sequence ? 0 : pass->first_row * layer->input_size;
     if (pass->shape.dropout && layer->spec.dropout > 0)
-        pass->kernels->elementwise->dropout(n, layer->spec.dropout, pass->key, x, y);
+        pass->kernels->elementwise->dropout(n, first, layer->spec.dropout, pass->key, x, y);
     else
         memcpy(y, x, (size_t)n * sizeof *y);
 }

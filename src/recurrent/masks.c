@@ -31,15 +31,15 @@ void recur__carve_masks(const recur__walk *w, const recur__shape *shape,
 static void draw(const recur__walk *w, double p, uint64_t key, int64_t n, float *mask)
 {
     for (int64_t j = 0; j < n; j++) mask[j] = p < 1 ? 1 : 0;
-    if (p < 1) w->pass->kernels->elementwise->dropout(n, p, key, mask, mask);
+    if (p < 1) w->pass->kernels->elementwise->dropout(n, 0, p, key, mask, mask);
 }
 
 const float *recur__drop_between(const recur__walk *w, int64_t l, const float *x, float *to)
 {
     if (l == 0 || !to) return x;
     const uint64_t key = recur_random(w->pass->key, (uint64_t)l);
-    const int64_t NDP = w->N * w->D * w->P;
-    w->pass->kernels->elementwise->dropout(NDP, w->layer->spec.dropout, key, x, to);
+    const int64_t DP = w->D * w->P, first = w->pass->first_row * DP;
+    w->pass->kernels->elementwise->dropout(w->N * DP, first, w->layer->spec.dropout, key, x, to);
     return to;
 }
 
@@ -64,7 +64,8 @@ void recur__fill_zoneout(const recur__walk *w, int64_t line, int64_t start, recu
         const bool drawn = w->pass->shape.dropout;
         for (int64_t r = rows.from; r < rows.to; r++) {
             float *row = masks->zoneout_share[s] + r * width;
-            if (drawn) draw(w, p, recur_random(key, (uint64_t)(start + r)), width, row);
+            const int64_t of_whole = w->pass->first_row + start + r;
+            if (drawn) draw(w, p, recur_random(key, (uint64_t)of_whole), width, row);
             for (int64_t j = 0; j < width; j++) {
                 const float old_stays = drawn && row[j] > 0 ? 0 : 1;
                 row[j] = drawn ? old_stays : (float)p;

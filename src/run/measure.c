@@ -12,7 +12,10 @@ void recur__measure(const recur_layer *layer, const recur__shape *shape,
 {
     const size_t began = recur__began_bytes(layer, shape->packed->batch);
     workspace->scratch.used = workspace->peak == SIZE_MAX ? SIZE_MAX : 0;
-    layer->ops->pass->measure(layer, shape, workspace);
+    if (shape->segment_steps)
+        recur__measure_segments(layer, shape, workspace);
+    else
+        layer->ops->pass->measure(layer, shape, workspace);
     if (shape->record) recur__carve(&workspace->reserve, (int64_t)began, 1);
 }
 

@@ -16,6 +16,7 @@ static unsigned flags_of(const recur__shape *shape)
     if (shape->record) flags |= RECUR__PLAN_RECORD;
     if (shape->dropout) flags |= RECUR__PLAN_DROPOUT;
     if (shape->trace) flags |= RECUR__PLAN_TRACE;
+    if (shape->segment_steps) flags |= RECUR__PLAN_SEGMENTS;
     return flags;
 }
 
@@ -75,7 +76,10 @@ static void run_forward(const recur__request *q, const recur__shape *shape,
         .tracer = tracer_of(q->tape),
     };
     if (q->state && layer->learned_states) recur__state_begin(q->state, layer);
-    layer->ops->pass->forward(layer, &pass);
+    if (RECUR_TRAIN && shape->segment_steps)
+        recur__forward_segments(layer, &pass);
+    else
+        layer->ops->pass->forward(layer, &pass);
     if (q->state) recur__state_leave(q->state, q->packed);
 }
 
@@ -149,7 +153,9 @@ recur_status recur__forward(const recur__request *q)
         .record = record,
         .dropout = q->tape && q->tape->mode == RECUR_TAPE_TRAIN,
         .trace = record && q->tape->tracer.function,
+        .segment_steps = record ? recur__segment_steps(q->tape->segment_steps, q->packed) : 0,
     };
+    if (shape.segment_steps) RECUR__CHECK(recur__check_segments(q->what, q->layer, shape.trace));
     recur__tape_plan own, *plan = plan_of(q, &shape, &own);
     return q->tape ? forward_on_tape(q, &shape, plan) : forward_untaped(q, &shape, plan->scratch);
 }
@@ -251,7 +257,9 @@ recur_status recur__backward(const recur__request *q)
         .record = true,
         .dropout = record->dropout,
         .trace = q->tape->tracer.function,
+        .segment_steps = recur__segment_steps(q->tape->segment_steps, q->packed),
     };
+    if (shape.segment_steps) RECUR__CHECK(recur__check_segments(q->what, layer, shape.trace));
     const recur__tape_plan *plan = plan_of(q, &shape, NULL);
     recur__workspace workspace = {
         .reserve.base = record->reserve,
@@ -275,7 +283,10 @@ recur_status recur__backward(const recur__request *q)
         .at_initial_state = began_of(layer, record, plan->record),
         .tracer = tracer_of(q->tape),
     };
-    layer->ops->pass->backward(layer, &pass);
+    if (shape.segment_steps)
+        recur__backward_segments(layer, &pass);
+    else
+        layer->ops->pass->backward(layer, &pass);
     if (prepack && pass.dparams) recur__settle_gradients(prepack, layer, pass.dparams);
     recur__tape_pop(q->tape);
     return RECUR_OK;

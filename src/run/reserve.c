@@ -42,7 +42,10 @@ recur_status recur_tape_reserve(recur_tape *tape, const recur_layer *layer,
         .record = passes > 0,
         .dropout = passes > 0,
         .trace = passes > 0 && tape->tracer.function,
+        .segment_steps = passes > 0 ? recur__segment_steps(tape->segment_steps, packed) : 0,
     };
+    if (recorded.segment_steps)
+        RECUR__CHECK(recur__check_segments(__func__, layer, recorded.trace));
     const uint32_t inputs = layer->capabilities;
     const recur__workspace most = recur__measure_inputs(layer, recorded, inputs);
     const size_t other = recur__measure_inputs(layer, plain, inputs).peak;

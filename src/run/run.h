@@ -4,7 +4,8 @@
  *   check.c     what a caller may have got wrong
  *   pass.c      forward and backward over a batch      step.c   one step, streaming or by hand
  *   plan.c      the short way of a state's steps       measure.c, memory.c   bytes, asked before
- *   state.c     hidden state                           tape.h   records, and what a tape keeps */
+ *   state.c     hidden state                           tape.h   records, and what a tape keeps
+ *   segments.c  long passes, of which a tape keeps states instead of histories */
 #ifndef RECUR__RUN_H
 #define RECUR__RUN_H
 
@@ -56,6 +57,16 @@ recur__workspace recur__measure_inputs(const recur_layer *layer, recur__shape sh
 /* Bytes behind a record that say which sequences began at the learned initial state. */
 size_t recur__began_bytes(const recur_layer *layer, int64_t batch);
 
+/* ---- segments.c ----------------------------------------------------------------------------- */
+
+/* UNSUPPORTED for a layer that cannot be run in segments, and where a trace wants to see it. */
+recur_status recur__check_segments(const char *function, const recur_layer *layer, bool traced);
+/* The operations of a layer's pass, where shape.segment_steps is set. */
+void recur__measure_segments(const recur_layer *layer, const recur__shape *shape,
+                             recur__workspace *workspace);
+void recur__forward_segments(const recur_layer *layer, recur__pass *pass);
+void recur__backward_segments(const recur_layer *layer, recur__pass *pass);
+
 /* ---- states (state.c, plan.c) --------------------------------------------------------------- */
 
 struct recur_state {
@@ -79,6 +90,8 @@ recur_status recur__check_fewer_bits(const char *function, int32_t precision);
 /* Whether a tensor of a leaf that has fewer bits is one of those matrices. */
 bool recur__tensor_reduces(const recur_layer *leaf, const recur_tensor *tensor);
 
+/* The state in which B sequences begin: zeros, or what the layer has learned. */
+void recur__begin_values(const recur_layer *layer, int64_t batch, float *values);
 /* Before a pass: writes the learned initial state of the layer into the sequences that begin. */
 void recur__state_begin(recur_state *state, const recur_layer *layer);
 /* After it: sequences with steps have left the initial state; packed NULL: all of them. */

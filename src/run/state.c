@@ -284,25 +284,31 @@ recur_status recur_state_tensor_info(const recur_state *state, int64_t index, re
 
 /* ---- the initial state ---------------------------------------------------------------------- */
 
+/* Sequences of a state, and which of them begin; NULL: all. */
+typedef struct beginning {
+    int64_t batch;
+    const bool *begins;
+} beginning;
+
 /* Rows [B][width] of one line: those of the sequences that begin. */
-static void begin_line(const recur_state *state, const float *initial, int64_t width, float *rows)
+static void begin_line(const beginning *of, const float *initial, int64_t width, float *rows)
 {
-    for (int64_t b = 0; initial && b < state->batch; b++)
-        if (state->at_initial_state[b])
+    for (int64_t b = 0; initial && b < of->batch; b++)
+        if (!of->begins || of->begins[b])
             memcpy(rows + b * width, initial, (size_t)width * sizeof *rows);
 }
 
 /* Of one node and its parts, whose values begin here; returns where those of the next one begin. */
-static float *begin_node(const recur_state *state, const recur_layer *node, float *values)
+static float *begin_node(const beginning *of, const recur_layer *node, float *values)
 {
-    for (int64_t i = 0; i < node->parts; i++) values = begin_node(state, node->part[i], values);
+    for (int64_t i = 0; i < node->parts; i++) values = begin_node(of, node->part[i], values);
     for (int64_t s = 0; s < node->states && node->parts == 0; s++) {
         const recur__state_ops *ops = node->ops->states;
         const recur__state_tensor t = ops->tensor(node, s);
         for (int64_t line = 0; line < t.lines; line++) {
             const float *initial = node->learned_states ? ops->initial(node, s, line) : NULL;
-            begin_line(state, initial, t.width, values);
-            values += state->batch * t.width;
+            begin_line(of, initial, t.width, values);
+            values += of->batch * t.width;
         }
     }
     return values;
@@ -310,7 +316,16 @@ static float *begin_node(const recur_state *state, const recur_layer *node, floa
 
 void recur__state_begin(recur_state *state, const recur_layer *layer)
 {
-    if (state->any_at_initial_state) begin_node(state, layer, state->values);
+    const beginning of = { state->batch, state->at_initial_state };
+    if (state->any_at_initial_state) begin_node(&of, layer, state->values);
+}
+
+void recur__begin_values(const recur_layer *layer, int64_t batch, float *values)
+{
+    const beginning of = { batch, NULL };
+    const int64_t floats = batch * layer->state_floats;
+    if (floats) memset(values, 0, (size_t)floats * sizeof *values);
+    if (layer->learned_states) begin_node(&of, layer, values);
 }
 
 void recur__leave_initial_state(recur_state *state, const recur_packed *packed)

@@ -53,7 +53,8 @@ enum {
     RECUR__PLAN_IDS = 1,
     RECUR__PLAN_RECORD = 2,
     RECUR__PLAN_DROPOUT = 4,
-    RECUR__PLAN_TRACE = 8
+    RECUR__PLAN_TRACE = 8,
+    RECUR__PLAN_SEGMENTS = 16
 };
 
 /* ---- tapes ---------------------------------------------------------------------------------- */
@@ -87,7 +88,8 @@ struct recur_tape {
     int64_t records;
     recur__record *newest;
     recur__block *first, *current;
-    size_t reserved; /* bytes for records */
+    size_t reserved;       /* bytes for records */
+    int64_t segment_steps; /* of recorded passes with more steps; 0: they run as a whole */
     recur__tracer tracer;
     bool defers;             /* gradients of single steps */
     recur__prepack *prepack; /* a list */
@@ -106,6 +108,12 @@ static inline bool recur__tape_is_refused(const recur_tape *tape)
 static inline bool recur__tape_records(const recur_tape *tape)
 {
     return RECUR_TRAIN && tape && tape->mode != RECUR_TAPE_EVALUATE;
+}
+
+/* Steps of the segments in which a tape records a pass over this layout; 0: as a whole. */
+static inline int64_t recur__segment_steps(int64_t wanted, const recur_packed *packed)
+{
+    return packed->longest > wanted ? wanted : 0;
 }
 
 /* Bytes of a tape beside its records and scratch, once it has been reserved. */

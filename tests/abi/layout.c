@@ -166,6 +166,7 @@ static void structs(void)
     MEMBER(recur_memory, record);
     MEMBER(recur_memory, training);
     MEMBER(recur_memory, inference);
+    MEMBER(recur_memory, checkpoint);
 
     STRUCT(recur_compile_options);
     MEMBER(recur_compile_options, size);

@@ -88,6 +88,7 @@ void run_both(recur_context *ctx, const recur_layer *layer, run *r)
     OK(recur_tape_create(ctx, &tape));
     OK(recur_tape_set_mode(tape, r->mode));
     OK(recur_tape_set_seed(tape, r->seed));
+    OK(recur_tape_checkpoint(tape, r->checkpoint));
     forward(layer, r, tape);
     recur_state *dstate = state_with(layer, r->packed, r->dsn);
     r->dparams = zeros(recur_layer_param_count(layer));

@@ -164,6 +164,7 @@ typedef struct run {
     const float *dy;
     int mode; /* RECUR_TAPE_* */
     uint64_t seed;
+    int64_t checkpoint;        /* of run_both: recur_tape_checkpoint */
     float *y, *sn;             /* out */
     float *dx, *ds0, *dparams; /* out of run_both */
 } run;

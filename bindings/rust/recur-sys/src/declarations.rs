@@ -393,6 +393,7 @@ pub struct recur_memory {
     pub record: i64,
     pub training: i64,
     pub inference: i64,
+    pub checkpoint: i64,
 }
 
 #[repr(C)]
@@ -687,6 +688,7 @@ extern "C" {
     pub fn recur_status_text(status: recur_status) -> *const core::ffi::c_char;
     pub fn recur_tape_add_gradients(tape: *mut recur_tape, layer: *const recur_layer, dparams: *mut f32) -> recur_status;
     pub fn recur_tape_bytes(tape: *const recur_tape) -> usize;
+    pub fn recur_tape_checkpoint(tape: *mut recur_tape, steps: i64) -> recur_status;
     pub fn recur_tape_create(ctx: *mut recur_context, out: *mut *mut recur_tape) -> recur_status;
     pub fn recur_tape_defer_gradients(tape: *mut recur_tape, on: i32) -> recur_status;
     pub fn recur_tape_drop(tape: *mut recur_tape, records: i64) -> recur_status;
