@@ -65,7 +65,8 @@ enum {
     RECUR__NEED_SOFTMAX = 1 << 20,
     RECUR__NEED_POWER = 1 << 21, /* exp in float, as vectors have it */
     RECUR__NEED_TOTAL = 1 << 22, /* sums of rows in eight parts */
-    RECUR__NEED_DOTS = 1 << 23
+    RECUR__NEED_DOTS = 1 << 23,
+    RECUR__NEED_POSITIVE = 1 << 24
 };
 
 typedef struct recur__emitter {
