@@ -236,9 +236,9 @@ TESTS     := $(filter $(WANTED),$(ALL_TESTS) $(SCRIPTS))
 PROGRAMS  := $(filter $(ALL_TESTS),$(TESTS))
 
 # *_bench.c are other libraries' programs, which compare.py builds; scripts/twin.sh builds twin.c;
-# blocks.c, pair.c, fading.c and mpi_sum.c are built by hand, as their comments say.
-BENCH_SOURCES := $(filter-out bench/%_bench.c bench/mpi_sum.c \
-                   $(addprefix bench/,twin.c blocks.c pair.c fading.c),\
+# blocks.c, pair.c, fading.c, walk.c and mpi_sum.c are built by hand, as their comments say.
+BENCH_SOURCES := $(filter-out bench/%_bench.c \
+                   $(addprefix bench/,twin.c blocks.c pair.c fading.c walk.c mpi_sum.c),\
                    $(wildcard bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 

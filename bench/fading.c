@@ -55,10 +55,11 @@ int main(void)
         "",         "rnn_tanh",         "rnn_relu",      "lstm",
         "gru",      "gru_reset_before", "lstm_peephole", "lstm_coupled",
         "rnn_norm", "lstm_norm",        "gru_norm",      "clockwork",
-        "indrnn"
+        "indrnn",   "mingru",           "minlstm",       "qrnn",
+        "sru"
     };
     printf("%-18s %8s %8s %8s\n", "ns a step", "0.1", "1e-40", "flushed");
-    for (int cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_INDRNN; cell++) {
+    for (int cell = RECUR_CELL_RNN_TANH; cell <= RECUR_CELL_SRU; cell++) {
         const recur_clockwork_options clock = { .size = sizeof clock, .modules = 4 };
         const recur_recurrent_options options = { .size = sizeof options,
                                                   .cell = cell,

@@ -21,7 +21,8 @@ LIKE_PRINTF(2) static void add(char *words, const char *format, ...)
 static const char *activation_name(int32_t function)
 {
     static const char *const names[] = { "",         "tanh",     "sigmoid", "relu", "hard sigmoid",
-                                         "softsign", "identity", "silu",    "elu",  "gelu" };
+                                         "softsign", "identity", "silu",    "elu",  "gelu",
+                                         "positive" };
     const int32_t count = sizeof names / sizeof *names;
     return function > 0 && function < count ? names[function] : "another function";
 }

@@ -57,10 +57,18 @@ static void recurrent_options(void **unused)
           { .size = sizeof good, .input_size = 3, .hidden_size = 4 },
           RECUR_E_ARGUMENT,
           "0" },
-        { "cell 13",
-          { .size = sizeof good, .cell = 13, .input_size = 3, .hidden_size = 4 },
+        { "cell 17",
+          { .size = sizeof good, .cell = 17, .input_size = 3, .hidden_size = 4 },
           RECUR_E_ARGUMENT,
-          "13" },
+          "17" },
+        { "gate function of a minimal LSTM",
+          { .size = sizeof good,
+            .cell = 14,
+            .input_size = 3,
+            .hidden_size = 4,
+            .gate_activation = RECUR_ACTIVATION_TANH },
+          RECUR_E_UNSUPPORTED,
+          "gate_activation minlstm" },
         { "cell -1",
           { .size = sizeof good, .cell = -1, .input_size = 3, .hidden_size = 4 },
           RECUR_E_ARGUMENT,
@@ -230,7 +238,7 @@ static void sizes_of_layers(void **unused)
     REFUSED(recur_dropout_create(NULL, 4, -0.5, &layer), "-0.5");
     REFUSED(recur_dropout_create(NULL, 4, (double)NAN, &layer), "nan");
     REFUSED(recur_activation_create(NULL, 4, 0, &layer), "0");
-    REFUSED(recur_activation_create(NULL, 4, 10, &layer), "10");
+    REFUSED(recur_activation_create(NULL, 4, 11, &layer), "11");
     REFUSED(recur_norm_create(NULL, 4, 0, 2, &layer), "2");
     REFUSED(recur_merge_create(NULL, 4, 0, &layer), "0");
     REFUSED(recur_merge_create(NULL, 4, 6, &layer), "6");

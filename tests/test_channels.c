@@ -1,9 +1,9 @@
-/* test_channels.c - softmax, affine, PReLU, RMSNorm, GroupNorm, gates and magnitudes, SiLU, ELU and
- * GELU: the textbook's numbers on every instruction set, and rows that stand apart.
- * test_gradients has the reference's backward; here the others are held against it. */
+/* test_channels.c - softmax, affine, PReLU, RMSNorm, GroupNorm, gates and magnitudes, SiLU, ELU,
+ * GELU and the positive function: the textbook's numbers on every instruction set, and rows that
+ * stand apart. test_gradients has the reference's backward; here the others are held against it. */
 #include "support/networks.h"
 
-enum { B = 4, N = 8, LAYERS = 17 };
+enum { B = 4, N = 8, LAYERS = 18 };
 static const int64_t LENGTHS[B] = { 3, 0, 1, 4 };
 
 static recur_layer *make(recur_context *ctx, int which)
@@ -24,6 +24,7 @@ static recur_layer *make(recur_context *ctx, int which)
                                           activation(ctx, 19, RECUR_ACTIVATION_SILU),
                                           activation(ctx, 19, RECUR_ACTIVATION_ELU),
                                           activation(ctx, 19, RECUR_ACTIVATION_GELU),
+                                          activation(ctx, 19, RECUR_ACTIVATION_POSITIVE),
                                           activation(ctx, 19, RECUR_ACTIVATION_RELU) };
     for (int i = 0; i < LAYERS; i++)
         if (i != which) recur_layer_release(layers[i]);
@@ -42,6 +43,8 @@ static double function_of(int function, double x)
         return x > 0 ? x : expm1(x);
     case RECUR_ACTIVATION_GELU:
         return x / 2 * erfc(-x / sqrt(2));
+    case RECUR_ACTIVATION_POSITIVE:
+        return x >= 0 ? x + 0.5 : sigmoid(x);
     default:
         return x > 0 ? x : 0;
     }
@@ -192,18 +195,19 @@ static void ends(void **unused)
 {
     (void)unused;
     static const int functions[] = { RECUR_ACTIVATION_SILU, RECUR_ACTIVATION_ELU,
-                                     RECUR_ACTIVATION_GELU };
+                                     RECUR_ACTIVATION_GELU, RECUR_ACTIVATION_POSITIVE };
     static const float x[6] = { INFINITY, -INFINITY, NAN, 0, -3e38f, 3e38f };
     for (recur_context *ctx = NULL; (ctx = next_context(ctx));) {
         recur_packed *packed = layout(ctx, 1, NULL, 1);
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             trying("%s function %d", recur_context_isa(ctx), functions[i]);
             recur_layer *layer = activation(ctx, 6, functions[i]);
             run r = { .packed = packed, .x = x, .dy = (const float[]){ 1, 1, 1, 1, 1, 1 } };
             run_both(ctx, layer, &r);
             const float low = functions[i] == RECUR_ACTIVATION_ELU ? -1 : 0;
+            const float middle = functions[i] == RECUR_ACTIVATION_POSITIVE ? 0.5f : 0;
             assert_true(r.y[0] == INFINITY && fabsf(r.y[1] - low) < 1e-30f && isnan(r.y[2]));
-            assert_true(r.y[3] == 0 && fabsf(r.y[4] - low) < 1e-30f && r.y[5] == x[5]);
+            assert_true(r.y[3] == middle && fabsf(r.y[4] - low) < 1e-30f && r.y[5] == x[5]);
             assert_true(r.dx[0] == 1 && fabsf(r.dx[1]) < 1e-30f && isnan(r.dx[2]));
             assert_true(r.dx[5] == 1 && fabsf(r.dx[4]) < 1e-30f);
             recur_layer_release(layer);

@@ -253,12 +253,13 @@ static recur_layer *any_conv(recur_context *ctx, int64_t in)
 
 static recur_layer *any_leaf(recur_context *ctx, int64_t in, bool without_gelu)
 {
-    const int64_t functions = without_gelu ? RECUR_ACTIVATION_ELU : RECUR_ACTIVATION_GELU;
+    int function = 1 + (int)below(RECUR_ACTIVATION_POSITIVE);
+    if (without_gelu && function == RECUR_ACTIVATION_GELU) function = RECUR_ACTIVATION_ELU;
     switch (below(9)) {
     case 0:
         return linear(ctx, in, 1 + below(8), (uint32_t)below(2) * RECUR_LAYER_NO_BIAS);
     case 1:
-        return activation(ctx, in, 1 + (int)below(functions));
+        return activation(ctx, in, function);
     case 2:
         return in > 1 ? norm(ctx, in, 1e-2, (uint32_t)below(2)) : dropout(ctx, in, 0.5);
     case 3:

@@ -227,7 +227,7 @@ static void residual_in_a_chain(recur_context *ctx, int k)
                      RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
     assert_int_equal(info_of(net, -1).capabilities,
                      RECUR_CAN_TAKE_ROWS | RECUR_CAN_STEP | RECUR_CAN_RECORD);
-    assert_int_equal(tensor_of(net, "b.rnn.weight_hh_l0").dim[1], F);
+    assert_int_equal(tensor_of(net, "b.rnn.weight_ih_l0").dim[1], F);
     recur_packed_release(packed);
     recur_layer *const all_layers[] = { rnn[0], rnn[1], rnn[2], residual[0], residual[1], net };
     for (int i = 0; i < COUNT(all_layers); i++) recur_layer_release(all_layers[i]);

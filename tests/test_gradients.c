@@ -303,7 +303,7 @@ static void row_layers(void **unused)
         OK(recur_dropout_create(ctx, 6, 0.4, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, mode);
     }
-    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_GELU; function++) {
+    for (int function = RECUR_ACTIVATION_TANH; function <= RECUR_ACTIVATION_POSITIVE; function++) {
         trying("activation %d", function);
         OK(recur_activation_create(ctx, 5, function, &layer));
         check_layer(ctx, layer, NULL, packed, false, false, RECUR_TAPE_RECORD_NO_DROPOUT);

@@ -38,14 +38,16 @@ static int tensors_of(const recur_recurrent_options *o, int64_t in, expected *t)
     const naive_recurrent net = textbook_of(o);
     const int64_t H = o->hidden_size, R = shape_of(o, 1).width, GH = naive_gates(net.kind) * H,
                   EH = naive_norms(net.kind) * H;
+    const bool U = naive_has_U(net.kind);
     int n = 0;
     t[n++] = (expected){ "weight_ih", GH, in };
-    if (net.kind != NAIVE_INDRNN) t[n++] = (expected){ "weight_hh", GH, R };
+    if (U) t[n++] = (expected){ "weight_hh", GH, R };
     if (net.bias) t[n++] = (expected){ "bias_ih", GH, 0 };
-    if (net.bias && net.kind != NAIVE_INDRNN) t[n++] = (expected){ "bias_hh", GH, 0 };
+    if (net.bias && U) t[n++] = (expected){ "bias_hh", GH, 0 };
     if (net.kind == NAIVE_INDRNN) t[n++] = (expected){ "weight_hh", H, 0 };
     if (net.P) t[n++] = (expected){ "weight_hr", net.P, H };
     if (net.kind == NAIVE_LSTM_PEEPHOLE) t[n++] = (expected){ "weight_peephole", 3 * H, 0 };
+    if (net.kind == NAIVE_SRU) t[n++] = (expected){ "weight_c", 2 * H, 0 };
     if (EH) t[n++] = (expected){ "norm_weight", EH, 0 };
     if (EH) t[n++] = (expected){ "norm_bias", EH, 0 };
     if (net.learn_initial) t[n++] = (expected){ "h0", R, 0 };

@@ -385,7 +385,10 @@ static void nan_propagates(recur_context *ctx, int k)
     if (KINDS[k].cell == RECUR_CELL_CLOCKWORK) return; /* units that do not update do not see it */
     subject q = make(ctx, k, RECUR_DIRECTION_FORWARD);
     q.x[recur_packed_row(q.packed, 2, 2) * I + 3] = NAN;
-    q.s0[3 * q.O] = NAN; /* of sequence 3, which so is NaN from its first step on */
+    /* Of sequence 3, which so is NaN from its first step on. A kind with c and no U never reads h.
+     */
+    const int64_t c = shape_of(&q.options, B).h;
+    q.s0[!has_U(q.options.cell) && q.S > c ? c + 3 * H : 3 * q.O] = NAN;
     const run r = play(&q, q.s0, q.dy, q.dsn);
     for (int64_t b = 0; b < B; b++)
         for (int64_t t = 0; t < LENGTHS[b]; t++)

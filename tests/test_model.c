@@ -134,7 +134,7 @@ static void other_layers_come_back(void **state)
     for (int direction = 0; direction < 3; direction++) comes_back(ctx, last(ctx, 4, direction));
     comes_back(ctx, dropout(ctx, 3, 0.1));
     comes_back(ctx, dropout(ctx, 3, 0));
-    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_GELU; f++)
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_POSITIVE; f++)
         comes_back(ctx, activation(ctx, 3, f));
     comes_back(ctx, norm(ctx, 3, 0, 0));
     comes_back(ctx, norm(ctx, 3, 1e-3, RECUR_LAYER_NO_BIAS));

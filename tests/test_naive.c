@@ -32,12 +32,14 @@ static kind_row draw_kind(int cell)
     if (often()) o->preactivation_clip = 0.7;
     if (often()) o->zoneout_hidden = (double)between(0, 1);
     o->activation = some_function(RECUR_ACTIVATION_IDENTITY);
+    if (!has_U(cell) && often()) o->activation = RECUR_ACTIVATION_POSITIVE;
     /* It is bounded: products of the others grow without end. */
     const int gate = some_function(RECUR_ACTIVATION_SOFTSIGN);
-    if (naive_gates(cell) > 1 && gate != RECUR_ACTIVATION_RELU) o->gate_activation = gate;
-    if (naive_gates(cell) == 3 && !c && often()) o->flags |= RECUR_LAYER_UPDATE_NEW;
+    if (naive_gates(cell) > 1 && gate != RECUR_ACTIVATION_RELU && cell != RECUR_CELL_MINLSTM)
+        o->gate_activation = gate;
+    if (naive_gates(cell) == 3 && !c && has_U(cell) && often()) o->flags |= RECUR_LAYER_UPDATE_NEW;
     if (!c) return k;
-    o->output_activation = some_function(RECUR_ACTIVATION_IDENTITY);
+    if (has_U(cell)) o->output_activation = some_function(RECUR_ACTIVATION_IDENTITY);
     if (often()) o->cell_clip = 0.3;
     if (often()) o->zoneout_cell = (double)between(0, 1);
     return k;
@@ -61,7 +63,7 @@ static configuration draw(const char *isa, int n, bool with_options)
     configuration q = { .B = 1 + below(COUNT(q.lengths)), .T = 1 + below(9) };
     q.options = options_of(&kind, SIZES[below(COUNT(SIZES))], SIZES[below(COUNT(SIZES))],
                            1 + below(3), n / PLAIN % 3, below(4) ? 0 : RECUR_LAYER_NO_BIAS);
-    if (kind.with.zoneout_cell > 0 && q.options.hidden_size > 1 && often())
+    if (has_U(cell) && kind.with.zoneout_cell > 0 && q.options.hidden_size > 1 && often())
         q.options.projection_size = 1 + below(q.options.hidden_size - 1);
     if (often()) q.options.clockwork = other_periods(q.options.clockwork);
     q.net = textbook_of(&q.options);

@@ -24,7 +24,8 @@ static recur_layer *lstm(recur_context *ctx, const kind_row *kind, int64_t L, in
 static bool has_c(int cell)
 {
     return cell == RECUR_CELL_LSTM || cell == RECUR_CELL_LSTM_PEEPHOLE ||
-           cell == RECUR_CELL_LSTM_COUPLED || cell == RECUR_CELL_LSTM_NORM;
+           cell == RECUR_CELL_LSTM_COUPLED || cell == RECUR_CELL_LSTM_NORM ||
+           cell == RECUR_CELL_QRNN || cell == RECUR_CELL_SRU;
 }
 
 /* What a trace shows of the top layer. */

@@ -67,9 +67,11 @@ enum {
     RECUR_ACTIVATION_IDENTITY = 6,
     RECUR_ACTIVATION_SILU = 7, /**< x / (1 + exp(-x)), swish; Elfwing 2017. Layers only           */
     RECUR_ACTIVATION_ELU = 8,  /**< x above 0, exp(x) - 1 below; Clevert 2015. Layers only        */
-    RECUR_ACTIVATION_GELU = 9  /**< x Φ(x) with the normal distribution Φ itself, that is
+    RECUR_ACTIVATION_GELU = 9, /**< x Φ(x) with the normal distribution Φ itself, that is
                                     x/2 (1 + erf(x/√2)), not its tanh form; Hendrycks 2016.
                                     Layers only                                                   */
+    RECUR_ACTIVATION_POSITIVE = 10 /**< x + 1/2 from 0 on, sigmoid below: g of the minGRU that is
+                                        made in logarithms; Feng 2024                             */
 };
 
 /** Makes a linear layer: y = W x + b for every row. Parameters: weight [out_features][in_features],

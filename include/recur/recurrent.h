@@ -45,8 +45,15 @@ enum {
     RECUR_CELL_GRU_NORM = 10,        /**< GRU, r, z and both parts of n normalised; Ba 2016       */
     RECUR_CELL_CLOCKWORK = 11,       /**< RNN tanh in modules with periods of their own; needs
                                           recur_recurrent_options.clockwork; Koutnik 2014         */
-    RECUR_CELL_INDRNN = 12           /**< h' = max(0, W x + u h + b): a unit reads its own h and no
+    RECUR_CELL_INDRNN = 12,          /**< h' = max(0, W x + u h + b): a unit reads its own h and no
                                           other; Li 2018                                          */
+    RECUR_CELL_MINGRU = 13,          /**< gates z, n of x only: h' = (1 - z) h + z n; Feng 2024   */
+    RECUR_CELL_MINLSTM = 14,         /**< gates f, i, n of x only: h' = (f h + i n) / (f + i); Feng
+                                          2024                                                    */
+    RECUR_CELL_QRNN = 15,            /**< gates z, f, o of x only: c' = f c + (1 - f) z, h' = o c';
+                                          fo-pooling of Bradbury 2017                             */
+    RECUR_CELL_SRU = 16              /**< gates n, f, r, p of x, and of the unit's own c: c' = f c +
+                                          (1 - f) n, h' = r c' + (1 - r) p; Lei 2018              */
 };
 
 /** Which way through time. */
@@ -84,9 +91,9 @@ typedef struct recur_recurrent_options {
                                     all steps of a sequence in a pass; Gal 2016                   */
     double zoneout_hidden;     /**< [0,1]: in training, the probability that a unit of h keeps its
                                     value in a step; else that share of the value; Krueger 2017   */
-    double zoneout_cell;       /**< the same for c, in LSTM kinds                                 */
-    double cell_clip;          /**< c' is held within ±cell_clip (cuDNN, TFLite), in LSTM kinds;
-                                    0 = no bound                                                  */
+    double zoneout_cell;       /**< the same for c, in LSTM kinds, QRNN and SRU                   */
+    double cell_clip;          /**< c' is held within ±cell_clip (cuDNN, TFLite), in LSTM kinds,
+                                    QRNN and SRU; 0 = no bound                                    */
     double preactivation_clip; /**< what goes into gates and candidate is held within ± this (ONNX
                                     clip); 0 = no bound                                           */
     int32_t gate_activation;   /**< RECUR_ACTIVATION_* of the gates; 0 = sigmoid                  */
@@ -121,9 +128,11 @@ RECUR_NODISCARD recur_status recur_recurrent_options_init(recur_recurrent_option
  *     weight_hh_l{k} [H]             INDRNN: u, in place of the matrix; it has no bias_hh
  *     weight_hr_l{k} [P][H]          with a projection
  *     weight_peephole_l{k} [3*H]     LSTM_PEEPHOLE: i, f, o
+ *     weight_c_l{k} [2*H]            SRU: f, r. Like MINGRU, MINLSTM and QRNN it has no weight_hh
+ *                                    and no bias_hh
  *     norm_weight_l{k} [E*H], norm_bias_l{k} [E*H]   the normalised kinds: γ and β of RNN 1;
  *                                    LSTM i, f, g, o, c; GRU r, z, n, m
- *     h0_l{k} [P], c0_l{k} [H]       with RECUR_LAYER_LEARN_INITIAL_STATE; c of LSTM kinds
+ *     h0_l{k} [P], c0_l{k} [H]       with RECUR_LAYER_LEARN_INITIAL_STATE; c: kinds with cells
  *
  * where in = I for k = 0, else D*P, P = H without a projection, and G blocks of H rows belong to
  * the gates in the order above. All are zero until recur_layer_init or recur_file_get_layer.
@@ -132,9 +141,9 @@ RECUR_NODISCARD recur_status recur_recurrent_options_init(recur_recurrent_option
  * gradient. The state c holds a clock for each unit: the steps since its last update, and 0 when
  * the next is due.
  *
- * Shapes:  x [N][I] or ids [N] below I, y [N][D*P], states h [L*D][B][P] and, for LSTM kinds and
- *          clockwork, c [L*D][B][H]. With RECUR_LAYER_OUTPUT_CELL y is [N][D*(P+H)]: a row holds
- *          h and then c of each direction of the top layer.
+ * Shapes:  x [N][I] or ids [N] below I, y [N][D*P], states h [L*D][B][P] and, for LSTM kinds, QRNN,
+ *          SRU and clockwork, c [L*D][B][H]. With RECUR_LAYER_OUTPUT_CELL y is [N][D*(P+H)]: a row
+ *          holds h and then c of each direction of the top layer.
  * Memory:  one allocation.
  * Errors:  ARGUMENT: NULL, unknown cell, direction, flags or activation, sizes < 1, a value outside
  *          the range given beside the member, a clockwork without recur_clockwork_options, whose

@@ -75,9 +75,10 @@ recur_status recur__check_flags(const char *function, uint32_t flags, uint32_t k
 
 enum { RECUR__DIRECTIONS = 3 };
 extern const recur__constant recur__directions[RECUR__DIRECTIONS]; /* RECUR_DIRECTION_*, by value */
-/* RECUR_ACTIVATION_*, from TANH on: those of cells stand first. */
-enum { RECUR__CELL_ACTIVATIONS = RECUR_ACTIVATION_IDENTITY };
-extern const recur__constant recur__activations[RECUR_ACTIVATION_GELU];
+/* RECUR_ACTIVATION_*, from TANH on; and those of them that cells have. */
+enum { RECUR__CELL_ACTIVATIONS = 7 };
+extern const recur__constant recur__activations[RECUR_ACTIVATION_POSITIVE];
+extern const recur__constant recur__cell_activations[RECUR__CELL_ACTIVATIONS];
 
 /* ---- sized structs -------------------------------------------------------------------------- */
 

@@ -23,6 +23,8 @@ static __attribute__((noinline, unused)) vf activated(int32_t function, vf x)
         return v_softsign(x);
     case RECUR_ACTIVATION_IDENTITY:
         return x;
+    case RECUR_ACTIVATION_POSITIVE:
+        return v_positive(x);
     default:
         return v_sigmoid(x);
     }
@@ -42,6 +44,8 @@ static __attribute__((noinline, unused)) vf slope(int32_t function, vf y)
         return v_softsign_slope(y);
     case RECUR_ACTIVATION_IDENTITY:
         return v_set(1);
+    case RECUR_ACTIVATION_POSITIVE:
+        return v_positive_slope(y);
     default:
         return v_sigmoid_slope(y);
     }
@@ -97,6 +101,16 @@ INLINE vf through_relu_candidate(const recur__cell_options *f, vf y, vf d)
 {
     const bool plain = !f || (f->activation == RECUR_ACTIVATION_RELU && f->preactivation_clip == 0);
     return plain ? v_where_relu_rises(y, d) : d * slope_through(f, f->activation, y);
+}
+
+/* The candidate of cells in which it is no function. */
+INLINE vf free_candidate(const recur__cell_options *f, vf a)
+{
+    return f ? through(f, f->activation, a) : a;
+}
+INLINE vf through_free_candidate(const recur__cell_options *f, vf y, vf d)
+{
+    return f ? d * slope_through(f, f->activation, y) : d;
 }
 
 /* What h sees of c. */

@@ -25,14 +25,17 @@ enum {
     RECUR__OPTION_OUTPUT_ACTIVATION = 1 << 9,
     RECUR__OPTION_MODULES = 1 << 10,
 
-    /* Those of the three families. */
+    /* Those of the families. */
     RECUR__RNN_OPTIONS = RECUR__OPTION_ACTIVATION | RECUR__OPTION_PREACTIVATION_CLIP |
                          RECUR__OPTION_ZONEOUT_HIDDEN | RECUR__OPTION_RECURRENT_DROPOUT,
     RECUR__GRU_OPTIONS = RECUR__RNN_OPTIONS | RECUR__OPTION_GATE_ACTIVATION |
                          RECUR__OPTION_UPDATE_NEW,
     RECUR__LSTM_OPTIONS = RECUR__RNN_OPTIONS | RECUR__OPTION_GATE_ACTIVATION |
                           RECUR__OPTION_PROJECTION | RECUR__OPTION_ZONEOUT_CELL |
-                          RECUR__OPTION_CELL_CLIP | RECUR__OPTION_OUTPUT_ACTIVATION
+                          RECUR__OPTION_CELL_CLIP | RECUR__OPTION_OUTPUT_ACTIVATION,
+    /* Of kinds without U. */
+    RECUR__DIAGONAL_OPTIONS = RECUR__OPTION_ACTIVATION | RECUR__OPTION_PREACTIVATION_CLIP |
+                              RECUR__OPTION_ZONEOUT_HIDDEN | RECUR__OPTION_GATE_ACTIVATION
 };
 
 /* What the options of a layer change in the equations of its kind. A layer without any has none,

@@ -11,4 +11,8 @@
     X(lstm_norm, set)        \
     X(gru_norm, set)         \
     X(clockwork, set)        \
-    X(indrnn, set)
+    X(indrnn, set)           \
+    X(mingru, set)           \
+    X(minlstm, set)          \
+    X(qrnn, set)             \
+    X(sru, set)

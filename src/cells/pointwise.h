@@ -51,6 +51,10 @@ INLINE void fetch_extra(int extra, const float *from, int64_t j, int64_t H, int6
 /* to[0..n) += v; of rows of 4 units all rows */
 INLINE void add_to(float *to, vf v, int64_t n)
 {
+    if (n == VW) {
+        v_store(to, v_load(to) + v);
+        return;
+    }
     float lanes[VW];
     v_store(lanes, v);
     for (int64_t i = 0; i < (n == NARROW || n > VW ? VW : n); i++)
@@ -201,6 +205,30 @@ INLINE void finish_backward(const shape sh, const recur__step_backward *a,
                 finish_units_backward(sh, a, f, part,
                                       (units){ &t->number[r][v * VW], t->row + r, j, left });
         }
+}
+
+/* Calls n numbers into the second cache. */
+INLINE void call_row(int64_t n, const float *from)
+{
+    for (int64_t i = 0; VW > 1 && i < n; i += 16) __builtin_prefetch(from + i, 1, 2);
+}
+
+/* Of a kind without U, to whose units nothing comes back from others: row by row, as they lie in
+ * memory, for nothing but memory holds it up. */
+INLINE void sweep_backward(const shape sh, const recur__step_backward *a,
+                           const recur__cell_options *f, backward_part *part)
+{
+    static const float nothing[VW];
+    const int64_t SH = sh.gate_blocks * a->H;
+    for (int64_t r = 0; r < a->rows; r++) {
+        int64_t j = 0;
+        call_row(SH, a->gate_blocks + r * SH);
+        call_row(a->H, a->h + r * a->ldh);
+        if (a->dy) call_row(a->H, a->dy + r * a->lddy);
+        for (; j + VW <= a->H; j += VW)
+            finish_units_backward(sh, a, f, part, (units){ nothing, r, j, VW });
+        if (j < a->H) finish_units_backward(sh, a, f, part, (units){ nothing, r, j, a->H - j });
+    }
 }
 
 #endif

@@ -129,9 +129,57 @@ static const recur__cell_c indrnn = {
     .units = { "const float after_h = #candidate(#k0 + #e0 * #h);\n" },
 };
 
+static const recur__cell_c mingru = {
+    .kind = RECUR_CELL_MINGRU,
+    .equations = " *   z = s(W_z x + b_z)   n = f(W_n x + b_n)   h' = (1 - z) h + z n\n",
+    .units = { "const float z = #gate(#k0);\n"
+               "const float n = #candidate(#k1);\n"
+               "const float after_h = #h + z * (n - #h);\n" },
+};
+
+/* The bound is the smallest normal float. */
+static const recur__cell_c minlstm = {
+    .kind = RECUR_CELL_MINLSTM,
+    .equations = " *   f = s(W_f x + b_f)   i = s(W_i x + b_i)   n = f(W_n x + b_n)\n"
+                 " *   F = f / (f + i)      h' = F h + (1 - F) n\n",
+    .units = { "const float f = #gate(#k0);\n"
+               "const float i = #gate(#k1);\n"
+               "const float n = #candidate(#k2);\n"
+               "const float sum = 1.17549435e-38f > f + i ? 1.17549435e-38f : f + i;\n"
+               "const float keep = f * (1.0f / sum);\n"
+               "const float after_h = n + keep * (#h - n);\n" },
+};
+
+static const recur__cell_c qrnn = {
+    .kind = RECUR_CELL_QRNN,
+    .equations = " *   z = f(W_z x + b_z)   f = s(W_f x + b_f)   o = s(W_o x + b_o)\n"
+                 " *   c' = f c + (1 - f) z                       h' = o c'\n",
+    .units = { "const float z = #candidate(#k0);\n"
+               "const float f = #gate(#k1);\n"
+               "const float o = #gate(#k2);\n"
+               "const float new_c = #bounded(z + f * (#c - z));\n"
+               "const float after_c = new_c;\n"
+               "const float after_h = o * new_c;\n" },
+};
+
+static const recur__cell_c sru = {
+    .kind = RECUR_CELL_SRU,
+    .equations = " *   n = f(W_n x + b_n)            f = s(W_f x + v_f c + b_f)\n"
+                 " *   r = s(W_r x + v_r c + b_r)    p = W_p x + b_p\n"
+                 " *   c' = f c + (1 - f) n          h' = r c' + (1 - r) p\n",
+    .units = { "const float n = #candidate(#k0);\n"
+               "const float f = #gate(#k1 + #e0 * #c);\n"
+               "const float r = #gate(#k2 + #e1 * #c);\n"
+               "const float p = #k3;\n"
+               "const float new_c = #bounded(n + f * (#c - n));\n"
+               "const float after_c = new_c;\n"
+               "const float after_h = p + r * (new_c - p);\n" },
+};
+
 static const recur__cell_c *const cells[] = {
     &rnn_tanh,     &rnn_relu, &lstm,      &gru,      &gru_reset_before, &lstm_peephole,
     &lstm_coupled, &rnn_norm, &lstm_norm, &gru_norm, &clockwork,        &indrnn,
+    &mingru,       &minlstm,  &qrnn,      &sru,
 };
 
 const recur__cell_c *recur__cell_c_of(int32_t kind)

@@ -132,7 +132,7 @@ static void make_unique(const recur__item *items, int64_t i)
         "sigmoid",      "relu",        "elu",        "gelu",      "silu",     "expm1",
         "normal",       "softmax",     "softsign",   "bounded",   "quantise", "reciprocal",
         "hard_sigmoid", "add_product", "moments_of", "rms_scale", "total",    "pairs",
-        "four_sums",    "within",      "add_dots",   "plus",      "of_all"
+        "four_sums",    "within",      "add_dots",   "plus",      "of_all",   "positive"
     };
     recur__item *item = (recur__item *)(uintptr_t)&items[i];
     bool twice = false;

@@ -66,7 +66,8 @@ enum {
     RECUR__NEED_POWER = 1 << 21, /* exp in float, as vectors have it */
     RECUR__NEED_TOTAL = 1 << 22, /* sums of rows in eight parts */
     RECUR__NEED_DOTS = 1 << 23,
-    RECUR__NEED_FOUR_SUMS = 1 << 24
+    RECUR__NEED_FOUR_SUMS = 1 << 24,
+    RECUR__NEED_POSITIVE = 1 << 25
 };
 
 typedef struct recur__emitter {

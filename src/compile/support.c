@@ -585,6 +585,13 @@ static const char elu_text[] = "/* x above 0, exp(x) - 1 below */\n"
                                "    return (0.0f > x ? 0.0f : x) + @_expm1(0.0f < x ? 0.0f : x);\n"
                                "}\n";
 
+static const char positive_text[] =
+    "/* x + 1/2 from 0 on, sigmoid(x) below */\n"
+    "static float @_positive(float x)\n"
+    "{\n"
+    "    return (0.0f > x ? 0.0f : x) + @_sigmoid(0.0f < x ? 0.0f : x);\n"
+    "}\n";
+
 static const char gelu_text[] =
     "/* x times the share of a normal distribution that lies below x: erfc(z) = t exp(-z^2 +\n"
     " * polynomial in t), t = 1 / (1 + z/2), to 1.2e-7; Press 1992. */\n"
@@ -845,6 +852,7 @@ static const function functions[] = {
     { RECUR__NEED_SILU, { silu_text }, { RECUR__NEED_SIGMOID } },
     { RECUR__NEED_ELU, { elu_text }, { RECUR__NEED_EXPM1 } },
     { RECUR__NEED_GELU, { gelu_text }, { RECUR__NEED_EXP } },
+    { RECUR__NEED_POSITIVE, { positive_text }, { RECUR__NEED_SIGMOID } },
     { RECUR__NEED_ROOT, { root_text, exact_root_text }, { 0 } },
     { RECUR__NEED_TOTAL, { total_text }, { 0 } },
     { RECUR__NEED_DOTS, { dots_text }, { RECUR__NEED_TOTAL } },
@@ -908,6 +916,7 @@ const char *recur__activation_c(recur__emitter *e, int32_t activation)
         [RECUR_ACTIVATION_SILU] = { "silu", RECUR__NEED_SILU },
         [RECUR_ACTIVATION_ELU] = { "elu", RECUR__NEED_ELU },
         [RECUR_ACTIVATION_GELU] = { "gelu", RECUR__NEED_GELU },
+        [RECUR_ACTIVATION_POSITIVE] = { "positive", RECUR__NEED_POSITIVE },
     };
     recur__need(e, names[activation].need);
     return names[activation].name;

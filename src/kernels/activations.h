@@ -18,9 +18,18 @@ INLINE vf v_softsign(vf x)
     return x / (1.0f + v_max(-x, x));
 }
 
+/* x + 1/2 from 0 on, σ(x) below: above 0, so that it has a logarithm; Feng 2024 calls it g. */
+INLINE vf v_positive(vf x) { return v_max(v_set(0), x) + v_sigmoid(v_min(v_set(0), x)); }
+
 INLINE vf v_tanh_slope(vf y) { return 1.0f - y * y; }
 INLINE vf v_sigmoid_slope(vf y) { return y * (1.0f - y); }
 INLINE vf v_softsign_slope(vf y) { return (1.0f - v_max(-y, y)) * (1.0f - v_max(-y, y)); }
+/* 1 from 1/2 on: the other number is the last float below. */
+INLINE vf v_positive_slope(vf y)
+{
+    return v_where_positive(0.5f - y, y * (1.0f - y)) +
+           v_where_positive(y - 0x1.fffffep-2f, v_set(1));
+}
 /* v where the derivative is not 0. Where y is NaN, v goes on. */
 INLINE vf v_where_relu_rises(vf y, vf v) { return v_where_positive(y, v); }
 INLINE vf v_where_hard_sigmoid_rises(vf y, vf v)

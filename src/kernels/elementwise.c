@@ -32,6 +32,7 @@ INLINE vf d_softsign(vf x, vf dy) { return dy * v_softsign_slope_at(x); }
 INLINE vf d_silu(vf x, vf dy) { return dy * v_silu_slope_at(x); }
 INLINE vf d_elu(vf x, vf dy) { return dy * v_elu_slope_at(x); }
 INLINE vf d_gelu(vf x, vf dy) { return dy * v_gelu_slope_at(x); }
+INLINE vf d_positive(vf x, vf dy) { return dy * v_positive_slope(v_positive(x)); }
 INLINE vf d_identity(vf x, vf dy)
 {
     (void)x;
@@ -55,6 +56,7 @@ FUNCTION(identity_, identity_of, d_identity)
 FUNCTION(silu_, v_silu, d_silu)
 FUNCTION(elu_, v_elu, d_elu)
 FUNCTION(gelu_, v_gelu, d_gelu)
+FUNCTION(positive_, v_positive, d_positive)
 
 static void exp_(int64_t n, const float *x, float *y) { map(n, x, y, v_exp); }
 
@@ -105,6 +107,7 @@ const recur__activation_kernels RECUR__PER_ISA(activation) = {
         [RECUR_ACTIVATION_SILU] = silu_,
         [RECUR_ACTIVATION_ELU] = elu_,
         [RECUR_ACTIVATION_GELU] = gelu_,
+        [RECUR_ACTIVATION_POSITIVE] = positive_,
     },
     .backward = {
         [RECUR_ACTIVATION_TANH] = RECUR__IF(TRAIN, tanh_backward),
@@ -116,6 +119,7 @@ const recur__activation_kernels RECUR__PER_ISA(activation) = {
         [RECUR_ACTIVATION_SILU] = RECUR__IF(TRAIN, silu_backward),
         [RECUR_ACTIVATION_ELU] = RECUR__IF(TRAIN, elu_backward),
         [RECUR_ACTIVATION_GELU] = RECUR__IF(TRAIN, gelu_backward),
+        [RECUR_ACTIVATION_POSITIVE] = RECUR__IF(TRAIN, positive_backward),
     },
 };
 

@@ -68,7 +68,7 @@ typedef struct recur__gemm {
     int64_t blas_from, width;
 } recur__gemm;
 
-enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_GELU + 1 }; /* one more than the last */
+enum { RECUR__ACTIVATIONS = RECUR_ACTIVATION_POSITIVE + 1 }; /* one more than the last */
 
 /* Functions of a vector of n numbers, by RECUR_ACTIVATION_*; y may be x. */
 typedef struct recur__activation_kernels {

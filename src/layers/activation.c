@@ -34,7 +34,7 @@ recur_status recur_activation_create(recur_context *ctx, int64_t features, int32
     static const char *const types[RECUR__ACTIVATIONS] = { NULL,       "tanh",         "sigmoid",
                                                            "relu",     "hard_sigmoid", "softsign",
                                                            "identity", "silu",         "elu",
-                                                           "gelu" };
+                                                           "gelu",     "positive" };
     RECUR__NOT_NULL(out);
     *out = NULL;
     RECUR__CHECK(recur__layer_check_size("features", features));

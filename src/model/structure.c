@@ -83,7 +83,8 @@ static bool take_periods(recur__json value, void *at)
 static const char *const directions[] = { "forward", "reverse", "bidirectional", NULL };
 static const char *const paddings[] = { "zeros", "reflect", NULL };
 static const char *const functions[] = { "",         "tanh",     "sigmoid", "relu", "hard_sigmoid",
-                                         "softsign", "identity", NULL };
+                                         "softsign", "identity", "silu",    "elu",  "gelu",
+                                         "positive", NULL };
 
 /* NULL: there is none. */
 static const char *word_of(const char *const *words, int32_t code)

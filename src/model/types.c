@@ -158,6 +158,7 @@ static recur_status make_merge(recur_context *ctx, const recur_layer_info *info,
     X(silu, RECUR_ACTIVATION_SILU, make_activation, no_floats)                 \
     X(elu, RECUR_ACTIVATION_ELU, make_activation, no_floats)                   \
     X(gelu, RECUR_ACTIVATION_GELU, make_activation, no_floats)                 \
+    X(positive, RECUR_ACTIVATION_POSITIVE, make_activation, no_floats)         \
     X(norm, 0, make_norm, norm_floats)                                         \
     X(merge_sum, RECUR_MERGE_SUM, make_merge, no_floats)                       \
     X(merge_mean, RECUR_MERGE_MEAN, make_merge, no_floats)                     \

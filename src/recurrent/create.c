@@ -45,6 +45,13 @@ static recur_status check_sizes(const recur_recurrent_options *o, const recur__c
     return RECUR_OK;
 }
 
+static bool is_function(int32_t activation)
+{
+    for (int i = 0; i < RECUR__CELL_ACTIVATIONS; i++)
+        if (recur__cell_activations[i].value == activation) return true;
+    return false;
+}
+
 static recur_status check_words(const recur_recurrent_options *o)
 {
     const uint32_t flags = RECUR_LAYER_NO_BIAS | RECUR_LAYER_CELL_NAMES | RECUR_LAYER_UPDATE_NEW |
@@ -63,9 +70,9 @@ static recur_status check_words(const recur_recurrent_options *o)
     static const char *const members[] = { "gate_activation", "activation", "output_activation" };
     const int32_t functions[] = { o->gate_activation, o->activation, o->output_activation };
     for (int i = 0; i < 3; i++)
-        if (functions[i] < 0 || functions[i] > RECUR__CELL_ACTIVATIONS)
-            return recur__no_constant("recur_recurrent_options", members[i], functions[i],
-                                      recur__activations, RECUR__CELL_ACTIVATIONS);
+        if (functions[i] && !is_function(functions[i]))
+            return RECUR__NO_CONSTANT("recur_recurrent_options", members[i], functions[i],
+                                      recur__cell_activations);
     if (o->flags & RECUR_LAYER_CELL_NAMES &&
         (o->num_layers != 1 || o->direction != RECUR_DIRECTION_FORWARD))
         return recur__fail(RECUR_E_UNSUPPORTED,
@@ -190,8 +197,8 @@ recur_status recur_recurrent_options_init(recur_recurrent_options *options, size
 static recur_status take_function(const char *member, int32_t own, int32_t *function)
 {
     if (own && !*function)
-        return recur__no_constant("recur_recurrent_options", member, *function, recur__activations,
-                                  RECUR__CELL_ACTIVATIONS);
+        return RECUR__NO_CONSTANT("recur_recurrent_options", member, *function,
+                                  recur__cell_activations);
     if (*function == own) *function = 0;
     return RECUR_OK;
 }

@@ -72,7 +72,7 @@ static void load_optimizer(unsigned choice, recur_file *file, const char *prefix
 
 static recur_layer *layer_of(unsigned choice)
 {
-    const int32_t cell = 1 + (int32_t)(choice % RECUR_CELL_INDRNN);
+    const int32_t cell = 1 + (int32_t)(choice % RECUR_CELL_SRU);
     const recur_clockwork_options clock = { .size = sizeof clock, .modules = 1 };
     const recur_recurrent_options o = {
         .size = sizeof o,

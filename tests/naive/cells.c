@@ -22,6 +22,13 @@
  *              h' = (1 - z) n + z h
  *   NORM       r = σ(Nr(..))   z = σ(Nz(..))   m = Nm(Un h + vn)   n = tanh(Nn(Wn x + bn) + r m)
  *
+ *   MINGRU     z = σ(az)   n = an                        h' = (1 - z) h + z n, a = W x + b here and
+ *                                                        below
+ *   MINLSTM    f = σ(af)   i = σ(ai)   n = an            h' = (f h + i n) / (f + i)
+ *   QRNN       z = tanh(az)  f = σ(af)  o = σ(ao)        c' = f c + (1 - f) z   h' = o c'
+ *   SRU        n = an  f = σ(af + vf c)  p = ap          c' = f c + (1 - f) n
+ *              r = σ(ar + vr c)                          h' = r c' + (1 - r) p
+ *
  * What goes into a function is clipped first. Zoneout mixes the new state with the old one. */
 #include <math.h>
 #include <stdlib.h>
@@ -35,12 +42,17 @@ int64_t naive_gates(int kind)
     case NAIVE_LSTM:
     case NAIVE_LSTM_PEEPHOLE:
     case NAIVE_LSTM_NORM:
+    case NAIVE_SRU:
         return 4;
     case NAIVE_GRU:
     case NAIVE_GRU_RESET_BEFORE:
     case NAIVE_GRU_NORM:
     case NAIVE_LSTM_COUPLED:
+    case NAIVE_MINLSTM:
+    case NAIVE_QRNN:
         return 3;
+    case NAIVE_MINGRU:
+        return 2;
     default:
         return 1;
     }
@@ -65,7 +77,17 @@ static int is_gru(int kind)
     return kind == NAIVE_GRU || kind == NAIVE_GRU_RESET_BEFORE || kind == NAIVE_GRU_NORM;
 }
 
-int naive_has_c(int kind) { return is_lstm(kind) || kind == NAIVE_CLOCKWORK; }
+int naive_has_c(int kind)
+{
+    return is_lstm(kind) || kind == NAIVE_CLOCKWORK || kind == NAIVE_QRNN || kind == NAIVE_SRU;
+}
+
+int naive_has_U(int kind) { return kind < NAIVE_INDRNN; }
+
+int64_t naive_peepholes(int kind)
+{
+    return kind == NAIVE_LSTM_PEEPHOLE ? 3 : kind == NAIVE_SRU ? 2 : kind == NAIVE_INDRNN;
+}
 
 /* ---- functions ------------------------------------------------------------------------------ */
 
@@ -97,6 +119,9 @@ static double function(const naive_cell *cell, int which, double a)
         return a > 2.5 ? 1 : a < -2.5 ? 0 : 0.2 * a + 0.5;
     case NAIVE_SOFTSIGN:
         return a / (1 + fabs(a));
+    case NAIVE_POSITIVE:
+        near(cell, a);
+        return a >= 0 ? a + 0.5 : 1 / (1 + exp(-a));
     default:
         return a;
     }
@@ -110,7 +135,11 @@ static double gate(const naive_cell *cell, double a)
 static double candidate(const naive_cell *cell, double a)
 {
     const int relu = cell->net->kind == NAIVE_RNN_RELU || cell->net->kind == NAIVE_INDRNN,
-              own = relu ? NAIVE_RELU : NAIVE_TANH;
+              linear = cell->net->kind == NAIVE_MINGRU || cell->net->kind == NAIVE_MINLSTM ||
+                       cell->net->kind == NAIVE_SRU,
+              own = relu     ? NAIVE_RELU
+                    : linear ? NAIVE_IDENTITY
+                             : NAIVE_TANH;
     return function(cell, cell->net->activation ? cell->net->activation : own, a);
 }
 
@@ -192,6 +221,42 @@ static void indrnn_step(const naive_cell *cell, const double *x, const double *h
     for (int64_t j = 0; j < cell->H; j++) {
         gates[j] = candidate(cell, from_x(cell, j, x) + cell->peephole[j] * h[j]);
         h1[j] = next_h(cell, j, h[j], gates[j]);
+    }
+}
+
+/* Kinds whose gates see x, and of the state their own unit at most. */
+static void diagonal_step(const naive_cell *cell, const double *x, const double *h, const double *c,
+                          double *h1, double *c1, double *gates)
+{
+    const int kind = cell->net->kind;
+    const int64_t H = cell->H;
+    for (int64_t r = 0; r < naive_gates(kind) * H; r++) gates[r] = from_x(cell, r, x);
+    for (int64_t j = 0; j < H; j++) {
+        double *a = gates + j, new = 0;
+        if (kind == NAIVE_MINGRU) {
+            a[0] = gate(cell, a[0]);
+            a[H] = candidate(cell, a[H]);
+            new = (1 - a[0]) * h[j] + a[0] * a[H];
+        } else if (kind == NAIVE_MINLSTM) {
+            a[0] = gate(cell, a[0]);
+            a[H] = gate(cell, a[H]);
+            a[2 * H] = candidate(cell, a[2 * H]);
+            new = (a[0] * h[j] + a[H] * a[2 * H]) / (a[0] + a[H]);
+        } else if (kind == NAIVE_QRNN) {
+            a[0] = candidate(cell, a[0]);
+            a[H] = gate(cell, a[H]);
+            a[2 * H] = gate(cell, a[2 * H]);
+            c1[j] = bounded(cell, cell->net->cell_clip, a[H] * c[j] + (1 - a[H]) * a[0]);
+            new = a[2 * H] * c1[j];
+        } else {
+            a[0] = candidate(cell, a[0]);
+            a[H] = gate(cell, a[H] + cell->peephole[j] * c[j]);
+            a[2 * H] = gate(cell, a[2 * H] + cell->peephole[H + j] * c[j]);
+            c1[j] = bounded(cell, cell->net->cell_clip, a[H] * c[j] + (1 - a[H]) * a[0]);
+            new = a[2 * H] * c1[j] + (1 - a[2 * H]) * a[3 * H];
+        }
+        h1[j] = next_h(cell, j, h[j], new);
+        if (naive_has_c(kind)) c1[j] = next_c(cell, j, c[j], c1[j]);
     }
 }
 
@@ -297,6 +362,8 @@ void naive_step(const naive_cell *cell, const double *x, const double *h, const 
         clockwork_step(cell, x, h, c, h1, c1, gates);
     else if (cell->net->kind == NAIVE_INDRNN)
         indrnn_step(cell, x, h, h1, gates);
+    else if (!naive_has_U(cell->net->kind))
+        diagonal_step(cell, x, h, c, h1, c1, gates);
     else
         rnn_step(cell, x, h, h1, gates);
     if (!naive_norms(cell->net->kind)) return;

@@ -6,8 +6,10 @@
  * are one flat vector in PyTorch's order: for each layer, for each direction (forward before
  * reverse): weight_ih [GH][in], weight_hh [GH][R], bias_ih [GH], bias_hh [GH], then what there is
  * of weight_hr [P][H], weight_peephole [3H], norm_weight and norm_bias [EH], h0 [R], c0
- * [H]. INDRNN has no bias_hh, and weight_hh [H] stands in the place of weight_peephole. Gates are i
- * f g o, f g o, r z n. R is P with a projection, else H: the width of h.
+ * [H]. INDRNN has no bias_hh, and weight_hh [H] stands in the place of weight_peephole. MINGRU,
+ * MINLSTM, QRNN and SRU have neither bias_hh nor weight_hh; SRU has weight_c [2H] in the place of
+ * weight_peephole. Gates are i f g o, f g o, r z n; z n, f i n, z f o, n f r p. R is P with a
+ * projection, else H: the width of h.
  *
  * Forward is there for every kind and option, backward for the five plain kinds; differences.c
  * gives the gradients of all. */
@@ -29,7 +31,11 @@ enum {
     NAIVE_LSTM_NORM,
     NAIVE_GRU_NORM,
     NAIVE_CLOCKWORK,
-    NAIVE_INDRNN
+    NAIVE_INDRNN,
+    NAIVE_MINGRU,
+    NAIVE_MINLSTM,
+    NAIVE_QRNN,
+    NAIVE_SRU
 };
 
 /* Those of RECUR_ACTIVATION_*. */
@@ -39,7 +45,8 @@ enum {
     NAIVE_RELU,
     NAIVE_HARD_SIGMOID,
     NAIVE_SOFTSIGN,
-    NAIVE_IDENTITY
+    NAIVE_IDENTITY,
+    NAIVE_POSITIVE = 10
 };
 
 typedef struct naive_recurrent {
@@ -63,7 +70,7 @@ typedef struct naive_cell {
     int64_t I, H, R;
     const double *W, *U;                 /* [GH][I], [GH][R] */
     const double *b, *v;                 /* bias_ih [GH], bias_hh [GH]; NULL: no bias */
-    const double *project, *peephole;    /* [P][H], [3H] or u [H] of INDRNN; NULL */
+    const double *project, *peephole;    /* [P][H], [3H], u [H] of INDRNN or v [2H] of SRU; NULL */
     const double *norm, *shift;          /* [EH], [EH]; NULL: none */
     const double *initial_h, *initial_c; /* [R], [H]; NULL: zeros */
     const double *mask;                  /* [R] times h on its way into U h; NULL: 1 */
@@ -77,7 +84,9 @@ typedef struct naive_grads {
 
 int64_t naive_gates(int kind); /* G */
 int64_t naive_norms(int kind); /* E */
-int naive_has_c(int kind);     /* LSTMs: cell states; clockwork: counters */
+int naive_has_c(int kind);     /* LSTMs, QRNN, SRU: cell states; clockwork: counters */
+int naive_has_U(int kind);
+int64_t naive_peepholes(int kind); /* numbers of each unit's own */
 /* Whether it is one of the five kinds with a backward, without options. */
 int naive_is_plain(const naive_recurrent *net);
 

@@ -43,7 +43,7 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
                   EH = naive_norms(net->kind) * H;
     const int learn = net->learn_initial,
               learn_c = learn && naive_has_c(net->kind) && net->kind != NAIVE_CLOCKWORK,
-              alone = net->kind == NAIVE_INDRNN; /* units see themselves only */
+              alone = !naive_has_U(net->kind); /* units see themselves only */
     naive_cell cell = { .net = net, .I = width(net, k), .H = H, .R = R };
     const struct {
         const double **where;
@@ -53,9 +53,7 @@ static naive_cell cell_from(const naive_recurrent *net, int64_t k, const double 
                    { &cell.b, net->bias ? GH : 0 },
                    { &cell.v, net->bias && !alone ? GH : 0 },
                    { &cell.project, net->P * H },
-                   { &cell.peephole, net->kind == NAIVE_LSTM_PEEPHOLE ? 3 * H
-                                     : alone                          ? H
-                                                                      : 0 },
+                   { &cell.peephole, naive_peepholes(net->kind) * H },
                    { &cell.norm, EH },
                    { &cell.shift, EH },
                    { &cell.initial_h, learn ? R : 0 },

@@ -21,6 +21,10 @@ const kind_row KINDS[ROWS] = {
     { RECUR_CELL_GRU_NORM, "gru_norm", { 0 } },
     { RECUR_CELL_CLOCKWORK, "clockwork", { 0 } },
     { RECUR_CELL_INDRNN, "indrnn", { 0 } },
+    { RECUR_CELL_MINGRU, "mingru", { 0 } },
+    { RECUR_CELL_MINLSTM, "minlstm", { 0 } },
+    { RECUR_CELL_QRNN, "qrnn", { 0 } },
+    { RECUR_CELL_SRU, "sru", { 0 } },
 
     { RECUR_CELL_RNN_TANH, "rnn, softsign", { .activation = RECUR_ACTIVATION_SOFTSIGN } },
     { RECUR_CELL_RNN_TANH, "rnn, clipped", { .preactivation_clip = 0.5 } },
@@ -70,11 +74,30 @@ const kind_row KINDS[ROWS] = {
       { .flags = RECUR_LAYER_LEARN_INITIAL_STATE,
         .preactivation_clip = 0.7,
         .zoneout_hidden = 0.2 } },
+    { RECUR_CELL_MINGRU, "mingru, positive", { .activation = RECUR_ACTIVATION_POSITIVE } },
+    { RECUR_CELL_MINGRU, "mingru, functions", { SOFT, .preactivation_clip = 0.8 } },
+    { RECUR_CELL_MINGRU,
+      "mingru, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.3 } },
+    { RECUR_CELL_MINLSTM, "minlstm, positive", { .activation = RECUR_ACTIVATION_POSITIVE } },
+    { RECUR_CELL_MINLSTM,
+      "minlstm, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE,
+        .preactivation_clip = 0.7,
+        .zoneout_hidden = 0.2 } },
+    { RECUR_CELL_QRNN, "qrnn, functions", { SOFT, .cell_clip = 0.3, .zoneout_hidden = 0.5 } },
+    { RECUR_CELL_QRNN,
+      "qrnn, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_cell = 0.2 } },
+    { RECUR_CELL_SRU, "sru, functions", { SOFT, .cell_clip = 0.3, .preactivation_clip = 0.6 } },
+    { RECUR_CELL_SRU,
+      "sru, start",
+      { .flags = RECUR_LAYER_LEARN_INITIAL_STATE, .zoneout_hidden = 0.1, .zoneout_cell = 0.4 } },
 };
 
 bool has_kink(int cell) { return cell == RECUR_CELL_RNN_RELU || cell == RECUR_CELL_INDRNN; }
 
-bool has_U(int cell) { return cell != RECUR_CELL_INDRNN; }
+bool has_U(int cell) { return naive_has_U(cell); }
 
 /* Gives the number of modules of a clockwork with H units: as many as divide them, at most 7, of
  * two units or more if that can be. */

@@ -18,7 +18,7 @@ static void small_kinds(recur_context *ctx, visit_layer *visit)
     visit(ctx, "linear", linear(ctx, 24, 10, 0));
     visit(ctx, "embedding", embedding(ctx, 12, 24));
     visit(ctx, "dropout", dropout(ctx, 24, 0.5));
-    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_GELU; f++)
+    for (int f = RECUR_ACTIVATION_TANH; f <= RECUR_ACTIVATION_POSITIVE; f++)
         visit(ctx, "activation", activation(ctx, 24, f));
     for (int way = RECUR_MERGE_SUM; way <= RECUR_MERGE_MAGNITUDE; way++)
         visit(ctx, "merge", merge(ctx, 24, way));

@@ -117,7 +117,7 @@ typedef struct kind_row {
 } kind_row;
 
 /* Every kind once without options, then with some. */
-enum { PLAIN = 12, ROWS = 36 };
+enum { PLAIN = 16, ROWS = 45 };
 extern const kind_row KINDS[ROWS];
 bool has_kink(int cell); /* h' = max(0, ...) */
 bool has_U(int cell);    /* so it may have recurrent dropout */

@@ -388,6 +388,17 @@ class GELU(Activation):
         super().__init__(features=features, context=context)
 
 
+class Positive(Activation):
+    """x + 1/2 from 0 on, σ(x) below: g of Feng 2024
+
+    >>> import numpy as np, recur
+    >>> recur.Positive()(np.array([[0.0, 2.0]], np.float32)).tolist()
+    [[0.5, 2.5]]
+    """
+
+    function = c.RECUR_ACTIVATION_POSITIVE
+
+
 class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last
     dimension.

@@ -26,6 +26,7 @@ from .layers import (
     Lazy,
     Linear,
     Merge,
+    Positive,
     PReLU,
     ReLU,
     RMSNorm,
@@ -41,13 +42,17 @@ from .module import Module
 from .recurrent import (
     GRU,
     LSTM,
+    QRNN,
     RNN,
+    SRU,
     ClockworkRNN,
     CoupledLSTM,
     IndRNN,
     LayerNormGRU,
     LayerNormLSTM,
     LayerNormRNN,
+    MinGRU,
+    MinLSTM,
     PeepholeLSTM,
     Recurrent,
 )
@@ -284,7 +289,7 @@ def of_dropout(info: Any) -> Any:
 
 
 def of_activation(info: Any) -> Any:
-    functions = (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity, SiLU, ELU, GELU)
+    functions = (ReLU, Tanh, Sigmoid, HardSigmoid, Softsign, Identity, SiLU, ELU, GELU, Positive)
     kinds = {kind.function: kind for kind in functions}
     return lazy(kinds[info.variant], info)
 
@@ -374,6 +379,10 @@ NAMED: dict[int, tuple[Any, Any, dict[str, Any]]] = {
             LayerNormGRU,
             ClockworkRNN,
             IndRNN,
+            MinGRU,
+            MinLSTM,
+            QRNN,
+            SRU,
         )
     },
 }

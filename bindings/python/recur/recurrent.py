@@ -54,7 +54,7 @@ def checked_options(given: Any) -> dict[str, Any]:
             raise TypeError(
                 "there is no option cell: each kind has a class, RNN, LSTM, GRU, PeepholeLSTM, "
                 "CoupledLSTM, LayerNormRNN, LayerNormLSTM, "
-                "LayerNormGRU, IndRNN and ClockworkRNN"
+                "LayerNormGRU, IndRNN, ClockworkRNN, MinGRU, MinLSTM, QRNN and SRU"
             )
         elif name in FLAGS:
             flags |= FLAGS[name] if value else 0
@@ -520,6 +520,53 @@ class IndRNN(Variant):
     """
 
     kind = c.RECUR_CELL_INDRNN
+
+
+class MinGRU(Variant):
+    """A GRU whose gates z and n see x only: h' = (1 - z) h + z n (Feng 2024). With
+    activation="positive" n is g(W x + b), as where it is made in logarithms.
+
+    >>> import recur
+    >>> recur.MinGRU(3, 4, activation="positive").weight_ih_l0.shape
+    (8, 3)
+    """
+
+    kind = c.RECUR_CELL_MINGRU
+
+
+class MinLSTM(Variant):
+    """An LSTM whose gates f, i and n see x only: h' = (f h + i n) / (f + i) (Feng 2024).
+
+    >>> import recur
+    >>> recur.MinLSTM(3, 4)
+    MinLSTM(3, 4)
+    """
+
+    kind = c.RECUR_CELL_MINLSTM
+
+
+class QRNN(Variant):
+    """Gates z, f and o of x only, with fo-pooling: c' = f c + (1 - f) z, h' = o c' (Bradbury
+    2017). A convolution over time before it gives it windows of more than one step.
+
+    >>> import recur
+    >>> recur.QRNN(3, 4)
+    QRNN(3, 4)
+    """
+
+    kind, states = c.RECUR_CELL_QRNN, ("h", "c")
+
+
+class SRU(Variant):
+    """Gates n, f, r and p of x; f and r see c of their own unit, too, through weight_c:
+    c' = f c + (1 - f) n, h' = r c' + (1 - r) p (Lei 2018).
+
+    >>> import recur
+    >>> recur.SRU(3, 4).weight_c_l0.shape
+    (8,)
+    """
+
+    kind, states = c.RECUR_CELL_SRU, ("h", "c")
 
 
 class ClockworkRNN(Variant):

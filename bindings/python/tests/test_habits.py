@@ -18,6 +18,10 @@ KINDS = {
     recur.LayerNormLSTM: {},
     recur.LayerNormGRU: {},
     recur.IndRNN: {},
+    recur.MinGRU: {"activation": "positive"},
+    recur.MinLSTM: {},
+    recur.QRNN: {},
+    recur.SRU: {},
     recur.ClockworkRNN: {"modules": 2, "periods": [1, 2]},
 }
 
@@ -26,7 +30,7 @@ KINDS = {
 def test_every_kind_has_a_class(rng, kind, tmp_path):
     layer, fc = kind(3, 4, 2, batch_first=True, **KINDS[kind]), recur.Linear(4, 2)
     x, t = numbers(rng, 2, 5, 3), numbers(rng, 2, 2)
-    states = 2 if "LSTM" in kind.__name__ else 1
+    states = len(kind.states)
     _, state = layer(x)
     assert len(layer.states) == states and (state[0] if states == 2 else state).shape == (2, 2, 4)
     check(lambda: MSE(fc(layer(x)[0][:, -1]), t), layer, fc)
