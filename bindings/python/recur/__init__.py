@@ -21,6 +21,7 @@ from .cells import GRUCell, LSTMCell, RNNCell
 from .compose import Graph, Group, ModuleDict, ModuleList, Residual, Sequential
 from .convert import from_keras, from_onnx, from_torch, to_onnx, to_torch
 from .convolution import ConvRow, ConvTime
+from .ctc import CTCDecoder, CTCLoss
 from .errors import (
     ArgumentError,
     Error,
@@ -62,15 +63,11 @@ from .losses import (
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
-    CTCDecoder,
-    CTCLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
     MSELoss,
-    NegativeSamplingLoss,
     NLLLoss,
-    SampledSoftmaxLoss,
     SmoothL1Loss,
 )
 from .loss_values import LossValue
@@ -135,6 +132,7 @@ from .recurrent import (
     MinLSTM,
     PeepholeLSTM,
 )
+from .sampled_losses import NegativeSamplingLoss, SampledSoftmaxLoss
 from .sampling import random, sample
 from .settings import Context, manual_seed, set_default_context, set_num_threads
 from .shards import Shards

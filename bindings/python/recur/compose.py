@@ -13,7 +13,7 @@ from ._arrays import size
 from .cells import Cell
 from .layers import Activation, Dropout, Last, LayerNorm, Lazy, Softmax
 from .layer import EVALUATE, Layer
-from .module import Module, by_names
+from .module import Module, by_names, is_ours
 from .parameter import Parameter
 from .recurrent import Recurrent
 from .state import State
@@ -137,7 +137,7 @@ def has_own_forward(module: Any) -> bool:
     """Whether Python runs the module: its forward is not that of a layer of this package."""
     if not isinstance(module, Layer):
         return True
-    kinds: list[Any] = [k for k in type(module).__mro__ if k.__module__.startswith(__package__)]
+    kinds: list[Any] = [k for k in type(module).__mro__ if is_ours(k)]
     return type(module).forward is not kinds[0].forward
 
 

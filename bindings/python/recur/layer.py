@@ -35,7 +35,7 @@ from ._plans import (
 from ._structs import STRUCTS
 from ._tapes import Held, Pass, Pool
 from .errors import OrderError
-from .module import Module, by_names
+from .module import Module, by_names, is_ours
 from .packed import Layout, is_packed
 from .parameter import Parameter
 from .passes import WAITS, Array, Link, data_of, foreign, link_of, makers_in, memory_of, plain
@@ -97,7 +97,7 @@ def words_of(kind: type) -> frozenset[str]:
     """What a module of a class is made with: the arguments of __init__ in this package."""
     words = set(getattr(kind, "option_names", ()))
     for one in kind.__mro__:
-        if one.__module__.startswith(__package__) and "__init__" in vars(one):
+        if is_ours(one) and "__init__" in vars(one):
             words.update(inspect.signature(vars(one)["__init__"]).parameters)
     return frozenset(words - {"self", "batch_first"})
 
@@ -164,7 +164,7 @@ class Layer(Module):
                 f"{name} of a {type(self).__name__} is fixed when it is made: "
                 f"{FIXED.get(name, 'make a new one')}"
             )
-        elif isinstance(value, np.ndarray) and type(self).__module__.startswith(__package__):
+        elif isinstance(value, np.ndarray) and is_ours(type(self)):
             raise AttributeError(
                 f"{type(self).__name__} has no parameter {name!r}: it has "
                 f"{', '.join(self.params) or 'none'}"

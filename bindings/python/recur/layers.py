@@ -399,6 +399,14 @@ class Positive(Activation):
     function = c.RECUR_ACTIVATION_POSITIVE
 
 
+def refuse_without_affine(affine: bool) -> None:
+    if not affine:
+        raise NotImplementedError(
+            "affine or elementwise_affine=False: weight and bias are always there. Leave it out, "
+            "and give the optimizer the parameters of the other modules only: they stay 1 and 0"
+        )
+
+
 class LayerNorm(Layer):
     """Each row shifted and scaled to mean 0 and variance 1, then weight x + bias; over the last
     dimension.
@@ -429,11 +437,7 @@ class LayerNorm(Layer):
                 f"normalized_shape is {shape}: only the last dimension is normalised. The same "
                 f"numbers come from LayerNorm({n}) of x.reshape(-1, {n})"
             )
-        if not elementwise_affine:
-            raise NotImplementedError(
-                "elementwise_affine=False: weight and bias are always there. Leave it out, and "
-                "give the optimizer the parameters of the other modules only: they stay 1 and 0"
-            )
+        refuse_without_affine(elementwise_affine)
         self.normalized_shape, self.eps = (
             (size(shape[0], "normalized_shape"),),
             check_number(eps, "eps"),
@@ -463,8 +467,18 @@ class RMSNorm(Layer):
     """
 
     def __init__(
-        self, normalized_shape: int, eps: float | None = None, *, context: Context | None = None
+        self,
+        normalized_shape: int,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        context: Context | None = None,
     ) -> None:
+        here(device)
+        here(dtype)
+        refuse_without_affine(elementwise_affine)
         given: Any = normalized_shape
         shape = tuple(given) if hasattr(given, "__len__") else (given,)
         if len(shape) != 1:
@@ -515,10 +529,16 @@ class GroupNorm(Channels):
         num_groups: int,
         num_channels: int,
         eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
         *,
         length: int = 1,
         context: Context | None = None,
     ) -> None:
+        here(device)
+        here(dtype)
+        refuse_without_affine(affine)
         self._take(num_channels, length)
         self.num_groups, self.eps = size(num_groups, "num_groups"), check_number(eps, "eps")
         if self.eps <= 0:

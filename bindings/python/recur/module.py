@@ -72,6 +72,12 @@ REFUSED = {
 }
 
 
+def is_ours(kind: type) -> bool:
+    """Whether a class is one of this package, and not of a file of the user's, whose name may begin
+    alike."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def holds_modules(value: Any) -> bool:
     values = (
         value.values()

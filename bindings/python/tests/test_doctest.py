@@ -16,6 +16,7 @@ MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(recur.__path__, "recur.")
     if not name.startswith("recur.convert.")  # they need packages that may be absent
+    and name != "recur.librecur"  # the library of an installed package
 ]
 PUBLIC = [
     name

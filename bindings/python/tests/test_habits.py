@@ -107,6 +107,8 @@ def test_names_of_arguments(rng):
         lambda **more: recur.LSTMCell(3, 2, **more),
         lambda **more: recur.Embedding(3, 2, **more),
         lambda **more: recur.LayerNorm(3, **more),
+        lambda **more: recur.RMSNorm(3, **more),
+        lambda **more: recur.GroupNorm(2, 4, **more),
     ],
 )
 def test_devices_and_types(make):
@@ -256,6 +258,11 @@ def test_writing_methods_of_parameters_say_what_to_type():
 
 
 def test_arguments_that_are_not_there_say_so():
+    for kind in (recur.RMSNorm, recur.LayerNorm):
+        with pytest.raises(NotImplementedError, match="affine=False"):
+            kind(3, elementwise_affine=False)
+    with pytest.raises(NotImplementedError, match="affine.*=False"):
+        recur.GroupNorm(2, 4, 1e-5, False)
     with pytest.raises(NotImplementedError, match="approximate"):
         recur.GELU("tanh")
     with pytest.raises(NotImplementedError, match="alpha"):
@@ -287,6 +294,16 @@ def test_functions_of_torch_say_what_to_type(name):
 def test_what_a_module_was_made_with_cannot_be_written(make, name):
     with pytest.raises(AttributeError, match=f"{name} .* is fixed when it is made"):
         setattr(make(), name, 1)
+
+
+def test_lists_of_modules_go_by_the_names_of_torch():
+    class Net(recur.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = recur.nn.ModuleList([recur.nn.Linear(2, 2) for _ in range(2)])
+            self.heads = recur.nn.ModuleDict({"a": recur.nn.Linear(2, 1)})
+
+    assert list(Net().params)[-1] == "heads.a.bias" and len(Net().layers) == 2
 
 
 def test_dimensions_of_a_softmax(rng):

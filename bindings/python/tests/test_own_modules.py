@@ -437,6 +437,20 @@ def test_a_sequential_with_modules_of_the_users(rng):
     assert not net[3][1].fc.training and not net(x).requires_grad
 
 
+def test_a_file_of_the_users_may_begin_with_the_name_of_the_package(rng, tmp_path, monkeypatch):
+    (tmp_path / "recurrent_parts.py").write_text(
+        "import recur\n\n\nclass Twice(recur.Linear):\n"
+        "    def forward(self, x):\n        return super().forward(super().forward(x))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from recurrent_parts import Twice
+
+    part, x = Twice(3, 3), numbers(rng, 2, 3)
+    net = recur.Sequential(recur.Identity(), part)
+    np.testing.assert_array_equal(net(x), part(x))
+    assert (net(x) != recur.Linear.forward(part, x)).any()
+
+
 def test_copies_and_files_of_it(rng, tmp_path):
     net, x = mixed().eval(), numbers(rng, 2, 5, 3)
     wanted = net(x)

@@ -2,7 +2,8 @@
 
 from .._missing import refuse_in
 from ..cells import GRUCell, LSTMCell, RNNCell
-from ..compose import Sequential
+from ..compose import ModuleDict, ModuleList, Sequential
+from ..ctc import CTCLoss
 from ..layers import (
     ELU,
     GELU,
@@ -25,7 +26,6 @@ from ..losses import (
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
-    CTCLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
@@ -59,6 +59,8 @@ __all__ = [
     "Linear",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "PReLU",
     "RMSNorm",
