@@ -12,6 +12,7 @@
 #   TRAIN=none BATCH=none FILES=none THREADS=none REDUCED=none KINDS="lstm gru"
 #                                   leave something out: docs/embedding.md
 #   BLAS_LIBS BLAS_CFLAGS           another BLAS than OpenBLAS
+#   ZLIB=none                       examples that read plain files only
 #   PREFIX BINDIR LIBDIR MANDIR DESTDIR   where install puts things
 #   DEBUG=1                         what is installed keeps its names and lines for debuggers
 #   RECUR_PREFIX=my_                functions of the static library are called my_recur_...
@@ -57,6 +58,11 @@ endif
 ifeq ($(BLAS),none)
 override BLAS_LIBS   :=
 override BLAS_CFLAGS :=
+endif
+# The examples read packed files where there is a zlib; ZLIB=none takes none.
+ifeq ($(ZLIB),)
+ZLIB := $(shell CC='$(CC)' CFLAGS='$(CFLAGS)' CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' \
+          scripts/deps.sh --zlib)
 endif
 export CC CFLAGS CPPFLAGS LDFLAGS BLAS BLAS_LIBS BLAS_CFLAGS PKG_CONFIG SANITIZE
 export LIBRARY_LIBS OBJCOPY NM
@@ -194,7 +200,8 @@ EXACT := $(if $(filter i386-% i486-% i586-% i686-%,$(MACHINE)),-fexcess-precisio
 # GCC 12 for aarch64 breaks over vectors that it makes of a test; tests need none.
 TEST_FLAGS    = $(LIBRARY_FLAGS) -fno-tree-vectorize -DRECUR_STATIC -Itests $(HAS) \
                 $(EXACT) $(if $(DLL),-Itests/windows -include tests/windows/posix.h -Wno-format)
-EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples
+EXAMPLE_FLAGS = $(LANGUAGE) -O2 -g $(WARNINGS) $(CHECKED) -Iinclude -Iexamples \
+                $(if $(filter none,$(ZLIB)),-DNO_ZLIB)
 
 LIBRARY_LIBS := $(BLAS_LIBS) -lm $(if $(DLL)$(filter none,$(THREADS)),,-lpthread)
 
@@ -259,7 +266,7 @@ libs: $(SHARED) $(LINKS) $(STATIC) ## the libraries alone
 # changes with the list of objects.
 export flags_TEXT := $(CC) $(BASE) $(LEFT_OUT) \
                      $(foreach isa,$(ISAS),$(isa): $(FLAGS_$(isa))) $(HAS) $(BLAS_CFLAGS) \
-                     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS)
+                     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBRARY_LIBS) $(ZLIB)
 export objects_TEXT := $(OBJECTS) $(RECUR_PREFIX)
 $(DIR)/flags $(DIR)/objects: FORCE
 	@mkdir -p $(@D)
@@ -267,7 +274,7 @@ $(DIR)/flags $(DIR)/objects: FORCE
 
 # A missing dependency is named once, before the compiler trips over it.
 $(DIR)/have-%: $(DIR)/flags
-	@scripts/deps.sh --check $*
+	@ZLIB=$(ZLIB) scripts/deps.sh --check $*
 	@touch $@
 
 $(DIR)/obj/%.o: src/%.c $(DIR)/flags | $(DIR)/have-library
@@ -319,7 +326,8 @@ $(DIR)/examples/obj/%.o: examples/%.c $(DIR)/flags | $(DIR)/have-examples
 
 $(DIR)/examples/%: $(DIR)/examples/obj/%.o $(COMMON) $(SHARED) | $(LINKS)
 	@echo "  ld  $@"
-	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(USE_SHARED) -lz -lm
+	$(Q)$(CC) $(CHECKED) $(CFLAGS) $(LDFLAGS) -o $@ $< $(COMMON) $(USE_SHARED) \
+	    $(if $(filter none,$(ZLIB)),,-lz) -lm
 
 # Lessons stand alone: they need nothing of examples/common.
 $(DIR)/examples/basics/%: $(DIR)/examples/obj/basics/%.o $(SHARED) | $(LINKS)
@@ -487,11 +495,17 @@ house: libs ## count lines, tokens, functions, wiring and circles of src/
 
 # ---- showing -------------------------------------------------------------------------------------
 
+# A machine on which nothing was built yet builds no more than what runs here: the instruction
+# set that the compiler finds in its processor, and the reference; three programs, and no BLAS.
+OWN_SET = $(shell scripts/own_set.sh $(ISAS))
+DEMO_IN = $(if $(wildcard $(SHARED)),,DIR=build/demo LIB=build/demo/lib TO_LIB=../lib BLAS=none \
+            ISAS="$(OWN_SET)") \
+          $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 demo: ## train the example networks; MNIST=DIR takes the real digits
-	@scripts/deps.sh examples
-	@$(MAKE) --no-print-directory run-demo
+	@scripts/deps.sh compiler
+	@$(MAKE) --no-print-directory $(DEMO_IN) run-demo
 
-run-demo: all
+run-demo: $(addprefix $(DIR)/examples/,temporal_order hello mnist)
 	@MNIST="$(MNIST)" scripts/demo.sh
 
 # ---- measuring -----------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ PER_SET = ["kernels", "tiles", "cells"]  # rooms; their table.c is compiled once
 # Headers that the standard has for every machine: included once, at the beginning.
 STANDARD = """errno float inttypes math stdarg stdatomic stdbool stddef stdint stdio stdlib string
     time""".split()
-VECTORS = ["immintrin", "emmintrin", "arm_neon"]
+VECTORS = """immintrin emmintrin smmintrin avxintrin avx2intrin fmaintrin avx512fintrin
+    avx512vlintrin avx512bwintrin avx512dqintrin arm_neon""".split()
 SYSTEM = ["malloc", "pthread", "signal", "unistd", "windows"]  # of some: they stay in their places
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>).*$', re.M)

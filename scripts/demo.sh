@@ -40,7 +40,7 @@ show "one word by heart" hello
 if [ -n "${MNIST:-}" ]; then
     show "lstm, digits of $MNIST" mnist --data "$MNIST" --cell lstm --epochs 1
 else
-    show "lstm, drawn digits, 4 epochs" mnist --cell lstm --epochs 4
+    show "lstm, 5000 digits, 5 epochs" mnist --cell lstm --train 5000 --epochs 5
 fi
 
 echo

@@ -1,22 +1,27 @@
 #!/bin/sh
-# deps.sh [--check] library|examples|suite|tests|valgrind|lint
-# deps.sh --blas
+# deps.sh [--check] compiler|library|examples|suite|tests|valgrind|lint
+# deps.sh --blas | --zlib
 #
 # Finds out what is missing by compiling and linking against it, and installs that with the system's
 # package manager. --check installs nothing and says what to do. With everything there it says
 # nothing. For a compiler that builds for another machine nothing is installed. A CBLAS is wanted
-# where BLAS=cblas is set. --blas says cblas or none: what is here.
+# where BLAS=cblas is set, zlib unless ZLIB=none is. --blas says cblas or none, --zlib zlib or none:
+# what is here.
 set -u
 
 check=
 [ "${1:-}" = --check ] && check=1 && shift
 how="make deps"
 cblas=
+zlib=zlib
 [ "${BLAS:-}" = cblas ] && cblas=cblas
+[ "${ZLIB:-}" = none ] && zlib=
 case "${1:-library}" in
 --blas) wanted=cblas ;;
+--zlib) wanted=zlib ;;
+compiler) wanted=compiler ;;
 library) wanted="compiler $cblas" ;;
-examples) wanted="compiler $cblas zlib" ;;
+examples) wanted="compiler $cblas $zlib" ;;
 suite) wanted="compiler $cblas cmocka" ;;
 tests) wanted="compiler $cblas zlib cmocka pkg-config" ;;
 valgrind) wanted="compiler $cblas cmocka valgrind" ;;
@@ -76,10 +81,12 @@ there() {
     esac
 }
 
-if [ "${1:-library}" = --blas ]; then
-    if links cblas; then echo cblas; else echo none; fi
+case "${1:-library}" in
+--blas | --zlib)
+    if links "$wanted"; then echo "$wanted"; else echo none; fi
     exit 0
-fi
+    ;;
+esac
 
 # The fast way first: everything that links in one program, the tools by looking.
 find_missing() {

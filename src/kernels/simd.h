@@ -81,10 +81,10 @@ enum { SUM_LANES = 1 };
 #else
 
 #if RECUR__SET == RECUR__IS_avx512
-#include <immintrin.h>
+#include "kernels/intrinsics.h"
 enum { VW = 16 };
 #elif RECUR__AVX2
-#include <immintrin.h>
+#include "kernels/intrinsics.h"
 enum { VW = 8 };
 #elif RECUR__SET == RECUR__IS_sse2
 #include <emmintrin.h>

@@ -1,0 +1,3 @@
+module recur
+
+go 1.19
