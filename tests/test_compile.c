@@ -247,6 +247,7 @@ static recur_layer *any_conv(recur_context *ctx, int64_t in)
         o.padding = o.length > 2 ? (int32_t)below(2) : 0;
         o.pad_before = below(2);
         o.pad_after = 1 + below(2);
+        if (o.length == 1) o.dilation = 1; /* or the kernel may reach over more than there is */
     }
     return conv(ctx, &o);
 }
