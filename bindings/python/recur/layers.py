@@ -517,7 +517,8 @@ class GroupNorm(Channels):
     """Each of the groups of a row's channels shifted and scaled to mean 0 and variance 1, then
     weight x + bias, with a weight and a bias for each channel.
 
-    x [..., num_channels * length] gives y of the same shape.
+    x [..., num_channels * length] gives y of the same shape: the features are last, as everywhere
+    here. For x [N, C, L] of PyTorch, length=L takes x.reshape(N, C * L).
 
     >>> import numpy as np, recur
     >>> recur.GroupNorm(2, 4)(np.array([[1.0, 3.0, 2.0, 6.0]], np.float32)).round(2).tolist()
