@@ -256,7 +256,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:bench/%.c=$(DIR)/bench/obj/%.o)
 .PHONY: all libs amalgamation deps test run-tests valgrind run-check demo run-demo bench
 .PHONY: fuzz soak check-asan check-ubsan check-tsan check-msan check-valgrind
 .PHONY: install install-mpi uninstall clean mpi
-.PHONY: coverage check-cross check-windows check-wasm check-cortex-m web
+.PHONY: coverage check-cross check-windows check-wasm check-cortex-m web wheels
 .PHONY: check-layers check-abi abi-golden house sizes docs format lint analyze help FORCE
 
 all: libs $(DIR)/recur $(EXAMPLES) $(BASICS) $(PLUGIN) ## libraries, command, examples
@@ -467,6 +467,8 @@ check-windows: ## the C tests on Windows: MinGW-w64 and wine
 check-wasm: ## the C tests as WebAssembly: emscripten and node
 	@scripts/cross.sh wasm
 
+wheels: ## Python wheels and the source package in build/wheels/, tried in the Pythons here
+	@scripts/wheels.sh
 web: ## build/web/: a page in which a network learns; it takes emscripten
 	@scripts/web.sh
 

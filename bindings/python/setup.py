@@ -1,8 +1,11 @@
 """Builds librecur with the checkout's Makefile, on all cores, and puts it into the package.
 
-RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Outside of a checkout, without it, the
-wheel carries none and the package looks for the system's. pip shows what is done here with -v; a
-terminal is told about it in any case.
+A source package has those of the library's sources in native/ that this takes. No BLAS is linked, so
+that a wheel needs nothing on the machine it comes to; BLAS=cblas takes this machine's.
+
+RECUR_LIBRARY=/path/to/librecur.so packs that one instead. Without sources and without it, the wheel
+carries none and the package looks for the system's. pip shows what is done here with -v; a terminal
+is told about it in any case.
 """
 
 import os
@@ -16,10 +19,14 @@ import time
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 from setuptools.dist import Distribution
 
 HERE = pathlib.Path(__file__).resolve().parent
-CHECKOUT = HERE.parents[1]
+NATIVE = HERE / "native"
+CHECKOUT = NATIVE if NATIVE.exists() else HERE.parents[1]
+# What of a checkout the library is made of.
+SOURCES = ["Makefile", "LICENSE", "lib/librecur.map", "scripts/deps.sh", "src", "include"]
 OR = "or set RECUR_LIBRARY to the path of a librecur.so that exists"
 EVERY = 5  # seconds between two words about the progress
 
@@ -65,8 +72,9 @@ def build() -> pathlib.Path:
     target = "build/wheel/lib/librecur.so"
     flags = f"CFLAGS={os.environ.get('CFLAGS', '')} -g0"
     places = ["DIR=build/wheel", "LIB=build/wheel/lib", flags]
+    places += [f"BLAS={os.environ.get('BLAS', 'none')}", "ZLIB=none"]
     command = [make, "-C", str(CHECKOUT), f"-j{cores()}", *places, target]
-    say(f"building librecur with {make} -j{cores()}, which takes a minute or two")
+    say("building librecur, which takes a minute or two: " + " ".join(command))
     compiled, told = 0, time.monotonic()
     try:
         with subprocess.Popen(
@@ -118,6 +126,24 @@ class BuildWithLibrary(build_py):
         say(f"the package carries {found}, {carried.stat().st_size / 1e6:.1f} MB")
 
 
+class WithSources(sdist):
+    """With the library's sources, if there is a checkout that has them."""
+
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        if not (CHECKOUT / "include" / "recur.h").exists():
+            say("no checkout of librecur is around this folder: the source package has no library")
+            return
+        native = pathlib.Path(base_dir).resolve() / "native"
+        for name in SOURCES:
+            target = native / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (CHECKOUT / name).is_dir():
+                shutil.copytree(CHECKOUT / name, target)
+            else:
+                shutil.copy2(CHECKOUT / name, target)
+
+
 class PlatformWheel(bdist_wheel):
     """For any Python 3, but for one kind of machine."""
 
@@ -133,5 +159,5 @@ class WithLibrary(Distribution):
 setup(
     version=version(),
     distclass=WithLibrary,
-    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel, "sdist": WithSources},
 )
