@@ -403,6 +403,9 @@ BEGINNING = """\
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#ifdef __APPLE__
+#define _DARWIN_C_SOURCE
+#endif
 #ifdef _WIN32
 #define _CRT_RAND_S
 #if defined(RECUR_SHARED)

@@ -4,6 +4,9 @@
  * the folder is brought to the disk: whoever opens the name, after a kill or a power loss too,
  * finds the old file or the new one. What a kill leaves behind is ".recur-" and 16 digits ".tmp" in
  * that folder. */
+#ifdef __APPLE__ /* O_NOFOLLOW, and times of files in nanoseconds */
+#define _DARWIN_C_SOURCE
+#endif
 #include "file/file.h"
 
 #if RECUR_FILES && !defined(_WIN32)
@@ -15,6 +18,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
 
 static recur_status failed(const char *what, const char *path)
 {
