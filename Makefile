@@ -405,7 +405,7 @@ $(DIR)/have-mpi:
 $(MPI_SHARED): mpi/recur_mpi.c mpi/recur_mpi.h $(SHARED) $(DIR)/flags | $(LINKS) $(DIR)/have-mpi
 	@echo "  ld  $@"
 	$(Q)$(MPI_CC) $(EXAMPLE_FLAGS) -fPIC -fvisibility=hidden $(CPPFLAGS) $(CFLAGS) -shared \
-	    -Wl,-soname,librecur_mpi.so.0 $(LDFLAGS) -o $@ $< $(LINKED) -lm
+	    -Wl,-soname,librecur_mpi.so.0 -Wl,-rpath,'$$ORIGIN' $(LDFLAGS) -o $@ $< $(LINKED) -lm
 
 $(MPI_LINKS): $(MPI_SHARED)
 	@ln -sf $(<F) $@
