@@ -123,6 +123,8 @@ recur__constant_text recur__float_text(float number);
 /* What is added to a variance: a double where the bits are to be those of the library. */
 void recur__say_epsilon(recur__emitter *e, recur__section section, double number);
 
+/* ---- arrays, matrices and products (numbers.c) ---------------------------------------------- */
+
 /* static const float @_NAME[dims] = { ... }; of count numbers. shape: "4 * 8". */
 void recur__say_floats(recur__emitter *e, const char *name, const char *shape, int64_t count,
                        const float *numbers);
@@ -161,7 +163,7 @@ void recur__say_support(recur__emitter *e);
  * identity. */
 const char *recur__activation_c(recur__emitter *e, int32_t function);
 
-/* ---- parts (kinds.c and others) ------------------------------------------------------------- */
+/* ---- nodes (items.c, kinds.c and others) ---------------------------------------------------- */
 
 /* What a part takes and where its row goes. */
 typedef struct recur__flow {
@@ -174,7 +176,9 @@ bool recur__has_c(const recur_layer *layer);
 
 /* Writes a node and sets item->out. The items of its parts follow it. */
 void recur__say_node(recur__emitter *e, recur__item *item, recur__flow flow);
-recur__item *recur__next_item(recur__emitter *e, recur__item *item); /* behind all of its parts */
+
+/* The item behind all parts of one. */
+recur__item *recur__next_item(recur__emitter *e, recur__item *item);
 
 /* item->out, with a place in the scratch where the flow says none. */
 const char *recur__say_output(recur__emitter *e, recur__item *item, recur__flow flow);

@@ -29,13 +29,6 @@ bool recur__has_c(const recur_layer *layer)
     return !layer->spec.cell || recur__cell_c_of(layer->spec.cell->kind);
 }
 
-recur__item *recur__next_item(recur__emitter *e, recur__item *item)
-{
-    recur__item *next = item + 1;
-    for (int64_t i = 0; i < item->layer->parts; i++) next = recur__next_item(e, next);
-    return next;
-}
-
 /* ---- states --------------------------------------------------------------------------------- */
 
 static void say_initial(recur__emitter *e, const recur__item *item, const recur__state_tensor *t,
@@ -74,19 +67,6 @@ void recur__say_node(recur__emitter *e, recur__item *item, recur__flow flow)
 {
     if (item->layer->ops->kind != RECUR_KIND_COMPOSE) say_states(e, item);
     kinds[item->layer->ops->kind](e, item, flow);
-}
-
-const char *recur__say_output(recur__emitter *e, recur__item *item, recur__flow flow)
-{
-    if (flow.want) {
-        snprintf(item->out, sizeof item->out, "%s", flow.want);
-        return item->out;
-    }
-    snprintf(item->out, sizeof item->out, "t->%s", item->name);
-    e->has_scratch = true;
-    recur__say(e, RECUR__SECTION_SCRATCH, "    float %s[%lld];\n", item->name,
-               (long long)item->layer->output_size);
-    return item->out;
 }
 
 /* ---- wholes: a chain, a residual, a graph --------------------------------------------------- */
