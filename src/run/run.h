@@ -54,8 +54,23 @@ void recur__measure(const recur_layer *layer, const recur__shape *shape,
 /* The same for each of these inputs (RECUR_CAN_TAKE_ROWS, RECUR_CAN_TAKE_IDS): the most of them. */
 recur__workspace recur__measure_inputs(const recur_layer *layer, recur__shape shape,
                                        uint32_t inputs);
-/* Bytes behind a record that say which sequences began at the learned initial state. */
-size_t recur__began_bytes(const recur_layer *layer, int64_t batch);
+/* Bytes behind a record that say which sequences began at the learned initial state: whole cache
+ * lines, so that the next record begins on one. */
+static inline size_t recur__began_bytes(const recur_layer *layer, int64_t batch)
+{
+    return layer->learned_states ? ((size_t)batch + 63) / 64 * 64 : 0;
+}
+/* recur__measure by one of the two ways, as a whole or in segments. */
+typedef void recur__measuring(const recur_layer *layer, const recur__shape *shape,
+                              recur__workspace *workspace);
+static inline void recur__measure_as(recur__measuring *way, const recur_layer *layer,
+                                     const recur__shape *shape, recur__workspace *workspace)
+{
+    const size_t began = recur__began_bytes(layer, shape->packed->batch);
+    workspace->scratch.used = workspace->peak == SIZE_MAX ? SIZE_MAX : 0;
+    way(layer, shape, workspace);
+    if (shape->record) recur__carve(&workspace->reserve, (int64_t)began, 1);
+}
 
 /* ---- segments.c ----------------------------------------------------------------------------- */
 

@@ -96,7 +96,7 @@ static void carve(job *j, recur__workspace *workspace)
     recur__shape shape = j->shape;
     recur__workspace inner = { 0 };
     shape.packed = &most;
-    recur__measure(j->layer, &shape, &inner);
+    recur__measure_as(j->layer->ops->pass->measure, j->layer, &shape, &inner);
     j->states = recur__carve(&workspace->reserve, recur__times(j->count, j->values), sizeof(float));
     j->state = recur__scratch(workspace, j->values, sizeof(float));
     j->dstate = recur__scratch(workspace, j->values, sizeof(float));
