@@ -194,6 +194,9 @@ awk '{ gsub(/\/\*[^*]*\*\//, "") }
     grep -o '[A-Za-z_][A-Za-z0-9_]*' | sort >"$scratch/mapped"
 same "the headers" "$scratch/declared" "lib/librecur.map" "$scratch/mapped"
 
+sed -n 's/^ \(recur_[a-z0-9_]*\)@.*/\1/p' debian/librecur0.symbols | sort >"$scratch/packaged"
+same "lib/librecur.map" "$scratch/mapped" "debian/librecur0.symbols" "$scratch/packaged"
+
 if [ -z "${SANITIZE:-}" ]; then
     nm -D --defined-only lib/librecur.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
         sort >"$scratch/exported"
