@@ -6,6 +6,7 @@ holds it any more. So a handle may be released while another thread runs on it: 
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import threading
 from typing import Any
@@ -30,9 +31,21 @@ class _Owned(ctypes.c_void_p):
         return self
 
     def __del__(self) -> None:
-        if self.value and getattr(self, "give_back", None):
-            self.give_back(ctypes.c_void_p(self.value))
+        try:
+            value, give_back = self.value, getattr(self, "give_back", None)
             self.value = None
+            if value and give_back:
+                give_back(ctypes.c_void_p(value))
+        except KeyboardInterrupt:
+            _interrupt_again()
+
+
+def _interrupt_again() -> None:
+    """Python drops what __del__ raises, an interrupt of the user's too: it comes again a little later,
+    when __del__ is over."""
+    later = threading.Timer(0.02, _thread.interrupt_main)
+    later.daemon = True
+    later.start()
 
 
 class Handle:

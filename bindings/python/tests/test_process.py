@@ -12,6 +12,7 @@ import pytest
 from conftest import HERE
 
 import recur
+from recur._handles import _Owned
 
 
 def start(program):
@@ -51,6 +52,19 @@ def test_an_interrupt_ends_a_training_loop():
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=60)
     assert run.returncode == 0 and out.endswith("well\n"), err
+
+
+def test_an_interrupt_while_memory_is_given_back_is_not_lost():
+    """Python drops what __del__ raises."""
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    owned = _Owned(1).hold(interrupted, False)
+    with pytest.raises(KeyboardInterrupt):
+        del owned
+        for _ in range(1000):
+            time.sleep(0.01)
 
 
 def test_everything_alive_at_the_end():
