@@ -308,7 +308,7 @@ class ShardsCreate(Function):
         status = self.raw(owned, passed, address, None, ctypes.byref(out))
         if status < 0:
             refuse(status)
-        made = make("recur_shards", out.value, RAW["recur_shards_release"], keep=function)
+        made = make("recur_shards", int(out.value or 0), RAW["recur_shards_release"], keep=function)
         made._facts = (max(struct.shards, 1), struct.count, struct.numbers)
         return made
 

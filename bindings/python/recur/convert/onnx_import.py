@@ -226,7 +226,9 @@ class Reader:
 
     def fold(self, proto: Any) -> None:
         """A node of constants: what exporters leave of weights."""
-        from onnx.reference import ReferenceEvaluator
+        from onnx.reference import (  # type: ignore[import-not-found,unused-ignore]
+            ReferenceEvaluator,
+        )
 
         if proto.op_type in DRAWN:
             refuse(proto, "it draws random numbers")
@@ -468,7 +470,7 @@ class Model:
 def from_onnx(
     model: Any, constants: Any = None, outputs: Any = None, sizes: Any = None, verify: bool = True
 ) -> Module:
-    import onnx
+    import onnx  # type: ignore[import-not-found,unused-ignore]
 
     from . import onnx_check
 
