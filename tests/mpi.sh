@@ -95,12 +95,13 @@ begin() {
     timeout 300 mpirun --oversubscribe -n 4 "$program" $long --updates 100000 --epochs 100000 \
         --every 10 --save "$tmp/run" "$@" >"$tmp/out" 2>"$tmp/err" &
     mpirun=$!
+    third=
     for _ in $(seq 300); do
-        [ -e "$tmp/run" ] && break
+        starter=$(ps --ppid $mpirun -o pid= | head -n 1)
+        [ -n "$starter" ] && third=$(ps --ppid "$starter" -o pid= | sed -n 3p)
+        [ -n "$third" ] && [ -e "$tmp/run" ] && break
         sleep 0.1
     done
-    starter=$(ps --ppid $mpirun -o pid= | head -n 1)
-    third=$(ps --ppid "$starter" -o pid= | sed -n 3p)
 }
 
 begin
