@@ -42,10 +42,12 @@ typedef struct recur_mpi_options {
 
 /** Makes the ranks of a communicator known. All of its ranks call it.
  *
+ * Shapes:  -
  * Memory:  a few numbers for each rank, by malloc; a communicator of its own.
  * Errors:  ARGUMENT: NULL, a size that no struct has, seconds below 0 or NaN. UNSUPPORTED: MPI has
  *          not been initialised. IO: MPI failed. MEMORY.
  * Threads: one thread at a time uses MPI, unless the program asked for MPI_THREAD_MULTIPLE.
+ * Since:   0.1
  * @param comm the ranks that train together, such as MPI_COMM_WORLD.
  * @param options NULL: the defaults.
  * @param out the ranks.
@@ -55,16 +57,34 @@ RECUR_NODISCARD recur_status recur_mpi_create(MPI_Comm comm, const recur_mpi_opt
 
 /** Gives it back, before MPI_Finalize. After an exchange that failed, only memory is freed. NULL is
  * allowed.
+ *
+ * Shapes:  -
+ * Memory:  freed at once.
+ * Errors:  cannot fail.
+ * Threads: as recur_mpi_create.
+ * Since:   0.1
  * @param mpi is gone afterwards.
  */
 RECUR_API void recur_mpi_release(recur_mpi *mpi);
 
-/** The rank of this process; -1 for NULL.
+/** The rank of this process.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  -1 for NULL.
+ * Threads: free.
+ * Since:   0.1
  * @param mpi the ranks.
  */
 RECUR_API int32_t recur_mpi_rank(const recur_mpi *mpi);
 
-/** How many ranks there are; 0 for NULL.
+/** How many ranks there are.
+ *
+ * Shapes:  -
+ * Memory:  allocates nothing.
+ * Errors:  0 for NULL.
+ * Threads: free.
+ * Since:   0.1
  * @param mpi the ranks.
  */
 RECUR_API int32_t recur_mpi_ranks(const recur_mpi *mpi);
@@ -73,8 +93,13 @@ RECUR_API int32_t recur_mpi_ranks(const recur_mpi *mpi);
  * are under way at the same time. On one node MPI takes shared memory; neighbouring ranks, which
  * exchange the largest halves, should be on one node, as mpirun places them.
  *
+ * Shapes:  send [send_count], receive [receive_count].
+ * Memory:  as MPI takes it.
  * Errors:  IO: MPI failed; a rank of this node has ended; the other rank was silent for
- *          options.seconds; options.stop was set. The message says which.
+ *          options.seconds; options.stop was set. The message says which. End the program and start
+ *          all ranks again from the last file.
+ * Threads: as recur_mpi_create.
+ * Since:   0.1
  * @param mpi a recur_mpi.
  * @param rank the other rank.
  * @param send_count how many floats go there.
